@@ -1,0 +1,82 @@
+# Everything a developer runs. It needs make and Python 3.11 or newer with venv and pip, and nothing else.
+# The suite runs on the built wheel: an editable install would also find what the wheel forgets.
+
+PYTHON  ?= python3
+TORCH   ?=
+
+BIN     := .venv/bin
+LOWEST  := .venv-lowest/bin
+INSTALL := -m pip install -qq --disable-pip-version-check -c
+CODE    := nwb_neurid plugins tests docs/conf.py $(wildcard examples)
+# Folders are among the sources, so that a file that is gone counts as a change too.
+SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
+	$(shell find nwb_neurid plugins ! -name '*.pyc' ! -name __pycache__ 2>/dev/null)
+
+.PHONY: help demo test test-lowest lint types docs bench clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
+	$(BIN)/nwb-neurid demo
+
+test: lint types ## lint, types, and the whole suite on the built wheel
+	NWB_NEURID_WHEEL=1 $(BIN)/pytest
+
+test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
+	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest
+
+lint: .venv/checks ## style, formatting and spelling
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/codespell *.md docs $(CODE)
+
+types: .venv/checks ## mypy, strict
+	$(BIN)/mypy
+
+docs: .venv/docs ## the documentation, as HTML in docs/_build
+	$(BIN)/sphinx-build -W -n --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
+bench: .venv/checks ## time what was promised to be fast
+	@for script in tests/benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove everything that make made
+	rm -rf .venv .venv-lowest dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/created: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"nwb-neurid needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + \
+		": name another one, make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(INSTALL) constraints.txt --upgrade pip
+	@touch $@
+
+dist/built: .venv/created $(SOURCES)
+	$(BIN)/python $(INSTALL) constraints.txt --group build
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	@touch $@
+
+.venv/installed: dist/built
+	$(BIN)/python -m pip uninstall -qq --yes nwb-neurid
+	$(BIN)/python $(INSTALL) constraints.txt dist/*.whl
+	@touch $@
+
+.venv/checks: .venv/installed
+	$(BIN)/python $(INSTALL) constraints.txt --group test --group lint
+	@touch $@
+
+.venv/docs: .venv/installed
+	$(BIN)/python $(INSTALL) constraints.txt --group docs
+	@touch $@
+
+.venv-lowest/installed: dist/built tests/lowest.py
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/python $(INSTALL) constraints.txt --upgrade pip
+	$(LOWEST)/python tests/lowest.py $(if $(TORCH),torch==$(TORCH)) > .venv-lowest/constraints.txt
+	$(LOWEST)/python -m pip uninstall -qq --yes nwb-neurid
+	$(LOWEST)/python $(INSTALL) .venv-lowest/constraints.txt dist/*.whl --group test
+	@touch $@

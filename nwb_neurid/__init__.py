@@ -1,0 +1,56 @@
+"""Tell from a neuron's activity what kind of neuron it is and where it sits.
+
+Every public name is imported when it is first used, so that `import nwb_neurid` is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nwb_neurid.errors import NeuridError as NeuridError
+    from nwb_neurid.errors import NeuridWarning as NeuridWarning
+    from nwb_neurid.model import Model as Model
+    from nwb_neurid.model import import_model as import_model
+    from nwb_neurid.model import load_model as load_model
+    from nwb_neurid.model import new_model as new_model
+    from nwb_neurid.ndx.store import read_results as read_results
+    from nwb_neurid.ndx.store import write as write
+    from nwb_neurid.pipeline import read as read
+    from nwb_neurid.population import Population as Population
+    from nwb_neurid.population import Spikes as Spikes
+    from nwb_neurid.population import Traces as Traces
+    from nwb_neurid.results import Embeddings as Embeddings
+    from nwb_neurid.results import Predictions as Predictions
+    from nwb_neurid.results import Provenance as Provenance
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Embeddings": "results",
+    "Model": "model",
+    "NeuridError": "errors",
+    "NeuridWarning": "errors",
+    "Population": "population",
+    "Predictions": "results",
+    "Provenance": "results",
+    "Spikes": "population",
+    "Traces": "population",
+    "import_model": "model",
+    "load_model": "model",
+    "new_model": "model",
+    "read": "pipeline",
+    "read_results": "ndx.store",
+    "write": "ndx.store",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nwb_neurid' has no attribute {name!r}")
+    return getattr(import_module(f"nwb_neurid.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

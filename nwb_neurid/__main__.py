@@ -1,0 +1,5 @@
+"""`python -m nwb_neurid` is `nwb-neurid`."""
+
+from nwb_neurid.cli import main
+
+main()

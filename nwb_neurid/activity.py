@@ -1,0 +1,171 @@
+"""What the units of a population did: spike trains, or fluorescence traces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from nwb_neurid.errors import InvalidPopulation
+from nwb_neurid.intervals import EDGE_S, Intervals, located
+
+ACTIVITIES = frozenset({"spikes", "dff", "fluorescence", "deconvolved"})
+
+AnyArray = TypeVar("AnyArray", bound=np.ndarray)
+
+
+def frozen_view(array: AnyArray) -> AnyArray:
+    """The same data behind a view that cannot be written through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Spikes:
+    """Spike trains, one after another in one array.
+
+    Parameters
+    ----------
+    times_s
+        Spike times in seconds of the session clock, shape (spikes,), ascending within a unit.
+    splits
+        Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+    resolution_s
+        How coarse the source says its times are, in seconds; 0 where it does not say.
+
+    Raises
+    ------
+    InvalidPopulation
+        If the splits do not cover the times, or times are not finite or not ascending within a unit.
+    """
+
+    times_s: Float64[np.ndarray, " spikes"]
+    splits: Int64[np.ndarray, " units_and_one"]
+    resolution_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        times, splits = self.times_s, self.splits
+        if len(splits) == 0 or splits[0] != 0 or splits[-1] != len(times) or np.any(np.diff(splits) < 0):
+            raise InvalidPopulation(f"splits must ascend from 0 to the {len(times)} spikes, got {splits}.")
+        falls = ~(times[1:] >= times[:-1])  # also true beside a NaN
+        falls[splits[(splits > 0) & (splits < len(times))] - 1] = False
+        if falls.any():
+            at = int(np.argmax(falls))
+            unit = int(np.searchsorted(splits, at, "right")) - 1
+            raise InvalidPopulation(
+                f"Spike times must ascend within a unit; row {unit} has {times[at + 1]} s after {times[at]} s."
+            )
+        if not np.isfinite(self._ends()).all():
+            raise InvalidPopulation("Spike times must be finite; some are NaN or infinite.")
+        object.__setattr__(self, "times_s", frozen_view(times))
+        object.__setattr__(self, "splits", frozen_view(splits))
+
+    @classmethod
+    def of(cls, trains_s: Sequence[Float64[np.ndarray, " _"]], *, resolution_s: float = 0.0) -> "Spikes":
+        """From one ascending array of spike times in seconds for each unit."""
+        splits = np.zeros(len(trains_s) + 1, np.int64)
+        np.cumsum([len(train) for train in trains_s], out=splits[1:])
+        times = np.concatenate(trains_s) if len(trains_s) else np.empty(0)
+        return cls(times_s=times, splits=splits, resolution_s=resolution_s)
+
+    def __len__(self) -> int:
+        return len(self.splits) - 1
+
+    @property
+    def kind(self) -> str:
+        """Its name in `EncoderSpec.accepts`."""
+        return "spikes"
+
+    def train_s(self, unit: int) -> Float64[np.ndarray, " train"]:
+        """Spike times of the unit in row `unit`, in seconds."""
+        return self.times_s[self.splits[unit] : self.splits[unit + 1]]
+
+    def counts(self) -> Int64[np.ndarray, " units"]:
+        """How many spikes each unit fired."""
+        return np.diff(self.splits)
+
+    def select(self, rows: Int64[np.ndarray, " rows"]) -> "Spikes":
+        """The units in these rows, in this order."""
+        return Spikes.of([self.train_s(int(row)) for row in rows], resolution_s=self.resolution_s)
+
+    def within(self, intervals_s: Intervals, observed: Bool[np.ndarray, "units intervals"] | None = None) -> "Spikes":
+        """Only the spikes that lie in an interval in which their unit was observed."""
+        if observed is None and len(intervals_s) == 1 and self._all_within(*intervals_s[0]):
+            return self
+        trains = []
+        for unit in range(len(self)):
+            index = located(self.train_s(unit), intervals_s)
+            inside = index >= 0
+            if observed is not None:
+                inside &= np.append(observed[unit], False)[index]
+            trains.append(self.train_s(unit)[inside])
+        return Spikes.of(trains, resolution_s=self.resolution_s)
+
+    def _ends(self) -> Float64[np.ndarray, " ends"]:
+        """First and last spike of every unit that fired: the extremes, since a train ascends."""
+        fired = self.counts() > 0
+        return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
+
+    def _all_within(self, start_s: float, stop_s: float) -> bool:
+        ends = self._ends()
+        return bool(np.all((ends >= start_s - EDGE_S) & (ends < stop_s - EDGE_S)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Traces:
+    """Fluorescence traces, sampled together.
+
+    Parameters
+    ----------
+    values
+        Samples of each unit (ROI), shape (units, samples). NaN where there is no sample.
+    rate_hz
+        Samples (frames) a second.
+    start_s
+        Time of the first sample in seconds of the session clock.
+    kind
+        "dff" (dF/F), "fluorescence" (raw or neuropil-corrected) or "deconvolved" (inferred spikes).
+
+    Raises
+    ------
+    InvalidPopulation
+        If the rate is not positive or the start not finite.
+    """
+
+    values: Float32[np.ndarray, "units samples"]
+    rate_hz: float
+    start_s: float = 0.0
+    kind: Literal["dff", "fluorescence", "deconvolved"] = "dff"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate_hz < np.inf:
+            raise InvalidPopulation(f"rate_hz must be positive and finite, got {self.rate_hz}.")
+        if not np.isfinite(self.start_s):
+            raise InvalidPopulation(f"start_s must be finite, got {self.start_s}.")
+        object.__setattr__(self, "values", frozen_view(self.values))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def resolution_s(self) -> float:
+        """Time between two samples, in seconds."""
+        return 1 / self.rate_hz
+
+    def select(self, rows: Int64[np.ndarray, " rows"]) -> "Traces":
+        """The units in these rows, in this order."""
+        return replace(self, values=self.values[rows])
+
+    def within(
+        self,
+        intervals_s: Intervals,
+        observed: Bool[np.ndarray, "units intervals"] | None = None,  # noqa: ARG002 - as in Spikes
+    ) -> "Traces":
+        """The samples from the first interval to the last; those between intervals stay, unobserved."""
+        if len(intervals_s) == 0:
+            return replace(self, values=self.values[:, :0])
+        edges = np.array([intervals_s[0, 0], intervals_s[-1, 1]]) - EDGE_S - self.start_s
+        first, last = np.clip(np.ceil(edges * self.rate_hz).astype(int), 0, self.values.shape[1])
+        return replace(self, values=self.values[:, first:last], start_s=self.start_s + first / self.rate_hz)

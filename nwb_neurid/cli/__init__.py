@@ -1,0 +1,8 @@
+"""The command line. Each command parses, calls one function and prints; exit codes: 0, 1 (our fault), 2 (yours)."""
+
+
+def main() -> None:
+    """Entry point of `nwb-neurid`."""
+    from nwb_neurid.cli.app import app
+
+    app()

@@ -1,0 +1,120 @@
+"""`nwb-neurid embed`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.errors import InvalidOption, NeuridError
+
+if TYPE_CHECKING:
+    from nwb_neurid.model import Model
+    from nwb_neurid.pipeline import Outcome
+
+DEFAULT_ENCODER = "isi"
+
+
+def embed(
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="NWB files.", show_default=False)],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help=f"An installed encoder; {DEFAULT_ENCODER} if neither this nor --model is given."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="A model folder.", metavar="FOLDER")] = None,
+    preset: Annotated[str | None, typer.Option(help="A preset of the encoder; its first by default.")] = None,
+    untrained: Annotated[bool, typer.Option(help="Accept random weights of an encoder that learns.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A file, or for several sources a folder, for copies with the results; the sources stay as they are.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace results of the same name, or existing output.")] = False,
+    name: Annotated[str | None, typer.Option(help="What the results are called; neurid_ENCODER by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    keep_opto: Annotated[
+        bool, typer.Option(help="Keep optogenetic stimulation, the 300 s before it and all that follows.")
+    ] = False,
+    pool_groups: Annotated[
+        bool, typer.Option(help="Take all probes of a session as one population, not each for itself.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Embed the units of recordings, and write the vectors into them.
+
+    One vector per unit goes into a table beside the units; nothing else in the file changes, and a file is replaced
+    whole or not at all.
+    """
+    with terminal(quiet=quiet, verbose=verbose) as out:
+        from nwb_neurid.contracts import ReadOptions
+        from nwb_neurid.pipeline import embed_file
+
+        built = _model(encoder, model, preset, untrained, seed, device)
+        targets = _targets(sources, output)
+        for source, target in out.progress(targets, label="recordings", total=len(targets)):
+            try:
+                outcome = embed_file(
+                    source,
+                    built,
+                    output=target,
+                    overwrite=overwrite,
+                    name=name,
+                    options=ReadOptions(keep_opto=keep_opto),
+                    pool_groups=pool_groups,
+                    progress=out.progress,
+                )
+            except NeuridError as error:  # the other recordings are still worth embedding
+                out.fail(error)
+                continue
+            _report(out, outcome)
+        out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions.")
+
+
+def _model(
+    encoder: str | None, folder: Path | None, preset: str | None, untrained: bool, seed: int, device: str
+) -> "Model":
+    from nwb_neurid.model import load_model, new_model
+
+    if folder is None:
+        return new_model(encoder or DEFAULT_ENCODER, preset=preset, untrained=untrained, seed=seed, device=device)
+    if encoder is not None or preset is not None or untrained:
+        raise InvalidOption("--model names a trained encoder: leave out --encoder, --preset and --untrained.")
+    return load_model(folder, device=device)
+
+
+def _targets(sources: list[Path], output: Path | None) -> list[tuple[Path, Path | None]]:
+    """Each source with where its results go; None for into itself."""
+    if output is None:
+        return [(source, None) for source in sources]
+    if len(sources) == 1 and not output.is_dir():
+        return [(sources[0], output)]
+    if not output.is_dir():
+        raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
+    names = Counter(source.name for source in sources)
+    if repeated := [name for name, count in names.items() if count > 1]:
+        raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
+    return [(source, output / source.name) for source in sources]
+
+
+def _report(out: Terminal, outcome: "Outcome") -> None:
+    embeddings = outcome.embeddings
+    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
+    out.say(f"{outcome.path}: {len(embeddings) - missing.total()} of {len(embeddings)} units embedded")
+    for reason, count in missing.most_common():
+        out.say(f"  {count} without a vector: {reason}")
+    provenance = embeddings.provenance
+    if provenance.stitched:
+        out.say(
+            f"  Windows of {provenance.window_s:g} s were stitched from shorter stretches of observed time: not "
+            "comparable with published scores."
+        )
+    for note in provenance.notes:
+        out.say(f"  {note}")
+    out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
+    out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")

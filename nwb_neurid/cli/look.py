@@ -1,0 +1,141 @@
+"""`nwb-neurid inspect`, `show` and `plugins`: look, change nothing."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.errors import NeuridError
+
+if TYPE_CHECKING:
+    from nwb_neurid.population import Population
+    from nwb_neurid.results import Embeddings, Predictions
+
+LISTED_VALUES = 12
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(help="A recording.", show_default=False)],
+    keep_opto: Annotated[
+        bool, typer.Option(help="Keep optogenetic stimulation, the 300 s before it and all that follows.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Tell what is in a recording, and which installed encoders can embed it."""
+    with terminal(quiet=quiet, verbose=verbose) as out:
+        from nwb_neurid.pipeline import fits, read
+
+        population = read(source, keep_opto=keep_opto)
+        _describe(out, population)
+        out.say("encoders")
+        for fit in fits(population):
+            if not fit.problems:
+                presets = f" (presets: {', '.join(fit.presets)})" if len(fit.presets) > 1 else ""
+                out.say(f"  {fit.encoder}: yes{presets}")
+            for problem in fit.problems:
+                out.say(f"  {fit.encoder}: no, {problem}")
+
+
+def _describe(out: Terminal, population: "Population") -> None:
+    from nwb_neurid.population import Spikes
+
+    out.say(f"{population.source}")
+    out.say(f"  subject {population.subject_id or 'not named'}, session {population.session_id or 'not named'}")
+    runs = len(population.runs_s())
+    out.say(f"  {len(population)} units, {population.duration_s:g} s observed in {runs} unbroken runs")
+    if isinstance(population.activity, Spikes):
+        counts = population.activity.counts()
+        silent = int((counts == 0).sum())
+        out.say(f"  spikes: {counts.sum()} in observed time, {silent} units silent")
+        if resolution_s := population.resolution_s():
+            out.say(f"  spike times exact to {resolution_s * 1e3:g} ms")
+    else:
+        traces = population.activity
+        out.say(f"  {traces.kind}: {traces.values.shape[1]} samples at {traces.rate_hz:g} Hz")
+    if population.excluded:
+        for reason, count in Counter(population.excluded.values()).most_common():
+            out.say(f"  {count} units left out: {reason}")
+    if population.group is not None:
+        out.say(f"  groups: {_counted(population.group.tolist())}")
+    out.say(f"  positions: {'known' if population.positions_um is not None else 'not known'}")
+    for name, values in population.labels.items():
+        out.say(f"  {name}: {_counted([value or '(unknown)' for value in values.tolist()])}")
+
+
+def _counted(values: list[object]) -> str:
+    common = Counter(values).most_common()
+    text = ", ".join(f"{value} {count}" for value, count in common[:LISTED_VALUES])
+    return text + (f", and {len(common) - LISTED_VALUES} more values" if len(common) > LISTED_VALUES else "")
+
+
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE.nwb", help="A file with results.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="Only the results of this name.")] = None,
+    rows: Annotated[int, typer.Option(min=0, help="How many units to preview.")] = 5,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the tables that stand in a file, a preview of each, and the model they come from."""
+    with terminal(quiet=quiet, verbose=verbose) as out:
+        from nwb_neurid.ndx import store
+
+        for found, embeddings, predictions in store.read(file, name):
+            _show_embeddings(out, found, embeddings, rows)
+            for one in predictions:
+                _show_predictions(out, found, one, rows)
+
+
+def _show_embeddings(out: Terminal, name: str, embeddings: "Embeddings", rows: int) -> None:
+    provenance = embeddings.provenance
+    seen = int((embeddings.reasons == "").sum())
+    out.say(f"{name}: {seen} of {len(embeddings)} units with a vector of {embeddings.vectors.shape[1]} dimensions")
+    table = Table("row", "unit", "windows", "stability", "vector or reason", box=None, pad_edge=False)
+    for row in range(min(rows, len(embeddings))):
+        vector = " ".join(f"{value:.3f}" for value in embeddings.vectors[row, :6]) + " ..."
+        cells = (row, embeddings.unit_ids[row], embeddings.n_windows[row], f"{embeddings.stability[row]:.3f}")
+        table.add_row(*map(str, cells), str(embeddings.reasons[row]) or vector)
+    out.say(table)
+    out.say("model")
+    out.say(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
+    out.say(f"  training: {provenance.training or 'nothing to learn'}")
+    out.say(f"  weights SHA-256: {provenance.weights_sha256 or 'none'}")
+    window = f"{provenance.window_s:g} s" if provenance.window_s else "the whole recording"
+    out.say(f"  window: {window}{', stitched from shorter stretches' if provenance.stitched else ''}")
+    for note in provenance.notes:
+        out.say(f"  {note}")
+    out.say(f"  software: {', '.join(f'{key} {value}' for key, value in provenance.software.items())}")
+
+
+def _show_predictions(out: Terminal, name: str, predictions: "Predictions", rows: int) -> None:
+    declined = int(predictions.abstained.sum())
+    out.say(f"{name}: {predictions.label_name} {predictions.scope}, {declined} of {len(predictions)} units declined")
+    table = Table("row", "unit", predictions.label_name, "probability", "declined because", box=None, pad_edge=False)
+    for row in range(min(rows, len(predictions))):
+        cells = (
+            row,
+            predictions.unit_ids[row],
+            predictions.label[row],
+            f"{predictions.probability[row]:.2f}",
+        )
+        table.add_row(*map(str, cells), str(predictions.reasons[row]))
+    out.say(table)
+
+
+def plugins(quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """List installed encoders and readers; one that is broken is named, with its distribution."""
+    with terminal(quiet=quiet, verbose=verbose) as out:
+        from nwb_neurid import registry
+
+        for found in (registry.encoders(), registry.readers()):
+            out.say(f"{found.kind}s")
+            for name in found:
+                try:
+                    spec = found.load(name).spec
+                except NeuridError as error:
+                    out.warn(str(error))
+                    continue
+                out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")

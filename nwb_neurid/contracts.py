@@ -1,0 +1,187 @@
+"""The whole plugin contract: what an encoder or a reader is, needs and gives.
+
+A plugin is a module with one value, `PLUGIN`, named by an entry point in the group `nwb_neurid.encoders` or
+`nwb_neurid.readers`. Making that value imports no framework.
+
+The contract is versioned by one number, `CONTRACT`. Within a number, fields and methods are only added, with a
+default; any other change raises it, and a plugin written for another number is refused by name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from nwb_neurid.errors import BrokenPlugin
+from nwb_neurid.population import ACTIVITIES, Population
+from nwb_neurid.results import Embeddings, Json
+
+CONTRACT = 1
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Reports how far a loop has come. Called by encoders, readers and the simulation around their long loops."""
+
+    def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
+        """Yield `items` unchanged. `total` is needed where they have no `len`."""
+        ...
+
+
+def silent(items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:  # noqa: ARG001
+    """The progress that reports nothing."""
+    return items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """What an encoder is and needs. Cheap to make: no framework is imported for it.
+
+    Parameters
+    ----------
+    name, version, summary, citation
+        How it is called, its own version, one line for `nwb-neurid plugins`, and what to cite.
+    contract
+        The value of `CONTRACT` that it was written for.
+    accepts
+        The kinds of activity it takes, of "spikes", "dff", "fluorescence", "deconvolved".
+    rate_hz
+        Lowest and highest frame rate of traces that it takes; None for any.
+    needs_positions
+        Whether every unit must have a position.
+    min_units, min_observed_s
+        The smallest population, in units and in seconds of observed time.
+
+    Raises
+    ------
+    BrokenPlugin
+        If the spec contradicts itself.
+    """
+
+    name: str
+    version: str
+    summary: str
+    contract: int
+    accepts: frozenset[str]
+    citation: str = ""
+    rate_hz: tuple[float, float] | None = None
+    needs_positions: bool = False
+    min_units: int = 1
+    min_observed_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.accepts or not self.accepts <= ACTIVITIES:
+            raise BrokenPlugin(
+                f"The spec of encoder {self.name!r} must accept some of {sorted(ACTIVITIES)}, "
+                f"got {sorted(self.accepts)}."
+            )
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A built encoder: weights loaded, device chosen. Used by `nwb_neurid.model`."""
+
+    @property
+    def config(self) -> Mapping[str, Json]:
+        """What rebuilds it, together with `state`; JSON only."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
+        """One vector per unit, in the order of `population`; NaN, with a reason, where there is none.
+
+        Never called with excluded units. A population is what attention may look at: one group, unless the
+        user pools the groups.
+        """
+        ...
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """The weights, as they go into `weights.safetensors`; empty where there is nothing to learn."""
+        ...
+
+
+Config = Mapping[str, Json]
+State = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderPlugin:
+    """An encoder as a value: what it is, and how it is made.
+
+    Parameters
+    ----------
+    spec
+        What it is and needs.
+    build
+        Makes the encoder from config, state and device ("auto", "cpu", "cuda"). Refuses a config or state that does not
+        fit, with `InvalidModel` or `WrongWeights`.
+    presets
+        Named configs, the first of them the default.
+    initial_state
+        Untrained weights for a config and a seed; None where there is nothing to learn.
+    narrowed
+        The spec for a config, where what the encoder needs depends on its config; None where it does not.
+    import_checkpoint
+        Reads a checkpoint of the method's original code, with the user's settings, into config and state.
+    """
+
+    spec: EncoderSpec
+    build: Callable[[Config, State, str], Encoder]
+    presets: Mapping[str, Config] = field(default_factory=lambda: {"default": {}})
+    initial_state: Callable[[Config, int], State] | None = None
+    narrowed: Callable[[Config], EncoderSpec] | None = None
+    import_checkpoint: Callable[[Path, Config], tuple[Config, State]] | None = None
+
+    def spec_for(self, config: Config) -> EncoderSpec:
+        """What an encoder of this config is and needs."""
+        return self.spec if self.narrowed is None else self.narrowed(config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a user may ask of a reader.
+
+    Parameters
+    ----------
+    keep_opto
+        Keep optogenetic time and what follows it.
+    """
+
+    keep_opto: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSpec:
+    """What a reader is."""
+
+    name: str
+    version: str
+    summary: str
+    contract: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderPlugin:
+    """A reader as a value.
+
+    Parameters
+    ----------
+    spec
+        What it is.
+    recognises
+        Whether the source is of its format, told cheaply (by the name or the first bytes) and without raising.
+    read
+        Makes a `Population` of it, or raises one of `nwb_neurid.errors`.
+    """
+
+    spec: ReaderSpec
+    recognises: Callable[[object], bool]
+    read: Callable[[object, ReadOptions], Population]

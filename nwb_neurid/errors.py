@@ -1,0 +1,101 @@
+"""Every deliberate error of the project, one class each.
+
+A `NeuridError` is a fault in what the user gave us: its message is one clear text (what, where, expected,
+actual, what to do) and the command line prints it without a traceback and exits with code 2. Anything else
+that escapes is a fault of ours.
+"""
+
+from collections.abc import Sequence
+
+
+class NeuridError(Exception):
+    """A fault in the input; the message is written for the person at the keyboard."""
+
+
+class InvalidOption(NeuridError):
+    """An option has a value that cannot be used."""
+
+
+class InvalidPopulation(NeuridError, ValueError):
+    """The parts of a `Population`, `Spikes` or `Traces` contradict one another."""
+
+
+class InvalidResults(NeuridError, ValueError):
+    """The parts of an `Embeddings` or `Predictions` contradict one another."""
+
+
+class CountOverflow(NeuridError, OverflowError):
+    """More spikes of one unit in one bin than a uint8 count can hold."""
+
+
+class SourceNotFound(NeuridError, FileNotFoundError):
+    """There is nothing at the path."""
+
+
+class UnknownSource(NeuridError):
+    """No installed reader recognises the source."""
+
+
+class UnreadableSource(NeuridError):
+    """The source is damaged, locked by another program, or holds nothing that can be read."""
+
+
+class InvalidSource(NeuridError):
+    """The source can be read, but what stands in it contradicts its format."""
+
+
+class CannotEncode(NeuridError):
+    """The encoder cannot embed the recording; every reason is listed."""
+
+    def __init__(self, encoder: str, source: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        where = f" {source}" if source else " this recording"
+        super().__init__("\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems]))
+
+
+class UntrainedEncoder(NeuridError):
+    """The encoder learns, no trained weights were named, and untrained ones were not asked for."""
+
+
+class UnknownPlugin(NeuridError, LookupError):
+    """No installed distribution provides a plugin of that name."""
+
+
+class BrokenPlugin(NeuridError):
+    """A plugin does not import, is not what its entry point promises, or breaks the contract."""
+
+
+class DuplicatePlugin(NeuridError):
+    """Two distributions provide a plugin of one name."""
+
+
+class IncompatiblePlugin(NeuridError):
+    """A plugin was written for another major version of the contract."""
+
+
+class InvalidModel(NeuridError):
+    """A model folder is missing, incomplete, or of a format that this version does not know."""
+
+
+class WrongWeights(NeuridError):
+    """Weights do not fit the encoder that they are meant for."""
+
+
+class CannotWrite(NeuridError):
+    """The results cannot be written where they were to go; nothing was changed."""
+
+
+class ResultsExist(CannotWrite):
+    """Results of that name stand there already."""
+
+
+class SourceChanged(CannotWrite):
+    """The file changed, or vanished, between reading and writing."""
+
+
+class NoResults(NeuridError):
+    """The file holds no results of this project, or none of that name."""
+
+
+class NeuridWarning(UserWarning):
+    """Something about the data that its owner should know; the work goes on."""

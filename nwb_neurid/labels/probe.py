@@ -1,0 +1,81 @@
+"""How well vectors separate known types: the field's linear probe."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from nwb_neurid.errors import InvalidOption
+
+FOLDS = 5
+CHANCE_DRAWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeScore:
+    """Macro F1 of a cross-validated linear probe, and of guessing.
+
+    Parameters
+    ----------
+    macro_f1
+        Of the predictions of all folds, pooled.
+    chance
+        Mean macro F1 of guesses drawn with the frequencies of the classes.
+    units
+        How many units were scored.
+    classes
+        Their classes.
+    """
+
+    macro_f1: float
+    chance: float
+    units: int
+    classes: tuple[str, ...]
+
+
+def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, " units"], *, seed: int) -> ProbeScore:
+    """Standardise, fit a class-balanced multinomial logistic regression, predict the fold left out.
+
+    Parameters
+    ----------
+    vectors
+        Shape (units, dim). Units without a vector are not scored.
+    labels
+        Shape (units,). Units labelled "", and classes with fewer units than folds, are not scored.
+    seed
+        Of the folds and of the guesses.
+
+    Raises
+    ------
+    InvalidOption
+        If fewer than two classes are left.
+    """
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    names, counts = np.unique(labels, return_counts=True)
+    classes = names[(counts >= FOLDS) & (names != "")]
+    scored = np.isin(labels, classes) & np.isfinite(vectors).all(axis=1)
+    if len(classes) < 2:
+        raise InvalidOption(
+            f"A probe needs two classes of at least {FOLDS} units each, got "
+            f"{dict(zip(names.tolist(), counts.tolist(), strict=True))}."
+        )
+    known, truth = vectors[scored], labels[scored]
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    predicted = cross_val_predict(classifier, known, truth, cv=folds)
+    guesses = [
+        DummyClassifier(strategy="stratified", random_state=seed + draw).fit(known, truth).predict(known)
+        for draw in range(CHANCE_DRAWS)
+    ]
+    return ProbeScore(
+        macro_f1=float(f1_score(truth, predicted, average="macro")),
+        chance=float(np.mean([f1_score(truth, guess, average="macro") for guess in guesses])),
+        units=int(scored.sum()),
+        classes=tuple(classes.tolist()),
+    )

@@ -1,0 +1,145 @@
+"""The folder that a model is kept in: `model.json`, `weights.safetensors`, `README.md`.
+
+Nothing in it is pickled, and reading it runs no code from it.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
+from nwb_neurid.results import Json
+
+FORMAT = 1
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What `model.json` says.
+
+    Parameters
+    ----------
+    encoder, encoder_version, distribution
+        The encoder, and the distribution that provides it, with its version.
+    config
+        What the encoder is rebuilt from, with the weights.
+    training
+        What it was trained on, in words.
+    weights_sha256
+        Hash of the weights; "" where there are none.
+    software
+        Versions of what made it.
+    """
+
+    encoder: str
+    encoder_version: str
+    distribution: str
+    config: dict[str, Json]
+    training: str
+    weights_sha256: str
+    software: dict[str, str]
+
+
+def packed(state: Mapping[str, np.ndarray]) -> bytes:
+    """Weights in the safetensors format."""
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in state.items()})
+
+
+def sha256(state: Mapping[str, np.ndarray]) -> str:
+    """Hash of the weights as they are stored; "" where there are none."""
+    return hashlib.sha256(packed(state)).hexdigest() if state else ""
+
+
+def write_folder(
+    folder: Path, about: Description, card: str, state: Mapping[str, np.ndarray], *, overwrite: bool
+) -> None:
+    """Write a model folder; a failed write leaves none behind, and an old one as it was.
+
+    Raises
+    ------
+    CannotWrite
+        If the folder exists and is not to be overwritten, is no model folder, or cannot be written.
+    """
+    if folder.exists() and not overwrite:
+        raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
+    if folder.exists() and not (folder / "model.json").is_file():
+        raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
+    partial = folder.with_name(f".{folder.name}.neurid-partial")
+    old = folder.with_name(f".{folder.name}.neurid-old")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / WEIGHTS).write_bytes(packed(state))
+        (partial / "model.json").write_text(
+            json.dumps({"format": FORMAT, **asdict(about)}, indent=2) + "\n", encoding="utf-8"
+        )
+        (partial / "README.md").write_text(card, encoding="utf-8")
+        if folder.exists():
+            folder.replace(old)
+        partial.replace(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise CannotWrite(f"The model cannot be written to {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def read_description(folder: Path) -> Description:
+    """What `model.json` says, its format and the types of its values checked.
+
+    Raises
+    ------
+    InvalidModel
+        If it is missing, damaged, or of another format.
+    """
+    path = folder / "model.json"
+    if not path.is_file():
+        raise InvalidModel(f"{folder} is not a model folder: it has no model.json.")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidModel(f"{path} is not JSON: {error}.") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        got = about.get("format") if isinstance(about, dict) else type(about).__name__
+        raise InvalidModel(f"{path} must have format {FORMAT}, got {got}. A newer nwb-neurid may read it.")
+    for field in fields(Description):
+        wanted = dict if field.name in {"config", "software"} else str
+        if not isinstance(about.get(field.name), wanted):
+            raise InvalidModel(f"{path} must have {field.name!r} as {wanted.__name__}, got {about.get(field.name)!r}.")
+    return Description(**{field.name: about[field.name] for field in fields(Description)})
+
+
+def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
+    """The weights, if they are those that the description names.
+
+    Raises
+    ------
+    WrongWeights
+        If they are missing, damaged or others.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder / WEIGHTS
+    try:
+        state = load(path.read_bytes())
+    except OSError as error:
+        raise WrongWeights(f"{path} cannot be read: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise WrongWeights(f"{path} is damaged: {error}.") from error
+    if (got := sha256(state)) != expected_sha256:
+        raise WrongWeights(
+            f"{path} is not what model.json describes: SHA-256 {got or 'of no weights'}, "
+            f"expected {expected_sha256 or 'no weights'}."
+        )
+    return state

@@ -1,0 +1,242 @@
+"""`Population`, the one type between readers and encoders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt8
+
+from nwb_neurid.activity import ACTIVITIES as ACTIVITIES
+from nwb_neurid.activity import Spikes as Spikes
+from nwb_neurid.activity import Traces as Traces
+from nwb_neurid.activity import frozen_view
+from nwb_neurid.errors import CountOverflow, InvalidPopulation
+from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Population:
+    """Units recorded together in one session. A slice of it, in time or over units, is again a `Population`.
+
+    Whatever lies outside observed time is no part of it: such spikes are dropped when it is made.
+
+    Parameters
+    ----------
+    unit_ids
+        As the source names them, shape (units,). They may repeat: the row is the address.
+    activity
+        `Spikes` or `Traces`, one row per unit.
+    observed_s
+        When anything was observed: half-open intervals in seconds of the session clock, shape (intervals, 2),
+        ascending and disjoint. They may touch: they are split wherever the observation of any unit changes.
+    unit_observed
+        Which unit was observed in which interval, shape (units, intervals); None for every unit in every one.
+    group
+        Probe, shank or imaging plane of each unit, shape (units,).
+    positions_um
+        Shape (units, 3), micrometres; NaN where unknown.
+    labels
+        Known identities by name, each of shape (units,): text, "" where unknown. Readers call them "cell_type" and
+        "brain_region", whatever the source calls them, beside the names of the source.
+    excluded
+        Rows that are not to be embedded, and why. They stay in every result, without a vector.
+    subject_id, session_id, source
+        As the source gives them; `source` is its path.
+
+    Raises
+    ------
+    InvalidPopulation
+        If the parts contradict one another.
+    """
+
+    unit_ids: Shaped[np.ndarray, " units"]
+    activity: Spikes | Traces
+    observed_s: Float64[np.ndarray, "intervals 2"]
+    unit_observed: Bool[np.ndarray, "units intervals"] | None = None
+    group: Shaped[np.ndarray, " units"] | None = None
+    positions_um: Float32[np.ndarray, "units 3"] | None = None
+    labels: Mapping[str, Shaped[np.ndarray, " units"]] = field(default_factory=dict)
+    excluded: Mapping[int, str] = field(default_factory=dict)
+    subject_id: str = ""
+    session_id: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+        start, stop = self.observed_s[:, 0], self.observed_s[:, 1]
+        if not np.isfinite(self.observed_s).all() or np.any(stop - start <= EDGE_S) or np.any(start[1:] < stop[:-1]):
+            raise InvalidPopulation(
+                "observed_s must be finite intervals [start, stop), longer than 1 µs, ascending and disjoint."
+            )
+        for row in self.excluded:
+            if not 0 <= row < len(self):
+                raise InvalidPopulation(f"excluded names row {row}, but there are {len(self)} units.")
+        for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um"):
+            if (array := getattr(self, name)) is not None:
+                object.__setattr__(self, name, frozen_view(array))
+        labels = {name: frozen_view(values) for name, values in self.labels.items()}
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "activity", self.activity.within(self.observed_s, self.unit_observed))
+
+    def _check_lengths(self) -> None:
+        parts = {
+            "activity": self.activity,
+            "unit_observed": self.unit_observed,
+            "group": self.group,
+            "positions_um": self.positions_um,
+            **{f"labels[{name!r}]": values for name, values in self.labels.items()},
+        }
+        for name, part in parts.items():
+            if part is not None and len(part) != len(self):
+                raise InvalidPopulation(f"{name} must have one row for each of {len(self)} units, got {len(part)}.")
+        if self.observed_s.ndim != 2 or self.observed_s.shape[1] != 2:
+            raise InvalidPopulation(f"observed_s must have shape (intervals, 2), got {self.observed_s.shape}.")
+        if self.unit_observed is not None and self.unit_observed.shape[1] != len(self.observed_s):
+            raise InvalidPopulation(
+                f"unit_observed must have one column for each of {len(self.observed_s)} intervals of "
+                f"observed_s, got {self.unit_observed.shape[1]}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.unit_ids)
+
+    def __repr__(self) -> str:
+        kind = self.activity.kind
+        return f"Population({len(self)} units, {kind}, {self.duration_s:g} s in {len(self.runs_s())} runs)"
+
+    @property
+    def spikes(self) -> Spikes:
+        """The activity, where it is spikes.
+
+        Raises
+        ------
+        InvalidPopulation
+            If it is traces.
+        """
+        if not isinstance(self.activity, Spikes):
+            raise InvalidPopulation(f"This needs spikes, the population has traces ({self.activity.kind}).")
+        return self.activity
+
+    @property
+    def duration_s(self) -> float:
+        """How long anything was observed, in seconds."""
+        return float(np.diff(self.observed_s).sum())
+
+    def unit_duration_s(self) -> Float64[np.ndarray, " units"]:
+        """How long each unit was observed, in seconds."""
+        lengths = np.diff(self.observed_s)[:, 0]
+        if self.unit_observed is None:
+            return np.full(len(self), lengths.sum())
+        return np.asarray(self.unit_observed @ lengths)
+
+    def runs_s(self, unit: int | None = None) -> Float64[np.ndarray, "runs 2"]:
+        """Observed time as unbroken runs, of one unit or of any: its intervals, joined where they touch."""
+        if unit is None or self.unit_observed is None:
+            return merged(self.observed_s)
+        return merged(self.observed_s[self.unit_observed[unit]])
+
+    def select(self, units: Int64[np.ndarray, " rows"] | Bool[np.ndarray, " units"]) -> "Population":
+        """The units of these rows, in this order, or where a mask is true."""
+        rows = np.arange(len(self))[units]
+        position = {int(row): index for index, row in enumerate(rows)}
+        return replace(
+            self,
+            unit_ids=self.unit_ids[rows],
+            activity=self.activity.select(rows),
+            unit_observed=None if self.unit_observed is None else self.unit_observed[rows],
+            group=None if self.group is None else self.group[rows],
+            positions_um=None if self.positions_um is None else self.positions_um[rows],
+            labels={name: values[rows] for name, values in self.labels.items()},
+            excluded={position[row]: why for row, why in self.excluded.items() if row in position},
+        )
+
+    def restrict(self, intervals_s: Intervals) -> "Population":
+        """The same units, observed only where they were and where these intervals are."""
+        observed = intersected(self.observed_s, intervals_s)
+        row = located(observed.mean(axis=1), self.observed_s)
+        seen = None if self.unit_observed is None else self.unit_observed[:, row]
+        return replace(self, observed_s=observed, unit_observed=seen)
+
+    def slice(self, start_s: float, stop_s: float) -> "Population":
+        """The same units over [start_s, stop_s) of the session clock, in seconds."""
+        return self.restrict(np.array([[start_s, stop_s]]))
+
+    def intervals_s(self, unit: int) -> Float64[np.ndarray, " intervals"]:
+        """Inter-spike intervals of the unit in row `unit`, in seconds; none of them crosses a gap in its observation.
+
+        Raises
+        ------
+        InvalidPopulation
+            If the activity is not spikes.
+        """
+        train = self.spikes.train_s(unit)
+        run = located(train, self.runs_s(unit))
+        steps: Float64[np.ndarray, " steps"] = np.diff(train)
+        return steps[run[1:] == run[:-1]]
+
+    def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
+        """Spike counts in the whole bins of each run of observed time; `bin_starts_s` tells when they are.
+
+        A spike up to 1 µs below an edge counts in the next bin, so that rounding moves none.
+
+        Raises
+        ------
+        InvalidPopulation
+            If the activity is not spikes, or `bin_s` is not positive.
+        CountOverflow
+            If a unit fires more than 255 spikes in a bin.
+        """
+        runs = self.runs_s()
+        bins = _whole_bins(runs, bin_s)
+        first = np.cumsum(bins) - bins
+        counts = np.zeros((len(self), int(bins.sum())), np.uint8)
+        for unit in range(len(self)):
+            train = self.spikes.train_s(unit)
+            run = located(train, runs)
+            index = np.floor((train - runs[run, 0] + EDGE_S) / bin_s).astype(np.int64)
+            row = np.bincount((index + first[run])[index < bins[run]], minlength=counts.shape[1])
+            if row.max(initial=0) > 255:
+                raise CountOverflow(
+                    f"Unit {self.unit_ids[unit]} (row {unit}) fires {row.max()} spikes in one bin of {bin_s:g} s, "
+                    "at most 255 can be counted. Are the spike times in seconds?"
+                )
+            counts[unit] = row
+        return counts
+
+    def bin_starts_s(self, bin_s: float) -> Float64[np.ndarray, " bins"]:
+        """Time at which each column of `binned` starts, in seconds."""
+        runs = self.runs_s()
+        bins = _whole_bins(runs, bin_s)
+        within = np.arange(bins.sum()) - np.repeat(np.cumsum(bins) - bins, bins)
+        return np.repeat(runs[:, 0], bins) + within * bin_s
+
+    def resolution_s(self) -> float:
+        """How coarse spike times are, in seconds: as the source says, or the grid that most intervals fall on.
+
+        Only grids too coarse to come from sampling are found: those that neighbouring spikes keep hitting.
+        """
+        stated = self.activity.resolution_s
+        if isinstance(self.activity, Traces) or len(self) == 0:
+            return stated
+        units = np.unique(np.linspace(0, len(self) - 1, 200).astype(int))
+        intervals = np.concatenate([self.intervals_s(int(unit))[:1000] for unit in units])
+        return max(stated, _grid_s(intervals))
+
+
+def _whole_bins(runs_s: Float64[np.ndarray, "runs 2"], bin_s: float) -> Int64[np.ndarray, " runs"]:
+    if not bin_s > 0:
+        raise InvalidPopulation(f"bin_s must be positive, got {bin_s}.")
+    return np.floor((np.diff(runs_s)[:, 0] + EDGE_S) / bin_s).astype(np.int64)
+
+
+def _grid_s(intervals_s: Float64[np.ndarray, " intervals"]) -> float:
+    """The step that more than half of the intervals are multiples of, to 1 µs; 0 where there is none."""
+    positive = np.round(intervals_s[intervals_s > EDGE_S], 6)
+    if len(positive) < 100:
+        return 0.0
+    values, counts = np.unique(positive, return_counts=True)
+    for step in values[np.argmax(counts)] / np.arange(1, 6):
+        off = np.abs(positive - np.round(positive / step) * step)
+        if step > 20 * EDGE_S and np.mean(off < 2 * EDGE_S) > 0.5:
+            return float(step)
+    return 0.0

@@ -1,0 +1,115 @@
+"""Plugins, found through entry points. Listing imports none of them; one is imported when it is asked for."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
+from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, UnknownPlugin
+
+Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry(Generic[Plugin]):
+    """The plugins of one kind.
+
+    Parameters
+    ----------
+    kind
+        "encoder" or "reader", for messages.
+    plugin_type
+        What an entry point must hold.
+    points
+        The entry points.
+    """
+
+    kind: str
+    plugin_type: type[Plugin]
+    points: tuple[EntryPoint, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names to `load` every plugin by, sorted; those of duplicates carry their distribution."""
+        for name, points in sorted(self._by_name().items()):
+            yield from ([name] if len(points) == 1 else sorted(f"{name}@{_distribution(point)}" for point in points))
+
+    def distribution(self, name: str) -> str:
+        """Name and version of the distribution that a plugin comes from.
+
+        Raises
+        ------
+        UnknownPlugin, DuplicatePlugin
+            As for `load`.
+        """
+        point = self._point(name)
+        return f"{point.dist.name} {point.dist.version}" if point.dist else "no distribution"
+
+    def load(self, name: str) -> Plugin:
+        """Import one plugin, by its name or as `name@distribution`.
+
+        Raises
+        ------
+        UnknownPlugin
+            If no installed distribution has it.
+        DuplicatePlugin
+            If several have it.
+        BrokenPlugin
+            If it does not import, or is not what the entry point promises.
+        IncompatiblePlugin
+            If it was written for another major version of the contract.
+        """
+        point = self._point(name)
+        who = f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
+        try:
+            plugin = point.load()
+        except Exception as error:  # an import may raise anything
+            raise BrokenPlugin(f"{who} does not import: {type(error).__name__}: {error}") from error
+        if not isinstance(plugin, self.plugin_type):
+            raise BrokenPlugin(f"{who} must be a {self.plugin_type.__name__}, got {type(plugin).__name__}.")
+        if plugin.spec.contract != CONTRACT:
+            raise IncompatiblePlugin(
+                f"{who} was written for version {plugin.spec.contract} of the plugin contract, this nwb-neurid has "
+                f"version {CONTRACT}. Install a release of either that fits the other."
+            )
+        if plugin.spec.name != point.name:
+            raise BrokenPlugin(f"{who} calls itself {plugin.spec.name!r} in its spec. The two names must agree.")
+        return plugin
+
+    def _point(self, name: str) -> EntryPoint:
+        bare, _, distribution = name.partition("@")
+        points = self._by_name().get(bare, [])
+        if distribution:
+            points = [point for point in points if _distribution(point) == distribution]
+        if not points:
+            raise UnknownPlugin(
+                f"There is no {self.kind} {name!r}. Installed: {', '.join(self) or 'none'}. "
+                f"An {self.kind} of someone else comes with the package that provides it."
+            )
+        if len(points) > 1:
+            choices = " or ".join(sorted(f"{bare}@{_distribution(point)}" for point in points))
+            raise DuplicatePlugin(f"Several distributions provide {self.kind} {bare!r}. Name one: {choices}.")
+        return points[0]
+
+    def _by_name(self) -> dict[str, list[EntryPoint]]:
+        by_name = defaultdict(list)
+        for point in self.points:
+            by_name[point.name].append(point)
+        return dict(by_name)
+
+
+def encoders(points: Iterable[EntryPoint] | None = None) -> Registry[EncoderPlugin]:
+    """The installed encoders, or those of `points`."""
+    found = entry_points(group="nwb_neurid.encoders") if points is None else points
+    return Registry("encoder", EncoderPlugin, tuple(found))
+
+
+def readers(points: Iterable[EntryPoint] | None = None) -> Registry[ReaderPlugin]:
+    """The installed readers, or those of `points`."""
+    found = entry_points(group="nwb_neurid.readers") if points is None else points
+    return Registry("reader", ReaderPlugin, tuple(found))
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"

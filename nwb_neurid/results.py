@@ -1,0 +1,247 @@
+"""What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32, Shaped
+
+from nwb_neurid.activity import frozen_view
+from nwb_neurid.errors import InvalidResults
+from nwb_neurid.population import Population
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+UNTRAINED = "untrained: random weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How vectors came to be.
+
+    Parameters
+    ----------
+    encoder, encoder_version, config
+        The encoder and what it was built with.
+    weights_sha256
+        Hash of its weights; "" for an encoder that learns nothing.
+    training
+        What it was trained on, in words; `UNTRAINED` for random weights, "" where there is nothing to learn.
+    window_s
+        Length of the windows that it averaged over, in seconds; 0 for the recording as a whole.
+    stitched
+        Whether windows were put together from shorter stretches of observed time. Scores on such vectors are
+        not comparable with published ones.
+    notes
+        Whatever else was done to the activity, one sentence each.
+    source, session_id, subject_id
+        Of the recording.
+    software
+        Versions of what computed the vectors.
+    """
+
+    encoder: str = ""
+    encoder_version: str = ""
+    config: Mapping[str, Json] = field(default_factory=dict)
+    weights_sha256: str = ""
+    training: str = ""
+    window_s: float = 0.0
+    stitched: bool = False
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    session_id: str = ""
+    subject_id: str = ""
+    software: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Embeddings:
+    """One vector per unit, in the order of the source's table.
+
+    Parameters
+    ----------
+    vectors
+        Shape (units, dim), float32. A row is finite, or NaN throughout with a reason.
+    unit_ids
+        As in the population, shape (units,).
+    n_windows
+        How many windows each unit was seen in, shape (units,); 1 where the recording is taken as a whole.
+    stability
+        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,); NaN under
+        four windows.
+    reasons
+        Why a unit has no vector, shape (units,); "" where it has one.
+    provenance
+        How they came to be.
+
+    Raises
+    ------
+    InvalidResults
+        If lengths differ, or a row is neither a finite vector nor NaN with a reason.
+    """
+
+    vectors: Float32[np.ndarray, "units dim"]
+    unit_ids: Shaped[np.ndarray, " units"]
+    n_windows: Int32[np.ndarray, " units"]
+    stability: Float32[np.ndarray, " units"]
+    reasons: Shaped[np.ndarray, " units"]
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        _check_rows(self, ("vectors", "unit_ids", "n_windows", "stability", "reasons"))
+        finite = np.isfinite(self.vectors)
+        seen = self.reasons == ""
+        if wrong := np.flatnonzero(np.where(seen, ~finite.all(axis=1), ~np.isnan(self.vectors).all(axis=1))).tolist():
+            raise InvalidResults(
+                f"A vector must be finite, or NaN throughout with a reason; rows {wrong[:5]} "
+                f"({len(wrong)} in all) are neither."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        population: Population,
+        vectors: Float[np.ndarray, "units dim"],
+        *,
+        n_windows: Int[np.ndarray, " units"] | None = None,
+        stability: Float[np.ndarray, " units"] | None = None,
+        reasons: Sequence[str] | None = None,
+        provenance: Provenance | None = None,
+    ) -> "Embeddings":
+        """The embeddings of `population`; rows with a reason become NaN, the others count one window by default."""
+        why = np.array(["" for _ in vectors] if reasons is None else list(reasons), dtype=np.str_)
+        seen = why == ""
+        windows = seen.astype(np.int32) if n_windows is None else n_windows.astype(np.int32)
+        steady = np.full(len(vectors), np.nan) if stability is None else stability
+        return cls(
+            vectors=np.where(seen[:, None], vectors, np.nan).astype(np.float32),
+            unit_ids=population.unit_ids,
+            n_windows=np.where(seen, windows, 0).astype(np.int32),
+            stability=np.where(seen, steady, np.nan).astype(np.float32),
+            reasons=why,
+            provenance=provenance or Provenance(),
+        )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __repr__(self) -> str:
+        seen = int((self.reasons == "").sum())
+        return f"Embeddings({seen} of {len(self)} units, dim {self.vectors.shape[1]}, {self.provenance.encoder!r})"
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector as `e0`, `e1`, ..."""
+        import pandas as pd
+
+        columns = {
+            "unit_id": self.unit_ids,
+            "n_windows": self.n_windows,
+            "stability": self.stability,
+            "reason": self.reasons.astype(object),
+        }
+        return pd.DataFrame(columns | {f"e{axis}": values for axis, values in enumerate(self.vectors.T)})
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Predictions:
+    """A predicted identity per unit, with its probability, and the right to decline.
+
+    Parameters
+    ----------
+    label_name, scope
+        What is predicted ("cell_type"), and among what ("opto-tagged interneurons of mouse V1").
+    classes
+        Names of the classes, shape (classes,).
+    unit_ids
+        As in the population, shape (units,).
+    label
+        The most probable class of each unit, shape (units,); "" for a unit without a vector.
+    class_probabilities
+        Shape (units, classes), rows summing to 1; NaN for a unit without a vector.
+    prediction_set
+        Which classes are plausible at `coverage`, shape (units, classes).
+    abstained, reasons
+        Whether the model declines to name the unit, and why, shape (units,).
+    ood_score
+        How unlike the training data a unit is, shape (units,); NaN where not known.
+    prevalence
+        Share of each class in the training data, shape (classes,).
+    coverage
+        The share of units whose set should hold their true class.
+    provenance
+        Of the embeddings that were classified.
+
+    Raises
+    ------
+    InvalidResults
+        If lengths differ or the probabilities of a unit do not sum to 1.
+    """
+
+    label_name: str
+    scope: str
+    classes: Shaped[np.ndarray, " classes"]
+    unit_ids: Shaped[np.ndarray, " units"]
+    label: Shaped[np.ndarray, " units"]
+    class_probabilities: Float32[np.ndarray, "units classes"]
+    prediction_set: Bool[np.ndarray, "units classes"]
+    abstained: Bool[np.ndarray, " units"]
+    reasons: Shaped[np.ndarray, " units"]
+    ood_score: Float32[np.ndarray, " units"]
+    prevalence: Float32[np.ndarray, " classes"]
+    coverage: float
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        rows = (
+            "unit_ids",
+            "label",
+            "class_probabilities",
+            "prediction_set",
+            "abstained",
+            "reasons",
+            "ood_score",
+        )
+        _check_rows(self, rows)
+        known = ~np.isnan(self.class_probabilities).all(axis=1)
+        if not np.allclose(self.class_probabilities[known].sum(axis=1), 1, atol=1e-4):
+            raise InvalidResults("The class probabilities of a unit must sum to 1.")
+        if not 0 < self.coverage < 1:
+            raise InvalidResults(f"coverage must lie between 0 and 1, got {self.coverage}.")
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def probability(self) -> Float32[np.ndarray, " units"]:
+        """Probability of `label`, shape (units,); NaN for a unit without a vector."""
+        return np.asarray(self.class_probabilities.max(axis=1))
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per unit, with the probability of each class as `p_<class>`."""
+        import pandas as pd
+
+        columns = {
+            "unit_id": self.unit_ids,
+            "predicted_label": self.label.astype(object),
+            "probability": self.probability,
+            "prediction_set": [" ".join(self.classes[row]) for row in self.prediction_set],
+            "abstained": self.abstained,
+            "reason": self.reasons.astype(object),
+            "ood_score": self.ood_score,
+        }
+        by_class = {f"p_{name}": self.class_probabilities[:, at] for at, name in enumerate(self.classes)}
+        return pd.DataFrame(columns | by_class)
+
+
+def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:
+    """Every part has one row per unit; the parts become read-only."""
+    wanted = len(results.unit_ids)
+    for name in names:
+        part = getattr(results, name)
+        if len(part) != wanted:
+            raise InvalidResults(f"{name} must have one row for each of {wanted} units, got {len(part)}.")
+        object.__setattr__(results, name, frozen_view(part))

@@ -1,0 +1,7 @@
+"""Windows of a recording on the device, and torch modules over them as encoders. Imports torch."""
+
+from nwb_neurid.training.encoder import TorchEncoder as TorchEncoder
+from nwb_neurid.training.encoder import chosen_device as chosen_device
+from nwb_neurid.training.windows import WindowOptions as WindowOptions
+from nwb_neurid.training.windows import Windows as Windows
+from nwb_neurid.training.windows import cut as cut

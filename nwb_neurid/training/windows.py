@@ -1,0 +1,170 @@
+"""A recording cut into windows: binned once, each window a range of columns."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.population import Population, Spikes, Traces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowOptions:
+    """How a recording is cut.
+
+    Parameters
+    ----------
+    bin_s
+        Length of a bin of spikes, or time between two samples of traces (which are resampled to it), in seconds.
+    token_bins
+        Bins that the encoder takes together.
+    tokens
+        Tokens in a window.
+    scale_quantile
+        Traces are divided by this quantile of all samples of the recording; None to leave them.
+
+    Raises
+    ------
+    InvalidOption
+        If a number is not positive.
+    """
+
+    bin_s: float
+    token_bins: int
+    tokens: int
+    scale_quantile: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("bin_s", "token_bins", "tokens"):
+            if not getattr(self, name) > 0:
+                raise InvalidOption(f"{name} must be positive, got {getattr(self, name)}.")
+
+    @property
+    def bins(self) -> int:
+        """Bins in a window."""
+        return self.token_bins * self.tokens
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window in seconds."""
+        return self.bins * self.bin_s
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Windows:
+    """A recording and the windows cut from it.
+
+    Parameters
+    ----------
+    values
+        Spike counts (uint8) or samples (float32) of observed time, shape (units, bins).
+    first
+        Column at which each window begins, shape (windows,).
+    bins
+        Columns in a window.
+    active
+        Whether a unit has anything to show in a window, shape (windows, units): it was observed throughout, and fired
+        or has samples that vary and are not NaN. A unit that is not active is absent.
+    stitched
+        Whether windows run across gaps in the observation.
+    """
+
+    values: Shaped[np.ndarray, "units bins"]
+    first: Int64[np.ndarray, " windows"]
+    bins: int
+    active: Bool[np.ndarray, "windows units"]
+    stitched: bool
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def cut(population: Population, options: WindowOptions) -> Windows:
+    """Consecutive windows that do not overlap, from observed time alone.
+
+    Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
+    recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens, or to whole bins
+    where runs are shorter than a token.
+    """
+    if isinstance(population.activity, Spikes):
+        values: np.ndarray = population.binned(options.bin_s)
+        starts_s = population.bin_starts_s(options.bin_s)
+    else:
+        values, starts_s = _samples(population, population.activity, options)
+    run = located(starts_s + options.bin_s / 2, population.runs_s())
+    first = _first_columns(run, options.bins)
+    stitched = len(first) < (len(run) // options.bins) / 2
+    if stitched:
+        kept = _whole_tokens(run, options.token_bins)
+        values, starts_s = values[:, kept], starts_s[kept]
+        first = np.arange(0, len(kept) - options.bins + 1, options.bins, dtype=np.int64)
+    active = np.zeros((len(first), len(population)), bool)
+    for window, column in enumerate(first):
+        active[window] = _active(population, values, starts_s, options, column)
+    return Windows(values=values, first=first, bins=options.bins, active=active, stitched=stitched)
+
+
+def _first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
+    """Where windows begin that lie in one run each."""
+    begins = np.flatnonzero(np.r_[True, run[1:] != run[:-1]][: len(run)])
+    ends = np.r_[begins[1:], len(run)]
+    firsts = [np.arange(begin, end - bins + 1, bins) for begin, end in zip(begins, ends, strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *firsts])
+
+
+def _whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
+    """Columns that make up whole tokens within runs; all of them where no run is as long as a token."""
+    begins = np.flatnonzero(np.r_[True, run[1:] != run[:-1]][: len(run)])
+    length = np.diff(np.r_[begins, len(run)])
+    if length.max(initial=0) < token_bins:
+        return np.arange(len(run))
+    place = np.arange(len(run)) - np.repeat(begins, length)
+    return np.flatnonzero(place < np.repeat(length // token_bins * token_bins, length))
+
+
+def _active(
+    population: Population,
+    values: Shaped[np.ndarray, "units bins"],
+    starts_s: Float64[np.ndarray, " bins"],
+    options: WindowOptions,
+    column: int,
+) -> Bool[np.ndarray, " units"]:
+    columns = slice(column, column + options.bins)
+    window = values[:, columns]
+    highest, lowest = window.max(axis=1), window.min(axis=1)
+    active = np.asarray(highest > (0 if window.dtype == np.uint8 else lowest))  # false beside a NaN
+    if population.unit_observed is not None:
+        edges = np.r_[starts_s[columns], starts_s[columns] + options.bin_s - 2 * EDGE_S]
+        pieces = np.unique(located(edges, population.observed_s))
+        active &= population.unit_observed[:, pieces].all(axis=1)
+    return active
+
+
+def _samples(
+    population: Population, traces: Traces, options: WindowOptions
+) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"]]:
+    """Samples in observed time at the rate of the options, scaled, and when they are."""
+    values, rate_hz = traces.values, traces.rate_hz
+    if abs(rate_hz * options.bin_s - 1) > 0.02:
+        values, rate_hz = _resampled(values, rate_hz, 1 / options.bin_s)
+    starts_s = traces.start_s + np.arange(values.shape[1]) / rate_hz
+    inside = located(starts_s, population.runs_s()) >= 0
+    values, starts_s = values[:, inside], starts_s[inside]
+    if options.scale_quantile is not None and values.size:
+        scale = np.nanquantile(values, options.scale_quantile)
+        values = values / np.float32(scale if scale > 0 else 1)
+    return values.astype(np.float32), starts_s
+
+
+def _resampled(
+    values: Float32[np.ndarray, "units samples"], rate_hz: float, wanted_hz: float
+) -> tuple[Float32[np.ndarray, "units resampled"], float]:
+    """Traces at another rate, low-passed against aliasing, and that rate to the precision of a small fraction."""
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(wanted_hz / rate_hz).limit_denominator(1000)
+    resampled = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    return resampled.astype(np.float32), rate_hz * float(ratio)

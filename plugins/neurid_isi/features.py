@@ -1,0 +1,83 @@
+"""Statistics of one spike train. A gap in the observation is never counted as an interval."""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.intervals import located
+
+ISI_EDGES_S = np.geomspace(1e-3, 10, 33)
+LAG_EDGES_S = np.r_[0, np.geomspace(1e-3, 0.2, 16)]
+BURST_S = 6e-3
+DIM = len(ISI_EDGES_S) - 1 + 5 + len(LAG_EDGES_S) - 1
+
+Train = Float64[np.ndarray, " spikes"]
+
+
+def features(train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s: float) -> Float64[np.ndarray, " dim"]:
+    """The statistics of one unit, shape (53,).
+
+    Parameters
+    ----------
+    train_s
+        Its spike times in seconds, ascending, within `runs_s`; at least one.
+    runs_s
+        The unbroken runs in which it was observed, in seconds.
+    resolution_s
+        How coarse the times are. What is finer is 0, since it would measure the grid.
+
+    Returns
+    -------
+    array
+        32 shares of inter-spike intervals in logarithmic bins from 1 ms to 10 s (the outer bins hold what lies
+        beyond); log10 of the rate in Hz; CV; CV2 (Holt et al. 1996); local variation (Shinomoto et al. 2003);
+        share of intervals under 6 ms; autocorrelogram in 16 bins up to 200 ms, as log2(1 + pairs found / pairs
+        expected of a Poisson train of that rate). Where there are too few intervals for a statistic it is that of
+        a Poisson train.
+    """
+    run = located(train_s, runs_s)
+    steps = np.diff(train_s)
+    unbroken = run[1:] == run[:-1]
+    intervals = steps[unbroken]
+    clipped = np.clip(intervals, ISI_EDGES_S[0], ISI_EDGES_S[-1])
+    histogram = np.histogram(clipped, ISI_EDGES_S)[0] / max(1, len(intervals))
+    histogram[np.diff(ISI_EDGES_S) < resolution_s] = 0
+    rate_hz = len(train_s) / np.diff(runs_s).sum()
+    bursts = np.sum(intervals < BURST_S) / max(1, len(intervals)) if resolution_s < BURST_S else 0.0
+    cv = intervals.std() / intervals.mean() if len(intervals) > 1 and intervals.mean() > 0 else 1.0
+    pairs = unbroken[1:] & unbroken[:-1]
+    cv2, lv = _local_variation(steps[:-1][pairs], steps[1:][pairs])
+    scalars = [np.log10(rate_hz), cv, cv2, lv, bursts]
+    return np.r_[histogram, scalars, _autocorrelogram(train_s, run, runs_s, resolution_s)]
+
+
+def _local_variation(
+    first_s: Float64[np.ndarray, " pairs"], second_s: Float64[np.ndarray, " pairs"]
+) -> tuple[float, float]:
+    """CV2 and local variation of consecutive intervals; 1, as of a Poisson train, where there are none."""
+    total = first_s + second_s
+    contrast = np.abs(first_s - second_s)[total > 0] / total[total > 0]
+    if len(contrast) == 0:
+        return 1.0, 1.0
+    return 2 * float(contrast.mean()), 3 * float((contrast**2).mean())
+
+
+def _autocorrelogram(
+    train_s: Train,
+    run: Int64[np.ndarray, " spikes"],
+    runs_s: Float64[np.ndarray, "runs 2"],
+    resolution_s: float,
+) -> Float64[np.ndarray, " lags"]:
+    """Pairs of spikes by lag, against those of a Poisson train of the same rate in the same runs, as log2(1 + x)."""
+    found = np.zeros(len(LAG_EDGES_S) - 1)
+    for shift in range(1, len(train_s)):
+        lag = (train_s[shift:] - train_s[:-shift])[run[shift:] == run[:-shift]]
+        lag = lag[lag < LAG_EDGES_S[-1]]
+        if len(lag) == 0:
+            break
+        found += np.histogram(lag, LAG_EDGES_S)[0]
+    length_s = np.diff(runs_s)
+    widths, middles = np.diff(LAG_EDGES_S), (LAG_EDGES_S[1:] + LAG_EDGES_S[:-1]) / 2
+    rate_hz = len(train_s) / length_s.sum()
+    expected = rate_hz**2 * widths * np.clip(length_s - middles, 0, None).sum(axis=0)
+    found[widths < resolution_s] = 0
+    return np.log2(1 + found / np.maximum(expected, 1e-9))

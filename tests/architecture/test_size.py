@@ -1,0 +1,33 @@
+"""Files and functions stay short. A failure names what grew."""
+
+import ast
+
+LINES_OF_A_FILE = 300
+LINES_OF_A_FUNCTION = 40
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from `def` to the end, without the docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def test_files_are_short(root, sources):
+    """Find the seam where the file falls into two things, and name each for its one thing."""
+    counts = {path: len((root / path).read_text("utf-8").splitlines()) for path in sources}
+    long = [f"{path}: {count} lines" for path, count in counts.items() if count > LINES_OF_A_FILE]
+    assert not long, "\n".join(long)
+
+
+def test_functions_are_short(sources):
+    """Give each step of the function a name of its own."""
+    long = [
+        f"{path}:{node.lineno} {node.name}: {length(node)} lines"
+        for path, tree in sources.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and length(node) > LINES_OF_A_FUNCTION
+    ]
+    assert not long, "\n".join(long)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.errors import CannotWrite
 from nwb_neurid.labels.probe import ProbeScore, probe
 from nwb_neurid.model import new_model
 from nwb_neurid.pipeline import Outcome, embed_file, read
@@ -48,6 +49,10 @@ def run_demo(
     CannotWrite
         If the folder cannot be written to.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
     recording = folder / "simulated.nwb"
     simulation = simulate(units, duration_s, seed, progress)
     write_nwb(simulation, recording, seed=seed, overwrite=True)

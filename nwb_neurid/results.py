@@ -133,6 +133,20 @@ class Embeddings:
         seen = int((self.reasons == "").sum())
         return f"Embeddings({seen} of {len(self)} units, dim {self.vectors.shape[1]}, {self.provenance.encoder!r})"
 
+    def most_alike(self, row: int, count: int = 3) -> Int[np.ndarray, " nearest"]:
+        """Rows of the units nearest to the one in `row`, the nearest first, after standardising each dimension.
+
+        Empty for a unit without a vector.
+        """
+        seen = np.flatnonzero(self.reasons == "")
+        if row not in seen:
+            return np.empty(0, np.int64)
+        vectors = self.vectors[seen]
+        spread = vectors.std(axis=0)
+        distance = np.linalg.norm((vectors - self.vectors[row]) / np.where(spread > 0, spread, 1), axis=1)
+        nearest = seen[np.argsort(distance, kind="stable")]
+        return nearest[nearest != row][:count]
+
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector as `e0`, `e1`, ..."""
         import pandas as pd

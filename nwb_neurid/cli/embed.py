@@ -57,6 +57,7 @@ def embed(
 
         built = _model(encoder, model, preset, untrained, seed, device)
         targets = _targets(sources, output)
+        written = 0
         for source, target in out.progress(targets, label="recordings", total=len(targets)):
             try:
                 outcome = embed_file(
@@ -73,7 +74,9 @@ def embed(
                 out.fail(error)
                 continue
             _report(out, outcome)
-        out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions.")
+            written += 1
+        if written:
+            out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions.")
 
 
 def _model(

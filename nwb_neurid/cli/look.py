@@ -93,11 +93,11 @@ def _show_embeddings(out: Terminal, name: str, embeddings: "Embeddings", rows: i
     provenance = embeddings.provenance
     seen = int((embeddings.reasons == "").sum())
     out.say(f"{name}: {seen} of {len(embeddings)} units with a vector of {embeddings.vectors.shape[1]} dimensions")
-    table = Table("row", "unit", "windows", "stability", "vector or reason", box=None, pad_edge=False)
+    table = Table("row", "unit", "windows", "stability", "most alike (rows), or why there is no vector", box=None)
     for row in range(min(rows, len(embeddings))):
-        vector = " ".join(f"{value:.3f}" for value in embeddings.vectors[row, :6]) + " ..."
+        alike = ", ".join(str(other) for other in embeddings.most_alike(row))
         cells = (row, embeddings.unit_ids[row], embeddings.n_windows[row], f"{embeddings.stability[row]:.3f}")
-        table.add_row(*map(str, cells), str(embeddings.reasons[row]) or vector)
+        table.add_row(*map(str, cells), str(embeddings.reasons[row]) or alike)
     out.say(table)
     out.say("model")
     out.say(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")

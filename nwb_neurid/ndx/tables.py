@@ -1,199 +1,254 @@
-"""Results as plain descriptions of NWB objects, and back. No file is touched here."""
+"""Results as objects of an NWB file, and back. No file is touched here."""
 
 import json
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Int32, Shaped
 
-from nwb_neurid.errors import InvalidOption, InvalidResults
+from nwb_neurid.errors import InvalidResults
+from nwb_neurid.ndx.objects import (
+    EMBEDDINGS,
+    MODEL,
+    PREDICTIONS,
+    Attribute,
+    Column,
+    NwbObject,
+    checked,
+    object_name,
+    same_values,
+    text,
+)
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions, Provenance
 
-Attribute: TypeAlias = str | bool | int | float | tuple[str | float, ...]
-
-MODEL = "NeuronEncoderModel"
-EMBEDDINGS = "NeuronEmbeddings"
-PREDICTIONS = "NeuronPredictions"
-TABLE = "DynamicTable"
-
-MARK = "ndx-neurid "  # begins the last line of the description of a plain table
 AS_JSON = ("config", "software")
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    name, description
-        As they stand in the file.
-    values
-        One row per neuron; with `ends`, the elements of all rows one after another. Text is an array of `str` objects.
-    ends
-        Where the elements of each row end, for a column of lists.
-    """
-
-    name: str
-    description: str
-    values: Shaped[np.ndarray, "..."]
-    ends: Int64[np.ndarray, " rows"] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class NwbObject:
-    """One object of the file: the model, or a table with a row per neuron.
-
-    Parameters
-    ----------
-    name, neurodata_type, description
-        As they stand in the file.
-    attributes
-        Small values; what is empty is left out.
-    columns
-        None for the model.
-    unit_ids
-        The neurons that the rows refer to, by their ids.
-    """
-
-    name: str
-    neurodata_type: str
-    description: str
-    attributes: Mapping[str, Attribute]
-    columns: tuple[Column, ...] = ()
-    unit_ids: Shaped[np.ndarray, " rows"] | None = None
-
-
-def object_name(name: str, neurodata_type: str, label_name: str = "") -> str:
-    """What an object of the results called `name` is called in the file.
-
-    Raises
-    ------
-    InvalidOption
-        If a part cannot be part of the name of an NWB object.
-    """
-    for part in (name, *([label_name] if neurodata_type == PREDICTIONS else [])):
-        odd = [letter for letter in part if unicodedata.category(letter)[0] not in "LMN" and letter not in "_-."]
-        if odd or not part[:1].isalnum():
-            raise InvalidOption(
-                f"The name {part!r} cannot be used in an NWB file: it must consist of letters, digits, "
-                "'_', '-' and '.', and begin with a letter or a digit."
-            )
-    endings = {MODEL: "model", EMBEDDINGS: "embeddings", PREDICTIONS: f"predictions_{label_name}"}
-    return f"{name}_{endings[neurodata_type]}"
-
-
-def text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
-    """An array of `str` objects."""
-    return np.array([str(value) for value in values], dtype=object)
-
-
 def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
-    """The model, the embeddings, and the predictions, as they are to stand in the file.
+    """The model, the embeddings and the predictions, as they are to stand in the file.
+
+    Parameters
+    ----------
+    name
+        What the results are called; the names of the objects begin with it.
+    embeddings, predictions
+        The results; each label is predicted once.
 
     Raises
     ------
     InvalidResults
-        If there is nothing to write, the parts belong to different neurons or models, or a value has no place
-        in the file.
+        If there is nothing to write, the parts belong to different units or models, or a value has no place in
+        the file.
     InvalidOption
-        If `name` or the name of a label cannot be part of the name of an NWB object.
+        If `name`, or the name of a label, cannot be part of the name of an NWB object.
     """
-    if 0 in embeddings.vectors.shape:
-        units, dim = embeddings.vectors.shape
+    units, dim = embeddings.vectors.shape
+    if not units or not dim:
         raise InvalidResults(f"There is nothing to write: {units} units with vectors of {dim} dimensions.")
     labels = [part.label_name for part in predictions]
-    if repeated := {label for label in labels if labels.count(label) > 1}:
-        raise InvalidResults(f"Each label can be predicted once, got twice: {sorted(repeated)}.")
+    if repeated := sorted({label for label in labels if labels.count(label) > 1}):
+        raise InvalidResults(f"Each label can be predicted once, got two predictions of {', '.join(repeated)}.")
     for part in predictions:
         _check(part, embeddings)
-    objects = (_model(name, embeddings.provenance), _embeddings(name, embeddings))
-    objects += tuple(_predictions(name, part) for part in predictions)
-    for found in objects:
-        _check_text(found)
-    return objects
+    objects = [_model(name, embeddings.provenance), _embeddings(name, embeddings)]
+    return tuple(map(checked, [*objects, *(_predictions(name, part) for part in predictions)]))
 
 
 def results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
-    """The results that `objects` describe: the inverse of `described`."""
-    by_type: dict[str, list[NwbObject]] = {MODEL: [], EMBEDDINGS: [], PREDICTIONS: []}
-    for found in objects:
-        by_type[found.neurodata_type].append(found)
-    provenance = _provenance(by_type[MODEL][0].attributes) if by_type[MODEL] else Provenance()
-    (embeddings,) = by_type[EMBEDDINGS]
-    predictions = [_read_predictions(found, provenance) for found in by_type[PREDICTIONS]]
-    return _read_embeddings(embeddings, provenance), predictions
-
-
-def same(one: NwbObject, other: NwbObject) -> bool:
-    """Whether two descriptions say the same."""
-    parts = [
-        (found.name, found.neurodata_type, found.description, json.dumps(dict(found.attributes), sort_keys=True))
-        for found in (one, other)
-    ]
-    columns = [{column.name: column for column in found.columns} for found in (one, other)]
-    return (
-        parts[0] == parts[1]
-        and columns[0].keys() == columns[1].keys()
-        and _equal(one.unit_ids, other.unit_ids)
-        and all(
-            column.description == columns[1][name].description
-            and _equal(column.values, columns[1][name].values)
-            and _equal(column.ends, columns[1][name].ends)
-            for name, column in columns[0].items()
-        )
-    )
-
-
-def folded(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
-    """The same as plain tables: attributes and model stand in the last line of the descriptions, as JSON."""
-    (model,) = (found for found in objects if found.neurodata_type == MODEL)
-    about_model = {"description": model.description, **model.attributes}
-    tables = []
-    for table in objects:
-        if table.neurodata_type != MODEL:
-            about = {"type": table.neurodata_type, "attributes": dict(table.attributes)}
-            about |= {"model": about_model} if table.neurodata_type == EMBEDDINGS else {}
-            description = f"{table.description}\n{MARK}{json.dumps(about, ensure_ascii=False)}"
-            tables.append(replace(table, neurodata_type=TABLE, description=description, attributes={}))
-    return tuple(tables)
-
-
-def unfolded(table: NwbObject) -> tuple[NwbObject, ...]:
-    """What a plain table was folded from: itself, with the model before its embeddings; nothing if it is not ours."""
-    description, _, last = table.description.rpartition("\n")
-    if not last.startswith(MARK):
-        return ()
-    about = json.loads(last.removeprefix(MARK))
-    kind, attributes = about["type"], _tuples(about["attributes"])
-    original = replace(table, neurodata_type=kind, description=description, attributes=attributes)
-    if "model" not in about:
-        return (original,)
-    of_model = _tuples(about["model"])
-    words = str(of_model.pop("description", ""))
-    name = f"{table.name.removesuffix('_embeddings')}_model"
-    return NwbObject(name=name, neurodata_type=MODEL, description=words, attributes=of_model), original
+    """The results that objects describe: the inverse of `described`."""
+    of_type = {kind: [found for found in objects if found.neurodata_type == kind] for kind in (MODEL, EMBEDDINGS)}
+    provenance = _read_provenance(of_type[MODEL][0].attributes) if of_type[MODEL] else Provenance()
+    predictions = [_read_predictions(found, provenance) for found in objects if found.neurodata_type == PREDICTIONS]
+    return _read_embeddings(of_type[EMBEDDINGS][0], provenance), predictions
 
 
 def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     of = f"The predictions of {predictions.label_name!r}"
-    if not _equal(predictions.unit_ids, embeddings.unit_ids):
-        raise InvalidResults(f"{of} must be of the units of the embeddings, in their order.")
+    if not same_values(predictions.unit_ids, embeddings.unit_ids):
+        raise InvalidResults(f"{of} must be of the units of the embeddings, in the same order.")
     if predictions.provenance != embeddings.provenance:
-        raise InvalidResults(f"{of} must have the provenance of the embeddings that they were made from.")
+        raise InvalidResults(f"{of} must have the provenance of the embeddings.")
     classes = predictions.classes.tolist()
     if not classes or len(set(classes)) < len(classes):
         raise InvalidResults(f"{of} must have classes of different names, got {classes}.")
 
 
-def _check_text(found: NwbObject) -> None:
-    """HDF5 ends a text at a NUL, and half of a surrogate pair is no Unicode."""
-    texts = {"description": [found.description], **{key: [value] for key, value in found.attributes.items()}}
-    texts |= {column.name: column.values.tolist() for column in found.columns if column.values.dtype == object}
-    for name, values in texts.items():
-        joined = "".join(str(value) for value in values)
-        if "\0" in joined or any("\ud800" <= letter <= "\udfff" for letter in joined):
-            raise InvalidResults(f"{found.name}: {name} holds text with a NUL or half a surrogate pair.")
+def _model(name: str, provenance: Provenance) -> NwbObject:
+    known = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
+    known |= {"window_s": float(provenance.window_s), "stitched": bool(provenance.stitched)}
+    try:
+        known |= {key: json.dumps(dict(known[key])) for key in AS_JSON if known[key]}
+    except (TypeError, ValueError) as error:
+        raise InvalidResults(f"config and software of the provenance must be plain JSON: {error}.") from error
+    return NwbObject(
+        name=object_name(name, MODEL),
+        neurodata_type=MODEL,
+        description=f"The {_encoder(provenance)}.{_caveats(provenance)}",
+        attributes={key: value for key, value in known.items() if value not in ("", {}, ())},
+    )
+
+
+def _embeddings(name: str, embeddings: Embeddings) -> NwbObject:
+    units, dim = embeddings.vectors.shape
+    columns = [
+        Column(
+            name="embedding",
+            description=f"Vector of the neuron, {dim} dimensions; NaN where it has none.",
+            values=embeddings.vectors,
+        )
+    ]
+    if not np.array_equal(embeddings.n_windows, _one_window(embeddings.reasons)):
+        seen = "How many windows of the recording the neuron was seen in."
+        columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
+    if not np.isnan(embeddings.stability).all():
+        halves = (
+            "Cosine similarity of the mean vectors of two random halves of the neuron's windows, from -1 to 1; "
+            "NaN where there are too few."
+        )
+        columns.append(Column(name="stability", description=halves, values=embeddings.stability))
+    why = "Why the neuron has no vector; empty where it has one."
+    columns.append(Column(name="reason", description=why, values=text(embeddings.reasons)))
+    provenance = embeddings.provenance
+    of = f"A vector of {dim} dimensions for each of {units} neurons, by {_encoder(provenance)}."
+    return NwbObject(
+        name=object_name(name, EMBEDDINGS),
+        neurodata_type=EMBEDDINGS,
+        description=of + _caveats(provenance),
+        attributes={},
+        columns=tuple(columns),
+        unit_ids=embeddings.unit_ids,
+    )
+
+
+def _predictions(name: str, predictions: Predictions) -> NwbObject:
+    among = f" among {predictions.scope}" if predictions.scope else ""
+    by = _encoder(predictions.provenance)
+    attributes: dict[str, Attribute] = {
+        "label_name": predictions.label_name,
+        "classes": tuple(map(str, predictions.classes)),
+        "prevalence": tuple(predictions.prevalence.tolist()),
+        "coverage": float(predictions.coverage),
+    }
+    return NwbObject(
+        name=object_name(name, PREDICTIONS, predictions.label_name),
+        neurodata_type=PREDICTIONS,
+        description=f"Predicted {predictions.label_name}{among}, from vectors by {by}."
+        + _caveats(predictions.provenance),
+        attributes=attributes | ({"scope": predictions.scope} if predictions.scope else {}),
+        columns=tuple(_prediction_columns(predictions)),
+        unit_ids=predictions.unit_ids,
+    )
+
+
+def _prediction_columns(predictions: Predictions) -> Iterator[Column]:
+    label = "The most probable class; empty for a neuron without a vector."
+    yield Column(name="predicted_label", description=label, values=text(predictions.label))
+    if not np.isnan(predictions.class_probabilities).all():
+        one = "Probability of predicted_label, from 0 to 1; NaN for a neuron without a vector."
+        yield Column(name="probability", description=one, values=predictions.probability)
+        each = (
+            "Probability of each class, from 0 to 1, in the order of the classes: "
+            f"{', '.join(map(str, predictions.classes))}. NaN for a neuron without a vector."
+        )
+        yield Column(name="class_probabilities", description=each, values=predictions.class_probabilities)
+    if predictions.prediction_set.any():
+        plausible = f"The classes that are plausible at a coverage of {predictions.coverage:g}."
+        members = text(predictions.classes[np.nonzero(predictions.prediction_set)[1]])
+        ends = np.cumsum(predictions.prediction_set.sum(axis=1, dtype=np.int64))
+        yield Column(name="prediction_set", description=plausible, values=members, ends=ends)
+    declined = "Whether the model declines to name the neuron."
+    yield Column(name="abstained", description=declined, values=predictions.abstained)
+    why = "Why the model declines, or why the neuron has no vector; empty where it is named."
+    yield Column(name="reason", description=why, values=text(predictions.reasons))
+    if not np.isnan(predictions.ood_score).all():
+        unlike = "How unlike the training data the neuron is: the higher, the less alike. NaN where not known."
+        yield Column(name="ood_score", description=unlike, values=predictions.ood_score)
+
+
+def _encoder(provenance: Provenance) -> str:
+    return f"encoder {provenance.encoder} {provenance.encoder_version}".rstrip()
+
+
+def _caveats(provenance: Provenance) -> str:
+    """What a reader of the table must know before using it."""
+    sentences = []
+    if provenance.training.startswith(UNTRAINED):
+        sentences.append(" The encoder is untrained: its weights are random.")
+    if provenance.stitched:
+        sentences.append(
+            f" Windows of {provenance.window_s:g} s were stitched together from shorter stretches of observed time, so "
+            "scores on the vectors are not comparable with published ones."
+        )
+    return "".join(sentences)
+
+
+def _one_window(reasons: Shaped[np.ndarray, " units"]) -> Int32[np.ndarray, " units"]:
+    """How many windows a recording has that is taken as a whole."""
+    return (reasons == "").astype(np.int32)
+
+
+def _read_provenance(attributes: Mapping[str, Attribute]) -> Provenance:
+    """What this version knows of it; a later one may have stored more."""
+    names = {field.name for field in fields(Provenance)}
+    values: dict[str, Any] = {name: value for name, value in attributes.items() if name in names}
+    return Provenance(**values | {name: json.loads(values[name]) for name in AS_JSON if name in values})
+
+
+def _read_embeddings(found: NwbObject, provenance: Provenance) -> Embeddings:
+    columns = {column.name: column.values for column in found.columns}
+    units = len(columns["embedding"])
+    reasons = columns.get("reason", text([""] * units)).astype(np.str_)
+    return Embeddings(
+        vectors=columns["embedding"].astype(np.float32),
+        unit_ids=_ids(found),
+        n_windows=columns.get("n_windows", _one_window(reasons)).astype(np.int32),
+        stability=columns.get("stability", np.full(units, np.nan)).astype(np.float32),
+        reasons=reasons,
+        provenance=provenance,
+    )
+
+
+def _read_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
+    columns = {column.name: column for column in found.columns}
+    attributes: Mapping[str, Any] = found.attributes
+    classes = np.array(attributes["classes"], dtype=np.str_)
+    label = columns["predicted_label"].values.astype(np.str_)
+    unknown = np.full(len(label), np.nan)
+
+    def values(name: str, missing: np.ndarray, dtype: type) -> np.ndarray:
+        return (columns[name].values if name in columns else missing).astype(dtype)
+
+    return Predictions(
+        label_name=attributes["label_name"],
+        scope=attributes.get("scope", ""),
+        classes=classes,
+        unit_ids=_ids(found),
+        label=label,
+        class_probabilities=values("class_probabilities", np.tile(unknown, (len(classes), 1)).T, np.float32),
+        prediction_set=_prediction_set(columns.get("prediction_set"), len(label), classes),
+        abstained=values("abstained", label == "", np.bool_),
+        reasons=values("reason", np.zeros(len(label), np.str_), np.str_),
+        ood_score=values("ood_score", unknown, np.float32),
+        prevalence=np.array(attributes.get("prevalence", [np.nan] * len(classes)), dtype=np.float32),
+        coverage=attributes["coverage"],
+        provenance=provenance,
+    )
+
+
+def _prediction_set(
+    column: Column | None, units: int, classes: Shaped[np.ndarray, " classes"]
+) -> Bool[np.ndarray, "units classes"]:
+    """Which classes each unit's list names."""
+    members = np.zeros((units, len(classes)), np.bool_)
+    if column is not None and column.ends is not None:
+        rows = np.repeat(np.arange(units), np.diff(column.ends, prepend=0))
+        places = {name: at for at, name in enumerate(classes.tolist())}
+        members[rows, [places[name] for name in column.values.tolist()]] = True
+    return members
+
+
+def _ids(found: NwbObject) -> Shaped[np.ndarray, " rows"]:
+    ids = found.unit_ids if found.unit_ids is not None else np.empty(0)
+    return ids.astype(np.str_) if ids.dtype == object else ids

@@ -1,6 +1,6 @@
 """A recording cut into windows: binned once, each window a range of columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +9,9 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import EDGE_S, located
 from nwb_neurid.population import Population, Spikes, Traces
+
+SAME_RATE = 0.02
+"""Frame rates that differ by less than this share are taken as the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class Windows:
         or has samples that vary and are not NaN. A unit that is not active is absent.
     stitched
         Whether windows run across gaps in the observation.
+    notes
+        What else was done to the activity, one sentence each.
     """
 
     values: Shaped[np.ndarray, "units bins"]
@@ -77,6 +82,7 @@ class Windows:
     bins: int
     active: Bool[np.ndarray, "windows units"]
     stitched: bool
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.first)
@@ -89,12 +95,14 @@ def cut(population: Population, options: WindowOptions) -> Windows:
     recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens, or to whole bins
     where runs are shorter than a token.
     """
+    notes: tuple[str, ...] = ()
     if isinstance(population.activity, Spikes):
         values: np.ndarray = population.binned(options.bin_s)
         starts_s = population.bin_starts_s(options.bin_s)
     else:
-        values, starts_s = _samples(population, population.activity, options)
-    run = located(starts_s + options.bin_s / 2, population.runs_s())
+        traces, notes = _at_rate(population.activity, 1 / options.bin_s)
+        values, starts_s = _samples(population, traces, options)
+    run = located(starts_s, population.runs_s())
     first = _first_columns(run, options.bins)
     stitched = len(first) < (len(run) // options.bins) / 2
     if stitched:
@@ -104,7 +112,7 @@ def cut(population: Population, options: WindowOptions) -> Windows:
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
         active[window] = _active(population, values, starts_s, options, column)
-    return Windows(values=values, first=first, bins=options.bins, active=active, stitched=stitched)
+    return Windows(values=values, first=first, bins=options.bins, active=active, stitched=stitched, notes=notes)
 
 
 def _first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
@@ -138,7 +146,7 @@ def _active(
     active = np.asarray(highest > (0 if window.dtype == np.uint8 else lowest))  # false beside a NaN
     if population.unit_observed is not None:
         edges = np.r_[starts_s[columns], starts_s[columns] + options.bin_s - 2 * EDGE_S]
-        pieces = np.unique(located(edges, population.observed_s))
+        pieces = np.setdiff1d(located(edges, population.observed_s), -1)
         active &= population.unit_observed[:, pieces].all(axis=1)
     return active
 
@@ -146,25 +154,23 @@ def _active(
 def _samples(
     population: Population, traces: Traces, options: WindowOptions
 ) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"]]:
-    """Samples in observed time at the rate of the options, scaled, and when they are."""
-    values, rate_hz = traces.values, traces.rate_hz
-    if abs(rate_hz * options.bin_s - 1) > 0.02:
-        values, rate_hz = _resampled(values, rate_hz, 1 / options.bin_s)
-    starts_s = traces.start_s + np.arange(values.shape[1]) / rate_hz
+    """Samples in observed time, scaled, and when they are."""
+    starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     inside = located(starts_s, population.runs_s()) >= 0
-    values, starts_s = values[:, inside], starts_s[inside]
+    values, starts_s = traces.values[:, inside], starts_s[inside]
     if options.scale_quantile is not None and values.size:
         scale = np.nanquantile(values, options.scale_quantile)
         values = values / np.float32(scale if scale > 0 else 1)
     return values.astype(np.float32), starts_s
 
 
-def _resampled(
-    values: Float32[np.ndarray, "units samples"], rate_hz: float, wanted_hz: float
-) -> tuple[Float32[np.ndarray, "units resampled"], float]:
-    """Traces at another rate, low-passed against aliasing, and that rate to the precision of a small fraction."""
+def _at_rate(traces: Traces, wanted_hz: float) -> tuple[Traces, tuple[str, ...]]:
+    """The traces at about this rate, low-passed against aliasing where they had another, and a note that says so."""
+    if abs(traces.rate_hz / wanted_hz - 1) < SAME_RATE:
+        return traces, ()
     from scipy.signal import resample_poly
 
-    ratio = Fraction(wanted_hz / rate_hz).limit_denominator(1000)
-    resampled = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, padtype="line")
-    return resampled.astype(np.float32), rate_hz * float(ratio)
+    ratio = Fraction(wanted_hz / traces.rate_hz).limit_denominator(1000)
+    values = resample_poly(traces.values, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    note = f"Traces were resampled from {traces.rate_hz:g} to {wanted_hz:g} Hz."
+    return replace(traces, values=values.astype(np.float32), rate_hz=traces.rate_hz * float(ratio)), (note,)

@@ -1,4 +1,4 @@
-"""Configs and weights of the network: checked, and read from checkpoints of the authors' code."""
+"""What a network is made of, its config and its weights: checked, and read from checkpoints of the authors' code."""
 
 import math
 import re
@@ -14,7 +14,269 @@ from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.results import Json
 
 if TYPE_CHECKING:
+    import neurid_nuclr.network
+
+FRAME_S = 0.23344201114422702
+"""Time between two frames of the authors' calcium models, a constant of their code."""
+
+DROPOUT = 0.2
+"""The authors' dropout, where a checkpoint does not tell."""
+
+_WRAPPERS = re.compile(r"^((module|_orig_mod|model)\.)+")
+_OTHER_PARTS = re.compile(r"^(projector|loss)\.")
+_SIZED_BY = {"read_in.weight": 2, "rotary_emb.omega": 1, "t_blocks.0.0.to_qkv.weight": 2}  # and their axes
+_SETTINGS_TREE = re.compile(  # what OmegaConf, with which the authors store settings, names in a pickle
+    r"omegaconf\..*|typing\.Any|collections\.defaultdict|pathlib\..*Path|builtins\.(bool|dict|float|int|list|str)"
+)
+
+
+def _positive(value: Any) -> bool:
+    return type(value) in {int, float} and 0 < value < math.inf
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+_NUMBER = ("a positive number", _positive)
+_COUNT = ("a positive whole number", _whole)
+_EXPECTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "activity": ("'spikes' or 'dff'", lambda value: value in ("spikes", "dff")),
+    "bin_s": _NUMBER,
+    "rate_hz": _NUMBER,
+    "patch": _COUNT,
+    "tokens": _COUNT,
+    "dim": _COUNT,
+    "heads": _COUNT,
+    "dim_head": ("a positive multiple of 4", lambda value: _whole(value) and value % 4 == 0),
+    "temporal_blocks": _COUNT,
+    "spatiotemporal_blocks": _COUNT,
+    "dropout": ("from 0 to below 1", lambda value: type(value) in {int, float} and 0 <= value < 1),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """What a network takes in, and its sizes.
+
+    Parameters
+    ----------
+    activity
+        "spikes" or "dff".
+    bin_s
+        Length of a bin of spikes, or time between two frames, in seconds.
+    patch, tokens, dim, heads, dim_head, temporal_blocks, spatiotemporal_blocks, dropout
+        As `Network` takes them.
+    """
+
+    activity: Literal["spikes", "dff"]
+    bin_s: float
+    patch: int
+    tokens: int
+    dim: int
+    heads: int
+    dim_head: int
+    temporal_blocks: int
+    spatiotemporal_blocks: int
+    dropout: float
+
+    @classmethod
+    def from_json(cls, config: Config) -> Self:
+        """Check a config, in which spikes have `bin_s` and traces have `rate_hz`.
+
+        Raises
+        ------
+        InvalidModel
+            If keys are missing or unknown, or their values cannot be used; all of them are listed.
+        """
+        expected = dict(_EXPECTED)
+        del expected["bin_s" if config.get("activity") == "dff" else "rate_hz"]
+        faults = [f"{key} is unknown, known are {', '.join(expected)}" for key in config if key not in expected]
+        for key, (wanted, holds) in expected.items():
+            if key not in config:
+                faults.append(f"{key} must be {wanted}, it is missing")
+            elif not holds(config[key]):
+                faults.append(f"{key} must be {wanted}, got {config[key]!r}")
+        if faults:
+            raise InvalidModel("\n  - ".join(["The config of the NuCLR network cannot be used:", *faults]))
+        values: dict[str, Any] = dict(config)
+        if config["activity"] == "dff":
+            values["bin_s"] = 1 / values.pop("rate_hz")
+        return cls(**values)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What `Network` is made with."""
+        names = [field.name for field in fields(self) if field.name not in {"activity", "bin_s"}]
+        return {name: getattr(self, name) for name in names}
+
+
+def load_network(
+    config: Config, state: State, device: str = "cpu", *, origin: str = "The weights"
+) -> "neurid_nuclr.network.Network":
+    """Make the network of a config with these weights, ready to embed.
+
+    Parameters
+    ----------
+    config
+        As `NetworkConfig.from_json` takes it.
+    state
+        Arrays under the authors' names.
+    device
+        Where the network is to live.
+    origin
+        Where the weights come from, for the message.
+
+    Raises
+    ------
+    InvalidModel
+        If the config is not one of a network.
+    WrongWeights
+        If weights are missing, unexpected, of another shape or not finite; all of them are listed.
+    """
+    import torch
+
     from neurid_nuclr.network import Network
 
-OFFICIAL_FRAME_S = 0.23344201114422702
-"""Frame period of every calcium model of the authors, a constant of their code."""
+    with torch.device("meta"):  # shapes alone: nothing is drawn, nothing stored
+        network = Network(**NetworkConfig.from_json(config).sizes)
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    faults = [f"missing {name}, shape {wanted[name]}" for name in sorted(wanted.keys() - state.keys())]
+    faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
+    for name in sorted(wanted.keys() & state.keys()):
+        if state[name].shape != wanted[name]:
+            faults.append(f"{name} has shape {state[name].shape}, the network wants {wanted[name]}")
+        elif not np.isfinite(state[name]).all():
+            faults.append(f"{name} holds numbers that are not finite")
+    if faults:
+        raise WrongWeights("\n  - ".join([f"{origin} do not fit the NuCLR network:", *faults]))
+    tensors = {name: torch.tensor(array, dtype=torch.float32, device=device) for name, array in state.items()}
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+    """Read a checkpoint of the authors' code. No code of it is run.
+
+    Parameters
+    ----------
+    path
+        What their trainer wrote, its `model_state_dict` alone, or that as safetensors.
+    settings
+        Entries of the config that override what the checkpoint tells.
+
+    Returns
+    -------
+    config, state
+        As `load_network` takes them.
+
+    Raises
+    ------
+    WrongWeights
+        If there is no checkpoint, it cannot be read without running code, or it does not hold exactly the weights
+        of an encoder of binned activity.
+    InvalidModel
+        If nothing tells what activity it was trained on, or the settings cannot be used.
+    """
+    content = _loaded(path)
+    state = _encoder_state(_mapping(content.get("model_state_dict", content)))
+    lacking = [name for name, axes in _SIZED_BY.items() if np.ndim(state.get(name, 0)) != axes]
+    if lacking:
+        raise WrongWeights(f"{path} holds no NuCLR encoder of binned activity: it lacks {', '.join(lacking)}.")
+    stored = _mapping(_mapping(_plain(content.get("cfg"))).get("model"))
+    sizes = _sizes(state)
+    recorded = _recorded(sizes["patch"], stored)
+    if settings.get("activity") not in {None, recorded.get("activity")}:
+        recorded = {}
+    config = {**sizes, **recorded, "dropout": stored.get("lin_dropout", DROPOUT), **settings}
+    if "activity" not in config or not {"bin_s", "rate_hz"} & config.keys():
+        raise InvalidModel(
+            f"{path} does not tell what a token of {sizes['patch']} bins or frames is. Set activity to 'spikes' and "
+            "bin_s to the seconds of a bin, or activity to 'dff' and rate_hz to the frames a second."
+        )
+    load_network(config, state, origin=f"The weights of {path}")
+    return config, state
+
+
+def _loaded(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds: tensors, plain values, and stand-ins for settings."""
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise WrongWeights(f"There is no file {path}.")
+    try:
+        return _mapping(load_file(path) if path.suffix == ".safetensors" else _unpickled(path))
+    except WrongWeights:
+        raise
+    except Exception as error:  # whatever a file that is damaged, or something else, makes them raise
+        raise WrongWeights(
+            f"{path} is damaged, or written neither by torch.save nor as safetensors ({type(error).__name__})."
+        ) from error
+
+
+def _unpickled(path: Path) -> object:
+    """What `torch.save` wrote, without running code of it: classes that it names are not even imported."""
+    import torch
+    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+    named = get_unsafe_globals_in_checkpoint(path)
+    foreign = [name for name in named if not _SETTINGS_TREE.fullmatch(name)]
+    if foreign:
+        raise WrongWeights(
+            f"{path} holds objects that could run code when read: {', '.join(sorted(foreign))}. Where it comes from, "
+            "save its weights alone: torch.save(checkpoint['model_state_dict'], 'weights.pt'), or as safetensors."
+        )
+    with safe_globals([(_StandIn, name) for name in named]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class _StandIn:
+    """Takes the place of an object in a pickle: keeps its attributes and does nothing."""
+
+    def __init__(self, *_: object) -> None: ...
+
+
+def _plain(node: Any) -> Any:
+    """A tree of settings that OmegaConf built, as plain values."""
+    if isinstance(node, _StandIn):
+        return _plain(vars(node).get("_content", vars(node).get("_val")))
+    return {key: _plain(value) for key, value in node.items()} if isinstance(node, dict) else node
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _encoder_state(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The encoder's arrays by the names that it gives them itself."""
+    names = {name: _WRAPPERS.sub("", name) for name, value in tensors.items() if hasattr(value, "detach")}
+    return {own: tensors[name].detach().float().numpy() for name, own in names.items() if not _OTHER_PARTS.match(own)}
+
+
+def _sizes(state: State) -> dict[str, Any]:
+    """What the shapes and names of the weights tell, and the longest period of rotary positions: 8 windows."""
+    dim, patch = state["read_in.weight"].shape
+    omega = state["rotary_emb.omega"]
+    dim_head = 2 * len(omega)
+    return {
+        "patch": patch,
+        "tokens": round(2 * math.pi / omega[omega > 0].min(initial=np.inf).item() / 8),
+        "dim": dim,
+        "heads": len(state["t_blocks.0.0.to_qkv.weight"]) // max(3 * dim_head, 1),
+        "dim_head": dim_head,
+        "temporal_blocks": _count("t_blocks", state),
+        "spatiotemporal_blocks": _count("st_blocks", state),
+    }
+
+
+def _count(blocks: str, state: State) -> int:
+    return len({name.split(".")[1] for name in state if name.startswith(f"{blocks}.")})
+
+
+def _recorded(patch: int, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The activity that a model of the authors takes, from its settings, or else from the patches they use."""
+    if "patch_size" in stored or (patch == 4 and "bin_size" not in stored):
+        return {"activity": "dff", "rate_hz": 1 / FRAME_S}
+    if "bin_size" in stored or patch == 50:
+        return {"activity": "spikes", "bin_s": stored.get("bin_size", 0.02)}
+    return {}

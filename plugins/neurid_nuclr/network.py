@@ -44,7 +44,7 @@ def _turned(
     x: Float[Tensor, "rows tokens heads dim_head"], turns: Complex[Tensor, "tokens 1 pairs"]
 ) -> Float[Tensor, "rows tokens heads dim_head"]:
     """`x` with each pair of neighbouring dimensions turned."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(torch.unflatten(x.float(), -1, (-1, 2)))
     return torch.view_as_real(pairs * turns).flatten(-2).type_as(x)
 
 
@@ -162,7 +162,7 @@ class Network(nn.Module):
             False where a row is padding, which no unit attends to and whose vector means nothing; None where no
             row is.
         """
-        x = self.read_in(activity.to(self.read_in.weight.dtype).unflatten(-1, (-1, self.patch)))
+        x = self.read_in(torch.unflatten(activity.to(self.read_in.weight.dtype), -1, (-1, self.patch)))
         windows, units, tokens, _ = grid = x.shape
         pieces = 1 + windows * units * tokens // PIECE_TOKENS if x.device.type == "cpu" else 1
         turns = self.rotary_emb(tokens)
@@ -179,7 +179,7 @@ class Network(nn.Module):
             x = _residual(x, spatial_feed_forward, pieces)
             x = _residual(x, partial(temporal, turns=turns), pieces)
             x = _residual(x, feed_forward, pieces)
-        return x.mean(1).unflatten(0, (windows, units))
+        return x.view(grid).mean(2)
 
 
 def initial_state(config: Config, seed: int) -> dict[str, np.ndarray]:

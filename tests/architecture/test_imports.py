@@ -27,7 +27,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "testing": CONTRACT,
     "pipeline": {"registry", "checks", "model", "ndx", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
-    "cli": {"demo", "pipeline", "registry", "model", "simulate", *CONTRACT},
+    "cli": {"demo", "pipeline", "registry", "model", "ndx", "simulate", *CONTRACT},
     "__main__": {"cli"},
 }
 # What plugins may rest on, a stranger's as well as ours.

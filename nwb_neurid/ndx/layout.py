@@ -1,0 +1,125 @@
+"""Writing objects into an open file by h5py alone: PyNWB would rewrite what an older PyNWB wrote.
+
+There are two layouts. `ndx` uses the types of ndx-neurid. A file that carries the namespace of another extension, or
+none at all, gets the same tables as plain DynamicTables of hdmf-common, the `core` layout: there, a second namespace
+would break the validation by other tools.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import h5py
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.ndx.objects import MODEL, Attribute, Column, NwbObject, folded
+from nwb_neurid.ndx.specification import NAMESPACE, specification
+
+COMMON = "hdmf-common"
+OWN = frozenset({"core", COMMON, "hdmf-experimental", NAMESPACE})
+SPECIFICATIONS = ".specloc"
+TEXT = h5py.string_dtype()
+CHUNK_BYTES = 2**20  # what HDF5 keeps of a dataset in memory, by default
+MODULES = {
+    "ecephys": "Results computed from the activity of sorted units.",
+    "ophys": "Results computed from the activity of segmented cells.",
+}
+
+
+def module_path(table: h5py.Group) -> str:
+    """Where results on this table go: on Units, or on a PlaneSegmentation."""
+    imaging = "PlaneSegmentation" in str(table.attrs.get("neurodata_type"))
+    return f"processing/{'ophys' if imaging else 'ecephys'}"
+
+
+def is_plain(file: h5py.File) -> bool:
+    """Whether the file gets the `core` layout."""
+    if SPECIFICATIONS not in file.attrs:
+        return True
+    cached = set(file[file.attrs[SPECIFICATIONS]])
+    return "core" not in cached or not cached <= OWN
+
+
+def append(file: h5py.File, objects: Sequence[NwbObject], table: h5py.Group) -> None:
+    """Write a model and tables, whose rows are those of `table`, in the layout that the file allows."""
+    path = module_path(table)
+    if path not in file:
+        _tag(file.create_group(path), "core", "ProcessingModule", MODULES[path.removeprefix("processing/")])
+    module = file[path]
+    plain = is_plain(file)
+    if not plain:
+        _cache_specification(file[file.attrs[SPECIFICATIONS]])
+    for found in folded(objects) if plain else objects:
+        group = module.create_group(found.name)
+        _tag(group, COMMON if plain else NAMESPACE, found.neurodata_type, found.description)
+        _write_attributes(group, found.attributes)
+        if found.unit_ids is not None:
+            _write_rows(group, found.unit_ids, table)
+            _write_columns(group, found.columns)
+    if not plain:
+        _link(module, objects)
+
+
+def _link(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
+    """Tables know their model."""
+    (model,) = (found.name for found in objects if found.neurodata_type == MODEL)
+    for found in objects:
+        if found.neurodata_type != MODEL:
+            module[found.name]["model"] = h5py.SoftLink(f"{module.name}/{model}")
+
+
+def _cache_specification(cached: h5py.Group) -> None:
+    """So that any reader of NWB knows the types."""
+    path = f"{NAMESPACE}/{specification().version}"
+    if path not in cached:
+        group = cached.create_group(path)
+        for name, document in specification().documents.items():
+            group.create_dataset(name, data=document, dtype=TEXT)
+
+
+def _tag(item: h5py.Group | h5py.Dataset, namespace: str, neurodata_type: str, description: str = "") -> None:
+    item.attrs["namespace"] = namespace
+    item.attrs["neurodata_type"] = neurodata_type
+    item.attrs["object_id"] = str(uuid.uuid4())
+    if description:
+        item.attrs["description"] = description
+
+
+def _write_attributes(group: h5py.Group, attributes: Mapping[str, Attribute]) -> None:
+    for name, value in attributes.items():
+        is_text = isinstance(value[0] if isinstance(value, tuple) else value, str)
+        group.attrs.create(name, value, dtype=TEXT if is_text else None)
+
+
+def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table: h5py.Group) -> None:
+    """The ids of the rows, and the rows of `table` that they refer to."""
+    rows = np.arange(len(unit_ids))
+    own = unit_ids.dtype.kind in "iu" and len(np.unique(unit_ids)) == len(unit_ids)  # a repeated id is invalid
+    _tag(_dataset(group, "id", unit_ids.astype(np.int64) if own else rows), COMMON, "ElementIdentifiers")
+    neuron = _dataset(group, "neuron", rows)
+    _tag(neuron, COMMON, "DynamicTableRegion", f"The neuron, as a row of {table.name}.")
+    neuron.attrs["table"] = table.ref
+
+
+def _write_columns(group: h5py.Group, columns: Sequence[Column]) -> None:
+    group.attrs.create("colnames", ["neuron", *(column.name for column in columns)], dtype=TEXT)
+    for column in columns:
+        values = _dataset(group, column.name, column.values)
+        _tag(values, COMMON, "VectorData", column.description)
+        if column.ends is not None:
+            ends = _dataset(group, f"{column.name}_index", column.ends.astype(np.uint64))
+            _tag(ends, COMMON, "VectorIndex", f"Where the elements of each row end in {column.name}.")
+            ends.attrs["target"] = values.ref
+
+
+def _dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:
+    """A dataset that can grow by rows."""
+    row_bytes = values.itemsize * int(np.prod(values.shape[1:]))
+    rows = int(np.clip(CHUNK_BYTES // row_bytes, 1, len(values)))
+    return group.create_dataset(
+        name,
+        data=values,
+        dtype=TEXT if values.dtype == object else None,
+        chunks=(rows, *values.shape[1:]),
+        maxshape=(None, *values.shape[1:]),
+    )

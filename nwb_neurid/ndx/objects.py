@@ -1,0 +1,187 @@
+"""What stands in an NWB file, as plain values: objects with attributes and columns. No file is touched here."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from nwb_neurid.errors import InvalidOption, InvalidResults
+
+Attribute: TypeAlias = str | bool | int | float | tuple[str | float, ...]
+
+MODEL = "NeuronEncoderModel"
+EMBEDDINGS = "NeuronEmbeddings"
+PREDICTIONS = "NeuronPredictions"
+TABLE = "DynamicTable"
+
+MARK = "ndx-neurid "  # begins the last line of the description of a plain table
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name, description
+        As they stand in the file.
+    values
+        One row per neuron; with `ends`, the elements of all rows one after another. Text is an array of `str`.
+    ends
+        Where the elements of each row end, shape (rows,), for a column of lists.
+    """
+
+    name: str
+    description: str
+    values: Shaped[np.ndarray, "..."]
+    ends: Int64[np.ndarray, " rows"] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class NwbObject:
+    """One object of a file: a model, or a table with a row per neuron.
+
+    Parameters
+    ----------
+    name, neurodata_type, description
+        As they stand in the file.
+    attributes
+        Its other attributes; one that is empty is left out.
+    columns
+        Those of a table; a model has none.
+    unit_ids
+        The neurons that the rows of a table refer to, by their ids, shape (rows,).
+    """
+
+    name: str
+    neurodata_type: str
+    description: str
+    attributes: Mapping[str, Attribute]
+    columns: tuple[Column, ...] = ()
+    unit_ids: Shaped[np.ndarray, " rows"] | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much room its data takes in a file."""
+        arrays = [array for column in self.columns for array in (column.values, column.ends) if array is not None]
+        ids = [] if self.unit_ids is None else [self.unit_ids, self.unit_ids]
+        return sum(map(_size_bytes, [*arrays, *ids])) + len(json.dumps(dict(self.attributes)))
+
+
+def ending(neurodata_type: str, label_name: str = "") -> str:
+    """What follows the name of the results in the name of an object."""
+    return {MODEL: "_model", EMBEDDINGS: "_embeddings", PREDICTIONS: f"_predictions_{label_name}"}[neurodata_type]
+
+
+def object_name(name: str, neurodata_type: str, label_name: str = "") -> str:
+    """What an object of the results called `name` is called in the file.
+
+    Raises
+    ------
+    InvalidOption
+        If `name`, or the name of a predicted label, cannot be part of the name of an NWB object.
+    """
+    for part in (name, *([label_name] if neurodata_type == PREDICTIONS else [])):
+        odd = [letter for letter in part if unicodedata.category(letter)[0] not in "LMN" and letter not in "_-."]
+        if odd or not part[:1].isalnum():
+            raise InvalidOption(
+                f"The name {part!r} cannot be used in an NWB file: it must consist of letters, digits, "
+                "'_', '-' and '.', and begin with a letter or a digit."
+            )
+    return name + ending(neurodata_type, label_name)
+
+
+def text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
+    """An array of `str`, whatever kind of text it was."""
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def checked(found: NwbObject) -> NwbObject:
+    """The object itself, if HDF5 can hold its text: there a text ends at a NUL, and must be valid Unicode.
+
+    Raises
+    ------
+    InvalidResults
+        If it cannot.
+    """
+    texts: dict[str, list[object]] = {"description": [found.description]}
+    texts |= {key: [value] for key, value in found.attributes.items()}
+    texts |= {column.name: column.values.tolist() for column in found.columns if column.values.dtype == object}
+    for name, values in texts.items():
+        joined = "".join(map(str, values))
+        if "\0" in joined or joined != joined.encode(errors="replace").decode():
+            raise InvalidResults(f"{found.name}: {name} holds a character that NWB cannot store (NUL, or a surrogate).")
+    return found
+
+
+def same(one: NwbObject, other: NwbObject) -> bool:
+    """Whether two descriptions say the same."""
+    heads = [
+        (found.name, found.neurodata_type, found.description, json.dumps(dict(found.attributes), sort_keys=True))
+        for found in (one, other)
+    ]
+    columns = {column.name: column for column in other.columns}
+    return (
+        heads[0] == heads[1]
+        and same_values(one.unit_ids, other.unit_ids)
+        and {column.name for column in one.columns} == columns.keys()
+        and all(
+            column.description == columns[column.name].description
+            and same_values(column.values, columns[column.name].values)
+            and same_values(column.ends, columns[column.name].ends)
+            for column in one.columns
+        )
+    )
+
+
+def same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether two arrays hold the same; NaN is NaN, and text is text in whatever kind of array."""
+    if one is None or other is None:
+        return one is other
+    if one.dtype.kind == other.dtype.kind == "f":
+        return np.array_equal(one, other, equal_nan=True)
+    return one.shape == other.shape and one.tolist() == other.tolist()
+
+
+def folded(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
+    """The same as plain tables: attributes, and the model, stand as JSON in the last line of the descriptions."""
+    models = [found for found in objects if found.neurodata_type == MODEL]
+    tables = []
+    for table in objects:
+        if table.neurodata_type == MODEL:
+            continue
+        about: dict[str, object] = {"type": table.neurodata_type, "attributes": dict(table.attributes)}
+        if table.neurodata_type == EMBEDDINGS:
+            about["models"] = [{"description": model.description, **model.attributes} for model in models]
+        description = f"{table.description}\n{MARK}{json.dumps(about, ensure_ascii=False)}"
+        tables.append(replace(table, neurodata_type=TABLE, description=description, attributes={}))
+    return tuple(tables)
+
+
+def unfolded(table: NwbObject) -> tuple[NwbObject, ...]:
+    """What a plain table was folded from: itself, after its model; nothing where it is not one of ours."""
+    description, _, last = table.description.rpartition("\n")
+    if not last.startswith(MARK):
+        return ()
+    about = json.loads(last.removeprefix(MARK))
+    name = table.name.removesuffix(ending(EMBEDDINGS)) + ending(MODEL)
+    models = [
+        NwbObject(name=name, neurodata_type=MODEL, description=model.pop("description"), attributes=_attributes(model))
+        for model in about.get("models", [])
+    ]
+    attributes = _attributes(about["attributes"])
+    return *models, replace(table, neurodata_type=about["type"], description=description, attributes=attributes)
+
+
+def _attributes(values: Mapping[str, Attribute | list[str | float]]) -> dict[str, Attribute]:
+    """As they were before they became JSON, which knows no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _size_bytes(values: np.ndarray) -> int:
+    """Text counts four bytes a character, and the 32 that HDF5 spends on each."""
+    return sum(4 * len(str(value)) + 32 for value in values) if values.dtype.kind in "OUST" else values.nbytes

@@ -1,0 +1,195 @@
+"""Putting a changed copy of a file in its place, or leaving everything as it was."""
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Self
+
+from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound
+
+FICLONE = 0x40049409  # linux/fs.h: let one file share the blocks of another
+UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells that a file is still the one that was read."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """That of the file at `path`.
+
+        Raises
+        ------
+        SourceNotFound
+            If there is no file.
+        """
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise SourceNotFound(f"{path} does not exist.") from None
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def check(self, path: Path) -> None:
+        """Refuse to go on with another file.
+
+        Raises
+        ------
+        SourceChanged
+            If the file at `path` is gone or has another fingerprint.
+        """
+        try:
+            changed = Fingerprint.of(path) != self
+        except SourceNotFound:
+            raise SourceChanged(f"{path} vanished after it was read; nothing was written.") from None
+        if changed:
+            raise SourceChanged(f"{path} changed after it was read; nothing was written. Start again.")
+
+
+@contextmanager
+def replacement(source: Path, target: Path, fingerprint: Fingerprint, extra_bytes: int) -> Iterator[Path]:
+    """A copy of `source` that takes the place of `target` when the block ends without an error.
+
+    Until then nothing but hidden files beside `target` is touched, and those are gone afterwards; what a killed
+    process left is removed first.
+
+    Parameters
+    ----------
+    source, target
+        Files, or the same file, links followed.
+    fingerprint
+        What `source` must be until the end.
+    extra_bytes
+        By how much the copy will grow; the room is reserved where the file system can.
+
+    Raises
+    ------
+    CannotWrite
+        If another process is writing `target`, or the disk has too little room.
+    SourceChanged
+        If `source` is not what was read.
+    """
+    copy = target.with_name(f".{target.name}.neurid-partial")
+    with _alone(target):
+        copy.unlink(missing_ok=True)
+        try:
+            fingerprint.check(source)
+            _copy(source, copy, target, extra_bytes)
+            fingerprint.check(source)
+            yield copy
+            if target.exists():
+                _keep_permissions(target, copy)
+            with copy.open("rb+") as file:
+                os.fsync(file.fileno())
+            fingerprint.check(source)
+            copy.replace(target)
+        finally:
+            copy.unlink(missing_ok=True)
+        _fsync_folder(target.parent)
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """No other process of ours writes `target` meanwhile."""
+    from filelock import FileLock, Timeout
+
+    path = target.with_name(f".{target.name}.neurid-lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CannotWrite(
+            f"{target} is being written by another nwb-neurid. Try again when that has finished."
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while it is held: afterwards it may be another's; Windows does not let us
+            path.unlink()
+        lock.release()
+
+
+def check_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
+    """Refuse to begin what would fill the disk.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk of `target` has no room for a copy of `source` that is larger by `extra_bytes`.
+    """
+    needed_bytes, free_bytes = source.stat().st_size + extra_bytes, shutil.disk_usage(target.parent).free
+    if free_bytes < needed_bytes and not (free_bytes >= extra_bytes and _can_clone(source, target.parent)):
+        raise CannotWrite(
+            f"{target} cannot be written: the disk needs {needed_bytes / 1e6:,.1f} MB for a while and has "
+            f"{free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
+        )
+
+
+def _copy(source: Path, copy: Path, target: Path, extra_bytes: int) -> None:
+    check_room(source, target, extra_bytes)
+    # Nobody may read the copy who may not read the file that it replaces.
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if target.exists() else 0o666))
+    if not _cloned(source, copy):
+        shutil.copyfile(source, copy)
+    _reserve(copy, extra_bytes)
+
+
+def _can_clone(source: Path, folder: Path) -> bool:
+    with NamedTemporaryFile(dir=folder) as probe:
+        return _cloned(source, Path(probe.name))
+
+
+def _cloned(source: Path, copy: Path) -> bool:
+    """Whether the file system let the copy share the blocks of the source, which takes no time and no room."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    with source.open("rb") as original, copy.open("rb+") as clone:
+        try:
+            fcntl.ioctl(clone.fileno(), FICLONE, original.fileno())
+        except OSError:
+            return False
+    return True
+
+
+def _reserve(copy: Path, extra_bytes: int) -> None:
+    """Let a full disk show itself now, as an error: HDF5 can crash when it finds out. It gives back what it leaves."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with copy.open("rb+") as file:
+        try:
+            os.posix_fallocate(file.fileno(), copy.stat().st_size, extra_bytes)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+
+
+def _keep_permissions(target: Path, copy: Path) -> None:
+    status = target.stat()
+    if hasattr(os, "chown"):
+        for owner in ((-1, status.st_gid), (status.st_uid, -1)):
+            with suppress(OSError):
+                os.chown(copy, *owner)
+    shutil.copystat(target, copy)
+    os.utime(copy)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make the new entry last; not every system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

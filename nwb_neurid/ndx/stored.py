@@ -1,0 +1,111 @@
+"""The results that an open file holds, in either layout."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import h5py
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.ndx.objects import (
+    EMBEDDINGS,
+    MODEL,
+    PREDICTIONS,
+    TABLE,
+    Attribute,
+    Column,
+    NwbObject,
+    ending,
+    unfolded,
+)
+from nwb_neurid.ndx.specification import NAMESPACE
+
+HEAD = frozenset({"namespace", "neurodata_type", "object_id", "description", "colnames"})
+
+
+def groups(file: h5py.File) -> dict[str, list[h5py.Group]]:
+    """Where the objects of all results lie, by the name of the results."""
+    found: dict[str, list[h5py.Group]] = {}
+    for module in _groups_in(file.get("processing")):
+        for group in _groups_in(module):
+            for thing in _objects(group)[-1:]:
+                found.setdefault(_results_name(thing), []).append(group)
+    return found
+
+
+def objects(group: h5py.Group) -> tuple[NwbObject, ...]:
+    """What lies in a group that is ours: an object with its data, and its model where that is folded into it."""
+    found = _objects(group)
+    if "colnames" not in group.attrs:
+        return found
+    names = [name for name in map(_plain, group.attrs["colnames"]) if name != "neuron"]
+    ids = unit_ids(table(group))[group["neuron"][()]]
+    columns = tuple(_column(group, str(name)) for name in names)
+    return *found[:-1], replace(found[-1], columns=columns, unit_ids=ids)
+
+
+def table(group: h5py.Group) -> h5py.Group | None:
+    """The Units or the PlaneSegmentation that the rows of a table of ours refer to; None for a model."""
+    return group.file[group["neuron"].attrs["table"]] if "neuron" in group else None
+
+
+def unit_ids(table: h5py.Group) -> Shaped[np.ndarray, " units"]:
+    """The ids of a table's rows; text is an array of `str`."""
+    return _values(table["id"])
+
+
+def _objects(group: h5py.Group) -> tuple[NwbObject, ...]:
+    """What lies in a group, without its data; nothing if it is not ours."""
+    head = {name: _plain(group.attrs.get(name, "")) for name in ("namespace", "neurodata_type", "description")}
+    found = NwbObject(
+        name=str(group.name).rpartition("/")[2],
+        neurodata_type=str(head["neurodata_type"]),
+        description=str(head["description"]),
+        attributes={},
+    )
+    if found.neurodata_type == TABLE:
+        return unfolded(found)
+    if head["namespace"] != NAMESPACE or found.neurodata_type not in (MODEL, EMBEDDINGS, PREDICTIONS):
+        return ()
+    return (replace(found, attributes={name: _plain(group.attrs[name]) for name in group.attrs.keys() - HEAD}),)
+
+
+def _results_name(found: NwbObject) -> str:
+    label_name = str(found.attributes.get("label_name", ""))
+    return found.name.removesuffix(ending(found.neurodata_type, label_name))
+
+
+def _groups_in(parent: object) -> Iterator[h5py.Group]:
+    """The groups in a group, without those that a broken link promises."""
+    if isinstance(parent, h5py.Group):
+        children = (parent.get(name) for name in parent)
+        yield from (child for child in children if isinstance(child, h5py.Group))
+
+
+def _column(table: h5py.Group, name: str) -> Column:
+    index = f"{name}_index"
+    return Column(
+        name=name,
+        description=str(_plain(table[name].attrs.get("description", ""))),
+        values=_values(table[name]),
+        ends=table[index][()].astype(np.int64) if index in table else None,
+    )
+
+
+def _values(dataset: h5py.Dataset) -> Shaped[np.ndarray, "..."]:
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        return np.asarray(dataset.asstr()[()])
+    return np.asarray(dataset[()])
+
+
+def _plain(value: object) -> Attribute:
+    """An attribute as h5py gives it, as a plain value."""
+    return tuple(map(_scalar, value.tolist())) if isinstance(value, np.ndarray) else _scalar(value)
+
+
+def _scalar(value: object) -> str | bool | int | float:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | bool | int | float) else str(value)

@@ -1,0 +1,69 @@
+"""NuCLR: a transformer along time and across the population, trained so that a neuron is told from its neighbours."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from neurid_nuclr.checkpoint import FRAME_S, NetworkConfig, load_network, read_checkpoint
+from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, State
+
+if TYPE_CHECKING:
+    from nwb_neurid.training import TorchEncoder
+
+SPEC = EncoderSpec(
+    name="nuclr",
+    version="1",
+    summary="NuCLR: transformer over time and population, contrastive; needs a trained model",
+    citation="Know Thyself by Knowing Others: Learning Neuron Identity from Population Context, NeurIPS 2025, "
+    "arXiv 2512.01199",
+    contract=CONTRACT,
+    accepts=frozenset({"spikes", "dff"}),
+    rate_hz=(3.0, 1000.0),
+)
+SMALL = {"dim": 64, "heads": 4, "dim_head": 16, "temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
+BASE = {"dim": 256, "heads": 4, "dim_head": 64, "temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
+SPIKES = {"activity": "spikes", "bin_s": 0.02, "patch": 50, "tokens": 10}
+CALCIUM = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
+
+
+def narrowed(config: Config) -> EncoderSpec:
+    """What a network of this config needs: its kind of activity, and one window of it."""
+    checked = NetworkConfig.from_json(config)
+    window_s = checked.patch * checked.tokens * checked.bin_s
+    return replace(SPEC, accepts=frozenset({checked.activity}), min_observed_s=window_s)
+
+
+def build(config: Config, state: State, device: str) -> "TorchEncoder":
+    """The network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
+    from nwb_neurid.training import TorchEncoder, WindowOptions
+
+    checked = NetworkConfig.from_json(config)
+    options = WindowOptions(
+        bin_s=checked.bin_s,
+        token_bins=checked.patch,
+        tokens=checked.tokens,
+        scale_quantile=0.99 if checked.activity == "dff" else None,
+    )
+    network = load_network(config, state)
+    return TorchEncoder(network, config=config, dim=checked.dim, options=options, device=device)
+
+
+def initial_state(config: Config, seed: int) -> State:
+    """Untrained weights."""
+    from neurid_nuclr.network import initial_state as drawn
+
+    return drawn(config, seed)
+
+
+PLUGIN = EncoderPlugin(
+    spec=SPEC,
+    build=build,
+    presets={
+        "base": SPIKES | BASE,
+        "small": SPIKES | SMALL,
+        "base-calcium": CALCIUM | BASE,
+        "small-calcium": CALCIUM | SMALL,
+    },
+    initial_state=initial_state,
+    narrowed=narrowed,
+    import_checkpoint=read_checkpoint,
+)

@@ -41,7 +41,7 @@ docs: .venv/docs ## the documentation, as HTML in docs/_build
 	@echo "docs/_build/index.html"
 
 bench: .venv/checks ## time what was promised to be fast
-	@for script in tests/benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+	@for script in $(sort $(wildcard tests/benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove everything that make made
 	rm -rf .venv .venv-lowest dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -92,25 +92,19 @@ class Spikes:
 
     def within(self, intervals_s: Intervals, observed: Bool[np.ndarray, "units intervals"] | None = None) -> "Spikes":
         """Only the spikes that lie in an interval in which their unit was observed."""
-        if observed is None and len(intervals_s) == 1 and self._all_within(*intervals_s[0]):
-            return self
-        trains = []
+        kept = np.empty(len(self.times_s), bool)
+        splits = np.zeros_like(self.splits)
         for unit in range(len(self)):
-            index = located(self.train_s(unit), intervals_s)
-            inside = index >= 0
-            if observed is not None:
-                inside &= np.append(observed[unit], False)[index]
-            trains.append(self.train_s(unit)[inside])
-        return Spikes.of(trains, resolution_s=self.resolution_s)
+            seen = intervals_s if observed is None else intervals_s[observed[unit]]
+            inside = located(self.train_s(unit), seen) >= 0
+            kept[self.splits[unit] : self.splits[unit + 1]] = inside
+            splits[unit + 1] = splits[unit] + inside.sum()
+        return self if kept.all() else replace(self, times_s=self.times_s[kept], splits=splits)
 
     def _ends(self) -> Float64[np.ndarray, " ends"]:
         """First and last spike of every unit that fired: the extremes, since a train ascends."""
         fired = self.counts() > 0
         return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
-
-    def _all_within(self, start_s: float, stop_s: float) -> bool:
-        ends = self._ends()
-        return bool(np.all((ends >= start_s - EDGE_S) & (ends < stop_s - EDGE_S)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nwb_neurid.contracts import EncoderSpec
+from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population, Traces
 
 Check: TypeAlias = Callable[[Population, EncoderSpec], Iterator[str]]
@@ -29,7 +30,7 @@ def check_rate(population: Population, spec: EncoderSpec) -> Iterator[str]:
 
 def check_duration(population: Population, spec: EncoderSpec) -> Iterator[str]:
     """Enough time was observed."""
-    if population.duration_s < spec.min_observed_s:
+    if population.duration_s < spec.min_observed_s - EDGE_S:
         yield f"it needs {spec.min_observed_s:g} s of observed time, the recording has {population.duration_s:g} s"
 
 
@@ -37,7 +38,7 @@ def check_units(population: Population, spec: EncoderSpec) -> Iterator[str]:
     """There are enough units, without the excluded ones."""
     units = len(population) - len(population.excluded)
     if units < spec.min_units:
-        yield f"it needs {spec.min_units} units, the recording has {units}"
+        yield f"it needs {spec.min_units} unit{'s' if spec.min_units > 1 else ''}, the recording has {units}"
 
 
 def check_positions(population: Population, spec: EncoderSpec) -> Iterator[str]:
@@ -46,7 +47,9 @@ def check_positions(population: Population, spec: EncoderSpec) -> Iterator[str]:
         return
     if population.positions_um is None:
         yield "it needs unit positions, the recording has none"
-    elif missing := int(np.isnan(population.positions_um).any(axis=1).sum()):
+        return
+    unknown = np.flatnonzero(np.isnan(population.positions_um).any(axis=1)).tolist()
+    if missing := len(set(unknown) - population.excluded.keys()):
         yield f"it needs unit positions, {missing} of {len(population)} units have none"
 
 

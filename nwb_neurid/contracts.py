@@ -131,6 +131,11 @@ class EncoderPlugin:
         The spec for a config, where what the encoder needs depends on its config; None where it does not.
     import_checkpoint
         Reads a checkpoint of the method's original code, with the user's settings, into config and state.
+
+    Raises
+    ------
+    BrokenPlugin
+        If there is no preset.
     """
 
     spec: EncoderSpec
@@ -140,6 +145,10 @@ class EncoderPlugin:
     narrowed: Callable[[Config], EncoderSpec] | None = None
     import_checkpoint: Callable[[Path, Config], tuple[Config, State]] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.presets:
+            raise BrokenPlugin(f"Encoder {self.spec.name!r} must have a preset; an empty config makes one.")
+
     def spec_for(self, config: Config) -> EncoderSpec:
         """What an encoder of this config is and needs."""
         return self.spec if self.narrowed is None else self.narrowed(config)
@@ -147,25 +156,54 @@ class EncoderPlugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a user may ask of a reader.
+    """What a user may ask of a reader. A reader says in its spec which of these it knows; others are refused.
 
     Parameters
     ----------
     keep_opto
         Keep optogenetic time and what follows it.
+    part
+        Which of several recordings in a source: its name or path in there.
+    where
+        Which units: a condition on their columns; the others stay as excluded rows.
+    intervals
+        Which time: a table of intervals, with a condition on its columns behind a colon.
+    all_rois
+        Take all ROIs, whatever the segmentation's classifier says of them.
+    activity
+        Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
+    rate_hz
+        Sampling or frame rate, where the source does not tell it.
     """
 
     keep_opto: bool = False
+    part: str = ""
+    where: str = ""
+    intervals: str = ""
+    all_rois: bool = False
+    activity: str = ""
+    rate_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSpec:
-    """What a reader is."""
+    """What a reader is.
+
+    Parameters
+    ----------
+    name, version, summary
+        How it is called, its own version, one line for `nwb-neurid plugins`.
+    contract
+        The value of `CONTRACT` that it was written for.
+    options
+        The fields of `ReadOptions` that it knows.
+    """
 
     name: str
     version: str
     summary: str
     contract: int
+    options: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ Intervals = Float64[np.ndarray, "intervals 2"]
 
 def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "runs 2"]:
     """The same time as unbroken runs: sorted, and joined where they overlap or touch. Empty ones go."""
-    kept = intervals_s[intervals_s[:, 1] - intervals_s[:, 0] > EDGE_S]
+    kept = intervals_s[intervals_s[:, 1] > intervals_s[:, 0] + EDGE_S]
     if len(kept) == 0:
         return np.empty((0, 2))
     kept = kept[np.argsort(kept[:, 0], kind="stable")]
@@ -26,7 +26,7 @@ def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "ru
 
 
 def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarray, "right 2"]) -> Intervals:
-    """The time that lies in both. Seams of `left_s` stay, so the result can be matched with its rows."""
+    """The time that lies in both, in pieces: seams of `left_s` stay, and `rows_of` tells which row a piece is of."""
     right_s = merged(right_s)
     first = np.searchsorted(right_s[:, 1], left_s[:, 0], "right")
     last = np.searchsorted(right_s[:, 0], left_s[:, 1], "left")
@@ -36,19 +36,25 @@ def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarr
     partner = first[rows] + offset
     start = np.maximum(left_s[rows, 0], right_s[partner, 0])
     stop = np.minimum(left_s[rows, 1], right_s[partner, 1])
-    lasts = stop - start > EDGE_S
+    lasts = stop > start + EDGE_S
     return np.column_stack([start[lasts], stop[lasts]])
 
 
 def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarray, "right 2"]) -> Intervals:
-    """The time of `left_s` that does not lie in `right_s`."""
+    """The time of `left_s` that does not lie in `right_s`, in pieces as `intersected` gives them."""
     right_s = merged(right_s)
     outside = np.column_stack([np.r_[-np.inf, right_s[:, 1]], np.r_[right_s[:, 0], np.inf]])
     return intersected(left_s, outside)
 
 
+def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> Int64[np.ndarray, " intervals"]:
+    """Index of the interval that each piece was cut from. The intervals are sorted and disjoint."""
+    return np.searchsorted(intervals_s[:, 0], pieces_s[:, 0], "right") - 1
+
+
 def located(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, " times"]:
-    """Index of the interval that holds each time, -1 where none does. The intervals are sorted and disjoint."""
-    index = np.searchsorted(intervals_s[:, 0] - EDGE_S, times_s, "right") - 1
-    stop = np.r_[intervals_s[:, 1], -np.inf][index] - EDGE_S
-    return np.where(times_s < stop, index, -1)
+    """Index of the interval that holds each time, -1 where none does. Both ascend, and the intervals are disjoint."""
+    edges = np.searchsorted(times_s, intervals_s.ravel() - EDGE_S)
+    index = np.full(2 * len(intervals_s) + 1, -1)
+    index[1::2] = np.arange(len(intervals_s))
+    return np.repeat(index, np.diff(edges, prepend=0, append=len(times_s)))

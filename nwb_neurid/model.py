@@ -21,6 +21,7 @@ from nwb_neurid.errors import (
     CannotEncode,
     InvalidModel,
     InvalidOption,
+    InvalidResults,
     UnknownPlugin,
     UntrainedEncoder,
 )
@@ -95,7 +96,7 @@ class Model:
         for group, rows in _groups(population, pool_groups):
             if len(rows) < self.spec.min_units:
                 for row in rows:
-                    reasons[row] = f"group {group} has {len(rows)} units, {self.spec.min_units} are needed"
+                    reasons[row] = f"group {group} has {len(rows)} of the {self.spec.min_units} units that are needed"
                 continue
             part = self._embed_group(population.select(rows), progress)
             vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability
@@ -112,16 +113,17 @@ class Model:
         )
 
     def _embed_group(self, group: Population, progress: Progress) -> Embeddings:
-        part = self.encoder.embed(group, progress=progress)
+        who = f"Encoder {self.name!r} ({self.distribution or 'no distribution'})"
+        try:
+            part = self.encoder.embed(group, progress=progress)
+        except InvalidResults as error:
+            raise BrokenPlugin(f"{who} gave results that contradict one another: {error}") from error
         wanted = (len(group), self.encoder.dim)
         if not isinstance(part, Embeddings) or part.vectors.shape != wanted:
             got = part.vectors.shape if isinstance(part, Embeddings) else type(part).__name__
-            raise BrokenPlugin(
-                f"Encoder {self.name!r} ({self.distribution}) must return Embeddings with vectors of shape {wanted}, "
-                f"got {got}."
-            )
+            raise BrokenPlugin(f"{who} must return Embeddings with vectors of shape {wanted}, got {got}.")
         if not np.array_equal(part.unit_ids, group.unit_ids):
-            raise BrokenPlugin(f"Encoder {self.name!r} ({self.distribution}) returned its units in another order.")
+            raise BrokenPlugin(f"{who} returned its units in another order.")
         return part
 
     def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:
@@ -265,7 +267,9 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     """
     folder = Path(folder)
     about = read_description(folder)
-    encoders, name = registry.encoders(), about.encoder
+    encoders = registry.encoders()
+    exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"
+    name = exact if exact in encoders else about.encoder  # listed so where several distributions provide it
     try:
         plugin = encoders.load(name)
     except UnknownPlugin as error:

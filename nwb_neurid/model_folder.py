@@ -50,7 +50,7 @@ def packed(state: Mapping[str, np.ndarray]) -> bytes:
     """Weights in the safetensors format."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(array) for name, array in state.items()})
+    return save({name: np.asarray(array, order="C") for name, array in state.items()})
 
 
 def sha256(state: Mapping[str, np.ndarray]) -> str:
@@ -68,6 +68,7 @@ def write_folder(
     CannotWrite
         If the folder exists and is not to be overwritten, is no model folder, or cannot be written.
     """
+    folder = folder.resolve()  # through links, and `.` gets its name
     if folder.exists() and not overwrite:
         raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
     if folder.exists() and not (folder / "model.json").is_file():
@@ -83,13 +84,14 @@ def write_folder(
         )
         (partial / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.replace(old)
         partial.replace(folder)
     except OSError as error:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
         raise CannotWrite(f"The model cannot be written to {folder}: {error.strerror or error}.") from error
     finally:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
@@ -107,6 +109,8 @@ def read_description(folder: Path) -> Description:
         raise InvalidModel(f"{folder} is not a model folder: it has no model.json.")
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise InvalidModel(f"{path} is not JSON: {error}.") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:

@@ -1,8 +1,9 @@
 """The main job in steps: read, check, embed, write."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from nwb_neurid import registry
 from nwb_neurid.checks import problems
@@ -60,7 +61,7 @@ class Fit:
     problems: tuple[str, ...]
 
 
-def read(source: object, **options: bool) -> Population:
+def read(source: object, **options: Any) -> Population:
     """The population of a recording, through whichever installed reader recognises it.
 
     Parameters
@@ -84,9 +85,28 @@ def read(source: object, **options: bool) -> Population:
     try:
         wanted = ReadOptions(**options)
     except TypeError:
-        known = ", ".join(ReadOptions.__dataclass_fields__)
+        known = ", ".join(option.name for option in fields(ReadOptions))
         raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
-    return reader_for(source).read(source, wanted)
+    return read_with(reader_for(source), source, wanted)
+
+
+def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
+    """The population of a recording through this reader.
+
+    Raises
+    ------
+    InvalidOption
+        If an option is set that the reader does not know.
+    NeuridError
+        Whatever else the reader finds.
+    """
+    for option in fields(ReadOptions):
+        if getattr(options, option.name) != option.default and option.name not in reader.spec.options:
+            raise InvalidOption(
+                f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
+                f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
+            )
+    return reader.read(source, options)
 
 
 def reader_for(source: object) -> ReaderPlugin:
@@ -149,7 +169,7 @@ def embed_file(
     reader = reader_for(source)
     store.check_writable(source, output=output, overwrite=overwrite, name=name or default_name(model))
     fingerprint = store.Fingerprint.of(source)
-    population = reader.read(source, options or ReadOptions())
+    population = read_with(reader, source, options or ReadOptions())
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
     path = store.write(
         source,

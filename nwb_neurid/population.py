@@ -11,7 +11,9 @@ from nwb_neurid.activity import Spikes as Spikes
 from nwb_neurid.activity import Traces as Traces
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
-from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged
+from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged, rows_of
+
+SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -64,13 +66,15 @@ class Population:
     def __post_init__(self) -> None:
         self._check_lengths()
         start, stop = self.observed_s[:, 0], self.observed_s[:, 1]
-        if not np.isfinite(self.observed_s).all() or np.any(stop - start <= EDGE_S) or np.any(start[1:] < stop[:-1]):
+        if not np.isfinite(self.observed_s).all() or np.any(stop <= start + EDGE_S) or np.any(start[1:] < stop[:-1]):
             raise InvalidPopulation(
                 "observed_s must be finite intervals [start, stop), longer than 1 µs, ascending and disjoint."
             )
-        for row in self.excluded:
+        for row, why in self.excluded.items():
             if not 0 <= row < len(self):
                 raise InvalidPopulation(f"excluded names row {row}, but there are {len(self)} units.")
+            if not why:
+                raise InvalidPopulation(f"excluded must say why row {row} is not to be embedded.")
         for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um"):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_view(array))
@@ -91,11 +95,13 @@ class Population:
                 raise InvalidPopulation(f"{name} must have one row for each of {len(self)} units, got {len(part)}.")
         if self.observed_s.ndim != 2 or self.observed_s.shape[1] != 2:
             raise InvalidPopulation(f"observed_s must have shape (intervals, 2), got {self.observed_s.shape}.")
-        if self.unit_observed is not None and self.unit_observed.shape[1] != len(self.observed_s):
+        if self.unit_observed is not None and self.unit_observed.shape[1:] != self.observed_s.shape[:1]:
             raise InvalidPopulation(
                 f"unit_observed must have one column for each of {len(self.observed_s)} intervals of "
-                f"observed_s, got {self.unit_observed.shape[1]}."
+                f"observed_s, got shape {self.unit_observed.shape}."
             )
+        if self.positions_um is not None and self.positions_um.shape[1:] != (3,):
+            raise InvalidPopulation(f"positions_um must have shape (units, 3), got {self.positions_um.shape}.")
 
     def __len__(self) -> int:
         return len(self.unit_ids)
@@ -138,7 +144,6 @@ class Population:
     def select(self, units: Int64[np.ndarray, " rows"] | Bool[np.ndarray, " units"]) -> "Population":
         """The units of these rows, in this order, or where a mask is true."""
         rows = np.arange(len(self))[units]
-        position = {int(row): index for index, row in enumerate(rows)}
         return replace(
             self,
             unit_ids=self.unit_ids[rows],
@@ -147,14 +152,14 @@ class Population:
             group=None if self.group is None else self.group[rows],
             positions_um=None if self.positions_um is None else self.positions_um[rows],
             labels={name: values[rows] for name, values in self.labels.items()},
-            excluded={position[row]: why for row, why in self.excluded.items() if row in position},
+            excluded={index: self.excluded[row] for index, row in enumerate(rows.tolist()) if row in self.excluded},
         )
 
     def restrict(self, intervals_s: Intervals) -> "Population":
         """The same units, observed only where they were and where these intervals are."""
         observed = intersected(self.observed_s, intervals_s)
-        row = located(observed.mean(axis=1), self.observed_s)
-        seen = None if self.unit_observed is None else self.unit_observed[:, row]
+        rows = rows_of(observed, self.observed_s)
+        seen = None if self.unit_observed is None else self.unit_observed[:, rows]
         return replace(self, observed_s=observed, unit_observed=seen)
 
     def slice(self, start_s: float, stop_s: float) -> "Population":
@@ -193,7 +198,7 @@ class Population:
         for unit in range(len(self)):
             train = self.spikes.train_s(unit)
             run = located(train, runs)
-            index = np.floor((train - runs[run, 0] + EDGE_S) / bin_s).astype(np.int64)
+            index = ((train - (runs[run, 0] - EDGE_S)) / bin_s).astype(np.int64)
             row = np.bincount((index + first[run])[index < bins[run]], minlength=counts.shape[1])
             if row.max(initial=0) > 255:
                 raise CountOverflow(
@@ -211,15 +216,14 @@ class Population:
         return np.repeat(runs[:, 0], bins) + within * bin_s
 
     def resolution_s(self) -> float:
-        """How coarse spike times are, in seconds: as the source says, or the grid that most intervals fall on.
+        """How coarse the times are, in seconds: as the source says, or the grid that inter-spike intervals fall on.
 
-        Only grids too coarse to come from sampling are found: those that neighbouring spikes keep hitting.
+        Only grids too coarse to come from the sampling of voltage (over 0.25 ms) are found.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:
             return stated
-        units = np.unique(np.linspace(0, len(self) - 1, 200).astype(int))
-        intervals = np.concatenate([self.intervals_s(int(unit))[:1000] for unit in units])
+        intervals = np.concatenate([self.intervals_s(unit)[:1000] for unit in range(len(self))])
         return max(stated, _grid_s(intervals))
 
 
@@ -230,13 +234,26 @@ def _whole_bins(runs_s: Float64[np.ndarray, "runs 2"], bin_s: float) -> Int64[np
 
 
 def _grid_s(intervals_s: Float64[np.ndarray, " intervals"]) -> float:
-    """The step that more than half of the intervals are multiples of, to 1 µs; 0 where there is none."""
-    positive = np.round(intervals_s[intervals_s > EDGE_S], 6)
+    """The step that three in five intervals are multiples of, to 2 µs; 0 where there is none.
+
+    Where neurons fire fast it is the most common interval or a small part of it, where they fire slowly the most
+    common step from one interval to the next longer one.
+    """
+    positive = np.sort(intervals_s[intervals_s > EDGE_S])
     if len(positive) < 100:
         return 0.0
-    values, counts = np.unique(positive, return_counts=True)
-    for step in values[np.argmax(counts)] / np.arange(1, 6):
-        off = np.abs(positive - np.round(positive / step) * step)
-        if step > 20 * EDGE_S and np.mean(off < 2 * EDGE_S) > 0.5:
-            return float(step)
+    for step in np.r_[_most_common_s(positive) / np.arange(1, 6), _most_common_s(np.diff(positive))]:
+        if step > SAMPLING_S:
+            off = np.abs(positive - np.round(positive / step) * step)
+            if np.mean(off < 2 * EDGE_S) > 0.6:
+                return float(step)
     return 0.0
+
+
+def _most_common_s(lengths_s: Float64[np.ndarray, " lengths"]) -> float:
+    """Mean of the lengths that agree to 1 µs with more others than any do; 0 where all may come from sampling."""
+    lengths = lengths_s[lengths_s > SAMPLING_S]
+    if len(lengths) == 0:
+        return 0.0
+    _, group, counts = np.unique(np.round(lengths, 6), return_inverse=True, return_counts=True)
+    return float(lengths[group == np.argmax(counts)].mean())

@@ -67,7 +67,7 @@ class Registry(Generic[Plugin]):
         except Exception as error:  # an import may raise anything
             raise BrokenPlugin(f"{who} does not import: {type(error).__name__}: {error}") from error
         if not isinstance(plugin, self.plugin_type):
-            raise BrokenPlugin(f"{who} must be a {self.plugin_type.__name__}, got {type(plugin).__name__}.")
+            raise BrokenPlugin(f"{who} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
         if plugin.spec.contract != CONTRACT:
             raise IncompatiblePlugin(
                 f"{who} was written for version {plugin.spec.contract} of the plugin contract, this nwb-neurid has "
@@ -85,7 +85,7 @@ class Registry(Generic[Plugin]):
         if not points:
             raise UnknownPlugin(
                 f"There is no {self.kind} {name!r}. Installed: {', '.join(self) or 'none'}. "
-                f"An {self.kind} of someone else comes with the package that provides it."
+                f"Those of others come with the packages that provide them."
             )
         if len(points) > 1:
             choices = " or ".join(sorted(f"{bare}@{_distribution(point)}" for point in points))

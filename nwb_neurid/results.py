@@ -113,10 +113,14 @@ class Embeddings:
         provenance: Provenance | None = None,
     ) -> "Embeddings":
         """The embeddings of `population`; rows with a reason become NaN, the others count one window by default."""
-        why = np.array(["" for _ in vectors] if reasons is None else list(reasons), dtype=np.str_)
+        units = len(population)
+        why = np.array([""] * units if reasons is None else list(reasons), dtype=np.str_)
+        windows = np.ones(units) if n_windows is None else n_windows
+        steady = np.full(units, np.nan) if stability is None else stability
+        parts = {"vectors": vectors, "n_windows": windows, "stability": steady, "reasons": why}
+        for name, part in parts.items():
+            _check_length(name, part, units)
         seen = why == ""
-        windows = seen.astype(np.int32) if n_windows is None else n_windows.astype(np.int32)
-        steady = np.full(len(vectors), np.nan) if stability is None else stability
         return cls(
             vectors=np.where(seen[:, None], vectors, np.nan).astype(np.float32),
             unit_ids=population.unit_ids,
@@ -220,6 +224,9 @@ class Predictions:
             "ood_score",
         )
         _check_rows(self, rows)
+        for name in ("class_probabilities", "prediction_set"):
+            if (shape := getattr(self, name).shape)[1:] != (wanted := self.classes.shape):
+                raise InvalidResults(f"{name} must have one column for each of {wanted[0]} classes, got shape {shape}.")
         known = ~np.isnan(self.class_probabilities).all(axis=1)
         if not np.allclose(self.class_probabilities[known].sum(axis=1), 1, atol=1e-4):
             raise InvalidResults("The class probabilities of a unit must sum to 1.")
@@ -253,9 +260,12 @@ class Predictions:
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:
     """Every part has one row per unit; the parts become read-only."""
-    wanted = len(results.unit_ids)
     for name in names:
         part = getattr(results, name)
-        if len(part) != wanted:
-            raise InvalidResults(f"{name} must have one row for each of {wanted} units, got {len(part)}.")
+        _check_length(name, part, len(results.unit_ids))
         object.__setattr__(results, name, frozen_view(part))
+
+
+def _check_length(name: str, part: np.ndarray, units: int) -> None:
+    if len(part) != units:
+        raise InvalidResults(f"{name} must have one row for each of {units} units, got {len(part)}.")

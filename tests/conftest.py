@@ -1,9 +1,15 @@
-"""What every test may use: where recorded data lies, and how Hypothesis searches."""
+"""What every test may use: made populations, where recorded data lies, and how Hypothesis searches."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from nwb_neurid import Population
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,3 +35,53 @@ def shared_data() -> Path:
 def shared_golden() -> Path:
     """Numbers of the official implementations."""
     return recorded("golden")
+
+
+@pytest.fixture(scope="session")
+def make_population() -> Callable[..., "Population"]:
+    """Makes populations of Poisson neurons, see `poisson_population`."""
+    return poisson_population
+
+
+def poisson_population(
+    seed: int = 0,
+    units: int = 4,
+    duration_s: float = 20.0,
+    *,
+    rate_hz: float = 10.0,
+    start_s: float = 0.0,
+    gaps: Sequence[tuple[float, float]] = (),
+    absences: Mapping[int, Sequence[tuple[float, float]]] | None = None,
+    sampling_hz: float = 30_000,
+    **parts: object,
+) -> "Population":
+    """Poisson neurons on the clock of an amplifier, with spikes in unobserved time too, which must not count.
+
+    `gaps` are when nothing was observed, `absences` when single units (by row) were not, in seconds from the start
+    of the recording, which is at `start_s` of the session clock.
+    """
+    from nwb_neurid.population import Population, Spikes
+
+    rng = np.random.default_rng(seed)
+    absences = absences or {}
+    changes = {0.0, duration_s, *np.ravel(gaps), *(edge for own in absences.values() for edge in np.ravel(own))}
+    edges = np.array(sorted(float(edge) for edge in changes if 0 <= edge <= duration_s))
+    pieces = np.column_stack([edges[:-1], edges[1:]])
+    middles = pieces.mean(axis=1)
+
+    def outside(spans: Sequence[tuple[float, float]]) -> np.ndarray:
+        return ~np.any([(start < middles) & (middles < stop) for start, stop in [*spans, (0, 0)]], axis=0)
+
+    seen = outside(gaps)
+    observed = np.array([outside(absences.get(unit, ()))[seen] for unit in range(units)]).reshape(units, seen.sum())
+    trains = []
+    for _ in range(units):
+        ticks = np.unique(rng.integers(0, int(duration_s * sampling_hz), rng.poisson(rate_hz * duration_s)))
+        trains.append(ticks / sampling_hz + start_s)
+    return Population(
+        unit_ids=np.arange(units),
+        activity=Spikes.of(trains),
+        observed_s=pieces[seen] + start_s,
+        unit_observed=observed if absences else None,
+        **parts,
+    )

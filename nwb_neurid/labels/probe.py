@@ -57,12 +57,13 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    names, counts = np.unique(labels, return_counts=True)
-    classes = names[(counts >= FOLDS) & (names != "")]
-    scored = np.isin(labels, classes) & np.isfinite(vectors).all(axis=1)
+    seen = np.isfinite(vectors).all(axis=1) & (labels != "")
+    names, counts = np.unique(labels[seen], return_counts=True)
+    classes = names[counts >= FOLDS]
+    scored = seen & np.isin(labels, classes)
     if len(classes) < 2:
         raise InvalidOption(
-            f"A probe needs two classes of at least {FOLDS} units each, got "
+            f"A probe needs two classes of at least {FOLDS} units with vectors each, got "
             f"{dict(zip(names.tolist(), counts.tolist(), strict=True))}."
         )
     known, truth = vectors[scored], labels[scored]

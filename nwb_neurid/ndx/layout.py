@@ -113,9 +113,9 @@ def _write_columns(group: h5py.Group, columns: Sequence[Column]) -> None:
 
 
 def _dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:
-    """A dataset that can grow by rows."""
-    row_bytes = values.itemsize * int(np.prod(values.shape[1:]))
-    rows = int(np.clip(CHUNK_BYTES // row_bytes, 1, len(values)))
+    """A dataset that can grow by rows, in chunks of one size, since even a chunk that is not full takes its room."""
+    chunks = max(1, values.nbytes // CHUNK_BYTES)
+    rows = -(-len(values) // chunks)
     return group.create_dataset(
         name,
         data=values,

@@ -18,6 +18,7 @@ EMBEDDINGS = "NeuronEmbeddings"
 PREDICTIONS = "NeuronPredictions"
 TABLE = "DynamicTable"
 
+HEAD_BYTES = 8_192  # more than HDF5 spends on the headers and the index of a dataset
 MARK = "ndx-neurid "  # begins the last line of the description of a plain table
 
 
@@ -68,8 +69,9 @@ class NwbObject:
     def size_bytes(self) -> int:
         """About how much room its data takes in a file."""
         arrays = [array for column in self.columns for array in (column.values, column.ends) if array is not None]
-        ids = [] if self.unit_ids is None else [self.unit_ids, self.unit_ids]
-        return sum(map(_size_bytes, [*arrays, *ids])) + len(json.dumps(dict(self.attributes)))
+        arrays += [] if self.unit_ids is None else [np.zeros(2 * len(self.unit_ids))]  # the ids, and the rows
+        heads = HEAD_BYTES * (1 + len(arrays)) + len(json.dumps(dict(self.attributes)))
+        return heads + sum(map(_size_bytes, arrays))
 
 
 def ending(neurodata_type: str, label_name: str = "") -> str:
@@ -109,7 +111,7 @@ def checked(found: NwbObject) -> NwbObject:
         If it cannot.
     """
     texts: dict[str, list[object]] = {"description": [found.description]}
-    texts |= {key: [value] for key, value in found.attributes.items()}
+    texts |= {key: [*value] if isinstance(value, tuple) else [value] for key, value in found.attributes.items()}
     texts |= {column.name: column.values.tolist() for column in found.columns if column.values.dtype == object}
     for name, values in texts.items():
         joined = "".join(map(str, values))
@@ -139,11 +141,12 @@ def same(one: NwbObject, other: NwbObject) -> bool:
 
 
 def same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    """Whether two arrays hold the same; NaN is NaN, and text is text in whatever kind of array."""
+    """Whether two arrays hold the same: floats to the bit, so that NaN is NaN; text in whatever kind of array."""
     if one is None or other is None:
         return one is other
-    if one.dtype.kind == other.dtype.kind == "f":
-        return np.array_equal(one, other, equal_nan=True)
+    if one.dtype == other.dtype and one.dtype.kind in "biuf":
+        bits, other_bits = (np.ascontiguousarray(array).view(f"u{array.itemsize}") for array in (one, other))
+        return np.array_equal(bits, other_bits)
     return one.shape == other.shape and one.tolist() == other.tolist()
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Self
 
 from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound
 
@@ -26,7 +25,7 @@ class Fingerprint:
     inode: int
 
     @classmethod
-    def of(cls, path: Path) -> Self:
+    def of(cls, path: Path) -> "Fingerprint":
         """That of the file at `path`.
 
         Raises

@@ -16,7 +16,7 @@ from nwb_neurid.ndx.replacement import check_room, replacement
 from nwb_neurid.results import Embeddings, Predictions
 
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises, whatever goes wrong
-ROOM_BYTES = 2**20  # for headers, the specification, and chunks that are not full
+ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
 class Results(NamedTuple):
@@ -32,14 +32,12 @@ def default_name(encoder: str) -> str:
     return f"neurid_{encoder}"
 
 
-def check_writable(
-    path: Path, *, name: str, output: Path | None = None, overwrite: bool = False, table: str = "units"
-) -> None:
+def check_writable(path: Path, *, name: str, output: Path | None = None, overwrite: bool = False) -> None:
     """Raise now what `write` would raise later, as far as it can be known without the results.
 
     Parameters
     ----------
-    path, name, output, overwrite, table
+    path, name, output, overwrite
         As for `write`.
 
     Raises
@@ -47,10 +45,10 @@ def check_writable(
     NeuridError
         As `write`.
     """
-    names = [object_name(name, MODEL), object_name(name, EMBEDDINGS)]
+    names = [object_name(name, kind) for kind in (MODEL, EMBEDDINGS)]
     target = _target(path, output, overwrite)
     with _cannot_write(path), h5py.File(path, "r") as file:
-        _check_names(file, path, name, names, table, overwrite)
+        _check_names(file, path, name, names, overwrite)
     with _cannot_write(target):
         check_room(path, target)
 
@@ -113,7 +111,7 @@ def write(
     fingerprint = expected or Fingerprint.of(path)
     target = _target(path, output, overwrite)
     with _cannot_write(path), h5py.File(path, "r") as file:
-        _check_names(file, path, name, [found.name for found in objects], table, overwrite)
+        _check_names(file, path, name, [found.name for found in objects], overwrite)
         _check_rows(_table(file, path, table), path, embeddings)
     room_bytes = ROOM_BYTES + sum(found.size_bytes for found in objects)
     with _cannot_write(target), replacement(path.resolve(), target, fingerprint, room_bytes) as copy:
@@ -194,7 +192,7 @@ def _table(file: h5py.File, path: Path, table: str) -> h5py.Group:
     return found
 
 
-def _check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], table: str, overwrite: bool) -> None:
+def _check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
     """Results of that name are not there, or may go; and nothing else has the names of their objects."""
     ours = [str(group.name) for group in stored.groups(file).get(name, [])]
     if ours and not overwrite:
@@ -202,9 +200,8 @@ def _check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], t
             f"{path} holds results called {name!r} already. Replace them (--overwrite), or choose another name "
             "(--name)."
         )
-    module = layout.module_path(_table(file, path, table))
-    taken = [at for at in (f"/{module}/{each}" for each in names) if at in file and at not in ours]
-    if taken:
+    places = [f"/processing/{module}/{each}" for module in layout.MODULES for each in names]
+    if taken := [place for place in places if place in file and place not in ours]:
         raise CannotWrite(
             f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
         )
@@ -231,7 +228,9 @@ def _verify(copy: Path, target: Path, name: str, objects: Sequence[NwbObject], t
         wrong = [thing.name for thing in objects if thing.name not in found or not same(thing, found[thing.name])]
         wrong += [str(group.name) for group in groups if stored.table(group) not in (None, file[table])]
     if wrong:
-        raise CannotWrite(f"{target} was not changed: what was written to its copy reads back otherwise ({wrong}).")
+        raise CannotWrite(
+            f"{target} was not changed: what was written to its copy reads back otherwise ({', '.join(wrong)})."
+        )
 
 
 @contextmanager
@@ -242,11 +241,7 @@ def _cannot_write(path: Path) -> Iterator[None]:
     except NeuridError:
         raise
     except FAILURES as error:
-        if _is_locked(error):
-            reason = "it is open for writing in another program. Close it there and try again"
-        else:
-            reason = getattr(error, "strerror", None) or str(error)
-        raise CannotWrite(f"Nothing was written to {path}: {reason}.") from error
+        raise CannotWrite(f"Nothing was written to {path}: {_reason(error)}.") from error
 
 
 @contextmanager
@@ -256,11 +251,13 @@ def _unreadable(path: Path) -> Iterator[None]:
     except NeuridError:
         raise
     except FAILURES as error:
-        if _is_locked(error):
-            raise UnreadableSource(f"{path} is open for writing in another program. Close it there.") from error
-        raise UnreadableSource(f"The results in {path} cannot be read: {error}.") from error
+        raise UnreadableSource(f"The results in {path} cannot be read: {_reason(error)}.") from error
 
 
-def _is_locked(error: Exception) -> bool:
-    """Whether HDF5 found the file open for writing, in another process or in this one."""
-    return isinstance(error, BlockingIOError) or "already open" in str(error)
+def _reason(error: Exception) -> str:
+    """In the words of someone who does not know HDF5, where we have them."""
+    said = str(error)
+    if isinstance(error, BlockingIOError) or "already open" in said:
+        return "it is open for writing in another program; close it there"
+    known = {"signature not found": "it is not an HDF5 file", "truncated file": "it is truncated"}
+    return next((ours for theirs, ours in known.items() if theirs in said), getattr(error, "strerror", None) or said)

@@ -24,6 +24,7 @@ from nwb_neurid.ndx.objects import (
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions, Provenance
 
 AS_JSON = ("config", "software")
+MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for a text
 
 
 def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
@@ -73,6 +74,8 @@ def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     classes = predictions.classes.tolist()
     if not classes or len(set(classes)) < len(classes):
         raise InvalidResults(f"{of} must have classes of different names, got {classes}.")
+    if len(classes) > MOST_CLASSES:
+        raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can name {MOST_CLASSES}.")
 
 
 def _model(name: str, provenance: Provenance) -> NwbObject:

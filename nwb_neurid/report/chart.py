@@ -45,11 +45,12 @@ def draw(
     axes = figure.subplots()
     for index, name in enumerate(sorted(set(labels.tolist()))):
         x, y = points[labels == name].T
-        axes.scatter(x, y, s=28, color=PALETTE[index % len(PALETTE)], edgecolor="white", linewidth=0.5, label=name)
+        colour = PALETTE[index % len(PALETTE)]
+        axes.scatter(x, y, s=28, color=colour, edgecolor="white", linewidth=0.5, label=name or "unlabelled")
     axes.set(title=title, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.spines[["top", "right"]].set_visible(False)
     try:
-        figure.savefig(path)
+        figure.savefig(path, format="png")
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -89,9 +89,7 @@ class TorchEncoder:
             n_windows=n_windows,
             stability=np.where(n_windows >= 4, _cosine(sums[0], sums[1]), np.nan),
             reasons=["" if count else self._reason(len(windows)) for count in n_windows],
-            provenance=Provenance(
-                window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes
-            ),
+            provenance=Provenance(window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes),
         )
 
     @torch.inference_mode()

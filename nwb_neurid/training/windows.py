@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.intervals import intersected, located, rows_of
 from nwb_neurid.population import Population, Spikes, Traces
 
 SAME_RATE = 0.02
@@ -93,7 +93,7 @@ def cut(population: Population, options: WindowOptions) -> Windows:
 
     Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
     recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens, or to whole bins
-    where runs are shorter than a token.
+    where no run is as long as a token.
     """
     notes: tuple[str, ...] = ()
     if isinstance(population.activity, Spikes):
@@ -108,7 +108,8 @@ def cut(population: Population, options: WindowOptions) -> Windows:
     if stitched:
         kept = _whole_tokens(run, options.token_bins)
         values, starts_s = values[:, kept], starts_s[kept]
-        first = np.arange(0, len(kept) - options.bins + 1, options.bins, dtype=np.int64)
+        first = np.arange(0, len(kept) - options.bins + 1, options.bins)
+        stitched = len(first) > 0
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
         active[window] = _active(population, values, starts_s, options, column)
@@ -145,8 +146,8 @@ def _active(
     highest, lowest = window.max(axis=1), window.min(axis=1)
     active = np.asarray(highest > (0 if window.dtype == np.uint8 else lowest))  # false beside a NaN
     if population.unit_observed is not None:
-        edges = np.r_[starts_s[columns], starts_s[columns] + options.bin_s - 2 * EDGE_S]
-        pieces = np.setdiff1d(located(edges, population.observed_s), -1)
+        bins_s = np.column_stack([starts_s[columns], starts_s[columns] + options.bin_s])
+        pieces = rows_of(intersected(population.observed_s, bins_s), population.observed_s)
         active &= population.unit_observed[:, pieces].all(axis=1)
     return active
 
@@ -158,10 +159,10 @@ def _samples(
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     inside = located(starts_s, population.runs_s()) >= 0
     values, starts_s = traces.values[:, inside], starts_s[inside]
-    if options.scale_quantile is not None and values.size:
-        scale = np.nanquantile(values, options.scale_quantile)
-        values = values / np.float32(scale if scale > 0 else 1)
-    return values.astype(np.float32), starts_s
+    if options.scale_quantile is not None and len(finite := values[np.isfinite(values)]):
+        scale = np.quantile(finite, options.scale_quantile, overwrite_input=True)
+        values /= np.float32(scale if scale > 0 else 1)
+    return values, starts_s
 
 
 def _at_rate(traces: Traces, wanted_hz: float) -> tuple[Traces, tuple[str, ...]]:

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neurid_isi.features import DIM, features
+from neurid_isi.features import DIM, FINEST_S, features
 from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import InvalidModel
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
-
-MIN_RESOLUTION_S = 1e-3  # the finest feature; times exact to this are as good as any
 
 
 class IsiEncoder:
@@ -38,7 +36,7 @@ class IsiEncoder:
                 train_s, runs_s = population.spikes.train_s(unit), population.runs_s(unit)
                 vectors[unit] = features(train_s, runs_s, resolution_s)
         coarse = f"Spike times are exact to {resolution_s * 1e3:g} ms only: finer features are masked."
-        notes = (coarse,) if resolution_s > MIN_RESOLUTION_S else ()
+        notes = (coarse,) if resolution_s > FINEST_S else ()
         return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes))
 
     def state(self) -> State:

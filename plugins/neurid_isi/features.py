@@ -3,11 +3,13 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from nwb_neurid.intervals import located
+from nwb_neurid.intervals import EDGE_S, located
 
-ISI_EDGES_S = np.geomspace(1e-3, 10, 33)
-LAG_EDGES_S = np.r_[0, np.geomspace(1e-3, 0.2, 16)]
-BURST_S = 6e-3
+# Edges lie a little early, as those of bins do: an interval of exactly 10 ms stays on its side at any clock.
+ISI_EDGES_S = np.geomspace(1e-3, 10, 33) - EDGE_S
+LAG_EDGES_S = np.r_[0, np.geomspace(1e-3, 0.2, 16) - EDGE_S]
+BURST_S = 6e-3 - EDGE_S
+FINEST_S = float(np.diff(ISI_EDGES_S).min())
 DIM = len(ISI_EDGES_S) - 1 + 5 + len(LAG_EDGES_S) - 1
 
 Train = Float64[np.ndarray, " spikes"]
@@ -30,9 +32,9 @@ def features(train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s
     array
         32 shares of inter-spike intervals in logarithmic bins from 1 ms to 10 s (the outer bins hold what lies
         beyond); log10 of the rate in Hz; CV; CV2 (Holt et al. 1996); local variation (Shinomoto et al. 2003);
-        share of intervals under 6 ms; autocorrelogram in 16 bins up to 200 ms, as log2(1 + pairs found / pairs
-        expected of a Poisson train of that rate). Where there are too few intervals for a statistic it is that of
-        a Poisson train.
+        share of intervals under 6 ms; autocorrelogram in 16 bins up to 200 ms, as log2(1 + (pairs found + 1) / (pairs
+        expected of a Poisson train of that rate + 1)). Where there are too few intervals for a statistic it is that
+        of a Poisson train.
     """
     run = located(train_s, runs_s)
     steps = np.diff(train_s)
@@ -69,15 +71,18 @@ def _autocorrelogram(
 ) -> Float64[np.ndarray, " lags"]:
     """Pairs of spikes by lag, against those of a Poisson train of the same rate in the same runs, as log2(1 + x)."""
     found = np.zeros(len(LAG_EDGES_S) - 1)
+    first = np.arange(len(train_s))
     for shift in range(1, len(train_s)):
-        lag = (train_s[shift:] - train_s[:-shift])[run[shift:] == run[:-shift]]
-        lag = lag[lag < LAG_EDGES_S[-1]]
-        if len(lag) == 0:
+        first = first[first < len(train_s) - shift]
+        lag = train_s[first + shift] - train_s[first]
+        near = (lag < LAG_EDGES_S[-1]) & (run[first + shift] == run[first])
+        first = first[near]  # where this spike is too far, so are all later ones
+        if len(first) == 0:
             break
-        found += np.histogram(lag, LAG_EDGES_S)[0]
+        found += np.histogram(lag[near], LAG_EDGES_S)[0]
     length_s = np.diff(runs_s)
-    widths, middles = np.diff(LAG_EDGES_S), (LAG_EDGES_S[1:] + LAG_EDGES_S[:-1]) / 2
+    reach_s = np.minimum(LAG_EDGES_S, length_s)
+    room_s2 = np.diff(length_s * reach_s - reach_s**2 / 2).sum(axis=0)  # of pairs: integral of length - lag
     rate_hz = len(train_s) / length_s.sum()
-    expected = rate_hz**2 * widths * np.clip(length_s - middles, 0, None).sum(axis=0)
-    found[widths < resolution_s] = 0
-    return np.log2(1 + found / np.maximum(expected, 1e-9))
+    flat = np.log2(1 + (found + 1) / (rate_hz**2 * room_s2 + 1))
+    return np.where(np.diff(LAG_EDGES_S) < resolution_s, 0, flat)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class NetworkConfig:
     dropout: float
 
     @classmethod
-    def from_json(cls, config: Config) -> Self:
+    def from_json(cls, config: Config) -> "NetworkConfig":
         """Check a config, in which spikes have `bin_s` and traces have `rate_hz`.
 
         Raises
@@ -100,9 +100,8 @@ class NetworkConfig:
         if faults:
             raise InvalidModel("\n  - ".join(["The config of the NuCLR network cannot be used:", *faults]))
         values: dict[str, Any] = dict(config)
-        if config["activity"] == "dff":
-            values["bin_s"] = 1 / values.pop("rate_hz")
-        return cls(**values)
+        bin_s = 1 / values.pop("rate_hz") if "rate_hz" in values else float(values["bin_s"])
+        return cls(**values | {"bin_s": bin_s, "dropout": float(values["dropout"])})
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -186,7 +185,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     stored = _mapping(_mapping(_plain(content.get("cfg"))).get("model"))
     sizes = _sizes(state)
     recorded = _recorded(sizes["patch"], stored)
-    if settings.get("activity") not in {None, recorded.get("activity")}:
+    if settings.get("activity", recorded.get("activity")) != recorded.get("activity"):
         recorded = {}
     config = {**sizes, **recorded, "dropout": stored.get("lin_dropout", DROPOUT), **settings}
     if "activity" not in config or not {"bin_s", "rate_hz"} & config.keys():
@@ -198,7 +197,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     return config, state
 
 
-def _loaded(path: Path) -> Mapping[str, Any]:
+def _loaded(path: Path) -> Mapping[Any, Any]:
     """What a checkpoint holds: tensors, plain values, and stand-ins for settings."""
     from safetensors.torch import load_file
 
@@ -243,13 +242,13 @@ def _plain(node: Any) -> Any:
     return {key: _plain(value) for key, value in node.items()} if isinstance(node, dict) else node
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: Any) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _encoder_state(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _encoder_state(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
     """The encoder's arrays by the names that it gives them itself."""
-    names = {name: _WRAPPERS.sub("", name) for name, value in tensors.items() if hasattr(value, "detach")}
+    names = {name: _WRAPPERS.sub("", str(name)) for name, value in tensors.items() if hasattr(value, "detach")}
     return {own: tensors[name].detach().float().numpy() for name, own in names.items() if not _OTHER_PARTS.match(own)}
 
 

@@ -69,14 +69,14 @@ class Attention(nn.Module):
         normed = self.norm(x)
         # Three products and not one, because then places and heads merge into one axis without a copy.
         layers = zip(self.to_qkv.weight.chunk(3), self.to_qkv.bias.chunk(3), strict=True)
-        parts = [F.linear(normed, *layer).view(*x.shape[:2], -1, self.dim_head) for layer in layers]
+        parts = [torch.unflatten(F.linear(normed, *layer), -1, (-1, self.dim_head)).flatten(2, -2) for layer in layers]
         if turns is not None:
             parts = [_turned(part, turns) for part in parts]
         query, key, value = (part.transpose(1, 2) for part in parts)
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2)
         if turns is not None:
             attended = _turned(attended, turns.conj())
-        return self.dropout(self.to_out(attended.reshape(*x.shape[:-1], -1)))
+        return self.dropout(self.to_out(attended.reshape(*x.shape[:-1], self.to_out.in_features)))
 
 
 class FeedForward(nn.Module):

@@ -35,6 +35,7 @@ PUBLIC = {
     "nwb_neurid",
     "nwb_neurid.contracts",
     "nwb_neurid.errors",
+    "nwb_neurid.intervals",
     "nwb_neurid.population",
     "nwb_neurid.results",
     "nwb_neurid.training",

@@ -18,7 +18,7 @@ def recognises(source: object) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
-    except OSError:
+    except (OSError, ValueError):  # no path of this system
         return False
 
 
@@ -30,7 +30,13 @@ def read(source: object, options: ReadOptions) -> Population:
 
 
 PLUGIN = ReaderPlugin(
-    spec=ReaderSpec(name="nwb", version="1", summary="Units tables of NWB files (HDF5)", contract=CONTRACT),
+    spec=ReaderSpec(
+        name="nwb",
+        version="1",
+        summary="Units tables of NWB files (HDF5)",
+        contract=CONTRACT,
+        options=frozenset({"keep_opto"}),
+    ),
     recognises=recognises,
     read=read,
 )

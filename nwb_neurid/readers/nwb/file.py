@@ -7,41 +7,58 @@ from pathlib import Path
 import h5py
 
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Group
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """The file, open for reading. Whatever HDF5 finds wrong with it becomes one of our errors.
+def opened(path: Path) -> Iterator[Group]:
+    """The root of the file, open for reading.
 
     Raises
     ------
     SourceNotFound
         If there is no such file.
     UnreadableSource
-        If it is not HDF5, not NWB, truncated, damaged, or open for writing elsewhere.
+        If it is not HDF5, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
     """
-    if not path.exists():
-        raise SourceNotFound(f"{path} does not exist.")
-    if path.is_dir():
-        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 was expected.")
+    _check_present(path)
     try:
         file = h5py.File(path, "r")
-    except OSError as error:
+    except H5PY_ERRORS as error:
         raise UnreadableSource(f"{path} {_fault(path, error)}") from error
     with file:
-        if "nwb_version" not in file.attrs:
-            raise UnreadableSource(f"{path} is an HDF5 file but not an NWB file: it states no nwb_version.")
-        try:
-            yield file
-        except (OSError, RuntimeError) as error:  # what h5py raises on a damaged object
-            raise UnreadableSource(f"{path} is damaged: {error}. Validate it, or fetch it again.") from error
+        root = Group(file, str(path))
+        if root.attribute("nwb_version") is None:
+            if root.dataset("nwb_version") is not None:
+                raise UnreadableSource(f"{path} is of NWB 1. Convert it to NWB 2.")
+            raise UnreadableSource(
+                f"{path} is an HDF5 file but not an NWB file: it states no nwb_version. Convert it to NWB."
+            )
+        yield root
 
 
-def _fault(path: Path, error: OSError) -> str:
+def _check_present(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            raise SourceNotFound(f"{path} is a link to nothing. Fetch what it stands for (datalad get).") from error
+        raise SourceNotFound(f"{path} does not exist. Check the path.") from error
+    except OSError as error:
+        raise UnreadableSource(f"{path} {_fault(path, error)}") from error
+    if path.is_dir():
+        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 was expected. Name a file.")
+    if not path.is_file():
+        raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Name a file.")
+    if size == 0:
+        raise UnreadableSource(f"{path} is empty: it has 0 bytes. Fetch it again.")
+
+
+def _fault(path: Path, error: BaseException) -> str:
     text = str(error)
     if isinstance(error, PermissionError):
         return "may not be read: permission denied. Ask its owner, or copy it to a place of yours."
-    if isinstance(error, BlockingIOError) or "unable to lock file" in text:
+    if isinstance(error, BlockingIOError) or "unable to lock file" in text or "already open" in text:
         return (
             "is open for writing in another program. Close it there; on a network file system without locks, set "
             "HDF5_USE_FILE_LOCKING=FALSE."
@@ -49,5 +66,8 @@ def _fault(path: Path, error: OSError) -> str:
     if "truncated file" in text:
         return f"is truncated: it ends at {path.stat().st_size} bytes, its header promises more. Fetch it again."
     if not h5py.is_hdf5(path):
-        return "is not an HDF5 file, an NWB file in HDF5 was expected."
+        return (
+            "is not an HDF5 file, an NWB file in HDF5 was expected. Convert it, or fetch it again: Git LFS and "
+            "DataLad leave small files of text in the place of large ones."
+        )
     return f"is damaged: {text}. Fetch it again."

@@ -1,26 +1,24 @@
-"""When the units of an NWB file were observed, and which of that time must not be used."""
+"""When the units of an NWB file were observed, and which of that time it declares invalid."""
 
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import h5py
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource, NeuridWarning
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
+from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.series import LATEST_S, sample_times_s
+from nwb_neurid.readers.nwb.spikes import extent_s
 from nwb_neurid.readers.nwb.table import Table
 
-OPTO_MARGIN_S = 300.0
-"""How long before the first stimulation observed time ends (as in the preprocessing of NuCLR, arXiv 2512.01199)."""
 
-_OPTO_NAME = re.compile(r"opto|laser|photo_?stim", re.IGNORECASE)
-
-
-def observation(units: Table, spikes: Spikes) -> tuple[Intervals, Bool[np.ndarray, "units intervals"] | None]:
+def observation(
+    file: Group, units: Table, spikes: Spikes
+) -> tuple[Intervals, Bool[np.ndarray, "units intervals"] | None]:
     """Observed time and which unit was observed in which part of it.
 
     From `obs_intervals` where the file has them. Otherwise from the first moment to the last that the file gives
@@ -32,38 +30,55 @@ def observation(units: Table, spikes: Spikes) -> tuple[Intervals, Bool[np.ndarra
     InvalidSource
         If `obs_intervals` are not intervals.
     """
-    if "obs_intervals" in units:
-        intervals = np.asarray(units.group["obs_intervals"][:], np.float64)
-        if intervals.ndim != 2 or intervals.shape[1] != 2 or not np.isfinite(intervals).all():
-            raise InvalidSource(f"{units.where}/obs_intervals must be finite pairs of start and stop.")
-        return _split_at_changes(intervals, units.splits("obs_intervals"))
-    first, last = spikes.times_s.min(), spikes.times_s.max()
-    stated = list(_stated_extents(units.group.file))
+    per_unit = _obs_intervals(units)
+    if any(np.any(np.diff(own) > EDGE_S) for own in per_unit):
+        return _split_at_changes(per_unit)
+    first, last = extent_s(spikes)
+    stated = list(_stated_extents(file))
     if stated:
-        start, stop = min(extent[0] for extent in stated), max(extent[1] for extent in stated)
+        start, stop = min(start for start, _ in stated), max(stop for _, stop in stated)
         if start <= first and last < stop - EDGE_S:
             return np.array([[start, stop]]), None
     warnings.warn(
-        f"{units.group.file.filename} does not state when its units were observed: taken from the first spike "
-        f"({first:g} s) to the last ({last:g} s).",
+        f"{file.file} does not state when its units were observed: taken from the first spike ({first:g} s) to the "
+        f"last ({last:g} s).",
         NeuridWarning,
         stacklevel=2,
     )
     return np.array([[first, last + 2 * EDGE_S]]), None
 
 
+def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
+    """When each unit was observed; empty where the file has no such column.
+
+    Raises
+    ------
+    InvalidSource
+        If they are not pairs of start and stop.
+    """
+    if "obs_intervals" not in units:
+        return []
+    splits = units.splits("obs_intervals")
+    rows = units.dataset("obs_intervals").numbers(slice(0, splits[-1])).astype(np.float64)
+    if rows.shape[1:] != (2,) or not np.all(np.abs(rows) < LATEST_S) or np.any(rows[:, 1] < rows[:, 0]):
+        raise InvalidSource(
+            f"{units.where}/obs_intervals must be pairs of start and stop in seconds, some are not. Validate the file."
+        )
+    return np.split(rows, splits[1:-1])
+
+
 def _split_at_changes(
-    intervals_s: Intervals, splits: Int64[np.ndarray, " units_and_one"]
+    per_unit_s: Sequence[Float64[np.ndarray, "_ 2"]],
 ) -> tuple[Intervals, Bool[np.ndarray, "units pieces"] | None]:
     """Intervals per unit as pieces of time common to all, and which unit was observed in which piece."""
-    per_unit = [merged(intervals_s[first:last]) for first, last in pairwise(splits)]
-    if all(np.array_equal(one, per_unit[0]) for one in per_unit):
-        return per_unit[0], None
-    edges = np.unique(np.concatenate(per_unit))
-    edges = edges[np.r_[True, np.diff(edges) > EDGE_S]]
-    middle = (edges[:-1] + edges[1:]) / 2
-    observed = np.zeros((len(per_unit), len(middle)), bool)
-    for unit, own in enumerate(per_unit):
+    if all(np.array_equal(own, per_unit_s[0]) for own in per_unit_s):
+        return merged(per_unit_s[0]), None
+    runs = [merged(own) for own in per_unit_s]
+    edges = np.unique(np.concatenate(runs))
+    edges = edges[np.diff(edges, prepend=-np.inf) > EDGE_S]
+    middle = edges[:-1] + np.diff(edges) / 2
+    observed = np.zeros((len(runs), len(middle)), bool)
+    for unit, own in enumerate(runs):
         started = np.searchsorted(own[:, 0], middle, "right")
         stopped = np.searchsorted(own[:, 1], middle, "right")
         observed[unit] = started > stopped
@@ -71,72 +86,29 @@ def _split_at_changes(
     return np.column_stack([edges[:-1], edges[1:]])[by_any], observed[:, by_any]
 
 
-def _stated_extents(file: h5py.File) -> Iterator[tuple[float, float]]:
+def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
     """Start and stop of the epochs and of each raw electrical recording, in seconds."""
-    epochs = file.get("intervals/epochs")
-    if epochs is not None and len(intervals := interval_table(epochs)):
-        yield float(intervals[:, 0].min()), float(intervals[:, 1].max())
-    for series in file.get("acquisition", {}).values():
-        if _type(series) == "ElectricalSeries" and "data" in series and len(series["data"]) > 1:
-            times = _sample_times(series, np.array([0, len(series["data"]) - 1]))
-            yield float(times[0]), float(times[1])
+    epochs = _intervals(file, "intervals/epochs")
+    if len(epochs := epochs[np.all(np.abs(epochs) < LATEST_S, axis=1)]):
+        yield float(epochs[:, 0].min()), float(epochs[:, 1].max())
+    acquisition = file.group("acquisition")
+    for series in [] if acquisition is None else acquisition.groups():
+        data = series.dataset("data")
+        if series.attribute("neurodata_type") == "ElectricalSeries" and data is not None and len(data) > 1:
+            start, stop = sample_times_s(series, np.array([0, len(data) - 1])).tolist()
+            if max(abs(start), abs(stop)) < LATEST_S:
+                yield start, stop
 
 
-def invalid_times(file: h5py.File) -> Intervals:
-    """The time that the file declares invalid, in seconds."""
-    table = file.get("intervals/invalid_times")
-    return np.empty((0, 2)) if table is None else interval_table(table)
+def invalid_times(file: Group) -> Intervals:
+    """The time that the file declares invalid, in seconds; it may have no end."""
+    return _intervals(file, "intervals/invalid_times")
 
 
-def interval_table(group: h5py.Group) -> Float64[np.ndarray, "rows 2"]:
-    """The rows of a TimeIntervals table that have a start and a stop, in seconds."""
-    table = Table(group)
-    if "start_time" not in table or "stop_time" not in table:
+def _intervals(file: Group, path: str) -> Intervals:
+    """The rows of a TimeIntervals table that have a start and a stop, in seconds; none where there is no table."""
+    group = file.group(path)
+    if group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
         return np.empty((0, 2))
-    rows = np.column_stack([table.column("start_time"), table.column("stop_time")]).astype(np.float64)
-    return rows[np.isfinite(rows).all(axis=1)]
-
-
-def opto_start(file: h5py.File) -> tuple[float, str] | None:
-    """When optogenetic stimulation begins, in seconds, and where the file says so; None if it says nothing of it."""
-    found = [*_opto_series(file), *_opto_intervals(file)]
-    return min(found) if found else None
-
-
-def _opto_series(file: h5py.File) -> Iterator[tuple[float, str]]:
-    """From series of laser power: the first sample above zero."""
-    for series in _children(file, "stimulus/presentation", "acquisition", "processing/*"):
-        if _type(series) == "OptogeneticSeries" and "data" in series:
-            power = np.asarray(series["data"][:])
-            on = np.flatnonzero(power != 0 if power.ndim == 1 else power.any(axis=1))
-            if len(on):
-                yield float(_sample_times(series, on[:1])[0]), series.name
-
-
-def _opto_intervals(file: h5py.File) -> Iterator[tuple[float, str]]:
-    """From tables of intervals whose name, or whose module's name, tells of stimulation by light."""
-    for table in _children(file, "intervals", "stimulus/presentation", "processing/*"):
-        if isinstance(table, h5py.Group) and _OPTO_NAME.search(table.name) and "start_time" in table:
-            starts = np.asarray(table["start_time"][:], np.float64)
-            if np.isfinite(starts).any():
-                yield float(np.nanmin(starts)), table.name
-
-
-def _children(file: h5py.File, *paths: str) -> Iterator[h5py.Group]:
-    """The groups in these groups; a path that ends in `/*` stands for every group in it."""
-    for path in paths:
-        parent = file.get(path.removesuffix("/*"), {})
-        parents = parent.values() if path.endswith("/*") else [parent]
-        for group in parents:
-            yield from (child for child in group.values() if isinstance(child, h5py.Group))
-
-
-def _sample_times(series: h5py.Group, samples: Int64[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
-    if "timestamps" in series:
-        return np.asarray(series["timestamps"][:], np.float64)[samples]
-    starting_time = series["starting_time"]
-    return float(starting_time[()]) + samples / float(starting_time.attrs["rate"])
-
-
-def _type(item: h5py.HLObject) -> str:
-    return str(item.attrs.get("neurodata_type", ""))
+    rows = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
+    return rows[~np.isnan(rows).any(axis=1)]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
 
 UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
 
@@ -15,85 +15,108 @@ UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "
 class Table:
     """A DynamicTable (hdmf-common 1.x) by columns.
 
+    A column that has not one element in each row, or not of the kind asked for, is refused with `InvalidSource`.
+
     Parameters
     ----------
     group
         Its HDF5 group.
     """
 
-    group: h5py.Group
+    group: Group
 
     def __len__(self) -> int:
-        return len(self.group["id"]) if "id" in self.group else 0
+        return len(self.dataset("id"))
 
     def __contains__(self, name: str) -> bool:
-        return isinstance(self.group.get(name), h5py.Dataset)
+        return self.group.dataset(name) is not None
 
     @property
     def where(self) -> str:
         """The file and the path in it, for messages."""
-        return f"{self.group.file.filename}: {self.group.name}"
+        return self.group.where
 
-    def ids(self) -> Int64[np.ndarray, " rows"]:
-        """The `id` column. An id is no address: it may start anywhere and repeat."""
-        return np.asarray(self.group["id"][:], np.int64)
+    def dataset(self, name: str) -> Dataset:
+        """What holds a column, or the elements of a ragged one.
+
+        Raises
+        ------
+        InvalidSource
+            If there is no such column.
+        """
+        dataset = self.group.dataset(name)
+        if dataset is None:
+            raise InvalidSource(f"{self.where} has no column {name}. Validate the file.")
+        return dataset
 
     def names(self) -> list[str]:
         """Its columns, without the index columns of ragged ones."""
-        return [name for name in self.group if name in self and name != "id" and not name.endswith("_index")]
+        names = {name for name in self.group.names() if name in self}
+        return sorted(names - {"id"} - {f"{name}_index" for name in names})
 
     def is_ragged(self, name: str) -> bool:
         """Whether a column has a varying number of elements in a row."""
         return f"{name}_index" in self
 
     def is_text(self, name: str) -> bool:
-        """Whether a column holds text."""
-        return h5py.check_string_dtype(self.group[name].dtype) is not None
+        """Whether there is such a column, with one text in each row."""
+        if name not in self or self.is_ragged(name):
+            return False
+        dataset = self.dataset(name)
+        return dataset.is_text and dataset.shape[1:] in {(), (1,)} and dataset.shape != ()
 
-    def column(self, name: str) -> Shaped[np.ndarray, "rows ..."]:
-        """A column with one element per row, text decoded; (rows, 1) comes as (rows,).
+    def numbers(self, name: str) -> Shaped[np.ndarray, " rows"]:
+        """A column of numbers, as they are stored; (rows, 1) comes as (rows,)."""
+        return self._one_per_row(name).column()
 
-        Raises
-        ------
-        InvalidSource
-            If it has not one element per row.
-        """
-        dataset = self.group[name]
-        values = np.asarray(dataset.asstr(errors="replace")[:] if self.is_text(name) else dataset[:])
-        if len(values) != len(self):
-            raise InvalidSource(f"{self.where}/{name} must have {len(self)} rows, as id has, got {len(values)}.")
-        return values.reshape(len(values)) if values.shape[1:] == (1,) else values
+    def integers(self, name: str, missing: int | None = None) -> Int64[np.ndarray, " rows"]:
+        """A column of whole numbers, however they are stored; `missing`, if given, stands for NaN."""
+        return self._one_per_row(name).integers(missing=missing)
+
+    def ids(self) -> Int64[np.ndarray, " rows"]:
+        """The `id` column. An id is no address: it may start anywhere and repeat."""
+        return self.integers("id")
+
+    def texts(self, name: str) -> Shaped[np.ndarray, " rows"]:
+        """A column of text."""
+        return self._one_per_row(name).texts().ravel().astype(np.str_)
 
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A text column with everything that means "not known" as ""."""
-        return known(self.column(name))
-
-    def splits(self, name: str) -> Int64[np.ndarray, " rows_and_one"]:
-        """Where the rows of a ragged column begin, and its end.
-
-        Raises
-        ------
-        InvalidSource
-            If the index column does not ascend to the length of the data.
-        """
-        if not self.is_ragged(name):
-            return np.arange(len(self) + 1, dtype=np.int64)
-        ends = np.asarray(self.group[f"{name}_index"][:]).astype(np.int64)  # stored in the smallest uint
-        splits = np.r_[0, ends]
-        if len(ends) != len(self) or np.any(np.diff(splits) < 0) or splits[-1] > len(self.group[name]):
-            raise InvalidSource(
-                f"{self.where}/{name}_index must hold {len(self)} ascending ends within {len(self.group[name])} "
-                f"elements, got {len(ends)} up to {ends.max(initial=0)}."
-            )
-        return splits
+        """A column of text with "" for everything that means "not known"."""
+        texts = [text.strip() for text in self.texts(name).tolist()]
+        return np.array(["" if text.lower() in UNKNOWN else text for text in texts], np.str_)
 
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """A column of object references, as the names of the objects."""
-        references = self.column(name)
-        names = {ref: self.group.file[ref].name.rsplit("/", 1)[-1] if ref else "" for ref in set(references)}
-        return np.array([names[ref] for ref in references], dtype=np.str_)
+        return np.array(self._one_per_row(name).referred(), np.str_)
 
+    def splits(self, name: str) -> Int64[np.ndarray, " rows_and_one"]:
+        """Where the rows of a ragged column begin, and where the last one ends.
 
-def known(values: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:
-    """Text with "" for everything that means "not known"."""
-    return np.array(["" if str(value).strip().lower() in UNKNOWN else str(value).strip() for value in values], np.str_)
+        Raises
+        ------
+        InvalidSource
+            If the index column does not ascend within the elements.
+        """
+        elements = len(self.dataset(name))
+        if self.is_ragged(name):
+            splits = np.r_[0, self.integers(f"{name}_index")]
+        elif elements == len(self):
+            splits = np.arange(elements + 1)
+        else:
+            raise InvalidSource(f"{self.where}/{name} must have {len(self)} rows, it has {elements}. Validate the file.")
+        if np.any(np.diff(splits) < 0) or splits[-1] > elements:
+            raise InvalidSource(
+                f"{self.where}/{name}_index must ascend from 0 to at most the {elements} elements of {name}, it does "
+                f"not (its largest end is {splits.max()}). Validate the file."
+            )
+        return splits
+
+    def _one_per_row(self, name: str) -> Dataset:
+        dataset = self.dataset(name)
+        if dataset.shape not in {(len(self),), (len(self), 1)}:
+            raise InvalidSource(
+                f"{self.where}/{name} must have one element for each of {len(self)} rows, its shape is "
+                f"{dataset.shape}. Validate the file."
+            )
+        return dataset

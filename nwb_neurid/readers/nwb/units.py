@@ -3,9 +3,8 @@
 import warnings
 from pathlib import Path
 
-import h5py
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Int64, Shaped
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
@@ -14,7 +13,10 @@ from nwb_neurid.intervals import Intervals, intersected, located, subtracted
 from nwb_neurid.population import Population
 from nwb_neurid.readers.nwb.electrodes import brain_region, group, peak_electrode, positions_um
 from nwb_neurid.readers.nwb.file import opened
-from nwb_neurid.readers.nwb.observed import OPTO_MARGIN_S, invalid_times, observation, opto_start
+from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.observed import invalid_times, observation
+from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start
+from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
 
 CELL_TYPE_COLUMNS = ("cell_type", "putative_cell_type", "celltype", "neuron_type")
@@ -46,14 +48,14 @@ def read_units(path: Path, options: ReadOptions) -> Population:
     """
     with opened(path) as file:
         units = _units_table(file)
-        spikes = _spikes(units)
+        spikes = spike_trains(units)
         ids = units.ids()
         if repeated := len(ids) - len(np.unique(ids)):
             _warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
-        observed_s, unit_observed = _usable(*observation(units, spikes), file, options)
+        observed_s, unit_observed = _usable(*observation(file, units, spikes), file, options)
         electrodes = _electrodes_table(file)
-        peak = peak_electrode(units, electrodes) if electrodes is not None else np.full(len(units), -1)
-        return Population(
+        peak = peak_electrode(units, electrodes)
+        population = Population(
             unit_ids=ids,
             activity=spikes,
             observed_s=observed_s,
@@ -65,107 +67,94 @@ def read_units(path: Path, options: ReadOptions) -> Population:
             session_id=_text(file, "general/session_id") or _text(file, "identifier"),
             source=str(path),
         )
+    _check_kept(population, spikes)
+    return population
 
 
-def _units_table(file: h5py.File) -> Table:
-    units = file.get("units")
-    if not isinstance(units, h5py.Group) or "spike_times" not in units:
-        found = "its units table has no spike_times" if isinstance(units, h5py.Group) else "it has no units table"
-        raise UnreadableSource(f"{file.filename} has no spikes to embed: {found}.")
-    table = Table(units)
-    if len(table) == 0:
-        raise UnreadableSource(f"{file.filename} has no units: its units table is empty.")
-    if not table.is_ragged("spike_times"):
-        raise InvalidSource(f"{table.where} has spike_times but no spike_times_index, so they belong to no unit.")
-    return table
-
-
-def _electrodes_table(file: h5py.File) -> Table | None:
-    electrodes = file.get("general/extracellular_ephys/electrodes")
-    return Table(electrodes) if isinstance(electrodes, h5py.Group) and "id" in electrodes else None
-
-
-def _spikes(units: Table) -> Spikes:
-    """Spike trains, read in one piece: a compressed column read unit by unit would be unpacked once a unit."""
-    dataset = units.group["spike_times"]
-    splits = units.splits("spike_times")
-    times = np.asarray(dataset[: splits[-1]], np.float64)
-    if len(times) == 0:
-        raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike.")
-    unsorted = _not_ascending(units, times, splits)
-    for unit in unsorted:
-        times[splits[unit] : splits[unit + 1]].sort()
-    if len(unsorted):
-        _warn(f"{units.where}/spike_times did not ascend in {len(unsorted)} of {len(units)} units: sorted.")
-    resolution = float(dataset.attrs.get("resolution", 0.0))
-    return Spikes(times_s=times, splits=splits, resolution_s=max(0.0, resolution) if resolution < np.inf else 0.0)
-
-
-def _not_ascending(
-    units: Table, times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
-) -> Int64[np.ndarray, " unsorted"]:
-    """Rows whose spike times fall somewhere.
-
-    Raises
-    ------
-    InvalidSource
-        If a spike time is NaN or infinite.
-    """
-    finite = np.isfinite(times_s)
-    if not finite.all():
-        at = int(np.argmin(finite))
-        row = int(np.searchsorted(splits, at, "right")) - 1
+def _units_table(file: Group) -> Table:
+    group = file.group("units")
+    if group is None or group.dataset("spike_times") is None:
+        found = "it has no units table" if group is None else "its units table has no spike_times"
+        raise UnreadableSource(f"{file.file} has no spikes to embed: {found}. Name a file with sorted units.")
+    units = Table(group)
+    if len(units) == 0:
+        raise UnreadableSource(f"{file.file} has no units: its units table is empty. Name a file with units.")
+    if not units.is_ragged("spike_times"):
         raise InvalidSource(
-            f"{units.where}/spike_times has {int((~finite).sum())} times that are NaN or infinite, the first in row "
-            f"{row} (id {units.ids()[row]}). Remove them from the file."
+            f"{units.where} has spike_times but no spike_times_index, so they belong to no unit. Validate the file."
         )
-    falls = np.flatnonzero(times_s[1:] < times_s[:-1])
-    rows = np.searchsorted(splits, falls, "right") - 1
-    return np.unique(rows[rows == np.searchsorted(splits, falls + 1, "right") - 1])
+    return units
+
+
+def _electrodes_table(file: Group) -> Table | None:
+    electrodes = file.group("general/extracellular_ephys/electrodes")
+    return None if electrodes is None else Table(electrodes)
 
 
 def _usable(
     observed_s: Intervals,
     unit_observed: Bool[np.ndarray, "units intervals"] | None,
-    file: h5py.File,
+    file: Group,
     options: ReadOptions,
 ) -> tuple[Intervals, Bool[np.ndarray, "units pieces"] | None]:
     """Observed time without invalid and optogenetic time."""
-    usable = subtracted(observed_s, invalid_times(file))
+    limits = observed_s[[0, -1], [0, 1]]
+    usable = subtracted(observed_s, invalid_times(file).clip(*limits))
     if not options.keep_opto and (opto := opto_start(file)) is not None:
-        start, where = opto
-        usable = intersected(usable, np.array([[-np.inf, start - OPTO_MARGIN_S]]))
-        _warn(
-            f"{file.filename}: optogenetic stimulation from {start:g} s ({where}). Observed time ends "
-            f"{OPTO_MARGIN_S:g} s before it, at {start - OPTO_MARGIN_S:g} s; --keep-opto keeps all."
-        )
+        start_s, where = opto
+        before = intersected(usable, np.array([[-np.inf, start_s - OPTO_MARGIN_S]]))
+        if np.diff(before).sum() < np.diff(usable).sum():
+            usable = before
+            _warn(
+                f"{file.file}: optogenetic stimulation from {start_s:g} s ({where}). Observed time ends "
+                f"{OPTO_MARGIN_S:g} s before it, at {start_s - OPTO_MARGIN_S:g} s; --keep-opto keeps all."
+            )
     if len(usable) == 0:
         raise UnreadableSource(
-            f"{file.filename} has no observed time left: all of it is declared invalid, or follows optogenetic "
+            f"{file.file} has no observed time left: all of it is declared invalid, or follows optogenetic "
             "stimulation (--keep-opto keeps that)."
         )
     row = located(usable.mean(axis=1), observed_s)
     return usable, None if unit_observed is None else unit_observed[:, row]
 
 
+def _check_kept(population: Population, read: Spikes) -> None:
+    """Tell of spikes that were left out.
+
+    Raises
+    ------
+    UnreadableSource
+        If none is left.
+    """
+    kept, total = len(population.spikes.times_s), len(read.times_s)
+    if kept == 0:
+        raise UnreadableSource(
+            f"{population.source}: none of its {total} spikes lies in observed time "
+            f"({population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s). Correct obs_intervals in the "
+            "file; --keep-opto keeps what follows optogenetic stimulation."
+        )
+    if kept < total:
+        _warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
+
+
 def _labels(
     units: Table, electrodes: Table | None, peak: Int64[np.ndarray, " units"]
 ) -> dict[str, Shaped[np.ndarray, " units"]]:
-    labels = {name: units.labels(name) for name in units.names() if units.is_text(name) and not units.is_ragged(name)}
+    """Every text column under its own name, and what is known of type and region under ours."""
+    labels = {name: units.labels(name) for name in units.names() if units.is_text(name)}
+    labels = {name: values for name, values in labels.items() if np.any(values != "")}
     for name in CELL_TYPE_COLUMNS:
-        if name in labels and np.any(labels[name] != ""):
+        if name in labels:
             labels["cell_type"] = labels[name]
             break
     if (regions := brain_region(units, electrodes, peak)) is not None:
         labels["brain_region"] = regions
-    return {name: values for name, values in labels.items() if np.any(values != "")}
+    return labels
 
 
-def _text(file: h5py.File, path: str) -> str:
-    dataset = file.get(path)
-    if not isinstance(dataset, h5py.Dataset) or h5py.check_string_dtype(dataset.dtype) is None or dataset.shape != ():
-        return ""
-    return str(dataset.asstr(errors="replace")[()]).strip()
+def _text(file: Group, path: str) -> str:
+    dataset = file.dataset(path)
+    return str(dataset.texts()).strip() if dataset is not None and dataset.is_text and dataset.shape == () else ""
 
 
 def _warn(message: str) -> None:

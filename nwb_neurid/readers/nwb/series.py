@@ -1,0 +1,31 @@
+"""A TimeSeries of an NWB file: when its samples were taken."""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.hdf5 import Group
+
+LATEST_S = 2.0**32
+"""136 years: no session clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""
+
+
+def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
+    """When these samples were taken, in seconds of the session clock. The samples ascend.
+
+    Raises
+    ------
+    InvalidSource
+        If the series does not say it: by timestamps, or by a starting time with a rate.
+    """
+    times = np.full(len(samples), np.nan)
+    timestamps, starting_time = series.dataset("timestamps"), series.dataset("starting_time")
+    if timestamps is not None and samples[-1] < len(timestamps):
+        times = timestamps.numbers(samples).astype(np.float64).ravel()
+    elif starting_time is not None and (rate_hz := starting_time.attribute("rate") or 0.0) > 0:
+        times = float(starting_time.numbers().item()) + samples / rate_hz
+    if not np.isfinite(times).all():
+        raise InvalidSource(
+            f"{series.where} must have a timestamp for each sample, or a starting_time with a rate. Validate the file."
+        )
+    return times

@@ -1,0 +1,91 @@
+"""The spike trains of a units table."""
+
+import warnings
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.activity import Spikes
+from nwb_neurid.errors import InvalidPopulation, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.nwb.series import LATEST_S
+from nwb_neurid.readers.nwb.table import Table
+
+
+def spike_trains(units: Table) -> Spikes:
+    """Spike trains of all units, sorted where they were not.
+
+    Read in one piece: a compressed column read unit by unit would be unpacked once a unit.
+
+    Raises
+    ------
+    UnreadableSource
+        If there is not one spike, or the column cannot be read.
+    InvalidSource
+        If spike times are no finite seconds.
+
+    Warns
+    -----
+    NeuridWarning
+        If spike times had to be sorted, or may be sample numbers.
+    """
+    dataset = units.dataset("spike_times")
+    splits = units.splits("spike_times")
+    stored = dataset.column(slice(0, splits[-1]))
+    if len(stored) == 0:
+        raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
+    if stored.dtype.kind in "iu":
+        _warn(
+            f"{dataset.where} are whole numbers: if they count samples, divide them by the sampling rate in the file."
+        )
+    times = stored.astype(np.float64, copy=False)
+    resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
+    resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
+    try:
+        spikes = Spikes(times_s=times, splits=splits, resolution_s=resolution_s)
+    except InvalidPopulation:  # where nothing is wrong, one look at many million times is enough
+        _check_times(units, times, splits)
+        spikes = Spikes(times_s=_ascending(units, times, splits), splits=splits, resolution_s=resolution_s)
+    if max(np.abs(extent_s(spikes))) >= LATEST_S:
+        _check_times(units, times, splits)
+    return spikes
+
+
+def extent_s(spikes: Spikes) -> tuple[float, float]:
+    """The first spike of all and the last, in seconds; there is one."""
+    fired = spikes.counts() > 0
+    first, last = spikes.splits[:-1][fired], spikes.splits[1:][fired] - 1
+    return float(spikes.times_s[first].min()), float(spikes.times_s[last].max())
+
+
+def _check_times(
+    units: Table, times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
+) -> None:
+    """Refuse spike times that are none.
+
+    Raises
+    ------
+    InvalidSource
+        If a spike time is NaN, infinite, or 136 years away.
+    """
+    wrong = np.flatnonzero(~(np.abs(times_s) < LATEST_S))
+    if len(wrong) == 0:
+        return
+    row = int(np.searchsorted(splits, wrong[0], "right")) - 1
+    raise InvalidSource(
+        f"{units.where}/spike_times must be finite seconds of the session clock, {len(wrong)} of {len(times_s)} are "
+        f"not, the first in row {row} (id {units.ids()[row]}): {times_s[wrong[0]]} s. Correct them in the file."
+    )
+
+
+def _ascending(
+    units: Table, times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
+) -> Float64[np.ndarray, " spikes"]:
+    """The same times, sorted within each unit, with a warning."""
+    trains = np.split(times_s, splits[1:-1])
+    unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
+    _warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")
+    return np.concatenate([np.sort(train) for train in trains])
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeuridWarning, stacklevel=2)

@@ -1,0 +1,64 @@
+"""The whole job on recorded data, judged by PyNWB and its inspector."""
+
+import shutil
+from pathlib import Path
+
+import h5py
+import nwbinspector
+import pynwb
+import pytest
+
+import nwb_neurid
+
+
+@pytest.fixture(scope="module")
+def sources(shared_data: Path) -> list[Path]:
+    return sorted(path for folder in ("steinmetz", "cellexplorer", "nwb") for path in (shared_data / folder).glob("*.nwb"))
+
+
+@pytest.fixture(scope="module")
+def embedded(run_once, sources, tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("out")
+    run_once("embed", *sources, "--output", folder)
+    return [folder / source.name for source in sources]
+
+
+def test_every_recording_embeds_in_one_call_and_validates(embedded, sources):
+    assert len(embedded) == 11 + 28 + 1
+    units = 0
+    for path, source in zip(embedded, sources, strict=True):
+        (result,) = nwb_neurid.read_results(path)
+        with h5py.File(source) as file:
+            assert result.embeddings.unit_ids.tolist() == file["units/id"][:].tolist()
+        units += len(result.embeddings)
+        assert not pynwb.validate(path=path)
+    assert units == 10_996 + 47 + 3
+
+
+def test_the_inspector_says_nothing_about_our_tables(embedded, sources):
+    for path, source in list(zip(embedded, sources, strict=True))[:: len(sources) // 4]:
+        before = {(found.check_function_name, found.location) for found in nwbinspector.inspect_nwbfile(source)}
+        for found in nwbinspector.inspect_nwbfile(path):
+            assert found.importance != nwbinspector.Importance.CRITICAL
+            # Units are spared this one; our table of a recording of one unit has one row as well.
+            one_unit = found.check_function_name == "check_single_row"
+            assert one_unit or (found.check_function_name, found.location) in before, found
+
+
+def test_pynwb_resolves_rows_to_units(embedded):
+    with pynwb.NWBHDF5IO(embedded[0], "r") as io:
+        nwbfile = io.read()
+        table = nwbfile.processing["ecephys"]["neurid_isi_embeddings"]
+        frame = table.to_dataframe(index=True)
+        assert len(frame) == len(nwbfile.units)
+        assert table["neuron"].table is nwbfile.units
+        assert table["neuron"].data[:].tolist() == list(range(len(nwbfile.units)))
+
+
+def test_nuclr_embeds_a_session_of_short_trials(run, shared_data, tmp_path):
+    source = next((shared_data / "steinmetz").glob("*Cori*2016-12-14.nwb"))
+    path = Path(shutil.copy(source, tmp_path / "session.nwb"))
+    path.chmod(0o644)
+    said = run("embed", path, "--encoder", "nuclr", "--preset", "small", "--untrained").stdout
+    assert "stitched from shorter stretches" in said
+    assert nwb_neurid.read_results(path)[0].embeddings.provenance.stitched

@@ -1,0 +1,230 @@
+"""The network: it gives the official numbers, and obeys the symmetries that its method rests on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurid_nuclr import network as module
+from neurid_nuclr.checkpoint import load_network, read_checkpoint
+from neurid_nuclr.network import Network, RotaryPositions, initial_state
+from nwb_neurid.errors import InvalidModel
+
+SMALL = {
+    "activity": "spikes",
+    "bin_s": 0.02,
+    "patch": 5,
+    "tokens": 4,
+    "dim": 16,
+    "heads": 2,
+    "dim_head": 8,
+    "temporal_blocks": 1,
+    "spatiotemporal_blocks": 2,
+    "dropout": 0.2,
+}
+BASE = {
+    "patch": 50,
+    "tokens": 10,
+    "dim": 256,
+    "heads": 4,
+    "dim_head": 64,
+    "temporal_blocks": 2,
+    "spatiotemporal_blocks": 2,
+    "dropout": 0.2,
+}
+
+
+@pytest.fixture(scope="module")
+def network():
+    """An untrained network whose biases and norms are not trivial either."""
+    network = load_network(SMALL, initial_state(SMALL, 0))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return network
+
+
+@pytest.fixture(params=["spikes", "calcium"])
+def golden(request, shared_golden):
+    """A network with official weights, and what the official code computed with them."""
+    config, state = read_checkpoint(shared_golden / f"nuclr_{request.param}_weights.safetensors", {})
+    with np.load(shared_golden / f"nuclr_{request.param}_values.npz") as values:
+        return load_network(config, state), dict(values)
+
+
+def counts(seed, windows=2, units=6, tokens=4):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (windows, units, tokens * SMALL["patch"])
+    return torch.randint(0, 4, shape, dtype=torch.uint8, generator=generator)
+
+
+def close(left, right, tolerance=1e-5):
+    np.testing.assert_allclose(left.detach().numpy(), right.detach().numpy(), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("view", ["1", "2"])
+def test_embeddings_are_the_official_ones(golden, view, gradients):
+    network, values = golden
+    activity, expected = (torch.from_numpy(values[name + view]) for name in ("view", "embedding"))
+    present = torch.arange(max(values["sizes"])) < torch.from_numpy(values["sizes"])[:, None]
+    padded = torch.zeros(*present.shape, activity.shape[1])
+    padded[present] = activity
+    with torch.set_grad_enabled(gradients):
+        close(network(padded, present)[present], expected)
+        alone = [network(window[None])[0] for window in activity.split(values["sizes"].tolist())]
+        close(torch.cat(alone), expected)
+
+
+def test_rotary_periods_are_the_official_ones(golden):
+    network, values = golden
+    tokens = values["view1"].shape[1] // network.patch
+    close(RotaryPositions(16, tokens).omega, network.rotary_emb.omega, 1e-6)
+
+
+def test_base_has_the_parameters_of_the_paper():
+    assert sum(parameter.numel() for parameter in Network(**BASE).parameters()) == 6_330_624
+
+
+@given(seed=st.integers(0, 1000))
+def test_the_order_of_units_does_not_matter(network, seed):
+    activity = counts(seed)
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(seed))
+    close(network(activity[:, order]), network(activity)[:, order])
+
+
+@given(seed=st.integers(0, 1000), padding=st.integers(1, 9))
+def test_padding_changes_nothing(network, seed, padding):
+    activity = counts(seed)
+    padded = torch.cat([activity, counts(seed + 1, units=padding)], 1)
+    present = torch.arange(6 + padding).expand(2, -1) < 6
+    close(network(padded, present)[:, :6], network(activity))
+
+
+def test_units_matter_to_one_another(network):
+    activity = counts(0)
+    assert (network(activity)[:, :3] - network(activity[:, :3])).abs().max() > 1e-3
+
+
+def test_windows_do_not_matter_to_one_another(network):
+    activity = counts(0)
+    close(network(activity), torch.cat([network(window[None]) for window in activity]))
+
+
+def test_the_order_of_tokens_matters(network):
+    tokens = counts(0).unflatten(-1, (4, 5))
+    assert (network(tokens.flip(2).flatten(2)) - network(tokens.flatten(2))).abs().max() > 1e-3
+
+
+@given(shift=st.integers(1, 30))
+def test_only_time_differences_count(network, shift):
+    attention, _ = network.t_blocks[0]
+    x = torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(shift))
+    turns = network.rotary_emb(4 + shift)
+    close(attention(x, turns=turns[shift:]), attention(x, turns=turns[:4]))
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 37])
+def test_windows_may_have_any_number_of_tokens(network, tokens):
+    vectors = network(counts(0, tokens=tokens))
+    assert vectors.shape == (2, 6, 16)
+    assert vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_without_units_there_are_no_vectors(network, shape, gradients):
+    activity, present = torch.zeros(*shape, 20), torch.zeros(shape, dtype=torch.bool)
+    with torch.set_grad_enabled(gradients):
+        assert network(activity).shape == network(activity, present).shape == (*shape, 16)
+
+
+def test_counts_are_taken_as_numbers(network):
+    activity = counts(0)
+    close(network(activity), network(activity.float()), 0)
+    close(network(activity), network(activity.half()), 0)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("piece_tokens", [1, 20, 1000])
+def test_pieces_without_gradients_give_the_same(network, monkeypatch, piece_tokens, masked):
+    activity = counts(0, windows=5)
+    present = torch.arange(6) < torch.tensor([6, 3, 1, 5, 0])[:, None] if masked else None
+    with_gradients = network(activity, present)
+    monkeypatch.setattr(module, "PIECE_TOKENS", piece_tokens)
+    with torch.inference_mode():
+        close(network(activity, present).clone(), with_gradients)
+
+
+def test_activity_is_left_as_it_was(network):
+    activity = counts(0).float()
+    before = activity.clone()
+    with torch.inference_mode():
+        network(activity)
+    close(activity, before, 0)
+
+
+def test_a_window_without_units_gives_numbers_and_gradients(network):
+    activity = counts(0).float().requires_grad_()
+    present = torch.arange(6) < torch.tensor([4, 0])[:, None]
+    vectors = network(activity, present)
+    assert vectors.isfinite().all()
+    network.zero_grad()
+    vectors[present].square().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+    assert all(parameter.grad.any() for parameter in network.parameters())
+    assert activity.grad[present].any(-1).all()
+    assert not activity.grad[~present].any()
+
+
+def test_half_precision_is_close(network):
+    activity = counts(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        vectors = network(activity)
+    close(vectors.float(), network(activity), 0.1)
+
+
+def test_dropout_acts_in_training_alone(network):
+    activity = counts(0)
+    close(network(activity), network(activity), 0)
+    network.train()
+    assert not torch.equal(network(activity), network(activity))
+    network.eval()
+
+
+def test_untrained_weights_follow_from_the_seed_alone():
+    before = torch.get_rng_state()
+    first = initial_state(SMALL, 7)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    again, other = initial_state(SMALL, 7), initial_state(SMALL, 8)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["read_in.weight"], other["read_in.weight"])
+
+
+def test_untrained_weights_need_a_config():
+    with pytest.raises(InvalidModel, match="tokens must be a positive whole number, got 0"):
+        initial_state(SMALL | {"tokens": 0}, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_a_large_population_fits_in_memory():
+    """1,769 units are the largest session of Steinmetz et al. (2019)."""
+    code = f"""
+import re, torch
+from neurid_nuclr.network import Network
+network = Network(**{BASE}).eval()
+activity = torch.randint(0, 3, (1, 1769, 500), dtype=torch.uint8)
+present = torch.arange(1769)[None] < 1700
+with torch.inference_mode():
+    network(activity, present)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2 * 1024**2

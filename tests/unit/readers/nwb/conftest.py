@@ -1,0 +1,93 @@
+"""Small recordings: bare HDF5 by paths, and NWB files by PyNWB in the layouts of real data sets."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.readers.nwb import PLUGIN
+from nwb_neurid.readers.nwb.file import opened
+
+
+@pytest.fixture
+def read():
+    """Reads a file, and sees to it that reading changes no byte of it."""
+
+    def reading(path, **options):
+        before = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        try:
+            return PLUGIN.read(path, ReadOptions(**options))
+        finally:
+            assert not before or sha256(path.read_bytes()).hexdigest() == before
+
+    return reading
+
+
+@pytest.fixture
+def sound():
+    """Four units, the third of them silent, observed for 10 s; what stands at each path, attributes after an @."""
+    return {
+        "@nwb_version": "2.7.0",
+        "identifier": "a recording",
+        "general/subject/subject_id": "mouse 1",
+        "general/session_id": "day 2",
+        "units/id": [7, 8, 9, 10],
+        "units/spike_times": [0.5, 1.5, 2.5, 0.25, 9.75, 4.0],
+        "units/spike_times_index": np.array([3, 5, 5, 6], np.uint8),
+        "units/obs_intervals": [[0.0, 10.0]] * 4,
+        "units/obs_intervals_index": np.array([1, 2, 3, 4], np.uint8),
+    }
+
+
+@pytest.fixture
+def electrodes():
+    """Five electrodes of two probes, whose ids are no rows, to go with `sound`."""
+    table = "general/extracellular_ephys/electrodes"
+    return {
+        f"{table}/id": [104, 103, 102, 101, 100],
+        f"{table}/location": ["CA1", "CA3", "DG", "root", "VISp"],
+        f"{table}/group_name": ["left", "left", "left", "right", "right"],
+        f"{table}/x": [10.0, 20.0, 30.0, 40.0, 50.0],
+        f"{table}/y": [1.0, 2.0, 3.0, 4.0, 5.0],
+        f"{table}/z": [0.0, 0.0, 0.0, 0.0, 0.0],
+    }
+
+
+@pytest.fixture
+def hdf5(tmp_path):
+    """Writes an HDF5 file from what stands at each path; None stands for nothing."""
+
+    def write(contents, name="recording.nwb"):
+        path = tmp_path / name
+        with h5py.File(path, "w") as file:
+            for place, values in contents.items():
+                at, _, attribute = place.partition("@")
+                if values is None:
+                    continue
+                if attribute:
+                    (file.require_group(at) if at and at not in file else file[at or "/"]).attrs[attribute] = values
+                elif isinstance(values, dict):
+                    file.create_dataset(at, **values)
+                else:
+                    file[at] = values
+        return path
+
+    return write
+
+
+@pytest.fixture
+def opening(hdf5):
+    """Writes a file as `hdf5` does and opens it for the test, as the reader does."""
+    files = []
+
+    def opening(contents):
+        files.append(opened(hdf5({"@nwb_version": "2.7.0", **contents})))
+        return files[-1].__enter__()
+
+    yield opening
+    for file in files:
+        file.__exit__(None, None, None)

@@ -168,7 +168,7 @@ def folded(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
 def unfolded(table: NwbObject) -> tuple[NwbObject, ...]:
     """What a plain table was folded from: itself, after its model; nothing where it is not one of ours."""
     description, _, last = table.description.rpartition("\n")
-    if not last.startswith(MARK):
+    if not last.startswith(f"{MARK}{{"):
         return ()
     about = json.loads(last.removeprefix(MARK))
     name = table.name.removesuffix(ending(EMBEDDINGS)) + ending(MODEL)

@@ -113,9 +113,12 @@ def _alone(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # removed while it is held: afterwards it may be another's; Windows does not let us
-            path.unlink()
+        if os.name != "nt":  # while it is held: afterwards it may be another's
+            path.unlink(missing_ok=True)
         lock.release()
+        if os.name == "nt":  # which lets nobody remove what another holds
+            with suppress(OSError):
+                path.unlink()
 
 
 def check_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
@@ -144,7 +147,7 @@ def _copy(source: Path, copy: Path, target: Path, extra_bytes: int) -> None:
 
 
 def _can_clone(source: Path, folder: Path) -> bool:
-    with NamedTemporaryFile(dir=folder) as probe:
+    with NamedTemporaryFile(dir=folder, prefix=".") as probe:
         return _cloned(source, Path(probe.name))
 
 

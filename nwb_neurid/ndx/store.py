@@ -15,7 +15,7 @@ from nwb_neurid.ndx.replacement import Fingerprint as Fingerprint
 from nwb_neurid.ndx.replacement import check_room, replacement
 from nwb_neurid.results import Embeddings, Predictions
 
-FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises, whatever goes wrong
+FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, whatever goes wrong
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
@@ -58,7 +58,7 @@ def write(
     embeddings: Embeddings,
     predictions: Sequence[Predictions] = (),
     *,
-    output: Path | None = None,
+    output: Path | str | None = None,
     overwrite: bool = False,
     name: str | None = None,
     table: str = "units",
@@ -103,7 +103,7 @@ def write(
     CannotWrite
         If the results do not fit the table, or the file cannot be written; the message says why.
     """
-    path = Path(path)
+    path, output = Path(path), None if output is None else Path(output)
     name = default_name(embeddings.provenance.encoder) if name is None else name
     objects = tables.described(name, embeddings, predictions)
     if expected is not None:

@@ -38,10 +38,10 @@ def objects(group: h5py.Group) -> tuple[NwbObject, ...]:
     found = _objects(group)
     if "colnames" not in group.attrs:
         return found
-    names = [name for name in map(_plain, group.attrs["colnames"]) if name != "neuron"]
-    ids = unit_ids(table(group))[group["neuron"][()]]
-    columns = tuple(_column(group, str(name)) for name in names)
-    return *found[:-1], replace(found[-1], columns=columns, unit_ids=ids)
+    names = [name for name in map(str, map(_plain, group.attrs["colnames"])) if name != "neuron"]
+    rows = group["neuron"][()]
+    columns = tuple(_column(group, name) for name in names)
+    return *found[:-1], replace(found[-1], columns=columns, unit_ids=unit_ids(table(group))[rows])
 
 
 def table(group: h5py.Group) -> h5py.Group | None:

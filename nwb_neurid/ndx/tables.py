@@ -59,10 +59,10 @@ def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictio
 
 def results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
     """The results that objects describe: the inverse of `described`."""
-    of_type = {kind: [found for found in objects if found.neurodata_type == kind] for kind in (MODEL, EMBEDDINGS)}
-    provenance = _read_provenance(of_type[MODEL][0].attributes) if of_type[MODEL] else Provenance()
+    by_type = {found.neurodata_type: found for found in objects}
+    provenance = _read_provenance(by_type[MODEL].attributes) if MODEL in by_type else Provenance()
     predictions = [_read_predictions(found, provenance) for found in objects if found.neurodata_type == PREDICTIONS]
-    return _read_embeddings(of_type[EMBEDDINGS][0], provenance), predictions
+    return _read_embeddings(by_type[EMBEDDINGS], provenance), predictions
 
 
 def _check(predictions: Predictions, embeddings: Embeddings) -> None:
@@ -89,7 +89,7 @@ def _model(name: str, provenance: Provenance) -> NwbObject:
         name=object_name(name, MODEL),
         neurodata_type=MODEL,
         description=f"The {_encoder(provenance)}.{_caveats(provenance)}",
-        attributes={key: value for key, value in known.items() if value not in ("", {}, ())},
+        attributes=_without_empty(known),
     )
 
 
@@ -128,8 +128,9 @@ def _embeddings(name: str, embeddings: Embeddings) -> NwbObject:
 def _predictions(name: str, predictions: Predictions) -> NwbObject:
     among = f" among {predictions.scope}" if predictions.scope else ""
     by = _encoder(predictions.provenance)
-    attributes: dict[str, Attribute] = {
+    attributes = {
         "label_name": predictions.label_name,
+        "scope": predictions.scope,
         "classes": tuple(map(str, predictions.classes)),
         "prevalence": tuple(predictions.prevalence.tolist()),
         "coverage": float(predictions.coverage),
@@ -139,7 +140,7 @@ def _predictions(name: str, predictions: Predictions) -> NwbObject:
         neurodata_type=PREDICTIONS,
         description=f"Predicted {predictions.label_name}{among}, from vectors by {by}."
         + _caveats(predictions.provenance),
-        attributes=attributes | ({"scope": predictions.scope} if predictions.scope else {}),
+        attributes=_without_empty(attributes),
         columns=tuple(_prediction_columns(predictions)),
         unit_ids=predictions.unit_ids,
     )
@@ -168,6 +169,10 @@ def _prediction_columns(predictions: Predictions) -> Iterator[Column]:
     if not np.isnan(predictions.ood_score).all():
         unlike = "How unlike the training data the neuron is: the higher, the less alike. NaN where not known."
         yield Column(name="ood_score", description=unlike, values=predictions.ood_score)
+
+
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Attribute]:
+    return {name: value for name, value in values.items() if value not in ("", {}, ())}
 
 
 def _encoder(provenance: Provenance) -> str:

@@ -92,7 +92,6 @@ class TorchEncoder:
             provenance=Provenance(window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes),
         )
 
-    @torch.inference_mode()
     def _forward(
         self, windows: Windows, values: Tensor, batch: Int64[np.ndarray, " batch"]
     ) -> Iterator[tuple[int, Int64[np.ndarray, " active"], Float64[np.ndarray, "active dim"]]]:
@@ -108,7 +107,8 @@ class TorchEncoder:
         unit_index = torch.from_numpy(rows).to(self._device)[:, :, None]
         column_index = torch.from_numpy(columns).to(self._device)[:, None, :]
         mask = None if present.all() else torch.from_numpy(present).to(self._device)
-        vectors = self._module(values[unit_index, column_index], mask).double().cpu().numpy()
+        with torch.inference_mode():
+            vectors = self._module(values[unit_index, column_index], mask).double().cpu().numpy()
         for index, units in enumerate(active):
             yield int(batch[index]), units, vectors[index, : len(units)]
 

@@ -112,41 +112,46 @@ def cut(population: Population, options: WindowOptions) -> Windows:
         stitched = len(first) > 0
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
-        active[window] = _active(population, values, starts_s, options, column)
+        columns = slice(column, column + options.bins)
+        active[window] = _active(population, values[:, columns], starts_s[columns], options.bin_s)
     return Windows(values=values, first=first, bins=options.bins, active=active, stitched=stitched, notes=notes)
 
 
 def _first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
     """Where windows begin that lie in one run each."""
-    begins = np.flatnonzero(np.r_[True, run[1:] != run[:-1]][: len(run)])
-    ends = np.r_[begins[1:], len(run)]
-    firsts = [np.arange(begin, end - bins + 1, bins) for begin, end in zip(begins, ends, strict=True)]
+    begins, lengths = _stretches(run)
+    firsts = [begin + np.arange(0, length - bins + 1, bins) for begin, length in zip(begins, lengths, strict=True)]
     return np.concatenate([np.empty(0, np.int64), *firsts])
 
 
 def _whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
     """Columns that make up whole tokens within runs; all of them where no run is as long as a token."""
-    begins = np.flatnonzero(np.r_[True, run[1:] != run[:-1]][: len(run)])
-    length = np.diff(np.r_[begins, len(run)])
-    if length.max(initial=0) < token_bins:
+    begins, lengths = _stretches(run)
+    if lengths.max(initial=0) < token_bins:
         return np.arange(len(run))
-    place = np.arange(len(run)) - np.repeat(begins, length)
-    return np.flatnonzero(place < np.repeat(length // token_bins * token_bins, length))
+    place = np.arange(len(run)) - np.repeat(begins, lengths)
+    return np.flatnonzero(place < np.repeat(lengths // token_bins * token_bins, lengths))
+
+
+def _stretches(
+    run: Int64[np.ndarray, " columns"],
+) -> tuple[Int64[np.ndarray, " stretches"], Int64[np.ndarray, " stretches"]]:
+    """Where columns of one run begin, and how many they are."""
+    begins = np.flatnonzero(np.diff(run, prepend=-1))
+    return begins, np.diff(begins, append=len(run))
 
 
 def _active(
     population: Population,
     values: Shaped[np.ndarray, "units bins"],
     starts_s: Float64[np.ndarray, " bins"],
-    options: WindowOptions,
-    column: int,
+    bin_s: float,
 ) -> Bool[np.ndarray, " units"]:
-    columns = slice(column, column + options.bins)
-    window = values[:, columns]
-    highest, lowest = window.max(axis=1), window.min(axis=1)
-    active = np.asarray(highest > (0 if window.dtype == np.uint8 else lowest))  # false beside a NaN
+    """Which units have something to show in these bins."""
+    lowest = 0 if values.dtype == np.uint8 else values.min(axis=1)
+    active = np.asarray(values.max(axis=1) > lowest)  # false beside a NaN
     if population.unit_observed is not None:
-        bins_s = np.column_stack([starts_s[columns], starts_s[columns] + options.bin_s])
+        bins_s = np.column_stack([starts_s, starts_s + bin_s])
         pieces = rows_of(intersected(population.observed_s, bins_s), population.observed_s)
         active &= population.unit_observed[:, pieces].all(axis=1)
     return active

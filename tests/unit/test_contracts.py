@@ -12,7 +12,9 @@ def spec(**fields):
 
 @pytest.mark.parametrize("accepts", [frozenset(), frozenset({"spikes", "voltage"})])
 def test_an_encoder_accepts_known_kinds_of_activity(accepts):
-    message = r"The spec of encoder 'isi' must accept some of \['deconvolved', 'dff', 'fluorescence', 'spikes'\], got \["
+    message = (
+        r"The spec of encoder 'isi' must accept some of \['deconvolved', 'dff', 'fluorescence', 'spikes'\], got \["
+    )
     with pytest.raises(BrokenPlugin, match=message):
         spec(accepts=accepts)
 

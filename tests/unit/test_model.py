@@ -35,7 +35,8 @@ class Rates:
         return self._state
 
     def embed(self, population, *, progress=silent):
-        rates = population.spikes.counts() / population.duration_s
+        counts = [len(population.spikes.train_s(unit)) for unit in progress(range(len(population)))]
+        rates = np.array(counts) / population.duration_s
         vectors = np.column_stack([rates, np.full(len(population), rates.mean())]) * self._state["weights"]
         return Embeddings.of(
             population,
@@ -47,7 +48,7 @@ class Rates:
         )
 
 
-def build(config, state, device):
+def build(config, state, _device):
     if set(state) != {"weights"}:
         raise WrongWeights(f"rates needs weights, got {sorted(state)}.")
     return Rates(config, state)
@@ -57,7 +58,7 @@ def initial_state(config, seed):
     return {"weights": np.random.default_rng(seed).normal(size=2) * config["gain"]}
 
 
-def import_checkpoint(path, settings):
+def import_checkpoint(_path, settings):
     return {"gain": settings["gain"]}, {"weights": np.ones(2)}
 
 
@@ -153,9 +154,9 @@ def test_progress_is_passed_on(provide, make_population):
     class Counting(Rates):
         def embed(self, population, *, progress=silent):
             seen.append(progress)
-            return super().embed(population)
+            return super().embed(population, progress=progress)
 
-    provide(plugin_of(build=lambda config, state, device: Counting(config, state)))
+    provide(plugin_of(build=lambda config, state, _device: Counting(config, state)))
     new_model("rates", untrained=True).embed(make_population(**groups_of(*"abab")), progress=silent)
     assert seen == [silent, silent]
 
@@ -179,11 +180,11 @@ def test_provenance_tells_how_the_vectors_came_to_be(model, make_population):
 def test_stitched_windows_of_one_group_mark_the_whole(provide, make_population):
     class Stitched(Rates):
         def embed(self, population, *, progress=silent):
-            embeddings = super().embed(population)
+            embeddings = super().embed(population, progress=progress)
             stitched = replace(embeddings.provenance, stitched=len(population) == 2)
             return replace(embeddings, provenance=stitched)
 
-    provide(plugin_of(build=lambda config, state, device: Stitched(config, state)))
+    provide(plugin_of(build=lambda config, state, _device: Stitched(config, state)))
     model = new_model("rates", untrained=True)
     assert model.embed(make_population(**groups_of(*"aabbb"))).provenance.stitched
     assert not model.embed(make_population(**groups_of(*"aaabbb"))).provenance.stitched
@@ -217,7 +218,7 @@ class Broken(Rates):
     result = None
 
     def embed(self, population, *, progress=silent):
-        return type(self).result(super().embed(population))
+        return type(self).result(super().embed(population, progress=progress))
 
 
 @pytest.mark.parametrize(
@@ -237,14 +238,14 @@ class Broken(Rates):
 )
 def test_a_plugin_that_breaks_the_contract_is_named(provide, make_population, monkeypatch, result, message):
     monkeypatch.setattr(Broken, "result", staticmethod(result))
-    provide(plugin_of(build=lambda config, state, device: Broken(config, state)))
+    provide(plugin_of(build=lambda config, state, _device: Broken(config, state)))
     model = new_model("rates", untrained=True)
     with pytest.raises(BrokenPlugin, match=r"Encoder 'rates' \(lab-a 1\.0\) " + message):
         model.embed(make_population())
 
 
 def test_a_model_of_no_distribution_is_named_so(make_population, monkeypatch):
-    monkeypatch.setattr(Broken, "result", staticmethod(lambda right: None))
+    monkeypatch.setattr(Broken, "result", staticmethod(lambda _: None))
     model = Model(encoder=Broken({}, {"weights": np.ones(2)}), plugin=plugin_of())
     with pytest.raises(BrokenPlugin, match=r"Encoder 'rates' \(no distribution\) must return"):
         model.embed(make_population())
@@ -275,7 +276,7 @@ def test_random_weights_must_be_asked_for(provide):
 
 
 def test_an_encoder_that_learns_nothing_needs_no_training(provide):
-    provide(plugin_of(initial_state=None, build=lambda config, state, device: Rates(config, {})))
+    provide(plugin_of(initial_state=None, build=lambda config, *_: Rates(config, {})))
     model = new_model("rates")
     assert model.training == model.weights_sha256 == ""
     assert "- Training: nothing to learn" in model.card()

@@ -128,7 +128,7 @@ def test_a_failed_replacement_leaves_the_old_folder(folder, monkeypatch, step, f
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_folder, "packed", lambda state: 1 / 0)
+    monkeypatch.setattr(model_folder, "packed", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write(tmp_path / "model")
     assert names(tmp_path) == []
@@ -150,7 +150,7 @@ def test_a_folder_without_description_is_no_model_folder(tmp_path):
 
 
 def test_a_description_that_cannot_be_read_is_an_error(folder, monkeypatch):
-    def denied(self, **_):
+    def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_text", denied)

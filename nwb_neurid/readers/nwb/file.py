@@ -58,10 +58,15 @@ def _fault(path: Path, error: BaseException) -> str:
     text = str(error)
     if isinstance(error, PermissionError):
         return "may not be read: permission denied. Ask its owner, or copy it to a place of yours."
-    if isinstance(error, BlockingIOError) or "unable to lock file" in text or "already open" in text:
+    if isinstance(error, BlockingIOError) or "unable to lock file" in text:
         return (
             "is open for writing in another program. Close it there; on a network file system without locks, set "
             "HDF5_USE_FILE_LOCKING=FALSE."
+        )
+    if "already open for write" in text:
+        return (
+            "is marked as open for writing, by another program or by one that crashed. Close it there, or clear the "
+            "mark in a copy (h5clear -s)."
         )
     if "truncated file" in text:
         return f"is truncated: it ends at {path.stat().st_size} bytes, its header promises more. Fetch it again."

@@ -8,6 +8,7 @@ no code of ours does, lest our own faults be taken for the file's.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import h5py
 import numpy as np
@@ -22,6 +23,8 @@ EXPANSION = 2**16
 """More than any filter expands a chunk; what claims to be larger than this is damaged, and would fill the memory."""
 
 ALWAYS_READ_BYTES = 2**26
+
+Rows: TypeAlias = slice | Int64[np.ndarray, " rows"] | None  # ascending, or None for all
 
 _NUMBERS = frozenset({h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM})  # h5py stores booleans as an enum
 
@@ -69,7 +72,7 @@ class Dataset:
         """Whether it holds references to objects of the file."""
         return self._type_class() == h5py.h5t.REFERENCE
 
-    def numbers(self, rows: slice | Int64[np.ndarray, " rows"] | None = None) -> Shaped[np.ndarray, "..."]:
+    def numbers(self, rows: Rows = None) -> Shaped[np.ndarray, "..."]:
         """The numbers in these rows, or all, as they are stored.
 
         Raises
@@ -85,7 +88,7 @@ class Dataset:
         with _reading(self.where):
             return np.asarray(self.h5[() if rows is None else rows])
 
-    def column(self, rows: slice | None = None) -> Shaped[np.ndarray, " elements"]:
+    def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
         """The numbers in these rows, or all, one in a row; (rows, 1) comes as (rows,).
 
         Raises
@@ -101,7 +104,7 @@ class Dataset:
             )
         return self.numbers(rows).ravel()
 
-    def integers(self, rows: slice | None = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
+    def integers(self, rows: Rows = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
         """As `column`, for whole numbers, however they are stored; `missing`, if given, stands for NaN."""
         values = self.column(rows)
         rough = values.astype(np.float64)
@@ -126,24 +129,21 @@ class Dataset:
             raise InvalidSource(f"{self.where} must hold text. Validate the file.")
         self._check_readable()
         with _reading(self.where):
-            return np.asarray(self.h5.asstr(errors="replace")[()], dtype=object)
+            return np.asarray(self.h5.asstr("utf-8", errors="replace")[()], dtype=object)
 
     def referred(self) -> list[str]:
-        """Names of the objects that its references lead to, "" for those that lead nowhere.
+        """Names of the objects that its references lead to, "" for those that lead nowhere or have none.
 
         Raises
         ------
         UnreadableSource
             If it cannot be read, or an object is not there.
         """
-        names = {}  # by object: HDF5 searches the whole file for a name
         self._check_readable()
         with _reading(self.where):
             objects = [self.h5.file[reference] if reference else None for reference in np.ravel(self.h5[()])]
-            for item in objects:
-                if item not in names:
-                    names[item] = "" if item is None else str(item.name).rsplit("/", 1)[-1]
-        return [names[item] for item in objects]
+            paths = {item: item and item.name for item in set(objects)}  # HDF5 searches the whole file for a name
+        return [str(paths[item] or "").rsplit("/", 1)[-1] for item in objects]
 
     def attribute(self, name: str) -> float | None:
         """An attribute that is one number; None where it is not there, or is none."""

@@ -37,7 +37,7 @@ def observation(
     stated = list(_stated_extents(file))
     if stated:
         start, stop = min(start for start, _ in stated), max(stop for _, stop in stated)
-        if start <= first and last < stop - EDGE_S:
+        if start - EDGE_S <= first and last < stop - EDGE_S:
             return np.array([[start, stop]]), None
     warnings.warn(
         f"{file.file} does not state when its units were observed: taken from the first spike ({first:g} s) to the "

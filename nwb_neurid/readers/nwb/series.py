@@ -21,9 +21,10 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
     times = np.full(len(samples), np.nan)
     timestamps, starting_time = series.dataset("timestamps"), series.dataset("starting_time")
     if timestamps is not None and samples[-1] < len(timestamps):
-        times = timestamps.numbers(samples).astype(np.float64).ravel()
-    elif starting_time is not None and (rate_hz := starting_time.attribute("rate") or 0.0) > 0:
-        times = float(starting_time.numbers().item()) + samples / rate_hz
+        times = timestamps.column(samples).astype(np.float64)
+    elif starting_time is not None and len(start := starting_time.column()) == 1:
+        rate_hz = starting_time.attribute("rate") or 0.0
+        times = start + samples / rate_hz if rate_hz > 0 else times
     if not np.isfinite(times).all():
         raise InvalidSource(
             f"{series.where} must have a timestamp for each sample, or a starting_time with a rate. Validate the file."

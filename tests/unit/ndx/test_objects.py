@@ -105,7 +105,8 @@ def test_plain_tables_hold_the_same(table, model):
 
 
 def test_tables_of_others_are_left_alone(table):
-    assert unfolded(replace(table, neurodata_type=TABLE)) == ()
+    for description in ("Vectors.", "ndx-neurid vectors, averaged", "Vectors.\nndx-neurid"):
+        assert unfolded(replace(table, neurodata_type=TABLE, description=description)) == ()
 
 
 def test_the_size_counts_numbers_text_and_attributes(table):

@@ -151,6 +151,11 @@ def test_damaged_results(recording, embeddings):
         del file["processing/ecephys/neurid_nuclr_embeddings/embedding"]
     with pytest.raises(UnreadableSource, match=r"The results in .*recording\.nwb cannot be read: .*embedding"):
         read(recording)
+    with h5py.File(recording, "r+") as file:
+        del file["processing/ecephys/neurid_nuclr_embeddings"]
+    with pytest.raises(UnreadableSource, match=r"recording\.nwb cannot be read: 'NeuronEmbeddings'"):
+        read(recording)
+    write(recording, embeddings, overwrite=True)
 
 
 WRITE_AND_DIE = """

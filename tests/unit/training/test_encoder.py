@@ -130,9 +130,7 @@ def test_a_vector_of_zeros_has_no_direction():
     zeros = TorchEncoder(Means(), config={}, dim=3, options=SECOND, device="cpu")
     torch.nn.init.zeros_(zeros._module.weight)
     train = np.arange(0.05, 8, 0.1)
-    population = Population(
-        unit_ids=np.arange(1), activity=Spikes.of([train]), observed_s=np.array([[0.0, 8.0]])
-    )
+    population = Population(unit_ids=np.arange(1), activity=Spikes.of([train]), observed_s=np.array([[0.0, 8.0]]))
     np.testing.assert_array_equal(zeros.embed(population).stability, 0)
 
 
@@ -175,7 +173,7 @@ def test_progress_counts_the_batches(torch_encoder, patchy):
         return items
 
     torch_encoder.embed(patchy, progress=progress)
-    (label, total), = seen
+    ((label, total),) = seen
     assert label == "windows"
     assert total == len(torch_encoder._module.calls) > 0
 
@@ -211,7 +209,7 @@ def test_a_device_is_one_that_there_is(monkeypatch):
 def test_cuda_gives_the_vectors_of_the_cpu(make_population):
     population = make_population(units=5, rate_hz=3.0)
     cpu, cuda = (
-        TorchEncoder(Sums(), config={}, dim=3, options=SECOND, device=device).embed(population)
+        TorchEncoder(Means(), config={}, dim=3, options=SECOND, device=device).embed(population)
         for device in ("cpu", "cuda")
     )
     np.testing.assert_allclose(cuda.vectors, cpu.vectors, rtol=1e-5)

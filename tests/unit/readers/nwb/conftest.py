@@ -1,8 +1,6 @@
-"""Small recordings: bare HDF5 by paths, and NWB files by PyNWB in the layouts of real data sets."""
+"""Small recordings as bare HDF5, by what stands at each path. Those of PyNWB are in test_layouts.py."""
 
-from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import h5py
 import numpy as np

@@ -96,7 +96,8 @@ def _show_embeddings(out: Terminal, name: str, embeddings: "Embeddings", rows: i
     table = Table("row", "unit", "windows", "stability", "most alike (rows), or why there is no vector", box=None)
     for row in range(min(rows, len(embeddings))):
         alike = ", ".join(str(other) for other in embeddings.most_alike(row))
-        cells = (row, embeddings.unit_ids[row], embeddings.n_windows[row], f"{embeddings.stability[row]:.3f}")
+        stability = f"{embeddings.stability[row]:.3f}".replace("nan", "-")
+        cells = (row, embeddings.unit_ids[row], embeddings.n_windows[row], stability)
         table.add_row(*map(str, cells), str(embeddings.reasons[row]) or alike)
     out.say(table)
     out.say("model")

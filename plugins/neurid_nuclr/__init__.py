@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from neurid_nuclr.checkpoint import FRAME_S, NetworkConfig, load_network, read_checkpoint
+from neurid_nuclr.checkpoint import load_network, read_checkpoint
+from neurid_nuclr.config import FRAME_S, NetworkConfig
 from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, State
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ SPEC = EncoderSpec(
     accepts=frozenset({"spikes", "dff"}),
     rate_hz=(3.0, 1000.0),
 )
-SMALL = {"dim": 64, "heads": 4, "dim_head": 16, "temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
-BASE = {"dim": 256, "heads": 4, "dim_head": 64, "temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
-SPIKES = {"activity": "spikes", "bin_s": 0.02, "patch": 50, "tokens": 10}
-CALCIUM = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
+DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
+SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, **DEPTH}
+BASE: Config = {"dim": 256, "heads": 4, "dim_head": 64, **DEPTH}
+SPIKES: Config = {"activity": "spikes", "bin_s": 0.02, "patch": 50, "tokens": 10}
+CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
 
 
 def narrowed(config: Config) -> EncoderSpec:
@@ -58,10 +60,10 @@ PLUGIN = EncoderPlugin(
     spec=SPEC,
     build=build,
     presets={
-        "base": SPIKES | BASE,
-        "small": SPIKES | SMALL,
-        "base-calcium": CALCIUM | BASE,
-        "small-calcium": CALCIUM | SMALL,
+        "base": {**SPIKES, **BASE},
+        "small": {**SPIKES, **SMALL},
+        "base-calcium": {**CALCIUM, **BASE},
+        "small-calcium": {**CALCIUM, **SMALL},
     },
     initial_state=initial_state,
     narrowed=narrowed,

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Complex, Float, Real
 from torch import Tensor, nn
 
-from neurid_nuclr.checkpoint import NetworkConfig
+from neurid_nuclr.config import NetworkConfig
 from nwb_neurid.contracts import Config
 
 PIECE_TOKENS = 1024

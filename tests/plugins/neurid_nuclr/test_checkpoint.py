@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch.serialization import get_safe_globals
 
-from neurid_nuclr.checkpoint import FRAME_S, NetworkConfig, load_network, read_checkpoint
+from neurid_nuclr.checkpoint import load_network, read_checkpoint
+from neurid_nuclr.config import FRAME_S, NetworkConfig
 from neurid_nuclr.network import initial_state
 from nwb_neurid.errors import InvalidModel, WrongWeights
 

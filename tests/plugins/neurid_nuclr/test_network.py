@@ -39,6 +39,15 @@ BASE = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads that wait for one another over tensors this small stall on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def network():
     """An untrained network whose biases and norms are not trivial either."""
@@ -219,6 +228,7 @@ def test_a_large_population_fits_in_memory():
     code = f"""
 import re, torch
 from neurid_nuclr.network import Network
+torch.set_num_threads(1)
 network = Network(**{BASE}).eval()
 activity = torch.randint(0, 3, (1, 1769, 500), dtype=torch.uint8)
 present = torch.arange(1769)[None] < 1700

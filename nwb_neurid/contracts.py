@@ -19,6 +19,7 @@ from nwb_neurid.population import ACTIVITIES, Population
 from nwb_neurid.results import Embeddings, Json
 
 CONTRACT = 1
+DEVICES = ("auto", "cpu", "cuda")
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ class EncoderPlugin:
     spec
         What it is and needs.
     build
-        Makes the encoder from config, state and device ("auto", "cpu", "cuda"). Refuses a config or state that does not
+        Makes the encoder from config, state and device (one of `DEVICES`). Refuses a config or state that does not
         fit, with `InvalidModel` or `WrongWeights`.
     presets
         Named configs, the first of them the default.

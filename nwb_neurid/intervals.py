@@ -1,8 +1,8 @@
 """Sets of time as arrays of half-open intervals [start, stop), in seconds.
 
 Every edge is taken `EDGE_S` early. A spike on an edge is then on the same side of it whatever the session clock
-starts at: without this, shifting the clock moves a fifth of the spikes of a 30 kHz recording across 20 ms edges,
-by rounding alone.
+starts at: without this, shifting the clock moves a third of the spikes on 20 ms edges across them, by rounding
+alone.
 """
 
 import numpy as np

@@ -4,7 +4,6 @@ A model folder holds `model.json` (what it is), `weights.safetensors` (nothing p
 card). Loading one never runs code from it: the encoder comes from an installed plugin.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 
 from nwb_neurid import __version__, registry
 from nwb_neurid.checks import problems
-from nwb_neurid.contracts import Encoder, EncoderPlugin, EncoderSpec, Progress, silent
+from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import (
     BrokenPlugin,
     CannotEncode,
@@ -25,7 +24,7 @@ from nwb_neurid.errors import (
     UnknownPlugin,
     UntrainedEncoder,
 )
-from nwb_neurid.model_folder import Description, read_description, read_weights, sha256, write_folder
+from nwb_neurid.model_folder import Description, card, read_description, read_weights, sha256, write_folder
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json, Provenance
 
@@ -151,7 +150,8 @@ class Model:
             If the folder exists and is not to be overwritten, or cannot be written.
         """
         folder = Path(folder)
-        write_folder(folder, self.describe(), self.card(), self.encoder.state(), overwrite=overwrite)
+        about = self.describe()
+        write_folder(folder, about, card(about, self.spec, self.encoder.dim), self.encoder.state(), overwrite=overwrite)
         return folder
 
     def describe(self) -> Description:
@@ -165,29 +165,6 @@ class Model:
             weights_sha256=self.weights_sha256,
             software=software(),
         )
-
-    def card(self) -> str:
-        """The model card, in Markdown."""
-        spec = self.spec
-        lines = [
-            f"# {spec.name} {spec.version}",
-            "",
-            spec.summary,
-            "",
-            f"- Takes: {', '.join(sorted(spec.accepts))}",
-            f"- Vector: {self.encoder.dim} dimensions",
-            f"- Training: {self.training or 'nothing to learn'}",
-            f"- Weights (SHA-256): {self.weights_sha256 or 'none'}",
-            f"- Encoder from: {self.distribution or 'unknown'}",
-            f"- Cite: {spec.citation or 'nothing stated'}",
-            "",
-            "## Configuration",
-            "",
-            "```json",
-            json.dumps(dict(self.encoder.config), indent=2),
-            "```",
-        ]
-        return "\n".join(lines) + "\n"
 
 
 def new_model(
@@ -213,7 +190,7 @@ def new_model(
     UntrainedEncoder
         If the encoder learns and `untrained` is not set.
     InvalidOption
-        If there is no such preset.
+        If there is no such preset or device.
     UnknownPlugin, DuplicatePlugin, BrokenPlugin, IncompatiblePlugin
         If the encoder cannot be loaded.
     """
@@ -231,8 +208,7 @@ def new_model(
                 "random weights (--untrained): their vectors mean little."
             )
         state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
-    built = plugin.build(config, state, device)
-    return Model(encoder=built, plugin=plugin, training=training, distribution=encoders.distribution(encoder))
+    return _built(plugin, config, state, device, training, encoders.distribution(encoder))
 
 
 def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
@@ -250,9 +226,8 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     if plugin.import_checkpoint is None:
         raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
     config, state = plugin.import_checkpoint(checkpoint, settings)
-    built = plugin.build(config, state, "cpu")
     training = f"imported from {checkpoint.name}, which does not state what it was trained on"
-    return Model(encoder=built, plugin=plugin, training=training, distribution=encoders.distribution(encoder))
+    return _built(plugin, config, state, "cpu", training, encoders.distribution(encoder))
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:
@@ -277,8 +252,16 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
         raise InvalidModel(
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None
-    built = plugin.build(about.config, read_weights(folder, about.weights_sha256), device)
-    return Model(encoder=built, plugin=plugin, training=about.training, distribution=encoders.distribution(name))
+    state = read_weights(folder, about.weights_sha256)
+    return _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+
+
+def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
+    """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
+    if device not in DEVICES:
+        raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    encoder = plugin.build(config, state, device)
+    return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution)
 
 
 def software() -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.results import Json
 
@@ -44,6 +45,29 @@ class Description:
     training: str
     weights_sha256: str
     software: dict[str, str]
+
+
+def card(about: Description, spec: EncoderSpec, dim: int) -> str:
+    """The model card, in Markdown."""
+    lines = [
+        f"# {spec.name} {spec.version}",
+        "",
+        spec.summary,
+        "",
+        f"- Takes: {', '.join(sorted(spec.accepts))}",
+        f"- Vector: {dim} dimensions",
+        f"- Training: {about.training or 'nothing to learn'}",
+        f"- Weights (SHA-256): {about.weights_sha256 or 'none'}",
+        f"- Encoder from: {about.distribution or 'unknown'}",
+        f"- Cite: {spec.citation or 'nothing stated'}",
+        "",
+        "## Configuration",
+        "",
+        "```json",
+        json.dumps(about.config, indent=2),
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def packed(state: Mapping[str, np.ndarray]) -> bytes:

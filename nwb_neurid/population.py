@@ -144,6 +144,8 @@ class Population:
     def select(self, units: Int64[np.ndarray, " rows"] | Bool[np.ndarray, " units"]) -> "Population":
         """The units of these rows, in this order, or where a mask is true."""
         rows = np.arange(len(self))[units]
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
         return replace(
             self,
             unit_ids=self.unit_ids[rows],

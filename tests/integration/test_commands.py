@@ -85,7 +85,7 @@ def test_untrained_weights_are_asked_for(run, recording):
     [
         (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: isi, nuclr"),
         (["--preset", "huge"], "no preset 'huge'"),
-        (["--device", "tpu", "--encoder", "nuclr", "--untrained"], "device must be auto, cpu or cuda, got 'tpu'"),
+        (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--model", "nowhere"], "nowhere is not a model folder"),
         (["--model", "m", "--encoder", "isi"], "leave out --encoder"),
         (["--name", "a/b"], "a/b"),

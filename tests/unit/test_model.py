@@ -275,12 +275,19 @@ def test_random_weights_must_be_asked_for(provide):
         new_model("rates")
 
 
-def test_an_encoder_that_learns_nothing_needs_no_training(provide):
+def test_a_device_is_one_that_there_is(provide):
+    provide(plugin_of())
+    with pytest.raises(InvalidOption, match=r"device must be one of auto, cpu, cuda, got 'tpu'\."):
+        new_model("rates", untrained=True, device="tpu")
+
+
+def test_an_encoder_that_learns_nothing_needs_no_training(provide, tmp_path):
     provide(plugin_of(initial_state=None, build=lambda config, *_: Rates(config, {})))
     model = new_model("rates")
     assert model.training == model.weights_sha256 == ""
-    assert "- Training: nothing to learn" in model.card()
-    assert "- Weights (SHA-256): none" in model.card()
+    written = (model.save(tmp_path / "model") / "README.md").read_text("utf-8")
+    assert "- Training: nothing to learn" in written
+    assert "- Weights (SHA-256): none" in written
 
 
 def test_a_checkpoint_becomes_a_model(provide, tmp_path):

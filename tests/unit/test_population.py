@@ -208,6 +208,10 @@ def test_the_sampling_of_an_amplifier_is_no_coarse_grid(make_population, samplin
     assert make_population(0, 5, 400.0, rate_hz=rate_hz, sampling_hz=sampling_hz).resolution_s() == 0
 
 
+def test_intervals_as_short_as_samples_are_no_coarse_grid():
+    assert observed(np.arange(1, 200) * 1e-4).resolution_s() == 0
+
+
 def test_spikes_spread_within_the_bins_that_they_were_counted_in_are_as_coarse_as_the_bins():
     rng = np.random.default_rng(0)
     counts = rng.poisson(0.25, 20_000)

@@ -42,6 +42,11 @@ def test_a_rare_type_counts_as_much_as_a_common_one():
     assert probe(vectors, labels, seed=0).macro_f1 == 1
 
 
+def test_a_rare_type_is_looked_for_where_it_overlaps_a_common_one():
+    vectors, labels = clusters(950, 50, distance=1.5, dim=1)
+    assert probe(vectors, labels, seed=0).macro_f1 > 0.52  # 0.49 if every unit is called common
+
+
 def test_the_scale_of_a_dimension_does_not_matter():
     vectors, labels = clusters(30, 30, distance=1.0)
     scaled = vectors * np.array([1e-3, 1, 1e3], np.float32)

@@ -77,7 +77,7 @@ def test_an_error_in_the_block_leaves_everything(file, unchanged):
     ("owner", "step"),
     [
         (module.shutil, "copyfile"),
-        (module, "_reserve"),
+        (module, "reserve"),
         (module, "_keep_permissions"),
         (module.os, "fsync"),
         (Path, "replace"),

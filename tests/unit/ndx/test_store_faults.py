@@ -161,7 +161,7 @@ def test_damaged_results(recording, embeddings):
 WRITE_AND_DIE = """
 import os, shutil, signal, sys
 from pathlib import Path
-from nwb_neurid.ndx import layout, replacement, store
+from nwb_neurid.ndx import layout, replacement, store, writers
 from nwb_neurid.ndx.store import read, write
 
 recording, results, stage = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -169,9 +169,9 @@ embeddings = read(results)[0].embeddings
 owner, name = {
     "copying": (shutil, "copyfile"),
     "appending": (layout, "_write_columns"),
-    "verifying": (store, "_verify"),
+    "verifying": (writers, "_verify"),
     "replacing": (Path, "replace"),
-    "replaced": (replacement, "_fsync_folder"),
+    "replaced": (replacement, "fsync_folder"),
 }[stage]
 inner = getattr(owner, name)
 

@@ -1,19 +1,20 @@
 """Small recordings as bare HDF5, by what stands at each path. Those of PyNWB are in test_layouts.py."""
 
+from contextlib import ExitStack
 from hashlib import sha256
 
 import h5py
 import numpy as np
 import pytest
 
-from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.readers.nwb import PLUGIN
-from nwb_neurid.readers.nwb.file import opened
+# nwb_neurid is imported in the fixtures: what a conftest has imported, jaxtyping checks no more.
 
 
 @pytest.fixture
 def read():
     """Reads a file, and sees to it that reading changes no byte of it."""
+    from nwb_neurid.contracts import ReadOptions
+    from nwb_neurid.readers.nwb import PLUGIN
 
     def reading(path, **options):
         before = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
@@ -25,9 +26,23 @@ def read():
     return reading
 
 
-@pytest.fixture
-def sound():
-    """Four units, the third of them silent, observed for 10 s; what stands at each path, attributes after an @."""
+def written(path, contents):
+    """An HDF5 file of what stands at each path, attributes after an @; None stands for nothing."""
+    with h5py.File(path, "w") as file:
+        for place, values in contents.items():
+            at, _, attribute = place.partition("@")
+            if values is None:
+                continue
+            if attribute:
+                (file[at] if at in file else file.require_group(at or "/")).attrs[attribute] = values
+            elif isinstance(values, dict):
+                file.create_dataset(at, **values)
+            else:
+                file[at] = values
+    return path
+
+
+def a_sound_recording():
     return {
         "@nwb_version": "2.7.0",
         "identifier": "a recording",
@@ -41,9 +56,7 @@ def sound():
     }
 
 
-@pytest.fixture
-def electrodes():
-    """Five electrodes of two probes, whose ids are no rows, to go with `sound`."""
+def electrodes_of_two_probes():
     table = "general/extracellular_ephys/electrodes"
     return {
         f"{table}/id": [104, 103, 102, 101, 100],
@@ -56,36 +69,34 @@ def electrodes():
 
 
 @pytest.fixture
+def sound():
+    """Four units, the third of them silent, observed for 10 s."""
+    return a_sound_recording()
+
+
+@pytest.fixture
+def electrodes():
+    """Five electrodes of two probes, whose ids are no rows, to go with `sound`."""
+    return electrodes_of_two_probes()
+
+
+@pytest.fixture
 def hdf5(tmp_path):
-    """Writes an HDF5 file from what stands at each path; None stands for nothing."""
+    """Writes an HDF5 file of what stands at each path, attributes after an @; None stands for nothing."""
+    return lambda contents, name="recording.nwb": written(tmp_path / name, contents)
 
-    def write(contents, name="recording.nwb"):
-        path = tmp_path / name
-        with h5py.File(path, "w") as file:
-            for place, values in contents.items():
-                at, _, attribute = place.partition("@")
-                if values is None:
-                    continue
-                if attribute:
-                    (file.require_group(at) if at and at not in file else file[at or "/"]).attrs[attribute] = values
-                elif isinstance(values, dict):
-                    file.create_dataset(at, **values)
-                else:
-                    file[at] = values
-        return path
 
-    return write
+@pytest.fixture(scope="session")
+def hdf5_session(tmp_path_factory):
+    """`hdf5`, `sound` and `electrodes` for Hypothesis: every example writes to one path."""
+    path = tmp_path_factory.mktemp("examples") / "recording.nwb"
+    return lambda contents: written(path, contents), a_sound_recording(), electrodes_of_two_probes()
 
 
 @pytest.fixture
 def opening(hdf5):
-    """Writes a file as `hdf5` does and opens it for the test, as the reader does."""
-    files = []
+    """Writes a file as `hdf5` does and opens it, until the test ends, as the reader does."""
+    from nwb_neurid.readers.nwb.file import opened
 
-    def opening(contents):
-        files.append(opened(hdf5({"@nwb_version": "2.7.0", **contents})))
-        return files[-1].__enter__()
-
-    yield opening
-    for file in files:
-        file.__exit__(None, None, None)
+    with ExitStack() as stack:
+        yield lambda contents: stack.enter_context(opened(hdf5({"@nwb_version": "2.7.0", **contents})))

@@ -129,7 +129,7 @@ def test_a_file_that_others_read_is_read(read, hdf5, sound):
 
 
 @pytest.mark.skipif(as_root, reason="root may read everything")
-def test_a_file_of_somebody_else(read, hdf5, sound):
+def test_a_file_of_somebody_else(hdf5, sound):
     path = hdf5(sound)
     path.chmod(0)
     message = f"{path} may not be read: permission denied. Ask its owner, or copy it to a place of yours."

@@ -1,0 +1,170 @@
+"""Optogenetic time is found wherever files put it, and left out from 300 s before its beginning."""
+
+import numpy as np
+import pytest
+
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.nwb import opto
+
+LASER = "stimulus/presentation/laser"
+
+
+@pytest.fixture
+def long(sound):
+    """A thousand seconds; each unit but the silent one fires at its beginning and at its end."""
+    sound["units/spike_times"] = [50.0, 60.0, 950.0, 50.0, 950.0, 60.0]
+    sound["units/obs_intervals"] = [[0.0, 1000.0]] * 4
+    return sound
+
+
+def series(path, power, **clock):
+    """An OptogeneticSeries, of one sample a second from 100 s."""
+    clock = clock or {"starting_time": 100.0, "starting_time@rate": 1.0}
+    contents = {f"{path}/{name}": values for name, values in clock.items()}
+    return {f"{path}@neurodata_type": "OptogeneticSeries", f"{path}/data": power, **contents}
+
+
+def pulses(path, starts):
+    """A TimeIntervals table."""
+    return {f"{path}/id": range(len(starts)), f"{path}/start_time": starts, f"{path}/stop_time": starts}
+
+
+def power(first_on, samples=800):
+    return np.arange(samples) >= first_on
+
+
+def line(path, start_s, where):
+    return (
+        f"{path}: optogenetic stimulation from {start_s:g} s ({where}). Observed time ends 300 s before it, at "
+        f"{start_s - 300:g} s; --keep-opto keeps all."
+    )
+
+
+def assert_left_out(read, path, start_s, where):
+    with pytest.warns(NeuridWarning) as warned:
+        population = read(path)
+    told = [str(one.message) for one in warned]
+    assert told == [line(path, start_s, where), f"{path}: 2 of 6 spikes lie outside observed time and are left out."]
+    assert population.observed_s.tolist() == [[0, start_s - 300]]
+    assert population.spikes.counts().tolist() == [2, 1, 0, 1]
+    kept = read(path, keep_opto=True)
+    assert kept.observed_s.tolist() == [[0, 1000]]
+    assert kept.spikes.counts().tolist() == [3, 2, 0, 1]
+
+
+@pytest.mark.parametrize("place", [LASER, "acquisition/led", "processing/stimuli/blue"])
+def test_a_series_begins_at_its_first_sample_that_is_not_zero(read, hdf5, long, place):
+    assert_left_out(read, hdf5({**long, **series(place, power(350))}), 450.0, f"/{place}")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [power(350).astype(np.int16), -power(350).astype(float), np.column_stack([np.zeros(800), power(350)])],
+    ids=["integers", "negative", "several sites"],
+)
+def test_power_may_be_any_number_at_any_site(read, hdf5, long, values):
+    assert_left_out(read, hdf5({**long, **series(LASER, values)}), 450.0, f"/{LASER}")
+
+
+def test_samples_may_have_timestamps(read, hdf5, long):
+    path = hdf5({**long, **series(LASER, [0, 0, 1, 0], timestamps=[10.0, 400.0, 500.0, 600.0])})
+    assert_left_out(read, path, 500.0, f"/{LASER}")
+
+
+def test_long_series_are_read_in_pieces(read, hdf5, long, monkeypatch):
+    monkeypatch.setattr(opto, "SAMPLES_AT_ONCE", 64)
+    values = np.column_stack([power(350), power(400)])
+    assert_left_out(read, hdf5({**long, **series(LASER, values)}), 450.0, f"/{LASER}")
+
+
+def test_the_type_may_be_stored_as_bytes(read, hdf5, long):
+    path = hdf5({**long, **series(LASER, power(350)), f"{LASER}@neurodata_type": np.bytes_(b"OptogeneticSeries")})
+    assert_left_out(read, path, 450.0, f"/{LASER}")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "intervals/optotagging",
+        "intervals/laser_pulses",
+        "intervals/PhotoStim",
+        "intervals/photo_stimulation",
+        "stimulus/presentation/OptogeneticEpochs",
+        "processing/behavior/laser",
+        "processing/optotagging/optogenetic_stimulation",
+    ],
+)
+def test_intervals_whose_name_or_module_tells_of_light(read, hdf5, long, place):
+    assert_left_out(read, hdf5({**long, **pulses(place, [700.0, np.nan, 450.0])}), 450.0, f"/{place}")
+
+
+def test_the_earliest_of_several_counts(read, hdf5, long):
+    path = hdf5({**long, **series(LASER, power(500)), **pulses("intervals/optotagging", [450.0])})
+    assert_left_out(read, path, 450.0, "/intervals/optotagging")
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        series(LASER, np.zeros(800)),
+        series(LASER, np.full(800, np.nan)),
+        series(LASER, []),
+        pulses("intervals/optotagging", []),
+        pulses("intervals/optotagging", [np.nan]),
+        pulses("intervals/optokinetic_drum", [450.0]),
+        pulses("intervals/optomotor_response", [450.0]),
+        pulses("intervals/trials", [450.0]),
+        {"stimulus/presentation/image@neurodata_type": "ImageSeries", "stimulus/presentation/image/data": power(0)},
+        {"intervals/optotagging/id": [0]},
+    ],
+    ids=["dark", "NaN", "no samples", "no rows", "no start", "drum", "motor", "trials", "image", "no columns"],
+)
+def test_without_stimulation_all_time_stays(read, hdf5, long, contents):
+    assert read(hdf5({**long, **contents})).observed_s.tolist() == [[0, 1000]]
+
+
+def test_stimulation_long_after_the_end_takes_nothing(read, hdf5, long):
+    assert read(hdf5({**long, **pulses("intervals/laser", [1300.0])})).observed_s.tolist() == [[0, 1000]]
+
+
+@pytest.mark.parametrize("start_s", [-5.0, 10.0, 300.0])
+def test_nothing_left_is_refused(read, hdf5, long, start_s):
+    path = hdf5({**long, **pulses("intervals/laser", [start_s])})
+    with (
+        pytest.warns(NeuridWarning, match="optogenetic stimulation from"),
+        pytest.raises(UnreadableSource) as refused,
+    ):
+        read(path)
+    assert str(refused.value) == (
+        f"{path} has no observed time left: all of it is declared invalid, or follows optogenetic stimulation "
+        "(--keep-opto keeps that)."
+    )
+    assert read(path, keep_opto=True).observed_s.tolist() == [[0, 1000]]
+
+
+def test_invalid_time_goes_even_where_optogenetic_time_is_kept(read, hdf5, long):
+    invalid = {"intervals/invalid_times/id": [0], "intervals/invalid_times/start_time": [100.0]}
+    path = hdf5({**long, **pulses("intervals/laser", [450.0]), **invalid, "intervals/invalid_times/stop_time": [900.0]})
+    assert read(path, keep_opto=True).observed_s.tolist() == [[0, 100], [900, 1000]]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            {f"{LASER}/data": None},
+            "has no data, so nothing tells when the laser was on. Validate the file, or pass --keep-opto to keep all "
+            "time.",
+        ),
+        (
+            {f"{LASER}/starting_time": None, f"{LASER}/starting_time@rate": None},
+            "must have a timestamp for each sample, or a starting_time with a rate. Validate the file.",
+        ),
+    ],
+)
+def test_stimulation_at_a_time_that_is_not_told_is_refused(read, hdf5, long, change, fault):
+    path = hdf5({**long, **series(LASER, power(350)), **change})
+    with pytest.raises(InvalidSource) as refused:
+        read(path)
+    assert str(refused.value) == f"{path}: /{LASER} {fault}"
+    assert len(read(path, keep_opto=True)) == 4

@@ -1,0 +1,210 @@
+import numpy as np
+import pytest
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.spikeinterface import PLUGIN
+from nwb_neurid.readers.spikeinterface.phy import parameters
+
+
+def test_clusters_with_spikes_are_units(phy_folder, read, trains):
+    population = read(phy_folder())
+    assert population.unit_ids.tolist() == [2, 5, 7]
+    assert trains(population) == [[0.2], [0.1, 0.3], [0.3]]
+    assert population.activity.resolution_s == 0.001
+
+
+def test_a_column_matrix_is_a_column(phy_folder, read, trains):
+    folder = phy_folder(samples=np.array([[1], [2]], np.uint64), clusters=np.array([[0], [1]], np.uint32))
+    assert trains(read(folder)) == [[0.001], [0.002]]
+
+
+def test_whole_numbers_may_be_stored_as_floats(phy_folder, read, trains):
+    assert trains(read(phy_folder(samples=[100.0, 200.0], clusters=[0.0, 0.0]))) == [[0.1, 0.2]]
+
+
+def test_templates_stand_for_clusters_before_curation(phy_folder, read):
+    folder = phy_folder()
+    (folder / "spike_clusters.npy").rename(folder / "spike_templates.npy")
+    assert PLUGIN.recognises(folder)
+    assert read(folder).unit_ids.tolist() == [2, 5, 7]
+
+
+def test_text_columns_of_clusters_are_labels(phy_folder, read):
+    population = read(
+        phy_folder(
+            cluster_group="cluster_id\tgroup\n5\tgood\n2\tmua\n99\tnoise\n",
+            cluster_KSLabel="cluster_id\tKSLabel\n2\tmua\n5\tgood\n7\tgood\n",
+            cluster_Amplitude="cluster_id\tAmplitude\n2\t12.5\n5\t3\n",
+            cluster_region="cluster_id\tbrain_region\n2\tCA1\n5\tunknown\n",
+            cluster_neurid_label="cluster_id\tneurid_label\n2\tPV\n",
+        )
+    )
+    assert {name: values.tolist() for name, values in population.labels.items()} == {
+        "group": ["mua", "good", ""],
+        "KSLabel": ["mua", "good", "good"],
+        "brain_region": ["CA1", "", ""],
+    }
+    assert population.group is None
+
+
+def test_single_tables_override_the_summary(phy_folder, read):
+    population = read(
+        phy_folder(
+            cluster_info="id\tgroup\tsh\n2\tmua\t0\n5\tmua\t1\n7\tmua\t1\n", cluster_group="cluster_id\tgroup\n5\tgood\n"
+        )
+    )
+    assert population.labels["group"].tolist() == ["mua", "good", "mua"]
+    assert population.group.tolist() == ["0", "1", "1"]
+
+
+def test_tables_may_be_ragged_or_of_something_else(phy_folder, read):
+    population = read(
+        phy_folder(
+            cluster_group="cluster_id\tgroup\n5\n\n2\tmua\tmore\n",
+            cluster_other="channel\tgroup\n2\tnoise\n",
+            cluster_empty="cluster_id\tquality\n",
+        )
+    )
+    assert {name: values.tolist() for name, values in population.labels.items()} == {"group": ["mua", "", ""]}
+
+
+def test_an_empty_table_is_refused(phy_folder, refused):
+    refused(phy_folder(cluster_group=""), UnreadableSource, "cluster_group.tsv cannot be read as a table")
+
+
+def test_old_tables_are_csv(phy_folder, read):
+    folder = phy_folder()
+    (folder / "cluster_groups.csv").write_text("cluster_id,group\n2,good\n")
+    assert read(folder).labels["group"].tolist() == ["good", "", ""]
+
+
+def test_the_raw_file_tells_how_long_was_recorded(phy_folder):
+    folder = phy_folder(
+        params="sample_rate = 1000\ndat_path = 'raw.dat'\nn_channels_dat = 4\ndtype = 'int16'\noffset = 16\n"
+    )
+    (folder / "raw.dat").write_bytes(bytes(16 + 500 * 4 * 2))
+    assert PLUGIN.read(folder, ReadOptions()).observed_s.tolist() == [[0, 0.5]]
+
+
+def test_several_raw_files_are_one_recording(phy_folder):
+    folder = phy_folder(
+        params="sample_rate = 1000\ndat_path = ['1.dat', '2.dat']\nn_channels_dat = 1\ndtype = 'int16'\n"
+    )
+    (folder / "1.dat").write_bytes(bytes(400))
+    (folder / "2.dat").write_bytes(bytes(600))
+    assert PLUGIN.read(folder, ReadOptions()).observed_s.tolist() == [[0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "dat_path = 'elsewhere.dat'\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = 'raw.dat'\nn_channels_dat = 1\ndtype = 'nothing'",
+        "dat_path = 'raw.dat'\nn_channels_dat = 0\ndtype = 'int16'",
+        "dat_path = 'raw.dat'\nn_channels_dat = 1",
+        "dat_path = 'raw.dat'\nn_channels_dat = 1\ndtype = 'int16'\noffset = 10000",
+        "dat_path = 'raw.dat'\nn_channels_dat = 2\ndtype = 'int16'",
+        "dat_path = [3]\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = 'raw\\0.dat'\nn_channels_dat = 1\ndtype = 'int16'",
+        "",
+    ],
+)
+def test_a_raw_file_that_is_gone_or_too_short_tells_nothing(phy_folder, described):
+    folder = phy_folder(params=f"sample_rate = 1000\n{described}\n")
+    (folder / "raw.dat").write_bytes(bytes(1000))
+    with pytest.warns(NeuridWarning, match=r"does not state how long it was recorded.*\(0.1 to 0.3"):
+        population = PLUGIN.read(folder, ReadOptions())
+    assert len(population.spikes.times_s) == 4
+
+
+def test_spikes_need_not_be_sorted(phy_folder, read, trains):
+    with pytest.warns(NeuridWarning, match="did not ascend in 1 of 2 units"):
+        population = read(phy_folder(samples=[300, 200, 100], clusters=[1, 0, 1]))
+    assert trains(population) == [[0.2], [0.1, 0.3]]
+
+
+def test_params_are_never_run(phy_folder, read, tmp_path):
+    ran = tmp_path / "ran"
+    folder = phy_folder(
+        params=f"sample_rate = 1000.  # Hz\nopen({str(ran)!r}, 'w')\nx = open({str(ran)!r}, 'w')\n"
+        f"y = __import__('pathlib').Path({str(ran)!r}).touch()\n"
+    )
+    assert len(read(folder)) == 3
+    assert not ran.exists()
+
+
+def test_params_are_literals_line_by_line(tmp_path):
+    path = tmp_path / "params.py"
+    path.write_text(
+        "dat_path = r'D:\\data\\new.dat'\nbroken = 'D:\\Users\\x'\n\ufeffodd\nn_channels_dat=385 # all\n"
+        "hp_filtered = False\nfiles = ['a', 'b']\nname = other\n" + "(" * 5000 + "\n" + "deep = " + "[" * 5000 + "\n"
+    )
+    assert parameters(path) == {
+        "dat_path": "D:\\data\\new.dat",
+        "n_channels_dat": 385,
+        "hp_filtered": False,
+        "files": ["a", "b"],
+    }
+    assert parameters(tmp_path / "none.py") == {}
+
+
+def test_without_params_the_rate_is_asked_for(phy_folder, read, refused, trains):
+    folder = phy_folder(params=None)
+    refused(folder, InvalidOption, "does not state its sampling rate: there is no params.py with a sample_rate")
+    assert trains(read(folder, rate_hz=1000.0)) == [[0.2], [0.1, 0.3], [0.3]]
+    refused(folder, InvalidOption, "rate_hz must be a number from 1 to 1e+09 Hz, got 0.0", rate_hz=0.0)
+
+
+def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
+    folder = phy_folder()
+    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4)
+    assert len(read(folder, rate_hz=1000.0)) == 3
+
+
+@pytest.mark.parametrize("rate", ["0", "-5", "'fast'", "True", "1e400"])
+def test_what_is_no_rate_is_refused(phy_folder, refused, rate):
+    refused(phy_folder(params=f"sample_rate = {rate}\n"), InvalidSource, "must state its sampling rate")
+
+
+@pytest.mark.parametrize(
+    ("samples", "clusters", "error", "words"),
+    [
+        ([1, 2, 3], [0, 1], InvalidSource, "must have one cluster for each of 3 spikes in spike_times.npy, it has 2"),
+        ([0.1, 0.25], [0, 1], InvalidSource, "spike_times.npy must be whole numbers (samples, not seconds)"),
+        ([np.nan, 1], [0, 1], InvalidSource, "must be whole numbers"),
+        (["a", "b"], [0, 1], InvalidSource, "must be whole numbers, it holds <U1"),
+        ([[1, 2], [3, 4]], [0, 1], InvalidSource, "must have one number in a row, its shape is (2, 2)"),
+        ([1, 2], [-1, 1], InvalidSource, "must hold clusters from 0 to below 16777216, they are from -1 to 1"),
+        ([1, 2], [0, 2**40], InvalidSource, "must hold clusters from 0"),
+        ([], [], UnreadableSource, "has no units"),
+        ([10**15, 1], [0, 1], InvalidSource, "spike times must be finite seconds"),
+    ],
+)
+def test_what_is_no_sorting_is_refused(phy_folder, refused, samples, clusters, error, words):
+    refused(phy_folder(samples=samples, clusters=np.asarray(clusters, np.int64)), error, words)
+
+
+def test_pickles_are_not_opened(phy_folder, refused):
+    folder = phy_folder()
+    np.save(folder / "spike_times.npy", np.array([1, None], object), allow_pickle=True)
+    refused(folder, UnreadableSource, "spike_times.npy cannot be read as an array")
+
+
+@pytest.mark.parametrize("length", [0, 5, 60, 140])
+def test_truncated_arrays_are_refused(phy_folder, refused, length):
+    folder = phy_folder()
+    path = folder / "spike_times.npy"
+    path.write_bytes(path.read_bytes()[:length])
+    refused(folder, UnreadableSource, "spike_times.npy cannot be read as an array")
+
+
+def test_recorded_kilosort_output_is_read(shared_data):
+    folder = shared_data / "kilosort" / "bombcell"
+    assert PLUGIN.recognises(folder)
+    with pytest.warns(NeuridWarning, match="does not state how long it was recorded"):
+        population = PLUGIN.read(folder, ReadOptions(rate_hz=30_000.0))
+    assert len(population) == 15
+    assert len(population.spikes.times_s) == 94_565
+    stored = np.load(folder / "spike_times.npy").ravel() / 30_000
+    np.testing.assert_array_equal(np.sort(population.spikes.times_s), np.sort(stored))

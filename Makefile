@@ -23,10 +23,10 @@ demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
 	$(BIN)/nwb-neurid demo
 
 test: lint types ## lint, types, and the whole suite on the built wheel
-	NWB_NEURID_WHEEL=1 $(BIN)/pytest
+	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2
 
 test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
-	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest
+	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2
 
 lint: .venv/checks ## style, formatting and spelling
 	$(BIN)/ruff check $(CODE)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from nwb_neurid.errors import InvalidPopulation
-from nwb_neurid.intervals import EDGE_S, Intervals, located
+from nwb_neurid.intervals import EDGE_S, Intervals, bounds, located
 
 ACTIVITIES = frozenset({"spikes", "dff", "fluorescence", "deconvolved"})
 
@@ -92,14 +92,16 @@ class Spikes:
 
     def within(self, intervals_s: Intervals, observed: Bool[np.ndarray, "units intervals"] | None = None) -> "Spikes":
         """Only the spikes that lie in an interval in which their unit was observed."""
-        kept = np.empty(len(self.times_s), bool)
-        splits = np.zeros_like(self.splits)
+        trains = []
         for unit in range(len(self)):
             seen = intervals_s if observed is None else intervals_s[observed[unit]]
-            inside = located(self.train_s(unit), seen) >= 0
-            kept[self.splits[unit] : self.splits[unit + 1]] = inside
-            splits[unit + 1] = splits[unit] + inside.sum()
-        return self if kept.all() else replace(self, times_s=self.times_s[kept], splits=splits)
+            train = self.train_s(unit)
+            first, stop = bounds(train, seen).T
+            whole = (stop - first).sum() == len(train)  # mostly: no array is made then
+            trains.append(train if whole else train[located(train, seen) >= 0])
+        if sum(map(len, trains)) == len(self.times_s):
+            return self
+        return Spikes.of(trains, resolution_s=self.resolution_s)
 
     def _ends(self) -> Float64[np.ndarray, " ends"]:
         """First and last spike of every unit that fired: the extremes, since a train ascends."""

@@ -7,6 +7,7 @@ The contract is versioned by one number, `CONTRACT`. Within a number, fields and
 default; any other change raises it, and a plugin written for another number is refused by name.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +160,8 @@ class EncoderPlugin:
 class ReadOptions:
     """What a user may ask of a reader. A reader says in its spec which of these it knows; others are refused.
 
+    `start_s` and `stop_s` are no reader's business: they work for all.
+
     Parameters
     ----------
     keep_opto
@@ -175,6 +178,8 @@ class ReadOptions:
         Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
     rate_hz
         Sampling or frame rate, where the source does not tell it.
+    start_s, stop_s
+        Only this stretch of the session clock, in seconds.
     """
 
     keep_opto: bool = False
@@ -184,6 +189,13 @@ class ReadOptions:
     all_rois: bool = False
     activity: str = ""
     rate_hz: float | None = None
+    start_s: float | None = None
+    stop_s: float | None = None
+
+
+def is_url(source: object) -> bool:
+    """Whether a source is a URL. It is no path: only a reader that knows its scheme can tell what is there."""
+    return isinstance(source, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +228,8 @@ class ReaderPlugin:
     spec
         What it is.
     recognises
-        Whether the source is of its format, told cheaply (by the name or the first bytes) and without raising.
+        Whether the source (a path, a URL, or an object) is of its format, told cheaply (by the name or the first
+        bytes, nothing fetched) and without raising.
     read
         Makes a `Population` of it, or raises one of `nwb_neurid.errors`.
     """

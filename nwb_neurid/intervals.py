@@ -52,9 +52,14 @@ def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> 
     return np.searchsorted(intervals_s[:, 0], pieces_s[:, 0], "right") - 1
 
 
+def bounds(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, "intervals 2"]:
+    """First and last + 1 index of the times in each interval. The times ascend."""
+    return np.searchsorted(times_s, intervals_s - EDGE_S)
+
+
 def located(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, " times"]:
     """Index of the interval that holds each time, -1 where none does. Both ascend, and the intervals are disjoint."""
-    edges = np.searchsorted(times_s, intervals_s.ravel() - EDGE_S)
+    edges = bounds(times_s, intervals_s).ravel()
     index = np.full(2 * len(intervals_s) + 1, -1)
     index[1::2] = np.arange(len(intervals_s))
     return np.repeat(index, np.diff(edges, prepend=0, append=len(times_s)))

@@ -4,10 +4,13 @@ import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
 
 from nwb_neurid import registry
 from nwb_neurid.checks import problems
-from nwb_neurid.contracts import EncoderPlugin, Progress, ReaderPlugin, ReadOptions, silent
+from nwb_neurid.contracts import EncoderPlugin, Progress, ReaderPlugin, ReadOptions, is_url, silent
 from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
@@ -18,9 +21,12 @@ from nwb_neurid.errors import (
     UnknownSource,
 )
 from nwb_neurid.model import Model
-from nwb_neurid.ndx import store
+from nwb_neurid.ndx import recording, store
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings
+
+FOR_ALL = ("start_s", "stop_s")
+"""Options that need nothing of a reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ def read(source: object, **options: Any) -> Population:
     Parameters
     ----------
     source
-        Path of a recording, or an object that a reader knows.
+        Path or URL of a recording, or an object that a reader knows.
     **options
         Fields of `nwb_neurid.contracts.ReadOptions`.
 
@@ -101,12 +107,23 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
         Whatever else the reader finds.
     """
     for option in fields(ReadOptions):
-        if getattr(options, option.name) != option.default and option.name not in reader.spec.options:
+        if getattr(options, option.name) != option.default and option.name not in reader.spec.options | {*FOR_ALL}:
             raise InvalidOption(
                 f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
                 f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
-    return reader.read(source, options)
+    population = reader.read(source, options)
+    if options.start_s is None and options.stop_s is None:
+        return population
+    start_s = -np.inf if options.start_s is None else options.start_s
+    stop_s = np.inf if options.stop_s is None else options.stop_s
+    stretch = population.slice(start_s, stop_s)
+    if len(stretch.observed_s) == 0:
+        raise InvalidOption(
+            f"{source} was not observed between {start_s:g} and {stop_s:g} s. It was from "
+            f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
+        )
+    return stretch
 
 
 def reader_for(source: object) -> ReaderPlugin:
@@ -117,7 +134,7 @@ def reader_for(source: object) -> ReaderPlugin:
     SourceNotFound, UnknownSource
         As for `read`.
     """
-    if isinstance(source, str | Path) and not Path(source).exists():
+    if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
         raise SourceNotFound(f"{source} does not exist.")
     readers = registry.readers()
     for name in readers:
@@ -132,30 +149,36 @@ def reader_for(source: object) -> ReaderPlugin:
 
 
 def embed_file(
-    source: Path,
+    source: str | Path,
     model: Model,
     *,
     output: Path | None = None,
     overwrite: bool = False,
     name: str | None = None,
+    sidecar: bool = False,
+    copy: bool = True,
+    units_columns: bool = False,
     options: ReadOptions | None = None,
     pool_groups: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
-    """Embed the units of an NWB file and write the vectors beside them.
+    """Embed the units of a recording and write the vectors beside them.
 
     Parameters
     ----------
     source
-        The NWB file. It is written to unless `output` is given: whole or not at all.
+        The recording. An NWB file is written to unless `output` is given: whole or not at all. Results of anything
+        else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
     model
         What embeds.
     output
-        Where a copy with the results goes instead.
+        Where the results go instead: a copy of the NWB file, or the file that is made.
     overwrite
-        Replace results of the same name, or an existing `output`.
+        Replace results of the same name, or an existing file.
     name
         What the results are called; `neurid_<encoder>` by default.
+    sidecar, copy, units_columns
+        As for `nwb_neurid.write`.
     options
         For the reader.
     pool_groups, progress
@@ -167,19 +190,41 @@ def embed_file(
         Whatever stands in the way; nothing was written then.
     """
     reader = reader_for(source)
-    store.check_writable(source, output=output, overwrite=overwrite, name=name or default_name(model))
-    fingerprint = store.Fingerprint.of(source)
-    population = read_with(reader, source, options or ReadOptions())
+    name = name or default_name(model)
+    wanted = options or ReadOptions()
+    if is_url(source) or not recording.is_nwb(Path(source)):
+        beside = Path() if is_url(source) else Path(source).parent
+        target = output or beside / output_name(source)
+        recording.check_free(target, overwrite=overwrite)
+        population = read_with(reader, source, wanted)
+        embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+        path = recording.write_standalone(population, embeddings, target, name=name, overwrite=overwrite)
+        return Outcome(path=path, embeddings=embeddings)
+    file = Path(source)
+    place: dict[str, Any] = {"output": output, "overwrite": overwrite, "sidecar": sidecar}
+    place |= {"copy": copy, "units_columns": units_columns}
+    store.check_writable(file, name=name, **place)
+    fingerprint = store.Fingerprint.of(file)
+    population = read_with(reader, file, wanted)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    path = store.write(
-        source,
-        embeddings,
-        output=output,
-        overwrite=overwrite,
-        name=name or default_name(model),
-        expected=fingerprint,
-    )
+    path = store.write(file, embeddings, name=name, expected=fingerprint, **place)
     return Outcome(path=path, embeddings=embeddings)
+
+
+def output_name(source: str | Path, *, sidecar: bool = False) -> str:
+    """What a file with results on this source is called.
+
+    Raises
+    ------
+    InvalidOption
+        If it is a URL that does not end in the name of an NWB file.
+    """
+    path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
+    if is_url(source) and path.suffix != ".nwb":
+        raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
+    if not is_url(source) and not recording.is_nwb(path):
+        return f"{path.resolve().name}.neurid.nwb"
+    return f"{path.stem}.neurid.nwb" if sidecar or is_url(source) else path.name
 
 
 def default_name(model: Model) -> str:

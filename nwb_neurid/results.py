@@ -192,11 +192,13 @@ class Predictions:
         The share of units whose set should hold their true class.
     provenance
         Of the embeddings that were classified.
+    descriptions
+        What the classes are, in words, by their names; a class may have none.
 
     Raises
     ------
     InvalidResults
-        If lengths differ or the probabilities of a unit do not sum to 1.
+        If lengths differ, the probabilities of a unit do not sum to 1, or something is described that is no class.
     """
 
     label_name: str
@@ -212,6 +214,7 @@ class Predictions:
     prevalence: Float32[np.ndarray, " classes"]
     coverage: float
     provenance: Provenance = field(default_factory=Provenance)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = (
@@ -230,6 +233,8 @@ class Predictions:
         known = ~np.isnan(self.class_probabilities).all(axis=1)
         if not np.allclose(self.class_probabilities[known].sum(axis=1), 1, atol=1e-4):
             raise InvalidResults("The class probabilities of a unit must sum to 1.")
+        if unknown := sorted(self.descriptions.keys() - set(self.classes.tolist())):
+            raise InvalidResults(f"Only classes have descriptions, got one of {', '.join(unknown)}.")
         if not 0 < self.coverage < 1:
             raise InvalidResults(f"coverage must lie between 0 and 1, got {self.coverage}.")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, look, make
+from nwb_neurid.cli import embed, look, make, remove
 
 app = typer.Typer(
     name="nwb-neurid",
@@ -35,6 +35,7 @@ def options(
 app.command("embed")(embed.embed)
 app.command("inspect")(look.inspect)
 app.command("show")(look.show)
+app.command("remove")(remove.remove)
 app.command("plugins")(look.plugins)
 app.command("simulate")(make.simulate)
 app.command("demo")(make.demo)

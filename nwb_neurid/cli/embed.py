@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
 
@@ -17,7 +18,9 @@ DEFAULT_ENCODER = "isi"
 
 
 def embed(
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="NWB files.", show_default=False)],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Recordings: files, folders or URLs.", show_default=False)
+    ],
     encoder: Annotated[
         str | None,
         typer.Option(help=f"An installed encoder; {DEFAULT_ENCODER} if neither this nor --model is given."),
@@ -35,11 +38,26 @@ def embed(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results of the same name, or existing output.")] = False,
     name: Annotated[str | None, typer.Option(help="What the results are called; neurid_ENCODER by default.")] = None,
+    sidecar: Annotated[
+        bool, typer.Option("--sidecar", help="Write a small NWB file of its own, NAME.neurid.nwb, or --output.")
+    ] = False,
+    no_copy: Annotated[
+        bool, typer.Option("--no-copy", help="Write into the file itself, without a copy that takes its place.")
+    ] = False,
+    units_columns: Annotated[
+        bool, typer.Option("--units-columns", help="Write predictions into columns of the units too.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
-    keep_opto: Annotated[
-        bool, typer.Option(help="Keep optogenetic stimulation, the 300 s before it and all that follows.")
-    ] = False,
+    keep_opto: reading.KeepOpto = False,
+    part: reading.Part = "",
+    where: reading.Where = "",
+    intervals: reading.TimeTable = "",
+    start: reading.Start = None,
+    stop: reading.Stop = None,
+    all_rois: reading.AllRois = False,
+    activity: reading.Activity = "",
+    rate_hz: reading.RateHz = None,
     pool_groups: Annotated[
         bool, typer.Option(help="Take all probes of a session as one population, not each for itself.")
     ] = False,
@@ -52,11 +70,11 @@ def embed(
     whole or not at all.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.contracts import ReadOptions
         from nwb_neurid.pipeline import embed_file
 
         built = _model(encoder, model, preset, untrained, seed, device)
-        targets = _targets(sources, output)
+        wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
+        targets = _targets(sources, output, sidecar)
         written = 0
         for source, target in out.progress(targets, label="recordings", total=len(targets)):
             try:
@@ -66,7 +84,10 @@ def embed(
                     output=target,
                     overwrite=overwrite,
                     name=name,
-                    options=ReadOptions(keep_opto=keep_opto),
+                    sidecar=sidecar,
+                    copy=not no_copy,
+                    units_columns=units_columns,
+                    options=wanted,
                     pool_groups=pool_groups,
                     progress=out.progress,
                 )
@@ -76,7 +97,8 @@ def embed(
             _report(out, outcome)
             written += 1
         if written:
-            out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions.")
+            nothing = ", so --units-columns adds nothing" if units_columns else ""
+            out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions{nothing}.")
 
 
 def _model(
@@ -91,7 +113,7 @@ def _model(
     return load_model(folder, device=device)
 
 
-def _targets(sources: list[Path], output: Path | None) -> list[tuple[Path, Path | None]]:
+def _targets(sources: list[str], output: Path | None, sidecar: bool) -> list[tuple[str, Path | None]]:
     """Each source with where its results go; None for into itself."""
     if output is None:
         return [(source, None) for source in sources]
@@ -99,10 +121,12 @@ def _targets(sources: list[Path], output: Path | None) -> list[tuple[Path, Path 
         return [(sources[0], output)]
     if not output.is_dir():
         raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
-    names = Counter(source.name for source in sources)
-    if repeated := [name for name, count in names.items() if count > 1]:
+    from nwb_neurid.pipeline import output_name
+
+    names = [output_name(source, sidecar=sidecar) for source in sources]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
-    return [(source, output / source.name) for source in sources]
+    return [(source, output / name) for source, name in zip(sources, names, strict=True)]
 
 
 def _report(out: Terminal, outcome: "Outcome") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import NeuridError
 
@@ -18,18 +19,25 @@ LISTED_VALUES = 12
 
 
 def inspect(
-    source: Annotated[Path, typer.Argument(help="A recording.", show_default=False)],
-    keep_opto: Annotated[
-        bool, typer.Option(help="Keep optogenetic stimulation, the 300 s before it and all that follows.")
-    ] = False,
+    source: Annotated[str, typer.Argument(help="A recording: a file, a folder or a URL.", show_default=False)],
+    keep_opto: reading.KeepOpto = False,
+    part: reading.Part = "",
+    where: reading.Where = "",
+    intervals: reading.TimeTable = "",
+    start: reading.Start = None,
+    stop: reading.Stop = None,
+    all_rois: reading.AllRois = False,
+    activity: reading.Activity = "",
+    rate_hz: reading.RateHz = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.pipeline import fits, read
+        from nwb_neurid.pipeline import fits, read_with, reader_for
 
-        population = read(source, keep_opto=keep_opto)
+        wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
+        population = read_with(reader_for(source), source, wanted)
         _describe(out, population)
         out.say("encoders")
         for fit in fits(population):
@@ -90,11 +98,13 @@ def show(
 
 
 def _show_embeddings(out: Terminal, name: str, embeddings: "Embeddings", rows: int) -> None:
+    import numpy as np
+
     provenance = embeddings.provenance
     seen = int((embeddings.reasons == "").sum())
     out.say(f"{name}: {seen} of {len(embeddings)} units with a vector of {embeddings.vectors.shape[1]} dimensions")
     table = Table("row", "unit", "windows", "stability", "most alike (rows), or why there is no vector", box=None)
-    for row in range(min(rows, len(embeddings))):
+    for row in np.argsort(embeddings.reasons != "", kind="stable")[:rows].tolist():  # those with a vector first
         alike = ", ".join(str(other) for other in embeddings.most_alike(row))
         stability = f"{embeddings.stability[row]:.3f}".replace("nan", "-")
         cells = (row, embeddings.unit_ids[row], embeddings.n_windows[row], stability)

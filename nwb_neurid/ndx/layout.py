@@ -5,19 +5,24 @@ none at all, gets the same tables as plain DynamicTables of hdmf-common, the `co
 would break the validation by other tools.
 """
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import h5py
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.ndx.objects import MODEL, Attribute, Column, NwbObject, folded
+from nwb_neurid.ndx import stored
+from nwb_neurid.ndx.objects import MODEL, Attribute, Column, NwbObject, folded, text
 from nwb_neurid.ndx.specification import NAMESPACE, specification
 
 COMMON = "hdmf-common"
 OWN = frozenset({"core", COMMON, "hdmf-experimental", NAMESPACE})
 SPECIFICATIONS = ".specloc"
+MEANINGS_SINCE = (1, 9)  # of hdmf-common
+MEANINGS_BY_REFERENCE_SINCE = (1, 10)  # before, it was a link
 TEXT = h5py.string_dtype()
 CHUNK_BYTES = 2**20  # what HDF5 keeps of a dataset in memory, by default
 MODULES = {
@@ -29,6 +34,7 @@ MODULES = {
 def module_path(table: h5py.Group) -> str:
     """Where results on this table go: on Units, or on a PlaneSegmentation."""
     imaging = "PlaneSegmentation" in str(table.attrs.get("neurodata_type"))
+    imaging |= str(table.name).startswith("/processing/ophys/")  # in a sidecar it is a plain table
     return f"processing/{'ophys' if imaging else 'ecephys'}"
 
 
@@ -46,7 +52,7 @@ def append(file: h5py.File, objects: Sequence[NwbObject], table: h5py.Group) -> 
     if path not in file:
         _tag(file.create_group(path), "core", "ProcessingModule", MODULES[path.removeprefix("processing/")])
     module = file[path]
-    plain = is_plain(file)
+    plain, meanings = is_plain(file), _knows_meanings(file)
     if not plain:
         _cache_specification(file[file.attrs[SPECIFICATIONS]])
     for found in folded(objects) if plain else objects:
@@ -56,8 +62,23 @@ def append(file: h5py.File, objects: Sequence[NwbObject], table: h5py.Group) -> 
         if found.unit_ids is not None:
             _write_rows(group, found.unit_ids, table)
             _write_columns(group, found.columns)
+    for found in objects:
+        if meanings and "class_descriptions" in found.attributes:
+            _write_meanings(module[found.name], found.attributes, meanings)
     if not plain:
         _link(module, objects)
+
+
+def take_out(file: h5py.File, groups: Sequence[h5py.Group]) -> None:
+    """Remove objects, and what was written for them alone: an empty module, the specification."""
+    for group in groups:
+        module, name = group.parent, str(group.name)
+        del file[name]
+        if not len(module) and stored.description(module) == MODULES.get(name.split("/")[-2]):
+            del file[str(module.name)]
+    cached = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else {}
+    if NAMESPACE in cached and not stored.has_types(file):
+        del cached[NAMESPACE]
 
 
 def _link(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
@@ -66,6 +87,30 @@ def _link(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
     for found in objects:
         if found.neurodata_type != MODEL:
             module[found.name]["model"] = h5py.SoftLink(f"{module.name}/{model}")
+
+
+def _knows_meanings(file: h5py.File) -> tuple[int, ...]:
+    """The version of hdmf-common in the file, if it has the type MeaningsTable; otherwise ()."""
+    cached = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else {}
+    numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in cached.get(COMMON, ())]
+    newest = max((tuple(map(int, number)) for number in numbers), default=())
+    return newest if newest >= MEANINGS_SINCE else ()
+
+
+def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: tuple[int, ...]) -> None:
+    """What the classes are, where programs look for it that know nothing of our types."""
+    described = zip(attributes["classes"], attributes["class_descriptions"], strict=True)
+    values, meanings = zip(*((name, said) for name, said in described if said), strict=True)
+    group = table.create_group("meanings_tables/predicted_label_meanings")
+    _tag(group, COMMON, "MeaningsTable", "What the classes are.")
+    if version >= MEANINGS_BY_REFERENCE_SINCE:
+        group.attrs["target"] = table["predicted_label"].ref
+    else:
+        group["target"] = h5py.SoftLink(table["predicted_label"].name)
+    _tag(_dataset(group, "id", np.arange(len(values))), COMMON, "ElementIdentifiers")
+    group.attrs.create("colnames", (), shape=(0,), dtype=TEXT)
+    columns = (("value", "A class of predicted_label.", values), ("meaning", "What it is.", meanings))
+    add_columns(group, [Column(name=name, description=said, values=text(each)) for name, said, each in columns])
 
 
 def _cache_specification(cached: h5py.Group) -> None:
@@ -102,14 +147,32 @@ def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table:
 
 
 def _write_columns(group: h5py.Group, columns: Sequence[Column]) -> None:
-    group.attrs.create("colnames", ["neuron", *(column.name for column in columns)], dtype=TEXT)
+    group.attrs.create("colnames", ["neuron"], dtype=TEXT)
+    add_columns(group, columns)
+
+
+def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:
+    """Further columns of a table, after those that it has."""
     for column in columns:
-        values = _dataset(group, column.name, column.values)
+        values = _dataset(table, column.name, column.values)
         _tag(values, COMMON, "VectorData", column.description)
         if column.ends is not None:
-            ends = _dataset(group, f"{column.name}_index", column.ends.astype(np.uint64))
+            ends = _dataset(table, f"{column.name}_index", column.ends.astype(np.uint64))
             _tag(ends, COMMON, "VectorIndex", f"Where the elements of each row end in {column.name}.")
             ends.attrs["target"] = values.ref
+    _name_columns(table, [*stored.column_names(table), *(column.name for column in columns)])
+
+
+def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
+    """Take columns out of a table."""
+    for name in names:
+        del table[name]
+    if names:
+        _name_columns(table, [name for name in stored.column_names(table) if name not in names])
+
+
+def _name_columns(table: h5py.Group, names: Sequence[str]) -> None:
+    table.attrs.create("colnames", names, shape=(len(names),), dtype=TEXT)
 
 
 def _dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:

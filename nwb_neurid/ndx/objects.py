@@ -70,7 +70,8 @@ class NwbObject:
         """About how much room its data takes in a file."""
         arrays = [array for column in self.columns for array in (column.values, column.ends) if array is not None]
         arrays += [] if self.unit_ids is None else [np.zeros(2 * len(self.unit_ids))]  # the ids, and the rows
-        heads = HEAD_BYTES * (1 + len(arrays)) + len(json.dumps(dict(self.attributes)))
+        attributes = 2 * len(json.dumps(dict(self.attributes)))  # what classes are may stand in a table too
+        heads = HEAD_BYTES * (1 + len(arrays)) + attributes
         return heads + sum(map(_size_bytes, arrays))
 
 
@@ -131,12 +132,16 @@ def same(one: NwbObject, other: NwbObject) -> bool:
         heads[0] == heads[1]
         and same_values(one.unit_ids, other.unit_ids)
         and {column.name for column in one.columns} == columns.keys()
-        and all(
-            column.description == columns[column.name].description
-            and same_values(column.values, columns[column.name].values)
-            and same_values(column.ends, columns[column.name].ends)
-            for column in one.columns
-        )
+        and all(same_column(column, columns[column.name]) for column in one.columns)
+    )
+
+
+def same_column(one: Column, other: Column) -> bool:
+    """Whether two columns say the same of the same rows."""
+    return (
+        one.description == other.description
+        and same_values(one.values, other.values)
+        and same_values(one.ends, other.ends)
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound
+from nwb_neurid.ndx.lock import alone
 
+PARTIAL = ".neurid-partial"
 FICLONE = 0x40049409  # linux/fs.h: let one file share the blocks of another
 UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
@@ -56,7 +59,9 @@ class Fingerprint:
 
 
 @contextmanager
-def replacement(source: Path, target: Path, fingerprint: Fingerprint, extra_bytes: int) -> Iterator[Path]:
+def replacement(
+    source: Path, target: Path, fingerprint: Fingerprint, extra_bytes: int, *, copied: bool = True
+) -> Iterator[Path]:
     """A copy of `source` that takes the place of `target` when the block ends without an error.
 
     Until then nothing but hidden files beside `target` is touched, and those are gone afterwards; what a killed
@@ -70,6 +75,8 @@ def replacement(source: Path, target: Path, fingerprint: Fingerprint, extra_byte
         What `source` must be until the end.
     extra_bytes
         By how much the copy will grow; the room is reserved where the file system can.
+    copied
+        Whether the file at the path that is given is a copy already; otherwise it is empty.
 
     Raises
     ------
@@ -78,12 +85,14 @@ def replacement(source: Path, target: Path, fingerprint: Fingerprint, extra_byte
     SourceChanged
         If `source` is not what was read.
     """
-    copy = target.with_name(f".{target.name}.neurid-partial")
-    with _alone(target):
-        copy.unlink(missing_ok=True)
+    with alone(target) as sure:
+        _remove_leftovers(target)
+        copy = target.with_name(f".{target.name}{'' if sure else f'.{_process()}'}{PARTIAL}")
         try:
             fingerprint.check(source)
-            _copy(source, copy, target, extra_bytes)
+            _create(copy, source, target, extra_bytes)
+            if copied:
+                _copy(source, copy, extra_bytes)
             fingerprint.check(source)
             yield copy
             if target.exists():
@@ -94,31 +103,7 @@ def replacement(source: Path, target: Path, fingerprint: Fingerprint, extra_byte
             copy.replace(target)
         finally:
             copy.unlink(missing_ok=True)
-        _fsync_folder(target.parent)
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """No other process of ours writes `target` meanwhile."""
-    from filelock import FileLock, Timeout
-
-    path = target.with_name(f".{target.name}.neurid-lock")
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise CannotWrite(
-            f"{target} is being written by another nwb-neurid. Try again when that has finished."
-        ) from None
-    try:
-        yield
-    finally:
-        if os.name != "nt":  # while it is held: afterwards it may be another's
-            path.unlink(missing_ok=True)
-        lock.release()
-        if os.name == "nt":  # which lets nobody remove what another holds
-            with suppress(OSError):
-                path.unlink()
+        fsync_folder(target.parent)
 
 
 def check_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
@@ -137,13 +122,59 @@ def check_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
         )
 
 
-def _copy(source: Path, copy: Path, target: Path, extra_bytes: int) -> None:
+def check_free(target: Path, extra_bytes: int) -> None:
+    """Refuse to begin what would fill the disk.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk of `target` has not that much room.
+    """
+    free_bytes = shutil.disk_usage(target.parent).free
+    if free_bytes < extra_bytes:
+        raise CannotWrite(
+            f"{target} cannot be written: the disk needs {extra_bytes / 1e6:,.1f} MB and has "
+            f"{free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
+        )
+
+
+def _process() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Whatever killed processes left: under the lock none is alive, and without locks the name tells whose it is."""
+    target.with_name(f".{target.name}{PARTIAL}").unlink(missing_ok=True)
+    own = f".{target.name}.{socket.gethostname()}-"
+    for other in target.parent.iterdir():
+        if other.name.startswith(own) and other.name.endswith(PARTIAL):
+            process = other.name.removeprefix(own).removesuffix(PARTIAL)
+            if process.isdecimal() and not _is_alive(int(process)):
+                other.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _create(copy: Path, source: Path, target: Path, extra_bytes: int) -> None:
+    """Nobody may read the copy who may not read the file that it replaces."""
     check_room(source, target, extra_bytes)
-    # Nobody may read the copy who may not read the file that it replaces.
     os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if target.exists() else 0o666))
+
+
+def _copy(source: Path, copy: Path, extra_bytes: int) -> None:
     if not _cloned(source, copy):
         shutil.copyfile(source, copy)
-    _reserve(copy, extra_bytes)
+    reserve(copy, extra_bytes)
 
 
 def _can_clone(source: Path, folder: Path) -> bool:
@@ -165,13 +196,13 @@ def _cloned(source: Path, copy: Path) -> bool:
     return True
 
 
-def _reserve(copy: Path, extra_bytes: int) -> None:
+def reserve(path: Path, extra_bytes: int) -> None:
     """Let a full disk show itself now, as an error: HDF5 can crash when it finds out. It gives back what it leaves."""
-    if not hasattr(os, "posix_fallocate"):
+    if extra_bytes <= 0 or not hasattr(os, "posix_fallocate"):
         return
-    with copy.open("rb+") as file:
+    with path.open("rb+") as file:
         try:
-            os.posix_fallocate(file.fileno(), copy.stat().st_size, extra_bytes)
+            os.posix_fallocate(file.fileno(), path.stat().st_size, extra_bytes)
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
@@ -187,7 +218,7 @@ def _keep_permissions(target: Path, copy: Path) -> None:
     os.utime(copy)
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Make the new entry last; not every system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -20,6 +20,8 @@ from nwb_neurid.ndx.objects import (
 )
 from nwb_neurid.ndx.specification import NAMESPACE
 
+UNIT_ID = "unit_id"
+NEURONS = "neurons"
 HEAD = frozenset({"namespace", "neurodata_type", "object_id", "description", "colnames"})
 
 
@@ -38,10 +40,43 @@ def objects(group: h5py.Group) -> tuple[NwbObject, ...]:
     found = _objects(group)
     if "colnames" not in group.attrs:
         return found
-    names = [name for name in map(str, map(_plain, group.attrs["colnames"])) if name != "neuron"]
+    names = [name for name in column_names(group) if name != "neuron"]
     rows = group["neuron"][()]
-    columns = tuple(_column(group, name) for name in names)
+    columns = tuple(column(group, name) for name in names)
     return *found[:-1], replace(found[-1], columns=columns, unit_ids=unit_ids(table(group))[rows])
+
+
+def has_types(file: h5py.File) -> bool:
+    """Whether anything in the file is of a type of ours."""
+    own: list[str] = []
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if _plain(item.attrs.get("namespace", "")) == NAMESPACE:
+            own.append(name)
+
+    file.visititems(note)
+    return bool(own)
+
+
+def column_names(table: h5py.Group) -> list[str]:
+    """The columns of a table, in their order."""
+    return [str(_plain(name)) for name in table.attrs.get("colnames", ())]
+
+
+def description(item: h5py.Group | h5py.Dataset) -> str:
+    """What an object or a column says of itself."""
+    return str(_plain(item.attrs.get("description", "")))
+
+
+def column(table: h5py.Group, name: str) -> Column:
+    """One column of a table, with its data."""
+    index = f"{name}_index"
+    return Column(
+        name=name,
+        description=description(table[name]),
+        values=_values(table[name]),
+        ends=table[index][()].astype(np.int64) if index in table else None,
+    )
 
 
 def table(group: h5py.Group) -> h5py.Group | None:
@@ -49,9 +84,14 @@ def table(group: h5py.Group) -> h5py.Group | None:
     return group.file[group["neuron"].attrs["table"]] if "neuron" in group else None
 
 
+def is_sidecar_table(table: h5py.Group) -> bool:
+    """Whether the table is the one of a sidecar, which stands for a table of the recording."""
+    return str(table.name).endswith(f"/{NEURONS}") and UNIT_ID in table
+
+
 def unit_ids(table: h5py.Group) -> Shaped[np.ndarray, " units"]:
     """The ids of a table's rows; text is an array of `str`."""
-    return _values(table["id"])
+    return _values(table[UNIT_ID if is_sidecar_table(table) else "id"])
 
 
 def _objects(group: h5py.Group) -> tuple[NwbObject, ...]:
@@ -80,16 +120,6 @@ def _groups_in(parent: object) -> Iterator[h5py.Group]:
     if isinstance(parent, h5py.Group):
         children = (parent.get(name) for name in parent)
         yield from (child for child in children if isinstance(child, h5py.Group))
-
-
-def _column(table: h5py.Group, name: str) -> Column:
-    index = f"{name}_index"
-    return Column(
-        name=name,
-        description=str(_plain(table[name].attrs.get("description", ""))),
-        values=_values(table[name]),
-        ends=table[index][()].astype(np.int64) if index in table else None,
-    )
 
 
 def _values(dataset: h5py.Dataset) -> Shaped[np.ndarray, "..."]:

@@ -48,6 +48,8 @@ def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictio
     units, dim = embeddings.vectors.shape
     if not units or not dim:
         raise InvalidResults(f"There is nothing to write: {units} units with vectors of {dim} dimensions.")
+    if not embeddings.provenance.encoder:
+        raise InvalidResults("The provenance must name the encoder; vectors from Model.embed do.")
     labels = [part.label_name for part in predictions]
     if repeated := sorted({label for label in labels if labels.count(label) > 1}):
         raise InvalidResults(f"Each label can be predicted once, got two predictions of {', '.join(repeated)}.")
@@ -132,6 +134,7 @@ def _predictions(name: str, predictions: Predictions) -> NwbObject:
         "label_name": predictions.label_name,
         "scope": predictions.scope,
         "classes": tuple(map(str, predictions.classes)),
+        "class_descriptions": _class_descriptions(predictions),
         "prevalence": tuple(predictions.prevalence.tolist()),
         "coverage": float(predictions.coverage),
     }
@@ -144,6 +147,12 @@ def _predictions(name: str, predictions: Predictions) -> NwbObject:
         columns=tuple(_prediction_columns(predictions)),
         unit_ids=predictions.unit_ids,
     )
+
+
+def _class_descriptions(predictions: Predictions) -> tuple[str, ...]:
+    """One for each class, "" for one without; none at all where no class has one."""
+    known = predictions.descriptions
+    return tuple(known.get(name, "") for name in predictions.classes.tolist()) if any(known.values()) else ()
 
 
 def _prediction_columns(predictions: Predictions) -> Iterator[Column]:
@@ -222,6 +231,7 @@ def _read_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
     columns = {column.name: column for column in found.columns}
     attributes: Mapping[str, Any] = found.attributes
     classes = np.array(attributes["classes"], dtype=np.str_)
+    descriptions = zip(attributes["classes"], attributes.get("class_descriptions", ()), strict=False)
     label = columns["predicted_label"].values.astype(np.str_)
     unknown = np.full(len(label), np.nan)
 
@@ -242,6 +252,7 @@ def _read_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
         prevalence=np.array(attributes.get("prevalence", [np.nan] * len(classes)), dtype=np.float32),
         coverage=attributes["coverage"],
         provenance=provenance,
+        descriptions={name: said for name, said in descriptions if said},
     )
 
 

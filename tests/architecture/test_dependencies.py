@@ -6,14 +6,21 @@ import tomllib
 
 # Where the modules are not called as the distribution is. hdmf is the half of pynwb that holds its tables;
 # which version of it fits is pynwb's to say.
-MODULES_OF = {"scikit-learn": {"sklearn"}, "ruamel.yaml": {"ruamel"}, "pynwb": {"pynwb", "hdmf"}}
+MODULES_OF = {
+    "scikit-learn": {"sklearn"},
+    "ruamel.yaml": {"ruamel"},
+    "pynwb": {"pynwb", "hdmf"},
+    "boto3": {"boto3", "botocore"},
+}
+TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs
 
 
 def test_every_library_is_a_requirement(root, imports, plugins):
     """Declare it in pyproject.toml with a lower bound and a reason: what others bring may leave with them."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    known = {"nwb_neurid", *plugins, *sys.stdlib_module_names}
-    for requirement in project["dependencies"]:
+    known = {"nwb_neurid", *plugins, *sys.stdlib_module_names, *TYPES_ONLY}
+    extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    for requirement in [*project["dependencies"], *extras]:
         name = re.match(r"[\w.-]+", requirement)[0]
         known |= MODULES_OF.get(name, {name})
     unknown = {f"{path} imports {name}" for path, name in imports if name.split(".")[0] not in known}

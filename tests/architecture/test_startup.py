@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "pynwb", "hdmf", "h5py", "spikeinterface", "sklearn", "scipy", "pandas", "matplotlib"}
+HEAVY = {"torch", "pynwb", "hdmf", "h5py", "neo", "zarr", "spikeinterface", "sklearn", "scipy", "pandas", "matplotlib"}
 
 
 def loaded_after(code: str) -> set[str]:

@@ -47,7 +47,7 @@ with TemporaryDirectory() as folder:
         ("one compressed chunk", {"chunks": (SPIKES,), "compression": "gzip", "compression_opts": 1}),
     ):
         enlarge(template, **storage)
-        rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+        rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
         ours = min(repeat(lambda: nwb_neurid.read(template), number=1, repeat=rounds))
         rival = min(repeat(lambda: bare(template), number=1, repeat=rounds))
         print(f"read {SPIKES:,} spikes, {name}: {ours:.2f} s, {ours / rival:.2f} x a bare h5py read ({rival:.2f} s)")

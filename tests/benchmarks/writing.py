@@ -18,7 +18,7 @@ with TemporaryDirectory() as folder:
         file["scratch/filling"] = np.random.default_rng(0).random(37_500_000)
     population = nwb_neurid.read(path)
     vectors = np.random.default_rng(0).normal(size=(1_000, 512))
-    results = nwb_neurid.Embeddings.of(population, vectors)
+    results = nwb_neurid.Embeddings.of(population, vectors, provenance=nwb_neurid.Provenance(encoder="normal"))
 
     def copy() -> None:
         """A copy that is as safe: on the disk, not only in memory."""

@@ -20,7 +20,8 @@ json = st.recursive(
     max_leaves=5,
 )
 provenances = st.fixed_dictionaries(
-    {name: words for name in ("encoder", "encoder_version", "weights_sha256", "training", "source", "session_id")}
+    {name: words for name in ("encoder_version", "weights_sha256", "training", "source", "session_id")}
+    | {"encoder": words.filter(bool)}
     | {"config": st.dictionaries(words, json, max_size=3), "software": st.dictionaries(words, words, max_size=2)}
     | {"window_s": st.floats(0, 1e6), "stitched": st.booleans(), "notes": st.lists(words, max_size=3).map(tuple)}
 )

@@ -1,17 +1,20 @@
-"""Reads units tables of NWB files (NWB schema 2.0 to 2.11, HDF5) through h5py."""
+"""Reads units tables and traces of ROIs from NWB files (NWB schema 2.0 to 2.11, HDF5) through h5py."""
 
 from pathlib import Path
 
-from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions
+from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions, is_url
 from nwb_neurid.population import Population
 
+SCHEMES = ("http", "https", "s3", "dandi")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a file called `.nwb`, or one that begins as HDF5 does."""
+    """Whether this is a file called `.nwb`, or one that begins as HDF5 does, or a URL, which is not asked."""
     if not isinstance(source, str | Path):
         return False
+    if is_url(source):
+        return str(source).partition(":")[0].lower() in SCHEMES
     path = Path(source)
     if path.suffix.lower() == ".nwb":
         return True
@@ -23,19 +26,19 @@ def recognises(source: object) -> bool:
 
 
 def read(source: object, options: ReadOptions) -> Population:
-    """The units of an NWB file as a `Population`; see `nwb_neurid.readers.nwb.units`."""
-    from nwb_neurid.readers.nwb.units import read_units
+    """The units or ROIs of an NWB file as a `Population`; see `nwb_neurid.readers.nwb.sources`."""
+    from nwb_neurid.readers.nwb.sources import read_file
 
-    return read_units(Path(str(source)), options)
+    return read_file(str(source), options)
 
 
 PLUGIN = ReaderPlugin(
     spec=ReaderSpec(
         name="nwb",
         version="1",
-        summary="Units tables of NWB files (HDF5)",
+        summary="Units tables and traces of ROIs of NWB files (HDF5)",
         contract=CONTRACT,
-        options=frozenset({"keep_opto"}),
+        options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity"}),
     ),
     recognises=recognises,
     read=read,

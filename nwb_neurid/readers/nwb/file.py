@@ -6,13 +6,21 @@ from pathlib import Path
 
 import h5py
 
+from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Group
+from nwb_neurid.readers.nwb.remote import RemoteFile
+from nwb_neurid.readers.nwb.web import named
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Group]:
+def opened(source: Path | str) -> Iterator[Group]:
     """The root of the file, open for reading.
+
+    Parameters
+    ----------
+    source
+        A path, or a URL; see `nwb_neurid.readers.nwb.remote`.
 
     Raises
     ------
@@ -21,20 +29,31 @@ def opened(path: Path) -> Iterator[Group]:
     UnreadableSource
         If it is not HDF5, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
     """
-    _check_present(path)
-    try:
-        file = h5py.File(path, "r")
-    except H5PY_ERRORS as error:
-        raise UnreadableSource(f"{path} {_fault(path, error)}") from error
-    with file:
-        root = Group(file, str(path))
+    with _open_url(str(source)) if is_url(source) else _open_path(Path(source)) as file:
+        root = Group(file, named(str(source)) if is_url(source) else str(source))
         if root.attribute("nwb_version") is None:
             if root.dataset("nwb_version") is not None:
-                raise UnreadableSource(f"{path} is of NWB 1. Convert it to NWB 2.")
+                raise UnreadableSource(f"{root.file} is of NWB 1. Convert it to NWB 2.")
             raise UnreadableSource(
-                f"{path} is an HDF5 file but not an NWB file: it states no nwb_version. Convert it to NWB."
+                f"{root.file} is an HDF5 file but not an NWB file: it states no nwb_version. Convert it to NWB."
             )
         yield root
+
+
+def _open_path(path: Path) -> h5py.File:
+    _check_present(path)
+    try:
+        return h5py.File(path, "r")
+    except H5PY_ERRORS as error:
+        raise UnreadableSource(f"{path} {_fault(path, error)}") from error
+
+
+def _open_url(url: str) -> h5py.File:
+    remote = RemoteFile(url)
+    try:
+        return h5py.File(remote, "r")
+    except H5PY_ERRORS as error:
+        raise UnreadableSource(f"{named(url)} {_remote_fault(str(error))}") from error
 
 
 def _check_present(path: Path) -> None:
@@ -76,3 +95,11 @@ def _fault(path: Path, error: BaseException) -> str:
             "DataLad leave small files of text in the place of large ones."
         )
     return f"is damaged: {text}. Fetch it again."
+
+
+def _remote_fault(text: str) -> str:
+    if "signature not found" in text:
+        return "is not an HDF5 file, an NWB file in HDF5 was expected. Check the address."
+    if "truncated file" in text:
+        return "is truncated: its header promises more than there is. Upload it again."
+    return f"is damaged: {text}. Upload it again."

@@ -5,7 +5,7 @@ built-in exceptions, by a number that a damaged file can make anything; so each 
 no code of ours does, lest our own faults be taken for the file's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -23,8 +23,9 @@ EXPANSION = 2**16
 """More than any filter expands a chunk; what claims to be larger than this is damaged, and would fill the memory."""
 
 ALWAYS_READ_BYTES = 2**26
+ELEMENTS_AT_ONCE = 2**22
 
-Rows: TypeAlias = slice | Int64[np.ndarray, " rows"] | None  # ascending, or None for all
+Rows: TypeAlias = slice | Int64[np.ndarray, " rows"] | tuple[slice, slice] | None  # ascending, or None for all
 
 _NUMBERS = frozenset({h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM})  # h5py stores booleans as an enum
 
@@ -36,6 +37,11 @@ def _reading(where: str) -> Iterator[None]:
     except H5PY_ERRORS as error:
         fault = error.args[0] if error.args else type(error).__name__
         raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+
+
+def _text(value: object) -> str | None:
+    """An attribute as text."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +69,11 @@ class Dataset:
             return tuple(self.h5.shape)
 
     @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self._type_class() in _NUMBERS
+
+    @property
     def is_text(self) -> bool:
         """Whether it holds text."""
         return self._type_class() == h5py.h5t.STRING
@@ -82,11 +93,43 @@ class Dataset:
         UnreadableSource
             If it cannot be read.
         """
-        if self._type_class() not in _NUMBERS:
+        if not self.is_number:
             raise InvalidSource(f"{self.where} must hold numbers. Validate the file.")
-        self._check_readable()
+        return self._stored(() if rows is None else rows)
+
+    def blocks(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rows columns"]]]:
+        """A matrix of numbers in blocks of whole chunks: rows and columns of each block, and what stands there.
+
+        Raises
+        ------
+        InvalidSource, UnreadableSource
+            As `numbers`.
+        """
         with _reading(self.where):
-            return np.asarray(self.h5[() if rows is None else rows])
+            shape, chunk = self.h5.shape, self.h5.chunks or (1, max(1, self.h5.shape[1]))
+        wide = max(1, min(shape[1], ELEMENTS_AT_ONCE // (chunk[0] * chunk[1]) * chunk[1] or chunk[1]))
+        high = max(1, ELEMENTS_AT_ONCE // (chunk[0] * wide)) * chunk[0]
+        for top in range(0, shape[0], high):
+            for left in range(0, shape[1], wide):
+                rows, columns = slice(top, min(shape[0], top + high)), slice(left, min(shape[1], left + wide))
+                yield rows, columns, self.numbers((rows, columns))
+
+    def fields(self, names: Sequence[str], rows: Rows = None) -> list[Shaped[np.ndarray, "..."]] | None:
+        """These fields of the records in these rows, or all; None where it does not have them all, as numbers.
+
+        Raises
+        ------
+        UnreadableSource
+            If it cannot be read.
+        """
+        if self._type_class() != h5py.h5t.COMPOUND:
+            return None
+        with _reading(self.where):
+            dtype = self.h5.dtype
+        if any(name not in dtype.names or dtype[name].kind not in "biuf" for name in names):
+            return None
+        records = self._stored(() if rows is None else rows)
+        return [records[name] for name in names]
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
         """The numbers in these rows, or all, one in a row; (rows, 1) comes as (rows,).
@@ -127,7 +170,7 @@ class Dataset:
         """
         if not self.is_text:
             raise InvalidSource(f"{self.where} must hold text. Validate the file.")
-        self._check_readable()
+        self.check_readable()
         with _reading(self.where):
             return np.asarray(self.h5.asstr("utf-8", errors="replace")[()], dtype=object)
 
@@ -139,7 +182,7 @@ class Dataset:
         UnreadableSource
             If it cannot be read, or an object is not there.
         """
-        self._check_readable()
+        self.check_readable()
         with _reading(self.where):
             objects = [self.h5.file[reference] if reference else None for reference in np.ravel(self.h5[()])]
             paths = {item: item and item.name for item in set(objects)}  # HDF5 searches the whole file for a name
@@ -151,12 +194,22 @@ class Dataset:
             value = np.asarray(self.h5.attrs.get(name))
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
+    def text_attribute(self, name: str) -> str | None:
+        """An attribute as text; None where it is not there."""
+        with _reading(self.where):
+            return _text(self.h5.attrs.get(name))
+
+    def _stored(self, place: object) -> Shaped[np.ndarray, "..."]:
+        self.check_readable()
+        with _reading(self.where):
+            return np.asarray(self.h5[place])
+
     def _type_class(self) -> int:
         """HDF5's class of types; asking for NumPy's type would fail where there is none."""
         with _reading(self.where):
             return int(self.h5.id.get_type().get_class())
 
-    def _check_readable(self) -> None:
+    def check_readable(self) -> None:
         """Refuse what would be unpacked by a filter that is missing, or into more than it can hold."""
         with _reading(self.where):
             made = self.h5.id.get_create_plist()
@@ -223,8 +276,20 @@ class Group:
     def attribute(self, name: str) -> str | None:
         """An attribute as text; None where it is not there."""
         with _reading(self.where):
-            value = self.h5.attrs.get(name)
-        return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
+            return _text(self.h5.attrs.get(name))
+
+    def referred(self, dataset: Dataset, name: str) -> "Group | None":
+        """The group that an attribute of a dataset refers to; None where it refers to none."""
+        with _reading(dataset.where):
+            reference = dataset.h5.attrs.get(name)
+            item = self.h5.file[reference] if isinstance(reference, h5py.Reference) and reference else None
+            return Group(item, self.file, str(item.name)) if isinstance(item, h5py.Group) else None
+
+    def name_of(self, path: str) -> str:
+        """What the object at this path is called; for a link, where it leads."""
+        with _reading(f"{self.where.rstrip('/')}/{path}"):
+            link = self.h5.get(path, getlink=True)
+            return str(getattr(link, "path", path)).rsplit("/", 1)[-1]
 
     def _item(self, path: str) -> h5py.HLObject | None:
         with _reading(f"{self.where.rstrip('/')}/{path}"):

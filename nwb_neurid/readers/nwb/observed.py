@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -69,7 +68,7 @@ def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
 
 def _split_at_changes(
     per_unit_s: Sequence[Float64[np.ndarray, "_ 2"]],
-) -> tuple[Intervals, Bool[np.ndarray, "units pieces"] | None]:
+) -> tuple[Float64[np.ndarray, "pieces 2"], Bool[np.ndarray, "units pieces"] | None]:
     """Intervals per unit as pieces of time common to all, and which unit was observed in which piece."""
     if all(np.array_equal(own, per_unit_s[0]) for own in per_unit_s):
         return merged(per_unit_s[0]), None

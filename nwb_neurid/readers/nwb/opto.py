@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Bool, Float64
 
 from nwb_neurid.errors import InvalidSource
+from nwb_neurid.intervals import Intervals
 from nwb_neurid.readers.nwb.hdf5 import Group
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
@@ -16,7 +18,14 @@ OPTO_MARGIN_S = 300.0
 
 SAMPLES_AT_ONCE = 2**20
 
-_OPTO_NAME = re.compile(r"opto(?!kinetic|motor)|laser|photo_?stim", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
+
+_OPTO_NAME = re.compile(r"opto(?!kinetic|motor|physiolog|met)|laser|photo_?stim", re.IGNORECASE)
+
+# What a column of trials tells, by its name, the plainest first; others (type, site, wavelength) tell no "when".
+_FLAG = re.compile(r"^(is_)?(photo_?stim|opto|laser)(_?(genetics?|stim|stimulation|stimulated|on|trial|state))*$", re.I)
+_ONSET = re.compile(r"onset|start", re.I)
+_STRENGTH = re.compile(r"power|intensity|duration", re.I)
 
 
 def opto_start(file: Group) -> tuple[float, str] | None:
@@ -28,6 +37,46 @@ def opto_start(file: Group) -> tuple[float, str] | None:
         If there was stimulation, but the file does not say when.
     """
     return min((found for item in _candidates(file) for found in _start(item)), default=None)
+
+
+def opto_trials(file: Group) -> tuple[Intervals, str] | None:
+    """Start and stop of the trials with optogenetic stimulation, in seconds, and the column that tells them apart.
+
+    Where light comes in single trials among others, as where it silences a region, no block begins with the first.
+    The names are those of the delayed-response sessions of the Svoboda lab (DANDI 000009 to 000011, 000363), where
+    columns hold text, "N/A" in trials without light. A strength that is the same in all trials is a setting of the
+    laser, and tells nothing.
+    """
+    group = file.group("intervals/trials")
+    if group is None or "start_time" not in (trials := Table(group)) or "stop_time" not in trials:
+        return None
+    names = [name for name in trials.names() if _OPTO_NAME.search(name)]
+    for kind in (_FLAG, _ONSET, _STRENGTH):
+        for name in filter(kind.search, names):
+            lit = _lit(_as_numbers(trials, name), kind)
+            if lit.any():
+                start, stop = (trials.numbers(edge).astype(np.float64) for edge in ("start_time", "stop_time"))
+                stop = np.where(np.isnan(stop), np.r_[start[1:], np.inf], stop)
+                return np.column_stack([start, stop])[lit & np.isfinite(start)], f"{group.path}/{name}"
+    return None
+
+
+def _as_numbers(trials: Table, name: str) -> Float64[np.ndarray, " trials"]:
+    """A column of numbers, or of text that may be numbers; NaN where it is none."""
+    if trials.is_number(name):
+        return trials.numbers(name).astype(np.float64)
+    if not trials.is_text(name):
+        return np.full(len(trials), np.nan)
+    texts = trials.texts(name).tolist()
+    return np.array([float(text) if _NUMBER.fullmatch(text.strip()) else np.nan for text in texts])
+
+
+def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[np.ndarray, " trials"]:
+    """In which trials there was light; in none where the column does not tell it plainly."""
+    on = np.isfinite(values) & (values > 0)
+    if (kind is _FLAG and np.any(on & (values != 1))) or (kind is _STRENGTH and len(set(values.tolist())) == 1):
+        return np.zeros_like(on)
+    return on
 
 
 def _candidates(file: Group) -> Iterator[Group]:
@@ -45,8 +94,12 @@ def _start(item: Group) -> Iterator[tuple[float, str]]:
     if item.attribute("neurodata_type") == "OptogeneticSeries":
         if (sample := _first_on(item)) is not None:
             yield float(sample_times_s(item, np.array([sample]))[0]), item.path
-    elif _OPTO_NAME.search(item.path) and "start_time" in (table := Table(item)):
+    elif _OPTO_NAME.search(f"{item.path} {item.attribute('neurodata_type')}") and "start_time" in (
+        table := Table(item)
+    ):
         starts = table.numbers("start_time").astype(np.float64)
+        if table.is_number("stimulation_on"):  # ndx-optogenetics keeps epochs without light in the same table
+            starts = starts[table.numbers("stimulation_on") > 0]
         if len(starts := starts[np.isfinite(starts)]):
             yield float(starts.min()), item.path
 

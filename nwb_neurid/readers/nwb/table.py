@@ -65,6 +65,13 @@ class Table:
         dataset = self.dataset(name)
         return dataset.is_text and dataset.shape[1:] in {(), (1,)} and dataset.shape != ()
 
+    def is_number(self, name: str) -> bool:
+        """Whether there is such a column, with one number in each row."""
+        if name not in self or self.is_ragged(name):
+            return False
+        dataset = self.dataset(name)
+        return dataset.is_number and dataset.shape in {(len(self),), (len(self), 1)}
+
     def numbers(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """A column of numbers, as they are stored; (rows, 1) comes as (rows,)."""
         return self._one_per_row(name).column()
@@ -104,7 +111,9 @@ class Table:
         elif elements == len(self):
             splits = np.arange(elements + 1)
         else:
-            raise InvalidSource(f"{self.where}/{name} must have {len(self)} rows, it has {elements}. Validate the file.")
+            raise InvalidSource(
+                f"{self.where}/{name} must have {len(self)} rows, it has {elements}. Validate the file."
+            )
         if np.any(np.diff(splits) < 0) or splits[-1] > elements:
             raise InvalidSource(
                 f"{self.where}/{name}_index must ascend from 0 to at most the {elements} elements of {name}, it does "

@@ -1,81 +1,91 @@
 """The units table of an NWB file as a `Population`."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Int64, Shaped
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
-from nwb_neurid.intervals import Intervals, intersected, located, subtracted
 from nwb_neurid.population import Population
-from nwb_neurid.readers.nwb.electrodes import brain_region, group, peak_electrode, positions_um
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.electrodes import brain_region, peak_electrode, positions_um
+from nwb_neurid.readers.nwb.electrodes import group as electrode_group
 from nwb_neurid.readers.nwb.hdf5 import Group
-from nwb_neurid.readers.nwb.observed import invalid_times, observation
-from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start
+from nwb_neurid.readers.nwb.metadata import session_id, subject_id
+from nwb_neurid.readers.nwb.observed import observation
+from nwb_neurid.readers.nwb.selection import units_left_out
 from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.nwb.usable import usable
 
 CELL_TYPE_COLUMNS = ("cell_type", "putative_cell_type", "celltype", "neuron_type")
 
 
-def read_units(path: Path, options: ReadOptions) -> Population:
+def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:
     """Every row of the units table, silent units included.
 
     Labels are `cell_type`, `brain_region`, and every text column under its own name.
 
     Parameters
     ----------
-    path
-        An NWB file in HDF5.
+    file
+        The root of the file.
+    group
+        The units table; None where there is none.
     options
-        `keep_opto` keeps optogenetic time, and what follows it; by default observed time ends 300 s before.
+        `keep_opto` keeps optogenetic time, and what follows it; by default observed time ends 300 s before. `where`
+        selects units by their columns; by default by what the data set says of their quality. `intervals` restricts
+        observed time.
 
     Raises
     ------
-    SourceNotFound, UnreadableSource
-        If the file cannot be read, or has no units, or no spikes.
+    UnreadableSource
+        If there are no units, or no spikes, or they cannot be read.
     InvalidSource
-        If what it holds contradicts the NWB schema, or spike times are NaN.
+        If what they hold contradicts the NWB schema, or spike times are NaN.
+    InvalidOption
+        If `where` or `intervals` asks for what is not there.
 
     Warns
     -----
     NeuridWarning
-        If ids repeat, spike times had to be sorted, the duration is not stated, or optogenetic time is left out.
+        If ids repeat, spike times had to be sorted, the duration is not stated, or units or optogenetic time are left
+        out.
     """
-    with opened(path) as file:
-        units = _units_table(file)
-        spikes = spike_trains(units)
-        ids = units.ids()
-        if repeated := len(ids) - len(np.unique(ids)):
-            _warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
-        observed_s, unit_observed = _usable(*observation(file, units, spikes), file, options)
-        electrodes = _electrodes_table(file)
-        peak = peak_electrode(units, electrodes)
-        population = Population(
-            unit_ids=ids,
-            activity=spikes,
-            observed_s=observed_s,
-            unit_observed=unit_observed,
-            group=group(units, electrodes, peak),
-            positions_um=positions_um(electrodes, peak),
-            labels=_labels(units, electrodes, peak),
-            subject_id=_text(file, "general/subject/subject_id"),
-            session_id=_text(file, "general/session_id") or _text(file, "identifier"),
-            source=str(path),
-        )
+    units = _units_table(file, group)
+    spikes = spike_trains(units)
+    ids = units.ids()
+    if repeated := len(ids) - len(np.unique(ids)):
+        _warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
+    excluded = units_left_out(units, options)
+    observed_s, unit_observed = usable(*observation(file, units, spikes), file, options)
+    electrodes = _electrodes_table(file)
+    peak = peak_electrode(units, electrodes)
+    population = Population(
+        unit_ids=ids,
+        activity=spikes,
+        observed_s=observed_s,
+        unit_observed=unit_observed,
+        group=electrode_group(units, electrodes, peak),
+        positions_um=positions_um(electrodes, peak),
+        labels=_labels(units, electrodes, peak),
+        excluded=excluded,
+        subject_id=subject_id(file),
+        session_id=session_id(file),
+        source=file.file,
+    )
     _check_kept(population, spikes)
     return population
 
 
-def _units_table(file: Group) -> Table:
-    group = file.group("units")
+def _units_table(file: Group, group: Group | None) -> Table:
     if group is None or group.dataset("spike_times") is None:
         found = "it has no units table" if group is None else "its units table has no spike_times"
-        raise UnreadableSource(f"{file.file} has no spikes to embed: {found}. Name a file with sorted units.")
+        raise UnreadableSource(
+            f"{file.file} has no neurons to embed: {found}, and there are no traces of ROIs. Name a file with sorted "
+            "units or traces."
+        )
     units = Table(group)
     if len(units) == 0:
         raise UnreadableSource(f"{file.file} has no units: its units table is empty. Name a file with units.")
@@ -89,33 +99,6 @@ def _units_table(file: Group) -> Table:
 def _electrodes_table(file: Group) -> Table | None:
     electrodes = file.group("general/extracellular_ephys/electrodes")
     return None if electrodes is None else Table(electrodes)
-
-
-def _usable(
-    observed_s: Intervals,
-    unit_observed: Bool[np.ndarray, "units intervals"] | None,
-    file: Group,
-    options: ReadOptions,
-) -> tuple[Intervals, Bool[np.ndarray, "units pieces"] | None]:
-    """Observed time without invalid and optogenetic time."""
-    limits = observed_s[[0, -1], [0, 1]]
-    usable = subtracted(observed_s, invalid_times(file).clip(*limits))
-    if not options.keep_opto and (opto := opto_start(file)) is not None:
-        start_s, where = opto
-        before = intersected(usable, np.array([[-np.inf, start_s - OPTO_MARGIN_S]]))
-        if np.diff(before).sum() < np.diff(usable).sum():
-            usable = before
-            _warn(
-                f"{file.file}: optogenetic stimulation from {start_s:g} s ({where}). Observed time ends "
-                f"{OPTO_MARGIN_S:g} s before it, at {start_s - OPTO_MARGIN_S:g} s; --keep-opto keeps all."
-            )
-    if len(usable) == 0:
-        raise UnreadableSource(
-            f"{file.file} has no observed time left: all of it is declared invalid, or follows optogenetic "
-            "stimulation (--keep-opto keeps that)."
-        )
-    row = located(usable.mean(axis=1), observed_s)
-    return usable, None if unit_observed is None else unit_observed[:, row]
 
 
 def _check_kept(population: Population, read: Spikes) -> None:
@@ -150,11 +133,6 @@ def _labels(
     if (regions := brain_region(units, electrodes, peak)) is not None:
         labels["brain_region"] = regions
     return labels
-
-
-def _text(file: Group, path: str) -> str:
-    dataset = file.dataset(path)
-    return str(dataset.texts()).strip() if dataset is not None and dataset.is_text and dataset.shape == () else ""
 
 
 def _warn(message: str) -> None:

@@ -80,6 +80,29 @@ def with_other_extension() -> Callable[[Path], Path]:
     return add
 
 
+@pytest.fixture
+def rich(tmp_path: Path) -> Path:
+    """A recording with whatever holds references: electrodes, trials that point to a series, links, ragged columns."""
+    from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    file = NWBFile(session_description="Rich.", identifier="rich", session_start_time=start, keywords=["a", "b"])
+    group = file.create_electrode_group("probe", description="P.", location="V1", device=file.create_device("device"))
+    for _ in range(5):
+        file.add_electrode(group=group, location="V1")
+    series = TimeSeries(name="series", data=np.arange(60.0).reshape(20, 3), rate=1.0, unit="m")
+    file.add_acquisition(series)
+    for trial in range(4):
+        file.add_trial(start_time=float(trial), stop_time=trial + 1.0, timeseries=[series])
+    for unit in UNIT_IDS.tolist():
+        file.add_unit(spike_times=np.arange(5.0) + unit, electrodes=[0, 1], electrode_group=group, id=unit)
+    path = tmp_path / "rich" / "rich.nwb"
+    path.parent.mkdir()
+    with NWBHDF5IO(path, "w") as io:
+        io.write(file)
+    return path
+
+
 @pytest.fixture(scope="session")
 def embeddings() -> Embeddings:
     """Of the six units: one is silent, and one was seen in too few windows to know its stability."""
@@ -182,3 +205,34 @@ def unchanged() -> Callable[[Path], AbstractContextManager[None]]:
         assert state(path) == before
 
     return watched
+
+
+@pytest.fixture(scope="session")
+def everything() -> Callable[[Path], dict[str, object]]:
+    """Every dataset and attribute of a file, by its place; references as the place that they lead to."""
+
+    def contents(path: Path) -> dict[str, object]:
+        found = {}
+
+        def value_of(value: object, file: h5py.File) -> object:
+            if isinstance(value, h5py.Reference):
+                return file[value].name
+            array = np.asarray(value)
+            if array.dtype.names:
+                return [value_of(array[name], file) for name in array.dtype.names]
+            if array.size and isinstance(array.flat[0], h5py.Reference):
+                return [value_of(each, file) for each in array.flat]
+            return (str(array.dtype), array.shape, array.tolist() if array.dtype == object else array.tobytes())
+
+        def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            found[name] = type(item).__name__
+            if isinstance(item, h5py.Dataset):
+                found[f"{name} data"] = value_of(item[()], item.file)
+            found.update({f"{name} @{key}": value_of(value, item.file) for key, value in item.attrs.items()})
+
+        with h5py.File(path, "r") as file:
+            note("/", file)
+            file.visititems(note)
+        return found
+
+    return contents

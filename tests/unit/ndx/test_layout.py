@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.ndx import store
-from nwb_neurid.results import Embeddings
+from nwb_neurid.results import Embeddings, Provenance
 
 LOOK = """
 import json, sys
@@ -155,30 +155,8 @@ def test_an_untrained_encoder_is_named_so(seen):
         assert ("stitched together" in about["description"]) == ("nuclr" in name)
 
 
-def everything(path):
-    """Every dataset and attribute, by its place; references as the place that they lead to."""
-    found = {}
-
-    def value_of(value, file):
-        if isinstance(value, h5py.Reference):
-            return file[value].name
-        array = np.asarray(value)
-        return (str(array.dtype), array.shape, array.tolist() if array.dtype == object else array.tobytes())
-
-    def note(name, item):
-        found[name] = type(item).__name__
-        if isinstance(item, h5py.Dataset) and h5py.check_ref_dtype(item.dtype) is None:
-            found[f"{name} data"] = value_of(item[()], item.file)
-        found.update({f"{name} @{key}": value_of(value, item.file) for key, value in item.attrs.items()})
-
-    with h5py.File(path, "r") as file:
-        note("/", file)
-        file.visititems(note)
-    return found
-
-
 @pytest.mark.parametrize("name", ["ndx.nwb", "core.nwb"])
-def test_everything_else_is_as_it_was(folder, written_by_pynwb, name):
+def test_everything_else_is_as_it_was(folder, written_by_pynwb, everything, name):
     before, after = everything(written_by_pynwb), everything(folder / name)
     assert {place: after[place] for place in before} == before
     new = {place.split(" ")[0] for place in after.keys() - before.keys()}
@@ -217,6 +195,7 @@ def test_chunks_are_of_one_size_so_that_none_is_half_empty(recording):
         n_windows=np.ones(many, np.int32),
         stability=np.full(many, np.nan, np.float32),
         reasons=np.full(many, ""),
+        provenance=Provenance(encoder="large"),
     )
     store.write(recording, large, name="large")
     with h5py.File(recording, "r") as file:

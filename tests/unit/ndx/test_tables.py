@@ -89,6 +89,11 @@ def test_nothing_to_write(embeddings, units, dim):
         described("x", empty, [])
 
 
+def test_the_encoder_has_a_name(embeddings):
+    with pytest.raises(InvalidResults, match=r"must name the encoder; vectors from Model\.embed do"):
+        described("x", replace(embeddings, provenance=Provenance()), [])
+
+
 def test_predictions_belong_to_the_embeddings(embeddings, predictions):
     for change, message in (
         ({"unit_ids": predictions.unit_ids + 1}, "'cell_type' must be of the units of the embeddings"),

@@ -64,6 +64,19 @@ def test_segments_that_touch_on_one_clock_are_one_run():
     assert read.intervals_s(0).tolist() == [2]
 
 
+def test_segments_of_one_spike_each_are_laid_too():
+    with pytest.warns(NeuridWarning, match="does not state"):
+        read = population(segment([[0], []]), segment([[0], []]))
+    np.testing.assert_allclose(trains(read)[0], [0, GAP_S], atol=1e-5)
+
+
+def test_what_lies_within_the_edge_of_the_segment_before_is_left_out():
+    first, second = [[0, 5 + 3e-6], [0, 5]], [[5, 10], [5 + 2e-6, 10]]
+    read = population(segment([[4], [4]], first), segment([[6], [6]], second))
+    np.testing.assert_allclose(read.observed_s, [[0, 5], [5, 5], [5, 10]], atol=1e-5)
+    assert read.intervals_s(0).tolist() == [2]
+
+
 def test_units_are_observed_in_their_own_time():
     read = population(segment([[1], [3]], [[0, 10], [2, 10]]), segment([[21], []], [[20, 30], [np.nan, np.nan]]))
     assert read.observed_s.tolist() == [[0, 2], [2, 10], [20, 30]]
@@ -91,6 +104,13 @@ def test_of_several_segments_without_a_duration_that_is_told_once():
     with pytest.warns(NeuridWarning, match="last of each of 2 segments") as told:
         population(segment([[4], [0.5]]), segment([[4], [0.5]]))
     assert len(told) == 1
+
+
+def test_the_clock_starts_anew_even_where_spikes_do_not_overlap():
+    with pytest.warns(NeuridWarning, match="does not state"):
+        read = population(segment([[4, 5], []]), segment([[1], []]))
+    np.testing.assert_allclose(trains(read)[0], [4, 5, 5 + GAP_S + 1], atol=1e-5)
+    np.testing.assert_allclose(read.observed_s, [[4, 5], [5 + GAP_S + 1] * 2], atol=1e-5)
 
 
 def test_spikes_are_sorted_with_a_warning():
@@ -123,6 +143,8 @@ def test_the_resolution_is_that_of_the_source():
         ([segment([[np.inf], []], [0, 5])], 2, InvalidSource, "the first of unit 0: inf s"),
         ([segment([[-LATEST_S], []], [0, 5])], 2, InvalidSource, "spike times must be finite seconds"),
         ([segment([[1], []], [0, np.inf])], 2, InvalidSource, "start and stop times must be finite seconds"),
+        ([segment([[1], []], [0, np.inf])] * 3, 2, InvalidSource, "start and stop times must be finite seconds"),
+        ([segment([[1], []], [0, LATEST_S / 2])] * 3, 2, InvalidSource, "start and stop times must be finite seconds"),
     ],
 )
 def test_what_is_no_recording_is_refused(segments, units, error, message):

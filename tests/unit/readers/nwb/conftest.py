@@ -1,6 +1,7 @@
-"""Small recordings as bare HDF5, by what stands at each path. Those of PyNWB are in test_layouts.py."""
+"""Small recordings as bare HDF5, by what stands at each path, and as PyNWB writes them."""
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import h5py
@@ -27,10 +28,14 @@ def read():
 
 
 def written(path, contents):
-    """An HDF5 file of what stands at each path, attributes after an @; None stands for nothing."""
+    """An HDF5 file of what stands at each path, attributes after an @; None stands for nothing.
+
+    What can be called makes its value of the file, as references to what is in it need.
+    """
     with h5py.File(path, "w") as file:
-        for place, values in contents.items():
+        for place, stands in contents.items():
             at, _, attribute = place.partition("@")
+            values = stands(file) if callable(stands) else stands
             if values is None:
                 continue
             if attribute:
@@ -80,6 +85,51 @@ def electrodes():
     return electrodes_of_two_probes()
 
 
+SEGMENTATION = "processing/ophys/ImageSegmentation"
+
+
+def series_of_rois(values, path="processing/ophys/DfOverF/series", *, rois=None, table="plane", **contents):
+    """A RoiResponseSeries of shape (samples, ROIs) at 10 Hz from 2 s, and a table of its ROIs, whose ids are no rows.
+
+    `contents` are added to the series, or in place of what it has.
+    """
+    count = np.shape(values)[1] if np.ndim(values) == 2 else 1
+    rows = np.arange(count) if rois is None else np.asarray(rois)
+    series = {
+        "@neurodata_type": "RoiResponseSeries",
+        "/data": values,
+        "/rois": rows,
+        "/rois@table": lambda file: file[f"{SEGMENTATION}/{table}"].ref,
+        "/starting_time": 2.0,
+        "/starting_time@rate": 10.0,
+    }
+    series |= {f"/{name}": value for name, value in contents.items()}
+    return {
+        "@nwb_version": "2.7.0",
+        f"{SEGMENTATION}/{table}/id": 10 * np.arange(rows.max(initial=-1) + 1),
+        f"{SEGMENTATION}/{table}@neurodata_type": "PlaneSegmentation",
+        **{f"{path}{name}": value for name, value in series.items()},
+    }
+
+
+@pytest.fixture
+def rois():
+    """Makes the contents of a file with traces, see `series_of_rois`."""
+    return series_of_rois
+
+
+@pytest.fixture(scope="session")
+def rois_session():
+    """`rois` for Hypothesis."""
+    return series_of_rois
+
+
+@pytest.fixture
+def noise():
+    """200 samples of five ROIs."""
+    return np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+
+
 @pytest.fixture
 def hdf5(tmp_path):
     """Writes an HDF5 file of what stands at each path, attributes after an @; None stands for nothing."""
@@ -100,3 +150,22 @@ def opening(hdf5):
 
     with ExitStack() as stack:
         yield lambda contents: stack.enter_context(opened(hdf5({"@nwb_version": "2.7.0", **contents})))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Fills an NWB file with PyNWB and writes it."""
+
+    def write(fill):
+        from pynwb import NWBHDF5IO, NWBFile
+        from pynwb.file import Subject
+
+        start = datetime(2020, 1, 1, tzinfo=UTC)
+        nwbfile = NWBFile("a test", "a recording", start, session_id="day 1", subject=Subject(subject_id="mouse"))
+        fill(nwbfile)
+        path = tmp_path / "recording.nwb"
+        with NWBHDF5IO(path, "w") as io:
+            io.write(nwbfile)
+        return path
+
+    return write

@@ -1,7 +1,5 @@
 """Files written by PyNWB in the layouts that large data sets have: each names electrodes and types in its own way."""
 
-from datetime import UTC, datetime
-
 import h5py
 import numpy as np
 import pytest
@@ -9,25 +7,6 @@ import pytest
 from nwb_neurid.errors import NeuridWarning
 
 SAMPLES, UNITS = 12, 6
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Fills an NWB file with PyNWB and writes it."""
-
-    def write(fill):
-        from pynwb import NWBHDF5IO, NWBFile
-        from pynwb.file import Subject
-
-        start = datetime(2020, 1, 1, tzinfo=UTC)
-        nwbfile = NWBFile("a test", "a recording", start, session_id="day 1", subject=Subject(subject_id="mouse"))
-        fill(nwbfile)
-        path = tmp_path / "recording.nwb"
-        with NWBHDF5IO(path, "w") as io:
-            io.write(nwbfile)
-        return path
-
-    return write
 
 
 def add_probes(nwbfile, locations, *, probes=("probeA", "probeB"), first_id=0, **columns):
@@ -92,8 +71,10 @@ def test_allen(write, read):
     with h5py.File(path, "r+") as file:
         file["units/waveform_mean"] = np.zeros((UNITS * channels, SAMPLES))
         file["units/waveform_mean_index"] = channels * np.arange(1, UNITS + 1)
-    population = read(path)
+    with pytest.warns(NeuridWarning, match="left out 3 of 6 units: quality is not 'good'; --where all keeps every"):
+        population = read(path)
     assert_trains(population)
+    assert population.excluded == dict.fromkeys([0, 2, 4], "quality is not 'good'")
     assert population.unit_ids.tolist() == [950_000_000 + 7 * unit for unit in range(UNITS)]
     assert population.labels["brain_region"].tolist() == ["VISam", "VISp", "VISl", "LGd", "VISl", "APN"]
     assert population.labels["quality"].tolist() == ["noise", "good"] * 3
@@ -121,8 +102,10 @@ def test_steinmetz_on_dandi(write, read):
                 cluster_depths=np.array([20.0 * unit]),
             )
 
-    population = read(write(fill))
+    with pytest.warns(NeuridWarning, match="left out 4 of 6 units: phy_annotations is below 2; --where all keeps"):
+        population = read(write(fill))
     assert_trains(population)
+    assert population.excluded == dict.fromkeys([0, 1, 4, 5], "phy_annotations is below 2")
     assert population.observed_s.tolist() == [[0, 100]]
     assert population.labels["brain_region"].tolist() == ["DG", "DG", "MOs", "VISp", "DG", "VISp"]
     assert population.labels.keys() == {"brain_region"}

@@ -113,11 +113,26 @@ def test_the_earliest_of_several_counts(read, hdf5, long):
         pulses("intervals/optotagging", [np.nan]),
         pulses("intervals/optokinetic_drum", [450.0]),
         pulses("intervals/optomotor_response", [450.0]),
+        pulses("processing/optophysiology/bouts", [450.0]),
+        {**pulses("intervals/OptogeneticEpochs", [450.0]), "intervals/OptogeneticEpochs/stimulation_on": [False]},
         pulses("intervals/trials", [450.0]),
         {"stimulus/presentation/image@neurodata_type": "ImageSeries", "stimulus/presentation/image/data": power(0)},
         {"intervals/optotagging/id": [0]},
     ],
-    ids=["dark", "NaN", "no samples", "no rows", "no start", "drum", "motor", "trials", "image", "no columns"],
+    ids=[
+        "dark",
+        "NaN",
+        "no samples",
+        "no rows",
+        "no start",
+        "drum",
+        "motor",
+        "imaging",
+        "off",
+        "trials",
+        "image",
+        "no columns",
+    ],
 )
 def test_without_stimulation_all_time_stays(read, hdf5, long, contents):
     assert read(hdf5({**long, **contents})).observed_s.tolist() == [[0, 1000]]
@@ -168,3 +183,81 @@ def test_stimulation_at_a_time_that_is_not_told_is_refused(read, hdf5, long, cha
         read(path)
     assert str(refused.value) == f"{path}: /{LASER} {fault}"
     assert len(read(path, keep_opto=True)) == 4
+
+
+def test_epochs_without_light_do_not_count(read, hdf5, long):
+    epochs = {**pulses("intervals/opto_epochs", [100.0, 450.0, 500.0])}
+    path = hdf5({**long, **epochs, "intervals/opto_epochs/stimulation_on": [False, True, True]})
+    assert_left_out(read, path, 450.0, "/intervals/opto_epochs")
+
+
+def test_the_type_of_a_table_tells_of_light_too(read, hdf5, long):
+    path = hdf5(
+        {**long, **pulses("intervals/blocks", [450.0]), "intervals/blocks@neurodata_type": "OptogeneticEpochsTable"}
+    )
+    assert_left_out(read, path, 450.0, "/intervals/blocks")
+
+
+TRIALS = "intervals/trials"
+
+
+def trials(**columns):
+    """Ten trials of 60 s, one every 100 s, with these columns."""
+    starts = 100.0 * np.arange(10)
+    contents = {"id": range(10), "start_time": starts, "stop_time": starts + 60, **columns}
+    return {f"{TRIALS}/{name}": values for name, values in contents.items()}
+
+
+def lit(*rows, on=1.0, off=0.0):
+    return [on if row in rows else off for row in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "by"),
+    [
+        ({"photostim_onset": lit(2, 9, on="1.85", off="N/A")}, "photostim_onset"),
+        ({"photostim_onset": lit(2, 9, on=1.85, off=np.nan)}, "photostim_onset"),
+        ({"photo_stim_power": lit(2, 9, on=5.0)}, "photo_stim_power"),
+        ({"photo_stim_power": lit(2, 9, on="5.0", off="")}, "photo_stim_power"),
+        ({"photostim_duration": lit(2, 9, on="0.5", off="N/A")}, "photostim_duration"),
+        ({"opto": lit(2, 9)}, "opto"),
+        ({"optogenetic_stimulation": lit(2, 9, on=True, off=False)}, "optogenetic_stimulation"),
+        ({"is_laser_trial": lit(2, 9)}, "is_laser_trial"),
+        ({"photo_stim": lit(2, 9), "photo_stim_power": lit(*range(9), on=5.0)}, "photo_stim"),
+        ({"laser_on": lit(), "laser_power": lit(2, 9, on=5.0)}, "laser_power"),
+    ],
+)
+def test_trials_with_light_are_left_out_where_a_column_says_so(read, hdf5, long, columns, by):
+    path = hdf5({**long, **trials(**columns)})
+    with pytest.warns(NeuridWarning) as warned:
+        population = read(path)
+    assert [str(one.message) for one in warned] == [
+        f"{path}: 2 trials with optogenetic stimulation (/{TRIALS}/{by}) are no observed time; --keep-opto keeps them.",
+        f"{path}: 2 of 6 spikes lie outside observed time and are left out.",
+    ]
+    assert population.observed_s.tolist() == [[0, 200], [260, 900], [960, 1000]]
+    assert read(path, keep_opto=True).observed_s.tolist() == [[0, 1000]]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"photostim_onset": lit(off="N/A")},
+        {"photostim_power": lit(*range(10), on=5.0)},
+        {"laser_power": lit(2, on=np.nan, off=np.nan)},
+        {"photo_stim_type": lit(2, on="stimulation", off="N/A")},
+        {"laser_wavelength": lit(2, on=473.0)},
+        {"opto": lit(2, on=7.0, off=3.0)},
+        {"optokinetic_onset": lit(2)},
+        {"stimulus_onset": lit(2)},
+        {"laser_onset": [[1.0, 2.0]] * 10},
+    ],
+)
+def test_columns_that_do_not_say_it_plainly_take_nothing(read, hdf5, long, columns):
+    assert read(hdf5({**long, **trials(**columns)})).observed_s.tolist() == [[0, 1000]]
+
+
+def test_a_trial_without_an_end_ends_with_the_next(read, hdf5, long):
+    path = hdf5({**long, **trials(opto=lit(2, 9)), f"{TRIALS}/stop_time": [np.nan] * 10})
+    with pytest.warns(NeuridWarning):
+        assert read(path).observed_s.tolist() == [[0, 200], [300, 900]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import NeuridWarning, UnreadableSource
+from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.readers.nwb import PLUGIN
 
 
@@ -116,9 +116,16 @@ def test_a_file_written_from_phy(shared_data):
     assert population.positions_um is None
 
 
-def test_a_recording_by_imaging_has_no_spikes(shared_data):
+def test_the_allen_excerpt_is_74_cells_of_visp_at_30_hz(shared_data):
     path = shared_data / "ophys" / "allen_552195520_excerpt.nwb"
-    with pytest.raises(UnreadableSource) as refused:
-        PLUGIN.read(path, ReadOptions())
-    message = f"{path} has no spikes to embed: it has no units table. Name a file with sorted units."
-    assert str(refused.value) == message
+    population = PLUGIN.read(path, ReadOptions())
+    traces = population.activity
+    assert (len(population), traces.values.shape, traces.rate_hz, traces.kind) == (74, (74, 6001), 30, "dff")
+    assert population.duration_s == pytest.approx(6001 / 30)
+    assert population.labels["brain_region"].tolist() == ["VISp"] * 74
+    assert (population.positions_um, population.excluded) == (None, {})
+    with h5py.File(path) as file:
+        stored = file["processing/ophys/DfOverF/RoiResponseSeries/data"][:]
+        np.testing.assert_array_equal(traces.values, stored.T)
+        ids = file["processing/ophys/ImageSegmentation/PlaneSegmentation/id"][:]
+        np.testing.assert_array_equal(population.unit_ids, ids)

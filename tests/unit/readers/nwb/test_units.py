@@ -65,7 +65,10 @@ def test_ids_that_repeat_are_told(read, hdf5, sound):
 )
 def test_a_file_without_spikes_is_refused(read, hdf5, change, found):
     path = hdf5({"@nwb_version": "2.7.0", **change})
-    assert refusal(read, path) == f"{path} has no spikes to embed: {found}. Name a file with sorted units."
+    assert refusal(read, path) == (
+        f"{path} has no neurons to embed: {found}, and there are no traces of ROIs. Name a file with sorted units or "
+        "traces."
+    )
 
 
 def test_an_empty_table_is_refused(read, hdf5, sound):
@@ -94,7 +97,7 @@ def test_ids_that_are_no_whole_numbers_are_refused(read, hdf5, sound, ids):
 
 def test_columns_of_text_are_labels_under_their_own_names(read, hdf5, sound):
     sound.update({"units/quality": ["good", "mua", "", "none"], "units/notes": ["-"] * 4, "units/depth": [1, 2, 3, 4]})
-    labels = read(hdf5(sound)).labels
+    labels = read(hdf5(sound), where="all").labels
     assert labels.keys() == {"quality"}
     assert labels["quality"].tolist() == ["good", "mua", "", ""]
 

@@ -1,4 +1,4 @@
-"""Folders of sortings, written here array by array as SpikeInterface, phy and Kilosort write them."""
+"""Folders of a sorting, written here array by array as SpikeInterface, phy and Kilosort write them."""
 
 import json
 import re

@@ -73,7 +73,7 @@ class Payload:
 
 def test_pickled_properties_are_left_out_unopened(numpy_folder, read, tmp_path):
     folder = numpy_folder(properties={"quality": ["good", "mua", ""]})
-    values = np.array([Payload(tmp_path / "ran"), "exc", "inh"], object)
+    values = np.array([Payload(tmp_path / "ran"), "PV", "SST"], object)
     np.save(folder / "properties" / "cell_type.npy", values, allow_pickle=True)
     with pytest.warns(NeuridWarning, match=r"A property is left out: .*cell_type.npy cannot be read as an array"):
         population = read(folder)
@@ -85,7 +85,11 @@ def test_what_a_folder_names_is_not_called(analyzer_folder, tmp_path):
     folder = analyzer_folder()
     named = {"class": "os.mkdir", "module": "os", "version": "1", "kwargs": {"path": str(tmp_path / "ran")}}
     text = json.dumps({**named, "annotations": {}, "properties": {}})
-    for path in [folder / "recording.json", folder / "sorting" / "si_folder.json", folder / "sorting" / "provenance.json"]:
+    for path in [
+        folder / "recording.json",
+        folder / "sorting" / "si_folder.json",
+        folder / "sorting" / "provenance.json",
+    ]:
         path.write_text(text)
     assert len(PLUGIN.read(folder, ReadOptions())) == 3
     assert not (tmp_path / "ran").exists()
@@ -141,6 +145,21 @@ def test_another_rate_is_refused(numpy_folder, read, refused):
     assert len(read(folder, rate_hz=1000.0)) == 3
 
 
+def with_character(code):
+    values = np.array(["good", "mua", ""])
+    values.view(np.uint32)[0] = code
+    return values
+
+
+@pytest.mark.parametrize("values", [with_character(0x110000), with_character(0xD800), np.empty(3, "V0")])
+def test_damaged_properties_are_left_out(numpy_folder, read, values):
+    folder = numpy_folder(properties={"quality": ["good", "mua", ""]})
+    np.save(folder / "properties" / "cell_type.npy", values)
+    with pytest.warns(NeuridWarning, match=r"A property is left out: .*cell_type\.npy is damaged"):
+        population = read(folder)
+    assert list(population.labels) == ["quality"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", "{" * 100_000])
 def test_damaged_json_is_refused(numpy_folder, refused, text):
     folder = numpy_folder()
@@ -157,5 +176,7 @@ def test_a_missing_file_is_told(numpy_folder, refused):
 def test_an_array_that_promises_more_than_it_holds_costs_no_memory(numpy_folder, refused):
     folder = numpy_folder()
     path = folder / "spikes.npy"
-    path.write_bytes(path.read_bytes().replace(b"(3,), }" + b" " * 11, b"(3000000000000,), }"[:18].ljust(18)))
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"(3,), }" + b" " * 12, b"(3000000000000,), }"))
+    assert path.read_bytes() != before
     refused(folder, UnreadableSource, "spikes.npy cannot be read as an array")

@@ -51,10 +51,11 @@ def test_text_columns_of_clusters_are_labels(phy_folder, read):
 def test_single_tables_override_the_summary(phy_folder, read):
     population = read(
         phy_folder(
-            cluster_info="id\tgroup\tsh\n2\tmua\t0\n5\tmua\t1\n7\tmua\t1\n", cluster_group="cluster_id\tgroup\n5\tgood\n"
+            cluster_info="id\tgroup\tsh\n2\tmua\t0\n5\tmua\t1\n7\tmua\t1\n",
+            cluster_group="cluster_id\tgroup\n5\tgood\n",
         )
     )
-    assert population.labels["group"].tolist() == ["mua", "good", "mua"]
+    assert {name: values.tolist() for name, values in population.labels.items()} == {"group": ["mua", "good", "mua"]}
     assert population.group.tolist() == ["0", "1", "1"]
 
 
@@ -158,7 +159,9 @@ def test_without_params_the_rate_is_asked_for(phy_folder, read, refused, trains)
 
 def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
     folder = phy_folder()
-    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4)
+    refused(
+        folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
+    )
     assert len(read(folder, rate_hz=1000.0)) == 3
 
 

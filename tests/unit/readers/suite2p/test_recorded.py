@@ -31,7 +31,7 @@ def test_a_recorded_folder_without_its_rate_says_what_to_do(shared_data, name):
         PLUGIN.read(shared_data / "suite2p" / name, ReadOptions())
 
 
-@pytest.mark.parametrize(("name", "row"), [("hippocampy", 3), ("pynapple", 13)])
+@pytest.mark.parametrize(("name", "row"), [("hippocampy", 3), ("pynapple", 75)])
 def test_a_recorded_trace_is_its_definition(shared_data, suite2p, name, row):
     folder = shared_data / "suite2p" / name
     population = PLUGIN.read(folder, ReadOptions(rate_hz=5.0, all_rois=True))

@@ -1,0 +1,151 @@
+"""Where results go: into the recording, into a copy of it, or into a small file beside it."""
+
+import os
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
+
+Way: TypeAlias = Literal["copy", "in place", "sidecar"]
+
+SIDECAR = ".neurid.nwb"
+MOST_COPIED_BYTES = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A file that may be written, and how.
+
+    Parameters
+    ----------
+    named
+        The file as the user knows it.
+    file
+        The file itself, links followed.
+    way
+        By a copy that takes its place, in place, or as a file of its own.
+    why
+        Why it is a sidecar although none was asked for; "" otherwise.
+    """
+
+    named: Path
+    file: Path
+    way: Way
+    why: str = ""
+
+
+def sidecar_of(path: Path) -> Path:
+    """The file beside a recording that holds results on it."""
+    return path.with_name(path.stem + SIDECAR)
+
+
+def destination(
+    path: Path, *, output: Path | None = None, overwrite: bool = False, sidecar: bool = False, copy: bool = True
+) -> Destination:
+    """Where results on the recording at `path` go.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    output, overwrite, sidecar, copy
+        As for `nwb_neurid.ndx.store.write`.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is no recording.
+    InvalidOption
+        If the options contradict one another.
+    CannotWrite
+        If nothing may be written there.
+    """
+    if not path.is_file():
+        raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
+    if not copy and (sidecar or output is not None):
+        raise InvalidOption("--no-copy writes into the recording itself: leave out --output and --sidecar.")
+    if sidecar:
+        return _sidecar(path, output)
+    if output is not None and not (output.exists() and output.samefile(path)):
+        return _elsewhere(output, overwrite)
+    named = output or path
+    if why := _refusal(path, named, asked=output is not None or not copy):
+        return _sidecar(path, None, why)
+    return _inside(path, named, copy)
+
+
+def _refusal(path: Path, named: Path, asked: bool) -> str:
+    """Why the file should stay as it is, although it could be written; "" if it need not."""
+    size_bytes = path.stat().st_size
+    if _is_annexed(path):
+        if asked:
+            raise CannotWrite(
+                f"{named} is kept by git-annex, and what is kept there must not change. Unlock it first (git annex "
+                "unlock), or write elsewhere (--sidecar, --output)."
+            )
+        return f"{path} is kept by git-annex. To write inside, unlock it first (git annex unlock)."
+    if size_bytes > MOST_COPIED_BYTES and not asked:
+        return (
+            f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --no-copy, or "
+            f"--output {path} for a copy that takes its place."
+        )
+    return ""
+
+
+def _is_annexed(path: Path) -> bool:
+    parts = path.resolve().parts
+    return path.is_symlink() and (".git", "annex") in pairwise(parts)
+
+
+def _inside(path: Path, named: Path, copy: bool) -> Destination:
+    file, advice = path.resolve(), "Write the results elsewhere (--output), or beside it (--sidecar)."
+    if _is_read_only(file):
+        raise CannotWrite(f"{named} is read-only. {advice}")
+    _check_folder(file, named, "Write the results elsewhere (--output).")
+    names = file.stat().st_nlink
+    if copy and names > 1:
+        raise CannotWrite(
+            f"{named} is one file with {names} names (hard links), which a new file would part. Write into what they "
+            "share (--no-copy), elsewhere (--output), or beside it (--sidecar)."
+        )
+    return Destination(named=named, file=file, way="copy" if copy else "in place")
+
+
+def _elsewhere(output: Path, overwrite: bool) -> Destination:
+    file, advice = output.resolve(), "Choose another --output."
+    if file.is_dir():
+        raise CannotWrite(f"{output} is a folder. {advice}")
+    _check_folder(file, output, advice)
+    if file.exists() and not overwrite:
+        raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
+    if file.exists() and _is_read_only(file):
+        raise CannotWrite(f"{output} is read-only. {advice}")
+    return Destination(named=output, file=file, way="copy")
+
+
+def _sidecar(path: Path, output: Path | None, why: str = "") -> Destination:
+    """One that exists gets further results."""
+    named = output or sidecar_of(path)
+    file, advice = named.resolve(), "Choose a place for it (--sidecar --output)."
+    if file.is_dir():
+        raise CannotWrite(f"{named} is a folder. {advice}")
+    if file.exists() and file.samefile(path):
+        raise InvalidOption(f"{path} cannot be its own sidecar: leave out --sidecar, or choose another --output.")
+    _check_folder(file, named, advice)
+    if file.exists() and _is_read_only(file):
+        raise CannotWrite(f"{named} is read-only. {advice}")
+    return Destination(named=named, file=file, way="sidecar", why=why)
+
+
+def _check_folder(file: Path, named: Path, advice: str) -> None:
+    if not file.parent.is_dir():
+        raise CannotWrite(f"{named} cannot be written: the folder {file.parent} does not exist. {advice}")
+    if _is_read_only(file.parent):
+        raise CannotWrite(f"{named} cannot be written: the folder {file.parent} is read-only. {advice}")
+
+
+def _is_read_only(path: Path) -> bool:
+    """By its mode too: to root everything seems writable."""
+    return not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK)

@@ -1,0 +1,52 @@
+"""Faults of the file system and of HDF5 are faults in what we were given: one line that says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nwb_neurid.errors import CannotWrite, NeuridError, UnreadableSource
+
+FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, whatever goes wrong
+
+
+@contextmanager
+def cannot_write(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in the block, nothing was written to `path`.
+
+    Raises
+    ------
+    CannotWrite
+        In place of an error that is not ours.
+    """
+    try:
+        yield
+    except NeuridError:
+        raise
+    except FAILURES as error:
+        raise CannotWrite(f"Nothing was written to {path}: {_reason(error)}.") from error
+
+
+@contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in the block, the results in `path` cannot be read.
+
+    Raises
+    ------
+    UnreadableSource
+        In place of an error that is not ours.
+    """
+    try:
+        yield
+    except NeuridError:
+        raise
+    except FAILURES as error:
+        raise UnreadableSource(f"The results in {path} cannot be read: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    """In the words of someone who does not know HDF5, where we have them."""
+    said = str(error)
+    if isinstance(error, BlockingIOError) or "already open" in said:
+        return "it is open for writing in another program; close it there"
+    known = {"signature not found": "it is not an HDF5 file", "truncated file": "it is truncated"}
+    return next((ours for theirs, ours in known.items() if theirs in said), getattr(error, "strerror", None) or said)

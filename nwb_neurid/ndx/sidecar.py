@@ -1,0 +1,82 @@
+"""The small file beside a recording: valid by itself, with the ids of the neurons and room for results on them."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.ndx import layout, stored
+
+ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_description")
+SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
+
+
+@contextmanager
+def empty_sidecar(path: Path, table: str) -> Iterator[Path]:
+    """A sidecar of the recording at `path` without any results, for the length of the block."""
+    with h5py.File(path, "r") as file:
+        module, ids = layout.module_path(file[table]).rpartition("/")[2], stored.unit_ids(file[table])
+        about = _about(file, path)
+        subject = {name: _text(file, f"general/subject/{name}") for name in SUBJECT}
+    with TemporaryDirectory(prefix="neurid-") as folder:
+        made = Path(folder) / "sidecar.nwb"
+        _write(made, about, {name: text for name, text in subject.items() if text}, module, table, ids)
+        yield made
+
+
+def table_path(file: h5py.File, table: str) -> str:
+    """Where the neurons of the recording's `table` are listed in a sidecar."""
+    return f"{layout.module_path(file[table])}/{stored.NEURONS}"
+
+
+def _about(file: h5py.File, path: Path) -> dict[str, Any]:
+    start = _text(file, "session_start_time")
+    try:
+        started = datetime.fromisoformat(str(start))
+    except ValueError:
+        raise CannotWrite(f"{path} has no valid session_start_time, which its sidecar would need: {start!r}.") from None
+    known = {name: value for name in ABOUT if (value := _text(file, f"general/{name}"))}
+    identifier = _text(file, "identifier")
+    return known | {
+        "session_start_time": started,
+        "session_description": f"Results of nwb-neurid on the recording {path.name}, identifier {identifier}.",
+        "identifier": str(uuid.uuid4()),
+    }
+
+
+def _text(file: h5py.File, place: str) -> str | list[str] | None:
+    found = file.get(place)
+    if not isinstance(found, h5py.Dataset) or h5py.check_string_dtype(found.dtype) is None:
+        return None
+    value = found.asstr()[()]
+    return [str(each) for each in value] if isinstance(value, np.ndarray) else str(value)
+
+
+def _write(
+    made: Path,
+    about: dict[str, Any],
+    subject: dict[str, Any],
+    module: str,
+    table: str,
+    ids: Shaped[np.ndarray, " units"],
+) -> None:
+    from hdmf.common import DynamicTable, VectorData
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.file import Subject
+
+    named = VectorData(name=stored.UNIT_ID, description=f"Id in {table} of the recording, row for row.", data=ids)
+    neurons = DynamicTable(
+        name=stored.NEURONS, description=f"The neurons: the rows of {table} of the recording.", columns=[named]
+    )
+    nwbfile = NWBFile(**about, subject=Subject(**subject) if subject else None)
+    nwbfile.create_processing_module(module, layout.MODULES[module]).add(neurons)
+    with NWBHDF5IO(made, "w") as io:
+        io.write(nwbfile)

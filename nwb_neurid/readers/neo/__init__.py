@@ -1,0 +1,88 @@
+"""Reads spike trains of Neo: its objects in Python, and files of the formats in `FORMATS`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions, is_url
+from nwb_neurid.population import Population
+
+CLASSES = frozenset({"Block", "Segment"})
+TRAINS = frozenset({"SpikeTrain", "SpikeTrainProxy"})
+
+FORMATS: Mapping[str, str] = {
+    ".f32": "BrainwareF32IO",
+    ".nev": "BlackrockIO",
+    ".nex": "NeuroExplorerIO",
+    ".nix": "NixIO",
+    ".plx": "PlexonIO",
+    ".set": "AxonaIO",
+    ".smr": "Spike2IO",
+    ".smrx": "CedIO",
+    ".src": "BrainwareSrcIO",
+}
+"""The class of `neo.io` (0.14) for each kind of file that can hold spike trains.
+
+Those are left out that unpickle (.pkl), run a vendor's library that they fetch (.pl2) or find (.mcd), rest on one that
+knows no NumPy of today (.kwik), can crash Python where a file is damaged (.mat), need to be told what columns mean
+(.gdf, .txt), hold anything (.h5, .dat), or have a reader of their own (.nwb). Read in Python, they can be passed on.
+"""
+
+FOLDER_FORMATS: Mapping[str, str] = {
+    "*.ntt": "NeuralynxIO",
+    "*.nse": "NeuralynxIO",
+    "*.spikes": "OpenEphysIO",
+    "*.tsq": "TdtIO",
+}
+"""The same for folders, by the files in them."""
+
+
+def is_of(source: object, names: frozenset[str]) -> bool:
+    """Whether this is of a class of Neo with one of these names, told without importing Neo."""
+    return any(cls.__name__ in names and cls.__module__.partition(".")[0] == "neo" for cls in type(source).__mro__)
+
+
+def is_list_of_trains(source: object) -> bool:
+    """Whether this is a list of spike trains."""
+    if isinstance(source, list | tuple):
+        return len(source) > 0 and all(is_of(train, TRAINS) for train in source)
+    return is_of(source, frozenset({"SpikeTrainList"}))
+
+
+def format_of(path: Path) -> str | None:
+    """The class of `neo.io` for a file or a folder, told by names."""
+    if path.is_dir():
+        return next((name for pattern, name in FOLDER_FORMATS.items() if any(path.glob(pattern))), None)
+    return FORMATS.get(path.suffix.lower())
+
+
+def recognises(source: object) -> bool:
+    """Whether this is a block, a segment, spike trains, or a path of a format that has them."""
+    if not isinstance(source, str | Path):
+        return is_of(source, CLASSES | TRAINS) or is_list_of_trains(source)
+    if is_url(source):
+        return False
+    try:
+        return format_of(Path(source)) is not None
+    except (OSError, ValueError):  # no path of this system, or not ours to look into
+        return False
+
+
+def read(source: object, options: ReadOptions) -> Population:  # noqa: ARG001 - it knows no options
+    """One unit a spike train as a `Population`; see `nwb_neurid.readers.neo.trains`."""
+    from nwb_neurid.readers.neo import files, trains
+
+    if isinstance(source, str | Path):
+        return trains.read_trains(files.trains_in(Path(source)), str(source))
+    return trains.read_object(source)
+
+
+PLUGIN = ReaderPlugin(
+    spec=ReaderSpec(
+        name="neo",
+        version="1",
+        summary="Spike trains of Neo, and of files of Plexon, Blackrock, NeuroExplorer, Spike2, TDT and more",
+        contract=CONTRACT,
+    ),
+    recognises=recognises,
+    read=read,
+)

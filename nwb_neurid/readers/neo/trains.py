@@ -1,0 +1,201 @@
+"""Spike trains of Neo as a `Population`: one unit a train.
+
+A unit that comes in several segments is the same where its trains agree in the first of these that every train has and
+that tells apart the trains of each segment: an annotation `unit_id`, `id` or `cluster_id`; the name; the place in the
+segment, if all segments have as many trains. What tells units apart is also their id.
+
+A train is observed from its `t_start` to its `t_stop`. Segments on one clock stay as they are; where `t_start` begins
+anew, so that segments overlap, they are laid one after another (`nwb_neurid.readers.segments`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.population import Population
+from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.neo import TRAINS, is_of
+from nwb_neurid.readers.segments import Segment, population_of
+
+UNIT_ANNOTATIONS = ("unit_id", "id", "cluster_id")
+BOOKKEEPING = frozenset({*UNIT_ANNOTATIONS, "nix_name"})
+DEFAULT_RATE_HZ = 1.0
+"""The sampling rate of a train whose maker gave none."""
+
+
+Name = str | int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Train:
+    """A spike train in seconds, whatever its unit of time.
+
+    Parameters
+    ----------
+    times_s
+        Shape (spikes,).
+    start_s, stop_s
+        From when to when it was observed.
+    names
+        What may tell its unit: for each annotation in `UNIT_ANNOTATIONS`, then its name, None where it has none.
+    annotations
+        Those that are text.
+    resolution_s
+        Of its sampling; 0 where it is not told.
+    """
+
+    times_s: Float64[np.ndarray, " spikes"]
+    start_s: float
+    stop_s: float
+    names: tuple[Name | None, ...]
+    annotations: dict[str, str]
+    resolution_s: float
+
+
+def read_object(source: Any) -> Population:
+    """The units of a `Block`, a `Segment`, a `SpikeTrain`, or a list of trains, which count as one segment.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        As for `read_trains`.
+    """
+    name = str(getattr(source, "name", None) or "")
+    kind = f"neo.{type(source).__name__}" if type(source).__module__.startswith("neo.") else "list of neo.SpikeTrain"
+    return read_trains(loaded(source), f"{kind} {name}".strip(), session_id=name if hasattr(source, "segments") else "")
+
+
+def loaded(source: Any) -> list[list[Any]]:
+    """The trains in each segment of a block, in a segment or a list, or a single one; read, where they were not yet."""
+    if hasattr(source, "segments"):
+        segments = [segment.spiketrains for segment in source.segments]
+    elif hasattr(source, "spiketrains"):
+        segments = [source.spiketrains]
+    else:
+        segments = [[source] if is_of(source, TRAINS) else source]
+    return [[train.load() if hasattr(train, "load") else train for train in trains] for trains in segments]
+
+
+def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str = "") -> Population:
+    """The units of the trains in each segment. Annotations that are text become labels.
+
+    Parameters
+    ----------
+    segments
+        Objects of `neo.SpikeTrain`.
+    source
+        What they are called in messages: their path.
+    session_id
+        The name of the block.
+
+    Raises
+    ------
+    UnreadableSource
+        If there is no train, or no spike in observed time.
+    InvalidSource
+        If units cannot be told apart, or times are not finite.
+
+    Warns
+    -----
+    NeuridWarning
+        If spike times had to be sorted, or lie before `t_start` or after `t_stop`.
+    """
+    told = [[_train(train) for train in trains] for trains in segments if len(trains)]
+    if not told:
+        raise UnreadableSource(f"{source} holds no spike trains. Name a source with sorted units.")
+    names = _names(told, source)
+    units: dict[Name, int] = {}
+    for name in chain.from_iterable(names):
+        units.setdefault(name, len(units))
+    rows = [[units[name] for name in own] for own in names]
+    every = list(chain.from_iterable(told))
+    whole = all(isinstance(name, int) for name in units)
+    return population_of(
+        [_segment(trains, own, len(units)) for trains, own in zip(told, rows, strict=True)],
+        source=source,
+        unit_ids=np.array(list(units)) if whole else np.array([str(name) for name in units]),
+        resolution_s=max(train.resolution_s for train in every),
+        labels=labels_of(_columns(every, list(chain.from_iterable(rows)), len(units))),
+        session_id=session_id,
+    )
+
+
+def _train(train: Any) -> Train:
+    second = float(train.units.rescale("s").magnitude)
+    named = [train.annotations.get(key) for key in UNIT_ANNOTATIONS]
+    return Train(
+        times_s=np.asarray(train.magnitude, np.float64) * second,
+        start_s=float(train.t_start.rescale("s").magnitude),
+        stop_s=float(train.t_stop.rescale("s").magnitude),
+        names=tuple(_name(value) for value in [*named, train.name]),
+        annotations={
+            key: value for key, value in train.annotations.items() if isinstance(value, str) and key not in BOOKKEEPING
+        },
+        resolution_s=_resolution_s(train),
+    )
+
+
+def _name(value: object) -> Name | None:
+    if isinstance(value, str):
+        return str(value) or None
+    return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+
+
+def _resolution_s(train: Any) -> float:
+    """Time between two samples, 0 where no sampling rate is told."""
+    try:
+        rate_hz = float(train.sampling_rate.rescale("Hz").magnitude)
+    except (AttributeError, ValueError):  # none, or one that is not per time
+        return 0.0
+    return 1 / rate_hz if DEFAULT_RATE_HZ < rate_hz < np.inf else 0.0
+
+
+def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]:
+    """What the unit of each train is called; see the top of this module.
+
+    Raises
+    ------
+    InvalidSource
+        If it is told neither by annotation nor by name nor by place.
+    """
+    for which in range(len(UNIT_ANNOTATIONS) + 1):
+        named = [[train.names[which] for train in trains] for trains in segments]
+        full = [[name for name in own if name is not None] for own in named]
+        if all(len(set(own)) == len(trains) for own, trains in zip(full, segments, strict=True)):
+            return full
+    counts = [len(trains) for trains in segments]
+    if len(set(counts)) > 1:
+        raise InvalidSource(
+            f"{source}: its segments have {min(counts)} to {max(counts)} trains, and nothing tells which are of one "
+            "unit. Give each train of a segment a name of its own, or an annotation unit_id."
+        )
+    return [list(range(count)) for count in counts]
+
+
+def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segment:
+    """Trains of one segment. A spike at the very end of its train lies in observed time."""
+    late = {train.stop_s for train in trains if np.any(np.abs(train.times_s - train.stop_s) <= EDGE_S)}
+    observed = np.full((units, 2), np.nan)
+    for train, row in zip(trains, rows, strict=True):
+        observed[row] = train.start_s, train.stop_s + 2 * EDGE_S * (train.stop_s in late)
+    return Segment(
+        times_s=np.concatenate([train.times_s for train in trains]),
+        rows=np.repeat(np.array(rows), [len(train.times_s) for train in trains]),
+        observed_s=observed,
+    )
+
+
+def _columns(trains: Sequence[Train], rows: Sequence[int], units: int) -> dict[str, list[str]]:
+    """Annotations by name, one a unit: of its first train that has it."""
+    columns: dict[str, list[str]] = {}
+    for train, row in zip(trains, rows, strict=True):
+        for key, value in train.annotations.items():
+            column = columns.setdefault(key, [""] * units)
+            column[row] = column[row] or value
+    return columns

@@ -1,0 +1,172 @@
+"""A condition on the columns of a table, as a user writes it: `quality == "good" and snr > 2`.
+
+The grammar is Python's, cut down to comparisons, `and`, `or`, `not`, `in`, names of columns, and constants. Nothing in
+it is run as code. A name that is none in Python stands in backticks: `` `amps.npy` > 50 ``.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.readers.nwb.table import Table
+
+Column: TypeAlias = Shaped[np.ndarray, " rows"]
+Constant: TypeAlias = str | int | float
+
+EXAMPLE = "quality == \"good\" and snr > 2, phy_annotations >= 2, cell_type in ['PV', 'SST'], `amps.npy` > 50"
+
+_QUOTED = re.compile(r"""("[^"]*"|'[^']*')|`([^`]*)`""")
+
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: np.isin,
+    ast.NotIn: lambda values, among: ~np.isin(values, among),
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_OF_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
+
+def rows_where(condition: str, table: Table, option: str) -> Bool[np.ndarray, " rows"]:
+    """Which rows of a table fulfil a condition on its columns. NaN fulfils `!=` alone.
+
+    Parameters
+    ----------
+    condition
+        As the user wrote it.
+    table
+        Only its columns of one text or number a row may be named.
+    option
+        Where the user wrote it, for messages: "--where".
+
+    Raises
+    ------
+    InvalidOption
+        If it is no condition, names no column, or compares text with numbers.
+    """
+    in_backticks: dict[str, str] = {}
+
+    def plain(match: re.Match[str]) -> str:
+        if match[1] is not None:
+            return match[1]
+        name = f"in_backticks_{len(in_backticks)}"
+        in_backticks[name] = match[2]
+        return name
+
+    where = f"{option} {condition!r}"
+    no_condition = InvalidOption(f"{where} is no condition. Write one such as {EXAMPLE}.")
+    try:
+        tree = ast.parse(_QUOTED.sub(plain, condition).strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # whatever Python's parser makes of text
+        raise no_condition from None
+    try:
+        return _Evaluation(table, where, in_backticks).truth(tree)
+    except RecursionError:
+        raise no_condition from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """What a condition is worth in each row.
+
+    Parameters
+    ----------
+    table
+        Where names are looked up.
+    where
+        The option and the condition, for messages.
+    in_backticks
+        Names of columns by the Python name that stands for them.
+    """
+
+    table: Table
+    where: str
+    in_backticks: Mapping[str, str]
+
+    def truth(self, node: ast.expr) -> Bool[np.ndarray, " rows"]:
+        """Of a whole condition or a part of it."""
+        match node:
+            case ast.BoolOp(ast.And(), parts):
+                return np.logical_and.reduce([self.truth(part) for part in parts])
+            case ast.BoolOp(ast.Or(), parts):
+                return np.logical_or.reduce([self.truth(part) for part in parts])
+            case ast.UnaryOp(ast.Not(), part):
+                return ~self.truth(part)
+            case ast.Compare(first, comparisons, others):
+                sides = zip([first, *others[:-1]], comparisons, others, strict=True)
+                return np.logical_and.reduce([self._compared(*side) for side in sides])
+            case ast.Name(name):
+                values = self._column(name)
+                if values.dtype.kind == "U":
+                    raise InvalidOption(f"{self.where}: {self._told(node)} is text. Compare it with some text.")
+                return (values != 0) & ~np.isnan(values)
+        raise self._refused(node)
+
+    def _compared(self, left: ast.expr, comparison: ast.cmpop, right: ast.expr) -> Bool[np.ndarray, " rows"]:
+        compare = _COMPARISONS.get(type(comparison))
+        if compare is None:
+            raise self._refused(ast.Compare(left, [comparison], [right]))
+        among = isinstance(comparison, ast.In | ast.NotIn)
+        one, other = self._value(left), self._values(right) if among else self._value(right)
+        kinds = {np.asarray(side).dtype.kind == "U" for side in (one, other)}
+        if len(kinds) > 1:
+            raise InvalidOption(
+                f"{self.where}: {self._told(left)} and {self._told(right)} are text and number, which cannot be "
+                "compared. Text stands in quotes, numbers do not."
+            )
+        if kinds == {True} and isinstance(comparison, _OF_ORDER):
+            raise InvalidOption(f"{self.where}: text has no order here. Compare it with ==, !=, in or not in.")
+        return np.broadcast_to(compare(one, other), len(self.table))
+
+    def _values(self, node: ast.expr) -> list[Constant]:
+        """What stands behind `in`: constants of one kind."""
+        if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
+            values = [self._value(element) for element in node.elts]
+            constants = [value for value in values if isinstance(value, str | int | float)]
+            if len(constants) == len(values) and len({isinstance(value, str) for value in values}) == 1:
+                return constants
+        raise self._refused(node)
+
+    def _value(self, node: ast.expr) -> Column | Constant:
+        """A column or a constant."""
+        match node:
+            case ast.Name(name):
+                return self._column(name)
+            case ast.Constant(str() | int() | float() as value):
+                return value
+            case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as value)):
+                return -value
+        raise self._refused(node)
+
+    def _column(self, name: str) -> Column:
+        name = self.in_backticks.get(name, name)
+        columns = ("id", *self.table.names())
+        known = [column for column in columns if self.table.is_text(column) or self.table.is_number(column)]
+        if name not in known:
+            raise InvalidOption(
+                f"{self.where}: {self.table.where} has no column {name} of one value a row. It has: {', '.join(known)}."
+            )
+        return np.char.strip(self.table.texts(name)) if self.table.is_text(name) else self.table.numbers(name)
+
+    def _refused(self, node: ast.expr) -> InvalidOption:
+        return InvalidOption(
+            f"{self.where}: cannot make sense of {self._told(node)}. There are comparisons, and, or, not, in, columns "
+            f"and constants: {EXAMPLE}."
+        )
+
+    def _told(self, node: ast.expr) -> str:
+        """A part of the condition as the user wrote it."""
+        told = ast.unparse(node)
+        for stand_in, name in self.in_backticks.items():
+            told = re.sub(rf"\b{stand_in}\b", lambda _, name=name: f"`{name}`", told)  # type: ignore[misc]
+        return told

@@ -1,0 +1,71 @@
+"""Where the DANDI archive keeps a file that is named by its path in a dandiset."""
+
+import re
+
+from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.readers.nwb.web import MISSING, check_granted, requested
+
+API = "https://api.dandiarchive.org/api"
+
+_ADDRESS = re.compile(r"dandi://(?:dandi/)?(?P<dandiset>\d{6})(?:@(?P<version>[^/]+))?/(?P<path>.*[^/])")
+
+
+def download_address(url: str) -> str:
+    """Where a file of a dandiset is fetched from.
+
+    Parameters
+    ----------
+    url
+        `dandi://DANDISET[@VERSION]/path`, also with the archive's name first, as the dandi client writes it. Without
+        a version it is the latest that is published, or else the draft.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is no such dandiset, version or file.
+    UnreadableSource
+        If it is no such URL, or the archive does not let it be read.
+    """
+    if (match := _ADDRESS.fullmatch(url)) is None:
+        raise UnreadableSource(
+            f"{url} names no file in the DANDI archive. Write dandi://DANDISET/path/in/the/dandiset.nwb, with a "
+            "dandiset of six digits, and @VERSION after it if need be."
+        )
+    dandiset, path = match["dandiset"], match["path"]
+    version = match["version"] or _latest(dandiset, url)
+    where = f"dandisets/{dandiset}/versions/{version}"
+    # `path` finds whatever begins so; in order, what is no longer comes first.
+    answer = _asked(f"{where}/assets/", url, f"dandiset {dandiset} in version {version}", path=path, order="path")
+    asset_ids = [asset["asset_id"] for asset in _assets(answer) if asset["path"] == path]
+    if not asset_ids:
+        raise SourceNotFound(
+            f"{url} does not exist: dandiset {dandiset} in version {version} has no file {path}. Check the path."
+        )
+    return f"{API}/assets/{asset_ids[0]}/download/"
+
+
+def _latest(dandiset: str, url: str) -> str:
+    published = _asked(f"dandisets/{dandiset}/", url, f"dandiset {dandiset}").get("most_recent_published_version")
+    return str(published["version"]) if isinstance(published, dict) else "draft"
+
+
+def _assets(answer: dict[str, object]) -> list[dict[str, object]]:
+    """The assets in an answer of the archive."""
+    found = answer.get("results")
+    listed = found if isinstance(found, list) else []
+    return [asset for asset in listed if isinstance(asset, dict) and asset.keys() >= {"path", "asset_id"}]
+
+
+def _asked(place: str, url: str, what: str, **query: str) -> dict[str, object]:
+    """What the archive says of something."""
+    with requested(f"{API}/{place}", url, query=query) as answer:
+        if answer.status_code in MISSING:
+            raise SourceNotFound(f"{url} does not exist: the DANDI archive has no {what}. Check the address.")
+        check_granted(answer, url)
+        try:
+            found = answer.json()
+        except ValueError as error:
+            raise UnreadableSource(
+                f"{url} cannot be read: the DANDI archive did not answer in JSON. Try again later."
+            ) from error
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,256 @@
+"""The traces of the ROIs of one imaging plane or several as a `Population`."""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.intervals import located
+from nwb_neurid.population import Population, Traces
+from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.metadata import session_id, subject_id
+from nwb_neurid.readers.nwb.responses import Responses
+from nwb_neurid.readers.nwb.rois import no_cells, plane_name, positions_um, roi_labels
+from nwb_neurid.readers.nwb.sampling import Sampling, sampling
+from nwb_neurid.readers.nwb.selection import left_out
+from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.nwb.usable import usable
+
+MOST_ROWS = 64
+"""A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Planes:
+    """Series of traces, and the rows of the population that they go to.
+
+    Parameters
+    ----------
+    series
+        One for each plane.
+    tables
+        Their PlaneSegmentations, each once. The population has their rows, one table after the other.
+    rows
+        For each series, the row of the population that each of its traces is.
+    """
+
+    series: Sequence[Responses]
+    tables: Sequence[Table]
+    rows: Sequence[Int64[np.ndarray, " _"]]
+
+    def __len__(self) -> int:
+        return sum(len(table) for table in self.tables)
+
+
+def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions) -> Population:
+    """Every row of the PlaneSegmentations of some series, those without a trace included.
+
+    Labels are `brain_region`, as the imaging plane says, `cell_type`, and every text column under its own name.
+    Samples of irregular series lie on the grid of their usual step; gaps are no observed time.
+
+    Parameters
+    ----------
+    file
+        The root of the file.
+    series
+        What to read: all of one kind.
+    options
+        `all_rois` takes ROIs that are no cells; `where`, `intervals` and `keep_opto` as for units.
+
+    Raises
+    ------
+    UnreadableSource
+        If they cannot be read, or nothing is left.
+    InvalidSource
+        If what they hold contradicts the NWB schema.
+    InvalidOption
+        If they are several recordings, or `where` or `intervals` asks for what is not there.
+
+    Warns
+    -----
+    NeuridWarning
+        If data is transposed, series differ in length, ids repeat, or optogenetic time is left out.
+    """
+    planes = _planes(series)
+    grid = _common_grid(planes, file)
+    observed_s, _ = usable(grid.observed_s(), None, file, options)
+    population = Population(
+        unit_ids=np.concatenate([table.ids() for table in planes.tables]),
+        activity=Traces(
+            values=_values(planes, grid),
+            rate_hz=grid.rate_hz,
+            start_s=grid.start_s,
+            kind=series[0].kind or "fluorescence",
+        ),
+        observed_s=observed_s,
+        group=_group(planes),
+        positions_um=_positions_um(planes),
+        labels=_labels(planes),
+        subject_id=subject_id(file),
+        session_id=session_id(file),
+        source=file.file,
+    )
+    return replace(population, excluded=_excluded(planes, population, options))
+
+
+def _planes(series: Sequence[Responses]) -> _Planes:
+    """The tables of the series, and where their rows go.
+
+    Raises
+    ------
+    InvalidSource
+        If a table is damaged.
+    """
+    tables: dict[str, Table] = {}
+    first: dict[str, int] = {}
+    rows = []
+    for one in series:
+        table = one.table()
+        path = table.group.path
+        if path not in tables:
+            first[path] = sum(map(len, tables.values()))
+            tables[path] = table
+            ids = table.ids()
+            if repeated := len(ids) - len(np.unique(ids)):
+                _warn(f"{table.where}/id repeats {repeated} ids: ROIs are addressed by their row.")
+        rows.append(first[path] + one.rows(table))
+    planes = _Planes(series, list(tables.values()), rows)
+    traces = sum(map(len, rows))
+    if len(planes) > MOST_ROWS * max(1, traces):
+        raise InvalidSource(f"{planes.tables[0].where} has {len(planes)} rows for {traces} traces. Validate the file.")
+    return planes
+
+
+def _common_grid(planes: _Planes, file: Group) -> Sampling:
+    """The grid of time that all series share, up to the end of the shortest.
+
+    Raises
+    ------
+    InvalidOption
+        If they share none, or hold the same ROIs.
+    UnreadableSource
+        If there are no samples.
+    """
+    grids = []
+    for one in planes.series:
+        one.data.check_readable()
+        if one.samples() == 0 or len(one) == 0:
+            raise UnreadableSource(f"{one.data.where} has no samples of any ROI. Name a series with --from.")
+        if one.is_transposed():
+            _warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema: read so.")
+        grids.append(sampling(one.series, one.samples()))
+    if not all(grids[0].agrees(other) for other in grids):
+        raise _several("are not sampled together, so they are several recordings", planes, grids, file)
+    rows = np.concatenate(planes.rows)
+    if len(np.unique(rows)) < len(rows):
+        raise _several("hold the same ROIs", planes, grids, file)
+    shortest = min(len(grid.place) for grid in grids)
+    for one, grid in zip(planes.series, grids, strict=True):
+        if (more := len(grid.place) - shortest) > 0:
+            _warn(f"{one.data.where} has {more} samples more than the other planes: left out.")
+    return grids[0].first(shortest)
+
+
+def _several(why: str, planes: _Planes, grids: Sequence[Sampling], file: Group) -> InvalidOption:
+    listed = [
+        f"--from {one.path}: {one.kind}, ROIs: {len(one)}, {grid.rate_hz:g} Hz from {grid.start_s:g} s"
+        for one, grid in zip(planes.series, grids, strict=True)
+    ]
+    return InvalidOption("\n  ".join([f"{file.file}: these series {why}. Choose one:", *listed]))
+
+
+def _values(planes: _Planes, grid: Sampling) -> Float32[np.ndarray, "rows places"]:
+    """Samples of each row in their places; NaN in gaps and in rows without a trace."""
+    values = np.full((len(planes), grid.places), np.nan, np.float32)
+    for one, rows in zip(planes.series, planes.rows, strict=True):
+        for rois, samples, block in one.blocks():
+            place = grid.place[samples]
+            if len(place) == 0:
+                continue
+            whole = place[-1] - place[0] == len(place) - 1
+            at = slice(place[0], place[-1] + 1) if whole else place
+            for row, trace in zip(rows[rois], block, strict=True):
+                values[row, at] = trace[: len(place)]
+    return values
+
+
+def _group(planes: _Planes) -> Shaped[np.ndarray, " rows"]:
+    """Plane of each row: its name, or that of its table or its series where planes share that."""
+    group = np.concatenate([np.full(len(table), plane_name(table), object) for table in planes.tables])
+    table_of = [one.table() for one in planes.series]
+    for names in (
+        [plane_name(table) for table in table_of],
+        [table.group.path.rpartition("/")[2] for table in table_of],
+        [one.path.rpartition("/")[2] for one in planes.series],
+        [one.path for one in planes.series],
+    ):
+        if len(set(names)) == len(names):
+            break
+    for name, rows in zip(names, planes.rows, strict=True):
+        group[rows] = name
+    return group.astype(np.str_)
+
+
+def _positions_um(planes: _Planes) -> Float32[np.ndarray, "rows 3"] | None:
+    """Positions of all rows, NaN in planes that do not tell; None where none does."""
+    told = [positions_um(table) for table in planes.tables]
+    if all(own is None for own in told):
+        return None
+    unknown = [np.full((len(table), 3), np.nan, np.float32) for table in planes.tables]
+    return np.concatenate([none if own is None else own for own, none in zip(told, unknown, strict=True)])
+
+
+def _labels(planes: _Planes) -> dict[str, Shaped[np.ndarray, " rows"]]:
+    """Labels of all rows, "" in tables that do not have them."""
+    told = [roi_labels(table) for table in planes.tables]
+    return {
+        name: np.concatenate(
+            [own.get(name, np.full(len(table), "")) for own, table in zip(told, planes.tables, strict=True)]
+        )
+        for name in dict.fromkeys(name for own in told for name in own)
+    }
+
+
+def _excluded(planes: _Planes, population: Population, options: ReadOptions) -> dict[int, str]:
+    """Rows that are not to be embedded, and why.
+
+    Raises
+    ------
+    UnreadableSource
+        If that is all of them.
+    """
+    first = np.cumsum([0, *map(len, planes.tables)]).tolist()
+    excluded = _flat(population)
+    if not options.all_rois:
+        for start, table in zip(first, planes.tables, strict=False):
+            excluded |= {start + row: why for row, why in no_cells(table).items()}
+    excluded |= left_out(planes.tables, options)
+    missing = np.setdiff1d(np.arange(len(planes)), np.concatenate(planes.rows))
+    excluded |= dict.fromkeys(missing.tolist(), "no trace")
+    if len(excluded) == len(planes):
+        reasons = ", ".join(f"{count} ({why})" for why, count in Counter(excluded.values()).most_common())
+        raise UnreadableSource(f"{population.source} has no ROI to embed; it leaves out {reasons}.")
+    return dict(sorted(excluded.items()))
+
+
+def _flat(population: Population) -> dict[int, str]:
+    """Rows whose trace never varies in observed time, or has no samples there."""
+    traces = population.activity
+    if not isinstance(traces, Traces):
+        return {}
+    starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
+    inside = located(starts_s, population.runs_s()) >= 0
+    values = traces.values if inside.all() else traces.values[:, inside]
+    lowest = np.fmin.reduce(values, axis=1, initial=np.inf)  # fmin and fmax pass over NaN
+    highest = np.fmax.reduce(values, axis=1, initial=-np.inf)
+    why = {row: "its trace is NaN" for row in np.flatnonzero(lowest > highest).tolist()}
+    return why | {row: "its trace is constant" for row in np.flatnonzero(lowest == highest).tolist()}
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeuridWarning, stacklevel=2)

@@ -1,0 +1,101 @@
+"""Files at a URL, of which only those parts are fetched that are read."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.nwb import web
+from nwb_neurid.readers.nwb.dandi import download_address
+from nwb_neurid.readers.nwb.s3 import http_addresses
+from nwb_neurid.readers.nwb.web import REFUSED, check_granted, named, reason, requested
+
+
+class RemoteFile:
+    """A file at an address of HTTP, S3 or the DANDI archive, as h5py takes files of Python.
+
+    Its faults are ours from the start: h5py would call them damage of the file.
+
+    Parameters
+    ----------
+    url
+        As the user gave it.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is nothing.
+    UnreadableSource
+        If it may not be read, or not in parts, now or later; or remfile is missing.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            from remfile import File
+        except ImportError as error:
+            raise UnreadableSource(
+                f'{named(url)} is not on this machine. To read it there: pip install "nwb-neurid[remote]"'
+            ) from error
+        self._url = url
+        address = _reached(url, _addresses(url))
+        with _fetching(url):
+            self._file: Any = File(address)
+        # remfile would wait forever for a server that falls silent.
+        self._file.session.get = partial(self._file.session.get, timeout=web.PATIENCE_S)
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        with _fetching(self._url):
+            return bytes(self._file.read(size))
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        """Go to a place, which costs nothing."""
+        self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place of the next byte."""
+        return int(self._file.tell())
+
+
+@contextmanager
+def _fetching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # remfile raises no narrower ones
+        raise UnreadableSource(
+            f"{named(url)} could not be read on: the connection broke ({reason(error)}). Try again, or download the "
+            "file."
+        ) from error
+
+
+def _addresses(url: str) -> Iterable[str]:
+    """Where it is served over HTTP; the first that is not refused counts."""
+    match url.partition(":")[0].lower():
+        case "dandi":
+            return [download_address(url)]
+        case "s3":
+            return http_addresses(url)
+    return [url]
+
+
+def _reached(url: str, addresses: Iterable[str]) -> str:
+    """Where the file lies in the end, which every further request then asks directly."""
+    for address in addresses:
+        with requested(address, url, headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"}) as answer:
+            if answer.status_code not in REFUSED:
+                break
+    if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise UnreadableSource(f"{named(url)} is empty: it has 0 bytes. Upload it again.")
+    check_granted(answer, url)
+    if "text/html" in answer.headers.get("Content-Type", ""):
+        raise UnreadableSource(
+            f"{named(url)} is a web page, a file was expected. Give the address that downloads the file."
+        )
+    if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+        raise UnreadableSource(
+            f"{named(url)} cannot be read in parts: its server knows no range requests. Download the file, and name "
+            "the copy."
+        )
+    return str(answer.url)

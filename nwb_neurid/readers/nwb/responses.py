@@ -1,0 +1,174 @@
+"""The traces of ROIs in an NWB file: what kind each series holds, and its samples."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
+from nwb_neurid.readers.nwb.table import Table
+
+Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
+
+KINDS: tuple[Kind, ...] = ("dff", "fluorescence", "deconvolved")
+"""In the order in which one is chosen where a file has several."""
+
+_NO_NEURONS = re.compile(r"neuropil|background|surround", re.IGNORECASE)
+_DECONVOLVED = re.compile(r"deconv|event|spks|spike|inferred", re.IGNORECASE)
+_DFF = re.compile(r"d(elta)?_?f_?(over_?)?f", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Responses:
+    """A RoiResponseSeries: one trace for each of some rows of a PlaneSegmentation.
+
+    Parameters
+    ----------
+    series
+        Its group.
+    kind
+        What its values are, as its name and those around it say; None where they are no neurons' (neuropil).
+    """
+
+    series: Group
+    kind: Kind | None
+
+    def __len__(self) -> int:
+        return len(self._dataset("rois"))
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the file."""
+        return self.series.path.strip("/")
+
+    @property
+    def data(self) -> Dataset:
+        """Its samples."""
+        return self._dataset("data")
+
+    def table(self) -> Table:
+        """The PlaneSegmentation.
+
+        Raises
+        ------
+        InvalidSource
+            If it names none.
+        """
+        rois = self._dataset("rois")
+        group = self.series.referred(rois, "table")
+        if group is None:
+            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, it does not. Validate the file.")
+        return Table(group)
+
+    def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
+        """The row of the table that each trace belongs to.
+
+        Raises
+        ------
+        InvalidSource
+            If a row does not exist, or has two traces.
+        """
+        rois = self._dataset("rois")
+        rows = rois.integers()
+        if np.any((rows < 0) | (rows >= len(table))) or len(np.unique(rows)) < len(rows):
+            raise InvalidSource(
+                f"{rois.where} must name rows of the {len(table)} of {table.where}, each once. Validate the file."
+            )
+        return rows
+
+    def is_transposed(self) -> bool:
+        """Whether it is stored as (rois, samples), against the schema, as early versions of suite2p did.
+
+        Raises
+        ------
+        InvalidSource
+            If neither side of its data is as long as its list of ROIs.
+        """
+        shape, rois = self.data.shape, len(self)
+        if shape[1:] == (rois,) or (len(shape) == 1 and rois == 1):
+            return False
+        if len(shape) == 2 and shape[0] == rois:
+            return True
+        raise InvalidSource(
+            f"{self.data.where} must have one column for each of {rois} ROIs, its shape is {shape}. Validate the file."
+        )
+
+    def samples(self) -> int:
+        """How many samples each trace has."""
+        return self.data.shape[1 if self.is_transposed() else 0]
+
+    def blocks(self) -> Iterator[tuple[slice, slice, Float32[np.ndarray, "rois samples"]]]:
+        """Its traces, block by block: which ROIs, which samples, and their values in the unit of the series.
+
+        What is infinite becomes NaN.
+
+        Raises
+        ------
+        InvalidSource
+            If they cannot be converted to that unit.
+        """
+        data = self.data
+        scale, offset = data.attribute("conversion"), data.attribute("offset") or 0.0
+        scale = 1.0 if scale is None else scale
+        if not np.isfinite([scale, offset]).all() or scale == 0:
+            raise InvalidSource(
+                f"{data.where} has conversion {scale:g} and offset {offset:g}, which make no numbers of it. Correct "
+                "them in the file."
+            )
+        for rois, samples, block in self._stored():
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = block if (scale, offset) == (1, 0) else block * scale + offset
+                values = values.astype(np.float32, order="C")
+            values[np.isinf(values)] = np.nan
+            yield rois, samples, values
+
+    def _stored(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rois samples"]]]:
+        if len(self.data.shape) == 1:
+            values = self.data.numbers()[None]
+            yield slice(0, 1), slice(0, values.shape[1]), values
+            return
+        transposed = self.is_transposed()
+        for rows, columns, block in self.data.blocks():
+            yield (rows, columns, block) if transposed else (columns, rows, block.T)
+
+    def _dataset(self, name: str) -> Dataset:
+        dataset = self.series.dataset(name)
+        if dataset is None:
+            raise InvalidSource(f"{self.series.where} has no {name}. Validate the file.")
+        return dataset
+
+
+def roi_responses(file: Group) -> list[Responses]:
+    """Every series of traces in processing modules and in acquisition.
+
+    It is told by having `rois`, since extensions name their own types of it (Allen's OphysEventDetection).
+    """
+    acquisition, processing = file.group("acquisition"), file.group("processing")
+    places = [*([] if acquisition is None else [acquisition]), *([] if processing is None else processing.groups())]
+    return [
+        Responses(series=item, kind=_kind(words))
+        for place in places
+        for item, words in _below(place)
+        if item.dataset("rois") is not None
+    ]
+
+
+def _below(group: Group, words: str = "", levels: int = 2) -> Iterator[tuple[Group, str]]:
+    """Groups within a group, and the names and types on the way to each."""
+    for item in group.groups():
+        trail = f"{words} {item.path.rpartition('/')[2]} {item.attribute('neurodata_type')}"
+        yield item, trail
+        if levels > 1 and all(item.dataset(name) is None for name in ("data", "id")):  # neither a series nor a table
+            yield from _below(item, trail, levels - 1)
+
+
+def _kind(words: str) -> Kind | None:
+    if _NO_NEURONS.search(words):
+        return None
+    if _DECONVOLVED.search(words):
+        return "deconvolved"
+    return "dff" if _DFF.search(words) else "fluorescence"

@@ -1,0 +1,89 @@
+"""What recordings an NWB file holds, and which of them is meant."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population
+from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.imaging import read_imaging
+from nwb_neurid.readers.nwb.responses import KINDS, Responses, roi_responses
+from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.nwb.units import read_units
+
+SPIKES = "spikes"
+
+
+def read_file(source: Path | str, options: ReadOptions) -> Population:
+    """The recording in an NWB file that the options mean, or the only one.
+
+    Units tables are recordings of their own. All series of ROIs are one together: several planes, and several
+    activities of the same ROIs, of which dF/F is read, or else fluorescence, or else deconvolved activity.
+
+    Parameters
+    ----------
+    source
+        An NWB file in HDF5: its path, or a URL.
+    options
+        `part` is the path of a units table, a series of ROIs, or a container of those; `activity` says which of
+        several. For the others see `read_units` and `read_imaging`.
+
+    Raises
+    ------
+    SourceNotFound, UnreadableSource, InvalidSource
+        As `read_units` and `read_imaging`.
+    InvalidOption
+        If the file has several recordings and none is named, or not the one that is.
+    """
+    with opened(source) as file:
+        units, series = list(_units_tables(file)), roi_responses(file)
+        meant_units, meant_series = _meant(units, series, options)
+        if len(meant_units) + bool(meant_series) > 1:
+            raise InvalidOption(_listed(f"{file.file} holds several recordings. Choose one:", units, series))
+        if meant_series:
+            return read_imaging(file, meant_series, options)
+        if not meant_units and (units or series):
+            raise InvalidOption(_listed(f"{file.file} has no {_asked(options)}. It has:", units, series))
+        return read_units(file, meant_units[0] if meant_units else file.group("units"), options)
+
+
+def _units_tables(file: Group) -> Iterator[Group]:
+    """Units tables with spikes, wherever they stand."""
+    processing = file.group("processing")
+    modules = [] if processing is None else processing.groups()
+    elsewhere = [item for module in modules for item in module.groups() if item.attribute("neurodata_type") == "Units"]
+    for group in [*([] if (units := file.group("units")) is None else [units]), *elsewhere]:
+        if group.dataset("spike_times") is not None and group.dataset("id") is not None and len(Table(group)):
+            yield group
+
+
+def _meant(
+    units: Sequence[Group], series: Sequence[Responses], options: ReadOptions
+) -> tuple[Sequence[Group], Sequence[Responses]]:
+    """The units tables, and the series of one kind, that the options leave to choose from."""
+    if part := options.part.strip("/"):
+        units = [group for group in units if f"{group.path}/".startswith(f"/{part}/")]
+        series = [one for one in series if f"{one.path}/".startswith(f"{part}/")]
+    else:
+        series = [one for one in series if one.kind is not None]
+    if options.activity == SPIKES:
+        series = []
+    elif options.activity:
+        units, series = [], [one for one in series if one.kind == options.activity]
+    kinds = [kind for kind in (*KINDS, None) if any(one.kind == kind for one in series)]
+    return units, [one for one in series if one.kind == kinds[0]]
+
+
+def _asked(options: ReadOptions) -> str:
+    """What the options ask for, in words."""
+    what = options.activity or "recording of neurons"
+    return f"{what} at --from {options.part}" if options.part else what
+
+
+def _listed(head: str, units: Sequence[Group], series: Sequence[Responses]) -> str:
+    """Everything that could be chosen, one line each."""
+    lines = [f"--from {group.path.strip('/')}: spikes, units: {len(Table(group))}" for group in units]
+    lines += [f"--from {one.path}: {one.kind or 'no neurons by its name'}, ROIs: {len(one)}" for one in series]
+    return "\n  ".join([head, *lines])

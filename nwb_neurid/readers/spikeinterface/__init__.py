@@ -1,0 +1,84 @@
+"""Reads what SpikeInterface sorted (sorting or analyzer, in Python or saved), and folders of phy and Kilosort.
+
+Folders are read by this package itself, from their arrays, texts and JSON: the loaders of SpikeInterface import and
+call what a folder names, load pickles, and run `params.py`, so that opening a stranger's folder could run anything.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions
+from nwb_neurid.population import Population
+
+CLASSES = frozenset({"BaseSorting", "SortingAnalyzer"})
+
+
+def is_object(source: object) -> bool:
+    """Whether this is a sorting or an analyzer in Python, told without importing SpikeInterface."""
+    return any(
+        cls.__name__ in CLASSES and cls.__module__.partition(".")[0] == "spikeinterface" for cls in type(source).__mro__
+    )
+
+
+def is_sorting(folder: Path) -> bool:
+    """Whether `BaseSorting.save` made this folder (format "numpy_folder")."""
+    return (folder / "numpysorting_info.json").is_file()
+
+
+def is_analyzer(folder: Path) -> bool:
+    """Whether this is an analyzer of the format "binary_folder"."""
+    return (folder / "spikeinterface_info.json").is_file() and is_sorting(folder / "sorting")
+
+
+def is_zarr(folder: Path) -> bool:
+    """Whether this is a sorting or an analyzer in Zarr."""
+    return any((folder / group / "spikes" / "segment_slices").is_dir() for group in (".", "sorting"))
+
+
+def is_phy(folder: Path) -> bool:
+    """Whether phy would open this folder, or Kilosort wrote it."""
+    return (folder / "spike_times.npy").is_file() and any(
+        (folder / name).is_file() for name in ("spike_clusters.npy", "spike_templates.npy")
+    )
+
+
+FOLDERS: tuple[Callable[[Path], bool], ...] = (is_analyzer, is_sorting, is_zarr, is_phy)
+
+
+def recognises(source: object) -> bool:
+    """Whether this is a sorting or an analyzer, or a folder with the files that mark one."""
+    if not isinstance(source, str | Path):
+        return is_object(source)
+    try:
+        return any(marked(Path(source)) for marked in FOLDERS)
+    except OSError:  # not ours to look into
+        return False
+
+
+def read(source: object, options: ReadOptions) -> Population:
+    """The units as a `Population`; see `objects`, `folders`, `zarr_folders` and `phy` in this package."""
+    from nwb_neurid.readers.spikeinterface import folders, objects, phy, zarr_folders
+
+    if not isinstance(source, str | Path):
+        return objects.read_object(source, options)
+    folder = Path(source)
+    if is_analyzer(folder):
+        return folders.read_analyzer(folder, options)
+    if is_sorting(folder):
+        return folders.read_sorting(folder, options)
+    if is_zarr(folder):
+        return zarr_folders.read_zarr(folder, options)
+    return phy.read_phy(folder, options)
+
+
+PLUGIN = ReaderPlugin(
+    spec=ReaderSpec(
+        name="spikeinterface",
+        version="1",
+        summary="Sorting and analyzer of SpikeInterface, and folders of phy and Kilosort",
+        contract=CONTRACT,
+        options=frozenset({"rate_hz"}),
+    ),
+    recognises=recognises,
+    read=read,
+)

@@ -1,0 +1,103 @@
+"""Folders that SpikeInterface saved: a sorting ("numpy_folder") or an analyzer ("binary_folder").
+
+Times count samples from 0. Where a sorting or a recording has a clock of its own, such a folder does not hold it:
+load it in Python (`spikeinterface.load`), attach the recording, and pass the object.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.population import Population
+from nwb_neurid.readers.spikeinterface.arrays import load_array, load_json, whole
+from nwb_neurid.readers.spikeinterface.sorting import (
+    Sorting,
+    checked_rate_hz,
+    lasted_samples_of,
+    segments_of,
+    unit_ids_of,
+)
+
+
+def read_sorting(folder: Path, options: ReadOptions) -> Population:
+    """The units of a saved sorting. How long it was recorded is not in there.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        If files are damaged, or contradict one another.
+    InvalidOption
+        If `rate_hz` contradicts what is saved.
+
+    Warns
+    -----
+    NeuridWarning
+        If a property is a pickle and left out, and always of the observed time, which is that of the spikes.
+    """
+    return _read(folder, str(folder), options)
+
+
+def read_analyzer(folder: Path, options: ReadOptions) -> Population:
+    """The units of a saved analyzer, over the time of its recording, at its `unit_locations` if they were computed.
+
+    Raises and warns as `read_sorting`, but for the observed time.
+    """
+    attributes = folder / "recording_info" / "recording_attributes.json"
+    return _read(
+        folder / "sorting",
+        str(folder),
+        options,
+        lasted_samples=lasted_samples_of(load_json(attributes).get("num_samples"), f"{attributes}: num_samples"),
+        locations=folder / "extensions" / "unit_locations" / "unit_locations.npy",
+    )
+
+
+def _read(
+    folder: Path,
+    source: str,
+    options: ReadOptions,
+    *,
+    lasted_samples: list[int] | None = None,
+    locations: Path | None = None,
+) -> Population:
+    info_path = folder / "numpysorting_info.json"
+    info = load_json(info_path)
+    properties = _properties(folder / "properties")
+    sorting = Sorting(
+        source=source,
+        unit_ids=unit_ids_of(info.get("unit_ids"), f"{info_path}: unit_ids"),
+        rate_hz=checked_rate_hz(source, info.get("sampling_frequency"), options),
+        group=properties.pop("group", None),
+        properties=properties,
+        locations_um=load_array(locations) if locations is not None and locations.is_file() else None,
+    )
+    path = folder / "spikes.npy"
+    spikes = load_array(path)
+    names = ("sample_index", "unit_index", "segment_index")
+    if spikes.ndim != 1 or not set(names) <= set(spikes.dtype.names or ()):
+        raise InvalidSource(f"{path} must be a row of records with {', '.join(names)}, it holds {spikes.dtype}.")
+    samples, rows, segment_index = (whole(spikes[name], f"{path}: {name}") for name in names)
+    if np.any(segment_index[1:] < segment_index[:-1]):
+        raise InvalidSource(f"{path}: segment_index must ascend. Save it again.")
+    if lasted_samples is None:
+        splits = np.r_[0, np.flatnonzero(segment_index[1:] > segment_index[:-1]) + 1, len(segment_index)]
+    else:
+        splits = np.searchsorted(segment_index, np.arange(len(lasted_samples) + 1))
+    return sorting.population(segments_of(sorting, samples, rows, splits, lasted_samples))
+
+
+def _properties(folder: Path) -> dict[str, list[object]]:
+    """The properties of units, but for those that are pickles, which are not opened: they could run anything."""
+    properties: dict[str, list[object]] = {}
+    for path in sorted(folder.glob("*.npy")):
+        try:
+            values = load_array(path)
+        except UnreadableSource as error:
+            warnings.warn(f"A property is left out: {error}", NeuridWarning, stacklevel=2)
+            continue
+        if values.ndim == 1 and values.dtype.names is None:
+            properties[path.stem] = values.tolist()
+    return properties

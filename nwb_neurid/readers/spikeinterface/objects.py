@@ -1,0 +1,93 @@
+"""A sorting or an analyzer of SpikeInterface as an object in Python."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Integer
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.population import Population
+from nwb_neurid.readers.segments import Segment
+from nwb_neurid.readers.spikeinterface.sorting import Sorting, checked_rate_hz
+
+
+def read_object(source: Any, options: ReadOptions) -> Population:
+    """The units of a `BaseSorting` or a `SortingAnalyzer`.
+
+    Times are those of the registered recording (its start, or its vector of times) with the shift of the sorting, or
+    else count samples from the start of each segment. Spikes come from the spike vector, so that a sorting that was
+    made of times, of an NWB file say, has them to half a sample.
+
+    Parameters
+    ----------
+    source
+        The object. Nothing of it changes but what it caches itself.
+    options
+        `rate_hz` must agree with its sampling frequency.
+
+    Raises
+    ------
+    UnreadableSource
+        If there are no units, or no spikes.
+    InvalidSource, InvalidOption
+        If it has no sampling frequency, or another than `rate_hz`.
+
+    Warns
+    -----
+    NeuridWarning
+        If there is no recording to tell how long it was recorded, or spikes lie outside of it.
+    """
+    analyzer: Any = source if hasattr(source, "sorting") else None
+    sorting = source if analyzer is None else analyzer.sorting
+    name = f"{type(source).__name__} {sorting.get_annotation('name') or ''}".strip()
+    rate_hz = checked_rate_hz(name, sorting.get_sampling_frequency(), options)
+    properties = {key: np.asarray(sorting.get_property(key)).tolist() for key in sorting.get_property_keys()}
+    located = analyzer is not None and analyzer.has_extension("unit_locations")
+    told = Sorting(
+        source=name,
+        unit_ids=np.asarray(sorting.unit_ids),
+        rate_hz=rate_hz,
+        group=properties.pop("group", None),
+        properties=properties,
+        locations_um=np.asarray(analyzer.get_extension("unit_locations").get_data()) if located else None,
+    )
+    clock, stated = _clock(sorting, analyzer)
+    segments = []
+    for index, spikes in enumerate(sorting.to_spike_vector(concatenated=False)):
+        samples, rows = np.ascontiguousarray(spikes["sample_index"]), np.ascontiguousarray(spikes["unit_index"])
+        lasted = int(stated.get_num_samples(index)) if stated is not None else None
+        segments.append(_segment(clock, index, samples, rows, rate_hz, lasted))
+    return told.population(segments)
+
+
+def _clock(sorting: Any, analyzer: Any) -> tuple[Any, Any]:
+    """What tells the times of samples, and what tells how long each segment is, None where nothing does."""
+    if sorting.has_recording():
+        return sorting, sorting
+    if analyzer is not None and (analyzer.has_recording() or analyzer.has_temporary_recording()):
+        return analyzer.recording, analyzer.recording
+    return sorting, analyzer
+
+
+def _segment(
+    clock: Any,
+    index: int,
+    samples: Integer[np.ndarray, " spikes"],
+    rows: Integer[np.ndarray, " spikes"],
+    rate_hz: float,
+    lasted: int | None,
+) -> Segment:
+    """One segment on its clock, which outside of the samples that it lasted is counted on at its rate."""
+
+    def times_s(at: Integer[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
+        return np.asarray(clock.sample_index_to_time(at, segment_index=index), np.float64)
+
+    ends = np.array([0, max((lasted or 0) - 1, 0)])
+    if lasted is None:
+        return Segment(times_s=times_s(samples), rows=rows, clock_start_s=float(times_s(ends[:1])[0]))
+    within = np.clip(samples, *ends)
+    return Segment(
+        times_s=times_s(within) + (samples - within) / rate_hz,
+        rows=rows,
+        observed_s=times_s(ends)[None] + [0, 1 / rate_hz],
+    )

@@ -1,0 +1,189 @@
+"""What every form of a sorting comes down to: units, a sampling rate, and spikes as numbers of samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float32, Int64, Integer, Shaped
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, InvalidSource
+from nwb_neurid.population import Population
+from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.segments import Segment, population_of
+
+SLOWEST_HZ, FASTEST_HZ = 1.0, 1e9
+MOST_SAMPLES = 2**62
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sorting:
+    """What a source says of its units, apart from their spikes.
+
+    Parameters
+    ----------
+    source
+        What it is called in messages: its path.
+    unit_ids
+        Shape (units,).
+    rate_hz
+        Sampling rate.
+    properties
+        By name, one value a unit each.
+    group
+        Probe or shank, one value a unit; None where it is not told.
+    locations_um
+        Shape (units, 2) or (units, 3); None where they were not computed.
+    """
+
+    source: str
+    unit_ids: Shaped[np.ndarray, " units"]
+    rate_hz: float
+    properties: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    group: Sequence[object] | None = None
+    locations_um: Shaped[np.ndarray, "..."] | None = None
+
+    def population(self, segments: Sequence[Segment]) -> Population:
+        """These units with their spikes. Properties that are text become labels.
+
+        Raises
+        ------
+        UnreadableSource
+            As for `nwb_neurid.readers.segments.population_of`.
+        InvalidSource
+            As there, and if a property or the locations have not one row a unit.
+        """
+        for name, values in {**self.properties, "group": self.group}.items():
+            if values is not None and len(values) != len(self.unit_ids):
+                raise InvalidSource(
+                    f"{self.source}: property {name!r} must have one value for each of {len(self.unit_ids)} units, it "
+                    f"has {len(values)}. Save it again."
+                )
+        return population_of(
+            segments,
+            source=self.source,
+            unit_ids=self.unit_ids,
+            resolution_s=1 / self.rate_hz,
+            group=None if self.group is None else np.array([str(value) for value in self.group], np.str_),
+            positions_um=self._positions_um(),
+            labels=labels_of(self.properties),
+        )
+
+    def _positions_um(self) -> Float32[np.ndarray, "units 3"] | None:
+        """Locations along three axes, the third zero where there are two, NaN where a unit has none."""
+        places = self.locations_um
+        if places is None:
+            return None
+        if (
+            places.ndim != 2
+            or len(places) != len(self.unit_ids)
+            or places.shape[1] < 2
+            or places.dtype.kind not in "iuf"
+        ):
+            raise InvalidSource(
+                f"{self.source}: unit_locations must be numbers of shape ({len(self.unit_ids)}, 2) or "
+                f"({len(self.unit_ids)}, 3), they are {places.dtype} of shape {places.shape}. Compute them again."
+            )
+        positions = np.zeros((len(places), 3), np.float32)
+        with np.errstate(over="ignore"):
+            positions[:, : min(places.shape[1], 3)] = places[:, :3]
+        positions[~np.isfinite(positions).all(axis=1)] = np.nan
+        return positions
+
+
+def checked_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
+    """The sampling rate that the source states; the option must not contradict it.
+
+    Raises
+    ------
+    InvalidSource
+        If it states none.
+    InvalidOption
+        If the option is another.
+    """
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not SLOWEST_HZ <= stated <= FASTEST_HZ:
+        raise InvalidSource(
+            f"{source} must state its sampling rate, a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, it states "
+            f"{stated!r:.60}."
+        )
+    if options.rate_hz is not None and options.rate_hz != stated:
+        raise InvalidOption(
+            f"{source} states a sampling rate of {stated:g} Hz, rate_hz is {options.rate_hz:g}. Leave rate_hz out."
+        )
+    return float(stated)
+
+
+def segment_of(
+    samples: Integer[np.ndarray, " spikes"],
+    rows: Integer[np.ndarray, " spikes"],
+    rate_hz: float,
+    lasted_samples: int | None,
+) -> Segment:
+    """A segment whose clock counts samples from 0; `lasted_samples` is None where it is not told how many."""
+    observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
+    return Segment(times_s=samples / rate_hz, rows=rows, observed_s=observed)
+
+
+def segments_of(
+    sorting: Sorting,
+    samples: Integer[np.ndarray, " spikes"],
+    rows: Integer[np.ndarray, " rows"],
+    splits: Int64[np.ndarray, " segments_and_one"],
+    lasted_samples: Sequence[int] | None,
+) -> list[Segment]:
+    """The segments of spikes that stand one segment after another, the last of them up to `splits[-1]`.
+
+    Raises
+    ------
+    InvalidSource
+        If the splits do not cover the spikes, or a spike is of a unit that does not exist.
+    """
+    many = len(splits) - 1 if lasted_samples is None else len(lasted_samples)
+    if splits[0] != 0 or splits[-1] != len(samples) or np.any(np.diff(splits) < 0) or many != len(splits) - 1:
+        raise InvalidSource(
+            f"{sorting.source}: its {len(samples)} spikes must stand one segment after another, they do not stand in "
+            f"{many} segments. Save it again."
+        )
+    if len(rows) != len(samples) or not 0 <= rows.min(initial=0) <= rows.max(initial=0) < max(len(sorting.unit_ids), 1):
+        raise InvalidSource(
+            f"{sorting.source}: unit_index must be a row of its {len(sorting.unit_ids)} units for each of "
+            f"{len(samples)} spikes. Save it again."
+        )
+    return [
+        segment_of(
+            samples[start:stop],
+            rows[start:stop],
+            sorting.rate_hz,
+            None if lasted_samples is None else lasted_samples[at],
+        )
+        for at, (start, stop) in enumerate(pairwise(splits.tolist()))
+    ]
+
+
+def lasted_samples_of(numbers: object, where: str) -> list[int]:
+    """How many samples each segment lasted.
+
+    Raises
+    ------
+    InvalidSource
+        If these are no whole numbers.
+    """
+    if isinstance(numbers, list) and numbers and all(type(of) is int and 0 <= of < MOST_SAMPLES for of in numbers):
+        return numbers
+    raise InvalidSource(f"{where} must be whole numbers of samples, one a segment, they are {numbers!r:.60}.")
+
+
+def unit_ids_of(ids: object, where: str) -> Shaped[np.ndarray, " units"]:
+    """Names or numbers of units, of a list or an array.
+
+    Raises
+    ------
+    InvalidSource
+        If they are neither.
+    """
+    if isinstance(ids, list) and {type(id_) for id_ in ids} in ({str}, {int}, set()):
+        ids = np.array(ids) if ids else np.empty(0, np.int64)
+    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iuU":
+        raise InvalidSource(f"{where} must be names or whole numbers, one a unit. Save it again.")
+    return ids

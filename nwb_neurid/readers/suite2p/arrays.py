@@ -1,0 +1,81 @@
+"""`.npy` files of numbers, memory-mapped, with one line for each way in which they can be unusable."""
+
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+
+from nwb_neurid.errors import InvalidSource, UnreadableSource
+
+HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError, MemoryError, RecursionError)
+"""What NumPy raises on a damaged header of a `.npy` file, or on a file that is none."""
+
+
+def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
+    """An array of real numbers, mapped read-only.
+
+    Raises
+    ------
+    UnreadableSource
+        If the file is missing, not ours to read, damaged or truncated.
+    InvalidSource
+        If it does not hold numbers.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+        size, promised = path.stat().st_size, array.offset + array.nbytes
+    except FileNotFoundError as error:
+        raise UnreadableSource(f"{path} is missing. Copy it from where suite2p wrote it, or run suite2p.") from error
+    except OSError as error:
+        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
+    except HEADER_ERRORS as error:
+        if "Python objects" in str(error):
+            raise InvalidSource(f"{path} must hold numbers, it holds Python objects. Run suite2p again.") from error
+        raise UnreadableSource(f"{path} is damaged: {in_one_line(error)}. Copy it again.") from error
+    if size != promised:
+        raise UnreadableSource(
+            f"{path} is damaged: it has {size} bytes, its header promises {promised}. Copy it again."
+        )
+    if array.dtype.kind not in "fiub":
+        raise InvalidSource(f"{path} must hold numbers, it holds {array.dtype}. Run suite2p again.")
+    return array
+
+
+def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
+    """One trace for each ROI.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        As for `numbers`, and if it is no table of ROIs and frames.
+    """
+    array = numbers(path)
+    if array.ndim != 2:
+        raise InvalidSource(f"{path} must have shape (ROIs, frames), got {array.shape}. Run suite2p again.")
+    return array
+
+
+def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
+    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI; the second is a probability.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        As for `numbers`, and if there is not one row of two columns for each ROI, beginning with 0 or 1.
+    """
+    array = numbers(path)
+    if array.shape != (units, 2):
+        raise InvalidSource(
+            f"{path} must have shape ({units}, 2), one row for each ROI of the traces beside it, got {array.shape}. "
+            "Save it again in suite2p."
+        )
+    if not np.isin(array[:, 0], (0, 1)).all():
+        raise InvalidSource(f"{path} must have 0 or 1 in its first column, some are neither. Save it again in suite2p.")
+    return array[:, 0] == 1
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error of NumPy or Python says, fit to be printed, or its name where it says nothing."""
+    text = " ".join(str(error).split())[:200].rstrip(".")
+    return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__

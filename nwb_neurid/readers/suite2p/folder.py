@@ -1,0 +1,45 @@
+"""Where in a suite2p folder the traces lie."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+COMBINED = "combined"
+
+_PLANE = re.compile(r"plane(\d+)")
+
+
+def trace_folders(path: Path) -> list[Path]:
+    """The folders with traces that a path stands for: itself, or the planes below it in the order of their numbers.
+
+    The folder in which suite2p combines all planes counts only where no plane is left, because the shorter planes are
+    padded there.
+
+    Raises
+    ------
+    OSError
+        If a folder may not be looked into.
+    """
+    if has_traces(path):
+        return [path]
+    for root in (path, path / "suite2p"):
+        if planes := [plane for plane in plane_folders(root) if has_traces(plane)]:
+            return planes
+        if has_traces(root / COMBINED):
+            return [root / COMBINED]
+    return []
+
+
+def plane_folders(root: Path) -> list[Path]:
+    """`plane0`, `plane1` and so on, with traces or without (flyback planes have none)."""
+    numbered = sorted((int(found[1]), entry) for entry in _entries(root) if (found := _PLANE.fullmatch(entry.name)))
+    return [entry for _, entry in numbered]
+
+
+def has_traces(folder: Path) -> bool:
+    """Whether fluorescence or deconvolved traces lie in this folder."""
+    return (folder / "F.npy").is_file() or (folder / "spks.npy").is_file()
+
+
+def _entries(root: Path) -> Iterator[Path]:
+    return root.iterdir() if root.is_dir() else iter(())

@@ -1,0 +1,174 @@
+"""The ROIs of an imaging plane, as they lie on disk."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int64, Shaped
+
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.suite2p.arrays import flags, traces
+from nwb_neurid.readers.suite2p.folder import COMBINED
+from nwb_neurid.readers.suite2p.settings import Settings, read_settings
+from nwb_neurid.readers.suite2p.unpickling import objects
+
+MOST_PLANES = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Plane:
+    """ROIs that were imaged together.
+
+    Parameters
+    ----------
+    name
+        `plane0` and so on.
+    settings
+        How suite2p was run on it.
+    traces
+        Arrays of shape (units, samples), by the names of their files without the ending. They lie on disk.
+    cell
+        Which ROIs the classifier, or whoever corrected it by hand, takes for cells.
+    red
+        Which ROIs are labelled in the second channel; None where there is none.
+    """
+
+    name: str
+    settings: Settings
+    traces: Mapping[str, Shaped[np.ndarray, "units samples"]]
+    cell: Bool[np.ndarray, " units"]
+    red: Bool[np.ndarray, " units"] | None
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    @property
+    def frames(self) -> int:
+        """Samples of each trace."""
+        return next(iter(self.traces.values())).shape[1]
+
+    def part(self, rows: slice, frames: int) -> "Plane":
+        """These rows, and of their traces so many samples from the first."""
+        return replace(
+            self,
+            traces={name: array[rows, :frames] for name, array in self.traces.items()},
+            cell=self.cell[rows],
+            red=None if self.red is None else self.red[rows],
+        )
+
+
+def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: bool) -> list[Plane]:
+    """The planes in these folders, cut to the frames that all of them have.
+
+    Parameters
+    ----------
+    folders
+        The folder of each plane, or the one in which they are combined.
+    needed
+        Names of the arrays of traces that are needed.
+    all_rois
+        Whether all ROIs are taken for cells.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        If a file is missing or damaged, if they contradict one another, or if there are no ROIs or no frames.
+
+    Warns
+    -----
+    NeuridWarning
+        If `iscell.npy` is missing, or a plane is more than one frame shorter than another.
+    """
+    planes = [_open(folder, needed, all_rois=all_rois) for folder in folders]
+    if [folder.name for folder in folders] == [COMBINED]:
+        planes = _split(planes[0], folders[0])
+    planes = [plane for plane in planes if len(plane)]
+    where = folders[0] if len(folders) == 1 else folders[0].parent
+    if not planes:
+        raise UnreadableSource(f"{where} has no ROIs: its traces have no rows. Run suite2p's detection again.")
+    shortest, longest = min(plane.frames for plane in planes), max(plane.frames for plane in planes)
+    if shortest == 0:
+        raise UnreadableSource(f"{where} has no frames: its traces have no columns. Run suite2p again.")
+    if longest > shortest + 1:
+        told = ", ".join(f"{plane.name} {plane.frames}" for plane in planes)
+        _warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
+    return [plane.part(slice(None), shortest) for plane in planes]
+
+
+def _open(folder: Path, needed: Sequence[str], *, all_rois: bool) -> Plane:
+    # Raw fluorescence is looked at in any case: it tells the padding of combined planes.
+    names = dict.fromkeys(["F", *needed] if (folder / "F.npy").is_file() else needed)
+    arrays = {name: traces(folder / f"{name}.npy") for name in names}
+    first = next(iter(arrays))
+    for name, array in arrays.items():
+        if array.shape != arrays[first].shape:
+            raise InvalidSource(
+                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, {first}.npy beside it "
+                f"{len(arrays[first])} and {arrays[first].shape[1]}: they are not of one run. Run suite2p again."
+            )
+    units = len(arrays[first])
+    return Plane(
+        name=folder.name,
+        settings=read_settings(folder),
+        traces=arrays,
+        cell=np.ones(units, bool) if all_rois else _cells(folder / "iscell.npy", units),
+        red=flags(folder / "redcell.npy", units) if (folder / "redcell.npy").is_file() else None,
+    )
+
+
+def _cells(path: Path, units: int) -> Bool[np.ndarray, " units"]:
+    if path.is_file():
+        return flags(path, units)
+    _warn(f"{path} is missing: all {units} ROIs are taken for cells.")
+    return np.ones(units, bool)
+
+
+def _split(combined: Plane, folder: Path) -> list[Plane]:
+    """The planes that suite2p combined, each without the zeros that it was padded with.
+
+    Which ROI is of which plane stands in `stat.npy` alone, and how many frames a plane had nowhere: at its end, padding
+    is what is exactly zero in all its ROIs.
+    """
+    if not (folder / "stat.npy").is_file() or "F" not in combined.traces:
+        missing = "stat.npy" if "F" in combined.traces else "F.npy"
+        _warn(
+            f"{folder} has no {missing}: its ROIs are taken as one plane, and the zeros that suite2p adds to shorter "
+            "planes as data."
+        )
+        return [combined]
+    planes = _plane_of_each(folder / "stat.npy", len(combined))
+    parts = []
+    for number in np.unique(planes).tolist():
+        rows = slice(*np.searchsorted(planes, [number, number + 1]).tolist())
+        lit = np.flatnonzero(combined.traces["F"][rows].any(axis=0))
+        frames = int(lit[-1]) + 1 if len(lit) else combined.frames
+        parts.append(replace(combined.part(rows, frames), name=f"plane{number}"))
+    return parts
+
+
+def _plane_of_each(stat: Path, units: int) -> Int64[np.ndarray, " units"]:
+    """Which plane each ROI is of.
+
+    Raises
+    ------
+    InvalidSource
+        If `stat.npy` does not say it for each, or does not keep the planes together.
+    """
+    rois = objects(stat)
+    planes = [roi.get("iplane") if isinstance(roi, dict) else None for roi in rois]
+    known = [plane for plane in planes if isinstance(plane, int) and 0 <= plane < MOST_PLANES]
+    if not len(known) == len(planes) == units:
+        raise InvalidSource(
+            f"{stat} must name the plane (iplane) of each of {units} ROIs, it has {len(planes)} ROIs and names the "
+            f"plane of {len(known)}. Combine the planes again in suite2p."
+        )
+    numbers = np.array(known, np.int64)
+    if np.any(np.diff(numbers) < 0):
+        raise InvalidSource(f"{stat} must list the ROIs plane after plane, it does not. Combine them again in suite2p.")
+    return numbers
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeuridWarning, stacklevel=2)

@@ -1,0 +1,185 @@
+"""The ROIs of a suite2p folder as a `Population`."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Shaped
+
+from nwb_neurid.activity import Traces
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, NeuridError, NeuridWarning, SourceNotFound, UnreadableSource
+from nwb_neurid.population import Population
+from nwb_neurid.readers.suite2p.arrays import flags
+from nwb_neurid.readers.suite2p.dff import delta_f_over_f
+from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
+from nwb_neurid.readers.suite2p.plane import Plane, open_planes
+from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
+
+Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
+
+NEEDED: Mapping[str, tuple[Kind, tuple[str, ...]]] = {
+    "dff": ("dff", ("F", "Fneu")),
+    "fluorescence": ("fluorescence", ("F", "Fneu")),
+    "deconvolved": ("deconvolved", ("spks",)),
+}
+"""By the option `activity`: what it is, and the arrays that it is made of."""
+
+SAMPLES_AT_ONCE = 2**20
+
+
+def read_rois(path: Path, options: ReadOptions) -> Population:
+    """Every ROI, those that are no cells included.
+
+    Planes become one population, one group each, over the frames that all of them have; that they are scanned one
+    after another within a frame is not accounted for. Ids are the rows of a single plane, "plane0/12" where there are
+    several. The label `redcell` is "red" where the second channel says so. suite2p knows pixels but not their size, so
+    there are no positions. The session clock starts with the first frame.
+
+    Parameters
+    ----------
+    path
+        The root of suite2p's output or the folder that it is in, the folder of one plane, or the combined folder.
+    options
+        `activity` is "dff" (the default, see `delta_f_over_f`), "fluorescence" (corrected for neuropil) or
+        "deconvolved" (suite2p's, in arbitrary units). `rate_hz` is the frame rate of one plane, where the settings do
+        not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects.
+
+    Raises
+    ------
+    SourceNotFound, UnreadableSource, InvalidSource
+        If the folder, or a file in it, cannot be read or used.
+    InvalidOption
+        If it cannot be read like this.
+
+    Warns
+    -----
+    NeuridWarning
+        If a plane is left out or cut, hand-made corrections may have been missed, or the frame rate is disputed.
+    """
+    activity = options.activity or "dff"
+    if activity not in NEEDED:
+        raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Name one of them.")
+    kind, needed = NEEDED[activity]
+    folders = _folders(path)
+    planes = open_planes(folders, needed, all_rois=options.all_rois)
+    rate_hz = frame_rate_hz([plane.settings for plane in planes], options.rate_hz)
+    if not options.all_rois:
+        _check_corrections(folders, planes)
+    values, faults = _values(planes, kind, rate_hz)
+    cell = np.concatenate([plane.cell for plane in planes])
+    rejected = dict.fromkeys(np.flatnonzero(~cell).tolist(), "not a cell (iscell.npy)")
+    return Population(
+        unit_ids=_ids(planes),
+        activity=Traces(values=values, rate_hz=rate_hz, kind=kind),
+        observed_s=np.array([[0.0, values.shape[1] / rate_hz]]),
+        group=np.repeat([plane.name for plane in planes], [len(plane) for plane in planes]),
+        labels=_labels(planes),
+        excluded={**faults, **rejected},
+        source=str(path),
+    )
+
+
+def _folders(path: Path) -> list[Path]:
+    """Where the traces lie; tells of planes that have none."""
+    try:
+        if not path.exists():
+            raise SourceNotFound(f"{path} does not exist. Check the path.")
+        folders = trace_folders(path)
+    except PermissionError as error:
+        raise UnreadableSource(f"{path} may not be looked into: {error.strerror}.") from error
+    if not folders:
+        raise UnreadableSource(
+            f"{path} holds no traces of suite2p: neither F.npy nor spks.npy, there or in plane0 and so on. Name the "
+            "folder that suite2p wrote."
+        )
+    if path not in folders and folders[0].name != COMBINED:
+        for plane in plane_folders(folders[0].parent):
+            if plane not in folders:
+                _warn(f"{plane} has no F.npy and is left out.")
+    return folders
+
+
+def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None:
+    """Tell of ROIs that are cells in the combined folder and not in the planes, or the other way round."""
+    combined = folders[0].parent / COMBINED / "iscell.npy"
+    cell = np.concatenate([plane.cell for plane in planes])
+    if len(folders) == 1 or not combined.is_file():
+        return
+    try:
+        differ = int((flags(combined, len(cell)) != cell).sum())
+    except NeuridError:  # what is not of this run corrects nothing
+        return
+    if differ:
+        _warn(
+            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs: those of the planes count. If it "
+            f"is the one that was corrected by hand, read {combined.parent}."
+        )
+
+
+def _ids(planes: Sequence[Plane]) -> Shaped[np.ndarray, " units"]:
+    if len(planes) == 1:
+        return np.arange(len(planes[0]))
+    return np.array([f"{plane.name}/{row}" for plane in planes for row in range(len(plane))])
+
+
+def _labels(planes: Sequence[Plane]) -> dict[str, Shaped[np.ndarray, " units"]]:
+    if all(plane.red is None for plane in planes):
+        return {}
+    red = np.concatenate([np.zeros(len(plane), bool) if plane.red is None else plane.red for plane in planes])
+    return {"redcell": np.where(red, "red", "")}
+
+
+def _values(
+    planes: Sequence[Plane], kind: Kind, rate_hz: float
+) -> tuple[Float32[np.ndarray, "units samples"], dict[int, str]]:
+    """The activity of all ROIs, and by row why a trace is none; a few ROIs at a time, to spare memory."""
+    values = np.empty((sum(len(plane) for plane in planes), planes[0].frames), np.float32)
+    step = max(1, SAMPLES_AT_ONCE // values.shape[1])
+    faults: dict[int, str] = {}
+    row = 0
+    for plane in planes:
+        for start in range(0, len(plane), step):
+            arrays = [plane.traces[name][start : start + step].astype(np.float64) for name in NEEDED[kind][1]]
+            rows = slice(row, row + len(arrays[0]))
+            with np.errstate(over="ignore"):  # what becomes infinite is excluded
+                values[rows] = _activity(arrays, plane.settings, kind, rate_hz)
+            for faulty, why in _faults(arrays, values[rows]):
+                faults |= dict.fromkeys((row + np.flatnonzero(faulty)).tolist(), why)
+            row = rows.stop
+    return values, faults
+
+
+def _activity(
+    arrays: Sequence[Float64[np.ndarray, "units samples"]], settings: Settings, kind: Kind, rate_hz: float
+) -> Float64[np.ndarray, "units samples"]:
+    if kind == "deconvolved":
+        return arrays[0]
+    raw, neuropil = arrays
+    if kind == "fluorescence":
+        return raw - settings.neuropil_coefficient * neuropil
+    return delta_f_over_f(
+        raw,
+        neuropil,
+        coefficient=settings.neuropil_coefficient,
+        sigma_frames=settings.sigma_frames,
+        window_frames=int(settings.window_s * rate_hz),
+    )
+
+
+def _faults(
+    arrays: Sequence[Float64[np.ndarray, "units samples"]], values: Float32[np.ndarray, "units samples"]
+) -> Iterator[tuple[Bool[np.ndarray, " units"], str]]:
+    """What is wrong with which ROI."""
+    finite = np.all([np.isfinite(array).all(axis=1) for array in arrays], axis=0)
+    constant = arrays[0].min(axis=1) == arrays[0].max(axis=1)
+    undefined = ~np.isfinite(values).all(axis=1)
+    yield ~finite, "its trace has values that are not finite"
+    yield finite & constant, "its trace is constant"
+    yield finite & ~constant & undefined, "its raw fluorescence has no positive baseline, so dF/F is undefined"
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeuridWarning, stacklevel=2)

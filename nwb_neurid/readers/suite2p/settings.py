@@ -1,0 +1,152 @@
+"""How suite2p was run, as far as the traces depend on it."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.suite2p.unpickling import objects
+
+SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a plane's settings say; the defaults are those of suite2p.
+
+    Parameters
+    ----------
+    file
+        Where it stands, or would stand.
+    fs
+        Frames a second of one plane, as it stands there; None where it does not.
+    neuropil_coefficient
+        How much of the neuropil's fluorescence is subtracted.
+    window_s, sigma_frames
+        Width of the minimum and maximum filters and of the Gaussian of the baseline.
+    """
+
+    file: Path
+    fs: object = None
+    neuropil_coefficient: float = 0.7
+    window_s: float = 60.0
+    sigma_frames: float = 10.0
+
+
+# Where each stands since 1.0 and before, and the largest that it can be.
+_KEYS: Mapping[str, tuple[tuple[str, str], float]] = {
+    "neuropil_coefficient": (("extraction.neuropil_coefficient", "neucoeff"), 10.0),
+    "window_s": (("dcnv_preprocess.win_baseline", "win_baseline"), 1e6),
+    "sigma_frames": (("dcnv_preprocess.sig_baseline", "sig_baseline"), 1e4),
+}
+
+
+def read_settings(folder: Path) -> Settings:
+    """From `settings.npy` (suite2p 1.0 and later), or else `ops.npy`; the defaults where there is neither.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        If the file cannot be read, or a value in it cannot be used.
+    """
+    for file in (folder / "settings.npy", folder / "ops.npy"):
+        if file.is_file():
+            held = objects(file)
+            if len(held) != 1 or not isinstance(held[0], dict):
+                raise InvalidSource(f"{file} must hold one dict of settings, it does not. Copy it again.")
+            return Settings(file=file, fs=held[0].get("fs"), **_numbers(held[0], file))
+    return Settings(file=folder / "settings.npy")
+
+
+def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> float:
+    """Frames a second of one plane: what the user says, or else what the settings of all planes say.
+
+    Raises
+    ------
+    InvalidOption
+        If the user says what is no frame rate.
+    UnreadableSource, InvalidSource
+        If nobody says it, or the settings contradict one another.
+
+    Warns
+    -----
+    NeuridWarning
+        If the user says other than the settings.
+    """
+    if wanted_hz is None:
+        return _common_rate_hz(settings)
+    if not _is_rate(wanted_hz):
+        raise InvalidOption(f"--rate-hz must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, got {wanted_hz:g}.")
+    for plane in settings:
+        if _is_rate(plane.fs) and not _agree(plane.fs, wanted_hz):
+            warnings.warn(
+                f"{plane.file} has fs = {plane.fs:g}, frames a second of one plane; {wanted_hz:g} is taken, as "
+                "--rate-hz says.",
+                NeuridWarning,
+                stacklevel=2,
+            )
+            break
+    return float(wanted_hz)
+
+
+def _common_rate_hz(settings: Sequence[Settings]) -> float:
+    rates: list[float] = []
+    for plane in settings:
+        if plane.fs is None:
+            found = "has no fs" if plane.file.is_file() else "is missing, and so is ops.npy"
+            raise UnreadableSource(
+                f"The frame rate is unknown: {plane.file} {found}. Pass --rate-hz, the frames a second of one plane."
+            )
+        if not _is_rate(plane.fs):
+            raise InvalidSource(
+                f"{plane.file}: fs must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} frames a second, got "
+                f"{_shown(plane.fs)}. Pass --rate-hz, the frames a second of one plane."
+            )
+        if not _agree(plane.fs, (rates or [plane.fs])[0]):
+            raise InvalidSource(
+                f"{plane.file} has fs = {plane.fs:g}, {settings[0].file} has {rates[0]:g}: planes that were recorded "
+                "together have one frame rate. Read one plane, or pass --rate-hz."
+            )
+        rates.append(plane.fs)
+    return rates[0]
+
+
+def _is_rate(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and SLOWEST_HZ <= value <= FASTEST_HZ
+
+
+def _agree(rate_hz: float, other_hz: float) -> bool:
+    return abs(rate_hz - other_hz) <= 1e-3 * other_hz
+
+
+def _numbers(stated: Mapping[str, Any], file: Path) -> dict[str, float]:
+    """The values of `_KEYS`, as far as they are stated.
+
+    Raises
+    ------
+    InvalidSource
+        If one is no number, or out of range.
+    """
+    found: dict[str, float] = {}
+    for field, (keys, most) in _KEYS.items():
+        for key in keys:
+            value = _stands_at(stated, key)
+            if value is None:
+                continue
+            if not isinstance(value, int | float) or not 0 <= value <= most:
+                raise InvalidSource(f"{file}: {key} must be from 0 to {most:g}, got {_shown(value)}. Correct it.")
+            found.setdefault(field, float(value))
+    return found
+
+
+def _stands_at(stated: Any, key: str) -> Any:
+    """The value of a nested key; None where there is none."""
+    for part in key.split("."):
+        stated = stated.get(part) if isinstance(stated, dict) else None
+    return stated
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else f"a {type(value).__name__}"

@@ -206,8 +206,12 @@ def embed_file(
     store.check_writable(file, name=name, **place)
     fingerprint = store.Fingerprint.of(file)
     population = read_with(reader, file, wanted)
+    if not population.table:
+        raise InvalidOption(
+            f"The units of {source} stand in several tables, and results refer to one: choose one plane (--from)."
+        )
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    path = store.write(file, embeddings, name=name, expected=fingerprint, **place)
+    path = store.write(file, embeddings, name=name, table=population.table, expected=fingerprint, **place)
     return Outcome(path=path, embeddings=embeddings)
 
 

@@ -21,7 +21,7 @@ model = nwb_neurid.new_model("nuclr", preset="base", untrained=True, device="cpu
 model.embed(session)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 2**10)
 bare = 1769**2 * 10 * 4 * 4 / 2**20
-print(f"1,769 units x 100 s: peak {peak:,.0f} MiB, {peak / bare:.2f} x one attention matrix of a window ({bare:,.0f} MiB)")
+print(f"1,769 units x 100 s: peak {peak:,.0f} MiB, {peak / bare:.2f} x a window's attention weights ({bare:,.0f} MiB)")
 """
 
 
@@ -46,8 +46,8 @@ def main() -> None:
     rival = min(repeat(lambda: left @ right, number=5, repeat=5)) / 5
     rate = 2 * 16_000 * 256 * 2_048 / rival
     print(
-        f"embed {UNITS} units x {DURATION_S} s: {ours:.2f} s, {UNITS * DURATION_S / TOKENS / ours:,.0f} windows of a unit "
-        f"a second, {work / ours / rate:.2f} x the rate of its largest matrix product ({rate / 1e9:.0f} GFLOP/s)"
+        f"embed {UNITS} units x {DURATION_S} s: {ours:.2f} s, "
+        f"{UNITS * DURATION_S / TOKENS / ours:,.0f} windows of a unit a second, {work / ours / rate:.2f} x the rate of its largest matrix product ({rate / 1e9:.0f} GFLOP/s)"
     )
     subprocess.run([sys.executable, "-c", MEMORY], check=True)
 

@@ -36,4 +36,4 @@ def published() -> int:
 
 ours = min(repeat(lambda: simulate(UNITS, DURATION_S, 0), number=1, repeat=3))
 rival = min(repeat(published, number=1, repeat=3))
-print(f"simulate {UNITS} neurons x {DURATION_S:g} s: {ours:.2f} s, {ours / rival:.2f} x the published script ({rival:.2f} s)")
+print(f"{UNITS} neurons x {DURATION_S:g} s: {ours:.2f} s, {ours / rival:.2f} x the published script ({rival:.2f} s)")

@@ -8,7 +8,8 @@ from timeit import repeat
 
 def seconds(*words: str) -> float:
     """Median wall time of a fresh interpreter over ten runs."""
-    return median(repeat(lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True), number=1, repeat=10))
+    command = [sys.executable, *words]
+    return median(repeat(lambda: subprocess.run(command, check=True, capture_output=True), number=1, repeat=10))
 
 
 bare = seconds("-c", "pass")

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import tracemalloc
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -32,7 +33,8 @@ LIMIT_BYTES = 2**30
 ADDRESSES_BYTES = 3 * 2**30
 """What a process may ask for beyond what it starts with, so that none takes the machine's memory."""
 
-TOLERATED = {"read", "refused", "HDF5 crashed", "HDF5 hung"}
+TOLERATED = {"read", "refused", "HDF5 crashed", "HDF5 hung", "HDF5 took too much memory"}
+TOOK = "Python and NumPy took at most "
 
 
 def read_once(path, options, told):
@@ -43,6 +45,7 @@ def read_once(path, options, told):
     limit = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + ADDRESSES_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     warnings.simplefilter("ignore")
+    tracemalloc.start()
     try:
         told.write(f"read: {PLUGIN.read(path, ReadOptions(**options))}\n")
     except NeuridError as error:
@@ -50,6 +53,7 @@ def read_once(path, options, told):
         told.write(f"{'refused' if named and str(error).strip() else 'unclear'}: {type(error).__name__}: {error}\n")
     except BaseException:
         told.write(f"escaped: {traceback.format_exc()}\n")
+    told.write(f"{TOOK}{tracemalloc.get_traced_memory()[1]} bytes.\n")
 
 
 def outcome(path, options):
@@ -78,9 +82,12 @@ def verdict(text, code, most_bytes):
         return "HDF5 crashed" if in_hdf5 else f"died of {signal.Signals(-code).name}"
     if text.startswith("Timeout"):
         return "HDF5 hung" if in_hdf5 else "hung"
-    if most_bytes > LIMIT_BYTES:
-        return "took too much memory"
-    return word if code == 0 else f"ended with code {code}"
+    if code != 0:
+        return f"ended with code {code}"
+    if most_bytes <= LIMIT_BYTES:
+        return word
+    own_bytes = int(text.rpartition(TOOK)[2].split()[0])
+    return "took too much memory" if own_bytes > LIMIT_BYTES / 2 else "HDF5 took too much memory"
 
 
 def main():

@@ -13,7 +13,8 @@ import nwb_neurid
 
 @pytest.fixture(scope="module")
 def sources(shared_data: Path) -> list[Path]:
-    return sorted(path for folder in ("steinmetz", "cellexplorer", "nwb") for path in (shared_data / folder).glob("*.nwb"))
+    folders = ("steinmetz", "cellexplorer", "nwb")
+    return sorted(path for folder in folders for path in (shared_data / folder).glob("*.nwb"))
 
 
 @pytest.fixture(scope="module")

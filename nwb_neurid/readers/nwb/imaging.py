@@ -94,6 +94,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
+        table=planes.tables[0].group.path if len(planes.tables) == 1 else "",
     )
     return replace(population, excluded=_excluded(planes, population, options))
 

@@ -74,6 +74,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
+        table=units.group.path,
     )
     _check_kept(population, spikes)
     return population

@@ -155,9 +155,7 @@ def test_progress_is_told_of_every_second():
     np.testing.assert_array_equal(reported.times_s, simulate(units=3, duration_s=2.5).times_s)
 
 
-@pytest.mark.parametrize(
-    ("duration_s", "got"), [(0.0, "0"), (-2.5, "-2.5"), (np.nan, "nan"), (np.inf, "inf")]
-)
+@pytest.mark.parametrize(("duration_s", "got"), [(0.0, "0"), (-2.5, "-2.5"), (np.nan, "nan"), (np.inf, "inf")])
 def test_a_duration_that_is_none_is_refused(duration_s, got):
     with pytest.raises(InvalidOption) as refused:
         simulate(units=1, duration_s=duration_s)

@@ -91,9 +91,7 @@ def test_a_missing_folder_is_named(simulation, tmp_path):
     path = tmp_path / "nowhere" / "simulated.nwb"
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, path, seed=4)
-    assert (
-        str(refused.value) == f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
-    )
+    assert str(refused.value) == f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
 
 
 def test_a_folder_is_no_file(simulation, tmp_path):

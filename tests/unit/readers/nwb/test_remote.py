@@ -102,7 +102,7 @@ def published(server, hdf5, sound, electrodes):
 
 
 @pytest.fixture
-def archive(server, published, monkeypatch):  # noqa: ARG001 - what it serves is in `server`
+def archive(server, published, monkeypatch):
     """The DANDI archive with one dandiset, of one published version, with the recording and one called alike."""
     monkeypatch.setattr(dandi, "API", f"{server.url}/api")
     assets = [{"path": f"{IN_DANDI}.old", "asset_id": "other"}, {"path": IN_DANDI, "asset_id": ASSET}]

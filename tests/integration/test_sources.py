@@ -1,0 +1,115 @@
+"""The main job on what is not an NWB file of units."""
+
+import numpy as np
+import pynwb
+import pytest
+
+import nwb_neurid
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import CannotWrite, InvalidOption
+from nwb_neurid.ndx.recording import write_recording
+from nwb_neurid.pipeline import embed_file, output_name
+
+
+@pytest.fixture
+def kilosort(tmp_path):
+    """Three clusters over 20 s at 1 kHz, as Kilosort writes them."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "sorted"
+    folder.mkdir()
+    samples = np.sort(rng.choice(20_000, 600, replace=False))
+    np.save(folder / "spike_times.npy", samples)
+    np.save(folder / "spike_clusters.npy", rng.integers(0, 3, 600))
+    return folder
+
+
+@pytest.fixture
+def suite2p(tmp_path):
+    """Five ROIs of one plane over 60 s at 10 Hz, the last of them no cell."""
+    rng = np.random.default_rng(0)
+    plane = tmp_path / "imaged" / "plane0"
+    plane.mkdir(parents=True)
+    raw = (100 + 20 * rng.random((5, 600))).astype(np.float32)
+    np.save(plane / "F.npy", raw)
+    np.save(plane / "Fneu.npy", 0.3 * raw)
+    np.save(plane / "spks.npy", rng.random((5, 600)).astype(np.float32))
+    np.save(plane / "iscell.npy", np.array([[1.0, 0.9]] * 4 + [[0.0, 0.1]]))
+    return plane.parent
+
+
+def test_a_kilosort_folder_gets_a_file_of_its_own(run, kilosort, tmp_path):
+    said = run("embed", kilosort, "--rate-hz", 1000).stdout
+    made = tmp_path / "sorted.neurid.nwb"
+    assert f"{made}: 3 of 3 units embedded" in said
+    assert not pynwb.validate(path=made)
+    counts = nwb_neurid.read(made).spikes.counts()
+    assert counts.tolist() == np.bincount(np.load(kilosort / "spike_clusters.npy")).tolist()
+    refused = run("embed", kilosort, "--rate-hz", 1000, code=2).stderr
+    assert "sorted.neurid.nwb exists. Replace it (--overwrite)" in refused
+    run("embed", kilosort, "--rate-hz", 1000, "--overwrite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sorted", "sorted.neurid.nwb"]
+
+
+def test_a_suite2p_folder_keeps_the_rows_of_what_is_no_cell(run, suite2p, tmp_path):
+    words = ["--rate-hz", 10, "--encoder", "nuclr", "--preset", "small-calcium", "--untrained"]
+    said = run("embed", suite2p, *words, "-o", tmp_path / "out.nwb").stdout
+    assert "4 of 5 units embedded" in said
+    assert "not a cell" in said
+    with pynwb.NWBHDF5IO(tmp_path / "out.nwb", "r") as io:
+        table = io.read().processing["ophys"]["neurid_nuclr_embeddings"]
+        assert table["neuron"].table.name == "PlaneSegmentation"
+        assert len(table) == 5
+
+
+def test_imaging_in_nwb_is_written_beside_its_rois(suite2p, tmp_path):
+    path = tmp_path / "imaging.nwb"
+    write_recording(nwb_neurid.read(suite2p, rate_hz=10.0), path)
+    model = nwb_neurid.new_model("nuclr", preset="small-calcium", untrained=True)
+    assert embed_file(path, model).path == path
+    assert not pynwb.validate(path=path)
+    (result,) = nwb_neurid.read_results(path)
+    assert len(result.embeddings) == 5
+
+
+def test_a_stretch_of_time(recording):
+    whole = nwb_neurid.read(recording)
+    part = nwb_neurid.read(recording, start_s=5.0, stop_s=12.0)
+    assert part.observed_s.tolist() == [[5.0, 12.0]]
+    inside = (whole.spikes.times_s >= 5 - 1e-6) & (whole.spikes.times_s < 12 - 1e-6)
+    assert len(part.spikes.times_s) == inside.sum()
+    assert nwb_neurid.read(recording, start_s=5.0).duration_s == 25
+    with pytest.raises(InvalidOption, match=r"not observed between 40 and inf s\. It was from 0 to 30 s"):
+        nwb_neurid.read(recording, start_s=40.0)
+
+
+def test_options_that_a_reader_does_not_know(recording, kilosort):
+    with pytest.raises(InvalidOption, match=r"'nwb', which reads .* does not know the option rate_hz\. It knows"):
+        nwb_neurid.read(recording, rate_hz=1.0)
+    with pytest.raises(InvalidOption, match=r"Cannot read with rate\. Options are: keep_opto, "):
+        nwb_neurid.read(kilosort, rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "sidecar", "name"),
+    [
+        ("https://host/a/b.nwb?token=1", False, "b.neurid.nwb"),
+        ("dandi://000017/sub/c.nwb", False, "c.neurid.nwb"),
+        ("folder/plane0", False, "plane0.neurid.nwb"),
+    ],
+)
+def test_names_of_results(source, sidecar, name):
+    assert output_name(source, sidecar=sidecar) == name
+
+
+def test_a_url_without_a_name_needs_an_output():
+    with pytest.raises(InvalidOption, match=r"names no file that its results could be called after.*--output"):
+        output_name("https://host/api/assets/1234/download/")
+
+
+def test_where_a_file_of_its_own_cannot_go(kilosort, tmp_path):
+    model = nwb_neurid.new_model("isi")
+    options = ReadOptions(rate_hz=1000.0)
+    with pytest.raises(CannotWrite, match="is a folder"):
+        embed_file(kilosort, model, output=tmp_path, options=options)
+    with pytest.raises(CannotWrite, match="does not exist"):
+        embed_file(kilosort, model, output=tmp_path / "no" / "out.nwb", options=options)

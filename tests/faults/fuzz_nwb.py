@@ -26,7 +26,7 @@ from nwb_files import SOURCES
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import NeuridError
-from nwb_neurid.readers.nwb import PLUGIN
+from nwb_neurid.readers.nwb.sources import read_file
 
 LIMIT_S = 10
 LIMIT_BYTES = 2**30
@@ -47,7 +47,7 @@ def read_once(path, options, told):
     warnings.simplefilter("ignore")
     tracemalloc.start()
     try:
-        told.write(f"read: {PLUGIN.read(path, ReadOptions(**options))}\n")
+        told.write(f"read: {read_file(path, ReadOptions(**options))}\n")
     except NeuridError as error:
         named = str(path) in str(error) or "--" in str(error)
         told.write(f"{'refused' if named and str(error).strip() else 'unclear'}: {type(error).__name__}: {error}\n")
@@ -118,15 +118,14 @@ def main():
 
 def written_in(folder):
     """Each source with its bytes and options; all of them can be read as they are."""
-    sources = []
+    sources, path = [], folder / "sound.nwb"
+    data = {write: write(path) or path.read_bytes() for write in dict.fromkeys(write for write, _ in SOURCES.values())}
     for name, (write, options) in SOURCES.items():
-        path = folder / "sound.nwb"
-        path.unlink(missing_ok=True)
-        write(path)
+        path.write_bytes(data[write])
         found, text = outcome(path, options)
         if found != "read":
             sys.exit(f"{name} is not read as it is: {found}\n{text}")
-        sources.append((name, path.read_bytes(), options))
+        sources.append((name, data[write], options))
     return sources
 
 

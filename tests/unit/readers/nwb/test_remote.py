@@ -75,6 +75,8 @@ def _no_proxy(monkeypatch):
 class Server(ThreadingHTTPServer):
     """Says nothing of clients that hang up, which is how a file's length is asked for."""
 
+    request_queue_size = 128  # at 5, a busy machine turns clients away
+
     def handle_error(self, request, client_address):
         pass
 

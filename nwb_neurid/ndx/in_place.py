@@ -15,7 +15,7 @@ from typing import TypeAlias
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.ndx.lock import alone, hold
 from nwb_neurid.ndx.overlay import Overlay
-from nwb_neurid.ndx.replacement import Fingerprint, check_free, fsync_folder, reserve
+from nwb_neurid.ndx.replacement import Fingerprint, check_free, fsync_folder, leftovers, remove_leftovers, reserve
 
 Change: TypeAlias = tuple[int, bytes, bytes]  # where, what stands there, what is to stand there
 
@@ -56,14 +56,23 @@ def in_place(path: Path, fingerprint: Fingerprint) -> Iterator[Overlay]:
             _apply(path, file.fileno(), overlay)
 
 
+def saved_beside(path: Path) -> Path:
+    """Where results are kept until they are in the file."""
+    return path.with_name(f"{path.stem}.neurid-saved.nwb")
+
+
 def recover(path: Path) -> None:
-    """Take back what a killed process did to the file, if there was one.
+    """Take back what a killed process did to the file, if there was one; results that it saved stay.
 
     Raises
     ------
     CannotWrite
         If a process is still at it, or others changed the file since.
     """
+    saved = saved_beside(path)
+    if leftovers(saved):
+        with alone(saved):
+            remove_leftovers(saved)
     journal = _journal(path)
     if not journal.exists():
         return

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound
 from nwb_neurid.ndx.lock import alone
@@ -76,7 +75,7 @@ def replacement(
     extra_bytes
         By how much the copy will grow; the room is reserved where the file system can.
     copied
-        Whether the file at the path that is given is a copy already; otherwise it is empty.
+        Whether the file at the path that is given is a copy already; otherwise it is empty, and no room is reserved.
 
     Raises
     ------
@@ -86,11 +85,15 @@ def replacement(
         If `source` is not what was read.
     """
     with alone(target) as sure:
-        _remove_leftovers(target)
-        copy = target.with_name(f".{target.name}{'' if sure else f'.{_process()}'}{PARTIAL}")
+        remove_leftovers(target)
+        copy = target.with_name(f".{target.name}{PARTIAL}") if sure else _own(target)
         try:
             fingerprint.check(source)
-            _create(copy, source, target, extra_bytes)
+            if copied:
+                check_room(source, target, extra_bytes)
+            else:
+                check_free(target, extra_bytes)
+            _create(copy, target)
             if copied:
                 _copy(source, copy, extra_bytes)
             fingerprint.check(source)
@@ -115,7 +118,7 @@ def check_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
         If the disk of `target` has no room for a copy of `source` that is larger by `extra_bytes`.
     """
     needed_bytes, free_bytes = source.stat().st_size + extra_bytes, shutil.disk_usage(target.parent).free
-    if free_bytes < needed_bytes and not (free_bytes >= extra_bytes and _can_clone(source, target.parent)):
+    if free_bytes < needed_bytes and not (free_bytes >= extra_bytes and _can_clone(source, target)):
         raise CannotWrite(
             f"{target} cannot be written: the disk needs {needed_bytes / 1e6:,.1f} MB for a while and has "
             f"{free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
@@ -138,15 +141,24 @@ def check_free(target: Path, extra_bytes: int) -> None:
         )
 
 
-def _process() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
+def _own(target: Path) -> Path:
+    """A hidden file beside `target` that no other process has."""
+    return target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")
 
 
-def _remove_leftovers(target: Path) -> None:
+def leftovers(target: Path) -> list[Path]:
+    """Hidden files beside `target` of processes that are writing it, or were killed."""
+    if not target.parent.is_dir():
+        return []
+    hidden = f".{target.name}."
+    return [other for other in target.parent.iterdir() if other.name.startswith(hidden)]
+
+
+def remove_leftovers(target: Path) -> None:
     """Whatever killed processes left: under the lock none is alive, and without locks the name tells whose it is."""
     target.with_name(f".{target.name}{PARTIAL}").unlink(missing_ok=True)
     own = f".{target.name}.{socket.gethostname()}-"
-    for other in target.parent.iterdir():
+    for other in leftovers(target):
         if other.name.startswith(own) and other.name.endswith(PARTIAL):
             process = other.name.removeprefix(own).removesuffix(PARTIAL)
             if process.isdecimal() and not _is_alive(int(process)):
@@ -165,9 +177,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _create(copy: Path, source: Path, target: Path, extra_bytes: int) -> None:
+def _create(copy: Path, target: Path) -> None:
     """Nobody may read the copy who may not read the file that it replaces."""
-    check_room(source, target, extra_bytes)
     os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if target.exists() else 0o666))
 
 
@@ -177,9 +188,13 @@ def _copy(source: Path, copy: Path, extra_bytes: int) -> None:
     reserve(copy, extra_bytes)
 
 
-def _can_clone(source: Path, folder: Path) -> bool:
-    with NamedTemporaryFile(dir=folder, prefix=".") as probe:
-        return _cloned(source, Path(probe.name))
+def _can_clone(source: Path, target: Path) -> bool:
+    probe = _own(target)  # what is called so goes with the next run, should this one be killed
+    try:
+        probe.touch(0o600)
+        return _cloned(source, probe)
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _cloned(source: Path, copy: Path) -> bool:

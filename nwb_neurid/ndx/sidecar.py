@@ -1,11 +1,8 @@
 """The small file beside a recording: valid by itself, with the ids of the neurons and room for results on them."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
@@ -19,17 +16,13 @@ ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_descrip
 SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
 
 
-@contextmanager
-def empty_sidecar(path: Path, table: str) -> Iterator[Path]:
-    """A sidecar of the recording at `path` without any results, for the length of the block."""
+def empty_sidecar(path: Path, table: str) -> bytes:
+    """A sidecar of the recording at `path` without any results, made in memory: a killed process leaves nothing."""
     with h5py.File(path, "r") as file:
         module, ids = layout.module_path(file[table]).rpartition("/")[2], stored.unit_ids(file[table])
         about = _about(file, path)
-        subject = {name: _text(file, f"general/subject/{name}") for name in SUBJECT}
-    with TemporaryDirectory(prefix="neurid-") as folder:
-        made = Path(folder) / "sidecar.nwb"
-        _write(made, about, {name: text for name, text in subject.items() if text}, module, table, ids)
-        yield made
+        subject = {name: text for name in SUBJECT if (text := _text(file, f"general/subject/{name}"))}
+    return _written(about, subject, module, table, ids)
 
 
 def table_path(file: h5py.File, table: str) -> str:
@@ -60,14 +53,9 @@ def _text(file: h5py.File, place: str) -> str | list[str] | None:
     return [str(each) for each in value] if isinstance(value, np.ndarray) else str(value)
 
 
-def _write(
-    made: Path,
-    about: dict[str, Any],
-    subject: dict[str, Any],
-    module: str,
-    table: str,
-    ids: Shaped[np.ndarray, " units"],
-) -> None:
+def _written(
+    about: dict[str, Any], subject: dict[str, Any], module: str, table: str, ids: Shaped[np.ndarray, " units"]
+) -> bytes:
     from hdmf.common import DynamicTable, VectorData
     from pynwb import NWBHDF5IO, NWBFile
     from pynwb.file import Subject
@@ -78,5 +66,8 @@ def _write(
     )
     nwbfile = NWBFile(**about, subject=Subject(**subject) if subject else None)
     nwbfile.create_processing_module(module, layout.MODULES[module]).add(neurons)
-    with NWBHDF5IO(made, "w") as io:
+    made = h5py.File("sidecar", "w", driver="core", backing_store=False)
+    with NWBHDF5IO(file=made, mode="w") as io:
         io.write(nwbfile)
+        made.flush()
+        return bytes(made.id.get_file_image())

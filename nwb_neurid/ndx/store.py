@@ -229,7 +229,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         _check_there(stored.groups(file), path, name)
     with (
         cannot_write(to.file),
-        replacement(path.resolve(), to.file, fingerprint, 0, copied=False) as copy,
+        replacement(path.resolve(), to.file, fingerprint, fingerprint.size, copied=False) as copy,
         Overlay(path.resolve()) as overlay,
     ):
         with h5py.File(overlay, "r+") as file:

@@ -178,6 +178,34 @@ def test_a_killed_process_is_undone_by_the_next(recording, tmp_path, embeddings,
     assert names(recording) == ["recording.nwb"]
 
 
+DIE_SAVING = """
+import os, signal, sys
+from pathlib import Path
+from nwb_neurid.ndx import writers
+from nwb_neurid.ndx.store import read, write
+
+writers._verify = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+embeddings = read(Path(sys.argv[2]))[0].embeddings
+write(Path(sys.argv[1]), embeddings, copy=False)
+"""
+
+
+@on_posix
+def test_a_process_that_is_killed_while_it_saves_leaves_nothing_either(recording, tmp_path, embeddings, monkeypatch):
+    scratch, results = tmp_path / "scratch", tmp_path / "results.nwb"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    write(recording, embeddings, output=results)
+    command = [sys.executable, "-c", DIE_SAVING, str(recording), str(results)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr
+    hidden = f".{SAVED}"
+    assert names(recording) == [f"{hidden}.neurid-lock", f"{hidden}.neurid-partial", "recording.nwb"]
+    assert list(scratch.iterdir()) == []
+    write(recording, embeddings)  # in whatever way
+    assert names(recording) == ["recording.nwb"]
+
+
 @pytest.fixture
 def broken_off(recording, embeddings, monkeypatch):
     """A recording with a journal, and half of what it announces."""

@@ -5,3 +5,5 @@ from nwb_neurid.training.encoder import chosen_device as chosen_device
 from nwb_neurid.training.windows import WindowOptions as WindowOptions
 from nwb_neurid.training.windows import Windows as Windows
 from nwb_neurid.training.windows import cut as cut
+from nwb_neurid.training.losses import ContrastiveLoss as ContrastiveLoss
+from nwb_neurid.training.losses import VICRegLoss as VICRegLoss

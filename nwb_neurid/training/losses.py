@@ -1,0 +1,154 @@
+"""Losses that bring two views of one unit together: decoupled contrastive, and VICReg."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+class Loss(Protocol):
+    """What a loss implements: an `nn.Module` with this `forward`; what it learns (a projector) is trained with it.
+
+    Where `over_step` is true it is called once a step, with the units of all windows of the step as those of one
+    window. Otherwise it is called on some windows at a time, and what it gives is added up.
+    """
+
+    over_step: bool
+
+    def __call__(
+        self,
+        views: Float[Tensor, "2 windows units dim"],
+        seen: Bool[Tensor, "2 windows units"],
+        twins: Bool[Tensor, "windows units units"] | None,
+    ) -> Float[Tensor, ""]:
+        """The loss summed over the matched units: those that are seen in both views.
+
+        A row is the same unit in both views. `twins` is true for pairs of rows that may be one neuron, which are no
+        negatives; None where no pair is.
+        """
+        ...
+
+
+class ContrastiveLoss(nn.Module):
+    """Decoupled contrastive loss: a unit's two views are alike, those of other units of the window are not.
+
+    Source: NuCLR (arXiv 2512.01199) and its code (nerdslab/nuclr, commit 0fa409b), with the decoupled denominator of
+    Yeh et al. (2022), "Decoupled Contrastive Learning".
+
+    Parameters
+    ----------
+    dim
+        Length of a vector.
+    temperature
+        What similarities are divided by.
+    within_view_temperature
+        Also divide the similarities of two units in one view, as the paper writes it. The authors' code divides only
+        those across views, and so does this by default.
+    """
+
+    over_step = False
+
+    def __init__(self, dim: int, *, temperature: float = 0.2, within_view_temperature: bool = False) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.within = temperature if within_view_temperature else 1.0
+        self.projector = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+
+    def forward(
+        self,
+        views: Float[Tensor, "2 windows units dim"],
+        seen: Bool[Tensor, "2 windows units"],
+        twins: Bool[Tensor, "windows units units"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """The sum over matched units. Every unit that is seen in a view is a negative, matched or not."""
+        first, second = F.normalize(self.projector(views), dim=-1)
+        others = ~torch.eye(seen.shape[2], dtype=torch.bool, device=seen.device).expand(seen.shape[1], -1, -1)
+        if twins is not None:
+            others = others & ~twins
+        negatives = torch.cat([others & seen[0, :, None], others & seen[1, :, None]], dim=-1)
+        counted = seen.all(0) & negatives.any(-1)  # the rest has nothing to be told from
+        across = first @ second.transpose(1, 2) / self.temperature
+        within = [view @ view.transpose(1, 2) / self.within for view in (first, second)]
+        columns = seen.sum((0, 2))[:, None].log()
+        far = torch.cat([within[0], across], dim=-1), torch.cat([across.transpose(1, 2), within[1]], dim=-1)
+        mean_log = torch.stack([_log_sum(rows, negatives, counted) for rows in far]).mean(0) - columns
+        alike = torch.diagonal(across, dim1=1, dim2=2)
+        return (1 / self.temperature - alike + mean_log).masked_select(counted).sum()
+
+
+def _log_sum(
+    similarities: Float[Tensor, "windows units both"],
+    negatives: Bool[Tensor, "windows units both"],
+    counted: Bool[Tensor, "windows units"],
+) -> Float[Tensor, "windows units"]:
+    """Log of the summed exponentials over the negatives; 0 without any, where it would be no number nor its slope."""
+    kept = similarities.masked_fill(~negatives, -torch.inf)
+    return torch.logsumexp(kept.masked_fill(~counted[:, :, None], 0.0), -1)
+
+
+class VICRegLoss(nn.Module):
+    """Variance, invariance and covariance over all units of a step.
+
+    Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6; the weights are theirs.
+
+    Parameters
+    ----------
+    dim
+        Length of a vector.
+    expansion
+        The projector has three layers of `expansion` times `dim`; 0 for none.
+    invariance, variance, covariance
+        Weights of the three terms.
+    """
+
+    over_step = True
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        expansion: int = 4,
+        invariance: float = 25.0,
+        variance: float = 25.0,
+        covariance: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weights = (invariance, variance, covariance)
+        wide = expansion * dim
+        self.projector = (
+            nn.Sequential(nn.Linear(dim, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, wide))
+            if expansion
+            else nn.Sequential()
+        )
+
+    def forward(
+        self,
+        views: Float[Tensor, "2 windows units dim"],
+        seen: Bool[Tensor, "2 windows units"],
+        twins: Bool[Tensor, "windows units units"] | None = None,  # noqa: ARG002 - there are no negatives
+    ) -> Float[Tensor, ""]:
+        """The three terms, times the number of matched units."""
+        matched = seen.all(0)
+        terms = self.terms(
+            [self.projector(view[there]) for view, there in zip(views, seen, strict=True)],
+            [matched[there] for there in seen],
+        )
+        weighted = [weight * term for weight, term in zip(self.weights, terms, strict=True)]
+        return torch.stack(weighted).sum() * matched.sum()
+
+    @staticmethod
+    def terms(
+        views: Sequence[Float[Tensor, "_ dim"]], matched: Sequence[Bool[Tensor, " _"]]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
+        """Invariance of the matched units; variance and covariance of all units of each view."""
+        first, second = (view[there] for view, there in zip(views, matched, strict=True))
+        variance, covariance = first.new_zeros(()), first.new_zeros(())
+        for view in views:
+            variance = variance + F.relu(1 - (view.var(0) + 1e-4).sqrt()).mean()
+            centred = view - view.mean(0)
+            crossed = centred.T @ centred / (len(view) - 1)
+            covariance = covariance + (crossed.square().sum() - crossed.diagonal().square().sum()) / view.shape[1]
+        return F.mse_loss(first, second), variance, covariance

@@ -53,6 +53,14 @@ class CannotEncode(NeuridError):
         super().__init__("\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems]))
 
 
+class CannotTrain(NeuridError):
+    """The encoder cannot be trained on these recordings; every reason is listed."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  - ".join(["These recordings cannot be trained on:", *problems]))
+
+
 class UntrainedEncoder(NeuridError):
     """The encoder learns, no trained weights were named, and untrained ones were not asked for."""
 

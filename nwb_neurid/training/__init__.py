@@ -1,9 +1,11 @@
-"""Windows of a recording on the device, and torch modules over them as encoders. Imports torch."""
+"""Windows of a recording on the device, and torch modules over them as encoders that learn. Imports torch."""
 
 from nwb_neurid.training.encoder import TorchEncoder as TorchEncoder
 from nwb_neurid.training.encoder import chosen_device as chosen_device
+from nwb_neurid.training.losses import ContrastiveLoss as ContrastiveLoss
+from nwb_neurid.training.losses import Loss as Loss
+from nwb_neurid.training.losses import VICRegLoss as VICRegLoss
+from nwb_neurid.training.recipe import Recipe as Recipe
 from nwb_neurid.training.windows import WindowOptions as WindowOptions
 from nwb_neurid.training.windows import Windows as Windows
 from nwb_neurid.training.windows import cut as cut
-from nwb_neurid.training.losses import ContrastiveLoss as ContrastiveLoss
-from nwb_neurid.training.losses import VICRegLoss as VICRegLoss

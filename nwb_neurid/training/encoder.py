@@ -1,22 +1,22 @@
 """A torch module over windows, as an `Encoder`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from nwb_neurid.contracts import Config, Progress, State, silent
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
+from nwb_neurid.trainable import TrainingLog, TrainingOptions
+from nwb_neurid.training.loop import Fitted, fit
+from nwb_neurid.training.recipe import Recipe
+from nwb_neurid.training.views import batches, packed
 from nwb_neurid.training.windows import WindowOptions, Windows, cut
-
-TOKENS_PER_BATCH = 16_384
-PADDING = 0.1  # share of a batch that may be padding
-
 
 class WindowModule(Protocol):
     """What a torch encoder implements: an `nn.Module` with this `forward`."""
@@ -46,14 +46,26 @@ class TorchEncoder:
         How recordings are cut into windows for it.
     device
         "auto", "cpu" or "cuda".
+    recipe
+        How it is trained.
     """
 
-    def __init__(self, module: nn.Module, *, config: Config, dim: int, options: WindowOptions, device: str) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        config: Config,
+        dim: int,
+        options: WindowOptions,
+        device: str,
+        recipe: Recipe,
+    ) -> None:
         self._device = chosen_device(device)
         self._module = module.to(self._device).eval()
         self._config = config
         self._dim = dim
         self._options = options
+        self._recipe = recipe
 
     @property
     def config(self) -> Mapping[str, Json]:
@@ -69,13 +81,31 @@ class TorchEncoder:
         """The weights of the module."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._module.state_dict().items()}
 
+    def fit(
+        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+    ) -> TrainingLog:
+        """Train the module on pairs of windows, as the recipe says.
+
+        Raises
+        ------
+        CannotTrain
+            If no population has two windows and two units.
+        WrongWeights
+            If the checkpoint to resume from is damaged, or of another training.
+        """
+        fitted = Fitted(module=self._module, dim=self._dim, windows=self._options, recipe=self._recipe)
+        try:
+            return fit(fitted, populations, options, self._device, progress)
+        finally:
+            self._module.eval()
+
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
         """The mean vector of each unit over its windows; a reason for a unit that is active in none."""
         windows = cut(population, self._options)
         half = _halves(windows.active)
         sums = np.zeros((2, len(population), self._dim))
         values = torch.from_numpy(windows.values).to(self._device)
-        batches = list(_batches(windows.active.sum(axis=1), self._options.tokens))
+        batches = list(batches(windows.active.sum(axis=1), self._options.tokens))
         for batch in progress(batches, label="windows", total=len(batches)):
             for window, units, vectors in self._forward(windows, values, batch):
                 for side in (0, 1):
@@ -96,21 +126,15 @@ class TorchEncoder:
         self, windows: Windows, values: Tensor, batch: Int64[np.ndarray, " batch"]
     ) -> Iterator[tuple[int, Int64[np.ndarray, " active"], Float64[np.ndarray, "active dim"]]]:
         """The vectors of the active units of each window of a batch."""
-        active = [np.flatnonzero(windows.active[window]) for window in batch]
-        longest = max(len(units) for units in active)
-        rows = np.zeros((len(batch), longest), np.int64)
-        present = np.zeros((len(batch), longest), bool)
-        for index, units in enumerate(active):
-            rows[index, : len(units)] = units
-            present[index, : len(units)] = True
+        rows, present = packed(windows.active[batch])
         columns = windows.first[batch][:, None] + np.arange(windows.bins)
         unit_index = torch.from_numpy(rows).to(self._device)[:, :, None]
         column_index = torch.from_numpy(columns).to(self._device)[:, None, :]
         mask = None if present.all() else torch.from_numpy(present).to(self._device)
         with torch.inference_mode():
             vectors = self._module(values[unit_index, column_index], mask).double().cpu().numpy()
-        for index, units in enumerate(active):
-            yield int(batch[index]), units, vectors[index, : len(units)]
+        for window, units, there, found in zip(batch, rows, present, vectors, strict=True):
+            yield int(window), units[there], found[there]
 
     def _reason(self, windows: int) -> str:
         if windows == 0:
@@ -129,19 +153,6 @@ def chosen_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("There is no CUDA device here: choose --device cpu, or auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def _batches(counts: Int[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " batch"]]:
-    """Windows with at least one active unit, those of similar count together, so that little is padding."""
-    order = np.argsort(counts, kind="stable")[::-1]
-    order = order[counts[order] > 0]
-    while len(order):
-        longest = counts[order[0]]
-        fits = max(1, TOKENS_PER_BATCH // (int(longest) * tokens))
-        similar = int(np.searchsorted(-counts[order], -(1 - PADDING) * longest, "right"))
-        size = min(fits, similar)
-        yield order[:size].astype(np.int64)
-        order = order[size:]
 
 
 def _halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:

@@ -88,8 +88,33 @@ class Windows:
         return len(self.first)
 
 
-def cut(population: Population, options: WindowOptions) -> Windows:
-    """Consecutive windows that do not overlap, from observed time alone.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Columns:
+    """The observed time of a recording, binned once.
+
+    Parameters
+    ----------
+    values
+        Spike counts (uint8) or samples (float32), shape (units, bins).
+    starts_s
+        When each bin begins, in seconds of the session clock, shape (bins,).
+    run
+        Which unbroken run each bin is in, shape (bins,), ascending. All are in one where runs are stitched.
+    stitched
+        Whether runs were put end to end.
+    notes
+        What else was done to the activity, one sentence each.
+    """
+
+    values: Shaped[np.ndarray, "units bins"]
+    starts_s: Float64[np.ndarray, " bins"]
+    run: Int64[np.ndarray, " bins"]
+    stitched: bool
+    notes: tuple[str, ...] = ()
+
+
+def columns(population: Population, options: WindowOptions) -> Columns:
+    """Bin a recording, from observed time alone.
 
     Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
     recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens, or to whole bins
@@ -103,37 +128,49 @@ def cut(population: Population, options: WindowOptions) -> Windows:
         traces, notes = _at_rate(population.activity, 1 / options.bin_s)
         values, starts_s = _samples(population, traces, options)
     run = located(starts_s, population.runs_s())
-    first = _first_columns(run, options.bins)
-    stitched = len(first) < (len(run) // options.bins) / 2
-    if stitched:
-        kept = _whole_tokens(run, options.token_bins)
-        values, starts_s = values[:, kept], starts_s[kept]
-        first = np.arange(0, len(kept) - options.bins + 1, options.bins)
-        stitched = len(first) > 0
+    if len(_first_columns(run, options.bins)) >= (len(run) // options.bins) / 2:
+        return Columns(values=values, starts_s=starts_s, run=run, stitched=False, notes=notes)
+    kept = _whole_tokens(run, options.token_bins)
+    values, starts_s = values[:, kept], starts_s[kept]
+    stitched = len(kept) >= options.bins
+    return Columns(values=values, starts_s=starts_s, run=np.zeros(len(kept), np.int64), stitched=stitched, notes=notes)
+
+
+def cut(population: Population, options: WindowOptions) -> Windows:
+    """Consecutive windows that do not overlap, of the bins that `columns` gives."""
+    whole = columns(population, options)
+    first = _first_columns(whole.run, options.bins)
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
-        columns = slice(column, column + options.bins)
-        active[window] = _active(population, values[:, columns], starts_s[columns], options.bin_s)
-    return Windows(values=values, first=first, bins=options.bins, active=active, stitched=stitched, notes=notes)
+        part = slice(column, column + options.bins)
+        active[window] = _active(population, whole.values[:, part], whole.starts_s[part], options.bin_s)
+    return Windows(
+        values=whole.values,
+        first=first,
+        bins=options.bins,
+        active=active,
+        stitched=whole.stitched,
+        notes=whole.notes,
+    )
 
 
 def _first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
     """Where windows begin that lie in one run each."""
-    begins, lengths = _stretches(run)
+    begins, lengths = stretches(run)
     firsts = [begin + np.arange(0, length - bins + 1, bins) for begin, length in zip(begins, lengths, strict=True)]
     return np.concatenate([np.empty(0, np.int64), *firsts])
 
 
 def _whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
     """Columns that make up whole tokens within runs; all of them where no run is as long as a token."""
-    begins, lengths = _stretches(run)
+    begins, lengths = stretches(run)
     if lengths.max(initial=0) < token_bins:
         return np.arange(len(run))
     place = np.arange(len(run)) - np.repeat(begins, lengths)
     return np.flatnonzero(place < np.repeat(lengths // token_bins * token_bins, lengths))
 
 
-def _stretches(
+def stretches(
     run: Int64[np.ndarray, " columns"],
 ) -> tuple[Int64[np.ndarray, " stretches"], Int64[np.ndarray, " stretches"]]:
     """Where columns of one run begin, and how many they are."""

@@ -38,6 +38,8 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
     """The network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
     from nwb_neurid.training import TorchEncoder, WindowOptions
 
+    from neurid_nuclr.training import recipe
+
     checked = NetworkConfig.from_json(config)
     options = WindowOptions(
         bin_s=checked.bin_s,
@@ -46,7 +48,9 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
         scale_quantile=0.99 if checked.activity == "dff" else None,
     )
     network = load_network(config, state)
-    return TorchEncoder(network, config=config, dim=checked.dim, options=options, device=device)
+    return TorchEncoder(
+        network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked.activity)
+    )
 
 
 def initial_state(config: Config, seed: int) -> State:

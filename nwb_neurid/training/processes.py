@@ -1,0 +1,57 @@
+"""The processes of a training on several GPUs or nodes, as `torchrun` starts them; one process otherwise."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, distributed
+
+from nwb_neurid.training.views import Views
+
+
+class Processes:
+    """How the processes of one training add up what each of them found."""
+
+    def __init__(self) -> None:
+        several = distributed.is_available() and distributed.is_initialized()
+        self.rank = distributed.get_rank() if several else 0
+        self.number = distributed.get_world_size() if several else 1
+
+    def total(self, own: float, device: torch.device) -> float:
+        """The sum of a number over all processes."""
+        if self.number == 1:
+            return own
+        summed = torch.tensor(own, dtype=torch.float64, device=device)
+        distributed.all_reduce(summed)
+        return type(own)(summed.item())
+
+    def sum_gradients(self, weights: Iterable[Tensor]) -> None:
+        """Replace the gradient of each weight by its sum over all processes."""
+        if self.number == 1:
+            return
+        gradients = [weight.grad if weight.grad is not None else torch.zeros_like(weight) for weight in weights]
+        summed = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(summed)
+        pieces = summed.split([gradient.numel() for gradient in gradients])
+        for weight, piece in zip(weights, pieces, strict=True):
+            weight.grad = piece.view_as(weight)
+
+    def gathered(self, views: Sequence[Views], dim: int, device: torch.device) -> Views:
+        """All units of a step as those of one window, from all processes; gradients flow back to each."""
+        empty = torch.zeros(2, 0, dim, device=device)
+        vectors = torch.cat([empty, *(found.vectors.flatten(1, 2) for found in views)], dim=1)
+        seen = torch.cat([empty[:, :, 0].bool(), *(found.seen.flatten(1, 2) for found in views)], dim=1)
+        if self.number > 1:
+            vectors, seen = self._from_all(vectors, seen)
+        return Views(vectors=vectors[:, None], seen=seen[:, None], twins=None)
+
+    def _from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        from torch.distributed.nn.functional import all_gather
+
+        longest = torch.tensor(vectors.shape[1], device=vectors.device)
+        distributed.all_reduce(longest, distributed.ReduceOp.MAX)
+        short = int(longest) - vectors.shape[1]
+        vectors = torch.cat([vectors, vectors.new_zeros(2, short, vectors.shape[2])], dim=1)
+        seen = torch.cat([seen, seen.new_zeros(2, short)], dim=1)
+        flags = [torch.empty_like(seen, dtype=torch.uint8) for _ in range(self.number)]
+        distributed.all_gather(flags, seen.byte())
+        return torch.cat(all_gather(vectors), dim=1), torch.cat(flags, dim=1).bool()

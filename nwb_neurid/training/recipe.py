@@ -1,0 +1,44 @@
+"""`Recipe`: how a torch encoder is trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a torch encoder is trained, as its plugin says.
+
+    Parameters
+    ----------
+    loss
+        Makes the loss, a module that is a `nwb_neurid.training.Loss`, for vectors of a length.
+    windows
+        Pairs of windows in a step.
+    learning_rate
+        The highest.
+    max_distance_s
+        How far apart the two views of a pair may begin, in seconds of observed time; None for anywhere in the recording.
+    weight_decay
+        Of AdamW, on matrices alone.
+    warm_up
+        Share of the steps over which the learning rate rises; it then falls to zero along a cosine.
+    keep_units
+        The smallest share of units that unit dropout keeps in a view.
+    shortest
+        The smallest share of a window that a pair may have; its length is drawn for each micro-batch. 1 for whole
+        windows alone.
+    clip
+        Largest norm of the gradient, of the encoder and of the loss each.
+    """
+
+    loss: Callable[[int], nn.Module]
+    windows: int
+    learning_rate: float
+    max_distance_s: float | None
+    weight_decay: float = 0.01
+    warm_up: float = 0.02
+    keep_units: float = 0.5
+    shortest: float = 1.0
+    clip: float = 1.0

@@ -1,0 +1,91 @@
+"""Vectors of two views of some windows, laid out for a loss."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int, Int64
+from torch import Tensor, nn
+
+from nwb_neurid.training.recording import Pairs
+
+TOKENS_PER_BATCH = 16_384
+PADDING = 0.1  # share of a batch that may be padding
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Views:
+    """Vectors of two views, a row the same unit in both; what `nwb_neurid.training.Loss` takes."""
+
+    vectors: Float32[Tensor, "2 windows units dim"]
+    seen: Bool[Tensor, "2 windows units"]
+    twins: Bool[Tensor, "windows units units"] | None
+
+
+def batches(counts: Int[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " batch"]]:
+    """Windows with at least one active unit, those of similar count together, so that little is padding."""
+    order = np.argsort(counts, kind="stable")[::-1]
+    order = order[counts[order] > 0]
+    while len(order):
+        longest = counts[order[0]]
+        fits = max(1, TOKENS_PER_BATCH // (int(longest) * tokens))
+        similar = int(np.searchsorted(-counts[order], -(1 - PADDING) * longest, "right"))
+        size = min(fits, similar)
+        yield order[:size].astype(np.int64)
+        order = order[size:]
+
+
+def packed(
+    active: Bool[np.ndarray, "windows units"],
+) -> tuple[Int64[np.ndarray, "windows most"], Bool[np.ndarray, "windows most"]]:
+    """Rows of the active units of each window, and where they are no padding."""
+    counts = active.sum(axis=1)
+    rows = np.argsort(~active, axis=1, kind="stable")[:, : counts.max(initial=0)]
+    return rows, np.arange(rows.shape[1]) < counts[:, None]
+
+
+def kept(
+    rng: np.random.Generator, active: Bool[np.ndarray, "2 windows units"], smallest: float
+) -> Bool[np.ndarray, "2 windows units"]:
+    """Unit dropout: in each view apart, a random number of units from the smallest share to all; and the active ones.
+
+    Windows of which no unit is left in both views are left without any.
+    """
+    units = active.shape[2]
+    number = rng.integers(int(np.ceil(units * smallest)), units, size=active.shape[:2], endpoint=True)
+    rank = rng.random(active.shape).argsort(axis=2).argsort(axis=2)
+    keep = active & (rank < number[:, :, None])
+    return keep & keep.all(axis=0).any(axis=1)[:, None]
+
+
+def embedded(
+    module: nn.Module,
+    pairs: Pairs,
+    keep: Bool[np.ndarray, "2 windows units"],
+    twins: Bool[np.ndarray, "units units"] | None,
+    tokens: int,
+) -> Views:
+    """The vectors of the units that are kept, in batches of windows of similar count."""
+    device = pairs.values.device
+    rows, present = packed(keep.any(axis=0))
+    place = np.zeros(keep.shape[1:], np.int64)
+    np.put_along_axis(place, rows, np.arange(rows.shape[1])[None].repeat(len(rows), 0), axis=1)
+    windows, width = rows.shape
+    samples, values = keep.reshape(-1, keep.shape[2]), pairs.values.flatten(0, 1)
+    vectors, targets = [], []
+    for batch in batches(samples.sum(axis=1), tokens):
+        units, there = packed(samples[batch])
+        at = torch.from_numpy(batch).to(device)[:, None], torch.from_numpy(units).to(device)
+        mask = None if there.all() else torch.from_numpy(there).to(device)
+        out = module(values[at], mask).float().flatten(0, 1)
+        vectors.append(out[torch.from_numpy(np.flatnonzero(there)).to(device)])
+        targets.append((batch[:, None] * width + place[batch[:, None] % windows, units])[there])
+    found = torch.cat(vectors)
+    flat = found.new_zeros(2 * windows * width, found.shape[1])
+    flat = flat.index_copy(0, torch.from_numpy(np.concatenate(targets)).to(device), found)
+    seen = np.take_along_axis(keep, rows[None].repeat(2, 0), axis=2) & present
+    same = None if twins is None else torch.from_numpy(twins[rows[:, :, None], rows[:, None, :]]).to(device)
+    return Views(
+        vectors=flat.view(2, windows, width, -1), seen=torch.from_numpy(seen).to(device), twins=same
+    )

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from nwb_neurid.ndx.store import write as write
     from nwb_neurid.pipeline import read as read
     from nwb_neurid.population import Population as Population
+    from nwb_neurid.population import Series as Series
     from nwb_neurid.population import Spikes as Spikes
     from nwb_neurid.population import Traces as Traces
     from nwb_neurid.results import Embeddings as Embeddings
     from nwb_neurid.results import Predictions as Predictions
     from nwb_neurid.results import Provenance as Provenance
+    from nwb_neurid.training_run import train as train
 
 __version__ = "0.1.0"
 
@@ -33,6 +35,7 @@ _HOME = {
     "Population": "population",
     "Predictions": "results",
     "Provenance": "results",
+    "Series": "population",
     "Spikes": "population",
     "Traces": "population",
     "import_model": "model",
@@ -40,6 +43,7 @@ _HOME = {
     "new_model": "model",
     "read": "pipeline",
     "read_results": "ndx.store",
+    "train": "training_run",
     "write": "ndx.store",
 }
 

@@ -57,6 +57,8 @@ class EncoderSpec:
         Whether every unit must have a position.
     min_units, min_observed_s
         The smallest population, in units and in seconds of observed time.
+    uses_covariates
+        Whether it looks at behaviour and stimulus: they are read then, where the reader can.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class EncoderSpec:
     needs_positions: bool = False
     min_units: int = 1
     min_observed_s: float = 0.0
+    uses_covariates: bool = False
 
     def __post_init__(self) -> None:
         if not self.accepts or not self.accepts <= ACTIVITIES:
@@ -178,6 +181,8 @@ class ReadOptions:
         Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
     rate_hz
         Sampling or frame rate, where the source does not tell it.
+    covariates
+        Read behaviour and stimulus too.
     start_s, stop_s
         Only this stretch of the session clock, in seconds.
     """
@@ -189,6 +194,7 @@ class ReadOptions:
     all_rois: bool = False
     activity: str = ""
     rate_hz: float | None = None
+    covariates: bool = False
     start_s: float | None = None
     stop_s: float | None = None
 

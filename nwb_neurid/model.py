@@ -6,7 +6,7 @@ card). Loading one never runs code from it: the encoder comes from an installed 
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class Model:
         What it was trained on, in words; "" where there is nothing to learn.
     distribution
         Name and version of the distribution that the plugin comes from.
+    details
+        The same in numbers: subjects, sessions, units, hours, steps, and what else the training tells.
+    device
+        What it was built for: "auto", "cpu" or "cuda".
     weights_sha256
         Hash of the weights as safetensors; "" where there are none.
     """
@@ -51,6 +55,8 @@ class Model:
     plugin: EncoderPlugin
     training: str = ""
     distribution: str = ""
+    details: Mapping[str, Json] = field(default_factory=dict)
+    device: str = "auto"
     weights_sha256: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +98,7 @@ class Model:
         n_windows = np.zeros(len(population), np.int32)
         stability = np.full(len(population), np.nan, np.float32)
         parts: list[Provenance] = []
-        for group, rows in _groups(population, pool_groups):
+        for group, rows in groups(population, pool_groups):
             if len(rows) < self.spec.min_units:
                 for row in rows:
                     reasons[row] = f"group {group} has {len(rows)} of the {self.spec.min_units} units that are needed"
@@ -162,6 +168,7 @@ class Model:
             distribution=self.distribution,
             config=dict(self.encoder.config),
             training=self.training,
+            details=dict(self.details),
             weights_sha256=self.weights_sha256,
             software=software(),
         )
@@ -253,7 +260,8 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None
     state = read_weights(folder, about.weights_sha256)
-    return _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+    built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+    return replace(built, details=about.details)
 
 
 def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
@@ -261,7 +269,7 @@ def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, tra
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     encoder = plugin.build(config, state, device)
-    return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution)
+    return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution, device=device)
 
 
 def software() -> dict[str, str]:
@@ -270,7 +278,7 @@ def software() -> dict[str, str]:
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}
 
 
-def _groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
+def groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
     """Rows of each group without the excluded ones, groups in the order of their first unit."""
     rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
     if pool_groups or population.group is None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,11 @@ from nwb_neurid.results import Json
 
 FORMAT = 1
 WEIGHTS = "weights.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+"""The state of a training that is not finished."""
+
+KNOWN = ("model.json", CHECKPOINT)
+"""A folder with one of these is ours to overwrite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,8 @@ class Description:
         What the encoder is rebuilt from, with the weights.
     training
         What it was trained on, in words.
+    details
+        The same in numbers.
     weights_sha256
         Hash of the weights; "" where there are none.
     software
@@ -43,6 +50,7 @@ class Description:
     distribution: str
     config: dict[str, Json]
     training: str
+    details: dict[str, Json] = field(default_factory=dict)
     weights_sha256: str
     software: dict[str, str]
 
@@ -61,6 +69,7 @@ def card(about: Description, spec: EncoderSpec, dim: int) -> str:
         f"- Encoder from: {about.distribution or 'unknown'}",
         f"- Cite: {spec.citation or 'nothing stated'}",
         "",
+        *_list("Training", about.details),
         "## Configuration",
         "",
         "```json",
@@ -68,6 +77,13 @@ def card(about: Description, spec: EncoderSpec, dim: int) -> str:
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _list(title: str, details: Mapping[str, Json]) -> list[str]:
+    """A section of the card, with nested values as JSON; nothing where there is nothing to tell."""
+    if not details:
+        return []
+    return [f"## {title}", "", *(f"- {name}: {json.dumps(value)}" for name, value in details.items()), ""]
 
 
 def packed(state: Mapping[str, np.ndarray]) -> bytes:
@@ -95,7 +111,7 @@ def write_folder(
     folder = folder.resolve()  # through links, and `.` gets its name
     if folder.exists() and not overwrite:
         raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
-    if folder.exists() and not (folder / "model.json").is_file():
+    if folder.exists() and not any((folder / name).is_file() for name in KNOWN):
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
     partial = folder.with_name(f".{folder.name}.neurid-partial")
     old = folder.with_name(f".{folder.name}.neurid-old")
@@ -108,6 +124,9 @@ def write_folder(
         )
         (partial / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
+            for other in folder.iterdir():  # what else is kept there stays
+                if other.is_file() and not (partial / other.name).exists():
+                    shutil.copy2(other, partial)
             shutil.rmtree(old, ignore_errors=True)
             folder.replace(old)
         partial.replace(folder)
@@ -137,14 +156,16 @@ def read_description(folder: Path) -> Description:
         raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise InvalidModel(f"{path} is not JSON: {error}.") from error
+    if isinstance(about, dict):
+        about.setdefault("details", {})  # folders of 0.1.0 have none
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         got = about.get("format") if isinstance(about, dict) else type(about).__name__
         raise InvalidModel(f"{path} must have format {FORMAT}, got {got}. A newer nwb-neurid may read it.")
-    for field in fields(Description):
-        wanted = dict if field.name in {"config", "software"} else str
-        if not isinstance(about.get(field.name), wanted):
-            raise InvalidModel(f"{path} must have {field.name!r} as {wanted.__name__}, got {about.get(field.name)!r}.")
-    return Description(**{field.name: about[field.name] for field in fields(Description)})
+    for part in fields(Description):
+        wanted = dict if part.name in {"config", "details", "software"} else str
+        if not isinstance(about.get(part.name), wanted):
+            raise InvalidModel(f"{path} must have {part.name!r} as {wanted.__name__}, got {about.get(part.name)!r}.")
+    return Description(**{part.name: about[part.name] for part in fields(Description)})
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:

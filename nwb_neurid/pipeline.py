@@ -1,7 +1,7 @@
 """The main job in steps: read, check, embed, write."""
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ import numpy as np
 
 from nwb_neurid import registry
 from nwb_neurid.checks import problems
-from nwb_neurid.contracts import EncoderPlugin, Progress, ReaderPlugin, ReadOptions, is_url, silent
+from nwb_neurid.contracts import EncoderPlugin, EncoderSpec, Progress, ReaderPlugin, ReadOptions, is_url, silent
 from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
@@ -20,10 +20,12 @@ from nwb_neurid.errors import (
     SourceNotFound,
     UnknownSource,
 )
+from nwb_neurid.learning import fit
 from nwb_neurid.model import Model
 from nwb_neurid.ndx import recording, store
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings
+from nwb_neurid.trainable import TrainingOptions
 
 FOR_ALL = ("start_s", "stop_s")
 """Options that need nothing of a reader."""
@@ -126,6 +128,16 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
     return stretch
 
 
+def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
+    """These options, with behaviour and stimulus if the reader can read them."""
+    return replace(options, covariates="covariates" in reader.spec.options)
+
+
+def read_for(spec: EncoderSpec, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
+    """The population of a recording as an encoder needs it; raises as `read_with` does."""
+    return read_with(reader, source, with_covariates(reader, options) if spec.uses_covariates else options)
+
+
 def reader_for(source: object) -> ReaderPlugin:
     """The first reader, in the order of their names, that recognises the source. Broken readers are passed over.
 
@@ -160,6 +172,7 @@ def embed_file(
     units_columns: bool = False,
     options: ReadOptions | None = None,
     pool_groups: bool = False,
+    training: TrainingOptions | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Embed the units of a recording and write the vectors beside them.
@@ -181,6 +194,8 @@ def embed_file(
         As for `nwb_neurid.write`.
     options
         For the reader.
+    training
+        Train the model on the recording itself first; its vectors are then comparable within the recording alone.
     pool_groups, progress
         As for `Model.embed`.
 
@@ -196,8 +211,8 @@ def embed_file(
         beside = Path() if is_url(source) else Path(source).parent
         target = output or beside / output_name(source)
         recording.check_free(target, overwrite=overwrite)
-        population = read_with(reader, source, wanted)
-        embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+        population = read_for(model.spec, reader, source, wanted)
+        embeddings = _embedded(population, model, training, pool_groups, progress)
         path = recording.write_standalone(population, embeddings, target, name=name, overwrite=overwrite)
         return Outcome(path=path, embeddings=embeddings)
     file = Path(source)
@@ -205,14 +220,24 @@ def embed_file(
     place |= {"copy": copy, "units_columns": units_columns}
     store.check_writable(file, name=name, **place)
     fingerprint = store.Fingerprint.of(file)
-    population = read_with(reader, file, wanted)
+    population = read_for(model.spec, reader, file, wanted)
     if not population.table:
         raise InvalidOption(
             f"The units of {source} stand in several tables, and results refer to one: choose one plane (--from)."
         )
-    embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+    embeddings = _embedded(population, model, training, pool_groups, progress)
     path = store.write(file, embeddings, name=name, table=population.table, expected=fingerprint, **place)
     return Outcome(path=path, embeddings=embeddings)
+
+
+def _embedded(
+    population: Population, model: Model, training: TrainingOptions | None, pool_groups: bool, progress: Progress
+) -> Embeddings:
+    if training is not None:
+        model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+        only = f"on the recording itself, comparable within it only: {model.training}"
+        model = replace(model, training=only)
+    return model.embed(population, pool_groups=pool_groups, progress=progress)
 
 
 def output_name(source: str | Path, *, sidecar: bool = False) -> str:

@@ -10,6 +10,7 @@ from nwb_neurid.activity import ACTIVITIES as ACTIVITIES
 from nwb_neurid.activity import Spikes as Spikes
 from nwb_neurid.activity import Traces as Traces
 from nwb_neurid.activity import frozen_view
+from nwb_neurid.covariates import Series as Series
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged, rows_of
 
@@ -37,6 +38,8 @@ class Population:
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
         Shape (units, 3), micrometres; NaN where unknown.
+    covariates
+        Behaviour and stimulus by name. A series is kept whole, outside observed time too.
     labels
         Known identities by name, each of shape (units,): text, "" where unknown. Readers call them "cell_type" and
         "brain_region", whatever the source calls them, beside the names of the source.
@@ -59,6 +62,7 @@ class Population:
     unit_observed: Bool[np.ndarray, "units intervals"] | None = None
     group: Shaped[np.ndarray, " units"] | None = None
     positions_um: Float32[np.ndarray, "units 3"] | None = None
+    covariates: Mapping[str, Series] = field(default_factory=dict)
     labels: Mapping[str, Shaped[np.ndarray, " units"]] = field(default_factory=dict)
     excluded: Mapping[int, str] = field(default_factory=dict)
     subject_id: str = ""
@@ -81,6 +85,10 @@ class Population:
         for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um"):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_view(array))
+        for name, series in self.covariates.items():
+            if not isinstance(series, Series):
+                raise InvalidPopulation(f"covariates[{name!r}] must be a Series, got {type(series).__name__}.")
+        object.__setattr__(self, "covariates", dict(self.covariates))
         labels = {name: frozen_view(values) for name, values in self.labels.items()}
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "activity", self.activity.within(self.observed_s, self.unit_observed))

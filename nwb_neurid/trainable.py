@@ -59,6 +59,8 @@ class TrainingOptions:
         Least time between two checkpoints, in seconds.
     watch
         Told of every step.
+    saved
+        Told whenever the state was kept: the encoder can be used as it is then.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class TrainingOptions:
     resume: bool = False
     checkpoint_s: float = 60.0
     watch: Callable[[Step], None] | None = None
+    saved: "Callable[[TrainingLog], None] | None" = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:

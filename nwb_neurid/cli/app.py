@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, look, make, remove
+from nwb_neurid.cli import embed, look, make, remove, train
 
 app = typer.Typer(
     name="nwb-neurid",
@@ -39,4 +39,5 @@ app.command("remove")(remove.remove)
 app.command("plugins")(look.plugins)
 app.command("simulate")(make.simulate)
 app.command("demo")(make.demo)
+app.command("train")(train.train)
 app.command("import")(make.import_checkpoint)

@@ -28,6 +28,13 @@ def embed(
     model: Annotated[Path | None, typer.Option(help="A model folder.", metavar="FOLDER")] = None,
     preset: Annotated[str | None, typer.Option(help="A preset of the encoder; its first by default.")] = None,
     untrained: Annotated[bool, typer.Option(help="Accept random weights of an encoder that learns.")] = False,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Train the encoder on each recording first: vectors are comparable within that file only."
+        ),
+    ] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of --fit.")] = 1000,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -71,8 +78,10 @@ def embed(
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.pipeline import embed_file
+        from nwb_neurid.trainable import TrainingOptions
 
-        built = _model(encoder, model, preset, untrained, seed, device)
+        built = _model(encoder, model, preset, untrained or fit, seed, device)
+        training = TrainingOptions(steps=steps, seed=seed) if fit else None
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
         targets = _targets(sources, output, sidecar)
         written = 0
@@ -89,6 +98,7 @@ def embed(
                     units_columns=units_columns,
                     options=wanted,
                     pool_groups=pool_groups,
+                    training=training,
                     progress=out.progress,
                 )
             except NeuridError as error:  # the other recordings are still worth embedding
@@ -109,7 +119,7 @@ def _model(
     if folder is None:
         return new_model(encoder or DEFAULT_ENCODER, preset=preset, untrained=untrained, seed=seed, device=device)
     if encoder is not None or preset is not None or untrained:
-        raise InvalidOption("--model names a trained encoder: leave out --encoder, --preset and --untrained.")
+        raise InvalidOption("--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit.")
     return load_model(folder, device=device)
 
 

@@ -12,7 +12,9 @@ from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import NeuridError
 
 if TYPE_CHECKING:
-    from nwb_neurid.population import Population
+    from collections.abc import Mapping
+
+    from nwb_neurid.population import Population, Series
     from nwb_neurid.results import Embeddings, Predictions
 
 LISTED_VALUES = 12
@@ -34,11 +36,18 @@ def inspect(
 ) -> None:
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.pipeline import fits, read_with, reader_for
+        from nwb_neurid.contracts import is_url
+        from nwb_neurid.pipeline import fits, read_with, reader_for, with_covariates
 
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
-        population = read_with(reader_for(source), source, wanted)
+        reader = reader_for(source)
+        fetched = is_url(source)  # all behaviour would have to come over the network for a list of its names
+        population = read_with(reader, source, wanted if fetched else with_covariates(reader, wanted))
         _describe(out, population)
+        if fetched:
+            out.say("  behaviour and stimulus: not listed for a URL")
+        elif population.covariates:
+            _list_covariates(out, population.covariates)
         out.say("encoders")
         for fit in fits(population):
             if not fit.problems:
@@ -72,6 +81,18 @@ def _describe(out: Terminal, population: "Population") -> None:
     out.say(f"  positions: {'known' if population.positions_um is not None else 'not known'}")
     for name, values in population.labels.items():
         out.say(f"  {name}: {_counted([value or '(unknown)' for value in values.tolist()])}")
+
+
+def _list_covariates(out: Terminal, covariates: "Mapping[str, Series]") -> None:
+    table = Table("behaviour and stimulus", "what", "channels", "from", "to", box=None)
+    for name, series in covariates.items():
+        rows = f"{1 / series.step_s:.4g} Hz" if series.kind == "continuous" and series.step_s > 0 else f"{len(series)}"
+        what = f"{series.kind}, {rows}" + (f", in {series.unit}" if series.unit else "")
+        channels = ", ".join(series.channels[:LISTED_VALUES]) or str(series.values.shape[1])
+        last = series.times_s if series.stops_s is None else series.stops_s
+        span = (f"{series.times_s[0]:.6g} s", f"{last[-1]:.6g} s") if len(series) else ("", "")
+        table.add_row(name, what, channels, *span)
+    out.say(table)
 
 
 def _counted(values: list[object]) -> str:

@@ -74,6 +74,13 @@ class Terminal:
             return items
         return self._with_bar(items, label, total)
 
+    def describe(self, text: str) -> bool:
+        """Put a text beside the innermost bar; false where there is none."""
+        if not self._bars.tasks:
+            return False
+        self._bars.update(self._bars.tasks[-1].id, description=text)
+        return True
+
     def _with_bar(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         self._bars.start()
         task = self._bars.add_task(label, total=total)

@@ -1,6 +1,7 @@
-"""Populations with known cell types: an Izhikevich network, and its recording as an NWB file."""
+"""Populations with known cell types and regions: Izhikevich networks, and their recordings as NWB files."""
 
-from nwb_neurid.simulate.network import Simulation, simulate
+from nwb_neurid.simulate.animal import simulate
 from nwb_neurid.simulate.nwb import write_nwb
+from nwb_neurid.simulate.simulation import Simulation
 
 __all__ = ["Simulation", "simulate", "write_nwb"]

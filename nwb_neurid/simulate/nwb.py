@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.simulate.network import CLOCK_HZ, DEPTH_UM, Simulation
+from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM, Simulation
 
 if TYPE_CHECKING:
     from pynwb import NWBFile

@@ -13,10 +13,12 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 from nwb_neurid.trainable import TrainingLog, TrainingOptions
-from nwb_neurid.training.loop import Fitted, fit
+from nwb_neurid.training.loop import fit
 from nwb_neurid.training.recipe import Recipe
+from nwb_neurid.training.schedule import Fitted
 from nwb_neurid.training.views import batches, packed
 from nwb_neurid.training.windows import WindowOptions, Windows, cut
+
 
 class WindowModule(Protocol):
     """What a torch encoder implements: an `nn.Module` with this `forward`."""
@@ -105,8 +107,8 @@ class TorchEncoder:
         half = _halves(windows.active)
         sums = np.zeros((2, len(population), self._dim))
         values = torch.from_numpy(windows.values).to(self._device)
-        batches = list(batches(windows.active.sum(axis=1), self._options.tokens))
-        for batch in progress(batches, label="windows", total=len(batches)):
+        todo = list(batches(windows.active.sum(axis=1), self._options.tokens))
+        for batch in progress(todo, label="windows", total=len(todo)):
             for window, units, vectors in self._forward(windows, values, batch):
                 for side in (0, 1):
                     chosen = half[window, units] == side

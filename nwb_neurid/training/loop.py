@@ -3,13 +3,11 @@
 import math
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
-from jaxtyping import Bool
 from torch import Tensor, nn
 
 from nwb_neurid.contracts import Progress
@@ -18,26 +16,12 @@ from nwb_neurid.population import Population
 from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nwb_neurid.training.processes import Processes
-from nwb_neurid.training.recipe import Recipe
-from nwb_neurid.training.recording import Pairs, Recording
-from nwb_neurid.training.views import Views, embedded, kept
-from nwb_neurid.training.windows import WindowOptions
-
-TOKENS = 16_384
-"""Tokens of a view in a micro-batch at most, unless one window has more: bounds the memory that training takes."""
+from nwb_neurid.training.recording import Recording
+from nwb_neurid.training.schedule import Fitted, MicroBatch, Schedule
+from nwb_neurid.training.views import Views, embedded
 
 EMPTY_STEPS = 100
 """Steps in a row without a matched unit, or with a gradient that is no number, after which there is no point."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Fitted:
-    """What is trained, and how: the module with the length of its vectors, its windows, and the recipe."""
-
-    module: nn.Module
-    dim: int
-    windows: WindowOptions
-    recipe: Recipe
 
 
 def fit(
@@ -54,13 +38,7 @@ def fit(
         training = Training(fitted, recordings, options, device)
         with suppress(KeyboardInterrupt):
             training.run(progress)
-    return TrainingLog(
-        loss=training.losses[: training.done].double().numpy(),
-        matched=training.matched[: training.done].numpy(),
-        steps=options.steps,
-        seconds=training.seconds,
-        notes=notes,
-    )
+    return replace(training.log(), notes=notes)
 
 
 def _recordings(
@@ -74,7 +52,7 @@ def _recordings(
         recording = Recording(population, windows, device)
         if recording.units < 2:
             left_out.append(f"{who}: one unit alone has none to be told from.")
-        elif not recording.pairs_exist(windows.bins, farthest(fitted, recording)):
+        elif not recording.pairs_exist(windows.bins, fitted.farthest(recording)):
             left_out.append(f"{who}: observed time does not hold two windows of {windows.window_s:g} s.")
         else:
             kept_ones.append(recording)
@@ -83,45 +61,23 @@ def _recordings(
     return kept_ones, tuple(left_out)
 
 
-def farthest(fitted: Fitted, recording: Recording) -> int:
-    """How far apart two views may begin, in bins."""
-    distance_s = fitted.recipe.max_distance_s
-    return recording.bins if distance_s is None else round(distance_s / fitted.windows.bin_s)
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Drawn:
-    """A micro-batch, and the seed of its dropout."""
-
-    recording: Recording
-    pairs: Pairs
-    keep: Bool[np.ndarray, "2 windows units"]
-    tokens: int
-    seed: int
-
-
 class Training:
-    """A training that is under way.
-
-    Every random number is drawn from the seed, the number of the step and that of the micro-batch: the same whether
-    the training was interrupted, and in however many processes it runs.
-    """
+    """A training that is under way: weights, moments of the optimiser, and the log."""
 
     def __init__(
         self, fitted: Fitted, recordings: Sequence[Recording], options: TrainingOptions, device: torch.device
     ) -> None:
         self.fitted, self.recordings, self.options, self.device = fitted, recordings, options, device
+        self.schedule = Schedule(fitted, recordings, options)
         self.processes = Processes()
         _seed_torch(options.seed, device)
         self.loss = fitted.recipe.loss(fitted.dim).to(device)
         module = fitted.module.train()
-        self.forward = torch.compile(module, dynamic=True) if options.compile else module
+        self.forward: nn.Module = torch.compile(module, dynamic=True) if options.compile else module  # type: ignore[assignment]
         self.optimiser = _optimiser(fitted, self.loss)
         self.losses = torch.full((options.steps,), torch.nan)
         self.matched = torch.zeros(options.steps, dtype=torch.int64)
         self.done, self.seconds = 0, 0.0
-        self.chances = np.array([max(recording.bins, 1) for recording in recordings], np.float64)
-        self.chances /= self.chances.sum()
         if options.resume and options.checkpoint is not None and options.checkpoint.exists():
             self._restore(read_checkpoint(options.checkpoint))
 
@@ -144,19 +100,28 @@ class Training:
         finally:
             self._save()
 
+    def log(self) -> TrainingLog:
+        """What was done so far."""
+        return TrainingLog(
+            loss=self.losses[: self.done].double().numpy(),
+            matched=self.matched[: self.done].numpy().copy(),
+            steps=self.options.steps,
+            seconds=self.seconds,
+        )
+
     def gradients(self, number: int) -> tuple[float, int]:
         """Loss and matched units of a step; adds its gradients to those of the parameters."""
-        drawn = [self._drawn(number, at) for at in range(len(self._plan(number))) if self._is_own(at)]
-        matched = self.processes.total(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device)
+        drawn = [self.schedule.drawn(number, at) for at in self._own(number)]
+        matched = int(self.processes.total(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
         if matched < 2:
             return math.nan, matched
-        views = (self._views(part) for part in drawn if part.keep.any())
+        views: Iterable[Views] = (self._views(part) for part in drawn if part.keep.any())
+        share = matched
         if self.loss.over_step:
-            step = self.processes.gathered(list(views), self.fitted.dim, self.device)
-            loss = self._backward(step, matched * self.processes.number)
-        else:
-            loss = sum(self._backward(found, matched) for found in views)
-        return self.processes.total(loss, self.device), matched
+            views = [self.processes.gathered(list(views), self.fitted.dim, self.device)]
+            share = matched * self.processes.number
+        loss = math.fsum(self._backward(found, share) for found in views)
+        return float(self.processes.total(loss, self.device)), matched
 
     def _step(self, number: int) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -171,7 +136,7 @@ class Training:
             self.losses[number] = torch.nan
             return
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(number)
+            group["lr"] = self.schedule.learning_rate(number)
         self.optimiser.step()
 
     def _backward(self, views: Views, share: int) -> float:
@@ -180,44 +145,14 @@ class Training:
         part.backward()
         return float(part.detach())
 
-    def _is_own(self, at: int) -> bool:
-        """Whether a micro-batch is this process's."""
-        return at % self.processes.number == self.processes.rank
+    def _own(self, number: int) -> range:
+        """The micro-batches of a step that are this process's."""
+        return range(self.processes.rank, len(self.schedule.plan(number)), self.processes.number)
 
-    def _drawn(self, number: int, at: int) -> "_Drawn":
-        """A micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""
-        windows, recipe = self.fitted.windows, self.fitted.recipe
-        which, count = self._plan(number)[at]
-        recording = self.recordings[which]
-        rng = np.random.default_rng([self.options.seed, number, at])
-        tokens = int(rng.integers(math.ceil(recipe.shortest * windows.tokens), windows.tokens, endpoint=True))
-        pairs = recording.draw(rng, count, tokens * windows.token_bins, farthest(self.fitted, recording))
-        keep = kept(rng, pairs.active, recipe.keep_units)
-        return _Drawn(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))
-
-    def _views(self, drawn: "_Drawn") -> Views:
+    def _views(self, drawn: MicroBatch) -> Views:
         _seed_torch(drawn.seed, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16()):
             return embedded(self.forward, drawn.pairs, drawn.keep, drawn.recording.twins, drawn.tokens)
-
-    def _plan(self, number: int) -> list[tuple[int, int]]:
-        """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
-        rng = np.random.default_rng([self.options.seed, number])
-        left = self.options.windows or self.fitted.recipe.windows
-        plan = []
-        while left > 0:
-            which = int(rng.choice(len(self.recordings), p=self.chances))
-            most = max(1, TOKENS // max(self.recordings[which].units * self.fitted.windows.tokens, 1))
-            plan.append((which, min(most, left)))
-            left -= plan[-1][1]
-        return plan
-
-    def _learning_rate(self, number: int) -> float:
-        """Up along a line, down along a cosine."""
-        recipe, steps = self.fitted.recipe, self.options.steps
-        rise = max(1, round(recipe.warm_up * steps))
-        fall = 0.5 * (1 + math.cos(math.pi * max(0, number - rise) / max(1, steps - rise)))
-        return (self.options.learning_rate or recipe.learning_rate) * min(1.0, (number + 1) / rise) * fall
 
     def _bfloat16(self) -> bool:
         if self.options.precision == "auto":
@@ -231,7 +166,9 @@ class Training:
 
     def _named_weights(self) -> dict[str, Tensor]:
         modules = {"encoder": self.fitted.module, "loss": self.loss}
-        return {f"{part}.{name}": value for part, module in modules.items() for name, value in module.state_dict().items()}
+        return {
+            f"{part}.{name}": value for part, module in modules.items() for name, value in module.state_dict().items()
+        }
 
     def _save(self) -> None:
         if self.options.checkpoint is None or self.processes.rank != 0:
@@ -245,13 +182,15 @@ class Training:
         write_checkpoint(
             self.options.checkpoint, Checkpoint(tensors=cpu, seconds=self.seconds, fingerprint=fingerprint)
         )
+        if self.options.saved is not None:
+            self.options.saved(self.log())
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         own = self._fingerprint()
         if other := [name for name in own if checkpoint.fingerprint.get(name) != own[name]]:
             raise WrongWeights(
-                f"{self.options.checkpoint} is of another training: it differs in {', '.join(other)}. Repeat the command "
-                "as it was, or train anew, without --resume, into another folder."
+                f"{self.options.checkpoint} is of another training: it differs in {', '.join(other)}. Repeat the "
+                "command as it was, or train anew, without --resume, into another folder."
             )
         tensors = checkpoint.tensors
         with torch.no_grad():
@@ -268,7 +207,9 @@ class Training:
 
     def _fingerprint(self) -> dict[str, str]:
         """What a training that goes on must have in common with the one that stopped."""
-        told = replace(self.options, checkpoint=None, resume=False, checkpoint_s=0.0, watch=None, compile=False)
+        told = replace(
+            self.options, checkpoint=None, resume=False, checkpoint_s=0.0, watch=None, saved=None, compile=False
+        )
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
         crc = 0
         for recording in self.recordings:

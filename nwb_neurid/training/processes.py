@@ -1,11 +1,33 @@
 """The processes of a training on several GPUs or nodes, as `torchrun` starts them; one process otherwise."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed
 
 from nwb_neurid.training.views import Views
+
+
+@contextmanager
+def joined(device: str) -> Iterator[bool]:
+    """Join the processes that `torchrun` started, if it did; whether this is the first of them.
+
+    Each takes the GPU of its number on its node, unless `device` is "cpu".
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield True
+        return
+    cuda = device != "cpu" and torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield distributed.get_rank() == 0
+        distributed.barrier()
+    finally:
+        distributed.destroy_process_group()
 
 
 class Processes:
@@ -16,7 +38,7 @@ class Processes:
         self.rank = distributed.get_rank() if several else 0
         self.number = distributed.get_world_size() if several else 1
 
-    def total(self, own: float, device: torch.device) -> float:
+    def total(self, own: int | float, device: torch.device) -> int | float:
         """The sum of a number over all processes."""
         if self.number == 1:
             return own
@@ -24,7 +46,7 @@ class Processes:
         distributed.all_reduce(summed)
         return type(own)(summed.item())
 
-    def sum_gradients(self, weights: Iterable[Tensor]) -> None:
+    def sum_gradients(self, weights: Sequence[Tensor]) -> None:
         """Replace the gradient of each weight by its sum over all processes."""
         if self.number == 1:
             return

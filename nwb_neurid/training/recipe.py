@@ -19,7 +19,7 @@ class Recipe:
     learning_rate
         The highest.
     max_distance_s
-        How far apart the two views of a pair may begin, in seconds of observed time; None for anywhere in the recording.
+        How far apart the two views of a pair may begin, in seconds of observed time; None for anywhere.
     weight_decay
         Of AdamW, on matrices alone.
     warm_up

@@ -48,7 +48,7 @@ class Recording:
         self.bin_s = options.bin_s
         self.values = torch.from_numpy(np.ascontiguousarray(whole.values)).to(device)
         self.runs = np.stack(stretches(whole.run), axis=1)
-        self.twins = twins(population, options.bin_s, whole.values)
+        self.twins = twins(population, whole.values)
         self._missing = _Missing.of(population, whole.starts_s, options.bin_s)
 
     @property

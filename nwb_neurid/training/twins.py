@@ -21,17 +21,15 @@ _SPIKES = 1_000_000  # the first ones; enough to tell
 _SAMPLES = 20_000
 
 
-def twins(
-    population: Population, bin_s: float, values: Shaped[np.ndarray, "units bins"]
-) -> Bool[np.ndarray, "units units"] | None:
+def twins(population: Population, values: Shaped[np.ndarray, "units bins"]) -> Bool[np.ndarray, "units units"] | None:
     """Which pairs of rows may be one neuron; None where none does.
 
     Parameters
     ----------
     population
-        Whose spike times tell it; traces are compared as they are binned.
-    bin_s, values
-        Its bins, and their length in seconds.
+        Whose spike times tell it.
+    values
+        Its bins, by which traces are compared.
     """
     if isinstance(population.activity, Spikes):
         found = _coincident(population)

@@ -56,7 +56,8 @@ def kept(
     number = rng.integers(int(np.ceil(units * smallest)), units, size=active.shape[:2], endpoint=True)
     rank = rng.random(active.shape).argsort(axis=2).argsort(axis=2)
     keep = active & (rank < number[:, :, None])
-    return keep & keep.all(axis=0).any(axis=1)[:, None]
+    in_both = keep[0] & keep[1]
+    return keep & in_both.any(axis=1)[:, None]
 
 
 def embedded(
@@ -68,7 +69,7 @@ def embedded(
 ) -> Views:
     """The vectors of the units that are kept, in batches of windows of similar count."""
     device = pairs.values.device
-    rows, present = packed(keep.any(axis=0))
+    rows, present = packed(keep[0] | keep[1])
     place = np.zeros(keep.shape[1:], np.int64)
     np.put_along_axis(place, rows, np.arange(rows.shape[1])[None].repeat(len(rows), 0), axis=1)
     windows, width = rows.shape
@@ -86,6 +87,4 @@ def embedded(
     flat = flat.index_copy(0, torch.from_numpy(np.concatenate(targets)).to(device), found)
     seen = np.take_along_axis(keep, rows[None].repeat(2, 0), axis=2) & present
     same = None if twins is None else torch.from_numpy(twins[rows[:, :, None], rows[:, None, :]]).to(device)
-    return Views(
-        vectors=flat.view(2, windows, width, -1), seen=torch.from_numpy(seen).to(device), twins=same
-    )
+    return Views(vectors=flat.view(2, windows, width, -1), seen=torch.from_numpy(seen).to(device), twins=same)

@@ -36,9 +36,8 @@ def narrowed(config: Config) -> EncoderSpec:
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
     """The network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
-    from nwb_neurid.training import TorchEncoder, WindowOptions
-
     from neurid_nuclr.training import recipe
+    from nwb_neurid.training import TorchEncoder, WindowOptions
 
     checked = NetworkConfig.from_json(config)
     options = WindowOptions(

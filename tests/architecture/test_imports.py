@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-POPULATION = {"population", "activity", "intervals", "errors"}
+POPULATION = {"population", "activity", "covariates", "intervals", "errors"}
 CONTRACT = {"contracts", "results", *POPULATION}
 
 # Modules and subpackages of nwb_neurid, from the inside out. Within a subpackage imports are free.
@@ -11,7 +11,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "intervals": {"errors"},
     "activity": {"intervals", "errors"},
-    "population": {"activity", "intervals", "errors"},
+    "covariates": {"activity", "intervals", "errors"},
+    "population": {"activity", "covariates", "intervals", "errors"},
     "results": POPULATION,
     "contracts": {"results", *POPULATION},
     "registry": CONTRACT,
@@ -20,14 +21,17 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "model": {"model_folder", "registry", "checks", *CONTRACT},
     "readers": CONTRACT,
     "ndx": CONTRACT,
-    "training": CONTRACT,
+    "trainable": CONTRACT,
+    "training": {"trainable", *CONTRACT},
     "labels": CONTRACT,
     "report": CONTRACT,
     "simulate": CONTRACT,
     "testing": CONTRACT,
-    "pipeline": {"registry", "checks", "model", "ndx", *CONTRACT},
+    "learning": {"model", "checks", "trainable", *CONTRACT},
+    "training_run": {"learning", "pipeline", "model", "model_folder", "report", "trainable", *CONTRACT},
+    "pipeline": {"learning", "trainable", "registry", "checks", "model", "ndx", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
-    "cli": {"demo", "pipeline", "registry", "model", "ndx", "simulate", *CONTRACT},
+    "cli": {"demo", "training", "training_run", "learning", "trainable", "pipeline", "registry", "model", "ndx", "simulate", *CONTRACT},
     "__main__": {"cli"},
 }
 # What plugins may rest on, a stranger's as well as ours.
@@ -38,6 +42,7 @@ PUBLIC = {
     "nwb_neurid.intervals",
     "nwb_neurid.population",
     "nwb_neurid.results",
+    "nwb_neurid.trainable",
     "nwb_neurid.training",
 }
 

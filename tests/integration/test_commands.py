@@ -5,6 +5,7 @@ import shutil
 
 import h5py
 import numpy as np
+import pynwb
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -103,6 +104,20 @@ def test_inspect_tells_what_is_there_and_who_can_embed_it(run, recording):
     assert "cell_type: " in said
     assert "isi: yes" in said
     assert "nuclr: yes (presets: base, small)" in said
+
+
+def test_inspect_lists_behaviour_and_stimulus(run, recording):
+    with pynwb.NWBHDF5IO(recording, "a") as io:
+        nwbfile = io.read()
+        data = np.zeros((300, 2))
+        nwbfile.add_acquisition(pynwb.TimeSeries(name="paws", data=data, unit="mm", rate=10.0))
+        nwbfile.add_trial_column("choice", "left or right")
+        nwbfile.add_trial(start_time=1.0, stop_time=2.0, choice="left")
+        nwbfile.add_trial(start_time=3.0, stop_time=4.5, choice="right")
+        io.write(nwbfile)
+    said = [" ".join(line.split()) for line in run("inspect", recording).stdout.splitlines()]
+    assert "paws continuous, 10 Hz, in mm 2 0 s 29.9 s" in said
+    assert "trials/choice intervals, 2 left, right 1 s 4.5 s" in said
 
 
 def test_inspect_tells_why_not(run, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
-from nwb_neurid.population import Population, Spikes, Traces
+from nwb_neurid.population import Population, Series, Spikes, Traces
 
 
 def observed(*trains, observed_s=((0.0, 10.0),), **parts):
@@ -107,6 +107,17 @@ def test_a_slice_is_the_same_units_over_less_time():
     later = population.slice(7.0, 100.0)
     np.testing.assert_array_equal(later.observed_s, [[7, 10]])
     np.testing.assert_array_equal(later.unit_observed, seen[:, 1:])
+
+
+def test_covariates_stay_whole_in_every_part():
+    licks = Series.of_events(np.array([0.5, 7.5]))
+    given = {"licks": licks}
+    population = observed([1, 6], [1, 6], covariates=given)
+    given.clear()
+    parts = population, population.slice(4.0, 8.0), population.select(np.array([1])), population.slice(20.0, 30.0)
+    for part in parts:
+        assert list(part.covariates) == ["licks"]
+        assert part.covariates["licks"] is licks
 
 
 def test_a_slice_of_no_time_has_no_time():
@@ -246,6 +257,7 @@ def test_the_source_may_know_how_coarse_its_times_are(imaged):
         ),
         ({"observed_s": np.zeros((1, 3))}, r"observed_s must have shape \(intervals, 2\), got \(1, 3\)"),
         ({"observed_s": np.zeros(2)}, r"observed_s must have shape \(intervals, 2\), got \(2,\)"),
+        ({"covariates": {"licks": np.zeros(3)}}, r"covariates\['licks'\] must be a Series, got ndarray\."),
         ({"excluded": {2: "noise"}}, "excluded names row 2, but there are 2 units"),
         ({"excluded": {-1: "noise"}}, "excluded names row -1, but there are 2 units"),
         ({"excluded": {0: ""}}, "excluded must say why row 0 is not to be embedded"),

@@ -38,7 +38,7 @@ PLUGIN = ReaderPlugin(
         version="1",
         summary="Units tables and traces of ROIs of NWB files (HDF5)",
         contract=CONTRACT,
-        options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity"}),
+        options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity", "covariates"}),
     ),
     recognises=recognises,
     read=read,

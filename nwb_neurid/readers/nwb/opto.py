@@ -20,7 +20,7 @@ SAMPLES_AT_ONCE = 2**20
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
-_OPTO_NAME = re.compile(r"opto(?!kinetic|motor|physiolog|met)|laser|photo_?stim", re.IGNORECASE)
+OPTO_NAME = re.compile(r"opto(?!kinetic|motor|physiolog|met)|laser|photo_?stim", re.IGNORECASE)
 
 # What a column of trials tells, by its name, the plainest first; others (type, site, wavelength) tell no "when".
 _FLAG = re.compile(r"^(is_)?(photo_?stim|opto|laser)(_?(genetics?|stim|stimulation|stimulated|on|trial|state))*$", re.I)
@@ -50,7 +50,7 @@ def opto_trials(file: Group) -> tuple[Intervals, str] | None:
     group = file.group("intervals/trials")
     if group is None or "start_time" not in (trials := Table(group)) or "stop_time" not in trials:
         return None
-    names = [name for name in trials.names() if _OPTO_NAME.search(name)]
+    names = [name for name in trials.names() if OPTO_NAME.search(name)]
     for kind in (_FLAG, _ONSET, _STRENGTH):
         for name in filter(kind.search, names):
             lit = _lit(_as_numbers(trials, name), kind)
@@ -94,9 +94,7 @@ def _start(item: Group) -> Iterator[tuple[float, str]]:
     if item.attribute("neurodata_type") == "OptogeneticSeries":
         if (sample := _first_on(item)) is not None:
             yield float(sample_times_s(item, np.array([sample]))[0]), item.path
-    elif _OPTO_NAME.search(f"{item.path} {item.attribute('neurodata_type')}") and "start_time" in (
-        table := Table(item)
-    ):
+    elif OPTO_NAME.search(f"{item.path} {item.attribute('neurodata_type')}") and "start_time" in (table := Table(item)):
         starts = table.numbers("start_time").astype(np.float64)
         if table.is_number("stimulation_on"):  # ndx-optogenetics keeps epochs without light in the same table
             starts = starts[table.numbers("stimulation_on") > 0]

@@ -30,3 +30,21 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
             f"{series.where} must have a timestamp for each sample, or a starting_time with a rate. Validate the file."
         )
     return times
+
+
+def times_s(series: Group, samples: int) -> Float64[np.ndarray, " samples"]:
+    """When all of so many samples were taken, in seconds of the session clock.
+
+    Raises
+    ------
+    InvalidSource
+        If the series does not say it, or its timestamps do not ascend in seconds.
+    """
+    if (timestamps := series.dataset("timestamps")) is None:
+        return sample_times_s(series, np.arange(samples))
+    times = timestamps.column().astype(np.float64)
+    if len(times) != samples or not np.all(np.abs(times) < LATEST_S) or np.any(times[1:] < times[:-1]):
+        raise InvalidSource(
+            f"{timestamps.where} must ascend in seconds, one time for each of {samples} samples. Validate the file."
+        )
+    return times

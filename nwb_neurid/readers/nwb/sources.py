@@ -1,11 +1,13 @@
 """What recordings an NWB file holds, and which of them is meant."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
+from nwb_neurid.readers.nwb.covariates import covariates
 from nwb_neurid.readers.nwb.file import opened
 from nwb_neurid.readers.nwb.hdf5 import Group
 from nwb_neurid.readers.nwb.imaging import read_imaging
@@ -28,7 +30,7 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
         An NWB file in HDF5: its path, or a URL.
     options
         `part` is the path of a units table, a series of ROIs, or a container of those; `activity` says which of
-        several. For the others see `read_units` and `read_imaging`.
+        several, and `covariates` reads behaviour and stimulus too. For the others see `read_units` and `read_imaging`.
 
     Raises
     ------
@@ -42,11 +44,13 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
         meant_units, meant_series = _meant(units, series, options)
         if len(meant_units) + bool(meant_series) > 1:
             raise InvalidOption(_listed(f"{file.file} holds several recordings. Choose one:", units, series))
-        if meant_series:
-            return read_imaging(file, meant_series, options)
-        if not meant_units and (units or series):
+        if not meant_units and not meant_series and (units or series):
             raise InvalidOption(_listed(f"{file.file} has no {_asked(options)}. It has:", units, series))
-        return read_units(file, meant_units[0] if meant_units else file.group("units"), options)
+        if meant_series:
+            population = read_imaging(file, meant_series, options)
+        else:
+            population = read_units(file, meant_units[0] if meant_units else file.group("units"), options)
+        return replace(population, covariates=covariates(file)) if options.covariates else population
 
 
 def _units_tables(file: Group) -> Iterator[Group]:

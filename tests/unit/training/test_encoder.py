@@ -7,9 +7,10 @@ from torch import nn
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.training import TorchEncoder, WindowOptions, chosen_device, cut, encoder
+from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, WindowOptions, chosen_device, cut, encoder, views
 
 SECOND = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
+RECIPE = Recipe(loss=ContrastiveLoss, windows=4, learning_rate=1e-3, max_distance_s=None)
 
 
 class Means(nn.Module):
@@ -33,7 +34,7 @@ class Means(nn.Module):
 @pytest.fixture
 def torch_encoder():
     """An encoder of windows of 1 s."""
-    return TorchEncoder(Means(), config={"size": 3}, dim=3, options=SECOND, device="cpu")
+    return TorchEncoder(Means(), config={"size": 3}, dim=3, options=SECOND, device="cpu", recipe=RECIPE)
 
 
 def by_hand(population, options=SECOND):
@@ -70,8 +71,8 @@ def test_vectors_are_means_over_windows(torch_encoder, patchy):
 def test_batches_and_padding_change_nothing(torch_encoder, patchy, monkeypatch, tokens_per_batch, padding):
     plain = torch_encoder.embed(patchy)
     torch_encoder._module.calls.clear()
-    monkeypatch.setattr(encoder, "TOKENS_PER_BATCH", tokens_per_batch)
-    monkeypatch.setattr(encoder, "PADDING", padding)
+    monkeypatch.setattr(views, "TOKENS_PER_BATCH", tokens_per_batch)
+    monkeypatch.setattr(views, "PADDING", padding)
     batched = torch_encoder.embed(patchy)
     np.testing.assert_allclose(batched.vectors, plain.vectors, rtol=1e-6)
     np.testing.assert_allclose(batched.stability, plain.stability, rtol=1e-6)
@@ -80,7 +81,7 @@ def test_batches_and_padding_change_nothing(torch_encoder, patchy, monkeypatch, 
 
 
 def test_batches_hold_no_more_tokens_than_they_may(torch_encoder, make_population, monkeypatch):
-    monkeypatch.setattr(encoder, "TOKENS_PER_BATCH", 40)
+    monkeypatch.setattr(views, "TOKENS_PER_BATCH", 40)
     torch_encoder.embed(make_population(units=5, rate_hz=50.0))
     shapes = [shape for shape, _ in torch_encoder._module.calls]
     assert max(windows * units * SECOND.tokens for windows, units, _ in shapes) <= 40
@@ -127,7 +128,7 @@ def test_stability_is_the_cosine_of_two_halves_of_equal_size(torch_encoder, patc
 
 
 def test_a_vector_of_zeros_has_no_direction():
-    zeros = TorchEncoder(Means(), config={}, dim=3, options=SECOND, device="cpu")
+    zeros = TorchEncoder(Means(), config={}, dim=3, options=SECOND, device="cpu", recipe=RECIPE)
     torch.nn.init.zeros_(zeros._module.weight)
     train = np.arange(0.05, 8, 0.1)
     population = Population(unit_ids=np.arange(1), activity=Spikes.of([train]), observed_s=np.array([[0.0, 8.0]]))
@@ -159,7 +160,7 @@ def test_traces_are_embedded_as_samples_and_notes_are_passed_on():
     population = Population(
         unit_ids=np.arange(2), activity=Traces(values=values, rate_hz=20.0), observed_s=np.array([[0.0, 4.0]])
     )
-    imaging = TorchEncoder(Means(), config={}, dim=3, options=SECOND, device="cpu")
+    imaging = TorchEncoder(Means(), config={}, dim=3, options=SECOND, device="cpu", recipe=RECIPE)
     embeddings = imaging.embed(population)
     np.testing.assert_allclose(embeddings.vectors, by_hand(population)[0], rtol=1e-4, atol=1e-5)
     assert embeddings.provenance.notes == ("Traces were resampled from 20 to 10 Hz.",)
@@ -186,7 +187,7 @@ def test_the_state_is_the_weights(torch_encoder):
 
 def test_the_module_does_not_learn_while_it_embeds(torch_encoder, patchy):
     torch_encoder._module.train()
-    again = TorchEncoder(torch_encoder._module, config={}, dim=3, options=SECOND, device="cpu")
+    again = TorchEncoder(torch_encoder._module, config={}, dim=3, options=SECOND, device="cpu", recipe=RECIPE)
     assert not again._module.training
     again.embed(patchy)
     assert again._module.weight.grad is None

@@ -125,7 +125,9 @@ def test_vicreg_is_the_official_one(official):
     _, _, values = official
     views, seen = laid_out(values)
     loss = VICRegLoss(32, expansion=0)
-    terms = loss.terms([view[there] for view, there in zip(views, seen, strict=True)], [seen.all(0)[there] for there in seen])
+    terms = loss.terms(
+        [view[there] for view, there in zip(views, seen, strict=True)], [seen.all(0)[there] for there in seen]
+    )
     for name, term in zip(("inv", "var", "cov"), terms, strict=True):
         assert term.item() == pytest.approx(float(values[f"vicreg_{name}"]), rel=1e-4)
     assert loss(views, seen).item() / seen.all(0).sum() == pytest.approx(float(values["vicreg"]), rel=1e-4)

@@ -129,3 +129,16 @@ def test_the_allen_excerpt_is_74_cells_of_visp_at_30_hz(shared_data):
         np.testing.assert_array_equal(traces.values, stored.T)
         ids = file["processing/ophys/ImageSegmentation/PlaneSegmentation/id"][:]
         np.testing.assert_array_equal(population.unit_ids, ids)
+
+
+def test_trials_of_steinmetz_are_covariates(shared_data):
+    for path in sorted((shared_data / "steinmetz").glob("*.nwb")):
+        population = PLUGIN.read(path, ReadOptions(covariates=True))
+        assert list(population.covariates) == ["trials/contrast_left", "trials/contrast_right", "trials/feedback"]
+        with h5py.File(path) as file:
+            trials = file["intervals/trials"]
+            starts, feedback = trials["start_time"][:], trials["feedback"][:]
+        held = population.covariates["trials/feedback"].binned(starts + 0.1, 0.02)
+        np.testing.assert_array_equal(held[:, 0], feedback)
+        contrast = population.covariates["trials/contrast_left"].binned(population.bin_starts_s(0.02), 0.02)
+        assert not np.isnan(contrast).any()  # it was observed in trials only

@@ -1,0 +1,224 @@
+"""Behaviour and stimulus of an NWB file as covariates.
+
+They are extras: one that cannot be read is left out with a warning.
+"""
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from nwb_neurid.errors import InvalidSource, NeuridError, NeuridWarning
+from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.population import Series
+from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
+from nwb_neurid.readers.nwb.opto import OPTO_NAME
+from nwb_neurid.readers.nwb.series import LATEST_S, times_s
+from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
+
+MOST_VALUES = 50_000_000
+"""A longer series is left out: it would take over 1 GB while it is read."""
+
+JITTER = 0.2
+"""A step that differs from the usual one by no more than this share of it is regular ..."""
+
+RHYTHM = 0.75
+"""... and a series has a rhythm where this share of its steps, at least, are. Bouts of licks are below it."""
+
+PLACES = ("processing", "acquisition", "stimulus/presentation", "events", "intervals")
+
+NEURAL = frozenset({"ecephys", "icephys", "ogen", "ophys"})
+"""Processing modules of neurons, by the names that the NWB schema recommends."""
+
+CONTAINERS = frozenset(
+    {
+        "BehavioralEpochs",
+        "BehavioralEvents",
+        "BehavioralTimeSeries",
+        "CompassDirection",
+        "EllipseEyeTracking",  # ndx-ellipse-eye-tracking
+        "EyeTracking",
+        "PoseEstimation",  # ndx-pose
+        "Position",
+        "PupilTracking",
+    }
+)
+SPATIAL = frozenset({"EllipseSeries", "PoseEstimationSeries", "SpatialSeries"})
+SAMPLED = frozenset({"AbstractFeatureSeries", "TimeSeries", *SPATIAL})
+ANNOTATED = frozenset({"AnnotationSeries", "LabeledEvents", "TTLs"})  # the latter two: ndx-events
+
+_EVENT_NAME = re.compile(r"lick|reward", re.IGNORECASE)
+
+
+def covariates(file: Group) -> dict[str, Series]:
+    """What a file holds of behaviour and stimulus, by its path without the folder that the schema prescribes.
+
+    Series in the stimulus, in the acquisition and in modules that are not of neurons, and columns of tables of
+    intervals. No images, nothing electrical, nothing of optogenetic stimulation.
+
+    Parameters
+    ----------
+    file
+        The root of the file.
+
+    Warns
+    -----
+    NeuridWarning
+        Names what was left out, and why.
+    """
+    found: dict[str, Series] = {}
+    faults: list[str] = []
+    for place in PLACES:
+        try:
+            for path, make in _candidates(file, place):
+                name = path.removeprefix(f"/{place}/")
+                try:
+                    series = make()
+                except NeuridError as error:
+                    faults.append(str(error))
+                    continue
+                if series is not None:
+                    found[path.strip("/") if name in found else name] = series
+        except NeuridError as error:  # of the folder itself
+            faults.append(str(error))
+    if faults:
+        listed = "\n  - ".join(dict.fromkeys(faults))
+        warnings.warn(f"{file.file}: left out of the covariates:\n  - {listed}", NeuridWarning, stacklevel=2)
+    return dict(sorted(found.items()))
+
+
+def _candidates(file: Group, place: str) -> Iterator[tuple[str, Callable[[], Series | None]]]:
+    """Path of everything that may be a covariate, and what reads it."""
+    if (folder := file.group(place)) is None:
+        return
+    modules = [folder]
+    if place == "processing":
+        modules = [module for module in folder.groups() if module.path.rpartition("/")[2] not in NEURAL]
+    for module in modules:
+        for item in module.groups():
+            kind = item.attribute("neurodata_type") or ""
+            for one in item.groups() if kind in CONTAINERS else [item]:
+                if not OPTO_NAME.search(one.path):
+                    yield from _readers(one, kind == "BehavioralEvents")
+
+
+def _readers(item: Group, holds_events: bool) -> Iterator[tuple[str, Callable[[], Series | None]]]:
+    kind = item.attribute("neurodata_type") or ""
+    if kind in SAMPLED:
+        yield item.path, partial(_sampled, item, kind, holds_events)
+    elif kind in ANNOTATED:
+        yield item.path, partial(_annotated, item)
+    elif kind == "IntervalSeries":
+        yield item.path, partial(_states, item)
+    elif kind == "Events":  # ndx-events
+        yield item.path, partial(_events, item, "timestamps")
+    elif kind == "EventsTable":
+        yield item.path, partial(_events, item, "timestamp")
+    elif kind == "TimeIntervals" and not item.path.endswith("/invalid_times"):
+        table = Table(item)
+        for name in variable_names(table):
+            yield f"{item.path}/{name}", partial(variable, table, name)
+
+
+def _sampled(series: Group, kind: str, holds_events: bool) -> Series | None:
+    """A series of numbers; None where it is empty.
+
+    Raises
+    ------
+    InvalidSource
+        If its data are no numbers of shape (samples,) or (samples, channels), too many, or have no times.
+    """
+    data = _data(series)
+    if len(data) == 0:
+        return None
+    size = math.prod(data.shape)
+    if len(data.shape) > 2 or size > MOST_VALUES:
+        raise InvalidSource(
+            f"{data.where} has shape {data.shape}; (samples,) or (samples, channels) can be read, with "
+            f"{MOST_VALUES} values at most."
+        )
+    values, times = data.numbers().reshape(len(data), -1), times_s(series, len(data))
+    if series.dataset("timestamps") is not None and (holds_events or _are_events(series, values, times)):
+        return Series.of_events(times)
+    axes = ("x", "y", "z")[: values.shape[1]] if kind in SPATIAL and values.shape[1] in {2, 3} else ()
+    unit = data.text_attribute("unit") or ""
+    return Series(values=_converted(data, values), times_s=times, unit=unit, channels=axes)
+
+
+def _data(series: Group) -> Dataset:
+    """Its data.
+
+    Raises
+    ------
+    InvalidSource
+        If there are none.
+    """
+    if (data := series.dataset("data")) is None or not data.shape:
+        raise InvalidSource(f"{series.where} must have data. Validate the file.")
+    return data
+
+
+def _converted(data: Dataset, values: np.ndarray) -> Float32[np.ndarray, "samples channels"]:
+    """In the unit that the file states."""
+    conversion, offset = data.attribute("conversion"), data.attribute("offset") or 0.0
+    with np.errstate(over="ignore"):
+        if conversion in {None, 1.0} and not offset:
+            return values.astype(np.float32)
+        return (values * np.float64(1.0 if conversion is None else conversion) + offset).astype(np.float32)
+
+
+def _are_events(series: Group, values: np.ndarray, times: Float64[np.ndarray, " samples"]) -> bool:
+    """Whether a series without a rhythm has values that tell nothing, as licks are often stored."""
+    steps = np.diff(times)
+    if len(steps) > 1 and np.mean(np.abs(steps - (usual := np.median(steps))) <= JITTER * usual) >= RHYTHM:
+        return False
+    return _EVENT_NAME.search(series.path) is not None or bool(np.all(values == values[0]))
+
+
+def _events(group: Group, name: str) -> Series | None:
+    """Events at times that stand in a dataset of this name; None where there are none."""
+    times = Table(group).dataset(name)
+    moments = times.column().astype(np.float64)
+    moments = np.sort(moments[~np.isnan(moments)])
+    if not np.all(np.abs(moments) < LATEST_S):
+        raise InvalidSource(f"{times.where} must be in seconds. Validate the file.")
+    return Series.of_events(moments) if len(moments) else None
+
+
+def _annotated(series: Group) -> Series | None:
+    """Events of several kinds, one channel each, by their text or number; None where there are none."""
+    data = _data(series)
+    if len(data) == 0:
+        return None
+    kinds = data.texts().ravel().tolist() if data.is_text else data.integers().astype(str).tolist()
+    values, channels = categories(kinds, data.where)
+    return Series(values=np.nan_to_num(values), times_s=times_s(series, len(data)), kind="events", channels=channels)
+
+
+def _states(series: Group) -> Series | None:
+    """What an IntervalSeries says is on (1) or off (0) from each of its times to the next, one channel for each code.
+
+    A positive number switches on, its negative off.
+    """
+    data = _data(series)
+    codes, times = data.integers(), times_s(series, len(data))
+    _, names = categories(np.abs(codes[codes != 0]).astype(str).tolist(), data.where)
+    kinds = np.array(names, np.int64)
+    switched = np.where(np.abs(codes)[:, None] == kinds, np.arange(len(codes))[:, None], -1)
+    last = np.maximum.accumulate(switched, axis=0)
+    on = ((last >= 0) & (codes[last] > 0)).astype(np.float32)
+    lasts = np.diff(times) > EDGE_S
+    if not lasts.any() or len(kinds) == 0:
+        return None
+    return Series(
+        values=on[:-1][lasts],
+        times_s=times[:-1][lasts],
+        stops_s=times[1:][lasts],
+        kind="intervals",
+        channels=names if len(names) > 1 else (),
+    )

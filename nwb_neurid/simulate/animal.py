@@ -1,0 +1,196 @@
+"""One simulated animal: what it has of its own, and what its neurons fire."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Shaped
+
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.simulate.cell_types import CELL_TYPES, COUPLING_SPREAD, DRIVE_SPREAD, MIX, PARAMETER_SPREAD
+from nwb_neurid.simulate.network import BLOCK_STEPS, STEP_S, Network, run
+from nwb_neurid.simulate.regions import Region, draw_regions, running_speed_cm_s, shared_currents, slow_drives
+from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM, REGION_UM, Simulation
+from nwb_neurid.simulate.wiring import draw_synapses
+
+MOST_REGIONS = 26
+
+IN_DOMAIN = (0.5, 0.1, 0.2)
+"""By how much drive, and noise and synapses in parts, differ at most between animals."""
+
+OUT_OF_DOMAIN = ((1.5, 2.5), (0.25, 0.4), (0.5, 0.8))
+"""From where to where they differ outside the domain, up or down."""
+
+_OF_REGIONS = (0, 0, 0, 0)  # a key of its own length: no stream of an animal is the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The level of one animal.
+
+    Parameters
+    ----------
+    drive_shift
+        Added to the mean current of every neuron.
+    noise_factor
+        Times the noise of every neuron.
+    synapse_factor
+        Times the strength of every synapse.
+    """
+
+    drive_shift: float = 0.0
+    noise_factor: float = 1.0
+    synapse_factor: float = 1.0
+
+
+def draw_level(rng: np.random.Generator, *, out_of_domain: bool) -> Level:
+    """Uniform within the domain, or in a band on either side of it that does not touch it."""
+    if out_of_domain:
+        low, high = np.transpose(OUT_OF_DOMAIN)
+        drive, noise, synapses = rng.uniform(low, high) * rng.choice([-1.0, 1.0], 3)
+    else:
+        drive, noise, synapses = rng.uniform(-1.0, 1.0, 3) * IN_DOMAIN
+    return Level(drive_shift=float(drive), noise_factor=float(1 + noise), synapse_factor=float(1 + synapses))
+
+
+def simulate(
+    units: int,
+    duration_s: float,
+    seed: int = 0,
+    progress: Progress = silent,
+    *,
+    regions: int = 1,
+    animal: int = 0,
+    out_of_domain: bool = False,
+) -> Simulation:
+    """Simulate a sparse random network of neurons of known types, in one region or several.
+
+    RS (regular spiking), IB (intrinsically bursting) and CH (chattering) excite, FS (fast spiking) and LTS
+    (low-threshold spiking) inhibit. Three in seven are RS, every type is among five units or more of a region, and
+    the order is random. Neurons of a region share a slow drive, a rhythm and most of their synapses; with one region
+    they share synapses only.
+
+    Parameters
+    ----------
+    units
+        How many neurons.
+    duration_s
+        How long, in seconds. A longer simulation begins with the spikes of a shorter one.
+    seed
+        The same seed gives the same simulation, bit for bit. Animals of one seed have the same types and regions.
+    progress
+        Told of each simulated second.
+    regions
+        How many regions the neurons lie in, as evenly as can be.
+    animal
+        Which animal: each has its own neurons, synapses and noise, and its own level of drive, noise and synapses
+        near that of animal 0, which has the nominal one.
+    out_of_domain
+        Whether these levels are further from the nominal ones than those of any other animal.
+
+    Returns
+    -------
+    Simulation
+        Spikes, types, regions and positions.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no unit, the duration is not positive and finite, the seed or the animal is negative, or there
+        are not between one and 26 regions, each with a unit.
+
+    Examples
+    --------
+    >>> sorted(simulate(units=7, duration_s=1.0).cell_type.tolist())
+    ['CH', 'FS', 'IB', 'LTS', 'RS', 'RS', 'RS']
+    """
+    _check(units, duration_s, seed, regions, animal)
+    nominal = animal == 0 and not out_of_domain
+    own = np.random.SeedSequence(seed, spawn_key=() if nominal else (animal, int(out_of_domain)))
+    rng = np.random.default_rng(own)
+    of_level, of_regions, of_slow, of_rhythms = map(np.random.default_rng, own.spawn(4))
+    level = Level() if nominal else draw_level(of_level, out_of_domain=out_of_domain)
+    parts = draw_regions(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=_OF_REGIONS)), regions)
+    region = of_regions.permutation(np.arange(units) % regions)
+    cell_type, positions_um = _draw_neurons(rng, region)
+    network = _draw_network(rng, cell_type, region, parts, level)
+    slow, shared = None, None
+    if regions > 1:
+        slow = slow_drives(of_slow, parts, duration_s)
+        coupling = _draw_coupling(of_regions, cell_type)
+        shared = shared_currents(of_rhythms, parts, region, slow, *coupling, BLOCK_STEPS, STEP_S)
+    times_s, rows = run(network, rng, math.ceil(duration_s / STEP_S), progress, shared)
+    times_s = np.rint(times_s * CLOCK_HZ) / CLOCK_HZ
+    times_s, rows = times_s[times_s < duration_s], rows[times_s < duration_s]
+    names = np.array([part.name for part in parts] if regions > 1 else [""])
+    return Simulation(
+        times_s=times_s[np.argsort(rows, kind="stable")],
+        splits=np.r_[0, np.cumsum(np.bincount(rows, minlength=units))].astype(np.int64),
+        cell_type=cell_type,
+        brain_region=names[region],
+        positions_um=positions_um,
+        running_speed_cm_s=None if slow is None else running_speed_cm_s(slow),
+        duration_s=float(duration_s),
+        seed=seed,
+        animal=animal,
+        out_of_domain=out_of_domain,
+    )
+
+
+def _check(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
+    if units < 1:
+        raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
+    if not (math.isfinite(duration_s) and duration_s > 0):
+        raise InvalidOption(f"The duration to simulate must be finite and above 0 s, got {duration_s:g} s.")
+    if seed < 0:
+        raise InvalidOption(f"The seed of a simulation must be 0 or more, got {seed}.")
+    if animal < 0:
+        raise InvalidOption(f"The number of a simulated animal must be 0 or more, got {animal}.")
+    if not 1 <= regions <= min(units, MOST_REGIONS):
+        raise InvalidOption(
+            f"The regions to simulate must be 1 to {min(units, MOST_REGIONS)} for {units} units, got {regions}."
+        )
+
+
+def _draw_neurons(
+    rng: np.random.Generator, region: Int64[np.ndarray, " units"]
+) -> tuple[Shaped[np.ndarray, " units"], Float32[np.ndarray, "units 3"]]:
+    """Types, the same mix in every region, and positions, one region after another along the probe."""
+    cell_type = np.empty(len(region), f"U{max(map(len, CELL_TYPES))}")
+    for index in range(region.max() + 1):
+        members = region == index
+        cell_type[members] = rng.permutation(np.resize(MIX, np.count_nonzero(members)))
+    positions_um = rng.uniform((-30.0, 0.0, 5.0), (30.0, DEPTH_UM, 50.0), (len(region), 3))
+    positions_um[:, 1] += REGION_UM * region
+    return cell_type, positions_um.astype(np.float32)
+
+
+def _of_type(cell_type: Shaped[np.ndarray, " units"]) -> Float64[np.ndarray, "parameters units"]:
+    return np.array([CELL_TYPES[name] for name in cell_type]).T
+
+
+def _draw_network(
+    rng: np.random.Generator,
+    cell_type: Shaped[np.ndarray, " units"],
+    region: Int64[np.ndarray, " units"],
+    parts: tuple[Region, ...],
+    level: Level,
+) -> Network:
+    """Each neuron differs a little from its type."""
+    units = len(cell_type)
+    of_type = _of_type(cell_type)
+    abcd, (drive, noise, strength) = of_type[:4], of_type[4:7]
+    spread = rng.standard_normal((4, units)).clip(-2, 2) * np.reshape(PARAMETER_SPREAD, (4, 1))
+    drive = drive + DRIVE_SPREAD * rng.standard_normal(units) + level.drive_shift
+    local = np.array([part.local for part in parts])
+    targets, weights = draw_synapses(rng, region, local, strength * level.synapse_factor)
+    return Network.of(abcd * (1 + spread), drive, noise * level.noise_factor, targets, weights)
+
+
+def _draw_coupling(
+    rng: np.random.Generator, cell_type: Shaped[np.ndarray, " units"]
+) -> tuple[Float64[np.ndarray, " units"], Float64[np.ndarray, " units"]]:
+    """How much of the slow drive and of the rhythm of its region each neuron gets."""
+    slow, rhythm = _of_type(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
+    return slow, rhythm

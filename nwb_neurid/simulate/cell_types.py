@@ -1,0 +1,55 @@
+"""The types of the simulated neurons, told apart by how they fire.
+
+Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
+14(6), 1569-1572, figure 2. Currents, synapses and couplings are this project's own choice.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class CellType(NamedTuple):
+    """What neurons of one type have in common.
+
+    Parameters
+    ----------
+    a, b, c, d
+        The paper's parameters.
+    drive, noise
+        Mean and standard deviation, from step to step, of the private current.
+    strength
+        Sum of the outgoing synapses; below 0 they inhibit.
+    slow_coupling, rhythm_coupling
+        How much of the slow drive and of the rhythm of its region a neuron gets; 1 for the most common type.
+    """
+
+    a: float
+    b: float
+    c: float
+    d: float
+    drive: float
+    noise: float
+    strength: float
+    slow_coupling: float
+    rhythm_coupling: float
+
+
+CELL_TYPES: Mapping[str, CellType] = {
+    "RS": CellType(0.02, 0.2, -65, 8, drive=-4, noise=9, strength=20, slow_coupling=1.0, rhythm_coupling=1.0),
+    "IB": CellType(0.02, 0.2, -55, 4, drive=-3.5, noise=9, strength=20, slow_coupling=1.2, rhythm_coupling=0.8),
+    "CH": CellType(0.02, 0.2, -50, 2, drive=-4, noise=8, strength=20, slow_coupling=0.8, rhythm_coupling=1.2),
+    "FS": CellType(0.1, 0.2, -65, 2, drive=2.5, noise=5, strength=-30, slow_coupling=0.7, rhythm_coupling=1.4),
+    "LTS": CellType(0.02, 0.25, -65, 2, drive=-4, noise=6, strength=-30, slow_coupling=1.1, rhythm_coupling=0.6),
+}
+
+MIX = (*CELL_TYPES, "RS", "RS")
+"""Seven neurons in a row: three are RS, and every type is among five."""
+
+PARAMETER_SPREAD = (0.1, 0.02, 0.01, 0.1)
+"""Standard deviation of a, b, c, d from neuron to neuron of a type, relative to them."""
+
+DRIVE_SPREAD = 2.5
+"""Standard deviation of the mean current from neuron to neuron of a type."""
+
+COUPLING_SPREAD = 0.3
+"""Standard deviation of the couplings from neuron to neuron of a type, relative to them."""

@@ -1,0 +1,94 @@
+"""What a calcium indicator would show of simulated spikes.
+
+Source of the scale: Chen, T.-W. et al. (2013), "Ultrasensitive fluorescent proteins for imaging neuronal activity",
+Nature 499, 295-300. The kernel lies between GCaMP6f, which rises in 50 to 75 ms, and GCaMP6s, which is slower.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Traces
+
+FRAME_HZ = 4.28
+"""Frames a second, unless another rate is asked for: that of a plane of a volume, as in Bugeon et al. (2022)."""
+
+RISE_S, DECAY_S = 0.05, 0.5
+SPIKE_DFF = 0.2
+SATURATED_DFF = 5.0
+NOISE_DFF = 0.15
+NOISE_HZ = 4.28
+"""The noise is that of frames at this rate; of shorter frames, which gather less light, it is larger."""
+
+
+def fluorescence(
+    times_s: Float64[np.ndarray, " spikes"],
+    splits: Int64[np.ndarray, " units_and_one"],
+    duration_s: float,
+    *,
+    rate_hz: float = FRAME_HZ,
+    seed: int | Sequence[int] = 0,
+) -> Traces:
+    """The dF/F of simulated neurons.
+
+    A spike rises with `RISE_S`, decays with `DECAY_S` and peaks at `SPIKE_DFF`; spikes add up and saturate towards
+    `SATURATED_DFF`. Each frame has independent Gaussian noise.
+
+    Parameters
+    ----------
+    times_s
+        Spike times in seconds from 0, shape (spikes,), ascending within a unit.
+    splits
+        Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+    duration_s
+        How long, in seconds. Only whole frames are made; each shows the moment at which it ends.
+    rate_hz
+        Frames a second.
+    seed
+        Of the noise.
+
+    Raises
+    ------
+    InvalidOption
+        If the rate is not positive and finite, or there is no time for a frame.
+    """
+    if not 0 < rate_hz < np.inf:
+        raise InvalidOption(f"The frame rate to simulate must be finite and above 0 Hz, got {rate_hz:g} Hz.")
+    frames = int(duration_s * rate_hz + 1e-6)
+    if frames == 0:
+        raise InvalidOption(f"{duration_s:g} s hold no frame at {rate_hz:g} Hz. Simulate {1 / rate_hz:g} s or more.")
+    calcium = _decayed(times_s, splits, frames, rate_hz, DECAY_S) - _decayed(times_s, splits, frames, rate_hz, RISE_S)
+    linear = SPIKE_DFF * calcium / _peak()
+    noise = np.random.default_rng(seed).standard_normal((frames, len(splits) - 1)).T
+    noise *= NOISE_DFF * np.sqrt(rate_hz / NOISE_HZ)
+    values: Float32[np.ndarray, "units samples"] = (linear / (1 + linear / SATURATED_DFF) + noise).astype(np.float32)
+    return Traces(values=values, rate_hz=rate_hz, kind="dff")
+
+
+def _decayed(
+    times_s: Float64[np.ndarray, " spikes"],
+    splits: Int64[np.ndarray, " units_and_one"],
+    frames: int,
+    rate_hz: float,
+    time_constant_s: float,
+) -> Float64[np.ndarray, "units frames"]:
+    """At the end of each frame, the sum over the spikes so far of what is left of 1 each: exact at any rate."""
+    units = len(splits) - 1
+    frame = (times_s * rate_hz).astype(np.int64)
+    inside = frame < frames
+    row = np.repeat(np.arange(units), np.diff(splits))
+    left = np.exp(-((frame + 1) / rate_hz - times_s) / time_constant_s)
+    cells = (frame * units + row)[inside]
+    sums = np.bincount(cells, left[inside], frames * units).reshape(frames, units)
+    decay = np.exp(-1 / (rate_hz * time_constant_s))
+    for before, now in zip(sums[:-1], sums[1:], strict=True):
+        now += decay * before
+    return sums.T
+
+
+def _peak() -> float:
+    """The largest value of the difference of the two exponentials."""
+    at_s = RISE_S * DECAY_S / (DECAY_S - RISE_S) * np.log(DECAY_S / RISE_S)
+    return float(np.exp(-at_s / DECAY_S) - np.exp(-at_s / RISE_S))

@@ -1,0 +1,131 @@
+"""Simulated brain regions, told apart by how their neurons move together.
+
+Neurons of all regions have the same types and the same private currents. What differs is what the neurons of a
+region share: a slow drive, a rhythm, how they follow the running of the animal, and how many of their synapses are
+local. All of it is this project's own choice.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+SLOW_HZ = 20
+"""How often the slow drives and the running change."""
+
+RHYTHM_HZ = (6.0, 34.0)
+SLOW_S = (0.4, 4.0)
+RUNNING = (-1.0, 1.0)
+LOCAL = (0.55, 0.9)
+RHYTHM_DEPTH = 2.0
+SLOW_DEPTH = (2.0, 5.0)
+RUNNING_DEPTH = 2.0
+RUNNING_S = 8.0
+RUNNING_CM_S = 12.0
+PHASE_WALK = 0.25
+"""How far the phase of a rhythm walks in a cycle, in cycles: a standard deviation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """What the neurons of one region share.
+
+    Parameters
+    ----------
+    name
+        As it stands in the file.
+    rhythm_hz
+        Mean frequency of its rhythm, in Hz.
+    slow_s
+        Time constant of its slow drive, in seconds.
+    slow_depth
+        Standard deviation of its slow drive, as a current.
+    running
+        How much its neurons follow the running of the animal; below 0 they fire less.
+    local
+        Which part of their synapses reaches neurons of the same region.
+    """
+
+    name: str
+    rhythm_hz: float
+    slow_s: float
+    slow_depth: float
+    running: float
+    local: float
+
+
+def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
+    """Regions that differ in everything: each property takes steps of its own range, in an order of its own.
+
+    A single region has local synapses only.
+    """
+    steps = np.linspace(0.0, 1.0, count)
+    order = [rng.permutation(steps) for _ in range(5)]
+    return tuple(
+        Region(
+            name=f"simulated region {chr(ord('A') + index)}",
+            rhythm_hz=RHYTHM_HZ[0] * (RHYTHM_HZ[1] / RHYTHM_HZ[0]) ** order[0][index],
+            slow_s=SLOW_S[0] * (SLOW_S[1] / SLOW_S[0]) ** order[1][index],
+            slow_depth=SLOW_DEPTH[0] + (SLOW_DEPTH[1] - SLOW_DEPTH[0]) * order[4][index],
+            running=RUNNING[0] + (RUNNING[1] - RUNNING[0]) * order[2][index],
+            local=1.0 if count == 1 else LOCAL[0] + (LOCAL[1] - LOCAL[0]) * order[3][index],
+        )
+        for index in range(count)
+    )
+
+
+def slow_drives(
+    rng: np.random.Generator, regions: tuple[Region, ...], duration_s: float
+) -> Float64[np.ndarray, "samples signals"]:
+    """Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: of the running, then of each region."""
+    decay = np.exp(-1 / (SLOW_HZ * np.array([RUNNING_S, *(region.slow_s for region in regions)])))
+    drives = rng.standard_normal((math.ceil(duration_s * SLOW_HZ), len(decay)))
+    drives[1:] *= np.sqrt(1 - decay**2)
+    for before, now in zip(drives[:-1], drives[1:], strict=True):
+        now += decay * before
+    return drives
+
+
+def rhythms(
+    rng: np.random.Generator, regions: tuple[Region, ...], steps: int, step_s: float
+) -> Iterator[Float64[np.ndarray, "steps regions"]]:
+    """Block after block of `steps`, the rhythm of each region: a cosine of amplitude 1 whose phase walks."""
+    turns = np.array([region.rhythm_hz for region in regions]) * step_s
+    phase = rng.uniform(0.0, 1.0, len(regions))
+    while True:
+        walk = PHASE_WALK * np.sqrt(turns) * rng.standard_normal((steps, len(regions)))
+        phases = phase + np.cumsum(turns + walk, axis=0)
+        phase = phases[-1]
+        yield np.cos(2 * np.pi * phases)
+
+
+def running_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
+    """How fast the animal runs: the drive of the running where it is above 0, or else it stands still."""
+    speed: Float64[np.ndarray, " samples"] = RUNNING_CM_S * slow[:, 0].clip(0.0)
+    return speed
+
+
+def shared_currents(
+    rng: np.random.Generator,
+    regions: tuple[Region, ...],
+    region: Int64[np.ndarray, " units"],
+    slow: Float64[np.ndarray, "samples signals"],
+    slow_coupling: Float64[np.ndarray, " units"],
+    rhythm_coupling: Float64[np.ndarray, " units"],
+    steps: int,
+    step_s: float,
+) -> Iterator[Float64[np.ndarray, "steps units"]]:
+    """The current in each neuron that others of its region have too, block after block of `steps`."""
+    running = np.array([one.running for one in regions])[region]
+    own = np.arange(len(regions))[:, None] == region
+    depth = np.array([one.slow_depth for one in regions])[region]
+    of_slow = slow_coupling * np.vstack([RUNNING_DEPTH * running, depth * own])
+    of_rhythm = RHYTHM_DEPTH * rhythm_coupling * own
+    hold = round(1 / (SLOW_HZ * step_s))
+    for start, rhythm in zip(range(0, len(slow), steps // hold), rhythms(rng, regions, steps, step_s), strict=False):
+        current = rhythm @ of_rhythm
+        held = slow[start : start + steps // hold] @ of_slow
+        current[: len(held) * hold] += np.repeat(held, hold, axis=0)
+        yield current

@@ -1,0 +1,121 @@
+"""A simulated recording: whose neurons, where they lie, and what they fired."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Shaped
+
+from nwb_neurid.population import Population, Series, Spikes, Traces
+from nwb_neurid.simulate.fluorescence import FRAME_HZ, fluorescence
+from nwb_neurid.simulate.regions import SLOW_HZ
+
+CLOCK_HZ = 30_000
+"""Spike times are multiples of one tick of this clock, as those of a recorder are."""
+
+DEPTH_UM = 300.0
+"""How much of the probe's length the neurons of a region lie along."""
+
+REGION_UM = 320.0
+"""Where along the probe a region begins after the one before it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Simulation:
+    """What a simulated population fired, and of which type and region each neuron is.
+
+    Parameters
+    ----------
+    times_s
+        Spike times in seconds, shape (spikes,), ascending within a unit, in [0, duration_s).
+    splits
+        Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+    cell_type
+        "RS", "IB", "CH", "FS" or "LTS", shape (units,).
+    brain_region
+        "simulated region A" and so on, shape (units,); "" where there is one region only.
+    positions_um
+        Across the probe, along it and away from it, in micrometres from its first site; shape (units, 3).
+    running_speed_cm_s
+        How fast the animal runs, `SLOW_HZ` samples a second; shape (samples,). None where there is one region only.
+    duration_s
+        How long was simulated, in seconds.
+    seed, animal, out_of_domain
+        What it was simulated with.
+    """
+
+    times_s: Float64[np.ndarray, " spikes"]
+    splits: Int64[np.ndarray, " units_and_one"]
+    cell_type: Shaped[np.ndarray, " units"]
+    brain_region: Shaped[np.ndarray, " units"]
+    positions_um: Float32[np.ndarray, "units 3"]
+    running_speed_cm_s: Float64[np.ndarray, " samples"] | None
+    duration_s: float
+    seed: int
+    animal: int
+    out_of_domain: bool
+
+    def __len__(self) -> int:
+        return len(self.cell_type)
+
+    @property
+    def name(self) -> str:
+        """How the animal is called."""
+        if self.out_of_domain:
+            return f"simulated-{self.seed}-outside-{self.animal}"
+        return f"simulated-{self.seed}" + f"-animal-{self.animal}" * (self.animal > 0)
+
+    @property
+    def session_id(self) -> str:
+        """What its recording is called."""
+        size = f"{len(self)}-units-{self.duration_s:g}-s"
+        return f"simulated-{size}-seed-{self.seed}" + self.name.removeprefix(f"simulated-{self.seed}")
+
+    def population(self) -> Population:
+        """The spikes as they would be read from the file of this simulation."""
+        spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
+        return self._recorded(spikes, "probe")
+
+    def imaged_population(self, rate_hz: float = FRAME_HZ) -> Population:
+        """The dF/F of the neurons, as it would be read from the imaging file of this simulation.
+
+        Parameters
+        ----------
+        rate_hz
+            Frames a second.
+
+        Raises
+        ------
+        InvalidOption
+            If the rate is not positive and finite, or the duration holds no frame.
+        """
+        return self._recorded(self.traces(rate_hz), "plane")
+
+    def traces(self, rate_hz: float = FRAME_HZ) -> Traces:
+        """The dF/F of the neurons; errors as of `imaged_population`."""
+        noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
+        return fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)
+
+    def _recorded(self, activity: Spikes | Traces, group: str) -> Population:
+        stop_s = self.duration_s if isinstance(activity, Spikes) else activity.values.shape[1] / activity.rate_hz
+        labels = {"cell_type": self.cell_type.astype(np.str_)}
+        if np.any(self.brain_region != ""):
+            labels["brain_region"] = self.brain_region
+        return Population(
+            unit_ids=np.arange(len(self)),
+            activity=activity,
+            observed_s=np.array([[0.0, stop_s]]),
+            group=np.full(len(self), group),
+            positions_um=self.positions_um,
+            covariates=self._covariates(),
+            labels=labels,
+            subject_id=self.name,
+            session_id=self.session_id,
+            source=self.session_id,
+        )
+
+    def _covariates(self) -> dict[str, Series]:
+        if self.running_speed_cm_s is None:
+            return {}
+        values = self.running_speed_cm_s[:, None].astype(np.float32)
+        times_s = np.arange(len(values)) / SLOW_HZ
+        return {"running_speed": Series(values=values, times_s=times_s, unit="cm/s")}

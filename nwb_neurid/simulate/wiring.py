@@ -1,0 +1,55 @@
+"""Which neuron reaches which, and how strongly."""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+FANOUT = 10
+"""The least number of synapses of a neuron; in large populations it reaches a tenth of the others."""
+
+
+def draw_synapses(
+    rng: np.random.Generator,
+    region: Int64[np.ndarray, " units"],
+    local: Float64[np.ndarray, " regions"],
+    strength: Float64[np.ndarray, " units"],
+) -> tuple[Int64[np.ndarray, "units fanout"], Float64[np.ndarray, "units fanout"]]:
+    """Draw targets and weights of every neuron.
+
+    Parameters
+    ----------
+    rng
+        Of all that is random here.
+    region
+        Region of each neuron, shape (units,).
+    local
+        For each region, which part of the synapses of its neurons stays in it; the others go anywhere.
+    strength
+        The sum of the synapses of each neuron, so that rates do not depend on the size of the population.
+
+    Returns
+    -------
+    tuple
+        Rows of the targets, never the neuron itself, and their weights.
+    """
+    units = len(region)
+    fanout = max(FANOUT, units // 10)
+    shape = (units, min(fanout, units - 1))
+    targets = np.empty(shape, np.int64)
+    for index, part in enumerate(local):
+        members = np.flatnonzero(region == index)
+        if part == 1 or len(members) > 1:
+            targets[members] = members[_others(rng, np.arange(len(members)), len(members), shape[1])]
+        if part < 1:
+            far = (rng.random((len(members), shape[1])) >= part) | (len(members) < 2)
+            targets[members] = np.where(far, _others(rng, members, units, shape[1]), targets[members])
+    weights = rng.exponential(size=shape) * (strength / fanout)[:, None]
+    return targets, weights
+
+
+def _others(
+    rng: np.random.Generator, own: Int64[np.ndarray, " members"], count: int, fanout: int
+) -> Int64[np.ndarray, "members fanout"]:
+    """For each neuron some of `count` places, its own skipped."""
+    drawn = rng.integers(max(1, count - 1), size=(len(own), fanout))
+    drawn += drawn >= own[:, None]
+    return drawn

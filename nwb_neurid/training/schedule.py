@@ -1,0 +1,87 @@
+"""What each step of a training does: which windows of which recordings, which units, at what learning rate."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+from torch import nn
+
+from nwb_neurid.trainable import TrainingOptions
+from nwb_neurid.training.recipe import Recipe
+from nwb_neurid.training.recording import Pairs, Recording
+from nwb_neurid.training.views import kept
+from nwb_neurid.training.windows import WindowOptions
+
+TOKENS = 16_384
+"""Tokens of a view in a micro-batch at most, unless one window has more: bounds the memory that training takes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Fitted:
+    """What is trained, and how: the module with the length of its vectors, its windows, and the recipe."""
+
+    module: nn.Module
+    dim: int
+    windows: WindowOptions
+    recipe: Recipe
+
+    def farthest(self, recording: Recording) -> int:
+        """How far apart two views may begin, in bins."""
+        distance_s = self.recipe.max_distance_s
+        return recording.bins if distance_s is None else round(distance_s / self.windows.bin_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class MicroBatch:
+    """A micro-batch, and the seed of its dropout."""
+
+    recording: Recording
+    pairs: Pairs
+    keep: Bool[np.ndarray, "2 windows units"]
+    tokens: int
+    seed: int
+
+
+class Schedule:
+    """The steps of a training.
+
+    Every random number is drawn from the seed, the number of the step and that of the micro-batch: the same whether
+    the training was interrupted, and in however many processes it runs.
+    """
+
+    def __init__(self, fitted: Fitted, recordings: Sequence[Recording], options: TrainingOptions) -> None:
+        self._fitted, self._recordings, self._options = fitted, recordings, options
+        bins = np.array([recording.bins for recording in recordings], np.float64)
+        self._chances = bins / bins.sum()
+
+    def plan(self, number: int) -> list[tuple[int, int]]:
+        """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
+        rng = np.random.default_rng([self._options.seed, number])
+        left = self._options.windows or self._fitted.recipe.windows
+        plan = []
+        while left > 0:
+            which = int(rng.choice(len(self._recordings), p=self._chances))
+            most = max(1, TOKENS // max(self._recordings[which].units * self._fitted.windows.tokens, 1))
+            plan.append((which, min(most, left)))
+            left -= plan[-1][1]
+        return plan
+
+    def drawn(self, number: int, at: int) -> MicroBatch:
+        """A micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""
+        windows, recipe = self._fitted.windows, self._fitted.recipe
+        which, count = self.plan(number)[at]
+        recording = self._recordings[which]
+        rng = np.random.default_rng([self._options.seed, number, at])
+        tokens = int(rng.integers(math.ceil(recipe.shortest * windows.tokens), windows.tokens, endpoint=True))
+        pairs = recording.draw(rng, count, tokens * windows.token_bins, self._fitted.farthest(recording))
+        keep = kept(rng, pairs.active, recipe.keep_units)
+        return MicroBatch(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))
+
+    def learning_rate(self, number: int) -> float:
+        """Up along a line, down along a cosine."""
+        recipe, steps = self._fitted.recipe, self._options.steps
+        rise = max(1, round(recipe.warm_up * steps))
+        fall = 0.5 * (1 + math.cos(math.pi * max(0, number - rise) / max(1, steps - rise)))
+        return (self._options.learning_rate or recipe.learning_rate) * min(1.0, (number + 1) / rise) * fall

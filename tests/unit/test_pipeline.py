@@ -1,0 +1,50 @@
+"""Reading for an encoder: behaviour and stimulus where it looks at them."""
+
+import numpy as np
+import pytest
+
+from nwb_neurid import pipeline
+from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population, Series, Spikes
+
+
+def reader_that_knows(*options):
+    """A reader of one unit and its licks."""
+    licks = {"licks": Series.of_events(np.array([1.0]))}
+
+    def read(_source, wanted):
+        return Population(
+            unit_ids=np.arange(1),
+            activity=Spikes.of([np.array([1.0])]),
+            observed_s=np.array([[0.0, 2.0]]),
+            covariates=licks if wanted.covariates else {},
+        )
+
+    spec = ReaderSpec(name="made", version="1", summary="", contract=CONTRACT, options=frozenset(options))
+    return ReaderPlugin(spec=spec, recognises=lambda _: True, read=read)
+
+
+def encoder(**needs):
+    return EncoderSpec(name="isi", version="1", summary="", contract=CONTRACT, accepts=frozenset({"spikes"}), **needs)
+
+
+@pytest.mark.parametrize(
+    ("needs", "knows", "found"),
+    [
+        ({"uses_covariates": True}, ["covariates"], ["licks"]),
+        ({"uses_covariates": True}, [], []),
+        ({}, ["covariates"], []),
+    ],
+)
+def test_covariates_are_read_for_an_encoder_that_uses_them_where_the_reader_can(needs, knows, found):
+    population = pipeline.read_for(encoder(**needs), reader_that_knows(*knows), "recording", ReadOptions())
+    assert list(population.covariates) == found
+
+
+def test_covariates_can_be_asked_for():
+    wanted = ReadOptions(covariates=True)
+    population = pipeline.read_for(encoder(), reader_that_knows("covariates"), "recording", wanted)
+    assert list(population.covariates) == ["licks"]
+    with pytest.raises(InvalidOption, match=r"reads recording, does not know the option covariates\. It knows: none\."):
+        pipeline.read_with(reader_that_knows(), "recording", wanted)

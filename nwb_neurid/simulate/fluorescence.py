@@ -5,6 +5,7 @@ Nature 499, 295-300. The kernel lies between GCaMP6f, which rises in 50 to 75 ms
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -83,7 +84,7 @@ def _decayed(
     cells = (frame * units + row)[inside]
     sums = np.bincount(cells, left[inside], frames * units).reshape(frames, units)
     decay = np.exp(-1 / (rate_hz * time_constant_s))
-    for before, now in zip(sums[:-1], sums[1:], strict=True):
+    for before, now in pairwise(sums):
         now += decay * before
     return sums.T
 

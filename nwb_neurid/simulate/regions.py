@@ -8,6 +8,7 @@ local. All of it is this project's own choice.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -83,7 +84,7 @@ def slow_drives(
     decay = np.exp(-1 / (SLOW_HZ * np.array([RUNNING_S, *(region.slow_s for region in regions)])))
     drives = rng.standard_normal((math.ceil(duration_s * SLOW_HZ), len(decay)))
     drives[1:] *= np.sqrt(1 - decay**2)
-    for before, now in zip(drives[:-1], drives[1:], strict=True):
+    for before, now in pairwise(drives):
         now += decay * before
     return drives
 

@@ -31,7 +31,19 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "training_run": {"learning", "pipeline", "model", "model_folder", "report", "trainable", *CONTRACT},
     "pipeline": {"learning", "trainable", "registry", "checks", "model", "ndx", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
-    "cli": {"demo", "training", "training_run", "learning", "trainable", "pipeline", "registry", "model", "ndx", "simulate", *CONTRACT},
+    "cli": {
+        "demo",
+        "learning",
+        "model",
+        "ndx",
+        "pipeline",
+        "registry",
+        "simulate",
+        "trainable",
+        "training",
+        "training_run",
+        *CONTRACT,
+    },
     "__main__": {"cli"},
 }
 # What plugins may rest on, a stranger's as well as ours.

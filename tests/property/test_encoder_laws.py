@@ -13,7 +13,9 @@ from nwb_neurid.checks import problems
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec
 from nwb_neurid.errors import CannotEncode
 from nwb_neurid.model import Model
-from nwb_neurid.training import TorchEncoder, WindowOptions
+from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, WindowOptions
+
+RECIPE = Recipe(loss=ContrastiveLoss, windows=4, learning_rate=1e-3, max_distance_s=None)
 
 
 class Mixture(nn.Module):
@@ -29,7 +31,7 @@ class Mixture(nn.Module):
 WINDOWS = WindowOptions(bin_s=0.02, token_bins=5, tokens=4)
 ENCODERS = {
     "isi": IsiEncoder(),
-    "torch": TorchEncoder(Mixture(), config={}, dim=8, options=WINDOWS, device="cpu"),
+    "torch": TorchEncoder(Mixture(), config={}, dim=8, options=WINDOWS, device="cpu", recipe=RECIPE),
 }
 SPEC = EncoderSpec(name="mixture", version="1", summary="", contract=CONTRACT, accepts=frozenset({"spikes"}))
 MODELS = {

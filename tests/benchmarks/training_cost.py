@@ -1,0 +1,90 @@
+"""What a step of training costs: work against the largest matrix product, memory, and the length of the recordings.
+
+    python tests/benchmarks/training_cost.py --preset base
+
+Work is counted as 6 operations for each parameter and token, and its rate stated as a share of that of the network's
+largest matrix product (16,000 x dim by dim x 8 dim) in the same run. Memory is the most that the process held, less
+what it held before the first step.
+"""
+
+import argparse
+import resource
+import sys
+import time
+
+import numpy as np
+import torch
+
+from nwb_neurid import Population, Spikes, new_model
+from nwb_neurid.trainable import TrainingOptions
+
+UNITS, RATE_HZ = 700, 5.0
+
+
+def recording(units, seconds, seed=0):
+    """Poisson neurons: what a step costs does not depend on how they fire."""
+    rng = np.random.default_rng(seed)
+    trains = [np.sort(rng.uniform(0, seconds, rng.poisson(RATE_HZ * seconds))) for _ in range(units)]
+    observed_s = np.array([[0.0, seconds]])
+    return Population(unit_ids=np.arange(units), activity=Spikes.of(trains), observed_s=observed_s)
+
+
+def best_s(call, repeats=7):
+    """The shortest of several runs, in seconds."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def held_mib():
+    """The most memory that this process has held, in MiB."""
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def steps_s(model, populations, windows, steps):
+    """Median time of a step, in seconds, and the matched units of the last."""
+    at = []
+    model.encoder.fit(
+        populations,
+        TrainingOptions(steps=steps, windows=windows, watch=lambda step: at.append((time.perf_counter(), step))),
+    )
+    return float(np.median(np.diff([moment for moment, _ in at]))), at[-1][1].matched
+
+
+def main() -> None:
+    """Print one line per figure."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--preset", default="base")
+    asked.add_argument("--windows", type=int, default=3)
+    asked.add_argument("--steps", type=int, default=6)
+    options = asked.parse_args()
+    model = new_model("nuclr", preset=options.preset, untrained=True)
+    config = dict(model.encoder.config)
+    dim, tokens = config["dim"], config["tokens"]
+    left, right = torch.randn(16_000, dim), torch.randn(dim, 8 * dim)
+    rate = 2 * 16_000 * dim * 8 * dim / best_s(lambda: left @ right)
+    parameters = sum(value.size for value in model.encoder.state().values())
+    print(f"{options.preset}: {parameters:,} parameters, largest product {rate / 1e9:.0f} Gflop/s")
+
+    population = recording(UNITS, 120.0)
+    before = held_mib()
+    took_s, _ = steps_s(model, [population], options.windows, options.steps)
+    seen = 2 * options.windows * UNITS * 0.75  # unit dropout keeps three in four on average, and none is silent
+    share = 6 * parameters * seen * tokens / took_s / rate
+    print(f"{UNITS} units x {options.windows} windows: {took_s:.2f} s a step, {share:.0%} of that rate")
+    print(f"memory of training: {held_mib() - before:.0f} MiB")
+
+    small = new_model("nuclr", preset="small", untrained=True)
+    costs = [steps_s(small, [recording(50, 120.0 * times)], 8, 12)[0] for times in (1, 10, 100)]
+    print("step on recordings of 1, 10, 100 x 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
+    parts = recording(50, 120.0)
+    costs = [steps_s(small, [parts] * times, 8, 12)[0] for times in (1, 10, 100)]
+    print("step on 1, 10, 100 recordings of 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,9 +11,10 @@ from safetensors.numpy import save_file
 
 import nwb_neurid
 from nwb_neurid import registry
+from nwb_neurid.trainable import TrainingOptions
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md", ROOT / "docs" / "simulation.md"]
 
 
 @pytest.fixture
@@ -44,6 +45,14 @@ def test_the_python_page_runs(folder, capsys):
     assert "neurid_isi (12, 57)" in capsys.readouterr().out
 
 
+def test_the_simulation_page_runs(capsys):
+    (block,) = python_blocks("simulation.md")
+    exec(compile(block, "simulation.md", "exec"), {})
+    spikes, traces = capsys.readouterr().out.splitlines()
+    assert spikes == "Population(30 units, spikes, 20 s in 1 runs)"
+    assert traces == "Population(30 units, dff, 20 s in 1 runs)"
+
+
 def test_the_encoder_of_the_page_can_be_installed_and_embeds(folder, monkeypatch):
     block, torch_block = python_blocks("adding_an_encoder.md")
     (folder / "my_lab_isi.py").write_text(block, "utf-8")
@@ -56,5 +65,9 @@ def test_the_encoder_of_the_page_can_be_installed_and_embeds(folder, monkeypatch
 
     scope: dict[str, object] = {}
     exec(compile(torch_block, "adding_an_encoder.md", "exec"), scope)
-    rates = scope["encoder"].embed(population).vectors[:, 0] / 0.02
-    np.testing.assert_allclose(rates, population.spikes.counts() / 30, rtol=0.2, atol=0.5)
+    encoder = scope["encoder"]
+    before = encoder.embed(population).vectors
+    assert encoder.fit([population], TrainingOptions(steps=2)).finished
+    after = encoder.embed(population).vectors
+    assert before.shape == after.shape == (len(population), 8)
+    assert not np.allclose(before, after, equal_nan=True)

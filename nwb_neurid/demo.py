@@ -55,7 +55,7 @@ def run_demo(
         raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
     recording = folder / "simulated.nwb"
     simulation = simulate(units, duration_s, seed, progress)
-    write_nwb(simulation, recording, seed=seed, overwrite=True)
+    write_nwb(simulation, recording, overwrite=True)
     outcome = embed_file(recording, new_model(encoder), progress=progress)
     cell_type = read(recording).labels["cell_type"]
     score = probe(outcome.embeddings.vectors, cell_type, seed=seed)

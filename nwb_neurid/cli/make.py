@@ -15,22 +15,79 @@ Seed = Annotated[int, typer.Option(min=0, help="One seed, one recording.")]
 
 
 def simulate(
-    output: Annotated[Path, typer.Argument(metavar="OUT.nwb", help="The NWB file to write.", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The NWB file to write; with --animals, the folder.", show_default=False),
+    ],
     units: Units = 100,
     duration: Duration = 60.0,
     seed: Seed = 0,
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    regions: Annotated[
+        int, typer.Option(min=1, help="Brain regions, each with a rhythm and a slow drive that its neurons share.")
+    ] = 1,
+    animals: Annotated[int | None, typer.Option(min=1, help="Write so many animals into the folder OUT.")] = None,
+    out_of_domain: Annotated[
+        int, typer.Option(min=0, metavar="N", help="N more animals, of unlike drive, noise and synapses.")
+    ] = 0,
+    imaging: Annotated[bool, typer.Option("--imaging", help="Write calcium fluorescence instead of spikes.")] = False,
+    rate_hz: Annotated[float | None, typer.Option(help="Frames a second, with --imaging.", show_default="4.28")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes, with --animals.", show_default="as many as cores")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace existing files.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a simulated recording: an Izhikevich network of RS, IB, CH, FS and LTS neurons with their types."""
+    """Write simulated recordings: Izhikevich networks of RS, IB, CH, FS and LTS neurons with types and regions."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.simulate import simulate as run
-        from nwb_neurid.simulate import write_nwb
+        from nwb_neurid.simulate import write_animals, write_nwb
+        from nwb_neurid.simulate.fluorescence import count_frames
+        from nwb_neurid.simulate.nwb import check_path
 
-        simulation = run(units, duration, seed, out.progress)
-        path = write_nwb(simulation, output, seed=seed, overwrite=overwrite)
-        out.say(f"{path}: {units} simulated units, {len(simulation.times_s)} spikes in {duration:g} s")
+        imaging_hz = _imaging_hz(imaging, rate_hz)
+        if animals is None:
+            _refuse_without_animals(out_of_domain, jobs)
+            check_path(output, overwrite=overwrite)
+            if imaging_hz is not None:
+                count_frames(duration, imaging_hz)
+            simulation = run(units, duration, seed, out.progress, regions=regions)
+            path = write_nwb(simulation, output, imaging_hz=imaging_hz, overwrite=overwrite)
+            what = f"{len(simulation.times_s)} spikes" if imaging_hz is None else f"imaged at {imaging_hz:g} Hz"
+            out.say(f"{path}: {units} simulated units, {what} in {duration:g} s")
+            return
+        paths = write_animals(
+            output,
+            units,
+            duration,
+            seed,
+            animals=animals,
+            out_of_domain=out_of_domain,
+            regions=regions,
+            imaging_hz=imaging_hz,
+            jobs=jobs,
+            overwrite=overwrite,
+            progress=out.progress,
+        )
+        outside = f", {out_of_domain} of them out of the domain" if out_of_domain else ""
+        out.say(f"{output}: {len(paths)} simulated animals of {units} units over {duration:g} s{outside}")
+
+
+def _imaging_hz(imaging: bool, rate_hz: float | None) -> float | None:
+    """Frames a second; None without imaging."""
+    from nwb_neurid.simulate.fluorescence import FRAME_HZ
+
+    if imaging:
+        return FRAME_HZ if rate_hz is None else rate_hz
+    if rate_hz is not None:
+        raise InvalidOption("--rate-hz is the rate of imaging. Pass --imaging too, or leave it out.")
+    return None
+
+
+def _refuse_without_animals(out_of_domain: int, jobs: int | None) -> None:
+    for option, given in (("--out-of-domain", out_of_domain > 0), ("--jobs", jobs is not None)):
+        if given:
+            raise InvalidOption(f"{option} is for a folder of animals. Pass --animals too, or leave it out.")
 
 
 def demo(

@@ -22,7 +22,7 @@ def train(
         typer.Argument(metavar="SOURCE...", help="Recordings to train on; labels are not used.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The model folder to write.")],
-    encoder: Annotated[str, typer.Option(help="An installed encoder that learns, e.g. nuclr or neurpir.")] = "nuclr",
+    encoder: Annotated[str, typer.Option(help="An installed encoder that learns, e.g. nuclr.")] = "nuclr",
     preset: Annotated[
         str | None, typer.Option(help="A preset of the encoder: small trains on a laptop; its first by default.")
     ] = None,

@@ -10,7 +10,7 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.simulate.cell_types import CELL_TYPES, COUPLING_SPREAD, DRIVE_SPREAD, MIX, PARAMETER_SPREAD
 from nwb_neurid.simulate.network import BLOCK_STEPS, STEP_S, Network, run
-from nwb_neurid.simulate.regions import Region, draw_regions, running_speed_cm_s, shared_currents, slow_drives
+from nwb_neurid.simulate.regions import SLOW_HZ, Region, draw_regions, running_speed_cm_s, shared_currents, slow_drives
 from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM, REGION_UM, Simulation
 from nwb_neurid.simulate.wiring import draw_synapses
 
@@ -92,7 +92,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions.
+        Spikes, types, regions and positions; `population()` is what encoders take.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def simulate(
     >>> sorted(simulate(units=7, duration_s=1.0).cell_type.tolist())
     ['CH', 'FS', 'IB', 'LTS', 'RS', 'RS', 'RS']
     """
-    _check(units, duration_s, seed, regions, animal)
+    check(units, duration_s, seed, regions, animal)
     nominal = animal == 0 and not out_of_domain
     own = np.random.SeedSequence(seed, spawn_key=() if nominal else (animal, int(out_of_domain)))
     rng = np.random.default_rng(own)
@@ -115,12 +115,14 @@ def simulate(
     region = of_regions.permutation(np.arange(units) % regions)
     cell_type, positions_um = _draw_neurons(rng, region)
     network = _draw_network(rng, cell_type, region, parts, level)
-    slow, shared = None, None
+    steps = math.ceil(duration_s / STEP_S)
+    speed_cm_s, shared = None, None
     if regions > 1:
-        slow = slow_drives(of_slow, parts, duration_s)
+        slow = slow_drives(of_slow, parts, SLOW_HZ * math.ceil(steps / BLOCK_STEPS))  # a block lasts a second
+        speed_cm_s = running_speed_cm_s(slow[: math.ceil(duration_s * SLOW_HZ)])
         coupling = _draw_coupling(of_regions, cell_type)
         shared = shared_currents(of_rhythms, parts, region, slow, *coupling, BLOCK_STEPS, STEP_S)
-    times_s, rows = run(network, rng, math.ceil(duration_s / STEP_S), progress, shared)
+    times_s, rows = run(network, rng, steps, progress, shared)
     times_s = np.rint(times_s * CLOCK_HZ) / CLOCK_HZ
     times_s, rows = times_s[times_s < duration_s], rows[times_s < duration_s]
     names = np.array([part.name for part in parts] if regions > 1 else [""])
@@ -130,7 +132,7 @@ def simulate(
         cell_type=cell_type,
         brain_region=names[region],
         positions_um=positions_um,
-        running_speed_cm_s=None if slow is None else running_speed_cm_s(slow),
+        running_speed_cm_s=speed_cm_s,
         duration_s=float(duration_s),
         seed=seed,
         animal=animal,
@@ -138,7 +140,8 @@ def simulate(
     )
 
 
-def _check(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
+def check(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
+    """Raise what `simulate` would raise, without simulating."""
     if units < 1:
         raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
     if not (math.isfinite(duration_s) and duration_s > 0):

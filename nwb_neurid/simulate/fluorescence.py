@@ -55,17 +55,29 @@ def fluorescence(
     InvalidOption
         If the rate is not positive and finite, or there is no time for a frame.
     """
-    if not 0 < rate_hz < np.inf:
-        raise InvalidOption(f"The frame rate to simulate must be finite and above 0 Hz, got {rate_hz:g} Hz.")
-    frames = int(duration_s * rate_hz + 1e-6)
-    if frames == 0:
-        raise InvalidOption(f"{duration_s:g} s hold no frame at {rate_hz:g} Hz. Simulate {1 / rate_hz:g} s or more.")
+    frames = count_frames(duration_s, rate_hz)
     calcium = _decayed(times_s, splits, frames, rate_hz, DECAY_S) - _decayed(times_s, splits, frames, rate_hz, RISE_S)
     linear = SPIKE_DFF * calcium / _peak()
     noise = np.random.default_rng(seed).standard_normal((frames, len(splits) - 1)).T
     noise *= NOISE_DFF * np.sqrt(rate_hz / NOISE_HZ)
     values: Float32[np.ndarray, "units samples"] = (linear / (1 + linear / SATURATED_DFF) + noise).astype(np.float32)
     return Traces(values=values, rate_hz=rate_hz, kind="dff")
+
+
+def count_frames(duration_s: float, rate_hz: float) -> int:
+    """How many whole frames a duration in seconds holds.
+
+    Raises
+    ------
+    InvalidOption
+        If the rate is not positive and finite, or that is none.
+    """
+    if not 0 < rate_hz < np.inf:
+        raise InvalidOption(f"The frame rate to simulate must be finite and above 0 Hz, got {rate_hz:g} Hz.")
+    frames = int(duration_s * rate_hz + 1e-6)
+    if frames == 0:
+        raise InvalidOption(f"{duration_s:g} s hold no frame at {rate_hz:g} Hz. Simulate {1 / rate_hz:g} s or more.")
+    return frames
 
 
 def _decayed(
@@ -82,7 +94,8 @@ def _decayed(
     row = np.repeat(np.arange(units), np.diff(splits))
     left = np.exp(-((frame + 1) / rate_hz - times_s) / time_constant_s)
     cells = (frame * units + row)[inside]
-    sums = np.bincount(cells, left[inside], frames * units).reshape(frames, units)
+    sums = np.bincount(cells, left[inside], frames * units).astype(np.float64)  # whole numbers without a spike
+    sums = sums.reshape(frames, units)
     decay = np.exp(-1 / (rate_hz * time_constant_s))
     for before, now in pairwise(sums):
         now += decay * before

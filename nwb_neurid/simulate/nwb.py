@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float64
 
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM, Simulation
+from nwb_neurid.simulate.ecephys import add_units
+from nwb_neurid.simulate.ophys import add_rois
+from nwb_neurid.simulate.regions import SLOW_HZ
+from nwb_neurid.simulate.simulation import Simulation
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
-    from pynwb.ecephys import ElectrodesTable
-    from pynwb.misc import Units
-
-PITCH_UM = 20.0
-"""Distance between neighbouring sites of the simulated probe."""
+    from pynwb.file import Subject
 
 _START = datetime(2003, 11, 1, tzinfo=UTC)  # the month of the model's paper: reruns agree
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"  # "synthetic construct"
@@ -26,7 +26,7 @@ _CELL_TYPE = (
 )
 
 
-def write_nwb(simulation: Simulation, path: Path, *, seed: int, overwrite: bool = False) -> Path:
+def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = None, overwrite: bool = False) -> Path:
     """Write a simulation as an NWB file, all of it or nothing.
 
     Parameters
@@ -35,8 +35,8 @@ def write_nwb(simulation: Simulation, path: Path, *, seed: int, overwrite: bool 
         What to write.
     path
         Where to. Its folder must exist.
-    seed
-        The seed that it was simulated with, for the file's description.
+    imaging_hz
+        Write the fluorescence of the neurons at this frame rate; None for their spikes.
     overwrite
         Replace a file that is there already.
 
@@ -47,22 +47,20 @@ def write_nwb(simulation: Simulation, path: Path, *, seed: int, overwrite: bool 
 
     Raises
     ------
+    InvalidOption
+        If the frame rate is not positive and finite, or the simulation holds no frame.
     CannotWrite
         If there is a file and `overwrite` was not asked for, the folder does not exist, or writing fails.
     """
     import h5py
     from pynwb import NWBHDF5IO
 
-    if not path.parent.is_dir():
-        raise CannotWrite(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise CannotWrite(f"Cannot write {path}: it is a folder. Name a file.")
-    if path.exists() and not overwrite:
-        raise CannotWrite(f"Cannot write {path}: it exists already. Pass --overwrite to replace it.")
+    check_path(path, overwrite=overwrite)
+    nwbfile = _to_nwb(simulation, imaging_hz)
     partial = path.with_name(path.name + ".partial")
     try:
         with h5py.File(str(partial), "w") as file, NWBHDF5IO(file=file, mode="w") as io:
-            io.write(_to_nwb(simulation, seed))
+            io.write(nwbfile)
         partial.replace(path)
     except OSError as error:
         raise CannotWrite(f"Cannot write {path}: {error}") from error
@@ -71,79 +69,86 @@ def write_nwb(simulation: Simulation, path: Path, *, seed: int, overwrite: bool 
     return path
 
 
-def _to_nwb(simulation: Simulation, seed: int) -> "NWBFile":
+def check_path(path: Path, *, overwrite: bool) -> None:
+    """Raise what `write_nwb` would raise of a path, before anything is simulated for it.
+
+    Raises
+    ------
+    CannotWrite
+        If there is a file and `overwrite` was not asked for, it is a folder, or its folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise CannotWrite(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise CannotWrite(f"Cannot write {path}: it is a folder. Name a file.")
+    if path.exists() and not overwrite:
+        raise CannotWrite(f"Cannot write {path}: it exists already. Pass --overwrite to replace it.")
+
+
+def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":
     """The whole file in memory."""
     from pynwb import NWBFile
-    from pynwb.file import Subject
 
-    size = f"{len(simulation.cell_type)} units, {simulation.duration_s:g} s"
+    what = _described(simulation, imaging_hz)
     nwbfile = NWBFile(
-        session_description=f"A computer simulation, not a recording: {size}, seed {seed}.",
-        identifier=f"simulated: {size}, seed {seed}",
+        session_description=f"A computer simulation, not a recording: {what}.",
+        identifier=f"simulated: {what}",
         session_start_time=_START,
-        session_id=f"simulated-{len(simulation.cell_type)}-units-{simulation.duration_s:g}-s-seed-{seed}",
+        session_id=simulation.session_id,
         experiment_description="Spike trains of a network of Izhikevich neurons whose types are known.",
         institution="None (simulation)",
         keywords=["simulation", "Izhikevich neuron", "cell type"],
         related_publications=["https://doi.org/10.1109/TNN.2003.820440"],
-        subject=Subject(
-            subject_id=f"simulated-{seed}",
-            description="No animal: a simulated network of neurons.",
-            species=_SYNTHETIC,
-            age="P0D",
-            sex="U",
-        ),
+        subject=_to_subject(simulation),
     )
-    _add_probe(nwbfile)
-    nwbfile.units = _to_units(simulation, nwbfile.electrodes)
+    location = ", ".join(simulation.regions) or _NOWHERE
+    if imaging_hz is None:
+        add_units(nwbfile, simulation, location=location, cell_type=_CELL_TYPE)
+    else:
+        add_rois(nwbfile, simulation, imaging_hz, location=location, cell_type=_CELL_TYPE)
+    if simulation.running_speed_cm_s is not None:
+        _add_running(nwbfile, simulation.running_speed_cm_s)
     return nwbfile
 
 
-def _add_probe(nwbfile: "NWBFile") -> None:
-    """One straight probe, with a site every `PITCH_UM` beside the neurons."""
-    device = nwbfile.create_device("probe", description="A simulated probe with one straight row of sites.")
-    group = nwbfile.create_electrode_group(
-        "probe", description="All sites of the simulated probe.", location=_NOWHERE, device=device
-    )
-    for y in np.arange(0.0, DEPTH_UM + PITCH_UM, PITCH_UM):
-        nwbfile.add_electrode(x=0.0, y=y, z=0.0, rel_x=0.0, rel_y=y, location=_NOWHERE, group=group)
+def _described(simulation: Simulation, imaging_hz: float | None) -> str:
+    """How large it is, and what it was simulated with."""
+    what = [f"{len(simulation)} units", f"{simulation.duration_s:g} s", f"seed {simulation.seed}"]
+    if simulation.regions:
+        what.append(f"{len(simulation.regions)} regions")
+    if simulation.out_of_domain:
+        what.append(f"animal {simulation.animal} of those outside the domain")
+    elif simulation.animal:
+        what.append(f"animal {simulation.animal}")
+    if imaging_hz is not None:
+        what.append(f"imaged at {imaging_hz:g} Hz")
+    return ", ".join(what)
 
 
-def _to_units(simulation: Simulation, electrodes: "ElectrodesTable") -> "Units":
-    """The units table, made of whole columns; each unit has the site nearest to it."""
-    from hdmf.backends.hdf5 import H5DataIO
-    from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
-    from pynwb.misc import Units
+def _to_subject(simulation: Simulation) -> "Subject":
+    from pynwb.file import Subject
 
-    every = np.arange(len(simulation.cell_type))
-    spike_times = VectorData(
-        name="spike_times",
-        description="Spike times in seconds.",
-        data=H5DataIO(simulation.times_s, compression="gzip", shuffle=True),
+    outside = " Its drive, noise and synapses lie outside the range of the other animals."
+    return Subject(
+        subject_id=simulation.subject_id,
+        description="No animal: a simulated network of neurons." + outside * simulation.out_of_domain,
+        species=_SYNTHETIC,
+        age="P0D",
+        sex="U",
     )
-    obs_intervals = VectorData(
-        name="obs_intervals",
-        description="When each unit was simulated: from the beginning to the end.",
-        data=np.tile([0.0, simulation.duration_s], (len(every), 1)),
-    )
-    sites = DynamicTableRegion(
-        name="electrodes",
-        description="The site nearest to the neuron.",
-        data=np.rint(simulation.positions_um[:, 1] / PITCH_UM).astype(np.int64),
-        table=electrodes,
-    )
-    cell_type = VectorData(name="cell_type", description=_CELL_TYPE, data=simulation.cell_type.tolist())
-    return Units(
-        name="units",
-        description="Simulated neurons.",
-        resolution=1 / CLOCK_HZ,
-        columns=[
-            spike_times,
-            VectorIndex(name="spike_times_index", data=simulation.splits[1:], target=spike_times),
-            obs_intervals,
-            VectorIndex(name="obs_intervals_index", data=every + 1, target=obs_intervals),
-            sites,
-            VectorIndex(name="electrodes_index", data=every + 1, target=sites),
-            cell_type,
-        ],
+
+
+def _add_running(nwbfile: "NWBFile", speed_cm_s: Float64[np.ndarray, " samples"]) -> None:
+    from pynwb import TimeSeries
+
+    module = nwbfile.create_processing_module("behavior", "What the simulated animal did.")
+    module.add(
+        TimeSeries(
+            name="running_speed",
+            description="Speed of running, which moves the neurons of each region in its own way.",
+            data=speed_cm_s,
+            unit="cm/s",
+            rate=float(SLOW_HZ),
+            starting_time=0.0,
+        )
     )

@@ -5,7 +5,6 @@ region share: a slow drive, a rhythm, how they follow the running of the animal,
 local. All of it is this project's own choice.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,15 +15,15 @@ from jaxtyping import Float64, Int64
 SLOW_HZ = 20
 """How often the slow drives and the running change."""
 
-RHYTHM_HZ = (6.0, 34.0)
-SLOW_S = (0.4, 4.0)
-RUNNING = (-1.0, 1.0)
-LOCAL = (0.55, 0.9)
-RHYTHM_DEPTH = 2.0
-SLOW_DEPTH = (2.0, 5.0)
-RUNNING_DEPTH = 2.0
-RUNNING_S = 8.0
-RUNNING_CM_S = 12.0
+RHYTHM_HZ, SLOW_S, SLOW_DEPTH, RUNNING, LOCAL = (6.0, 34.0), (0.4, 4.0), (1.0, 6.0), (-1.0, 1.0), (0.55, 0.9)
+"""From where to where the properties of regions go."""
+
+RHYTHM_DEPTH, RUNNING_DEPTH = 1.2, 2.0
+"""Amplitude of the rhythms, and standard deviation of the drive by running, as currents."""
+
+RUNNING_S, RUNNING_CM_S = 8.0, 12.0
+"""Time constant of the running, and the speed at one standard deviation of its drive."""
+
 PHASE_WALK = 0.25
 """How far the phase of a rhythm walks in a cycle, in cycles: a standard deviation."""
 
@@ -78,11 +77,11 @@ def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
 
 
 def slow_drives(
-    rng: np.random.Generator, regions: tuple[Region, ...], duration_s: float
+    rng: np.random.Generator, regions: tuple[Region, ...], samples: int
 ) -> Float64[np.ndarray, "samples signals"]:
     """Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: of the running, then of each region."""
     decay = np.exp(-1 / (SLOW_HZ * np.array([RUNNING_S, *(region.slow_s for region in regions)])))
-    drives = rng.standard_normal((math.ceil(duration_s * SLOW_HZ), len(decay)))
+    drives = rng.standard_normal((samples, len(decay)))
     drives[1:] *= np.sqrt(1 - decay**2)
     for before, now in pairwise(drives):
         now += decay * before
@@ -118,7 +117,7 @@ def shared_currents(
     steps: int,
     step_s: float,
 ) -> Iterator[Float64[np.ndarray, "steps units"]]:
-    """The current in each neuron that others of its region have too, block after block of `steps`."""
+    """The current in each neuron that others have too, block after block of `steps`, as long as `slow` lasts."""
     running = np.array([one.running for one in regions])[region]
     own = np.arange(len(regions))[:, None] == region
     depth = np.array([one.slow_depth for one in regions])[region]
@@ -128,5 +127,5 @@ def shared_currents(
     for start, rhythm in zip(range(0, len(slow), steps // hold), rhythms(rng, regions, steps, step_s), strict=False):
         current = rhythm @ of_rhythm
         held = slow[start : start + steps // hold] @ of_slow
-        current[: len(held) * hold] += np.repeat(held, hold, axis=0)
+        current += np.repeat(held, hold, axis=0)
         yield current

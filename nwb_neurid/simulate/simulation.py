@@ -58,20 +58,29 @@ class Simulation:
         return len(self.cell_type)
 
     @property
-    def name(self) -> str:
-        """How the animal is called."""
-        if self.out_of_domain:
-            return f"simulated-{self.seed}-outside-{self.animal}"
-        return f"simulated-{self.seed}" + f"-animal-{self.animal}" * (self.animal > 0)
+    def regions(self) -> tuple[str, ...]:
+        """Names of its regions; none where there is one region only."""
+        return tuple(sorted(set(self.brain_region.tolist()) - {""}))
+
+    @property
+    def subject_id(self) -> str:
+        """What the animal is called."""
+        return f"simulated-{self.seed}{self._which}"
 
     @property
     def session_id(self) -> str:
         """What its recording is called."""
-        size = f"{len(self)}-units-{self.duration_s:g}-s"
-        return f"simulated-{size}-seed-{self.seed}" + self.name.removeprefix(f"simulated-{self.seed}")
+        regions = f"-{len(self.regions)}-regions" if self.regions else ""
+        return f"simulated-{len(self)}-units-{self.duration_s:g}-s-seed-{self.seed}{regions}{self._which}"
+
+    @property
+    def _which(self) -> str:
+        if self.out_of_domain:
+            return f"-outside-{self.animal}"
+        return f"-animal-{self.animal}" if self.animal else ""
 
     def population(self) -> Population:
-        """The spikes as they would be read from the file of this simulation."""
+        """The spikes, as they would be read from the file of this simulation; positions are those of the neurons."""
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._recorded(spikes, "probe")
 
@@ -98,7 +107,7 @@ class Simulation:
     def _recorded(self, activity: Spikes | Traces, group: str) -> Population:
         stop_s = self.duration_s if isinstance(activity, Spikes) else activity.values.shape[1] / activity.rate_hz
         labels = {"cell_type": self.cell_type.astype(np.str_)}
-        if np.any(self.brain_region != ""):
+        if self.regions:
             labels["brain_region"] = self.brain_region
         return Population(
             unit_ids=np.arange(len(self)),
@@ -108,7 +117,7 @@ class Simulation:
             positions_um=self.positions_um,
             covariates=self._covariates(),
             labels=labels,
-            subject_id=self.name,
+            subject_id=self.subject_id,
             session_id=self.session_id,
             source=self.session_id,
         )
@@ -118,4 +127,4 @@ class Simulation:
             return {}
         values = self.running_speed_cm_s[:, None].astype(np.float32)
         times_s = np.arange(len(values)) / SLOW_HZ
-        return {"running_speed": Series(values=values, times_s=times_s, unit="cm/s")}
+        return {"behavior/running_speed": Series(values=values, times_s=times_s, unit="cm/s")}

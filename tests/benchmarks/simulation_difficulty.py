@@ -1,6 +1,6 @@
 """How hard the simulated types and regions are: macro F1 on animals that were not trained on.
 
-A random forest on the features of `isi`, and a linear probe on `isi` and on NuCLR with random weights.
+A random forest and a linear probe, on the rate alone, on `isi` and on NuCLR with random weights.
 """
 
 import sys
@@ -49,17 +49,20 @@ def main(seed: int) -> None:
     region = np.concatenate([animal.brain_region for animal in animals[: TRAIN + TEST]])
     medians = ", ".join(f"{np.median(rates[region == name]):.1f}" for name in np.unique(region))
     print(f"seed {seed}; median rate of each region: {medians} Hz")
-    print("encoder, classifier            label          test   out of domain")
-    for encoder, model in {
-        "isi": new_model("isi"),
-        "nuclr untrained": new_model("nuclr", preset="small", untrained=True),
-    }.items():
-        vectors = [np.nan_to_num(model.embed(population).vectors) for population in populations]
+    print("features, classifier           label          test   out of domain")
+    features = {
+        "rate": lambda population: np.log1p(population.spikes.counts())[:, None],
+        "isi": lambda population: new_model("isi").embed(population).vectors,
+        "nuclr untrained": lambda population: untrained.embed(population).vectors,
+    }
+    untrained = new_model("nuclr", preset="small", untrained=True)
+    for name, of in features.items():
+        vectors = [np.nan_to_num(of(population)) for population in populations]
         for classifier in (forest, probe):
             for label in ("cell_type", "brain_region"):
                 labels = [population.labels[label] for population in populations]
                 test, outside = scores(vectors, labels, classifier)
-                print(f"{encoder + ', ' + classifier.__name__:30} {label:12} {test:6.3f} {outside:10.3f}", flush=True)
+                print(f"{name + ', ' + classifier.__name__:30} {label:12} {test:6.3f} {outside:10.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import nwb_neurid
 from nwb_neurid.simulate import simulate, write_nwb
 
 with TemporaryDirectory() as folder:
-    path = write_nwb(simulate(1_000, 1.0, 0), Path(folder) / "recording.nwb", seed=0)
+    path = write_nwb(simulate(1_000, 1.0, 0), Path(folder) / "recording.nwb")
     with h5py.File(path, "r+") as file:
         file["scratch/filling"] = np.random.default_rng(0).random(37_500_000)
     population = nwb_neurid.read(path)

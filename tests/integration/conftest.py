@@ -45,7 +45,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve simulated units over 30 s, as an NWB file."""
-    return write_nwb(simulate(12, 30.0, 3), tmp_path_factory.mktemp("simulated") / "simulated.nwb", seed=3)
+    return write_nwb(simulate(12, 30.0, 3), tmp_path_factory.mktemp("simulated") / "simulated.nwb")
 
 
 @pytest.fixture

@@ -155,6 +155,36 @@ def test_simulate_is_the_same_for_the_same_seed(run, tmp_path):
     np.testing.assert_array_equal(one, two)
 
 
+def test_simulate_writes_a_folder_of_animals(run):
+    said = run(
+        *("simulate", "animals", "--animals", 2, "--out-of-domain", 1, "--regions", 2),
+        *("--units", 6, "--duration", 2, "--jobs", 1),
+    ).stdout
+    assert "animals: 3 simulated animals of 6 units over 2 s, 1 of them out of the domain" in said
+    inspected = run("inspect", "animals/outside-000.nwb").stdout
+    assert "brain_region: simulated region A 3, simulated region B 3" in inspected
+    assert "behavior/running_speed" in inspected
+
+
+def test_simulate_writes_fluorescence(run):
+    said = run("simulate", "imaged.nwb", "--imaging", "--rate-hz", 10, "--units", 3, "--duration", 2).stdout
+    assert "imaged.nwb: 3 simulated units, imaged at 10 Hz in 2 s" in said
+    assert "dff: 20 samples at 10 Hz" in run("inspect", "imaged.nwb").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rate-hz", 4], "--rate-hz is the rate of imaging. Pass --imaging too, or leave it out."),
+        (["--jobs", 2], "--jobs is for a folder of animals. Pass --animals too, or leave it out."),
+        (["--out-of-domain", 1], "--out-of-domain is for a folder of animals. Pass --animals too, or leave it out."),
+        (["--imaging", "--rate-hz", 0.001], "60 s hold no frame at 0.001 Hz. Simulate 1000 s or more."),
+    ],
+)
+def test_simulate_refuses_options_that_say_nothing(run, options, message):
+    assert message in run("simulate", "simulated.nwb", *options, code=2).stderr
+
+
 def test_simulate_refuses_to_replace(run, recording):
     assert "--overwrite" in run("simulate", recording, code=2).stderr
 

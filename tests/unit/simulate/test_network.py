@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.simulate import simulate
-from nwb_neurid.simulate.network import CLOCK_HZ, DEPTH_UM, _Network, _run
+from nwb_neurid.simulate.network import Network, run
+from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM
 
 TYPES = {"RS", "IB", "CH", "FS", "LTS"}
 
@@ -104,7 +105,7 @@ def published(a, b, c, d, current, steps):
 
 def network(abcd, drive, targets=((),), weights=((),)):
     drive = np.asarray(drive, float)
-    return _Network.of(
+    return Network.of(
         np.array(abcd, float).reshape(-1, 4).T,
         drive=drive,
         noise=np.zeros_like(drive),
@@ -113,8 +114,8 @@ def network(abcd, drive, targets=((),), weights=((),)):
     )
 
 
-def run(neurons, steps):
-    return _run(neurons, np.random.default_rng(0), steps, progress=lambda items, **_: items)
+def fired(neurons, steps):
+    return run(neurons, np.random.default_rng(0), steps, progress=lambda items, **_: items)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def run(neurons, steps):
 )
 def test_scaled_units_obey_the_published_equations(abcd):
     # Not for longer: the last bit, which scaling changes, grows from spike to spike.
-    times_s, rows = run(network([abcd], [10.0]), steps=600)
+    times_s, rows = fired(network([abcd], [10.0]), steps=600)
     steps = published(*abcd, current=10.0, steps=600)
     assert len(steps) > 10
     assert not rows.any()
@@ -135,7 +136,7 @@ def test_scaled_units_obey_the_published_equations(abcd):
 def test_a_synapse_moves_the_rate_of_its_target_by_its_sign(weight, sign):
     pair = [(0.02, 0.2, -65, 8)] * 2
     apart, joined = (
-        np.bincount(run(network(pair, [10.0, 8.0], targets=[[1], [0]], weights=[[w], [0.0]]), 5000)[1])
+        np.bincount(fired(network(pair, [10.0, 8.0], targets=[[1], [0]], weights=[[w], [0.0]]), 5000)[1])
         for w in (0.0, weight)
     )
     assert joined[0] == apart[0]

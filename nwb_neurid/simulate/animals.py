@@ -1,0 +1,116 @@
+"""Many simulated animals as a folder of NWB files, several processes at once."""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.errors import CannotWrite, InvalidOption
+from nwb_neurid.simulate.animal import check, simulate
+from nwb_neurid.simulate.fluorescence import count_frames
+from nwb_neurid.simulate.nwb import check_path, write_nwb
+
+
+def write_animals(
+    folder: Path,
+    units: int,
+    duration_s: float,
+    seed: int = 0,
+    *,
+    animals: int,
+    out_of_domain: int = 0,
+    regions: int = 1,
+    imaging_hz: float | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Simulate several animals of one seed into a folder: `animal-000.nwb` and on, then `outside-000.nwb` and on.
+
+    Parameters
+    ----------
+    folder
+        Where to; made if it does not exist.
+    units, duration_s, seed, regions
+        Of each animal, as `simulate` takes them.
+    animals
+        How many, from animal 0. What an animal fires does not depend on how many there are.
+    out_of_domain
+        How many more whose drive, noise and synapses lie outside the range of the others.
+    imaging_hz
+        Write fluorescence at this frame rate; None for spikes.
+    jobs
+        How many processes; None for as many as there are cores. The files do not depend on it.
+    overwrite
+        Replace files that are there already.
+    progress
+        Told of each animal.
+
+    Returns
+    -------
+    list
+        The paths of the files.
+
+    Raises
+    ------
+    InvalidOption
+        If a number is too small, or as `simulate` and `write_nwb` raise it.
+    CannotWrite
+        If a file is there and `overwrite` was not asked for, before any is simulated; or if writing fails.
+    """
+    for name, count, least in (("animals", animals, 1), ("animals out of the domain", out_of_domain, 0)):
+        if count < least:
+            raise InvalidOption(f"The number of {name} to simulate must be {least} or more, got {count}.")
+    jobs = min(animals + out_of_domain, (os.cpu_count() or 1) if jobs is None else jobs)
+    if jobs < 1:
+        raise InvalidOption(f"The number of processes to simulate in must be 1 or more, got {jobs}.")
+    check(units, duration_s, seed, regions, 0)
+    if imaging_hz is not None:
+        count_frames(duration_s, imaging_hz)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    which = [(animal, False) for animal in range(animals)] + [(animal, True) for animal in range(out_of_domain)]
+    paths = [folder / f"{'outside' if outside else 'animal'}-{animal:03d}.nwb" for animal, outside in which]
+    for path in paths:
+        check_path(path, overwrite=overwrite)
+    write = partial(_write, units, duration_s, seed, regions, imaging_hz, overwrite)
+    _run(write, [(path, *own) for path, own in zip(paths, which, strict=True)], jobs, progress)
+    return paths
+
+
+def _write(
+    units: int,
+    duration_s: float,
+    seed: int,
+    regions: int,
+    imaging_hz: float | None,
+    overwrite: bool,
+    path: Path,
+    animal: int,
+    out_of_domain: bool,
+) -> None:
+    """Simulate and write one animal; at the top level, where another process finds it."""
+    simulation = simulate(units, duration_s, seed, regions=regions, animal=animal, out_of_domain=out_of_domain)
+    write_nwb(simulation, path, imaging_hz=imaging_hz, overwrite=overwrite)
+
+
+def _run(write: "partial[None]", animals: Sequence[tuple[Path, int, bool]], jobs: int, progress: Progress) -> None:
+    """Write every animal; the first error ends it, once the animals under way are through."""
+    if jobs == 1:
+        for own in progress(animals, label="Animals"):
+            write(*own)
+        return
+    # Spawned, not forked: threads of the caller do not survive a fork.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures: list[Future[None]] = [pool.submit(write, *own) for own in animals]
+        try:
+            for future in progress(as_completed(futures), label="Animals", total=len(futures)):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,12 +1,14 @@
 """The recipe of the authors, and their gradient."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
-from neurid_nuclr.checkpoint import load_network, read_checkpoint
-from neurid_nuclr.training import recipe
 from safetensors.torch import load_file
 
+from neurid_nuclr.checkpoint import load_network, read_checkpoint
+from neurid_nuclr.training import recipe
 from nwb_neurid.training import ContrastiveLoss
 
 
@@ -30,7 +32,7 @@ def test_loss_and_gradient_are_the_official_ones(shared_golden, kind):
     first = np.r_[0, np.cumsum(values["sizes"])]
     most = int(values["sizes"].max())
     vectors, seen = torch.zeros(2, 2, 2 * most, 32), torch.zeros(2, 2, 2 * most, dtype=torch.bool)
-    for window, (start, stop) in enumerate(zip(first[:-1], first[1:], strict=True)):
+    for window, (start, stop) in enumerate(itertools.pairwise(first)):
         rows = np.arange(stop - start)
         other = rows + most  # a matched unit has the row of the first view, the others have rows of their own
         matched = values[f"match{window}"]

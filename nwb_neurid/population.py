@@ -47,8 +47,9 @@ class Population:
         Rows that are not to be embedded, and why. They stay in every result, without a vector.
     subject_id, session_id, source
         As the source gives them; `source` is its path.
-    table
-        Path in the source of the table whose rows the units are, all of them in its order; "" where there is none.
+    tables
+        Paths in the source of the tables whose rows the units are: all of the first in its order, then of the next.
+        Empty where there are none.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class Population:
     subject_id: str = ""
     session_id: str = ""
     source: str = ""
-    table: str = ""
+    tables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -159,7 +160,7 @@ class Population:
             return self
         return replace(
             self,
-            table="",
+            tables=(),
             unit_ids=self.unit_ids[rows],
             activity=self.activity.select(rows),
             unit_observed=None if self.unit_observed is None else self.unit_observed[rows],

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
+from nwb_neurid.ndx.opening import is_zarr
+from nwb_neurid.zarr2.nodes import GROUP as ZARR_GROUP
 
-Way: TypeAlias = Literal["copy", "in place", "sidecar"]
+Way: TypeAlias = Literal["copy", "in place", "sidecar", "in folder", "folder copy"]
 
 SIDECAR = ".neurid.nwb"
 MOST_COPIED_BYTES = 10_000_000_000
+ZARR = ".zarr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class Destination:
     file
         The file itself, links followed.
     way
-        By a copy that takes its place, in place, or as a file of its own.
+        By a copy that takes its place, in place, or as a file of its own; a Zarr folder in place, or by a copy.
     why
         Why it is a sidecar although none was asked for; "" otherwise.
     """
@@ -38,7 +41,7 @@ class Destination:
 
 def sidecar_of(path: Path) -> Path:
     """The file beside a recording that holds results on it."""
-    return path.with_name(path.stem + SIDECAR)
+    return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
 def destination(
@@ -62,14 +65,14 @@ def destination(
     CannotWrite
         If nothing may be written there.
     """
-    if not path.is_file():
+    if not path.is_file() and not is_zarr(path):
         raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
     if not copy and (sidecar or output is not None):
         raise InvalidOption("--no-copy writes into the recording itself: leave out --output and --sidecar.")
     if sidecar:
         return _sidecar(path, output)
     if output is not None and not (output.exists() and output.samefile(path)):
-        return _elsewhere(output, overwrite)
+        return _copy_of_folder(output, overwrite) if path.is_dir() else _elsewhere(output, overwrite)
     named = output or path
     if why := _refusal(path, named, asked=output is not None or not copy):
         return _sidecar(path, None, why)
@@ -78,14 +81,14 @@ def destination(
 
 def _refusal(path: Path, named: Path, asked: bool) -> str:
     """Why the file should stay as it is, although it could be written; "" if it need not."""
-    size_bytes = path.stat().st_size
-    if _is_annexed(path):
+    if _is_annexed(path / ZARR_GROUP if path.is_dir() else path):
         if asked:
             raise CannotWrite(
                 f"{named} is kept by git-annex, and what is kept there must not change. Unlock it first (git annex "
                 "unlock), or write elsewhere (--sidecar, --output)."
             )
         return f"{path} is kept by git-annex. To write inside, unlock it first (git annex unlock)."
+    size_bytes = 0 if path.is_dir() else path.stat().st_size  # a folder is not copied
     if size_bytes > MOST_COPIED_BYTES and not asked:
         return (
             f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --no-copy, or "
@@ -104,6 +107,8 @@ def _inside(path: Path, named: Path, copy: bool) -> Destination:
     if _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
     _check_folder(file, named, "Write the results elsewhere (--output).")
+    if path.is_dir():
+        return Destination(named=named, file=file, way="in folder")
     names = file.stat().st_nlink
     if copy and names > 1:
         raise CannotWrite(
@@ -123,6 +128,20 @@ def _elsewhere(output: Path, overwrite: bool) -> Destination:
     if file.exists() and _is_read_only(file):
         raise CannotWrite(f"{output} is read-only. {advice}")
     return Destination(named=output, file=file, way="copy")
+
+
+def _copy_of_folder(output: Path, overwrite: bool) -> Destination:
+    file, advice = output.resolve(), "Choose another --output."
+    if file.suffix != ZARR:
+        raise CannotWrite(f"{output} would be a folder, since the recording is one: its name must end in {ZARR}.")
+    _check_folder(file, output, advice)
+    if file.exists() and not is_zarr(file):
+        raise CannotWrite(f"{output} exists and is not in Zarr format 2, so it is not replaced. {advice}")
+    if file.exists() and not overwrite:
+        raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
+    if file.exists() and _is_read_only(file):
+        raise CannotWrite(f"{output} is read-only. {advice}")
+    return Destination(named=output, file=file, way="folder copy")
 
 
 def _sidecar(path: Path, output: Path | None, why: str = "") -> Destination:

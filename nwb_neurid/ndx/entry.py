@@ -1,18 +1,20 @@
 """The results of one name in an open file: whether they fit there, putting them in, and looking them over."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import CannotWrite, ResultsExist
-from nwb_neurid.ndx import layout, stored, unit_columns
+from nwb_neurid.ndx import layout, stored, tables, unit_columns
 from nwb_neurid.ndx.objects import Column, NwbObject, same, same_column, same_values
-from nwb_neurid.results import Predictions
+from nwb_neurid.ndx.opening import Group
+from nwb_neurid.results import Embeddings, Predictions, select
 
+UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
@@ -46,7 +48,7 @@ class Entry:
         twice = 2 if self.columns_of else 1  # what becomes a column stands in a table already
         return ROOM_BYTES + twice * sum(found.size_bytes for found in self.objects)
 
-    def check_rows(self, file: h5py.File, path: Path) -> None:
+    def check_rows(self, file: Group, path: Path) -> None:
         """Refuse a file whose table has other neurons.
 
         Raises
@@ -71,7 +73,7 @@ class Entry:
                 f"{here!r} in the results. {advice}"
             )
 
-    def check_place(self, file: h5py.File, path: Path, *, overwrite: bool) -> None:
+    def check_place(self, file: Group, path: Path, *, overwrite: bool) -> None:
         """Refuse a file where something else has these names.
 
         Raises
@@ -91,7 +93,7 @@ class Entry:
                 "another name (--name)."
             )
 
-    def put(self, file: h5py.File) -> None:
+    def put(self, file: Group) -> None:
         """Write it, in place of results of the same name."""
         for group in stored.groups(file).get(self.name, []):
             if (old := stored.table(group)) is not None:
@@ -102,7 +104,7 @@ class Entry:
         layout.append(file, self.objects, table)
         layout.add_columns(table, columns)
 
-    def faults(self, file: h5py.File) -> list[str]:
+    def faults(self, file: Group) -> list[str]:
         """What reads back otherwise than it was put, or does not refer to the table."""
         groups = stored.groups(file).get(self.name, [])
         found = {thing.name: thing for group in groups for thing in stored.objects(group)}
@@ -114,7 +116,76 @@ class Entry:
         return wrong + [column.name for column in wanted if not _holds(table, column)]
 
 
-def table_in(file: h5py.File, path: Path, table: str) -> h5py.Group:
+def names_on(places: Sequence[str], name: str) -> list[str]:
+    """What the results `name` are called on each of these tables: where there are several, the table's name is added.
+
+    Parameters
+    ----------
+    places
+        Paths of the tables within the file.
+    name
+        What the results are called.
+    """
+    if len(places) == 1:
+        return [name]
+    for told in ([place.rpartition("/")[2] for place in places], [place.strip("/") for place in places]):
+        names = [f"{name}_{UNFIT.sub('_', each)}" for each in told]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def entries_on(
+    file: Group,
+    path: Path,
+    places: Sequence[str],
+    name: str,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    *,
+    columns: bool,
+) -> list[Entry]:
+    """The results on each of these tables: rows of the first come first.
+
+    Parameters
+    ----------
+    file, path
+        The recording, open, and where it lies.
+    places
+        Paths of the tables within the file.
+    name, embeddings, predictions
+        The results on all of them.
+    columns
+        Whether predictions are to be columns of the tables too.
+
+    Raises
+    ------
+    CannotWrite
+        If there is no such table, or the rows are not those of the results.
+    InvalidResults, InvalidOption
+        As `nwb_neurid.ndx.tables.described`.
+    """
+    counts = [len(stored.unit_ids(table_in(file, path, place))) for place in places]
+    ends = np.cumsum(counts).tolist()
+    if len(places) > 1:
+        tables.described(name, embeddings, predictions)  # what is wrong with them as a whole
+    entries = []
+    for place, called, count, end in zip(places, names_on(places, name), counts, ends, strict=True):
+        rows = slice(end - count, None if place is places[-1] else end)  # rows that are too many are told by the last
+        part, predicted = select(embeddings, rows), [select(each, rows) for each in predictions]
+        entry = Entry(
+            name=called,
+            objects=tables.described(called, part, predicted),
+            unit_ids=part.unit_ids,
+            table=place,
+            columns_of=predicted if columns else (),
+        )
+        entry.check_rows(file, path)
+        entries.append(entry)
+    return entries
+
+
+def table_in(file: Group, path: Path, table: str) -> Group:
     """The table of neurons.
 
     Raises
@@ -123,12 +194,12 @@ def table_in(file: h5py.File, path: Path, table: str) -> h5py.Group:
         If it is none.
     """
     found = file.get(table)
-    if not isinstance(found, h5py.Group) or "id" not in found:
+    if not isinstance(found, Group) or "id" not in found:
         raise CannotWrite(f"{path} has no table {table!r} that results could refer to.")
     return found
 
 
-def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
+def check_names(file: Group, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
     """Results of that name are not there, or may go; and nothing else has the names of their objects.
 
     Raises
@@ -149,5 +220,5 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
         )
 
 
-def _holds(table: h5py.Group, column: Column) -> bool:
+def _holds(table: Group, column: Column) -> bool:
     return column.name in stored.column_names(table) and same_column(stored.column(table, column.name), column)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nwb_neurid.errors import CannotWrite
+from nwb_neurid.ndx.in_folder import recover_folder
 from nwb_neurid.ndx.lock import alone, hold
 from nwb_neurid.ndx.overlay import Overlay
 from nwb_neurid.ndx.replacement import Fingerprint, check_free, fsync_folder, leftovers, remove_leftovers, reserve
@@ -69,6 +70,9 @@ def recover(path: Path) -> None:
     CannotWrite
         If a process is still at it, or others changed the file since.
     """
+    if path.is_dir() or not path.exists():
+        recover_folder(path)
+        return
     saved = saved_beside(path)
     if leftovers(saved):
         with alone(saved):

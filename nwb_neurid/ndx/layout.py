@@ -16,6 +16,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.ndx import stored
 from nwb_neurid.ndx.objects import MODEL, Attribute, Column, NwbObject, folded, text
+from nwb_neurid.ndx.opening import Dataset, Group
 from nwb_neurid.ndx.specification import NAMESPACE, specification
 
 COMMON = "hdmf-common"
@@ -31,14 +32,14 @@ MODULES = {
 }
 
 
-def module_path(table: h5py.Group) -> str:
+def module_path(table: Group) -> str:
     """Where results on this table go: on Units, or on a PlaneSegmentation."""
     imaging = "PlaneSegmentation" in str(table.attrs.get("neurodata_type"))
     imaging |= str(table.name).startswith("/processing/ophys/")  # in a sidecar it is a plain table
     return f"processing/{'ophys' if imaging else 'ecephys'}"
 
 
-def is_plain(file: h5py.File) -> bool:
+def is_plain(file: Group) -> bool:
     """Whether the file gets the `core` layout."""
     if SPECIFICATIONS not in file.attrs:
         return True
@@ -46,7 +47,7 @@ def is_plain(file: h5py.File) -> bool:
     return "core" not in cached or not cached <= OWN
 
 
-def append(file: h5py.File, objects: Sequence[NwbObject], table: h5py.Group) -> None:
+def append(file: Group, objects: Sequence[NwbObject], table: Group) -> None:
     """Write a model and tables, whose rows are those of `table`, in the layout that the file allows."""
     path = module_path(table)
     if path not in file:
@@ -69,7 +70,7 @@ def append(file: h5py.File, objects: Sequence[NwbObject], table: h5py.Group) -> 
         _link(module, objects)
 
 
-def take_out(file: h5py.File, groups: Sequence[h5py.Group]) -> None:
+def take_out(file: Group, groups: Sequence[Group]) -> None:
     """Remove objects, and what was written for them alone: an empty module, the specification."""
     for group in groups:
         module, name = group.parent, str(group.name)
@@ -81,7 +82,7 @@ def take_out(file: h5py.File, groups: Sequence[h5py.Group]) -> None:
         del cached[NAMESPACE]
 
 
-def _link(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
+def _link(module: Group, objects: Sequence[NwbObject]) -> None:
     """Tables know their model."""
     (model,) = (found.name for found in objects if found.neurodata_type == MODEL)
     for found in objects:
@@ -89,7 +90,7 @@ def _link(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
             module[found.name]["model"] = h5py.SoftLink(f"{module.name}/{model}")
 
 
-def _knows_meanings(file: h5py.File) -> tuple[int, ...]:
+def _knows_meanings(file: Group) -> tuple[int, ...]:
     """The version of hdmf-common in the file, if it has the type MeaningsTable; otherwise ()."""
     cached = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else {}
     numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in cached.get(COMMON, ())]
@@ -97,7 +98,7 @@ def _knows_meanings(file: h5py.File) -> tuple[int, ...]:
     return newest if newest >= MEANINGS_SINCE else ()
 
 
-def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: tuple[int, ...]) -> None:
+def _write_meanings(table: Group, attributes: Mapping[str, Any], version: tuple[int, ...]) -> None:
     """What the classes are, where programs look for it that know nothing of our types."""
     described = zip(attributes["classes"], attributes["class_descriptions"], strict=True)
     values, meanings = zip(*((name, said) for name, said in described if said), strict=True)
@@ -113,7 +114,7 @@ def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: t
     add_columns(group, [Column(name=name, description=said, values=text(each)) for name, said, each in columns])
 
 
-def _cache_specification(cached: h5py.Group) -> None:
+def _cache_specification(cached: Group) -> None:
     """So that any reader of NWB knows the types."""
     path = f"{NAMESPACE}/{specification().version}"
     if path not in cached:
@@ -122,7 +123,7 @@ def _cache_specification(cached: h5py.Group) -> None:
             group.create_dataset(name, data=document, dtype=TEXT)
 
 
-def _tag(item: h5py.Group | h5py.Dataset, namespace: str, neurodata_type: str, description: str = "") -> None:
+def _tag(item: Group | Dataset, namespace: str, neurodata_type: str, description: str = "") -> None:
     item.attrs["namespace"] = namespace
     item.attrs["neurodata_type"] = neurodata_type
     item.attrs["object_id"] = str(uuid.uuid4())
@@ -130,13 +131,13 @@ def _tag(item: h5py.Group | h5py.Dataset, namespace: str, neurodata_type: str, d
         item.attrs["description"] = description
 
 
-def _write_attributes(group: h5py.Group, attributes: Mapping[str, Attribute]) -> None:
+def _write_attributes(group: Group, attributes: Mapping[str, Attribute]) -> None:
     for name, value in attributes.items():
         is_text = isinstance(value[0] if isinstance(value, tuple) else value, str)
         group.attrs.create(name, value, dtype=TEXT if is_text else None)
 
 
-def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table: h5py.Group) -> None:
+def _write_rows(group: Group, unit_ids: Shaped[np.ndarray, " rows"], table: Group) -> None:
     """The ids of the rows, and the rows of `table` that they refer to."""
     rows = np.arange(len(unit_ids))
     own = unit_ids.dtype.kind in "iu" and len(np.unique(unit_ids)) == len(unit_ids)  # a repeated id is invalid
@@ -146,12 +147,12 @@ def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table:
     neuron.attrs["table"] = table.ref
 
 
-def _write_columns(group: h5py.Group, columns: Sequence[Column]) -> None:
+def _write_columns(group: Group, columns: Sequence[Column]) -> None:
     group.attrs.create("colnames", ["neuron"], dtype=TEXT)
     add_columns(group, columns)
 
 
-def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:
+def add_columns(table: Group, columns: Sequence[Column]) -> None:
     """Further columns of a table, after those that it has."""
     for column in columns:
         values = _dataset(table, column.name, column.values)
@@ -163,7 +164,7 @@ def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:
     _name_columns(table, [*stored.column_names(table), *(column.name for column in columns)])
 
 
-def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
+def drop_columns(table: Group, names: Sequence[str]) -> None:
     """Take columns out of a table."""
     for name in names:
         del table[name]
@@ -171,11 +172,11 @@ def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
         _name_columns(table, [name for name in stored.column_names(table) if name not in names])
 
 
-def _name_columns(table: h5py.Group, names: Sequence[str]) -> None:
+def _name_columns(table: Group, names: Sequence[str]) -> None:
     table.attrs.create("colnames", names, shape=(len(names),), dtype=TEXT)
 
 
-def _dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:
+def _dataset(group: Group, name: str, values: Shaped[np.ndarray, "..."]) -> Dataset:
     """A dataset that can grow by rows, in chunks of one size, since even a chunk that is not full takes its room."""
     chunks = max(1, values.nbytes // CHUNK_BYTES)
     rows = -(-len(values) // chunks)

@@ -4,7 +4,6 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,10 @@ import numpy as np
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.intervals import subtracted
 from nwb_neurid.ndx import store
+from nwb_neurid.ndx.opening import is_zarr, opened
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.results import Embeddings
+from nwb_neurid.whole import check_free, whole
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
@@ -27,7 +28,9 @@ PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
 
 
 def is_nwb(path: Path) -> bool:
-    """Whether results can be written into this file: it is called `.nwb`, or begins as HDF5 does."""
+    """Whether results can be written into this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
+    if is_zarr(path):
+        return "nwb_version" in opened(path).attrs
     if not path.is_file() or path.suffix == ".nwb":
         return path.is_file()
     with path.open("rb") as file:
@@ -104,31 +107,10 @@ def write_standalone(
         If the file exists and is not to be overwritten, or cannot be written.
     """
     check_free(target, overwrite=overwrite)
-    try:
-        with TemporaryDirectory(dir=target.parent, prefix=".neurid-") as folder:
-            made = Path(folder) / target.name
-            table = write_recording(population, made)
-            store.write(made, replace(embeddings, unit_ids=np.array(_ids(population))), name=name, table=table)
-            made.replace(target)
-    except OSError as error:
-        raise CannotWrite(f"{target} cannot be written: {error.strerror or error}.") from error
+    with whole(target) as (made,):
+        table = write_recording(population, made)
+        store.write(made, replace(embeddings, unit_ids=np.array(_ids(population))), name=name, table=table)
     return target
-
-
-def check_free(target: Path, *, overwrite: bool) -> None:
-    """Raise now what `write_standalone` would raise later, as far as it can be known.
-
-    Raises
-    ------
-    CannotWrite
-        If the file exists and is not to be overwritten, or has no folder.
-    """
-    if target.is_dir():
-        raise CannotWrite(f"{target} is a folder. Name a file (--output).")
-    if target.exists() and not overwrite:
-        raise CannotWrite(f"{target} exists. Replace it (--overwrite), or write elsewhere (--output).")
-    if not target.parent.is_dir():
-        raise CannotWrite(f"{target} cannot be written: the folder {target.parent} does not exist.")
 
 
 def _add_units(nwbfile: "NWBFile", population: Population) -> str:

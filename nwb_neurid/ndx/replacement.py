@@ -20,7 +20,7 @@ UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells that a file is still the one that was read."""
+    """What tells that a file, or a Zarr folder with all that is in it, is still the one that was read."""
 
     size: int
     mtime_ns: int
@@ -33,13 +33,15 @@ class Fingerprint:
         Raises
         ------
         SourceNotFound
-            If there is no file.
+            If there is none.
         """
         try:
             status = path.stat()
+            inside = [each.stat() for each in path.rglob("*")] if path.is_dir() else []
         except FileNotFoundError:
             raise SourceNotFound(f"{path} does not exist.") from None
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+        size = sum(each.st_size for each in inside) if path.is_dir() else status.st_size
+        return cls(size, max(each.st_mtime_ns for each in (status, *inside)), status.st_ino)
 
     def check(self, path: Path) -> None:
         """Refuse to go on with another file.

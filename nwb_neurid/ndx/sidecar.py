@@ -11,6 +11,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.ndx import layout, stored
+from nwb_neurid.ndx.opening import Dataset, Group, opened
 
 ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_description")
 SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
@@ -18,19 +19,19 @@ SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "st
 
 def empty_sidecar(path: Path, table: str) -> bytes:
     """A sidecar of the recording at `path` without any results, made in memory: a killed process leaves nothing."""
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         module, ids = layout.module_path(file[table]).rpartition("/")[2], stored.unit_ids(file[table])
         about = _about(file, path)
         subject = {name: text for name in SUBJECT if (text := _text(file, f"general/subject/{name}"))}
     return _written(about, subject, module, table, ids)
 
 
-def table_path(file: h5py.File, table: str) -> str:
+def table_path(file: Group, table: str) -> str:
     """Where the neurons of the recording's `table` are listed in a sidecar."""
     return f"{layout.module_path(file[table])}/{stored.NEURONS}"
 
 
-def _about(file: h5py.File, path: Path) -> dict[str, Any]:
+def _about(file: Group, path: Path) -> dict[str, Any]:
     start = _text(file, "session_start_time")
     try:
         started = datetime.fromisoformat(str(start))
@@ -45,9 +46,9 @@ def _about(file: h5py.File, path: Path) -> dict[str, Any]:
     }
 
 
-def _text(file: h5py.File, place: str) -> str | list[str] | None:
+def _text(file: Group, place: str) -> str | list[str] | None:
     found = file.get(place)
-    if not isinstance(found, h5py.Dataset) or h5py.check_string_dtype(found.dtype) is None:
+    if not isinstance(found, Dataset) or h5py.check_string_dtype(found.dtype) is None:
         return None
     value = found.asstr()[()]
     return [str(each) for each in value] if isinstance(value, np.ndarray) else str(value)

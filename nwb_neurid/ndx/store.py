@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 import h5py
 
-from nwb_neurid.errors import InvalidOption, NeuridWarning, NoResults, SourceNotFound
+from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning, NoResults, SourceNotFound
 from nwb_neurid.ndx import layout, stored, tables, unit_columns
 from nwb_neurid.ndx.compaction import compact
 from nwb_neurid.ndx.destination import Destination, destination, sidecar_of
-from nwb_neurid.ndx.entry import ROOM_BYTES, Entry, check_names
+from nwb_neurid.ndx.entry import ROOM_BYTES, check_names, entries_on, names_on
 from nwb_neurid.ndx.faults import cannot_write, unreadable
+from nwb_neurid.ndx.in_folder import folder_copy, in_folder
 from nwb_neurid.ndx.in_place import recover
 from nwb_neurid.ndx.objects import EMBEDDINGS, MODEL, object_name
+from nwb_neurid.ndx.opening import Group, opened
 from nwb_neurid.ndx.overlay import Overlay
 from nwb_neurid.ndx.replacement import Fingerprint as Fingerprint
 from nwb_neurid.ndx.replacement import check_free, check_room, replacement
@@ -41,6 +43,7 @@ def check_writable(
     name: str,
     output: Path | None = None,
     overwrite: bool = False,
+    table: str | Sequence[str] = "",
     sidecar: bool = False,
     copy: bool = True,
     units_columns: bool = False,
@@ -49,6 +52,8 @@ def check_writable(
 
     Parameters
     ----------
+    table
+        "" where it is not known yet.
     path, name, output, overwrite, sidecar, copy, units_columns
         As for `write`.
 
@@ -57,20 +62,24 @@ def check_writable(
     NeuridError
         As `write`.
     """
-    names = [object_name(name, kind) for kind in (MODEL, EMBEDDINGS)]
+    places = _places(table)
+    names = {each: [object_name(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in names_on(places, name)}
     recover(path.resolve())
     to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     _check_columns(to, units_columns)
+    _check_one(to, path, places)
     beside = to.way == "sidecar"
-    with cannot_write(path), h5py.File(path, "r") as file:
-        if not beside:
-            check_names(file, path, name, names, overwrite)
+    with cannot_write(path), opened(path) as file:
+        for each in () if beside else names:
+            check_names(file, path, each, names[each], overwrite)
     with cannot_write(to.file):
         if beside and to.file.exists():
             with h5py.File(to.file, "r") as file:
-                check_names(file, to.named, name, names, overwrite)
+                check_names(file, to.named, name, names[name], overwrite)
         if to.way == "copy":
             check_room(path, to.file)
+        elif to.way == "folder copy":
+            check_free(to.file, Fingerprint.of(path).size + ROOM_BYTES)
         else:
             check_free(to.file, ROOM_BYTES)
 
@@ -83,7 +92,7 @@ def write(
     output: Path | str | None = None,
     overwrite: bool = False,
     name: str | None = None,
-    table: str = "units",
+    table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
     sidecar: bool = False,
     copy: bool = True,
@@ -91,12 +100,13 @@ def write(
 ) -> Path:
     """Write results beside the data that they were computed from.
 
-    A verified copy takes the place of the file in one step. Whatever fails, the file stays as it was.
+    A verified copy takes the place of the file in one step. Into a Zarr folder, new folders are moved. Whatever fails,
+    the recording stays as it was.
 
     Parameters
     ----------
     path
-        The recording, an NWB file in HDF5.
+        The recording, an NWB file in HDF5, or a folder in Zarr format 2.
     embeddings, predictions
         One row for each row of `table`; each label is predicted once.
     output
@@ -106,7 +116,8 @@ def write(
     name
         What to call the results; "neurid_" and the name of the encoder by default.
     table
-        Path within the file of the Units or the PlaneSegmentation that the results are about.
+        Path within the file of the Units or the PlaneSegmentation that the results are about. Of several, each gets
+        the results on its own rows, called `<name>_<name of the table>`; those on the first come first.
     expected
         What the file was when it was read; if it is not that any more, nothing is written.
     sidecar
@@ -137,24 +148,19 @@ def write(
     """
     path, output = Path(path), None if output is None else Path(output)
     name = default_name(embeddings.provenance.encoder) if name is None else name
-    entry = Entry(
-        name=name,
-        objects=tables.described(name, embeddings, predictions),
-        unit_ids=embeddings.unit_ids,
-        table=table,
-        columns_of=predictions if units_columns else (),
-    )
+    places = _places(table)
     if expected is not None:
         expected.check(path)
     recover(path.resolve())
     fingerprint = expected or Fingerprint.of(path)
     to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     _check_columns(to, units_columns)
-    with cannot_write(path), h5py.File(path, "r") as file:
-        entry.check_rows(file, path)
-        if to.way != "sidecar":
+    _check_one(to, path, places)
+    with cannot_write(path), opened(path) as file:
+        entries = entries_on(file, path, places, name, embeddings, predictions, columns=units_columns)
+        for entry in () if to.way == "sidecar" else entries:
             entry.check_place(file, path, overwrite=overwrite)
-    WRITERS[to.way](path, to, fingerprint, entry, overwrite)
+    WRITERS[to.way](path, to, fingerprint, entries, overwrite)
     if to.why:
         warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)
     return to.named
@@ -166,7 +172,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     Parameters
     ----------
     path
-        An NWB file in HDF5.
+        An NWB file in HDF5, or a folder in Zarr format 2.
     name
         Which results; None for all.
 
@@ -182,7 +188,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     path = Path(path)
     if not path.exists():
         raise SourceNotFound(f"{path} does not exist.")
-    with unreadable(path), h5py.File(path, "r") as file:
+    with unreadable(path), opened(path) as file:
         groups = stored.groups(file)
         _check_there(groups, path, name)
         names = sorted(groups) if name is None else [name]
@@ -201,7 +207,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     Parameters
     ----------
     path
-        An NWB file in HDF5, a recording or a sidecar.
+        An NWB file, a recording or a sidecar.
     name
         What the results are called.
     output
@@ -225,18 +231,18 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     recover(path.resolve())
     to = destination(path, output=path if output is None else Path(output), overwrite=overwrite)
     fingerprint = Fingerprint.of(path)
-    with unreadable(path), h5py.File(path, "r") as file:
+    with unreadable(path), opened(path) as file:
         _check_there(stored.groups(file), path, name)
+    if path.is_dir():
+        _remove_from_folder(path.resolve(), to, fingerprint, name)
+        return to.named
     with (
         cannot_write(to.file),
         replacement(path.resolve(), to.file, fingerprint, fingerprint.size, copied=False) as copy,
         Overlay(path.resolve()) as overlay,
     ):
         with h5py.File(overlay, "r+") as file:
-            groups = stored.groups(file)[name]
-            for table in filter(None, map(stored.table, groups)):
-                layout.drop_columns(table, unit_columns.own(table, name))
-            layout.take_out(file, groups)
+            _take_out(file, name)
         if not compact(overlay, copy):
             overlay.save(copy)
             warnings.warn(
@@ -247,13 +253,39 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     return to.named
 
 
+def _remove_from_folder(path: Path, to: Destination, fingerprint: Fingerprint, name: str) -> None:
+    way = in_folder(path, fingerprint, 0) if to.way == "in folder" else folder_copy(path, to.file, fingerprint, 0)
+    with cannot_write(to.file), way as folder:
+        _take_out(folder, name)
+
+
+def _take_out(file: Group, name: str) -> None:
+    groups = stored.groups(file)[name]
+    for table in [table for group in groups if (table := stored.table(group)) is not None]:
+        layout.drop_columns(table, unit_columns.own(table, name))
+    layout.take_out(file, groups)
+
+
 def _check_columns(to: Destination, units_columns: bool) -> None:
     if to.way == "sidecar" and units_columns:
         said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording as it is."
         raise InvalidOption(f"--units-columns writes into the recording, not into a sidecar. {said}")
 
 
-def _check_there(groups: Mapping[str, list[h5py.Group]], path: Path, name: str | None) -> None:
+def _places(table: str | Sequence[str]) -> Sequence[str]:
+    return [table] if isinstance(table, str) else table
+
+
+def _check_one(to: Destination, path: Path, places: Sequence[str]) -> None:
+    if len(places) > 1 and to.way in {"sidecar", "in place"}:
+        way = f"{to.why} A sidecar" if to.why else "A sidecar" if to.way == "sidecar" else "What is written in place"
+        raise CannotWrite(
+            f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
+            "one (--from), or write a copy with all (--output)."
+        )
+
+
+def _check_there(groups: Mapping[str, list[Group]], path: Path, name: str | None) -> None:
     if not groups:
         beside = sidecar_of(path)
         hint = f" {beside} is its sidecar." if beside.exists() else ""

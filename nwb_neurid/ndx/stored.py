@@ -18,6 +18,7 @@ from nwb_neurid.ndx.objects import (
     ending,
     unfolded,
 )
+from nwb_neurid.ndx.opening import Dataset, Group
 from nwb_neurid.ndx.specification import NAMESPACE
 
 UNIT_ID = "unit_id"
@@ -25,9 +26,9 @@ NEURONS = "neurons"
 HEAD = frozenset({"namespace", "neurodata_type", "object_id", "description", "colnames"})
 
 
-def groups(file: h5py.File) -> dict[str, list[h5py.Group]]:
+def groups(file: Group) -> dict[str, list[Group]]:
     """Where the objects of all results lie, by the name of the results."""
-    found: dict[str, list[h5py.Group]] = {}
+    found: dict[str, list[Group]] = {}
     for module in _groups_in(file.get("processing")):
         for group in _groups_in(module):
             for thing in _objects(group)[-1:]:
@@ -35,7 +36,7 @@ def groups(file: h5py.File) -> dict[str, list[h5py.Group]]:
     return found
 
 
-def objects(group: h5py.Group) -> tuple[NwbObject, ...]:
+def objects(group: Group) -> tuple[NwbObject, ...]:
     """What lies in a group that is ours: an object with its data, and its model where that is folded into it."""
     found = _objects(group)
     if "colnames" not in group.attrs:
@@ -46,11 +47,11 @@ def objects(group: h5py.Group) -> tuple[NwbObject, ...]:
     return *found[:-1], replace(found[-1], columns=columns, unit_ids=unit_ids(table(group))[rows])
 
 
-def has_types(file: h5py.File) -> bool:
+def has_types(file: Group) -> bool:
     """Whether anything in the file is of a type of ours."""
     own: list[str] = []
 
-    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    def note(name: str, item: Group | Dataset) -> None:
         if _plain(item.attrs.get("namespace", "")) == NAMESPACE:
             own.append(name)
 
@@ -58,17 +59,17 @@ def has_types(file: h5py.File) -> bool:
     return bool(own)
 
 
-def column_names(table: h5py.Group) -> list[str]:
+def column_names(table: Group) -> list[str]:
     """The columns of a table, in their order."""
     return [str(_plain(name)) for name in table.attrs.get("colnames", ())]
 
 
-def description(item: h5py.Group | h5py.Dataset) -> str:
+def description(item: Group | Dataset) -> str:
     """What an object or a column says of itself."""
     return str(_plain(item.attrs.get("description", "")))
 
 
-def column(table: h5py.Group, name: str) -> Column:
+def column(table: Group, name: str) -> Column:
     """One column of a table, with its data."""
     index = f"{name}_index"
     return Column(
@@ -79,22 +80,22 @@ def column(table: h5py.Group, name: str) -> Column:
     )
 
 
-def table(group: h5py.Group) -> h5py.Group | None:
+def table(group: Group) -> Group | None:
     """The Units or the PlaneSegmentation that the rows of a table of ours refer to; None for a model."""
     return group.file[group["neuron"].attrs["table"]] if "neuron" in group else None
 
 
-def is_sidecar_table(table: h5py.Group) -> bool:
+def is_sidecar_table(table: Group) -> bool:
     """Whether the table is the one of a sidecar, which stands for a table of the recording."""
     return str(table.name).endswith(f"/{NEURONS}") and UNIT_ID in table
 
 
-def unit_ids(table: h5py.Group) -> Shaped[np.ndarray, " units"]:
+def unit_ids(table: Group) -> Shaped[np.ndarray, " units"]:
     """The ids of a table's rows; text is an array of `str`."""
     return _values(table[UNIT_ID if is_sidecar_table(table) else "id"])
 
 
-def _objects(group: h5py.Group) -> tuple[NwbObject, ...]:
+def _objects(group: Group) -> tuple[NwbObject, ...]:
     """What lies in a group, without its data; nothing if it is not ours."""
     head = {name: _plain(group.attrs.get(name, "")) for name in ("namespace", "neurodata_type", "description")}
     found = NwbObject(
@@ -115,14 +116,14 @@ def _results_name(found: NwbObject) -> str:
     return found.name.removesuffix(ending(found.neurodata_type, label_name))
 
 
-def _groups_in(parent: object) -> Iterator[h5py.Group]:
+def _groups_in(parent: object) -> Iterator[Group]:
     """The groups in a group, without those that a broken link promises."""
-    if isinstance(parent, h5py.Group):
+    if isinstance(parent, Group):
         children = (parent.get(name) for name in parent)
-        yield from (child for child in children if isinstance(child, h5py.Group))
+        yield from (child for child in children if isinstance(child, Group))
 
 
-def _values(dataset: h5py.Dataset) -> Shaped[np.ndarray, "..."]:
+def _values(dataset: Dataset) -> Shaped[np.ndarray, "..."]:
     if h5py.check_string_dtype(dataset.dtype) is not None:
         return np.asarray(dataset.asstr()[()])
     return np.asarray(dataset[()])

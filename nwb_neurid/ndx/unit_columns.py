@@ -3,18 +3,18 @@
 import json
 from collections.abc import Sequence
 
-import h5py
 import numpy as np
 
 from nwb_neurid.ndx import stored
 from nwb_neurid.ndx.objects import MARK, Column, text
+from nwb_neurid.ndx.opening import Group
 from nwb_neurid.results import Predictions
 
 PREFIX = "neurid_"
 
 
 def columns(
-    table: h5py.Group, name: str, predictions: Sequence[Predictions], *, without: Sequence[str] = ()
+    table: Group, name: str, predictions: Sequence[Predictions], *, without: Sequence[str] = ()
 ) -> list[Column]:
     """Two columns for each prediction, called `neurid_<label>`; where others have that, `<name>_<label>`.
 
@@ -39,7 +39,7 @@ def columns(
     return found
 
 
-def own(table: h5py.Group, name: str) -> list[str]:
+def own(table: Group, name: str) -> list[str]:
     """The columns that hold predictions of the results `name`."""
     about = _mark(name)
     descriptions = {found: stored.description(table[found]) for found in stored.column_names(table)}

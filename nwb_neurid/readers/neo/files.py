@@ -1,6 +1,7 @@
 """Files of other formats, opened by Neo. Signals stay unread."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
@@ -9,6 +10,8 @@ from nwb_neurid.readers.neo.trains import loaded
 
 ARGUMENTS = {"NixIO": {"mode": "ro"}}
 """Its default is to open for writing."""
+
+SAID = 300  # characters; some errors list every spike
 
 
 def trains_in(path: Path) -> list[list[Any]]:
@@ -32,8 +35,8 @@ def trains_in(path: Path) -> list[list[Any]]:
         trains = loaded(blocks[0]) if len(blocks) == 1 else []
     except Exception as error:  # a damaged file makes Neo raise whatever its parser stumbled over
         raise UnreadableSource(
-            f"neo.io.{name} cannot read {path}: {type(error).__name__}: {error}. If the file is sound, read it in "
-            "Python and pass the neo.Block."
+            f"neo.io.{name} cannot read {path}: {type(error).__name__}: {shorten(str(error), SAID)}. If the file is "
+            "sound, read it in Python and pass the neo.Block."
         ) from error
     if len(blocks) != 1:
         raise InvalidSource(

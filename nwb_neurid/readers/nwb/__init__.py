@@ -1,4 +1,4 @@
-"""Reads units tables and traces of ROIs from NWB files (NWB schema 2.0 to 2.11, HDF5) through h5py."""
+"""Reads units tables and traces of ROIs from NWB files (NWB schema 2.0 to 2.11) in HDF5, through h5py, or in Zarr 2."""
 
 from pathlib import Path
 
@@ -7,10 +7,12 @@ from nwb_neurid.population import Population
 
 SCHEMES = ("http", "https", "s3", "dandi")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZARR = ".nwb.zarr"
+MOST_ATTRIBUTES = 2**16  # bytes
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a file called `.nwb`, or one that begins as HDF5 does, or a URL, which is not asked."""
+    """Whether this is a file called `.nwb`, one that begins as HDF5 does, a Zarr folder of NWB, or a URL, not asked."""
     if not isinstance(source, str | Path):
         return False
     if is_url(source):
@@ -19,10 +21,20 @@ def recognises(source: object) -> bool:
     if path.suffix.lower() == ".nwb":
         return True
     try:
+        if path.is_dir():
+            return _is_nwb_in_zarr(path)
         with path.open("rb") as file:
             return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     except (OSError, ValueError):  # no path of this system
         return False
+
+
+def _is_nwb_in_zarr(folder: Path) -> bool:
+    """By its name, or by what it says of itself, also where its format is not one that is read."""
+    if folder.name.lower().endswith(ZARR):
+        return True
+    told = [folder / name for name in (".zattrs", "zarr.json")]
+    return any(path.is_file() and b'"nwb_version"' in path.read_bytes()[:MOST_ATTRIBUTES] for path in told)
 
 
 def read(source: object, options: ReadOptions) -> Population:
@@ -36,7 +48,7 @@ PLUGIN = ReaderPlugin(
     spec=ReaderSpec(
         name="nwb",
         version="1",
-        summary="Units tables and traces of ROIs of NWB files (HDF5)",
+        summary="Units tables and traces of ROIs of NWB files (HDF5 or Zarr)",
         contract=CONTRACT,
         options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity", "covariates"}),
     ),

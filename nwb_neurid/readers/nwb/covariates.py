@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64
 from nwb_neurid.errors import InvalidSource, NeuridError, NeuridWarning
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
-from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.opto import OPTO_NAME
 from nwb_neurid.readers.nwb.series import LATEST_S, times_s
 from nwb_neurid.readers.nwb.table import Table

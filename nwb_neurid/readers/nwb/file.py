@@ -8,7 +8,9 @@ import h5py
 
 from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
-from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Group
+from nwb_neurid.readers.nwb import hdf5, zarr
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS
 from nwb_neurid.readers.nwb.remote import RemoteFile
 from nwb_neurid.readers.nwb.web import named
 
@@ -27,21 +29,36 @@ def opened(source: Path | str) -> Iterator[Group]:
     SourceNotFound
         If there is no such file.
     UnreadableSource
-        If it is not HDF5, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
+        If it is neither HDF5 nor Zarr, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
     """
+    if not is_url(source):
+        _check_present(Path(source))
+        if Path(source).is_dir():
+            yield _of_nwb_2(_open_folder(Path(source)), "a Zarr folder")
+            return
     with _open_url(str(source)) if is_url(source) else _open_path(Path(source)) as file:
-        root = Group(file, named(str(source)) if is_url(source) else str(source))
-        if root.attribute("nwb_version") is None:
-            if root.dataset("nwb_version") is not None:
-                raise UnreadableSource(f"{root.file} is of NWB 1. Convert it to NWB 2.")
-            raise UnreadableSource(
-                f"{root.file} is an HDF5 file but not an NWB file: it states no nwb_version. Convert it to NWB."
-            )
-        yield root
+        yield _of_nwb_2(hdf5.root(file, named(str(source)) if is_url(source) else str(source)), "an HDF5 file")
+
+
+def _of_nwb_2(root: Group, what: str) -> Group:
+    if root.attribute("nwb_version") is None:
+        if root.dataset("nwb_version") is not None:
+            raise UnreadableSource(f"{root.file} is of NWB 1. Convert it to NWB 2.")
+        raise UnreadableSource(
+            f"{root.file} is {what} but not an NWB file: it states no nwb_version. Convert it to NWB."
+        )
+    return root
+
+
+def _open_folder(path: Path) -> Group:
+    if (path / "zarr.json").exists():
+        raise UnreadableSource(f"{path} is in Zarr format 3, which is not read. Write it again in Zarr format 2.")
+    if not (path / ".zgroup").exists():
+        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 or Zarr was expected. Name a file.")
+    return zarr.root(path)
 
 
 def _open_path(path: Path) -> h5py.File:
-    _check_present(path)
     try:
         return h5py.File(path, "r")
     except H5PY_ERRORS as error:
@@ -66,7 +83,7 @@ def _check_present(path: Path) -> None:
     except OSError as error:
         raise UnreadableSource(f"{path} {_fault(path, error)}") from error
     if path.is_dir():
-        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 was expected. Name a file.")
+        return
     if not path.is_file():
         raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Name a file.")
     if size == 0:

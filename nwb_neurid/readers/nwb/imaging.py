@@ -12,7 +12,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.intervals import located
 from nwb_neurid.population import Population, Traces
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.responses import Responses
 from nwb_neurid.readers.nwb.rois import no_cells, plane_name, positions_um, roi_labels
@@ -94,7 +94,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
-        table=planes.tables[0].group.path if len(planes.tables) == 1 else "",
+        tables=tuple(table.group.path for table in planes.tables),
     )
     return replace(population, excluded=_excluded(planes, population, options))
 

@@ -1,6 +1,6 @@
 """What an NWB file says of itself: single texts, the subject, the session."""
 
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 
 
 def text(group: Group, path: str) -> str:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource, NeuridWarning
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import LATEST_S, sample_times_s
 from nwb_neurid.readers.nwb.spikes import extent_s
 from nwb_neurid.readers.nwb.table import Table

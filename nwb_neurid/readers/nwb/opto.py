@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import Intervals
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.table import Table
 
 Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]

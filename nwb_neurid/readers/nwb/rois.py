@@ -5,7 +5,7 @@ from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.labels import labels_of
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
 from nwb_neurid.readers.nwb.table import Table

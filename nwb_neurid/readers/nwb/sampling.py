@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import Intervals
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import LATEST_S
 
 GAP = 1.5

@@ -10,7 +10,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.nwb.condition import rows_where
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
 
 ALL = "all"

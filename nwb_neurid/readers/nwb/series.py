@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 
 LATEST_S = 2.0**32
 """136 years: no session clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""

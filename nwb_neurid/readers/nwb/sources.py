@@ -7,9 +7,9 @@ from pathlib import Path
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.covariates import covariates
 from nwb_neurid.readers.nwb.file import opened
-from nwb_neurid.readers.nwb.hdf5 import Group
 from nwb_neurid.readers.nwb.imaging import read_imaging
 from nwb_neurid.readers.nwb.responses import KINDS, Responses, roi_responses
 from nwb_neurid.readers.nwb.table import Table

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.hdf5 import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group
 
 UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
 

@@ -9,9 +9,9 @@ from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.electrodes import brain_region, peak_electrode, positions_um
 from nwb_neurid.readers.nwb.electrodes import group as electrode_group
-from nwb_neurid.readers.nwb.hdf5 import Group
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.observed import observation
 from nwb_neurid.readers.nwb.selection import units_left_out
@@ -74,7 +74,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
-        table=units.group.path,
+        tables=(units.group.path,),
     )
     _check_kept(population, spikes)
     return population

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float64
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridWarning, UnreadableSource
 from nwb_neurid.intervals import Intervals, intersected, located, subtracted
-from nwb_neurid.readers.nwb.hdf5 import Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.observed import invalid_times
 from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start, opto_trials
 from nwb_neurid.readers.nwb.selection import chosen_intervals

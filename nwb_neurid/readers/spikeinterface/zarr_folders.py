@@ -3,14 +3,13 @@
 Times count samples from 0, as in `nwb_neurid.readers.spikeinterface.folders`.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.spikeinterface.arrays import checked, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
@@ -20,14 +19,7 @@ from nwb_neurid.readers.spikeinterface.sorting import (
     segments_of,
     unit_ids_of,
 )
-
-CODECS = frozenset({"blosc", "bz2", "delta", "gzip", "json2", "lz4", "lzma", "shuffle", "vlen-utf8", "zlib", "zstd"})
-"""What may decode an array: numcodecs also has one that unpickles, and so can run anything."""
-
-EXPANSION = 2**16
-"""More than any of them expands a chunk; what claims to be larger is damaged, and would fill the memory."""
-
-ALWAYS_READ_BYTES = 2**26
+from nwb_neurid.zarr2.arrays import Array
 
 
 def read_zarr(folder: Path, options: ReadOptions) -> Population:
@@ -36,7 +28,7 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
     Raises
     ------
     UnreadableSource
-        If zarr is not installed, or files are damaged.
+        If numcodecs is not installed, or files are damaged.
     InvalidSource
         If they contradict one another.
     InvalidOption
@@ -101,31 +93,6 @@ def _array(path: Path) -> Shaped[np.ndarray, "..."]:
     Raises
     ------
     UnreadableSource
-        If zarr is not installed, the array is damaged, or a codec would decode it that is not known to be harmless.
+        If numcodecs is not installed, the array is damaged, or a codec would decode it that may run code.
     """
-    try:
-        import zarr
-    except ImportError as error:
-        raise UnreadableSource(f'{path} is Zarr. Install it: pip install "nwb-neurid[spikeinterface]"') from error
-    codecs = _codecs(load_json(path / ".zarray"))
-    if not codecs <= CODECS or (path / "zarr.json").exists():
-        raise UnreadableSource(
-            f"{path} is not read: to decode it, {', '.join(sorted(codecs - CODECS)) or 'zarr.json'} may run code. "
-            "Save it again."
-        )
-    try:
-        array = zarr.open_array(str(path), mode="r")
-        stored = sum(chunk.stat().st_size for chunk in path.iterdir())
-        if array.nbytes > ALWAYS_READ_BYTES + EXPANSION * stored:
-            raise ValueError(f"it claims {array.nbytes} bytes, {stored} are stored")
-        values = np.asarray(array[...])
-    except Exception as error:  # whatever zarr and its codecs make of a damaged array
-        raise UnreadableSource(f"{path} cannot be read: {error}. Save or fetch it again.") from error
-    return checked(values, str(path))
-
-
-def _codecs(metadata: Mapping[str, object]) -> set[str]:
-    """The names of all that decodes an array."""
-    filters = metadata.get("filters") or []
-    configured = [metadata.get("compressor"), *(filters if isinstance(filters, list) else [filters])]
-    return {str(codec.get("id") if isinstance(codec, dict) else codec) for codec in configured if codec is not None}
+    return checked(Array.at(path, str(path)).read(), str(path))

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int64, Shaped
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.readers.suite2p.arrays import flags, traces
 from nwb_neurid.readers.suite2p.folder import COMBINED
+from nwb_neurid.readers.suite2p.objects import objects
 from nwb_neurid.readers.suite2p.settings import Settings, read_settings
-from nwb_neurid.readers.suite2p.unpickling import objects
 
 MOST_PLANES = 10_000
 

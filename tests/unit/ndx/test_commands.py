@@ -77,3 +77,19 @@ def test_remove(run, recording, embeddings, predictions):
 
 def test_remove_needs_a_name(run):
     assert "--name" in run("remove", "recording.nwb", code=2)
+
+
+def test_a_zarr_folder(run, recording, as_zarr):
+    folder = as_zarr(recording)
+    assert "recording.nwb.zarr: 6 of 6 units embedded" in run("embed", folder)
+    assert "neurid_isi: 6 of 6 units with a vector" in run("show", folder)
+    assert "holds results called 'neurid_isi' already" in run("embed", folder, code=2)
+    run("embed", folder, "--overwrite", "--no-copy")
+    run("embed", folder, "--sidecar")
+    out = recording.with_name("out")
+    out.mkdir()
+    run("embed", folder, "--output", out, "--name", "second")
+    assert [found.name for found in read(out / folder.name)] == ["neurid_isi", "second"]
+    assert "neurid_isi was removed; 0." in run("remove", folder, "--name", "neurid_isi")
+    assert "is its sidecar" in run("show", folder, code=2)
+    assert names(recording) == ["out", "recording.neurid.nwb", "recording.nwb", "recording.nwb.zarr"]

@@ -40,7 +40,7 @@ def test_a_link_to_nothing(read, tmp_path):
 
 
 def test_a_folder(read, tmp_path):
-    message = f"{tmp_path} is a folder, an NWB file in HDF5 was expected. Name a file."
+    message = f"{tmp_path} is a folder, an NWB file in HDF5 or Zarr was expected. Name a file."
     assert refusal(read, tmp_path) == message
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
-from nwb_neurid.readers.nwb import PLUGIN, hdf5
+from nwb_neurid.readers.nwb import PLUGIN, contents
 
 SERIES, TABLE = "processing/ophys/DfOverF/series", "processing/ophys/ImageSegmentation/plane"
 
@@ -122,12 +122,12 @@ def test_samples_are_the_same_however_they_are_stored(hdf5_session, rois_session
         data["compression"] = "gzip" if layout["gzip"] else None
     path = hdf5_session[0]({**rois_session(values), f"{SERIES}/data": data})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hdf5, "ELEMENTS_AT_ONCE", layout["at_once"])
+        patch.setattr(contents, "ELEMENTS_AT_ONCE", layout["at_once"])
         assert_values(PLUGIN.read(path, ReadOptions()), values)
 
 
 def test_each_chunk_is_unpacked_once(hdf5, rois, noise, read, monkeypatch):
-    from nwb_neurid.readers.nwb import hdf5 as module
+    from nwb_neurid.readers.nwb import contents as module
 
     monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", 100)
     places = []

@@ -1,20 +1,29 @@
-"""`.npy` files of Python objects (settings, ops, stat), read without running anything that they hold.
+"""Pickles of object arrays, read without running anything that they hold.
 
-Such a file is a pickle: a program that names functions and calls them. Here its steps are followed one by one. Values
-are built from its literals, and a name stands for what `ADMITTED` puts in its place or for nothing. NumPy's own way
-back from a pickle is not taken either: a forged dtype makes it read memory that is not its own.
+A pickle is a program that names functions and calls them. Here its steps are followed one by one. Values are built
+from its literals, and a name stands for what `ADMITTED` puts in its place or for nothing. NumPy's own way back from a
+pickle is not taken either: a forged dtype makes it read memory that is not its own.
 """
 
 from collections.abc import Callable, Mapping
-from mmap import ACCESS_READ, mmap
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from mmap import mmap
+from pathlib import PurePosixPath, PureWindowsPath
 from pickletools import genops
 from typing import IO, Any, cast
 
 import numpy as np
 
-from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers.suite2p.arrays import HEADER_ERRORS, in_one_line
+UNPICKLING_ERRORS = (
+    ValueError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    LookupError,
+    AttributeError,
+)
+"""What a damaged pickle comes to."""
 
 MOST_STEPS = 8_000_000
 """Settings take a few thousand steps, and `stat.npy` some 260 for each ROI."""
@@ -22,7 +31,7 @@ MOST_STEPS = 8_000_000
 LONGEST_SCALAR = 16  # bytes
 
 
-class _NotAdmitted(Exception):
+class NotAdmitted(Exception):
     """A name that is not in `ADMITTED`."""
 
 
@@ -67,6 +76,11 @@ def _date(*_: object) -> None:
     """When it was run: nobody here asks."""
 
 
+def _reference(*_: object) -> dict[str, Any]:
+    """A reference of hdmf-zarr, which is a dict; its items come after it."""
+    return {}
+
+
 ADMITTED: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
@@ -85,6 +99,7 @@ ADMITTED: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("datetime", "datetime"): _date,  # every ops.npy has the date of its processing, with its time zone
     ("datetime", "timezone"): _date,
     ("datetime", "timedelta"): _date,
+    ("hdmf_zarr.utils", "ZarrReference"): _reference,
 }
 """By module and name, and nothing else: what is called in the place of what the file names."""
 
@@ -96,7 +111,7 @@ class _Name:
 
     def __init__(self, module: str, name: str) -> None:
         if (module, name) not in ADMITTED:
-            raise _NotAdmitted(f"{module}.{name}")
+            raise NotAdmitted(f"{module}.{name}")
         self.call = ADMITTED[module, name]
 
 
@@ -202,53 +217,30 @@ _STEPS: Mapping[str, Callable[[_Stack, Any], None]] = {
     "GLOBAL": _Stack.name,
     "STACK_GLOBAL": _Stack.name_from_stack,
     "REDUCE": _Stack.reduce,
+    "NEWOBJ": _Stack.reduce,
     "BUILD": _Stack.build,
 }
 
 
-def objects(path: Path) -> list[Any]:
+def objects_of(pickled: mmap | bytes) -> list[Any]:
     """What an object array holds, one after another: numbers, text, paths, lists, tuples and dicts of them.
 
     Arrays inside stand there as opaque values.
 
+    Parameters
+    ----------
+    pickled
+        The bytes, or a map of a file at the place where they begin.
+
     Raises
     ------
-    UnreadableSource
-        If the file is damaged, names anything that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
-    InvalidSource
-        If it holds no objects.
+    NotAdmitted
+        If it names anything that is not in `ADMITTED`.
+    Exception
+        One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or makes no such array.
     """
-    try:
-        # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
-            if not _holds_objects(mapped):
-                raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
-            return _followed(mapped)
-    except OSError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
-    except _NotAdmitted as error:
-        raise UnreadableSource(
-            f"{path} names {str(error)[:100]!r}, which could run code; nothing of it was run. It may name NumPy arrays "
-            "and numbers, paths and dates. Ask where it comes from, or take it away and pass --rate-hz."
-        ) from None
-    except (*HEADER_ERRORS, LookupError, AttributeError) as error:
-        why = "it takes a value that is not there" if isinstance(error, LookupError) else in_one_line(error)
-        raise UnreadableSource(
-            f"{path} is damaged: {why}. Copy it again, or take it away and pass --rate-hz."
-        ) from error
-
-
-def _holds_objects(file: mmap) -> bool:
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    _, _, dtype = read_header(file)
-    return dtype == np.dtype(object)
-
-
-def _followed(file: mmap) -> list[Any]:
-    """What the array holds that the pickle makes."""
     stack = _Stack()
-    for count, (step, argument, _) in enumerate(genops(cast("IO[bytes]", file))):
+    for count, (step, argument, _) in enumerate(genops(cast("IO[bytes]", pickled))):
         if count == MOST_STEPS:
             raise ValueError(f"it takes more than {MOST_STEPS} steps to build")
         if step.name not in _STEPS:

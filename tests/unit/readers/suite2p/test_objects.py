@@ -13,8 +13,9 @@ import pytest
 from numpy.testing import runstring
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers.suite2p import unpickling
-from nwb_neurid.readers.suite2p.unpickling import ADMITTED, objects
+from nwb_neurid.readers import unpickling
+from nwb_neurid.readers.suite2p.objects import objects
+from nwb_neurid.readers.unpickling import ADMITTED
 
 OPS = {
     "fs": 7.5,
@@ -166,7 +167,7 @@ def test_nothing_is_admitted_by_the_beginning_of_its_name(read, name):
 
 
 def test_what_is_admitted_makes_values_only():
-    assert {module.partition(".")[0] for module, _ in ADMITTED} == {"numpy", "pathlib", "datetime"}
+    assert {module.partition(".")[0] for module, _ in ADMITTED} == {"numpy", "pathlib", "datetime", "hdmf_zarr"}
     made = {call for call in ADMITTED.values() if not call.__module__.startswith("nwb_neurid")}
     assert made == {PurePosixPath, PureWindowsPath}
 

@@ -1,0 +1,166 @@
+"""Groups and datasets of an NWB file in Zarr, as hdmf-zarr lays it out in a folder."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.stored import Holding, Rows
+from nwb_neurid.readers.unpickling import UNPICKLING_ERRORS, NotAdmitted, objects_of
+from nwb_neurid.zarr2.arrays import Array
+from nwb_neurid.zarr2.nodes import Folder, Node
+
+TYPE = "zarr_dtype"
+SCALAR, REFERENCES = "scalar", "object"
+
+
+def root(folder: Path) -> Group:
+    """The root of a Zarr folder."""
+    return Group(ZarrGroup(Node(Folder(folder)), str(folder)))
+
+
+def _unpickled(data: bytes) -> list[Any]:
+    """The objects of a chunk that was pickled, as hdmf-zarr does with references; nothing in it is run."""
+    try:
+        return objects_of(data)
+    except NotAdmitted as error:
+        raise ValueError(f"it names {str(error)[:100]!r}, which could run code") from None
+    except UNPICKLING_ERRORS as error:
+        raise ValueError(f"a pickle in it is damaged ({type(error).__name__})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrDataset:
+    """A `StoredDataset`.
+
+    Parameters
+    ----------
+    node
+        An array.
+    file
+        Path of the folder, for messages.
+    where
+        The folder and the path in it, for messages.
+    """
+
+    node: Node
+    file: str
+    where: str
+
+    @cached_property
+    def _array(self) -> Array:
+        return self.node.array()
+
+    def lengths(self) -> tuple[int, ...]:
+        """As in `StoredDataset`; Zarr keeps a single value as an array of one."""
+        return () if self._is_scalar else self._array.shape
+
+    def chunk(self) -> tuple[int, ...] | None:
+        """As in `StoredDataset`."""
+        return self._array.chunks or None
+
+    def holding(self) -> Holding:
+        """As in `StoredDataset`. Both texts and references are objects; an attribute tells them apart."""
+        dtype = self._array.dtype
+        if dtype.names:
+            return "records" if not dtype.hasobject else "else"
+        if dtype.kind == "O":
+            return "references" if self.node.attributes.get(TYPE) == REFERENCES else "text"
+        return "numbers" if dtype.kind in "biuf" else "text" if dtype.kind in "SU" else "else"
+
+    def record_type(self) -> np.dtype:
+        """As in `StoredDataset`."""
+        return self._array.dtype
+
+    def values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
+        """As in `StoredDataset`."""
+        found = self._array.read(rows)
+        return found.reshape(()) if rows is None and self._is_scalar else found
+
+    def texts(self) -> Shaped[np.ndarray, "..."]:
+        """As in `StoredDataset`."""
+        found = self._array.read(unpickle=_unpickled)
+        texts = np.empty(found.size, object)
+        texts[:] = [each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in found.flat]
+        return texts.reshape(self.lengths())
+
+    def referred(self) -> list[str]:
+        """As in `StoredDataset`."""
+        paths = []
+        for reference in self._array.read(unpickle=_unpickled).flat:
+            node = self.node.referred(reference)
+            if node is None and isinstance(reference, dict) and reference.get("path"):
+                raise UnreadableSource(
+                    f"{self.where} is damaged: it refers to {str(reference['path'])[:100]!r}, which is not there. "
+                    "Validate the file, or fetch it again."
+                )
+            paths.append("" if node is None else f"/{node.path}")
+        return paths
+
+    def attribute(self, name: str) -> object:
+        """As in `StoredDataset`."""
+        return self.node.attributes.get(name)
+
+    def referred_by(self, name: str) -> "ZarrGroup | None":
+        """As in `StoredDataset`."""
+        value = self.node.attributes.get(name)
+        node = self.node.referred(value.get("value")) if isinstance(value, dict) else None
+        return ZarrGroup(node, self.file) if node is not None and node.is_group else None
+
+    def check_readable(self) -> None:
+        """As in `StoredDataset`."""
+        self._array.check_readable(pickled=True)
+
+    @property
+    def _is_scalar(self) -> bool:
+        return self._array.shape == (1,) and self.node.attributes.get(TYPE) == SCALAR
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrGroup:
+    """A `StoredGroup`.
+
+    Parameters
+    ----------
+    node
+        A group.
+    file
+        Path of the folder, for messages.
+    """
+
+    node: Node
+    file: str
+
+    @property
+    def path(self) -> str:
+        """As in `StoredGroup`."""
+        return f"/{self.node.path}" if self.node.path else ""
+
+    def dataset(self, path: str) -> ZarrDataset | None:
+        """As in `StoredGroup`."""
+        node = self.node.at(path)
+        where = f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
+        return ZarrDataset(node, self.file, where) if node is not None and node.is_array else None
+
+    def group(self, path: str) -> "ZarrGroup | None":
+        """As in `StoredGroup`."""
+        node = self.node.at(path)
+        return ZarrGroup(node, self.file) if node is not None and node.is_group else None
+
+    def names(self) -> list[str]:
+        """As in `StoredGroup`."""
+        return self.node.names()
+
+    def attribute(self, name: str) -> object:
+        """As in `StoredGroup`."""
+        return self.node.attributes.get(name)
+
+    def name_of(self, path: str) -> str:
+        """As in `StoredGroup`."""
+        node = self.node.at(path)
+        return (path if node is None else node.path).rpartition("/")[2]

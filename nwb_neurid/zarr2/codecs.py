@@ -1,0 +1,105 @@
+"""How the chunks of an array are decoded: only by codecs that are known to be harmless."""
+
+import json
+import lzma
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.errors import UnreadableSource
+
+CODECS = frozenset({"blosc", "bz2", "delta", "gzip", "lz4", "lzma", "shuffle", "zlib", "zstd"})
+"""What may decode bytes."""
+
+OBJECT_CODECS = frozenset({"json2", "vlen-bytes", "vlen-utf8"})
+"""What may make objects of bytes. numcodecs also has one that unpickles, and so can run anything."""
+
+PICKLED = "pickle"
+
+DECODING_ERRORS = (
+    *(OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, EOFError, ArithmeticError),
+    *(zlib.error, lzma.LZMAError),
+)
+"""What NumPy and the codecs make of a damaged chunk."""
+
+DEFAULT = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
+"""The codec that Zarr itself compresses with where nobody chooses."""
+
+_BLOSC_HEADER = 16  # bytes; the last four are the size of it all
+
+
+def codec_of(config: Mapping[str, Any], where: str) -> Any:
+    """The codec with this configuration.
+
+    Raises
+    ------
+    UnreadableSource
+        If numcodecs is not installed.
+    """
+    try:
+        from numcodecs import get_codec
+    except ImportError as error:
+        raise UnreadableSource(f'{where} is Zarr. To read it: pip install "nwb-neurid[zarr]"') from error
+    return get_codec(dict(config))
+
+
+def unpacked(data: bytes, configs: Sequence[Mapping[str, Any]], where: str) -> bytes:
+    """The bytes of a chunk after the last codec, and those before it, have undone what they did."""
+    from numcodecs.compat import ensure_bytes
+
+    for config in reversed(configs):
+        codec = codec_of(config, where)
+        if config["id"] == "blosc":
+            _check_blosc(data)
+        data = ensure_bytes(codec.decode(data))
+    return data
+
+
+def packed(data: bytes | Shaped[np.ndarray, "..."], where: str) -> bytes:
+    """A chunk as `DEFAULT` makes it."""
+    return bytes(codec_of(DEFAULT, where).encode(data))
+
+
+def objects(data: bytes, codec: str, elements: int) -> list[Any]:
+    """The texts, or whatever JSON holds, of a chunk that has so many elements."""
+    if codec == "json2":
+        found = json.loads(data)[:-2]  # the type and the shape stand last
+    else:
+        if int.from_bytes(data[:4], "little") == elements:
+            found = _of_varying_length(data)
+            found = found if codec == "vlen-bytes" else [item.decode() for item in found]
+        else:
+            found = []
+    if len(found) != elements:
+        raise ValueError(f"a chunk must hold {elements} elements")
+    return found
+
+
+def texts_packed(texts: Sequence[str]) -> bytes:
+    """Texts as `vlen-utf8` makes a chunk of them."""
+    encoded = [text.encode() for text in texts]
+    parts = [len(encoded).to_bytes(4, "little")]
+    for item in encoded:
+        parts += [len(item).to_bytes(4, "little"), item]
+    return b"".join(parts)
+
+
+def _of_varying_length(data: bytes) -> list[bytes]:
+    found, at = [], 4
+    while at < len(data):
+        stop = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        if stop > len(data):
+            raise ValueError("a chunk ends within an element")
+        found.append(data[at + 4 : stop])
+        at = stop
+    return found
+
+
+def _check_blosc(data: bytes) -> None:
+    """Refuse a chunk whose header promises other bytes than there are: the library would read beyond them."""
+    promised = int.from_bytes(data[_BLOSC_HEADER - 4 : _BLOSC_HEADER], "little")
+    if len(data) < _BLOSC_HEADER or promised != len(data):
+        raise ValueError(f"a chunk of {len(data)} bytes promises {max(promised, _BLOSC_HEADER)}")

@@ -1,0 +1,58 @@
+"""Files are replaced whole, or everything stays as it was."""
+
+import pytest
+
+from nwb_neurid.errors import CannotWrite, SourceNotFound
+from nwb_neurid.whole import check_free, whole
+
+
+def test_all_files_take_their_places_together(tmp_path):
+    targets = [tmp_path / "a", tmp_path / "b"]
+    targets[0].write_text("old")
+    with whole(*targets) as made:
+        for path in made:
+            path.write_text("new")
+        assert targets[0].read_text() == "old"
+    assert [target.read_text() for target in targets] == ["new", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "message"),
+    [
+        (RuntimeError("stop"), RuntimeError, "^stop$"),
+        (OSError(28, "No space left on device"), CannotWrite, r"a cannot be written: No space left on device\.$"),
+        (SourceNotFound("gone"), SourceNotFound, "^gone$"),
+    ],
+)
+def test_a_fault_leaves_everything_as_it_was(tmp_path, raised, expected, message):
+    target = tmp_path / "a"
+    target.write_text("old")
+
+    def fail():
+        with whole(target) as (made,):
+            made.write_text("half")
+            raise raised
+
+    with pytest.raises(expected, match=message):
+        fail()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_what_is_not_free_is_refused(tmp_path):
+    target = tmp_path / "a"
+    check_free(target, overwrite=False)
+    target.touch()
+    check_free(target, overwrite=True)
+    with pytest.raises(CannotWrite, match=r"a exists\. Replace it \(--overwrite\), or write elsewhere \(--output\)\."):
+        check_free(tmp_path / "b", target, overwrite=False)
+    with pytest.raises(CannotWrite, match=r"\(--overwrite\), or wait\."):
+        check_free(target, overwrite=False, instead="wait")
+    with pytest.raises(CannotWrite, match=r"is a folder\. Name a file \(--output\)\."):
+        check_free(tmp_path, overwrite=True)
+    with pytest.raises(CannotWrite, match=r"b cannot be written: the folder .*no does not exist"):
+        check_free(tmp_path / "no" / "b", overwrite=False)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    with pytest.raises(CannotWrite, match=r"b cannot be written: the folder .*closed is read-only"):
+        check_free(closed / "b", overwrite=False)

@@ -1,8 +1,8 @@
 """What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Shaped
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 UNTRAINED = "untrained: random weights"
+
+AnyResults = TypeVar("AnyResults", "Embeddings", "Predictions")
+_ROWS_OF_EMBEDDINGS = ("vectors", "unit_ids", "n_windows", "stability", "reasons")
+_ROWS_OF_PREDICTIONS = (
+    "unit_ids",
+    "label",
+    "class_probabilities",
+    "prediction_set",
+    "abstained",
+    "reasons",
+    "ood_score",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +104,7 @@ class Embeddings:
     provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
-        _check_rows(self, ("vectors", "unit_ids", "n_windows", "stability", "reasons"))
+        _check_rows(self, _ROWS_OF_EMBEDDINGS)
         finite = np.isfinite(self.vectors)
         seen = self.reasons == ""
         if wrong := np.flatnonzero(np.where(seen, ~finite.all(axis=1), ~np.isnan(self.vectors).all(axis=1))).tolist():
@@ -217,16 +229,7 @@ class Predictions:
     descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rows = (
-            "unit_ids",
-            "label",
-            "class_probabilities",
-            "prediction_set",
-            "abstained",
-            "reasons",
-            "ood_score",
-        )
-        _check_rows(self, rows)
+        _check_rows(self, _ROWS_OF_PREDICTIONS)
         for name in ("class_probabilities", "prediction_set"):
             if (shape := getattr(self, name).shape)[1:] != (wanted := self.classes.shape):
                 raise InvalidResults(f"{name} must have one column for each of {wanted[0]} classes, got shape {shape}.")
@@ -261,6 +264,12 @@ class Predictions:
         }
         by_class = {f"p_{name}": self.class_probabilities[:, at] for at, name in enumerate(self.classes)}
         return pd.DataFrame(columns | by_class)
+
+
+def select(results: AnyResults, rows: slice) -> AnyResults:
+    """The results on these units."""
+    names = _ROWS_OF_EMBEDDINGS if isinstance(results, Embeddings) else _ROWS_OF_PREDICTIONS
+    return replace(results, **{name: getattr(results, name)[rows] for name in names})
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:

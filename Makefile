@@ -40,8 +40,8 @@ docs: .venv/docs ## the documentation, as HTML in docs/_build
 	$(BIN)/sphinx-build -W -n --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-bench: .venv/checks ## time what was promised to be fast
-	@for script in $(sort $(wildcard tests/benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged files
+	@for script in $(sort $(wildcard tests/benchmarks/*.py)) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove everything that make made
 	rm -rf .venv .venv-lowest dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -4,11 +4,10 @@ import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from nwb_neurid import registry
+from nwb_neurid import limits, registry
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import EncoderPlugin, EncoderSpec, Progress, ReaderPlugin, ReadOptions, is_url, silent
 from nwb_neurid.errors import (
@@ -22,7 +21,7 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.learning import fit
 from nwb_neurid.model import Model
-from nwb_neurid.ndx import recording, store
+from nwb_neurid.outputs import NWB, Wanted, output_for
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings
 from nwb_neurid.trainable import TrainingOptions
@@ -114,7 +113,8 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
                 f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
                 f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
-    population = reader.read(source, options)
+    with limits.reading(source):
+        population = reader.read(source, options)
     if options.start_s is None and options.stop_s is None:
         return population
     start_s = -np.inf if options.start_s is None else options.start_s
@@ -164,6 +164,7 @@ def embed_file(
     source: str | Path,
     model: Model,
     *,
+    format: str = NWB,
     output: Path | None = None,
     overwrite: bool = False,
     name: str | None = None,
@@ -184,6 +185,8 @@ def embed_file(
         else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
     model
         What embeds.
+    format
+        Of the results: "nwb", or one of `nwb_neurid.outputs.FORMATS`.
     output
         Where the results go instead: a copy of the NWB file, or the file that is made.
     overwrite
@@ -205,29 +208,19 @@ def embed_file(
         Whatever stands in the way; nothing was written then.
     """
     reader = reader_for(source)
-    name = name or default_name(model)
-    wanted = options or ReadOptions()
-    if is_url(source) or not recording.is_nwb(Path(source)):
-        beside = Path() if is_url(source) else Path(source).parent
-        target = output or beside / output_name(source)
-        recording.check_free(target, overwrite=overwrite)
-        population = read_for(model.spec, reader, source, wanted)
-        embeddings = _embedded(population, model, training, pool_groups, progress)
-        path = recording.write_standalone(population, embeddings, target, name=name, overwrite=overwrite)
-        return Outcome(path=path, embeddings=embeddings)
-    file = Path(source)
-    place: dict[str, Any] = {"output": output, "overwrite": overwrite, "sidecar": sidecar}
-    place |= {"copy": copy, "units_columns": units_columns}
-    store.check_writable(file, name=name, **place)
-    fingerprint = store.Fingerprint.of(file)
-    population = read_for(model.spec, reader, file, wanted)
-    if not population.table:
-        raise InvalidOption(
-            f"The units of {source} stand in several tables, and results refer to one: choose one plane (--from)."
-        )
+    wanted = Wanted(
+        name=name or default_name(model),
+        output=output,
+        overwrite=overwrite,
+        sidecar=sidecar,
+        copy=copy,
+        units_columns=units_columns,
+    )
+    place = output_for(source, wanted, format)
+    population = read_for(model.spec, reader, source, options or ReadOptions())
+    place.check(population)
     embeddings = _embedded(population, model, training, pool_groups, progress)
-    path = store.write(file, embeddings, name=name, table=population.table, expected=fingerprint, **place)
-    return Outcome(path=path, embeddings=embeddings)
+    return Outcome(path=place.write(population, embeddings), embeddings=embeddings)
 
 
 def _embedded(
@@ -238,22 +231,6 @@ def _embedded(
         only = f"on the recording itself, comparable within it only: {model.training}"
         model = replace(model, training=only)
     return model.embed(population, pool_groups=pool_groups, progress=progress)
-
-
-def output_name(source: str | Path, *, sidecar: bool = False) -> str:
-    """What a file with results on this source is called.
-
-    Raises
-    ------
-    InvalidOption
-        If it is a URL that does not end in the name of an NWB file.
-    """
-    path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
-    if is_url(source) and path.suffix != ".nwb":
-        raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
-    if not is_url(source) and not recording.is_nwb(path):
-        return f"{path.resolve().name}.neurid.nwb"
-    return f"{path.stem}.neurid.nwb" if sidecar or is_url(source) else path.name
 
 
 def default_name(model: Model) -> str:

@@ -3,6 +3,12 @@
 
 def main() -> None:
     """Entry point of `nwb-neurid`."""
+    from nwb_neurid.cli.guard import guarded
+
+    guarded(_command)
+
+
+def _command() -> None:
     from nwb_neurid.cli.app import app
 
     app()

@@ -1,12 +1,15 @@
 """`nwb-neurid embed`."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nwb_neurid.cli import reading
+from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
 
@@ -35,6 +38,13 @@ def embed(
         ),
     ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of --fit.")] = 1000,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="nwb: tables in the NWB file. csv, parquet: a table beside the source. phy: columns in its folder.",
+        ),
+    ] = "nwb",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,22 +87,25 @@ def embed(
     whole or not at all.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.pipeline import embed_file
+        from nwb_neurid.outputs import output_name
+        from nwb_neurid.pipeline import default_name, embed_file
         from nwb_neurid.trainable import TrainingOptions
 
         built = _model(encoder, model, preset, untrained or fit, seed, device)
+        called = name or default_name(built)
         training = TrainingOptions(steps=steps, seed=seed) if fit else None
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
-        targets = _targets(sources, output, sidecar)
+        targets = _targets(sources, output, partial(output_name, sidecar=sidecar, kind=kind, name=called))
         written = 0
-        for source, target in out.progress(targets, label="recordings", total=len(targets)):
+        for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
             try:
                 outcome = embed_file(
                     source,
                     built,
+                    format=kind,
                     output=target,
                     overwrite=overwrite,
-                    name=name,
+                    name=called,
                     sidecar=sidecar,
                     copy=not no_copy,
                     units_columns=units_columns,
@@ -107,8 +120,7 @@ def embed(
             _report(out, outcome)
             written += 1
         if written:
-            nothing = ", so --units-columns adds nothing" if units_columns else ""
-            out.say(f"Encoder {built.name} has no label head: vectors were written, no predictions{nothing}.")
+            _tell_of_predictions(out, built, units_columns)
 
 
 def _model(
@@ -123,7 +135,7 @@ def _model(
     return load_model(folder, device=device)
 
 
-def _targets(sources: list[str], output: Path | None, sidecar: bool) -> list[tuple[str, Path | None]]:
+def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], str]) -> list[tuple[str, Path | None]]:
     """Each source with where its results go; None for into itself."""
     if output is None:
         return [(source, None) for source in sources]
@@ -131,12 +143,15 @@ def _targets(sources: list[str], output: Path | None, sidecar: bool) -> list[tup
         return [(sources[0], output)]
     if not output.is_dir():
         raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
-    from nwb_neurid.pipeline import output_name
-
-    names = [output_name(source, sidecar=sidecar) for source in sources]
+    names = [name_of(source) for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
     return [(source, output / name) for source, name in zip(sources, names, strict=True)]
+
+
+def _tell_of_predictions(out: Terminal, model: "Model", units_columns: bool) -> None:
+    nothing = ", so --units-columns adds nothing" if units_columns else ""
+    out.say(f"Encoder {model.name} has no label head: vectors were written, no predictions{nothing}.")
 
 
 def _report(out: Terminal, outcome: "Outcome") -> None:

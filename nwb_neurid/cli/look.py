@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from nwb_neurid import limits
 from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import NeuridError
@@ -112,7 +113,9 @@ def show(
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.ndx import store
 
-        for found, embeddings, predictions in store.read(file, name):
+        with limits.reading(file):
+            results = store.read(file, name)
+        for found, embeddings, predictions in results:
             _show_embeddings(out, found, embeddings, rows)
             for one in predictions:
                 _show_predictions(out, found, one, rows)

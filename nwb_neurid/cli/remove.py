@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nwb_neurid import limits
 from nwb_neurid.cli.terminal import Quiet, Verbose, terminal
 
 
@@ -22,7 +23,8 @@ def remove(
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.ndx import store
 
-        before_bytes = file.stat().st_size if file.exists() else 0
-        path = store.remove(file, name, output=output, overwrite=overwrite)
-        given_back_bytes = before_bytes - path.stat().st_size
+        before_bytes = store.Fingerprint.of(file).size
+        with limits.reading(file):
+            path = store.remove(file, name, output=output, overwrite=overwrite)
+        given_back_bytes = before_bytes - store.Fingerprint.of(path).size
         out.say(f"{path}: {name} was removed; {given_back_bytes / 1e6:,.1f} MB less")

@@ -94,6 +94,11 @@ def of_another_length(file, rng):
     if np.ndim(stored) == 0:
         replaced(file, path, np.array([stored] * int(rng.integers(0, 3)), file[path].dtype))
         return
+    replaced(file, path, {"data": with_another_length(stored, rng), "dtype": file[path].dtype})
+
+
+def with_another_length(stored, rng):
+    """An array shorter, longer, or with other axes."""
     others = [
         stored[:0],
         stored[:-1],
@@ -103,7 +108,7 @@ def of_another_length(file, rng):
         stored.T,
         stored[:1],
     ]
-    replaced(file, path, {"data": others[rng.integers(len(others))], "dtype": file[path].dtype})
+    return others[rng.integers(len(others))]
 
 
 def of_other_values(file, rng):
@@ -111,7 +116,11 @@ def of_other_values(file, rng):
     dataset = file[path]
     if dataset.dtype.kind not in "iuf" or dataset.size == 0 or dataset.size is None:
         return
-    stored = dataset[()]
+    dataset[()] = with_other_values(dataset[()], rng)
+
+
+def with_other_values(stored, rng):
+    """Numbers some of which are others, or stand elsewhere."""
     values = [np.nan, np.inf, -np.inf, -1, 0, 1e300, 2**31, 2**62, 1e-300, -5e9]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,7 +129,7 @@ def of_other_values(file, rng):
         changed[where] = np.array(rng.choice(values)).astype(changed.dtype)
         if rng.random() < 0.2:
             changed = rng.permuted(changed)
-    dataset[()] = changed
+    return changed
 
 
 def of_another_attribute(file, rng):
@@ -163,12 +172,17 @@ OBJECTS = (
 )
 
 
-def mutate(path, data, rng):
+def mutate_bytes(path, data, rng):
+    """Writes one mutation of a file, whatever its format, and tells what was done."""
+    how = BYTES[rng.integers(len(BYTES))]
+    path.write_bytes(how(np.frombuffer(data, np.uint8), rng).tobytes())
+    return how.__name__
+
+
+def mutate_hdf5(path, data, rng):
     """Writes one mutation of an HDF5 file, and tells what was done."""
     if rng.random() < 0.5:
-        how = BYTES[rng.integers(len(BYTES))]
-        path.write_bytes(how(np.frombuffer(data, np.uint8), rng).tobytes())
-        return how.__name__
+        return mutate_bytes(path, data, rng)
     path.write_bytes(data)
     done = []
     with h5py.File(path, "r+") as file:

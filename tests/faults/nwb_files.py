@@ -113,13 +113,46 @@ def write_bare(path, **how):
         series["starting_time"].attrs["rate"] = 10.0
 
 
+def write_behaviour(path):
+    """Units with covariates of each kind as HDF5, most bytes of which matter."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.7.0"
+        file["units/id"], file["units/spike_times"] = np.arange(2), np.array([0.5, 1.0, 2.5, 9.5])
+        file["units/spike_times_index"] = np.array([2, 4], np.uint8)
+        times = np.array([0.5, 1.0, 4.0, 4.25])
+        for place, kind, data in (
+            ("acquisition/speed", "TimeSeries", np.arange(40.0).reshape(20, 2)),
+            ("acquisition/notes", "AnnotationSeries", [b"groom", b"rear", b"groom", b"sleep"]),
+            ("processing/behavior/events/licks", "TimeSeries", np.ones(4)),
+            ("processing/behavior/moves", "IntervalSeries", np.array([1, -1, 1, -1], np.int8)),
+            ("processing/behavior/position/xy", "SpatialSeries", np.arange(40, dtype=np.int16).reshape(20, 2)),
+        ):
+            file[f"{place}/data"] = data
+            file[place].attrs["neurodata_type"] = kind
+            if len(data) == 4:
+                file[f"{place}/timestamps"] = times
+            else:
+                file[f"{place}/starting_time"] = 0.0
+                file[f"{place}/starting_time"].attrs["rate"] = 5.0
+        file["processing/behavior/events"].attrs["neurodata_type"] = "BehavioralEvents"
+        file["processing/behavior/position"].attrs["neurodata_type"] = "Position"
+        file["events/rewards/timestamp"] = times
+        file["events/rewards"].attrs["neurodata_type"] = "EventsTable"
+        trials = file.create_group("intervals/trials")
+        trials.attrs["neurodata_type"] = "TimeIntervals"
+        trials["id"], trials["start_time"], trials["stop_time"] = np.arange(4), np.arange(4.0), np.arange(4) + 0.5
+        trials["choice"], trials["contrast"] = [b"left", b"right", b"left", b""], np.array([0, 0.25, np.nan, 1])
+        trials["cue"] = np.arange(4) + 0.1
+
+
 # What each file is called, how it is written, and the options that it is read with.
 SOURCES = {
-    "units": (write_units, {}),
-    "selected units": (write_units, {"where": "snr > 1 and quality == 'good'", "intervals": "trials:id < 3"}),
-    "planes": (write_imaging, {}),
-    "deconvolved": (write_imaging, {"activity": "deconvolved", "all_rois": True}),
-    "bare units": (write_bare, {"part": "units"}),
-    "bare traces": (write_bare, {"activity": "fluorescence"}),
-    "bare traces of today": (lambda path: write_bare(path, libver="latest"), {"activity": "fluorescence"}),
+    "units": (write_units, []),
+    "selected units": (write_units, ["--where", "snr > 1 and quality == 'good'", "--intervals", "trials:id < 3"]),
+    "planes": (write_imaging, []),
+    "deconvolved": (write_imaging, ["--activity", "deconvolved", "--all-rois"]),
+    "behaviour": (write_behaviour, []),
+    "bare units": (write_bare, ["--from", "units"]),
+    "bare traces": (write_bare, ["--activity", "fluorescence"]),
+    "bare traces of today": (lambda path: write_bare(path, libver="latest"), ["--activity", "fluorescence"]),
 }

@@ -1,6 +1,7 @@
-"""Mutations of small sources, some of the many that the scripts beside this file make."""
+"""Mutations of small sources, some of the many that `fuzz.py` makes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ HERE = Path(__file__).parent
 @pytest.mark.skipif(
     not hasattr(os, "fork") or not Path("/proc/self/statm").exists(), reason="limits are those of Linux"
 )
-def test_mutations_of_nwb_files_are_read_or_refused():
-    command = [sys.executable, HERE / "fuzz_nwb.py", "--mutations", "100"]
+@pytest.mark.parametrize("seed", [0, 1])
+def test_mutations_are_read_or_refused(seed):
+    command = [sys.executable, HERE / "fuzz.py", "--mutations", "100", "--seed", str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "read " in done.stdout
-    assert "refused " in done.stdout
+    counts = {word: int(count) for word, count in re.findall(r"(read|refused) (\d+)", done.stdout)}
+    assert counts["read"] > 10
+    assert counts["refused"] > 10

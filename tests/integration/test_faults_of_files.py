@@ -70,6 +70,33 @@ def test_bad_files(run, recording, sha256, damage, message):
     assert [path.name for path in recording.parent.iterdir()] == ["recording.nwb"]
 
 
+@pytest.fixture
+def endless(tmp_path):
+    """A file whose heap of texts HDF5 (2.0 and before) searches for ever: an entry of it is 0 bytes long."""
+    path = tmp_path / "endless.nwb"
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.7.0"
+        file["units/id"], file["units/spike_times"], file["units/spike_times_index"] = [0, 1], [0.0, 1.0, 2.0], [2, 3]
+        file["units/cell_type"] = ["PV", "SST"]
+    content = path.read_bytes()
+    heap = content.index(b"GCOL")
+    entry = heap + 16
+    while content[entry : entry + 2] != bytes(2):  # entry 0 is what is free
+        entry += 16 + -(-int.from_bytes(content[entry + 8 : entry + 16], "little") // 8) * 8
+    path.write_bytes(content[: entry + 8] + bytes(8) + content[entry + 16 :])
+    return path
+
+
+def test_a_file_on_which_hdf5_never_ends_is_refused_and_the_next_is_embedded(run, endless, recording, sha256):
+    before = sha256(endless)
+    done = run("embed", endless, recording, code=2)
+    assert done.stderr.splitlines()[0].startswith(f"nwb-neurid: {endless} ")
+    assert "damaged" in done.stderr
+    assert f"{recording}: 12 of 12 units embedded" in done.stdout
+    assert sha256(endless) == before
+    assert sorted(path.name for path in recording.parent.iterdir()) == ["endless.nwb", "recording.nwb"]
+
+
 def test_a_file_open_for_writing_elsewhere(run, recording, sha256):
     before = sha256(recording)
     with subprocess.Popen(

@@ -1,6 +1,7 @@
 """The main job on what is not an NWB file of units."""
 
 import numpy as np
+import pandas as pd
 import pynwb
 import pytest
 
@@ -8,7 +9,8 @@ import nwb_neurid
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.ndx.recording import write_recording
-from nwb_neurid.pipeline import embed_file, output_name
+from nwb_neurid.outputs import output_name
+from nwb_neurid.pipeline import embed_file
 
 
 @pytest.fixture
@@ -48,6 +50,31 @@ def test_a_kilosort_folder_gets_a_file_of_its_own(run, kilosort, tmp_path):
     assert "sorted.neurid.nwb exists. Replace it (--overwrite)" in refused
     run("embed", kilosort, "--rate-hz", 1000, "--overwrite")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sorted", "sorted.neurid.nwb"]
+
+
+def test_phy_gets_a_column_in_its_folder(run, kilosort):
+    before = {path.name: path.read_bytes() for path in kilosort.iterdir()}
+    words = ["embed", kilosort, "--rate-hz", 1000, "--format", "phy"]
+    column = kilosort / "cluster_neurid_isi.tsv"
+    assert f"{column}: 3 of 3 units embedded" in run(*words).stdout
+    assert column.read_text() == "cluster_id\tneurid_isi\n" + "".join(f"{id_}\tembedded\n" for id_ in range(3))
+    assert "cluster_neurid_isi.tsv exists. Replace it (--overwrite)" in run(*words, code=2).stderr
+    run(*words, "--overwrite")
+    column.unlink()
+    assert {path.name: path.read_bytes() for path in kilosort.iterdir()} == before
+
+
+def test_tables_of_several_sources_go_to_a_folder(run, recording, kilosort, tmp_path, sha256):
+    before = sha256(recording)
+    (tmp_path / "out").mkdir()
+    run("embed", recording, "--format", "csv", "-o", tmp_path / "out")
+    run("embed", kilosort, "--rate-hz", 1000, "--format", "csv", "-o", tmp_path / "out", "--name", "mine")
+    names = ["recording.neurid_isi.csv", "sorted.mine.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    table = pd.read_csv(tmp_path / "out" / names[0])
+    assert table["unit_id"].tolist() == nwb_neurid.read(recording).unit_ids.tolist()
+    assert table["cell_type"].tolist() == nwb_neurid.read(recording).labels["cell_type"].tolist()
+    assert sha256(recording) == before
 
 
 def test_a_suite2p_folder_keeps_the_rows_of_what_is_no_cell(run, suite2p, tmp_path):

@@ -1,0 +1,164 @@
+"""Reads mutations of small valid sources by the command line: each must be read, or refused in one line.
+
+    python tests/faults/fuzz.py [--mutations 2000] [--seed 0] [--only NUMBER] [--keep FOLDER]
+
+Every mutation is given to `nwb-neurid inspect`, in a process of its own that must end within `LIMIT_S` seconds, without
+a traceback, with code 0, or with code 2 and a line that names what is wrong, and whose memory must stay below
+`LIMIT_BYTES`. Ends with code 1 if one does not.
+"""
+
+import argparse
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import nwb_files
+import other_files
+from folder_mutations import mutate_folder
+from mutations import mutate_bytes, mutate_hdf5
+
+from nwb_neurid.cli import main as command_line
+from nwb_neurid.cli.app import app
+from nwb_neurid.cli.guard import CRASHES, FAULTS
+
+LIMIT_S, LIMIT_BYTES = 10, 2**30
+"""Time of the processor, since the machine may have other work."""
+
+KILLED_AFTER_S = 60
+GOOD = {"read", "refused", *(f"refused, {fault}" for fault in ("crashed", "computed without end", "memory"))}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A small valid source: its name, a copy of it, the options that it is read with."""
+
+    name: str
+    copy: Path
+    options: list[str]
+
+    def mutated(self, path, rng):
+        """Writes one mutation of it, and tells what was done."""
+        if self.copy.is_dir():
+            shutil.copytree(self.copy, path)
+            return mutate_folder(path, rng)
+        return (mutate_hdf5 if path.suffix == ".nwb" else mutate_bytes)(path, self.copy.read_bytes(), rng)
+
+
+def inspect(path, options):
+    """What `nwb-neurid inspect` comes to: exit code, what it said on both streams, time and memory it took."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.closerange(3, writing + 1)
+        sys.argv = ["nwb-neurid", "inspect", str(path), *options]
+        end(command_line)
+    os.close(writing)
+    said, deadline = b"", time.monotonic() + KILLED_AFTER_S
+    while select.select([reading], [], [], max(0, deadline - time.monotonic()))[0]:
+        if not (more := os.read(reading, 2**16)):
+            break
+        said += more
+    else:
+        os.kill(child, signal.SIGKILL)
+    os.close(reading)
+    _, status, used = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), said.decode(errors="replace"), used
+
+
+def end(command):
+    """Runs a command and ends this process as it does."""
+    try:
+        command()
+    except SystemExit as asked:
+        code = asked.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
+def verdict(path, code, said, used):
+    """What happened, in a word or two."""
+    if code < 0:
+        return f"died of {signal.Signals(-code).name}"
+    if "Traceback" in said or code not in {0, 2}:
+        return f"escaped with code {code}"
+    if used.ru_utime + used.ru_stime > LIMIT_S:
+        return "took too long"
+    if used.ru_maxrss * 1024 > LIMIT_BYTES:
+        return "took too much memory"
+    if code == 0:
+        return "read"
+    lines = [line for line in said.splitlines() if not line.startswith(("warning: ", "  --from "))]
+    line = lines[-1] if lines else ""
+    if len(lines) != 1 or not line.startswith("nwb-neurid: ") or (str(path) not in line and "--" not in line):
+        return "refused, but not clearly"
+    kinds = {CRASHES: "crashed", FAULTS["SIGPROF"]: "computed without end", FAULTS["SIGKILL"]: "memory"}
+    ended = next((kind for words, kind in kinds.items() if words in line), "memory" if "memory" in line else "")
+    return f"refused, {ended}" if ended else "refused"
+
+
+def written_in(folder):
+    """Every source; all of them can be read as they are."""
+    sources = []
+    endings = {name: (write, ".nwb", options) for name, (write, options) in nwb_files.SOURCES.items()}
+    for name, (write, suffix, options) in (endings | other_files.SOURCES).items():
+        copy = folder / f"{len(sources)}{suffix}"
+        write(copy)
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
+            app(["inspect", str(copy), *options], standalone_mode=False)  # loads what the forks then have
+        if "nwb-neurid: " in said.getvalue():
+            sys.exit(f"{name} is not read as it is: {said.getvalue()}")
+        sources.append(Source(name, copy, options))
+    return sources
+
+
+def main():
+    """Reads all mutations and prints how many there were of each outcome."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mutations", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="read this mutation alone, and print all that is told")
+    parser.add_argument("--keep", type=Path, help="where sources go that were neither read nor simply refused")
+    asked = parser.parse_args()
+    counts, bad, most_s, most_bytes = Counter(), 0, 0.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        sources = written_in(Path(folder))
+        for number in range(asked.mutations) if asked.only is None else [asked.only]:
+            source = sources[number % len(sources)]
+            path = Path(folder) / f"mutation{source.copy.suffix}"
+            did = source.mutated(path, np.random.default_rng([asked.seed, number]))
+            code, said, used = inspect(path, source.options)
+            found = verdict(path, code, said, used)
+            counts[found] += 1
+            bad += found not in GOOD
+            most_s, most_bytes = max(most_s, used.ru_utime + used.ru_stime), max(most_bytes, used.ru_maxrss * 1024)
+            if asked.only is not None or found not in GOOD:
+                print(f"{number}: {source.name}, {did}: {found}\n{said}")
+            if asked.keep is not None and found not in {"read", "refused"}:
+                path.rename(asked.keep / f"{asked.seed}_{number}{path.suffix}")
+            elif path.is_dir():
+                shutil.rmtree(path)
+    told = ", ".join(f"{found} {count}" for found, count in sorted(counts.items()))
+    print(f"{counts.total()} mutations of {len(sources)} sources: {told}; ", end="")
+    print(f"the worst took {most_s:.1f} s of the processor, {most_bytes / 2**20:.0f} MiB of memory")
+    sys.exit(bad > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -141,6 +141,11 @@ def read_for(spec: EncoderSpec, reader: ReaderPlugin, source: object, options: R
 def reader_for(source: object) -> ReaderPlugin:
     """The first reader, in the order of their names, that recognises the source. Broken readers are passed over.
 
+    Warns
+    -----
+    NeuridWarning
+        If a reader is broken, or several recognise the folder: which of its contents is meant, the user knows.
+
     Raises
     ------
     SourceNotFound, UnknownSource
@@ -149,6 +154,7 @@ def reader_for(source: object) -> ReaderPlugin:
     if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
         raise SourceNotFound(f"{source} does not exist.")
     readers = registry.readers()
+    found = []
     for name in readers:
         try:
             plugin = readers.load(name)
@@ -156,7 +162,17 @@ def reader_for(source: object) -> ReaderPlugin:
             warnings.warn(str(error), NeuridWarning, stacklevel=2)
             continue
         if plugin.recognises(source):
-            return plugin
+            found.append(plugin)
+    if len(found) > 1 and isinstance(source, str | Path) and Path(source).is_dir():
+        names = [plugin.spec.name for plugin in found]
+        warnings.warn(
+            f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "
+            "in it is meant, name the folder or the file that holds it.",
+            NeuridWarning,
+            stacklevel=2,
+        )
+    if found:
+        return found[0]
     raise UnknownSource(f"No reader recognises {source}. Installed readers: {', '.join(readers)}.")
 
 

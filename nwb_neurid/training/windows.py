@@ -214,6 +214,25 @@ def _at_rate(traces: Traces, wanted_hz: float) -> tuple[Traces, tuple[str, ...]]
     from scipy.signal import resample_poly
 
     ratio = Fraction(wanted_hz / traces.rate_hz).limit_denominator(1000)
-    values = resample_poly(traces.values, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    values, missing = _bridged(traces.values)
+    values = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)
+    if missing.any():
+        at = np.arange(values.shape[1]) / float(ratio)
+        beside = np.stack([np.floor(at), np.ceil(at)]).astype(int).clip(max=missing.shape[1] - 1)
+        values[missing[:, beside].any(axis=1)] = np.nan
     note = f"Traces were resampled from {traces.rate_hz:g} to {wanted_hz:g} Hz."
-    return replace(traces, values=values.astype(np.float32), rate_hz=traces.rate_hz * float(ratio)), (note,)
+    return replace(traces, values=values, rate_hz=traces.rate_hz * float(ratio)), (note,)
+
+
+def _bridged(
+    values: Float32[np.ndarray, "units samples"],
+) -> tuple[Float32[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
+    """The samples with straight lines where there are none, lest a filter spread what is missing; and where that is."""
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return values, missing
+    bridged, places = values.copy(), np.arange(values.shape[1])
+    for row in np.flatnonzero(missing.any(axis=1)):
+        there = ~missing[row]
+        bridged[row] = np.interp(places, places[there], values[row, there]) if there.any() else 0
+    return bridged, missing

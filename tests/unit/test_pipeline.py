@@ -5,7 +5,7 @@ import pytest
 
 from nwb_neurid import pipeline
 from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
-from nwb_neurid.errors import InvalidOption
+from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.population import Population, Series, Spikes
 
 
@@ -48,3 +48,13 @@ def test_covariates_can_be_asked_for():
     assert list(population.covariates) == ["licks"]
     with pytest.raises(InvalidOption, match=r"reads recording, does not know the option covariates\. It knows: none\."):
         pipeline.read_with(reader_that_knows(), "recording", wanted)
+
+
+def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "spike_times.npy", np.sort(rng.choice(20_000, 90, replace=False)))
+    np.save(tmp_path / "spike_clusters.npy", rng.integers(0, 3, 90))
+    assert pipeline.reader_for(tmp_path).spec.name == "spikeinterface"
+    np.save(tmp_path / "F.npy", rng.random((2, 50)).astype(np.float32))
+    with pytest.warns(NeuridWarning, match="for the readers spikeinterface and suite2p, and is read by spikeinterface"):
+        assert pipeline.reader_for(tmp_path).spec.name == "spikeinterface"

@@ -12,7 +12,6 @@ from jaxtyping import Float32, Int64, Shaped
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.table import Table
 
-REGION_COLUMNS = ("location", "region", "brain_region", "brain_area", "structure_acronym")
 NO_ELECTRODE = -1
 UNITS_AT_ONCE = 256
 
@@ -87,17 +86,12 @@ def at_electrode(values: Shaped[np.ndarray, "electrodes ..."], row: Int64[np.nda
     return np.concatenate([values, missing])[row]  # NO_ELECTRODE is the last row
 
 
-def brain_region(
-    units: Table, electrodes: Table | None, peak: Int64[np.ndarray, " units"]
-) -> Shaped[np.ndarray, " units"] | None:
-    """Region of each unit, "" where unknown: from the first column that knows any, of units, then of electrodes."""
-    for name in REGION_COLUMNS:
-        if units.is_text(name) and np.any((regions := units.labels(name)) != ""):
-            return regions
-    if electrodes is not None and electrodes.is_text("location"):
-        regions = at_electrode(electrodes.labels("location"), peak)
-        return regions if np.any(regions != "") else None
-    return None
+def brain_region(electrodes: Table | None, peak: Int64[np.ndarray, " units"]) -> list[str]:
+    """Location of the electrode of each unit, "" where unknown."""
+    if electrodes is None or not electrodes.is_text("location"):
+        return [""] * len(peak)
+    regions: list[str] = at_electrode(electrodes.labels("location"), peak).tolist()
+    return regions
 
 
 def positions_um(electrodes: Table | None, peak: Int64[np.ndarray, " units"]) -> Float32[np.ndarray, "units 3"] | None:

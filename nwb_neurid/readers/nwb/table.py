@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.labels import UNKNOWN
 from nwb_neurid.readers.nwb.contents import Dataset, Group
-
-UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

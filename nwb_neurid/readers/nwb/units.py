@@ -9,6 +9,7 @@ from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.labels import labels_of
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.electrodes import brain_region, peak_electrode, positions_um
 from nwb_neurid.readers.nwb.electrodes import group as electrode_group
@@ -19,7 +20,8 @@ from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable import usable
 
-CELL_TYPE_COLUMNS = ("cell_type", "putative_cell_type", "celltype", "neuron_type")
+PREDICTED = "\nndx-neurid {"
+"""In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:
@@ -76,7 +78,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         source=file.file,
         tables=(units.group.path,),
     )
-    _check_kept(population, spikes)
+    _check_kept(population, spikes, chosen=bool(options.intervals))
     return population
 
 
@@ -102,8 +104,8 @@ def _electrodes_table(file: Group) -> Table | None:
     return None if electrodes is None else Table(electrodes)
 
 
-def _check_kept(population: Population, read: Spikes) -> None:
-    """Tell of spikes that were left out.
+def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
+    """Tell of spikes that were left out, unless the user chose the time.
 
     Raises
     ------
@@ -117,22 +119,19 @@ def _check_kept(population: Population, read: Spikes) -> None:
             f"({population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s). Correct obs_intervals in the "
             "file; --keep-opto keeps what follows optogenetic stimulation."
         )
-    if kept < total:
+    if kept < total and not chosen:
         _warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
 
 
 def _labels(
     units: Table, electrodes: Table | None, peak: Int64[np.ndarray, " units"]
 ) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Every text column under its own name, and what is known of type and region under ours."""
-    labels = {name: units.labels(name) for name in units.names() if units.is_text(name)}
-    labels = {name: values for name, values in labels.items() if np.any(values != "")}
-    for name in CELL_TYPE_COLUMNS:
-        if name in labels:
-            labels["cell_type"] = labels[name]
-            break
-    if (regions := brain_region(units, electrodes, peak)) is not None:
-        labels["brain_region"] = regions
+    """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
+    texts = [name for name in units.names() if units.is_text(name)]
+    known = [name for name in texts if PREDICTED not in (units.dataset(name).text_attribute("description") or "")]
+    labels = labels_of({name: units.texts(name).tolist() for name in known})
+    if "brain_region" not in labels:
+        labels |= labels_of({"brain_region": brain_region(electrodes, peak)})
     return labels
 
 

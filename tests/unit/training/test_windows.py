@@ -207,6 +207,25 @@ def test_a_lost_frame_spoils_its_surroundings_alone():
     assert active[17:28].all()
 
 
+@pytest.mark.parametrize(("rate_hz", "around"), [(40.0, 0), (4.0, 3)])
+def test_what_is_missing_stays_missing_and_spreads_to_nothing_else(rate_hz, around):
+    seconds = np.arange(0, 60, 1 / rate_hz)
+    sine = np.sin(2 * np.pi * 0.5 * seconds)
+    values = np.stack([sine, sine, np.full(len(sine), np.nan)]).astype(np.float32)
+    gap = (seconds >= 20) & (seconds < 25)
+    values[0, gap] = np.nan
+    values[0, 0] = np.nan
+    found = cut(imaged(values, rate_hz), SECOND).values
+    assert np.isnan(found[2]).all()
+    assert not np.isnan(found[1]).any()
+    lost = np.flatnonzero(np.isnan(found[0]))
+    assert lost[0] == 0
+    in_gap = np.arange(200, 250)
+    assert set(in_gap[: -around or None]) <= set(lost) <= {0, 1, 2, *range(200 - around, 250 + around)}
+    far = np.r_[20:180, 270:580]
+    np.testing.assert_allclose(found[0, far], np.sin(np.pi * far / 10), atol=0.05)
+
+
 @pytest.mark.parametrize("name", ["bin_s", "token_bins", "tokens"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_lengths_must_be_positive(name, value):

@@ -144,9 +144,11 @@ def test_a_region_of_the_unit_comes_before_that_of_its_electrode(read, hdf5, pla
 
 def test_regions_are_taken_from_the_first_column_that_knows_any(read, hdf5, placed):
     placed.update(
-        {"units/location": ["unknown"] * 4, "units/region": ["", "CA2", "", ""], "units/brain_area": ["X"] * 4}
+        {"units/brain_area": ["unknown"] * 4, "units/region": ["", "CA2", "", ""], "units/location": ["tip"] * 4}
     )
     assert regions(read(hdf5(placed))) == ["", "CA2", "", ""]
+    placed["units/brain_region"] = ["SUB"] * 4
+    assert regions(read(hdf5(placed))) == ["SUB"] * 4
 
 
 def test_a_location_in_numbers_is_no_region(read, hdf5, placed):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.table import UNKNOWN, Table
+from nwb_neurid.readers.labels import UNKNOWN
+from nwb_neurid.readers.nwb.table import Table
 
 
 @pytest.fixture

@@ -199,3 +199,10 @@ def test_written_trains_come_back_to_the_last_bit(hdf5_session, trains):
     }
     population = PLUGIN.read(hdf5({**sound, **spikes}), ReadOptions())
     assert [population.spikes.train_s(unit).tolist() for unit in range(len(trains))] == trains
+
+
+def test_what_a_model_predicted_is_no_label(read, hdf5, sound):
+    said = 'Predicted cell_type\nndx-neurid {"results": "mine"}'
+    columns = {"units/mine_cell_type": ["a", "b", "a", "b"], "units/mine_cell_type@description": said}
+    path = hdf5({**sound, "units/neurid_cell_type": ["a"] * 4, "units/note": ["c", "", "", ""], **columns})
+    assert list(read(path).labels) == ["note"]

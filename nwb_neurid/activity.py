@@ -12,6 +12,9 @@ from nwb_neurid.intervals import EDGE_S, Intervals, bounds, located
 
 ACTIVITIES = frozenset({"spikes", "dff", "fluorescence", "deconvolved"})
 
+SPIKES_AT_ONCE = 2**16
+"""What fits into the cache of a processor."""
+
 AnyArray = TypeVar("AnyArray", bound=np.ndarray)
 
 
@@ -49,10 +52,7 @@ class Spikes:
         times, splits = self.times_s, self.splits
         if len(splits) == 0 or splits[0] != 0 or splits[-1] != len(times) or np.any(np.diff(splits) < 0):
             raise InvalidPopulation(f"splits must ascend from 0 to the {len(times)} spikes, got {splits}.")
-        falls = ~(times[1:] >= times[:-1])  # also true beside a NaN
-        falls[splits[(splits > 0) & (splits < len(times))] - 1] = False
-        if falls.any():
-            at = int(np.argmax(falls))
+        if (at := _first_fall(times, splits)) is not None:
             unit = int(np.searchsorted(splits, at, "right")) - 1
             raise InvalidPopulation(
                 f"Spike times must ascend within a unit; row {unit} has {times[at + 1]} s after {times[at]} s."
@@ -92,6 +92,8 @@ class Spikes:
 
     def within(self, intervals_s: Intervals, observed: Bool[np.ndarray, "units intervals"] | None = None) -> "Spikes":
         """Only the spikes that lie in an interval in which their unit was observed."""
+        if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
+            return self
         trains = []
         for unit in range(len(self)):
             seen = intervals_s if observed is None else intervals_s[observed[unit]]
@@ -103,10 +105,29 @@ class Spikes:
             return self
         return Spikes.of(trains, resolution_s=self.resolution_s)
 
+    def _are_within(self, start_s: float, stop_s: float) -> bool:
+        ends = self._ends()
+        return bool(np.all((ends >= start_s - EDGE_S) & (ends < stop_s - EDGE_S)))
+
     def _ends(self) -> Float64[np.ndarray, " ends"]:
         """First and last spike of every unit that fired: the extremes, since a train ascends."""
         fired = self.counts() > 0
         return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
+
+
+def _first_fall(
+    times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
+) -> int | None:
+    """The first spike after which its unit has an earlier one, or a NaN stands beside it; None where there is none."""
+    starts = np.arange(0, max(len(times_s) - 1, 0), SPIKES_AT_ONCE)
+    lasts = splits[(splits > 0) & (splits < len(times_s))] - 1  # spikes that are the last of their unit
+    for start, own in zip(starts.tolist(), np.split(lasts, np.searchsorted(lasts, starts[1:])), strict=False):
+        part = times_s[start : start + SPIKES_AT_ONCE + 1]
+        rises = part[1:] >= part[:-1]
+        rises[own - start] = True
+        if not rises.all():
+            return start + int(np.argmin(rises))
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -154,8 +154,11 @@ def reader_for(source: object) -> ReaderPlugin:
     if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
         raise SourceNotFound(f"{source} does not exist.")
     readers = registry.readers()
-    found = []
+    found: list[ReaderPlugin] = []
+    is_folder = isinstance(source, str | Path) and Path(source).is_dir()
     for name in readers:
+        if found and not is_folder:
+            break
         try:
             plugin = readers.load(name)
         except (BrokenPlugin, IncompatiblePlugin) as error:
@@ -163,7 +166,7 @@ def reader_for(source: object) -> ReaderPlugin:
             continue
         if plugin.recognises(source):
             found.append(plugin)
-    if len(found) > 1 and isinstance(source, str | Path) and Path(source).is_dir():
+    if len(found) > 1:
         names = [plugin.spec.name for plugin in found]
         warnings.warn(
             f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "

@@ -61,20 +61,23 @@ class Registry(Generic[Plugin]):
             If it was written for another major version of the contract.
         """
         point = self._point(name)
-        who = f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
+
+        def who() -> str:  # reading what a distribution is takes longer than all the rest
+            return f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
+
         try:
             plugin = point.load()
         except Exception as error:  # an import may raise anything
-            raise BrokenPlugin(f"{who} does not import: {type(error).__name__}: {error}") from error
+            raise BrokenPlugin(f"{who()} does not import: {type(error).__name__}: {error}") from error
         if not isinstance(plugin, self.plugin_type):
-            raise BrokenPlugin(f"{who} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
+            raise BrokenPlugin(f"{who()} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
         if plugin.spec.contract != CONTRACT:
             raise IncompatiblePlugin(
-                f"{who} was written for version {plugin.spec.contract} of the plugin contract, this nwb-neurid has "
+                f"{who()} was written for version {plugin.spec.contract} of the plugin contract, this nwb-neurid has "
                 f"version {CONTRACT}. Install a release of either that fits the other."
             )
         if plugin.spec.name != point.name:
-            raise BrokenPlugin(f"{who} calls itself {plugin.spec.name!r} in its spec. The two names must agree.")
+            raise BrokenPlugin(f"{who()} calls itself {plugin.spec.name!r} in its spec. The two names must agree.")
         return plugin
 
     def _point(self, name: str) -> EntryPoint:

@@ -70,7 +70,8 @@ def _split_at_changes(
     per_unit_s: Sequence[Float64[np.ndarray, "_ 2"]],
 ) -> tuple[Float64[np.ndarray, "pieces 2"], Bool[np.ndarray, "units pieces"] | None]:
     """Intervals per unit as pieces of time common to all, and which unit was observed in which piece."""
-    if all(np.array_equal(own, per_unit_s[0]) for own in per_unit_s):
+    same_length = len({len(own) for own in per_unit_s}) == 1
+    if same_length and np.array_equal(np.concatenate(per_unit_s), np.tile(per_unit_s[0], (len(per_unit_s), 1))):
         return merged(per_unit_s[0]), None
     runs = [merged(own) for own in per_unit_s]
     edges = np.unique(np.concatenate(runs))

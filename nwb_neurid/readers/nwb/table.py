@@ -1,6 +1,6 @@
 """A DynamicTable of an NWB file, read in columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -23,12 +23,13 @@ class Table:
     """
 
     group: Group
+    _known: dict[str, Dataset | None] = field(default_factory=dict, repr=False)  # looking one up takes a while
 
     def __len__(self) -> int:
         return len(self.dataset("id"))
 
     def __contains__(self, name: str) -> bool:
-        return self.group.dataset(name) is not None
+        return self._dataset(name) is not None
 
     @property
     def where(self) -> str:
@@ -43,7 +44,7 @@ class Table:
         InvalidSource
             If there is no such column.
         """
-        dataset = self.group.dataset(name)
+        dataset = self._dataset(name)
         if dataset is None:
             raise InvalidSource(f"{self.where} has no column {name}. Validate the file.")
         return dataset
@@ -119,6 +120,11 @@ class Table:
                 f"not (its largest end is {splits.max()}). Validate the file."
             )
         return splits
+
+    def _dataset(self, name: str) -> Dataset | None:
+        if name not in self._known:
+            self._known[name] = self.group.dataset(name)
+        return self._known[name]
 
     def _one_per_row(self, name: str) -> Dataset:
         dataset = self.dataset(name)

@@ -63,7 +63,10 @@ def _written(
 
     named = VectorData(name=stored.UNIT_ID, description=f"Id in {table} of the recording, row for row.", data=ids)
     neurons = DynamicTable(
-        name=stored.NEURONS, description=f"The neurons: the rows of {table} of the recording.", columns=[named]
+        name=stored.NEURONS,
+        description=f"The neurons: the rows of {table} of the recording.",
+        id=np.arange(len(ids)),  # an array: hdmf looks at every element of a list
+        columns=[named],
     )
     nwbfile = NWBFile(**about, subject=Subject(**subject) if subject else None)
     nwbfile.create_processing_module(module, layout.MODULES[module]).add(neurons)

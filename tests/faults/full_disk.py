@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from recordings import make_recording, same_bytes, strays
+from recordings import copied, make_recording, make_zarr, same_bytes, strays
 
 BALLAST = "ballast"
 SMALL_BYTES = 1_500_000  # what the results take, without the recording
@@ -35,7 +35,8 @@ try:
     if way == "remove":
         remove(path, "neurid_made")
     else:
-        write(path, make_embeddings(), overwrite=True, copy=way != "in place", sidecar=way == "sidecar")
+        output = path.with_name("output.nwb.zarr") if way == "zarr copy" else None
+        write(path, make_embeddings(), overwrite=True, copy=way != "in place", sidecar=way == "sidecar", output=output)
 except CannotWrite as error:
     sys.exit(f"said: {error}")
 """
@@ -75,11 +76,13 @@ def fill(folder: Path, disk: Path, options: argparse.Namespace) -> Counter:
 
     plain = make_recording(folder / "pristine.nwb", options.megabytes)
     embedded = write(plain, make_embeddings(), output=folder / "embedded.nwb")
+    zarr = make_zarr(plain, folder / "pristine.nwb.zarr")
     found: Counter = Counter()
-    for way in ("copy", "in place", "sidecar", "remove"):
-        pristine = embedded if way == "remove" else plain
+    for way in ("copy", "in place", "sidecar", "remove", "zarr", "zarr copy"):
+        pristine = embedded if way == "remove" else zarr if "zarr" in way else plain
         for step in range(options.steps):
-            most = pristine.stat().st_size if way in ("copy", "remove") else SMALL_BYTES
+            size = sum(each.stat().st_size for each in (pristine, *pristine.rglob("*")))
+            most = size if way in ("copy", "remove", "zarr copy") else SMALL_BYTES
             free = int(step / options.steps * 1.4 * most)
             found[attempt(disk, pristine, way, free, "blind" if step % 2 else "seeing")] += 1
     return found
@@ -87,7 +90,7 @@ def fill(folder: Path, disk: Path, options: argparse.Namespace) -> Counter:
 
 def attempt(disk: Path, pristine: Path, way: str, free: int, sight: str) -> str:
     """One write with that much free room, and what became of it."""
-    path = Path(shutil.copyfile(pristine, disk / "recording.nwb"))
+    path = copied(pristine, disk / f"recording{''.join(pristine.suffixes)}")
     with (disk / BALLAST).open("wb") as ballast:
         os.posix_fallocate(ballast.fileno(), 0, max(1, shutil.disk_usage(disk).free - free))
     command = [sys.executable, "-c", WRITE, str(path), way, sight]
@@ -96,9 +99,9 @@ def attempt(disk: Path, pristine: Path, way: str, free: int, sight: str) -> str:
     (disk / BALLAST).unlink()
     kept, beside = same_bytes(path, pristine), strays(path)
     for other in disk.iterdir():
-        other.unlink()
+        shutil.rmtree(other) if other.is_dir() else other.unlink()
     if done.returncode == 0:
-        expected = ["recording.neurid.nwb"] if way == "sidecar" else []
+        expected = {"sidecar": ["recording.neurid.nwb"], "zarr copy": ["output.nwb.zarr"]}.get(way, [])
         return f"{way}: written" if beside == expected else f"WRONG {way}: written, left {beside}"
     if not done.stderr.startswith("said: "):
         return f"WRONG {way}: crashed with {done.returncode}: {done.stderr[-200:]}"

@@ -1,15 +1,14 @@
 """Kill a writing process (SIGKILL) at random moments, and look at what is left.
 
     python tests/faults/kills.py --kills 200 --megabytes 300
-    python tests/faults/kills.py --kills 200 --megabytes 300 --no-copy
+    python tests/faults/kills.py --kills 200 --megabytes 300 --way no-copy
 
-Ends with code 1 if a file was neither the original nor the finished one, or a stray file outlived the next run.
+Ends with code 1 if a recording was neither the original nor the finished one, or a stray file outlived the next run.
 """
 
 import argparse
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -17,61 +16,80 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from recordings import is_finished, make_embeddings, make_recording, same_bytes, strays
+import numpy as np
+from recordings import copied, is_finished, make_embeddings, make_recording, make_zarr, same_bytes, strays
 
-from nwb_neurid.ndx.store import check_writable, write
+from nwb_neurid.ndx.store import check_writable, read, write
+
+WAYS = {"copy": {}, "no-copy": {"copy": False}, "sidecar": {"sidecar": True}, "zarr": {}, "zarr-copy": {}}
+SIDECAR = "recording.neurid.nwb"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--megabytes", type=float, default=300)
-    parser.add_argument("--no-copy", action="store_true")
-    options = parser.parse_args()
-    embeddings = make_embeddings()
-    moments, found = random.Random(0), Counter()
+    parser.add_argument("--way", choices=WAYS, default="copy")
+    asked = parser.parse_args()
+    embeddings, moments, found = make_embeddings(), random.Random(0), Counter()
     with tempfile.TemporaryDirectory() as folder:
-        pristine = make_recording(Path(folder) / "pristine.nwb", options.megabytes)
-        (Path(folder) / "there").mkdir()
-        path = Path(folder) / "there" / "recording.nwb"
+        pristine = make_recording(Path(folder) / "pristine.nwb", asked.megabytes)
+        if "zarr" in asked.way:
+            pristine = make_zarr(pristine, Path(folder) / "pristine.nwb.zarr")
+        path = Path(folder) / "there" / f"recording{''.join(pristine.suffixes)}"
+        path.parent.mkdir()
+        options = WAYS[asked.way] | {"overwrite": True}
+        if asked.way == "zarr-copy":
+            options["output"] = path.with_name("output.nwb.zarr")
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
         tempfile.tempdir = str(scratch)  # what is left there is left for good
-        shutil.copyfile(pristine, path)
         for _ in range(2):  # the first warms the caches
+            copied(pristine, path)
+            (path.parent / SIDECAR).unlink(missing_ok=True)
             start = time.perf_counter()
-            write(path, embeddings, overwrite=True, copy=not options.no_copy)
+            write(path, embeddings, **options)
             duration_s = time.perf_counter() - start
-        shutil.copyfile(pristine, path)
-        for _ in range(options.kills):
-            kill(path, embeddings, moments.uniform(0, 1.5 * duration_s), not options.no_copy)
-            found["with something left beside it"] += bool(strays(path))
-            check_writable(path, name="neurid_made", overwrite=True)  # as any next run begins
-            state = state_of(path, pristine, embeddings)
-            found[state] += 1
-            write(path, embeddings, overwrite=True, copy=not options.no_copy)
-            found["strays after the next run"] += len(strays(path)) + len(list(scratch.iterdir()))
-            shutil.copyfile(pristine, path)
-        size_mb = pristine.stat().st_size / 1e6
-    print(f"{options.kills} kills over {duration_s:.2f} s of writing to {size_mb:.0f} MB: {dict(found)}")
+        for _ in range(asked.kills):
+            copied(pristine, path)
+            (path.parent / SIDECAR).unlink(missing_ok=True)
+            kill(path, embeddings, moments.uniform(0, 1.5 * duration_s), options)
+            results = {path.name, SIDECAR if asked.way == "sidecar" else Path(options.get("output", path)).name}
+            found["with something left beside it"] += bool(set(strays(path)) - results)
+            check_writable(path, name="neurid_made", **options)  # as any next run begins
+            found[state_of(path, pristine, embeddings, asked.way, options)] += 1
+            write(path, embeddings, **options)
+            found["strays after the next run"] += len(set(strays(path)) - results) + len(list(scratch.iterdir()))
+        size_mb = sum(each.stat().st_size for each in (pristine, *pristine.rglob("*"))) / 1e6
+    print(f"{asked.kills} kills over {duration_s:.2f} s of writing to {size_mb:.0f} MB, {asked.way}: {dict(found)}")
     return int(bool(found["damaged"] or found["strays after the next run"]))
 
 
-def kill(path: Path, embeddings: object, after_s: float, copy: bool) -> None:
+def kill(path: Path, embeddings: object, after_s: float, options: dict) -> None:
     """Let a child write, and end it."""
     child = os.fork()
     if not child:
-        write(path, embeddings, copy=copy)
+        write(path, embeddings, **options)
         os._exit(0)
     time.sleep(after_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
 
-def state_of(path: Path, pristine: Path, embeddings: object) -> str:
-    if same_bytes(path, pristine):
+def state_of(path: Path, pristine: Path, embeddings: object, way: str, options: dict) -> str:
+    """What became of the recording, or, where that must not change, of the file with the results."""
+    if way in {"copy", "no-copy", "zarr"}:
+        if same_bytes(path, pristine):
+            return "original"
+        return "finished" if is_finished(path, pristine, embeddings) else "damaged"
+    if not same_bytes(path, pristine):
+        return "damaged"
+    if way == "zarr-copy":  # there is one of before
+        return "whole" if is_finished(options["output"], pristine, embeddings) else "damaged"
+    if not (path.parent / SIDECAR).exists():
         return "original"
-    return "finished" if is_finished(path, pristine, embeddings) else "damaged"
+    (results,) = read(path.parent / SIDECAR)
+    return "finished" if np.array_equal(results.embeddings.vectors, embeddings.vectors) else "damaged"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Recordings to write to, results to write, and comparing what is left."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,17 +17,38 @@ SPIKES_PER_MEGABYTE = 125_000
 
 def make_recording(path: Path, megabytes: float, units: int = 200) -> Path:
     """An NWB file by PyNWB of about that size, most of it spike times."""
+    from hdmf.common import VectorData, VectorIndex
     from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.misc import Units
 
-    rng = np.random.default_rng(0)
     start = datetime(2020, 1, 1, tzinfo=UTC)
     nwbfile = NWBFile(session_description="Poisson neurons.", identifier="made", session_start_time=start)
     count = max(2, int(megabytes * SPIKES_PER_MEGABYTE / units))
-    for unit in range(units):
-        nwbfile.add_unit(spike_times=np.sort(rng.uniform(0, 3600, count)), id=unit)
+    times_s = np.sort(np.random.default_rng(0).uniform(0, 3600, (units, count)), axis=1)
+    spikes = VectorData(name="spike_times", description="When each unit fired.", data=times_s.ravel())
+    ends = VectorIndex(name="spike_times_index", data=np.arange(1, units + 1) * count, target=spikes)
+    nwbfile.units = Units(name="units", description="The neurons.", id=np.arange(units), columns=[ends, spikes])
     with NWBHDF5IO(path, "w") as io:
         io.write(nwbfile)
     return path
+
+
+def make_zarr(source: Path, path: Path) -> Path:
+    """The same recording as a Zarr folder by hdmf-zarr."""
+    from hdmf_zarr import NWBZarrIO
+    from pynwb import NWBHDF5IO
+
+    with NWBHDF5IO(source, "r") as recorded, NWBZarrIO(str(path), "w") as io:
+        io.export(src_io=recorded, write_args={"link_data": False})
+    return path
+
+
+def copied(source: Path, path: Path) -> Path:
+    """A copy of a file or a folder, in place of what was there."""
+    if source.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return Path(shutil.copytree(source, path))
+    return Path(shutil.copyfile(source, path))
 
 
 def make_embeddings(units: int = 200, dim: int = 512) -> Embeddings:
@@ -42,7 +64,10 @@ def make_embeddings(units: int = 200, dim: int = 512) -> Embeddings:
 
 
 def same_bytes(one: Path, other: Path) -> bool:
-    """Whether two files are the same, byte for byte."""
+    """Whether two files, or all files in two folders, are the same, byte for byte."""
+    if one.is_dir():
+        names = _names(one)
+        return names == _names(other) and all(same_bytes(one / name, other / name) for name in names)
     if one.stat().st_size != other.stat().st_size:
         return False
     with one.open("rb") as first, other.open("rb") as second:
@@ -55,11 +80,20 @@ def same_bytes(one: Path, other: Path) -> bool:
 def is_finished(path: Path, pristine: Path, embeddings: Embeddings) -> bool:
     """Whether the file holds the results, and without them everything that it held before."""
     (found,) = read(path)
+    if not np.array_equal(found.embeddings.vectors, embeddings.vectors):
+        return False
+    if path.is_dir():  # only what tells of all the rest is another
+        before = _names(pristine) - {".zmetadata"}
+        return before <= _names(path) and all(same_bytes(path / name, pristine / name) for name in before)
     without = remove(path, found.name, output=path.with_name("without.nwb"), overwrite=True)
     with Overlay(without) as one, Overlay(pristine) as other, h5py.File(one) as first, h5py.File(other) as second:
         kept = same(first, second)
     without.unlink()
-    return kept and np.array_equal(found.embeddings.vectors, embeddings.vectors)
+    return kept
+
+
+def _names(folder: Path) -> set[str]:
+    return {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()}
 
 
 def strays(path: Path) -> list[str]:

@@ -61,6 +61,10 @@ class CannotTrain(NeuridError):
         super().__init__("\n  - ".join(["These recordings cannot be trained on:", *problems]))
 
 
+class CannotFit(NeuridError):
+    """The labels of these units cannot be learnt."""
+
+
 class UntrainedEncoder(NeuridError):
     """The encoder learns, no trained weights were named, and untrained ones were not asked for."""
 

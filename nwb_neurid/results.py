@@ -206,6 +206,8 @@ class Predictions:
         Of the embeddings that were classified.
     descriptions
         What the classes are, in words, by their names; a class may have none.
+    notes
+        What else must be known, one sentence each.
 
     Raises
     ------
@@ -227,6 +229,7 @@ class Predictions:
     coverage: float
     provenance: Provenance = field(default_factory=Provenance)
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_rows(self, _ROWS_OF_PREDICTIONS)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.classifier import fit_classifier
 
 FOLDS = 5
 CHANCE_DRAWS = 20
@@ -51,11 +52,8 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
         If fewer than two classes are left.
     """
     from sklearn.dummy import DummyClassifier
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.model_selection import StratifiedKFold
 
     seen = np.isfinite(vectors).all(axis=1) & (labels != "")
     names, counts = np.unique(labels[seen], return_counts=True)
@@ -67,9 +65,12 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
             f"{dict(zip(names.tolist(), counts.tolist(), strict=True))}."
         )
     known, truth = vectors[scored], labels[scored]
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    predicted = cross_val_predict(classifier, known, truth, cv=folds)
+    predicted = np.empty_like(truth)
+    for train, test in folds.split(known, truth):
+        own = np.searchsorted(classes, truth[train])
+        fitted = fit_classifier(known[train].astype(np.float64), own, len(classes))
+        predicted[test] = classes[fitted.scores(known[test]).argmax(axis=1)]
     guesses = [
         DummyClassifier(strategy="stratified", random_state=seed + draw).fit(known, truth).predict(known)
         for draw in range(CHANCE_DRAWS)

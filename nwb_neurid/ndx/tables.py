@@ -137,12 +137,14 @@ def _predictions(name: str, predictions: Predictions) -> NwbObject:
         "class_descriptions": _class_descriptions(predictions),
         "prevalence": tuple(predictions.prevalence.tolist()),
         "coverage": float(predictions.coverage),
+        "notes": predictions.notes,
     }
     return NwbObject(
         name=object_name(name, PREDICTIONS, predictions.label_name),
         neurodata_type=PREDICTIONS,
         description=f"Predicted {predictions.label_name}{among}, from vectors by {by}."
-        + _caveats(predictions.provenance),
+        + _caveats(predictions.provenance)
+        + "".join(f" {note}" for note in predictions.notes),
         attributes=_without_empty(attributes),
         columns=tuple(_prediction_columns(predictions)),
         unit_ids=predictions.unit_ids,
@@ -253,6 +255,7 @@ def _read_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
         coverage=attributes["coverage"],
         provenance=provenance,
         descriptions={name: said for name, said in descriptions if said},
+        notes=tuple(attributes.get("notes", ())),
     )
 
 

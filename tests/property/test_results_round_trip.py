@@ -75,6 +75,7 @@ def predictions(draw, units):
         "ood_score": draw(arrays(np.float32, units, elements=numbers | st.just(np.nan))),
         "prevalence": draw(arrays(np.float32, len(classes), elements=st.floats(0, 1, width=32))),
         "coverage": draw(st.floats(0, 1, exclude_min=True, exclude_max=True)),
+        "notes": draw(st.lists(words, max_size=3).map(tuple)),
     }
 
 

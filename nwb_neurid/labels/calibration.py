@@ -1,0 +1,153 @@
+"""Probabilities that mean what they say, and sets of labels that hold the true one as often as they promise.
+
+Both rest on scores of units whose animal the classifier had not seen. Every animal weighs the same.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+ENOUGH_ANIMALS = 9
+"""From so many on, the conformal sets may hold for new animals (at a coverage of 0.9)."""
+
+SHARPEST = 3.0  # of the logarithm of the sharpness
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Calibration:
+    """Scores of the training units from classifiers that had not seen their animals, and what they teach.
+
+    Parameters
+    ----------
+    scores
+        Shape (rows, classes).
+    truth
+        The class of each row, shape (rows,); -1 where it is not known, for rows that are only neighbours of others.
+    animal
+        Which animal each row is of, shape (rows,), from 0.
+    neighbours
+        Rows of the nearest units of each, itself first, shape (rows, nearest), -1 where there are fewer; None where
+        positions are not known.
+    prevalence
+        Share of each class in the training data, shape (classes,).
+    sharpness, lapse
+        A class has the probability (1 - lapse) * softmax(sharpness * score + log prevalence) + lapse * prevalence.
+    """
+
+    scores: Float64[np.ndarray, "rows classes"]
+    truth: Int64[np.ndarray, " rows"]
+    animal: Int64[np.ndarray, " rows"]
+    neighbours: Int64[np.ndarray, "rows nearest"] | None
+    prevalence: Float64[np.ndarray, " classes"]
+    sharpness: float = 1.0
+    lapse: float = 0.0
+
+    @property
+    def animals(self) -> int:
+        """How many animals there are."""
+        return len(np.unique(self.animal[self.truth >= 0]))
+
+    def probabilities(
+        self,
+        scores: Float64[np.ndarray, "units classes"],
+        *,
+        prior: Float64[np.ndarray, " classes"] | None = None,
+        neighbours: Int64[np.ndarray, "units nearest"] | None = None,
+    ) -> Float64[np.ndarray, "units classes"]:
+        """Calibrated probabilities of scores.
+
+        Parameters
+        ----------
+        scores
+            Of the classifier, shape (units, classes).
+        prior
+            How common the classes are, where it is not as in the training data.
+        neighbours
+            Take the mean over these rows.
+        """
+        wanted = self.prevalence if prior is None else prior
+        own = tempered(scores, wanted, self.sharpness, self.lapse)
+        return own if neighbours is None else averaged(own, neighbours)
+
+    def needed_animals(self, coverage: float) -> int:
+        """How many animals it takes for sets of this coverage to hold for new ones."""
+        return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
+
+    def threshold(
+        self, coverage: float, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False
+    ) -> float:
+        """How probable a class must be to be plausible.
+
+        The true classes of the calibration units reach it in the share `coverage` of units, counted over animals of
+        equal weight; with enough animals, one more animal is counted in which none does (Lee, Barber and Willett
+        2023, arXiv 2306.06342, hierarchical conformal prediction).
+        """
+        known = self.truth >= 0
+        of = self.probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
+        reached = of[known, self.truth[known]]
+        weight = np.ones(len(reached)) if prior is None else (prior / self.prevalence)[self.truth[known]]
+        _, animal = np.unique(self.animal[known], return_inverse=True)
+        weight = weight / np.bincount(animal, weight)[animal]
+        animals = self.animals + (self.animals >= self.needed_animals(coverage))
+        order = np.argsort(-reached, kind="stable")
+        share = np.cumsum(weight[order]) / animals
+        at = int(np.searchsorted(share, coverage - ROUNDING))
+        return float(reached[order[at]]) if at < len(order) else 0.0
+
+
+def tempered(
+    scores: Float64[np.ndarray, "units classes"],
+    prior: Float64[np.ndarray, " classes"],
+    sharpness: float,
+    lapse: float,
+) -> Float64[np.ndarray, "units classes"]:
+    """Probabilities of scores, see `Calibration`; a prior of 0 is a probability of 0."""
+    with np.errstate(divide="ignore"):
+        logits = sharpness * scores + np.log(prior)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray((1 - lapse) * shares / shares.sum(axis=1, keepdims=True) + lapse * prior / prior.sum())
+
+
+def averaged(
+    probabilities: Float64[np.ndarray, "units classes"], neighbours: Int64[np.ndarray, "units nearest"]
+) -> Float64[np.ndarray, "units classes"]:
+    """Mean over the neighbours of each unit that have probabilities; NaN for a unit that has none itself."""
+    votes = np.where((neighbours >= 0)[:, :, None], probabilities[neighbours], np.nan)
+    counted = np.asarray(np.isfinite(votes).all(axis=2))
+    total = np.where(counted[:, :, None], votes, 0.0).sum(axis=1)
+    mean = total / np.maximum(counted.sum(axis=1), 1)[:, None]
+    return np.where(np.isfinite(probabilities), mean, np.nan)
+
+
+def animal_weights(animal: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
+    """Weights that sum to 1, with which every animal counts the same."""
+    _, at, count = np.unique(animal, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(count) * count[at]))
+
+
+def fit_temper(
+    scores: Float64[np.ndarray, "rows classes"],
+    truth: Int64[np.ndarray, " rows"],
+    animal: Int64[np.ndarray, " rows"],
+    prevalence: Float64[np.ndarray, " classes"],
+) -> tuple[float, float]:
+    """Sharpness and lapse of the highest likelihood, animals weighing the same.
+
+    The lapse stands for the few units that are wrong with confidence: without it, they alone would set the sharpness.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    weights, rows = animal_weights(animal), np.arange(len(truth))
+
+    def loss(values: Float64[np.ndarray, " parameters"]) -> float:
+        log_sharpness = float(np.clip(values[0], -SHARPEST, SHARPEST))
+        reached = tempered(scores, prevalence, math.exp(log_sharpness), float(expit(values[1])))[rows, truth]
+        weak = 1e-3 * (values[0] ** 2 + (values[1] + 4) ** 2)  # holds them where the data say nothing
+        return float(-(weights * np.log(np.maximum(reached, 1e-300))).sum() + weak)
+
+    best = minimize(loss, [0.0, -4.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
+    return math.exp(float(np.clip(best[0], -SHARPEST, SHARPEST))), float(expit(best[1]))

@@ -1,0 +1,125 @@
+"""The classifiers of label heads: scikit-learn fits them, and arrays are all that is kept."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+KINDS = ("linear", "mlp")
+STRENGTHS = {"linear": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "mlp": (0.1, 1.0, 10.0)}
+"""Inverse regularisation to choose from."""
+
+HIDDEN = 64
+STEPS = 2000
+UNSEEN = 5.0
+"""How far below its other scores a class is put that the training data did not hold."""
+
+Layer = tuple[Float64[np.ndarray, "_ _"], Float64[np.ndarray, " _"]]  # (inputs, outputs) and (outputs,)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Classifier:
+    """Standardisation and layers, with rectified units between them.
+
+    Parameters
+    ----------
+    center, scale
+        Of each dimension of the vectors, shape (dim,).
+    layers
+        Weights (inputs, outputs) and bias (outputs,) of each layer; one for a linear classifier.
+    """
+
+    center: Float64[np.ndarray, " dim"]
+    scale: Float64[np.ndarray, " dim"]
+    layers: tuple[Layer, ...]
+
+    def standardised(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
+        """Vectors with the mean and spread of the training data taken out."""
+        return (vectors.astype(np.float64) - self.center) / self.scale
+
+    def scores(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
+        """Log odds of each class, as if all classes were equally common; NaN for a vector of NaN."""
+        values = self.standardised(vectors)
+        for weights, bias in self.layers[:-1]:
+            values = np.maximum(values @ weights + bias, 0.0)
+        weights, bias = self.layers[-1]
+        return np.asarray(values @ weights + bias)
+
+
+def fit_classifier(
+    vectors: Float64[np.ndarray, "units dim"],
+    truth: Int64[np.ndarray, " units"],
+    classes: int,
+    *,
+    kind: str = "linear",
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Classifier:
+    """Standardise and fit: the field's probe, a class-balanced multinomial logistic regression, or a small network.
+
+    Parameters
+    ----------
+    vectors
+        Shape (units, dim), finite.
+    truth
+        The class of each unit, from 0, shape (units,).
+    classes
+        How many there are. One without units here is put below all others.
+    kind
+        One of `KINDS`.
+    strength
+        Inverse of the regularisation.
+    seed
+        Of the network.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(vectors)
+    known, at = np.unique(truth, return_inverse=True)
+    values = scaler.transform(vectors)
+    if len(known) == 1:
+        layers: list[Layer] = [(np.zeros((vectors.shape[1], 1)), np.zeros(1))]
+    else:
+        layers = _network(values, at, strength, seed) if kind == "mlp" else [_probe(values, at, strength)]
+    weights, bias = layers.pop()
+    if weights.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
+        weights, bias = np.hstack([-weights, weights]) / 2, np.r_[-bias, bias] / 2
+    if kind == "mlp":  # it has learnt how common the classes are
+        bias = bias - np.log(np.bincount(at) / len(at))
+    return Classifier(
+        center=np.asarray(scaler.mean_, np.float64),
+        scale=np.asarray(scaler.scale_, np.float64),
+        layers=(*layers, _spread(weights, bias, known, classes)),
+    )
+
+
+def _probe(values: np.ndarray, truth: np.ndarray, strength: float) -> Layer:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    probe = LogisticRegression(C=strength, class_weight="balanced", max_iter=STEPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        probe.fit(values, truth)
+    return np.asarray(probe.coef_.T, np.float64), np.asarray(probe.intercept_, np.float64)
+
+
+def _network(values: np.ndarray, truth: np.ndarray, strength: float, seed: int) -> list[Layer]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    network = MLPClassifier((HIDDEN,), alpha=1 / strength, max_iter=200, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(values, truth)
+    pairs = zip(network.coefs_, network.intercepts_, strict=True)
+    return [(np.asarray(weights, np.float64), np.asarray(bias, np.float64)) for weights, bias in pairs]
+
+
+def _spread(weights: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int) -> Layer:
+    """The layer with a column for every class; one that was not seen lies below the mean of the others."""
+    wide = np.repeat(weights.mean(axis=1, keepdims=True), classes, axis=1)
+    low = np.full(classes, bias.mean() - UNSEEN)
+    wide[:, known], low[known] = weights, bias
+    return wide, low

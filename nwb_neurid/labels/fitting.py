@@ -1,0 +1,188 @@
+"""Fitting label heads: everything is chosen within the training data, by folds that part no animal."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64, Shaped
+
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.labels.calibration import Calibration, fit_temper, tempered
+from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
+from nwb_neurid.labels.examples import Examples, examples_of, folds_of
+from nwb_neurid.labels.head import LabelHead
+from nwb_neurid.labels.novelty import Novelty, nearest, shape_of, steps_of
+from nwb_neurid.results import Json
+
+FOLDS = 10
+FOLDS_OF_CHOICE = 5
+
+
+def fit_head(
+    vectors: Float[np.ndarray, "units dim"],
+    labels: Shaped[np.ndarray, " units"],
+    subjects: Shaped[np.ndarray, " units"],
+    *,
+    label_name: str,
+    scope: str = "",
+    kind: str = "linear",
+    coverage: float = 0.9,
+    seed: int = 0,
+    groups: Shaped[np.ndarray, " units"] | None = None,
+    neighbours: Int64[np.ndarray, "units nearest"] | None = None,
+    encoder: Mapping[str, Json] | None = None,
+    details: Mapping[str, Json] | None = None,
+    progress: Progress = silent,
+) -> LabelHead:
+    """Fit, calibrate and bound a classifier of vectors.
+
+    The strength of regularisation, the calibration and the conformal scores come from folds that part no animal; where
+    there is one animal only, no neuron.
+
+    Parameters
+    ----------
+    vectors
+        Shape (units, dim). A unit without a vector (NaN) takes no part.
+    labels
+        Known classes, shape (units,); "" where unknown.
+    subjects
+        The animal of each unit, shape (units,).
+    label_name, scope
+        What the labels are, and among what.
+    kind
+        "linear" (a class-balanced multinomial logistic regression on standardised vectors) or "mlp".
+    coverage
+        The share of units whose set of plausible classes should hold their true one.
+    seed
+        Of the folds and of the network. One seed gives one head, bit for bit.
+    groups
+        Which rows are one neuron, shape (units,): never in different folds. Each row is its own if not given.
+    neighbours
+        Rows of the units that vote together, see `nwb_neurid.labels.neighbours`; needed for smoothing.
+    encoder
+        Whose vectors these are, see `nwb_neurid.labels.head.encoder_of`; the head then takes no others.
+    details
+        What else is to be told of the training.
+    progress
+        Told of every fold.
+
+    Raises
+    ------
+    InvalidOption
+        If `kind` or `coverage` cannot be, or a unit has no subject.
+    CannotFit
+        If fewer than two classes can be told apart.
+
+    Warns
+    -----
+    NeuridWarning
+        If classes may be one class spelt differently, a class has one unit or comes from one animal, or an animal has
+        units of one class only.
+    """
+    _check_options(kind, coverage, labels, subjects)
+    examples, notes = examples_of(vectors, labels, subjects, groups, neighbours, label_name)
+    for note in notes:
+        warnings.warn(note, NeuridWarning, stacklevel=2)
+    strength = _chosen(examples, kind, seed, progress)
+    calibration, distances = _calibrated(examples, kind, strength, seed, progress)
+    classifier, rows = _fitted_without(examples, np.empty(0, np.int64), kind, strength, seed)
+    means, precision = shape_of(classifier.standardised(examples.vectors[rows]), examples.truth[rows])
+    told = _told(calibration, examples, subjects)
+    return LabelHead(
+        label_name=label_name,
+        scope=scope,
+        classes=examples.classes,
+        kind=kind,
+        prevalence=calibration.prevalence,
+        coverage=coverage,
+        classifier=classifier,
+        calibration=calibration,
+        novelty=Novelty(means=means, precision=precision, distances=steps_of(distances, examples.animal[rows])),
+        encoder=dict(encoder or {}),
+        details={**told, "strength": strength, "seed": seed, "notes": list(notes), **(details or {})},
+    )
+
+
+def _check_options(kind: str, coverage: float, labels: np.ndarray, subjects: np.ndarray) -> None:
+    if kind not in KINDS:
+        raise InvalidOption(f"There is no head {kind!r}. Choose one of: {', '.join(KINDS)}.")
+    if not 0 < coverage < 1:
+        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
+    if nameless := int(((subjects == "") & (labels != "")).sum()):
+        raise InvalidOption(
+            f"{nameless} units have a label but no subject, and folds must part no animal. Name the subjects "
+            "(--subjects table.csv, columns source and subject)."
+        )
+
+
+def _fitted_without(
+    examples: Examples, left_out: np.ndarray, kind: str, strength: float, seed: int
+) -> tuple[Classifier, np.ndarray]:
+    """The classifier that has not seen these rows, and the rows that it has."""
+    rows = np.setdiff1d(np.flatnonzero(examples.known), left_out)
+    count = len(examples.classes)
+    truth = examples.truth[rows]
+    return fit_classifier(examples.vectors[rows], truth, count, kind=kind, strength=strength, seed=seed), rows
+
+
+def _chosen(examples: Examples, kind: str, seed: int, progress: Progress) -> float:
+    """The strength with the best mean log probability of the true class, classes weighing the same."""
+    folds = folds_of(examples, FOLDS_OF_CHOICE, seed)
+    strengths = STRENGTHS[kind]
+    flat = np.ones(len(examples.classes))
+    losses = []
+    for strength in progress(strengths, label="regularisation", total=len(strengths)):
+        reached = np.full(len(examples.truth), np.nan)
+        for fold in folds:
+            classifier, _ = _fitted_without(examples, fold, kind, strength, seed)
+            shares = tempered(classifier.scores(examples.vectors[fold]), flat, 1.0, 0.01)
+            reached[fold] = np.log(shares[np.arange(len(fold)), examples.truth[fold]])
+        by_class = [reached[examples.truth == at].mean() for at in range(len(examples.classes))]
+        losses.append(-float(np.mean(by_class)))
+    return strengths[int(np.argmin(losses))]
+
+
+def _calibrated(
+    examples: Examples, kind: str, strength: float, seed: int, progress: Progress
+) -> tuple[Calibration, Float64[np.ndarray, " known"]]:
+    """What classifiers teach that have not seen the animal, and how far each known unit lies from other animals."""
+    known = examples.known
+    scores = np.zeros((len(known), len(examples.classes)))
+    distances = np.zeros(len(known))
+    folds = folds_of(examples, FOLDS, seed)
+    for fold in progress(folds, label="folds", total=len(folds)):
+        classifier, rows = _fitted_without(examples, fold, kind, strength, seed)
+        scores[fold] = classifier.scores(examples.vectors[fold])
+        shape = shape_of(classifier.standardised(examples.vectors[rows]), examples.truth[rows])
+        distances[fold] = nearest(classifier.standardised(examples.vectors[fold]), *shape)
+    prevalence = np.bincount(examples.truth[known], minlength=len(examples.classes)) / known.sum()
+    sharpness, lapse = fit_temper(scores[known], examples.truth[known], examples.animal[known], prevalence)
+    calibration = Calibration(
+        scores=scores,
+        truth=examples.truth,
+        animal=examples.animal,
+        neighbours=examples.neighbours,
+        prevalence=prevalence,
+        sharpness=sharpness,
+        lapse=lapse,
+    )
+    return calibration, distances[known]
+
+
+def _told(calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]) -> dict[str, Json]:
+    """Subjects, units of each class, and the scores on animals left out."""
+    from sklearn.metrics import balanced_accuracy_score, f1_score
+
+    known = examples.known
+    truth = examples.truth[known]
+    said = calibration.scores[known].argmax(axis=1)
+    counts = np.bincount(truth, minlength=len(examples.classes)).tolist()
+    return {
+        "subjects": sorted({str(name) for name in subjects} - {""}),
+        "animals": calibration.animals,
+        "units": int(known.sum()),
+        "units_of_class": dict(zip(examples.classes.tolist(), counts, strict=True)),
+        "macro_f1": round(float(f1_score(truth, said, average="macro")), 4),
+        "balanced_accuracy": round(float(balanced_accuracy_score(truth, said)), 4),
+    }

@@ -1,0 +1,67 @@
+"""Which units vote together: the nearest on the same probe."""
+
+import numpy as np
+from jaxtyping import Float, Int64, Shaped
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population
+
+NEAREST = 5
+REACH_UM = 60.0
+REGION_LABELS = ("brain_region", "brain_area", "region", "location", "structure_acronym")
+"""The labels that neighbours share: types mix at every depth, regions do not."""
+
+
+def check_smoothable(label_name: str) -> None:
+    """Refuse to let neighbours vote on what they do not share.
+
+    Raises
+    ------
+    InvalidOption
+        If the label is no region.
+    """
+    if label_name not in REGION_LABELS:
+        raise InvalidOption(
+            f"--smooth lets neighbours vote, which share a region but not a {label_name}. Leave it out; it is for "
+            f"{', '.join(REGION_LABELS)}."
+        )
+
+
+def neighbours_of(population: Population) -> Int64[np.ndarray, "units nearest"]:
+    """Rows of each unit itself and of up to five nearest units within 60 µm on its probe, -1 where there are fewer.
+
+    Raises
+    ------
+    InvalidOption
+        If group or positions of the units are not known.
+    """
+    group, positions_um = population.group, population.positions_um
+    if group is None or positions_um is None or np.isnan(positions_um).all():
+        missing = "group (probe)" if group is None else "positions"
+        raise InvalidOption(
+            f"--smooth lets units vote that lie together on a probe, but the {missing} of the units of "
+            f"{population.source or 'this population'} are not known. Leave it out."
+        )
+    return nearest_rows(group, positions_um)
+
+
+def nearest_rows(
+    group: Shaped[np.ndarray, " units"], positions_um: Float[np.ndarray, "units 3"]
+) -> Int64[np.ndarray, "units nearest"]:
+    """As `neighbours_of`; a unit without a position has itself alone."""
+    from scipy.spatial import KDTree
+
+    found = np.full((len(group), NEAREST + 1), -1, np.int64)
+    found[:, 0] = np.arange(len(group))
+    placed = np.isfinite(positions_um).all(axis=1)
+    for name in dict.fromkeys(group.tolist()):
+        rows = np.flatnonzero(placed & (group == name))
+        if len(rows) < 2:
+            continue
+        places = positions_um[rows].astype(np.float64)
+        count = min(len(rows), NEAREST + 1)
+        distance, near = KDTree(places).query(places, k=count, distance_upper_bound=REACH_UM * (1 + 1e-9))
+        for row, own, far in zip(rows, near, distance, strict=True):
+            others = [rows[at] for at, um in zip(own, far, strict=True) if np.isfinite(um) and rows[at] != row]
+            found[row, 1 : 1 + len(others[:NEAREST])] = others[:NEAREST]
+    return found

@@ -1,0 +1,72 @@
+"""How unlike the training data a unit is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.labels.calibration import animal_weights
+
+STEPS = 1000
+UNLIKE = 0.99
+"""A unit that is farther away than this share of the training units is unlike all of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Novelty:
+    """Mahalanobis distance to the nearest class, against the distances of training units of animals not seen.
+
+    Parameters
+    ----------
+    means
+        Mean standardised vector of each class, shape (classes, dim).
+    precision
+        Inverse covariance about the means, shape (dim, dim).
+    distances
+        Those that 0, 0.1, ... 100 % of the training units do not exceed, shape (steps,), each measured by means and
+        covariance of other animals.
+    """
+
+    means: Float64[np.ndarray, "classes dim"]
+    precision: Float64[np.ndarray, "dim dim"]
+    distances: Float64[np.ndarray, " steps"]
+
+    def score(self, standardised: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, " units"]:
+        """The share of training units that lie nearer, from 0 to 1; NaN for a vector of NaN."""
+        distance = nearest(standardised, self.means, self.precision)
+        share = np.searchsorted(self.distances, distance) / len(self.distances)
+        return np.where(np.isfinite(distance), share, np.nan)
+
+
+def nearest(
+    standardised: Float64[np.ndarray, "units dim"],
+    means: Float64[np.ndarray, "classes dim"],
+    precision: Float64[np.ndarray, "dim dim"],
+) -> Float64[np.ndarray, " units"]:
+    """Mahalanobis distance of each unit to the nearest mean."""
+    apart = [standardised - mean for mean in means]
+    return np.asarray(
+        np.sqrt(np.maximum(np.min([((away @ precision) * away).sum(axis=1) for away in apart], axis=0), 0))
+    )
+
+
+def shape_of(
+    standardised: Float64[np.ndarray, "units dim"], truth: Int64[np.ndarray, " units"]
+) -> tuple[Float64[np.ndarray, "classes dim"], Float64[np.ndarray, "dim dim"]]:
+    """Mean of each class that there is, and the inverse covariance about them, shrunk by Ledoit and Wolf (2004)."""
+    from sklearn.covariance import LedoitWolf
+
+    _, at = np.unique(truth, return_inverse=True)
+    means = np.array([standardised[at == name].mean(axis=0) for name in range(at.max() + 1)])
+    covariance = LedoitWolf(assume_centered=True).fit(standardised - means[at])
+    return means, np.asarray(covariance.precision_, np.float64)
+
+
+def steps_of(
+    distances: Float64[np.ndarray, " rows"], animal: Int64[np.ndarray, " rows"]
+) -> Float64[np.ndarray, " steps"]:
+    """The distances that 0, 0.1, ... 100 % of the units do not exceed, animals weighing the same."""
+    order = np.argsort(distances, kind="stable")
+    share = np.cumsum(animal_weights(animal)[order])
+    at = np.searchsorted(share, np.linspace(0, 1, STEPS + 1) - 1e-9)
+    return np.asarray(distances[order[np.minimum(at, len(order) - 1)]])

@@ -1,0 +1,214 @@
+"""From vectors to names, with the right to decline."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.head import LabelHead, encoder_of
+from nwb_neurid.labels.neighbours import check_smoothable, neighbours_of
+from nwb_neurid.labels.novelty import UNLIKE
+from nwb_neurid.population import Population, Spikes
+from nwb_neurid.results import Embeddings, Predictions
+
+MIN_SPIKES = 50
+MIN_WINDOWS = 4
+UNIFORM = "uniform"
+AMBIGUOUS = "several classes are plausible"
+NONE = "no class is plausible"
+NOVEL = "unlike anything seen in training"
+LITTLE = "too little evidence"
+
+Prior = Mapping[str, float] | str | None
+
+
+def predict(
+    head: LabelHead,
+    embeddings: Embeddings,
+    *,
+    coverage: float | None = None,
+    prior: Prior = None,
+    smooth: bool = False,
+    population: Population | None = None,
+    min_spikes: int = MIN_SPIKES,
+    min_windows: int = MIN_WINDOWS,
+) -> Predictions:
+    """Name every unit that can be named with the confidence asked for.
+
+    A unit is declined, with the reason, if its set of plausible classes is not a single class, if it is unlike anything
+    seen in training, or if there is too little evidence. The set always holds the most probable class.
+
+    Parameters
+    ----------
+    head
+        What names.
+    embeddings
+        Vectors of the encoder that the head was fitted to.
+    coverage
+        The share of units whose set should hold their true class; that of the head by default.
+    prior
+        How common each class is here, as shares or counts by name; "uniform" for all alike, which gives the decisions
+        of the class-balanced probe. By default as in the training data.
+    smooth
+        Take the mean of the probabilities of a unit and its up to five nearest within 60 µm on its probe.
+    population
+        What was embedded: its spikes are evidence, and smoothing needs its groups and positions.
+    min_spikes
+        With fewer spikes a unit is declined; where the population has spikes.
+    min_windows
+        With fewer windows a unit is declined; where the encoder looks at windows.
+
+    Raises
+    ------
+    WrongWeights
+        If the vectors are of another encoder.
+    InvalidOption
+        If `coverage` or `prior` cannot be, the units are not those of the population, or smoothing is not for this
+        label, these units or this head.
+    """
+    head.check_encoder(encoder_of(embeddings.provenance))
+    coverage = head.coverage if coverage is None else coverage
+    _check(head, embeddings, population, coverage)
+    shares = prior_of(head, prior)
+    near = _neighbours(head, population) if smooth else None
+    probabilities = head.calibration.probabilities(
+        head.classifier.scores(embeddings.vectors), prior=shares, neighbours=near
+    )
+    seen = embeddings.reasons == ""
+    plausible = seen[:, None] & (
+        probabilities >= head.calibration.threshold(coverage, prior=shares, smooth=smooth) - 1e-12
+    )
+    best = np.where(seen, np.nan_to_num(probabilities).argmax(axis=1), 0)
+    novelty = head.novelty.score(head.classifier.standardised(embeddings.vectors))
+    few = _evidence(embeddings, population, min_spikes, min_windows)
+    reasons = _reasons(head, embeddings, plausible, novelty, few, coverage)
+    if other := _other_activity(head, population):
+        reasons = np.where(seen, other, reasons)
+    sets = plausible.copy()
+    sets[np.flatnonzero(seen), best[seen]] = True
+    return Predictions(
+        label_name=head.label_name,
+        scope=head.scope,
+        classes=head.classes,
+        unit_ids=embeddings.unit_ids,
+        label=np.where(seen, head.classes[best], ""),
+        class_probabilities=probabilities.astype(np.float32),
+        prediction_set=sets,
+        abstained=reasons != "",
+        reasons=reasons,
+        ood_score=novelty.astype(np.float32),
+        prevalence=head.prevalence.astype(np.float32),
+        coverage=coverage,
+        provenance=embeddings.provenance,
+        notes=notes_of(head, coverage, prior, smooth),
+    )
+
+
+def prior_of(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
+    """Shares of the classes of a head that sum to 1; None for those of the training data.
+
+    Raises
+    ------
+    InvalidOption
+        If it does not name every class of the head and no other, or is no share.
+    """
+    if prior is None:
+        return None
+    names = head.classes.tolist()
+    if isinstance(prior, str):
+        if prior != UNIFORM:
+            raise InvalidOption(f"A prior is {UNIFORM!r} or a share for each class, got {prior!r}.")
+        return np.full(len(names), 1 / len(names))
+    if prior.keys() != set(names):
+        raise InvalidOption(
+            f"A prior needs a share for each class of {head.label_name} ({', '.join(names)}), got "
+            f"{', '.join(prior) or 'none'}."
+        )
+    shares = np.array([float(prior[name]) for name in names])
+    if not np.isfinite(shares).all() or np.any(shares < 0) or shares.sum() <= 0:
+        raise InvalidOption(f"A prior needs shares that are not negative, got {dict(prior)}.")
+    return shares / shares.sum()
+
+
+def notes_of(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
+    """What a reader must know of predictions, one sentence each."""
+    notes = []
+    animals, needed = head.calibration.animals, head.calibration.needed_animals(coverage)
+    if animals < needed:
+        notes.append(f"Nominal coverage, not guaranteed for new animals: calibrated on {animals}, needed are {needed}.")
+    if prior is not None:
+        notes.append("Probabilities for shares of the classes that were given, not those of the training data.")
+    if smooth:
+        notes.append("Probabilities are means over up to five nearest units within 60 µm on the same probe.")
+    return tuple(notes)
+
+
+def _check(head: LabelHead, embeddings: Embeddings, population: Population | None, coverage: float) -> None:
+    if not 0 < coverage < 1:
+        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
+    if embeddings.vectors.shape[1] != head.dim:
+        raise InvalidOption(
+            f"The label head {head.label_name!r} takes vectors of {head.dim} dimensions, got "
+            f"{embeddings.vectors.shape[1]}."
+        )
+    if population is not None and not np.array_equal(population.unit_ids, embeddings.unit_ids):
+        raise InvalidOption("The population must hold the units of the embeddings, in the same order.")
+
+
+def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:
+    check_smoothable(head.label_name)
+    if head.calibration.neighbours is None:
+        raise InvalidOption(
+            f"The label head {head.label_name!r} was fitted without positions of units, so that its sets cannot be "
+            "calibrated after smoothing. Leave out --smooth, or fit it to recordings with positions."
+        )
+    if population is None:
+        raise InvalidOption("Smoothing needs the population, for the groups and positions of its units.")
+    return neighbours_of(population)
+
+
+def _evidence(
+    embeddings: Embeddings, population: Population | None, min_spikes: int, min_windows: int
+) -> Shaped[np.ndarray, " units"]:
+    """Why there is too little evidence on a unit; "" where there is enough."""
+    few = np.full(len(embeddings), "", dtype=object)
+    if embeddings.provenance.window_s > 0:
+        for row in np.flatnonzero(embeddings.n_windows < min_windows):
+            few[row] = f"{LITTLE}: {embeddings.n_windows[row]} of {min_windows} windows"
+    if population is not None and isinstance(population.activity, Spikes):
+        counts = population.activity.counts()
+        for row in np.flatnonzero(counts < min_spikes):
+            few[row] = f"{LITTLE}: {counts[row]} of {min_spikes} spikes"
+    return few.astype(np.str_)
+
+
+def _other_activity(head: LabelHead, population: Population | None) -> str:
+    """Why no unit can be named: the activity is of a kind that the head has not seen."""
+    known = head.details.get("activities")
+    if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
+        return ""
+    return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
+
+
+def _reasons(
+    head: LabelHead,
+    embeddings: Embeddings,
+    plausible: Bool[np.ndarray, "units classes"],
+    novelty: Float64[np.ndarray, " units"],
+    few: Shaped[np.ndarray, " units"],
+    coverage: float,
+) -> Shaped[np.ndarray, " units"]:
+    """Why each unit is declined, the gravest reason; "" where it is named."""
+    reasons = []
+    for row, missing in enumerate(embeddings.reasons.tolist()):
+        count = int(plausible[row].sum())
+        if missing or few[row]:
+            reasons.append(missing or str(few[row]))
+        elif novelty[row] > UNLIKE:
+            reasons.append(NOVEL)
+        elif count > 1:
+            reasons.append(f"{AMBIGUOUS} at a coverage of {coverage:g}: {', '.join(head.classes[plausible[row]])}")
+        else:
+            reasons.append("" if count else f"{NONE} at a coverage of {coverage:g}")
+    return np.array(reasons, np.str_).reshape(len(embeddings))

@@ -1,0 +1,186 @@
+"""Heads are fitted within the training data, without parting animals, and say what is wrong with the labels."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
+from nwb_neurid.labels.classifier import STRENGTHS
+from nwb_neurid.labels.examples import examples_of, folds_of
+from nwb_neurid.labels.fitting import fit_head
+from nwb_neurid.labels.prediction import predict
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_classes_that_lie_apart_are_told_apart_in_new_animals(animals, kind):
+    head, new = animals(distance=6.0).fit(kind=kind), animals(4, distance=6.0, seed=1)
+    assert np.mean(head.classes[head.probabilities(new.vectors).argmax(axis=1)] == new.labels) > 0.97
+    assert head.classes.tolist() == ["CH", "FS", "RS"]
+    assert head.prevalence == pytest.approx([0.2, 0.3, 0.5], abs=0.07)
+    assert head.details["macro_f1"] > 0.95
+
+
+def test_probabilities_of_new_animals_are_calibrated(animals):
+    head, new = animals(20, 60, distance=1.5).fit(), animals(40, 60, distance=1.5, seed=1)
+    shares = head.probabilities(new.vectors)
+    for at, name in enumerate(head.classes):
+        tenths = np.minimum((shares[:, at] * 10).astype(int), 9)
+        off = [abs(np.sum(shares[tenths == ten, at] - (new.labels[tenths == ten] == name))) for ten in range(10)]
+        assert sum(off) / len(new.labels) < 0.04
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_one_seed_is_one_head_bit_for_bit(animals, kind):
+    first, second = (animals(4, 20).fit(kind=kind, seed=3) for _ in range(2))
+    vectors = animals(seed=5).vectors
+    np.testing.assert_array_equal(first.probabilities(vectors), second.probabilities(vectors))
+    np.testing.assert_array_equal(first.calibration.scores, second.calibration.scores)
+    assert first.details == second.details
+
+
+def examples(data, **options):
+    parts = {"groups": None, "neighbours": None} | options
+    return examples_of(data.vectors, data.labels, data.subjects, *parts.values(), "cell_type")[0]
+
+
+def test_folds_part_no_animal(animals):
+    data = animals(7, 12)
+    folds = folds_of(examples(data), 5, 0)
+    assert sorted(np.concatenate(folds)) == list(range(len(data.labels)))
+    for fold in folds:
+        inside, outside = data.subjects[fold], np.delete(data.subjects, fold)
+        assert not set(inside) & set(outside)
+
+
+def test_folds_within_one_animal_part_no_neuron(animals):
+    data = animals(1, 60)
+    neuron = np.arange(60) // 3
+    folds = folds_of(examples(data, groups=neuron), 5, 0)
+    assert len(folds) == 5
+    for fold in folds:
+        assert not set(neuron[fold]) & set(np.delete(neuron, fold))
+
+
+def test_no_label_of_an_animal_reaches_its_own_calibration(animals, monkeypatch):
+    """With labels of one animal shuffled, the scores that its units get stay as they were."""
+    monkeypatch.setitem(STRENGTHS, "linear", (0.3,))
+    data, shuffled = animals(5, 30), animals(5, 30)
+    own = data.subjects == "mouse 2"
+    shuffled.labels[own] = np.random.default_rng(0).permutation(shuffled.labels[own])
+    heads = [each.fit() for each in (data, shuffled)]
+    np.testing.assert_allclose(heads[0].calibration.scores[own], heads[1].calibration.scores[own], atol=1e-6)
+    assert not np.allclose(heads[0].calibration.scores[~own], heads[1].calibration.scores[~own], atol=1e-3)
+
+
+def test_units_without_vector_or_label_take_no_part(animals):
+    data, less = animals(6, 20), animals(6, 20)
+    less.vectors[::7] = np.nan
+    less.labels[3::7] = ""
+    kept = (less.labels != "") & np.isfinite(less.vectors).all(axis=1)
+    data.vectors, data.labels, data.subjects = data.vectors[kept], data.labels[kept], data.subjects[kept]
+    full, part = data.fit(), less.fit()
+    np.testing.assert_allclose(full.classifier.layers[0][0], part.classifier.layers[0][0], atol=1e-9)
+    assert full.details["units"] == part.details["units"] == kept.sum()
+
+
+def test_neighbours_of_unknown_class_keep_their_vote(animals):
+    data = animals(5, 10)
+    data.labels[1] = ""
+    near = np.column_stack([np.arange(50), np.where(np.arange(50) % 10 == 9, -1, np.arange(50) + 1)])
+    calibration = data.fit(neighbours=near).calibration
+    assert calibration.truth[1] == -1
+    np.testing.assert_array_equal(calibration.neighbours, near)
+
+
+def message_of(error, data, **options):
+    with pytest.raises(error) as caught:
+        data.fit(**options)
+    return str(caught.value)
+
+
+def test_labels_that_are_all_unknown_are_an_error(animals):
+    data = animals(2, 10)
+    data.labels[:] = ""
+    assert message_of(CannotFit, data) == "No unit has a known cell_type: of 20 units with a vector, all are unknown."
+
+
+def test_one_class_is_an_error(animals):
+    data = animals(2, 10)
+    data.labels[:] = "RS"
+    wanted = "cell_type needs two classes of at least two units each to be told apart, got: RS 20."
+    assert message_of(CannotFit, data) == wanted
+    data.labels[0] = "FS"
+    assert "got: FS 1, RS 19." in message_of(CannotFit, data)
+
+
+def test_a_unit_of_no_subject_is_an_error(animals):
+    data = animals(2, 10)
+    data.subjects[:3] = ""
+    assert message_of(InvalidOption, data) == (
+        "3 units have a label but no subject, and folds must part no animal. Name the subjects (--subjects table.csv, "
+        "columns source and subject)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"kind": "forest"}, "There is no head 'forest'. Choose one of: linear, mlp."),
+        ({"coverage": 1.0}, "coverage must lie between 0 and 1, got 1.0."),
+    ],
+)
+def test_options_that_cannot_be_are_an_error(animals, options, wanted):
+    assert message_of(InvalidOption, animals(2, 10), **options) == wanted
+
+
+def warned(data):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NeuridWarning)
+        head = data.fit()
+    messages = [str(one.message) for one in caught]
+    assert head.details["notes"] == messages
+    return head, messages
+
+
+def test_a_class_of_one_unit_is_left_out_and_told(animals):
+    data = animals(4, 15)
+    data.labels = data.labels.astype("U3")
+    data.labels[0] = "LTS"
+    head, messages = warned(data)
+    assert messages == ["cell_type 'LTS' has one unit and is left out: a class needs two."]
+    assert "LTS" not in head.classes
+
+
+def test_spelling_variants_are_named(animals):
+    data = animals(4, 30)
+    data.labels = np.where(data.labels == "CH", "Pvalb", np.where(data.labels == "FS", "pv", "RS"))
+    wanted = "cell_type 'Pvalb', 'pv' may be one class spelt differently. If so, join them (--map)."
+    assert warned(data)[1] == [wanted]
+
+
+def test_subjects_and_classes_that_coincide_are_named(animals):
+    data = animals(5, 30)
+    data.labels[data.subjects == "mouse 1"] = "RS"
+    data.labels[data.subjects != "mouse 3"] = np.char.replace(data.labels[data.subjects != "mouse 3"], "FS", "RS")
+    _, messages = warned(data)
+    assert messages == [
+        "cell_type 'FS' comes from one subject only: whether that can be told in others is not known.",
+        "1 of 5 subjects have units of one cell_type only (mouse 1): there, what is of the class and what is of the "
+        "subject cannot be told apart.",
+    ]
+
+
+def test_one_subject_is_told(animals):
+    data = animals(1, 60)
+    _, messages = warned(data)
+    assert messages == ["All units are of one subject (mouse 0): nothing is known about others."]
+
+
+def test_subjects_of_one_class_each_can_still_be_fitted(animals):
+    data = animals(3, 20)
+    data.labels = np.repeat(["CH", "FS", "RS"], 20)
+    with pytest.warns(NeuridWarning):
+        head = fit_head(data.vectors, data.labels, data.subjects, label_name="cell_type")
+    assert np.isfinite(head.calibration.scores).all()
+    assert predict(head, data.embeddings()).abstained.all()  # no class was ever told right in another subject

@@ -1,0 +1,204 @@
+"""Predictions name what can be named, and decline the rest with the reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nwb_neurid.errors import InvalidOption, WrongWeights
+from nwb_neurid.labels.prediction import predict, prior_of
+
+
+def test_most_units_are_named_and_rightly(animals, trained):
+    new = animals(5, seed=1)
+    found = predict(trained, new.embeddings())
+    named = ~found.abstained
+    assert named.mean() > 0.5
+    wrong = found.label != new.labels
+    assert wrong[named].mean() < wrong.mean() / 2
+    assert np.all((found.reasons == "") == named)
+    assert found.ood_score.min() >= 0
+    assert found.label_name == "cell_type"
+    assert found.coverage == 0.9
+
+
+def test_the_most_probable_class_is_always_in_the_set(animals, trained):
+    for coverage in (0.1, 0.5, 0.9, 0.99):
+        found = predict(trained, animals(seed=1).embeddings(), coverage=coverage)
+        rows = np.arange(len(found))
+        best = found.class_probabilities.argmax(axis=1)
+        assert found.prediction_set[rows, best].all()
+        assert np.all(found.classes[best] == found.label)
+        assert found.coverage == coverage
+
+
+def test_sets_grow_with_the_coverage(animals, trained):
+    sets = [predict(trained, animals(seed=1).embeddings(), coverage=share).prediction_set for share in (0.5, 0.9, 0.99)]
+    assert np.all(sets[0] <= sets[1])
+    assert np.all(sets[1] <= sets[2])
+    assert sets[0].sum() < sets[2].sum()
+
+
+def test_between_two_classes_both_are_plausible(trained, embedded):
+    found = predict(trained, embedded([[1.5, 1.5, 0, 0]]))
+    assert found.abstained.all()
+    assert found.reasons.tolist() == ["several classes are plausible at a coverage of 0.9: CH, FS"]
+
+
+def test_where_no_class_is_plausible_the_best_is_declined(trained, embedded):
+    found = predict(trained, embedded([[1.5, 1.5, 0, 0]]), coverage=0.2)
+    assert found.reasons.tolist() == ["no class is plausible at a coverage of 0.2"]
+    assert found.prediction_set.sum() == 1
+
+
+def test_what_was_never_seen_is_declined(trained, embedded):
+    found = predict(trained, embedded([[40.0, 0, 0, 0], [3.0, 0, 0, 0]]))
+    assert found.reasons.tolist() == ["unlike anything seen in training", ""]
+    assert found.ood_score[0] == 1.0
+    assert found.ood_score[1] < 0.9
+
+
+def test_a_class_that_was_left_out_of_training_is_declined(animals):
+    data, new = animals(distance=8.0), animals(5, distance=8.0, seed=1)
+    data.labels[data.labels == "CH"] = ""
+    found = predict(data.fit(), new.embeddings())
+    assert found.abstained[new.labels == "CH"].mean() > 0.95
+    assert found.abstained[new.labels != "CH"].mean() < 0.1
+
+
+def test_a_unit_without_a_vector_keeps_its_reason(trained, embedded):
+    found = predict(trained, embedded([[np.nan] * 4, [3.0, 0, 0, 0]]))
+    assert found.reasons.tolist() == ["no spikes", ""]
+    assert found.label.tolist() == ["", "CH"]
+    assert np.isnan(found.class_probabilities[0]).all()
+    assert np.isnan(found.ood_score[0])
+    assert not found.prediction_set[0].any()
+
+
+def test_too_few_windows_or_spikes_are_too_little_evidence(trained, embedded, make_population):
+    vectors = [[3.0, 0, 0, 0]] * 2
+    few = predict(trained, embedded(vectors, n_windows=3, window_s=10.0))
+    assert few.reasons.tolist() == ["too little evidence: 3 of 4 windows"] * 2
+    population = make_population(units=2, duration_s=1.0)
+    count = population.spikes.counts()[0]
+    found = predict(trained, embedded(vectors), population=population)
+    assert found.reasons[0] == f"too little evidence: {count} of 50 spikes"
+    assert predict(trained, embedded(vectors), population=population, min_spikes=1).reasons.tolist() == ["", ""]
+
+
+def test_another_kind_of_activity_is_declined_whole(trained, embedded, make_population):
+    head = replace(trained, details={"activities": ["dff"]})
+    found = predict(head, embedded([[3.0, 0, 0, 0]] * 2), population=make_population(units=2))
+    assert found.reasons.tolist() == ["unlike anything seen in training: spikes, fitted on dff"] * 2
+
+
+def test_a_prior_moves_the_decision(trained, embedded):
+    between = embedded([[1.5, 1.5, 0, 0]])
+    often = {"CH": 1.0, "FS": 98.0, "RS": 1.0}
+    assert predict(trained, between, prior=often).label.tolist() == ["FS"]
+    assert predict(trained, between, prior={**often, "CH": 98.0, "FS": 1.0}).label.tolist() == ["CH"]
+    assert "Probabilities for shares of the classes that were given" in " ".join(
+        predict(trained, between, prior="uniform").notes
+    )
+    np.testing.assert_allclose(prior_of(trained, often), [0.01, 0.98, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("prior", "wanted"),
+    [
+        ("flat", r"A prior is 'uniform' or a share for each class, got 'flat'\."),
+        ({"CH": 1.0}, r"needs a share for each class of cell_type \(CH, FS, RS\), got CH\."),
+        ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"needs shares that are not negative, got \{'CH': 1\.0, 'FS': -1\.0"),
+        ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"needs shares that are not negative"),
+    ],
+)
+def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
+    with pytest.raises(InvalidOption, match=wanted):
+        prior_of(trained, prior)
+
+
+def test_few_animals_promise_nothing_and_say_so(animals, trained):
+    few = predict(animals(8).fit(), animals(1).embeddings())
+    note = "Nominal coverage, not guaranteed for new animals: calibrated on 8, needed are 9."
+    assert few.notes == (note,)
+    assert predict(trained, animals(1).embeddings()).notes == ()
+    assert "needed are 19." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
+
+
+def test_a_head_takes_no_vectors_of_other_weights(animals):
+    data = animals(3)
+    encoder = {"encoder": "isi", "encoder_version": "1", "config": {}, "weights_sha256": "aa"}
+    head = data.fit(encoder=encoder)
+    assert len(predict(head, data.embeddings(weights_sha256="aa"))) == len(data.labels)
+    message = (
+        "The label head 'cell_type' was fitted to vectors of another encoder: weights_sha256 'bb', expected 'aa'. Fit "
+        "a head to this one: nwb-neurid fit-labels."
+    )
+    with pytest.raises(WrongWeights) as caught:
+        predict(head, data.embeddings(weights_sha256="bb"))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"coverage": 0.0}, r"coverage must lie between 0 and 1, got 0\.0\."),
+        ({"smooth": True}, r"--smooth lets neighbours vote, which share a region but not a cell_type\."),
+    ],
+)
+def test_options_that_cannot_be_are_an_error(animals, trained, options, wanted):
+    with pytest.raises(InvalidOption, match=wanted):
+        predict(trained, animals(1).embeddings(), **options)
+
+
+def test_vectors_and_population_must_fit(trained, embedded, make_population):
+    with pytest.raises(InvalidOption, match=r"takes vectors of 4 dimensions, got 3\."):
+        predict(trained, embedded([[0.0] * 3]))
+    with pytest.raises(InvalidOption, match=r"must hold the units of the embeddings, in the same order\."):
+        predict(trained, embedded([[0.0] * 4]), population=make_population(units=3))
+
+
+def regions(animals, *, neighbours=True):
+    """A head for regions, whose units stand in stretches along a probe, and what it has to name."""
+    data = animals(10, 30, distance=1.2)
+    order = np.lexsort([data.labels, data.subjects])
+    data.vectors, data.labels, data.subjects = data.vectors[order], data.labels[order], data.subjects[order]
+    rows = np.arange(len(order))
+    near = np.column_stack([rows, *(np.where((rows + step) // 30 == rows // 30, rows + step, -1) for step in (1, -1))])
+    return data, data.fit(label_name="brain_region", neighbours=near if neighbours else None)
+
+
+def test_neighbours_vote_for_regions(animals, make_population):
+    data, head = regions(animals)
+    vectors, truth = data.vectors[:30], data.labels[:30]
+    places = np.column_stack([np.zeros(30), 20.0 * np.arange(30), np.zeros(30)]).astype(np.float32)
+    population = make_population(units=30, group=np.full(30, "probe"), positions_um=places)
+    data.vectors = vectors
+    alone, voted = (predict(head, data.embeddings(), smooth=smooth, population=population) for smooth in (False, True))
+    assert np.mean(voted.label == truth) > np.mean(alone.label == truth)
+    assert np.mean(voted.prediction_set.sum(axis=1)) < np.mean(alone.prediction_set.sum(axis=1))
+    assert "means over up to five nearest units" in voted.notes[-1]
+    covered = [name in voted.classes[row] for name, row in zip(truth, voted.prediction_set, strict=True)]
+    assert np.mean(covered) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ({}, r"the group \(probe\) of the units of this population are not known\. Leave it out\."),
+        ({"group": np.full(30, "a")}, r"the positions of the units of this population are not known"),
+        (None, r"Smoothing needs the population, for the groups and positions of its units\."),
+    ],
+)
+def test_neighbours_need_groups_and_positions(animals, make_population, parts, wanted):
+    data, head = regions(animals)
+    data.vectors = data.vectors[:30]
+    population = None if parts is None else make_population(units=30, **parts)
+    with pytest.raises(InvalidOption, match=wanted):
+        predict(head, data.embeddings(), smooth=True, population=population)
+
+
+def test_a_head_without_positions_does_not_smooth(animals):
+    data, head = regions(animals, neighbours=False)
+    with pytest.raises(InvalidOption, match=r"'brain_region' was fitted without positions of units, so that its sets"):
+        predict(head, data.embeddings(), smooth=True)

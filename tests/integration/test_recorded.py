@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import h5py
+import numpy as np
 import nwbinspector
 import pynwb
 import pytest
@@ -54,6 +55,30 @@ def test_pynwb_resolves_rows_to_units(embedded):
         assert len(frame) == len(nwbfile.units)
         assert table["neuron"].table is nwbfile.units
         assert table["neuron"].data[:].tolist() == list(range(len(nwbfile.units)))
+
+
+@pytest.mark.filterwarnings("ignore::nwb_neurid.NeuridWarning")
+@pytest.mark.parametrize(
+    ("places", "options", "encoders", "vectors"),
+    [
+        ("steinmetz/*Cori*14.nwb", {}, {"isi": "default", "nuclr": "small"}, 734),
+        ("cellexplorer/*Allen*.nwb", {}, {"isi": "default", "nuclr": "small"}, 12),
+        ("nwb/*.nwb", {}, {"isi": "default", "nuclr": "small"}, 3),
+        ("kilosort/bombcell", {"rate_hz": 30_000.0}, {"isi": "default", "nuclr": "small"}, 15),
+        ("ophys/*.nwb", {}, {"nuclr": "small-calcium"}, 74),
+        ("suite2p/hippocampy", {"rate_hz": 30.0}, {"nuclr": "small-calcium"}, 20),
+        ("suite2p/pynapple", {"rate_hz": 30.0}, {"nuclr": "small-calcium"}, 20),
+    ],
+)
+def test_every_folder_embeds(shared_data, places, options, encoders, vectors):
+    populations = [nwb_neurid.read(path, **options) for path in sorted(shared_data.glob(places))]
+    for encoder, preset in encoders.items():
+        model = nwb_neurid.new_model(encoder, preset=preset, untrained=encoder != "isi")
+        embedded = [model.embed(population) for population in populations]
+        with_vector = sum(int(np.isfinite(found.vectors).all(axis=1).sum()) for found in embedded)
+        without = {reason for found in embedded for reason in found.reasons.tolist() if reason}
+        silent = sum(("silent" in why or "no spikes" in why) for found in embedded for why in found.reasons.tolist())
+        assert with_vector + silent == vectors, without
 
 
 def test_nuclr_embeds_a_session_of_short_trials(run, shared_data, tmp_path):

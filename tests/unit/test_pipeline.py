@@ -5,7 +5,7 @@ import pytest
 
 from nwb_neurid import pipeline
 from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.errors import InvalidOption, NeuridWarning, SourceNotFound
 from nwb_neurid.population import Population, Series, Spikes
 
 
@@ -58,3 +58,10 @@ def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tm
     np.save(tmp_path / "F.npy", rng.random((2, 50)).astype(np.float32))
     with pytest.warns(NeuridWarning, match="for the readers spikeinterface and suite2p, and is read by spikeinterface"):
         assert pipeline.reader_for(tmp_path).spec.name == "spikeinterface"
+
+
+def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
+    link = tmp_path / "recording.nwb"
+    link.symlink_to(tmp_path / ".git" / "annex" / "objects" / "key")
+    with pytest.raises(SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"):
+        pipeline.reader_for(link)

@@ -44,6 +44,17 @@ def test_steinmetz_was_observed_for_a_short_time_after_each_stimulus(steinmetz):
         np.testing.assert_allclose(np.diff(population.observed_s), 0.4)
 
 
+def test_how_large_the_sessions_of_steinmetz_are(steinmetz):
+    def extremes(numbers):
+        return min(numbers), max(numbers)
+
+    sessions = steinmetz.values()
+    assert extremes([len(one) for one in sessions]) == (584, 1769)  # the README says 474
+    assert extremes([len(one.runs_s()) for one in sessions]) == (114, 447)
+    assert extremes([round(one.duration_s) for one in sessions]) == (46, 179)
+    assert extremes([round(np.ptp(one.observed_s) / 60) for one in sessions]) == (16, 29)  # and 14
+
+
 def test_every_spike_of_steinmetz_lies_in_observed_time(steinmetz):
     for path, population in steinmetz.items():
         with h5py.File(path) as file:

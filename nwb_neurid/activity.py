@@ -115,9 +115,7 @@ class Spikes:
         return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
 
 
-def _first_fall(
-    times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
-) -> int | None:
+def _first_fall(times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]) -> int | None:
     """The first spike after which its unit has an earlier one, or a NaN stands beside it; None where there is none."""
     starts = np.arange(0, max(len(times_s) - 1, 0), SPIKES_AT_ONCE)
     lasts = splits[(splits > 0) & (splits < len(times_s))] - 1  # spikes that are the last of their unit

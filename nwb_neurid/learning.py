@@ -8,7 +8,8 @@ import numpy as np
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotTrain, InvalidOption
-from nwb_neurid.model import Model, groups
+from nwb_neurid.grouping import groups
+from nwb_neurid.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.trainable import Trainable, TrainingLog, TrainingOptions
@@ -65,7 +66,7 @@ def fit(
 
     def trained(log: TrainingLog) -> Model:
         details = _details(parts, options, log)
-        return replace(model, encoder=encoder, training=_in_words(details, log), details=details)
+        return replace(model, encoder=encoder, training=_in_words(details, log), details=details, heads={})
 
     if keep is not None:
         options = replace(options, saved=lambda log: keep(trained(log), log))

@@ -5,33 +5,34 @@ card). Loading one never runs code from it: the encoder comes from an installed 
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from nwb_neurid import __version__, registry
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import (
-    BrokenPlugin,
     CannotEncode,
     InvalidModel,
     InvalidOption,
-    InvalidResults,
     UnknownPlugin,
     UntrainedEncoder,
 )
+from nwb_neurid.grouping import embed_groups
+from nwb_neurid.labels.folder import packed_heads, read_heads, told
+from nwb_neurid.labels.head import LabelHead, chosen
+from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model_folder import Description, card, read_description, read_weights, sha256, write_folder
 from nwb_neurid.population import Population
-from nwb_neurid.results import UNTRAINED, Embeddings, Json, Provenance
+from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Model:
-    """An encoder with its weights, ready to embed.
+    """An encoder with its weights, ready to embed, and the label heads that were fitted to its vectors.
 
     Parameters
     ----------
@@ -47,8 +48,15 @@ class Model:
         The same in numbers: subjects, sessions, units, hours, steps, and what else the training tells.
     device
         What it was built for: "auto", "cpu" or "cuda".
+    heads
+        What names its vectors, by label.
     weights_sha256
         Hash of the weights as safetensors; "" where there are none.
+
+    Raises
+    ------
+    WrongWeights
+        If a head was fitted to vectors of another encoder.
     """
 
     encoder: Encoder
@@ -57,10 +65,13 @@ class Model:
     distribution: str = ""
     details: Mapping[str, Json] = field(default_factory=dict)
     device: str = "auto"
+    heads: Mapping[str, LabelHead] = field(default_factory=dict)
     weights_sha256: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights_sha256", sha256(self.encoder.state()))
+        for head in self.heads.values():
+            head.check_encoder(self.identity)
 
     @property
     def spec(self) -> EncoderSpec:
@@ -71,6 +82,17 @@ class Model:
     def name(self) -> str:
         """The name of its encoder."""
         return self.plugin.spec.name
+
+    @property
+    def identity(self) -> dict[str, Json]:
+        """What a label head is bound to."""
+        spec, config = self.plugin.spec, dict(self.encoder.config)
+        return {
+            "encoder": spec.name,
+            "encoder_version": spec.version,
+            "config": config,
+            "weights_sha256": self.weights_sha256,
+        }
 
     def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = silent) -> Embeddings:
         """One vector for each unit that can have one; the others are NaN with a reason.
@@ -93,43 +115,9 @@ class Model:
         """
         if found := problems(population, self.spec):
             raise CannotEncode(self.name, population.source, found)
-        reasons = [population.excluded.get(row, "") for row in range(len(population))]
-        vectors = np.full((len(population), self.encoder.dim), np.nan, np.float32)
-        n_windows = np.zeros(len(population), np.int32)
-        stability = np.full(len(population), np.nan, np.float32)
-        parts: list[Provenance] = []
-        for group, rows in groups(population, pool_groups):
-            if len(rows) < self.spec.min_units:
-                for row in rows:
-                    reasons[row] = f"group {group} has {len(rows)} of the {self.spec.min_units} units that are needed"
-                continue
-            part = self._embed_group(population.select(rows), progress)
-            vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability
-            for row, reason in zip(rows, part.reasons, strict=True):
-                reasons[row] = str(reason)
-            parts.append(part.provenance)
-        return Embeddings.of(
-            population,
-            vectors,
-            n_windows=n_windows,
-            stability=stability,
-            reasons=reasons,
-            provenance=self._provenance(population, parts),
-        )
-
-    def _embed_group(self, group: Population, progress: Progress) -> Embeddings:
         who = f"Encoder {self.name!r} ({self.distribution or 'no distribution'})"
-        try:
-            part = self.encoder.embed(group, progress=progress)
-        except InvalidResults as error:
-            raise BrokenPlugin(f"{who} gave results that contradict one another: {error}") from error
-        wanted = (len(group), self.encoder.dim)
-        if not isinstance(part, Embeddings) or part.vectors.shape != wanted:
-            got = part.vectors.shape if isinstance(part, Embeddings) else type(part).__name__
-            raise BrokenPlugin(f"{who} must return Embeddings with vectors of shape {wanted}, got {got}.")
-        if not np.array_equal(part.unit_ids, group.unit_ids):
-            raise BrokenPlugin(f"{who} returned its units in another order.")
-        return part
+        vectors, parts = embed_groups(self.encoder, self.spec, population, who=who, pool=pool_groups, progress=progress)
+        return replace(vectors, provenance=self._provenance(population, parts))
 
     def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:
         return Provenance(
@@ -147,6 +135,25 @@ class Model:
             software=software(),
         )
 
+    def predict(self, embeddings: Embeddings, label: str = "", **options: Any) -> Predictions:
+        """Name the units of these vectors, or decline; `options` are those of `nwb_neurid.labels.prediction.predict`.
+
+        Parameters
+        ----------
+        embeddings
+            Of this model.
+        label
+            Which head; "" for the only one.
+
+        Raises
+        ------
+        InvalidOption
+            If there is no such head, or it is not said which, or an option cannot be.
+        WrongWeights
+            If the vectors are of another encoder.
+        """
+        return predict(chosen(self.heads, label), embeddings, **options)
+
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model folder; a failed write leaves none behind.
 
@@ -157,7 +164,9 @@ class Model:
         """
         folder = Path(folder)
         about = self.describe()
-        write_folder(folder, about, card(about, self.spec, self.encoder.dim), self.encoder.state(), overwrite=overwrite)
+        text = card(about, self.spec, self.encoder.dim, told(self.heads))
+        files = packed_heads(self.heads)
+        write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files)
         return folder
 
     def describe(self) -> Description:
@@ -206,7 +215,7 @@ def new_model(
     config = plugin.presets.get(preset or next(iter(plugin.presets)))
     if config is None:
         raise InvalidOption(f"Encoder {encoder!r} has no preset {preset!r}. It has: {', '.join(plugin.presets)}.")
-    state: Mapping[str, np.ndarray] = {}
+    state: State = {}
     training = ""
     if plugin.initial_state is not None:
         if not untrained:
@@ -245,7 +254,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     InvalidModel
         If the folder is not a model folder, or of a format or encoder that is not known here.
     WrongWeights
-        If the weights are damaged or do not fit.
+        If the weights, or those of a label head, are damaged or do not fit.
     """
     folder = Path(folder)
     about = read_description(folder)
@@ -261,7 +270,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
         ) from None
     state = read_weights(folder, about.weights_sha256)
     built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
-    return replace(built, details=about.details)
+    return replace(built, details=about.details, heads=read_heads(folder))
 
 
 def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
@@ -276,14 +285,3 @@ def software() -> dict[str, str]:
     """Versions of what computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}
-
-
-def groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Rows of each group without the excluded ones, groups in the order of their first unit."""
-    rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
-    if pool_groups or population.group is None:
-        yield "", rows
-        return
-    groups = population.group[rows]
-    for name in dict.fromkeys(groups.tolist()):
-        yield str(name), rows[groups == name]

@@ -6,7 +6,7 @@ Nothing in it is pickled, and reading it runs no code from it.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -55,8 +55,9 @@ class Description:
     software: dict[str, str]
 
 
-def card(about: Description, spec: EncoderSpec, dim: int) -> str:
-    """The model card, in Markdown."""
+def card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
+    """The model card, in Markdown, with these lines on the label heads."""
+    predicted = list(heads)
     lines = [
         f"# {spec.name} {spec.version}",
         "",
@@ -70,6 +71,7 @@ def card(about: Description, spec: EncoderSpec, dim: int) -> str:
         f"- Cite: {spec.citation or 'nothing stated'}",
         "",
         *_list("Training", about.details),
+        *(["## Labels that it predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
         "```json",
@@ -99,9 +101,17 @@ def sha256(state: Mapping[str, np.ndarray]) -> str:
 
 
 def write_folder(
-    folder: Path, about: Description, card: str, state: Mapping[str, np.ndarray], *, overwrite: bool
+    folder: Path,
+    about: Description,
+    card: str,
+    state: Mapping[str, np.ndarray],
+    *,
+    overwrite: bool,
+    others: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a model folder; a failed write leaves none behind, and an old one as it was.
+
+    `others` are further files, by their paths in the folder.
 
     Raises
     ------
@@ -123,6 +133,9 @@ def write_folder(
             json.dumps({"format": FORMAT, **asdict(about)}, indent=2) + "\n", encoding="utf-8"
         )
         (partial / "README.md").write_text(card, encoding="utf-8")
+        for name, content in (others or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).write_bytes(content)
         if folder.exists():
             for other in folder.iterdir():  # what else is kept there stays
                 if other.is_file() and not (partial / other.name).exists():
@@ -176,19 +189,30 @@ def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
     WrongWeights
         If they are missing, damaged or others.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     path = folder / WEIGHTS
-    try:
-        state = load(path.read_bytes())
-    except OSError as error:
-        raise WrongWeights(f"{path} cannot be read: {error.strerror or error}.") from error
-    except SafetensorError as error:
-        raise WrongWeights(f"{path} is damaged: {error}.") from error
+    state = read_arrays(path)
     if (got := sha256(state)) != expected_sha256:
         raise WrongWeights(
             f"{path} is not what model.json describes: SHA-256 {got or 'of no weights'}, "
             f"expected {expected_sha256 or 'no weights'}."
         )
     return state
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file of safetensors.
+
+    Raises
+    ------
+    WrongWeights
+        If it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(path.read_bytes())
+    except OSError as error:
+        raise WrongWeights(f"{path} cannot be read: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise WrongWeights(f"{path} is damaged: {error}.") from error

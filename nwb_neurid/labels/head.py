@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 
-from nwb_neurid.errors import WrongWeights
+from nwb_neurid.errors import InvalidOption, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
 from nwb_neurid.labels.novelty import Novelty
@@ -76,6 +76,21 @@ class LabelHead:
                     f"The label head {self.label_name!r} was fitted to vectors of another encoder: {name} {got!r}, "
                     f"expected {wanted!r}. Fit a head to this one: nwb-neurid fit-labels."
                 )
+
+
+def chosen(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
+    """The head for this label; "" for the only one.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such head, or it is not said which.
+    """
+    if label in heads or (not label and len(heads) == 1):
+        return heads[label or next(iter(heads))]
+    asked = f"no label head {label!r}" if label else f"{len(heads) or 'no'} label heads, and none is named"
+    there = ", ".join(heads) or "none; make one with nwb-neurid fit-labels"
+    raise InvalidOption(f"The model has {asked}. It has: {there}.")
 
 
 def encoder_of(provenance: Provenance) -> dict[str, Json]:

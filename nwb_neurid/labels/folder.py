@@ -1,0 +1,209 @@
+"""Label heads in a model folder: `heads/<label>.json` and `heads/<label>.safetensors`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from nwb_neurid.errors import InvalidModel, WrongWeights
+from nwb_neurid.labels.calibration import Calibration
+from nwb_neurid.labels.classifier import Classifier
+from nwb_neurid.labels.head import LabelHead
+from nwb_neurid.labels.novelty import Novelty
+from nwb_neurid.model_folder import packed, read_arrays, sha256
+
+FORMAT = 1
+FOLDER = "heads"
+TEXTS: Mapping[str, type | tuple[type, ...]] = {
+    "label_name": str,
+    "scope": str,
+    "kind": str,
+    "classes": list,
+    "coverage": (int, float),
+    "sharpness": (int, float),
+    "lapse": (int, float),
+    "encoder": dict,
+    "details": dict,
+    "arrays_sha256": str,
+}
+KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
+
+
+def packed_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
+    """The files of these heads, by their paths within the model folder."""
+    files = {}
+    for name, head in heads.items():
+        arrays = _arrays(head)
+        about = {
+            "format": FORMAT,
+            "label_name": head.label_name,
+            "scope": head.scope,
+            "kind": head.kind,
+            "classes": head.classes.tolist(),
+            "coverage": head.coverage,
+            "sharpness": head.calibration.sharpness,
+            "lapse": head.calibration.lapse,
+            "encoder": dict(head.encoder),
+            "details": dict(head.details),
+            "arrays_sha256": sha256(arrays),
+        }
+        files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
+        files[f"{FOLDER}/{quote(name, safe='')}.safetensors"] = packed(arrays)
+    return files
+
+
+def read_heads(folder: Path) -> dict[str, LabelHead]:
+    """The heads in a model folder, in the order of their labels.
+
+    Raises
+    ------
+    InvalidModel
+        If the description of one is damaged, or of another format.
+    WrongWeights
+        If its arrays are missing, damaged, others, or contradict one another.
+    """
+    heads = [_read_head(path) for path in sorted((folder / FOLDER).glob("*.json"))]
+    return {head.label_name: head for head in heads}
+
+
+def told(heads: Mapping[str, LabelHead]) -> Iterator[str]:
+    """What a model card says of the heads, in Markdown."""
+    for head in heads.values():
+        scores = {name: head.details.get(name) for name in ("macro_f1", "balanced_accuracy")}
+        yield f"### {head.label_name}"
+        yield ""
+        yield f"- Among: {head.scope or 'not stated'}"
+        yield f"- Classes, with their shares in the training data: {_shares(head)}"
+        yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
+        yield f"- On animals left out: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
+        yield f"- Coverage of the sets: {head.coverage:g}, unless another is asked for"
+        yield ""
+
+
+def _shares(head: LabelHead) -> str:
+    pairs = zip(head.classes.tolist(), head.prevalence.tolist(), strict=True)
+    return ", ".join(f"{name} {share:.2f}" for name, share in pairs)
+
+
+def _arrays(head: LabelHead) -> dict[str, np.ndarray]:
+    calibration, novelty = head.calibration, head.novelty
+    arrays = {
+        "prevalence": head.prevalence,
+        "center": head.classifier.center,
+        "scale": head.classifier.scale,
+        "scores": calibration.scores,
+        "truth": calibration.truth,
+        "animal": calibration.animal,
+        "means": novelty.means,
+        "precision": novelty.precision,
+        "distances": novelty.distances,
+    }
+    for at, (weights, bias) in enumerate(head.classifier.layers):
+        arrays |= {f"weights_{at}": weights, f"bias_{at}": bias}
+    return arrays if calibration.neighbours is None else arrays | {"neighbours": calibration.neighbours}
+
+
+def _read_head(path: Path) -> LabelHead:
+    about = _read_description(path)
+    path = path.with_suffix(".safetensors")
+    arrays = read_arrays(path)
+    if sha256(arrays) != about["arrays_sha256"]:
+        raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")
+    if fault := _fault(arrays, len(about["classes"])):
+        raise WrongWeights(f"{path} holds no label head: {fault}.")
+    layers = tuple((arrays[f"weights_{at}"], arrays[f"bias_{at}"]) for at in range(_layers(arrays)))
+    calibration = Calibration(
+        scores=arrays["scores"],
+        truth=arrays["truth"],
+        animal=arrays["animal"],
+        neighbours=arrays.get("neighbours"),
+        prevalence=arrays["prevalence"],
+        sharpness=float(about["sharpness"]),
+        lapse=float(about["lapse"]),
+    )
+    return LabelHead(
+        label_name=about["label_name"],
+        scope=about["scope"],
+        classes=np.array(about["classes"], np.str_),
+        kind=about["kind"],
+        prevalence=arrays["prevalence"],
+        coverage=float(about["coverage"]),
+        classifier=Classifier(center=arrays["center"], scale=arrays["scale"], layers=layers),
+        calibration=calibration,
+        novelty=Novelty(means=arrays["means"], precision=arrays["precision"], distances=arrays["distances"]),
+        encoder=about["encoder"],
+        details=about["details"],
+    )
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise InvalidModel(f"{path} is not JSON: {error}.") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        got = about.get("format") if isinstance(about, dict) else type(about).__name__
+        raise InvalidModel(f"{path} must have format {FORMAT}, got {got}. A newer nwb-neurid may read it.")
+    for name, wanted in TEXTS.items():
+        if not isinstance(about.get(name), wanted):
+            raise InvalidModel(
+                f"{path} has {name!r} as {about.get(name)!r}. Fit the head again: nwb-neurid fit-labels."
+            )
+    if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
+        raise InvalidModel(f"{path} must name two classes or more, got {about['classes']}.")
+    if not 0 < about["coverage"] < 1 or not about["sharpness"] > 0 or not 0 <= about["lapse"] < 1:
+        raise InvalidModel(f"{path} has a coverage, sharpness or lapse that cannot be.")
+    return about
+
+
+def _layers(arrays: Mapping[str, np.ndarray]) -> int:
+    return sum(name.startswith("weights_") for name in arrays)
+
+
+def _fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
+    """What is missing among the arrays or of another shape; "" if nothing is."""
+    dim, rows = arrays.get("center", np.empty(0)).shape, arrays.get("truth", np.empty(0)).shape
+    wanted: dict[str, tuple[int, ...]] = {
+        "center": dim,
+        "scale": dim,
+        "prevalence": (classes,),
+        "scores": (*rows, classes),
+        "truth": rows,
+        "animal": rows,
+        "precision": (*dim, *dim),
+    }
+    if "neighbours" in arrays:
+        wanted["neighbours"] = (*rows, arrays["neighbours"].shape[-1])
+    width = dim
+    for at in range(max(1, _layers(arrays))):
+        last = at + 1 == _layers(arrays)
+        out = (classes,) if last else arrays.get(f"bias_{at}", np.empty(0)).shape
+        wanted |= {f"weights_{at}": (*width, *out), f"bias_{at}": out}
+        width = out
+    for name, shape in wanted.items():
+        if name not in arrays:
+            return f"{name} is missing"
+        if arrays[name].shape != shape or arrays[name].dtype != KNOWN.get(name, np.float64):
+            return f"{name} has shape {arrays[name].shape} and type {arrays[name].dtype}, expected {shape}"
+    if not len(dim) == len(rows) == 1 or not all(np.isfinite(values).all() for values in arrays.values()):
+        return "its values are not finite numbers"
+    return _fault_of_indices(arrays, classes)
+
+
+def _fault_of_indices(arrays: Mapping[str, np.ndarray], classes: int) -> str:
+    rows = len(arrays["truth"])
+    near, means, distances = arrays.get("neighbours"), arrays.get("means"), arrays.get("distances")
+    if not ((arrays["truth"] >= -1) & (arrays["truth"] < classes)).all() or not (arrays["truth"] >= 0).any():
+        return "truth names a class that is none"
+    if near is not None and not ((near >= -1) & (near < rows)).all():
+        return "neighbours name a row that is none"
+    if means is None or means.ndim != 2 or means.shape[1:] != arrays["center"].shape or not len(means):
+        return "means are missing or of another shape"
+    if distances is None or distances.ndim != 1 or not len(distances) or np.any(np.diff(distances) < 0):
+        return "distances are missing or do not ascend"
+    return ""

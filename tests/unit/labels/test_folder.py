@@ -1,0 +1,155 @@
+"""Heads in a model folder: what was kept is what predicts, and nothing in it is believed unseen."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from nwb_neurid.errors import InvalidModel, InvalidOption, WrongWeights
+from nwb_neurid.labels.folder import packed_heads, read_heads, told
+from nwb_neurid.labels.prediction import predict
+from nwb_neurid.model import load_model, new_model
+from nwb_neurid.model_folder import sha256
+
+
+@pytest.fixture
+def head(trained):
+    """A head bound to `isi`."""
+    return replace(trained, encoder=new_model("isi").identity)
+
+
+def put(folder, heads):
+    (folder / "heads").mkdir()
+    for name, content in packed_heads(heads).items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture
+def folder(tmp_path, head):
+    """A folder with one head."""
+    put(tmp_path, {"cell_type": head})
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_a_head_that_was_kept_predicts_the_same_bit_for_bit(animals, tmp_path, kind):
+    near = np.column_stack([np.arange(80), np.r_[1:80, -1]])
+    head = animals(4, 20).fit(kind=kind, label_name="brain_region/µ", scope="V1", neighbours=near)
+    put(tmp_path, {head.label_name: head})
+    (back,) = read_heads(tmp_path).values()
+    new = animals(2, seed=1).embeddings()
+    mine, theirs = predict(head, new), predict(back, new)
+    for name in ("class_probabilities", "prediction_set", "ood_score", "reasons", "label"):
+        np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
+    assert (back.label_name, back.scope, back.kind) == (head.label_name, head.scope, head.kind)
+    assert dict(back.details) == dict(head.details)
+    np.testing.assert_array_equal(back.calibration.neighbours, near)
+
+
+def test_a_model_keeps_its_heads(tmp_path, head, animals):
+    model = replace(new_model("isi"), heads={"cell_type": head})
+    model.save(tmp_path / "model")
+    back = load_model(tmp_path / "model")
+    assert back.heads.keys() == {"cell_type"}
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "### cell_type" in card
+    assert "of 10 animals, linear" in card
+    assert "\n".join(told({"cell_type": head})) in card
+    new = animals(2, seed=1).embeddings()
+    assert back.predict(new).label.tolist() == predict(head, new).label.tolist()
+    assert back.predict(new, "cell_type", coverage=0.5).coverage == 0.5
+    replace(back, heads={}).save(tmp_path / "model", overwrite=True)
+    assert not (tmp_path / "model" / "heads").exists()
+
+
+def test_a_head_of_another_encoder_is_refused(head):
+    other = replace(head, encoder={**head.encoder, "weights_sha256": "ab"})
+    with pytest.raises(WrongWeights, match=r"of another encoder: weights_sha256 '', expected 'ab'\."):
+        replace(new_model("isi"), heads={"cell_type": other})
+
+
+def test_which_head_is_meant_must_be_clear(head, animals):
+    model, new = new_model("isi"), animals(1).embeddings()
+    none = r"The model has no label heads, and none is named\. It has: none; make one with nwb-neurid fit-labels\."
+    with pytest.raises(InvalidOption, match=none):
+        model.predict(new)
+    two = replace(model, heads={"cell_type": head, "layer": replace(head, label_name="layer")})
+    with pytest.raises(InvalidOption, match=r"has 2 label heads, and none is named\. It has: cell_type, layer\."):
+        two.predict(new)
+    assert two.predict(new, "layer").label_name == "layer"
+    with pytest.raises(InvalidOption, match=r"has no label head 'depth'\. It has: cell_type, layer\."):
+        two.predict(new, "depth")
+
+
+def about(folder, **changes):
+    path = folder / "heads" / "cell_type.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"format": 2}, r"cell_type\.json must have format 1, got 2\. A newer nwb-neurid may read it\."),
+        ({"classes": "CH"}, r"cell_type\.json has 'classes' as 'CH'\. Fit the head again: nwb-neurid fit-labels\."),
+        ({"classes": ["CH"]}, r"cell_type\.json must name two classes or more, got \['CH'\]\."),
+        ({"coverage": 1.5}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
+        ({"lapse": -1}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
+    ],
+)
+def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):
+    about(folder, **changes)
+    with pytest.raises(InvalidModel, match=wanted):
+        read_heads(folder)
+
+
+def test_a_description_that_is_damaged_is_an_error(folder, monkeypatch):
+    (folder / "heads" / "cell_type.json").write_text("[", "utf-8")
+    with pytest.raises(InvalidModel, match=r"cell_type\.json is not JSON: "):
+        read_heads(folder)
+    (folder / "heads" / "cell_type.json").unlink()
+    (folder / "heads" / "cell_type.json").mkdir()
+    with pytest.raises(InvalidModel, match=r"cell_type\.json cannot be read: "):
+        read_heads(folder)
+
+
+def test_arrays_that_are_missing_damaged_or_others_are_an_error(folder):
+    path = folder / "heads" / "cell_type.safetensors"
+    arrays = load(path.read_bytes())
+    path.write_bytes(save(arrays | {"scale": arrays["scale"] * 2}))
+    with pytest.raises(WrongWeights, match=r"is not what cell_type\.json describes: its SHA-256 is another\."):
+        read_heads(folder)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(WrongWeights, match=r"cell_type\.safetensors is damaged"):
+        read_heads(folder)
+    path.unlink()
+    with pytest.raises(WrongWeights, match=r"cell_type\.safetensors cannot be read"):
+        read_heads(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "wanted"),
+    [
+        ("scale", None, "scale is missing"),
+        ("center", None, "center is missing"),
+        ("scale", lambda array: array[1:], "scale has shape"),
+        ("bias_0", lambda array: array.astype(np.float32), "bias_0 has shape .* and type float32"),
+        ("weights_0", None, "weights_0 is missing"),
+        ("prevalence", lambda array: array * np.nan, "its values are not finite numbers"),
+        ("truth", lambda array: array + 3, "truth names a class that is none"),
+        ("distances", lambda array: array[::-1].copy(), "distances are missing or do not ascend"),
+        ("means", None, "means are missing or of another shape"),
+        ("neighbours", lambda _: np.full((300, 2), 300), "neighbours name a row that is none"),
+    ],
+)
+def test_arrays_that_contradict_one_another_are_an_error(folder, name, change, wanted):
+    path = folder / "heads" / "cell_type.safetensors"
+    arrays = load(path.read_bytes())
+    old = arrays.pop(name, None)
+    if change is not None:
+        arrays[name] = change(old)
+    path.write_bytes(save(arrays))
+    about(folder, arrays_sha256=sha256(arrays))
+    with pytest.raises(WrongWeights, match=rf"cell_type\.safetensors holds no label head: {wanted}"):
+        read_heads(folder)

@@ -153,7 +153,9 @@ def reader_for(source: object) -> ReaderPlugin:
     """
     if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
         if Path(source).is_symlink():
-            raise SourceNotFound(f"{source} is a link to nothing. Fetch what it stands for (git annex get, datalad get).")
+            raise SourceNotFound(
+                f"{source} is a link to nothing. Fetch what it stands for (git annex get, datalad get)."
+            )
         raise SourceNotFound(f"{source} does not exist.")
     readers = registry.readers()
     found: list[ReaderPlugin] = []

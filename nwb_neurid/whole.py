@@ -1,6 +1,8 @@
 """Files that are there whole or not at all."""
 
 import os
+import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,29 +10,58 @@ from tempfile import TemporaryDirectory
 
 from nwb_neurid.errors import CannotWrite, NeuridError
 
+HIDDEN = ".neurid-"
+
 
 @contextmanager
 def whole(*targets: Path) -> Iterator[list[Path]]:
     """Where to make files of one folder; they take the places of `targets` when the block ends without an error.
+
+    Links are followed, and permissions of what is replaced are kept. What a killed process left beside them is removed.
 
     Raises
     ------
     CannotWrite
         If the system refuses.
     """
+    beside, places = targets[0].resolve().parent, [target.resolve() for target in targets]
     try:
-        with TemporaryDirectory(dir=targets[0].parent, prefix=".neurid-") as folder:
+        _remove_leftovers(beside)
+        with TemporaryDirectory(dir=beside, prefix=f"{HIDDEN}{socket.gethostname()}-{os.getpid()}-") as folder:
             made = [Path(folder) / target.name for target in targets]
             yield made
-            for path in made:
+            for path, place in zip(made, places, strict=True):
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
-            for path, target in zip(made, targets, strict=True):
-                path.replace(target)
+                if place.exists():
+                    shutil.copymode(place, path)
+            for path, place in zip(made, places, strict=True):
+                path.replace(place)
     except NeuridError:  # some are errors of the system as well
         raise
     except OSError as error:
         raise CannotWrite(f"{targets[0]} cannot be written: {error.strerror or error}.") from error
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine goes on; on Windows, where asking would end it, each counts as alive."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _remove_leftovers(folder: Path) -> None:
+    own = f"{HIDDEN}{socket.gethostname()}-"
+    for other in folder.glob(f"{own}*"):
+        process = other.name.removeprefix(own).partition("-")[0]
+        if process.isdecimal() and not is_alive(int(process)):
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def check_free(*targets: Path, overwrite: bool, instead: str = "write elsewhere (--output)") -> None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
 from nwb_neurid.ndx.opening import is_zarr
 from nwb_neurid.zarr2.nodes import GROUP as ZARR_GROUP
+from nwb_neurid.zarr2.nodes import Folder, Node
 
 Way: TypeAlias = Literal["copy", "in place", "sidecar", "in folder", "folder copy"]
 
@@ -72,7 +73,7 @@ def destination(
     if sidecar:
         return _sidecar(path, output)
     if output is not None and not (output.exists() and output.samefile(path)):
-        return _copy_of_folder(output, overwrite) if path.is_dir() else _elsewhere(output, overwrite)
+        return _copy_of_folder(path, output, overwrite) if path.is_dir() else _elsewhere(output, overwrite)
     named = output or path
     if why := _refusal(path, named, asked=output is not None or not copy):
         return _sidecar(path, None, why)
@@ -130,13 +131,15 @@ def _elsewhere(output: Path, overwrite: bool) -> Destination:
     return Destination(named=output, file=file, way="copy")
 
 
-def _copy_of_folder(output: Path, overwrite: bool) -> Destination:
-    file, advice = output.resolve(), "Choose another --output."
+def _copy_of_folder(path: Path, output: Path, overwrite: bool) -> Destination:
+    file, advice, source = output.resolve(), "Choose another --output.", path.resolve()
+    if file.is_relative_to(source) or source.is_relative_to(file):
+        raise CannotWrite(f"{output} and {path} are folders, one within the other. {advice}")
     if file.suffix != ZARR:
         raise CannotWrite(f"{output} would be a folder, since the recording is one: its name must end in {ZARR}.")
     _check_folder(file, output, advice)
-    if file.exists() and not is_zarr(file):
-        raise CannotWrite(f"{output} exists and is not in Zarr format 2, so it is not replaced. {advice}")
+    if file.exists() and not (is_zarr(file) and "nwb_version" in Node(Folder(file)).attributes):
+        raise CannotWrite(f"{output} exists and is not NWB in Zarr format 2, so it is not replaced. {advice}")
     if file.exists() and not overwrite:
         raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
     if file.exists() and _is_read_only(file):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound
 from nwb_neurid.ndx.lock import alone
+from nwb_neurid.whole import is_alive
 
 PARTIAL = ".neurid-partial"
 FICLONE = 0x40049409  # linux/fs.h: let one file share the blocks of another
@@ -163,20 +164,8 @@ def remove_leftovers(target: Path) -> None:
     for other in leftovers(target):
         if other.name.startswith(own) and other.name.endswith(PARTIAL):
             process = other.name.removeprefix(own).removesuffix(PARTIAL)
-            if process.isdecimal() and not _is_alive(int(process)):
+            if process.isdecimal() and not is_alive(int(process)):
                 other.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":  # where asking would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _create(copy: Path, target: Path) -> None:

@@ -64,7 +64,7 @@ def check_writable(
     """
     places = _places(table)
     names = {each: [object_name(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in names_on(places, name)}
-    recover(path.resolve())
+    _recover(path, output)
     to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     _check_columns(to, units_columns)
     _check_one(to, path, places)
@@ -151,7 +151,7 @@ def write(
     places = _places(table)
     if expected is not None:
         expected.check(path)
-    recover(path.resolve())
+    _recover(path, output)
     fingerprint = expected or Fingerprint.of(path)
     to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     _check_columns(to, units_columns)
@@ -264,6 +264,12 @@ def _take_out(file: Group, name: str) -> None:
     for table in [table for group in groups if (table := stored.table(group)) is not None]:
         layout.drop_columns(table, unit_columns.own(table, name))
     layout.take_out(file, groups)
+
+
+def _recover(*paths: Path | None) -> None:
+    for path in filter(None, paths):
+        with cannot_write(path):
+            recover(path.resolve())
 
 
 def _check_columns(to: Destination, units_columns: bool) -> None:

@@ -63,5 +63,7 @@ def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tm
 def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
     link = tmp_path / "recording.nwb"
     link.symlink_to(tmp_path / ".git" / "annex" / "objects" / "key")
-    with pytest.raises(SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"):
+    with pytest.raises(
+        SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"
+    ):
         pipeline.reader_for(link)

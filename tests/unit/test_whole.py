@@ -1,5 +1,9 @@
 """Files are replaced whole, or everything stays as it was."""
 
+import os
+import signal
+import socket
+
 import pytest
 
 from nwb_neurid.errors import CannotWrite, SourceNotFound
@@ -56,3 +60,34 @@ def test_what_is_not_free_is_refused(tmp_path):
     closed.mkdir(mode=0o555)
     with pytest.raises(CannotWrite, match=r"b cannot be written: the folder .*closed is read-only"):
         check_free(closed / "b", overwrite=False)
+
+
+def test_a_link_is_followed_and_permissions_stay(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "a", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with whole(link) as (made,):
+        made.write_text("new")
+    assert link.is_symlink()
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o640)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are those of POSIX")
+def test_what_a_killed_process_left_is_removed_and_what_others_do_is_not(tmp_path):
+    target = tmp_path / "a"
+    child = os.fork()
+    if child == 0:
+        with whole(target) as (made,):
+            made.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    others = [tmp_path / f".neurid-{socket.gethostname()}-{os.getpid()}-x", tmp_path / ".neurid-elsewhere-1-x"]
+    for other in others:
+        other.mkdir()
+    with whole(target) as (made,):
+        made.write_text("new")
+    assert not left.exists()
+    assert sorted(tmp_path.iterdir()) == sorted([*others, target])

@@ -20,7 +20,7 @@ from nwb_neurid.errors import (
     SourceNotFound,
     UnreadableSource,
 )
-from nwb_neurid.ndx import in_folder, layout
+from nwb_neurid.ndx import layout
 from nwb_neurid.ndx.recording import is_nwb
 from nwb_neurid.ndx.store import Fingerprint, check_writable, read, remove, write
 from nwb_neurid.zarr2 import staging
@@ -169,12 +169,20 @@ def test_a_copy(folder, embeddings, tmp_path, assert_same_results):
     ("output", "said"),
     [
         ("copy.nwb", r"copy\.nwb would be a folder, since the recording is one: its name must end in \.zarr\."),
-        ("there.zarr", r"there\.zarr exists and is not in Zarr format 2, so it is not replaced\. Choose another"),
+        ("there.zarr", r"there\.zarr exists and is not NWB in Zarr format 2, so it is not replaced\. Choose another"),
+        ("images.zarr", r"images\.zarr exists and is not NWB in Zarr format 2, so it is not replaced\. Choose another"),
+        ("recordings/recording.nwb.zarr/copy.zarr", r"are folders, one within the other\. Choose another --output\."),
+        ("../all.zarr", r"are folders, one within the other\. Choose another --output\."),
         ("nowhere/copy.zarr", r"the folder .*nowhere does not exist\. Choose another --output"),
     ],
 )
 def test_copies_that_are_refused(folder, embeddings, tmp_path, output, said):
     (tmp_path / "there.zarr").mkdir()
+    (tmp_path / "images.zarr").mkdir()
+    (tmp_path / "images.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+    if output.startswith("../"):  # a Zarr folder that holds the recording
+        outer = shutil.copytree(folder, tmp_path / "all.zarr")
+        folder, output = Path(shutil.move(folder, outer / "recordings" / folder.name)), "all.zarr"
     before = tree(folder)
     for call in (
         lambda: check_writable(folder, name="x", output=tmp_path / output, overwrite=True),
@@ -361,7 +369,8 @@ def test_a_copy_that_was_killed_leaves_the_old_or_the_new(folder, embeddings, tm
         write(folder, embeddings, output=copy, overwrite=True)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (9 if moment < 2 else 0)
-    in_folder.recover_folder(copy)
+    with pytest.raises(CannotWrite, match=r"copy\.zarr exists\. Replace it \(--overwrite\)"):
+        write(folder, embeddings, output=copy)  # also where it had not taken its place again
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     if moment < 2:
         assert tree(copy) == before

@@ -7,9 +7,10 @@ The contract is versioned by one number, `CONTRACT`. Within a number, fields and
 default; any other change raises it, and a plugin written for another number is refused by name.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -63,7 +64,7 @@ class EncoderSpec:
     Raises
     ------
     BrokenPlugin
-        If the spec contradicts itself.
+        If the spec cannot be used.
     """
 
     name: str
@@ -79,11 +80,15 @@ class EncoderSpec:
     uses_covariates: bool = False
 
     def __post_init__(self) -> None:
-        if not self.accepts or not self.accepts <= ACTIVITIES:
-            raise BrokenPlugin(
-                f"The spec of encoder {self.name!r} must accept some of {sorted(ACTIVITIES)}, "
-                f"got {sorted(self.accepts)}."
-            )
+        faults = [*_faults(self), *_faults_of_set("accepts", self.accepts, ACTIVITIES, least=1)]
+        if self.rate_hz is not None and not _ascend(self.rate_hz):
+            faults.append(f"rate_hz must be None, or the lowest and the highest rate, got {self.rate_hz!r}")
+        if type(self.min_units) is not int or self.min_units < 0:
+            faults.append(f"min_units must be a whole number, got {self.min_units!r}")
+        if type(self.min_observed_s) not in {int, float} or not 0 <= self.min_observed_s < math.inf:
+            faults.append(f"min_observed_s must be a number of seconds, got {self.min_observed_s!r}")
+        if faults:
+            raise BrokenPlugin("\n  - ".join([f"The spec of encoder {self.name!r} cannot be used:", *faults]))
 
 
 @runtime_checkable
@@ -216,6 +221,11 @@ class ReaderSpec:
         The value of `CONTRACT` that it was written for.
     options
         The fields of `ReadOptions` that it knows.
+
+    Raises
+    ------
+    BrokenPlugin
+        If the spec cannot be used.
     """
 
     name: str
@@ -223,6 +233,33 @@ class ReaderSpec:
     summary: str
     contract: int
     options: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s"}
+        if faults := [*_faults(self), *_faults_of_set("options", self.options, known, least=0)]:
+            raise BrokenPlugin("\n  - ".join([f"The spec of reader {self.name!r} cannot be used:", *faults]))
+
+
+def _faults(spec: EncoderSpec | ReaderSpec) -> Iterator[str]:
+    """What is wrong with the fields that both kinds have."""
+    for name in ("name", "version", "summary"):
+        if not isinstance(value := getattr(spec, name), str):
+            yield f"{name} must be text, got {value!r}"
+    if type(spec.contract) is not int:
+        yield f"contract must be a whole number (this is version {CONTRACT}), got {spec.contract!r}"
+
+
+def _faults_of_set(name: str, value: object, known: Set[str], *, least: int) -> Iterator[str]:
+    if not isinstance(value, frozenset) or len(value) < least or not value <= known:
+        given = sorted(value) if isinstance(value, Set) else value
+        yield f"{name} must be a frozenset with {'some of ' if least else ''}{sorted(known)}, got {given!r}"
+
+
+def _ascend(rate_hz: object) -> bool:
+    """Whether these are two positive numbers, the lower one first."""
+    if not isinstance(rate_hz, tuple) or len(rate_hz) != 2 or not {type(rate) for rate in rate_hz} <= {int, float}:
+        return False
+    return bool(0 < rate_hz[0] <= rate_hz[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

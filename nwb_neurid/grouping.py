@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nwb_neurid.blame import blaming
 from nwb_neurid.contracts import Encoder, EncoderSpec, Progress
 from nwb_neurid.errors import BrokenPlugin, InvalidResults
 from nwb_neurid.population import Population
@@ -52,7 +53,8 @@ def embed_groups(
 
 def _embedded(encoder: Encoder, group: Population, who: str, progress: Progress) -> Embeddings:
     try:
-        part = encoder.embed(group, progress=progress)
+        with blaming(lambda: who, f"failed on {group.source or 'this recording'}"):
+            part = encoder.embed(group, progress=progress)
     except InvalidResults as error:
         raise BrokenPlugin(f"{who} gave results that contradict one another: {error}") from error
     wanted = (len(group), encoder.dim)

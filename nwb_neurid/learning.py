@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nwb_neurid.blame import blaming
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotTrain, InvalidOption
@@ -52,7 +53,8 @@ def fit(
         If none of the populations can be trained on; every reason is listed.
     """
     config = model.encoder.config
-    encoder = model.plugin.build(config, model.encoder.state(), model.device)
+    with blaming(lambda: model.who, "failed while it was built"):
+        encoder = model.plugin.build(config, model.encoder.state(), model.device)
     if not isinstance(encoder, Trainable):
         raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
     parts, left_out = [], []
@@ -70,7 +72,8 @@ def fit(
 
     if keep is not None:
         options = replace(options, saved=lambda log: keep(trained(log), log))
-    log = encoder.fit(parts, options, progress=progress)
+    with blaming(lambda: model.who, "failed while it was trained"):
+        log = encoder.fit(parts, options, progress=progress)
     return trained(log), replace(log, notes=(*left_out, *log.notes))
 
 

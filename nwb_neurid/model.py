@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nwb_neurid import __version__, registry
+from nwb_neurid.blame import blaming, culprit
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import (
@@ -84,6 +85,11 @@ class Model:
         return self.plugin.spec.name
 
     @property
+    def who(self) -> str:
+        """Its encoder and where that comes from, for messages."""
+        return culprit("Encoder", self.name, self.distribution)
+
+    @property
     def identity(self) -> dict[str, Json]:
         """What a label head is bound to."""
         spec, config = self.plugin.spec, dict(self.encoder.config)
@@ -115,8 +121,9 @@ class Model:
         """
         if found := problems(population, self.spec):
             raise CannotEncode(self.name, population.source, found)
-        who = f"Encoder {self.name!r} ({self.distribution or 'no distribution'})"
-        vectors, parts = embed_groups(self.encoder, self.spec, population, who=who, pool=pool_groups, progress=progress)
+        vectors, parts = embed_groups(
+            self.encoder, self.spec, population, who=self.who, pool=pool_groups, progress=progress
+        )
         return replace(vectors, provenance=self._provenance(population, parts))
 
     def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:
@@ -223,7 +230,8 @@ def new_model(
                 f"Encoder {encoder!r} learns, and no trained model was named. Name one (--model FOLDER), or take "
                 "random weights (--untrained): their vectors mean little."
             )
-        state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
+        with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"):
+            state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
     return _built(plugin, config, state, device, training, encoders.distribution(encoder))
 
 
@@ -241,7 +249,8 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     plugin = encoders.load(encoder)
     if plugin.import_checkpoint is None:
         raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
-    config, state = plugin.import_checkpoint(checkpoint, settings)
+    with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), f"failed on {checkpoint}"):
+        config, state = plugin.import_checkpoint(checkpoint, settings)
     training = f"imported from {checkpoint.name}, which does not state what it was trained on"
     return _built(plugin, config, state, "cpu", training, encoders.distribution(encoder))
 
@@ -277,7 +286,8 @@ def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, tra
     """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
-    encoder = plugin.build(config, state, device)
+    with blaming(lambda: culprit("Encoder", plugin.spec.name, distribution), "failed while it was built"):
+        encoder = plugin.build(config, state, device)
     return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution, device=device)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nwb_neurid import limits, registry
+from nwb_neurid.blame import blaming, culprit
 from nwb_neurid.checks import problems
 from nwb_neurid.contracts import EncoderPlugin, EncoderSpec, Progress, ReaderPlugin, ReadOptions, is_url, silent
 from nwb_neurid.errors import (
@@ -113,8 +114,10 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
                 f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
                 f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
-    with limits.reading(source):
+    with limits.reading(source), blaming(lambda: _who(reader), f"failed on {source}"):
         population = reader.read(source, options)
+    if not isinstance(population, Population):
+        raise BrokenPlugin(f"{_who(reader)} must return a Population of {source}, got {type(population).__name__}.")
     if options.start_s is None and options.stop_s is None:
         return population
     start_s = -np.inf if options.start_s is None else options.start_s
@@ -126,6 +129,12 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
             f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
         )
     return stretch
+
+
+def _who(reader: ReaderPlugin) -> str:
+    """A reader and where it comes from, for messages."""
+    name, readers = reader.spec.name, registry.readers()
+    return culprit("Reader", name, readers.distribution(name) if name in set(readers) else "")
 
 
 def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
@@ -165,10 +174,12 @@ def reader_for(source: object) -> ReaderPlugin:
             break
         try:
             plugin = readers.load(name)
+            with blaming(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
+                recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
             warnings.warn(str(error), NeuridWarning, stacklevel=2)
             continue
-        if plugin.recognises(source):
+        if recognised:
             found.append(plugin)
     if len(found) > 1:
         names = [plugin.spec.name for plugin in found]

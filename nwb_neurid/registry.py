@@ -1,11 +1,13 @@
 """Plugins, found through entry points. Listing imports none of them; one is imported when it is asked for."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
+from nwb_neurid.blame import blaming
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
 from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, UnknownPlugin
 
@@ -65,10 +67,11 @@ class Registry(Generic[Plugin]):
         def who() -> str:  # reading what a distribution is takes longer than all the rest
             return f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
 
-        try:
-            plugin = point.load()
-        except Exception as error:  # an import may raise anything
-            raise BrokenPlugin(f"{who()} does not import: {type(error).__name__}: {error}") from error
+        with blaming(who, "does not import"):
+            try:
+                plugin = point.load()
+            except BrokenPlugin as error:  # what it is made of refuses it, and does not know whose it is
+                raise BrokenPlugin(f"{who()} does not import: {error}") from error
         if not isinstance(plugin, self.plugin_type):
             raise BrokenPlugin(f"{who()} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
         if plugin.spec.contract != CONTRACT:
@@ -84,7 +87,7 @@ class Registry(Generic[Plugin]):
         bare, _, distribution = name.partition("@")
         points = self._by_name().get(bare, [])
         if distribution:
-            points = [point for point in points if _distribution(point) == distribution]
+            points = [point for point in points if _normal(_distribution(point)) == _normal(distribution)]
         if not points:
             raise UnknownPlugin(
                 f"There is no {self.kind} {name!r}. Installed: {', '.join(self) or 'none'}. "
@@ -116,3 +119,8 @@ def readers(points: Iterable[EntryPoint] | None = None) -> Registry[ReaderPlugin
 
 def _distribution(point: EntryPoint) -> str:
     return point.dist.name if point.dist else "unknown"
+
+
+def _normal(distribution: str) -> str:
+    """The name as package indexes compare it: `My_Lab` and `my-lab` are one distribution."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -1,17 +1,19 @@
 """What every command has: lines to print, warnings as lines, progress bars, and errors without a traceback."""
 
+import io
 import sys
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, TypeAlias, TypeVar
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from nwb_neurid.blame import running
 from nwb_neurid.errors import NeuridError, NeuridWarning
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self._quiet, self._verbose = quiet, verbose
-        self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -42,6 +44,7 @@ class Terminal:
             TimeRemainingColumn(),
             console=self._err,
             transient=True,
+            redirect_stdout=False,
             disable=quiet or not self._err.is_terminal,
         )
         self.failed = False
@@ -94,6 +97,46 @@ class Terminal:
                 self._bars.stop()
 
 
+class Stray(io.TextIOBase):
+    """Standard output while a command runs: what a plugin prints becomes a warning that names it, once.
+
+    Parameters
+    ----------
+    own
+        Prints the warnings.
+    stdout
+        Where everything else goes.
+    """
+
+    def __init__(self, own: Terminal, stdout: Any) -> None:
+        self._own, self._stdout = own, stdout
+        self._named: set[str] = set()
+
+    def write(self, text: str) -> int:
+        """Pass text on, or say who printed it."""
+        who = running()
+        if not who:
+            self._stdout.write(text)
+            return len(text)
+        if text.strip() and who not in self._named:
+            self._named.add(who)
+            line = text.strip().splitlines()[0]
+            self._own.warn(f"{who} prints to standard output, where only results belong. It begins: {line}")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was passed on."""
+        self._stdout.flush()
+
+    def isatty(self) -> bool:
+        """Whether results go to a terminal."""
+        return bool(self._stdout.isatty())
+
+    def fileno(self) -> int:
+        """The file behind it, for programs that are started."""
+        return int(self._stdout.fileno())
+
+
 @contextmanager
 def terminal(*, quiet: bool, verbose: bool) -> Iterator[Terminal]:
     """A terminal for one command. Turns whatever escapes from the command into one line and an exit code."""
@@ -103,7 +146,7 @@ def terminal(*, quiet: bool, verbose: bool) -> Iterator[Terminal]:
         if issubclass(category, NeuridWarning) or verbose:
             own.warn(message)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(Stray(own, sys.stdout)):
         warnings.simplefilter("always", NeuridWarning)
         warnings.showwarning = show  # restored by catch_warnings
         try:

@@ -89,6 +89,7 @@ def test_duplicates_are_named_and_one_can_be_chosen(entry_points_of, module):
     assert list(encoders) == ["isi@lab-a", "isi@lab-b", "other"]
     assert encoders.load("isi@lab-b") is plugins[1]
     assert encoders.distribution("isi@lab-a") == "lab-a 1.0"
+    assert encoders.load("isi@Lab_B") is plugins[1]  # as package indexes compare names
     message = r"Several distributions provide encoder 'isi'\. Name one: isi@lab-a or isi@lab-b\."
     with pytest.raises(DuplicatePlugin, match=message):
         encoders.load("isi")
@@ -107,6 +108,27 @@ def test_a_broken_plugin_is_named_and_harms_no_other(entry_points_of, module):
     with pytest.raises(BrokenPlugin, match=message):
         encoders.load("broken")
     assert encoders.load("isi").spec.name == "isi"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("SPEC = EncoderSpec(title='bad')", "TypeError: "),
+        (
+            "SPEC = EncoderSpec(name='bad', version='1', summary='', contract=1, accepts=frozenset({'spike'}))",
+            "The spec of encoder 'bad' cannot be used",
+        ),
+    ],
+)
+def test_whatever_an_import_raises_is_told_with_the_distribution(entry_points_of, tmp_path, monkeypatch, code, told):
+    (tmp_path / "bad_at_import.py").write_text(f"from nwb_neurid.contracts import EncoderSpec\n{code}\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BrokenPlugin) as caught:
+        registry.encoders(entry_points_of("lab-a", "2.5", bad="bad_at_import:PLUGIN")).load("bad")
+    who = "encoder 'bad' (bad_at_import:PLUGIN, lab-a 2.5) does not import: "
+    assert str(caught.value).startswith(who + told)
 
 
 def test_a_value_that_is_not_there_is_broken(entry_points_of, module):

@@ -1,0 +1,52 @@
+"""Whose code is running: what a plugin raises is told under its name, and so is what it prints."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias
+
+from nwb_neurid.errors import BrokenPlugin, NeuridError
+
+Who: TypeAlias = Callable[[], str]
+"""Names a plugin, with its distribution and version; called when that is needed, since looking it up takes a while."""
+
+_running: ContextVar[Who] = ContextVar("running", default=str)
+
+
+def culprit(kind: str, name: str, distribution: str) -> str:
+    """A plugin in a message, with where it comes from."""
+    return f"{kind} {name!r} ({distribution or 'no distribution'})"
+
+
+def running() -> str:
+    """Which plugin's code is running, with its distribution and version; "" where none is."""
+    return _running.get()()
+
+
+@contextmanager
+def blaming(who: Who, failed: str = "failed") -> Iterator[None]:
+    """Around code of a plugin. Its deliberate errors, warnings, and a lack of memory pass as they are.
+
+    Parameters
+    ----------
+    who
+        The plugin.
+    failed
+        What an error means.
+
+    Raises
+    ------
+    BrokenPlugin
+        In place of any other error, and of an attempt to end Python.
+    """
+    token = _running.set(who)
+    try:
+        yield
+    except (NeuridError, Warning, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise BrokenPlugin(
+            f"{who()} {failed}: {type(error).__name__}: {error}. This is a fault of the plugin: tell its authors."
+        ) from error
+    finally:
+        _running.reset(token)

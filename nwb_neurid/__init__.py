@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nwb_neurid.analyzer.loading import load_analyzer as load_analyzer
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
     from nwb_neurid.model import Model as Model
@@ -39,6 +40,7 @@ _HOME = {
     "Spikes": "population",
     "Traces": "population",
     "import_model": "model",
+    "load_analyzer": "analyzer.loading",
     "load_model": "model",
     "new_model": "model",
     "read": "pipeline",

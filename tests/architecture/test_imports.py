@@ -37,6 +37,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "learning": {"blame", "grouping", "model", "checks", "trainable", *CONTRACT},
     "training_run": {"learning", "pipeline", "model", "model_folder", "report", "trainable", *CONTRACT},
     "pipeline": {"blame", "limits", "learning", "trainable", "registry", "checks", "model", "outputs", *CONTRACT},
+    "analyzer": {"pipeline", "model", "model_folder", "labels", "report", "ndx", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
     "cli": {
         "blame",

@@ -1,0 +1,95 @@
+"""`neurid_embeddings`: one vector per unit of an analyzer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from spikeinterface.core import SortingAnalyzer
+
+from nwb_neurid.analyzer.extension import NeuridExtension, filled, population_of, register
+from nwb_neurid.analyzer.stored import arrays_of_embeddings, embeddings_of_arrays
+from nwb_neurid.contracts import Progress
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.model import Model
+from nwb_neurid.results import Embeddings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@final
+class ComputeNeuridEmbeddings(NeuridExtension):
+    """One vector per unit, from its spike times; units that behave alike have vectors that are alike.
+
+    No recording is needed and no other extension; unit locations are passed on to encoders that use them.
+
+    Parameters
+    ----------
+    model
+        A `nwb_neurid.Model`, or the folder of one; "" for `encoder` without trained weights.
+    encoder, preset, untrained, seed
+        As for `nwb_neurid.new_model`, where there is no model.
+    device
+        "auto", "cpu" or "cuda".
+    pool_groups
+        Take all units as one population. Otherwise each value of the property "group" (probe, shank) is one.
+    weights_sha256
+        Refuse a model with other weights. Stored with the results.
+
+    Raises
+    ------
+    NeuridError
+        Whatever stands in the way; earlier results stay as they were.
+    """
+
+    extension_name = "neurid_embeddings"
+
+    def _set_params(
+        self,
+        model: Model | str | Path = "",
+        encoder: str = "",
+        preset: str | None = None,
+        untrained: bool = False,
+        seed: int = 0,
+        device: str = "auto",
+        pool_groups: bool = False,
+        weights_sha256: str | None = None,
+    ) -> dict[str, Any]:
+        self.params = {
+            "model": model,
+            "encoder": encoder,
+            "preset": preset,
+            "untrained": untrained,
+            "seed": seed,
+            "device": device,
+            "pool_groups": pool_groups,
+            "weights_sha256": weights_sha256,
+        }
+        found = self._model()
+        return {**self.params, "encoder": encoder or found.name, "weights_sha256": found.weights_sha256}
+
+    def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
+        model = self._model()
+        population = population_of(analyzer, model)
+        return arrays_of_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
+
+    def _without_model(self, rows: np.ndarray, why: str) -> dict[str, np.ndarray]:
+        nothing = {"vectors": np.nan, "n_windows": 0, "stability": np.nan}
+        arrays = {name: filled(self.data[name], rows, value) for name, value in nothing.items()}
+        reasons = np.where(rows < 0, why, self.data["reasons"][rows])
+        return {**arrays, "reasons": reasons, "about": self.data["about"]}
+
+    def embeddings(self) -> Embeddings:
+        """The results as nwb_neurid has them, with reasons and provenance."""
+        return embeddings_of_arrays(self.data, np.asarray(self.sorting_analyzer.unit_ids))
+
+    def _get_data(self, outputs: str = "numpy") -> "np.ndarray | pd.DataFrame":
+        if outputs == "numpy":
+            return self.embeddings().vectors
+        if outputs == "dataframe":
+            return self.embeddings().to_dataframe().set_index("unit_id")
+        raise InvalidOption(f'outputs must be "numpy" or "dataframe", got {outputs!r}.')
+
+
+register(ComputeNeuridEmbeddings)
+compute_neurid_embeddings = ComputeNeuridEmbeddings.function_factory()

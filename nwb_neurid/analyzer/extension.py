@@ -1,0 +1,189 @@
+"""What both extensions do alike: keep what is saved until something better is there, and follow the units."""
+
+import inspect
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+from spikeinterface.core import SortingAnalyzer
+from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
+
+from nwb_neurid.analyzer.chosen import check_model, check_names, model_of
+from nwb_neurid.analyzer.stored import Arrays, rows_of
+from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
+from nwb_neurid.model import Model
+from nwb_neurid.pipeline import read_for, reader_for
+from nwb_neurid.population import Population
+
+T = TypeVar("T")
+
+MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device", "weights_sha256")
+
+
+class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
+    """Computes first and replaces what is saved afterwards: whatever fails, earlier results stay.
+
+    SpikeInterface deletes what is saved before it looks at the parameters, and once more when anything fails.
+    """
+
+    depend_on: tuple[str, ...] = ()
+    need_recording = False
+    use_nodepipeline = False
+    need_job_kwargs = True
+
+    def __init__(self, sorting_analyzer: SortingAnalyzer) -> None:
+        super().__init__(sorting_analyzer)
+        self._saved_is_older = False
+
+    @abstractmethod
+    def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
+        """The arrays for the units of an analyzer, with the parameters of this extension."""
+
+    @abstractmethod
+    def _without_model(self, rows: np.ndarray, why: str) -> dict[str, np.ndarray]:
+        """The arrays of these rows of this extension; where a row is negative, none and the reason."""
+
+    @classmethod
+    def get_required_dependencies(cls, **params: Any) -> list[str]:
+        """None. SpikeInterface asks with the parameters before it deletes anything, so they are checked here.
+
+        Raises
+        ------
+        InvalidOption, InvalidModel
+            If a parameter does not exist, or names no model.
+        """
+        check_names(cls.extension_name, params, known_parameters(cls))
+        check_model(**params)
+        return []
+
+    def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
+        """Take the parameters; what is saved stays until `run` is through."""
+        check_names(self.extension_name, params, known_parameters(type(self)))
+        self._saved_is_older = True
+        self.params = self._set_params(**params)
+
+    def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
+        """Compute, then replace what is saved. Of the job parameters, `progress_bar` has a meaning here."""
+        started = perf_counter()
+        self.data = self._computed(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
+        self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
+        self._saved_is_older = False
+        if save and not self.sorting_analyzer.is_read_only():
+            self.save()
+
+    def _delete_extension_folder(self) -> None:
+        if not self._saved_is_older:
+            super()._delete_extension_folder()
+
+    def _save_params(self) -> None:
+        """A model that was given as an object stays at hand in memory; its hash and its encoder are stored."""
+        at_hand = self.params
+        self.params = {**at_hand, "model": "" if isinstance(at_hand["model"], Model) else str(at_hand["model"])}
+        try:
+            super()._save_params()
+        finally:
+            self.params = at_hand
+
+    def _model(self) -> Model:
+        return model_of(**{name: self.params[name] for name in MODEL_PARAMETERS})
+
+    def _select_units_extension_data(self, unit_ids: Iterable[Any]) -> dict[str, np.ndarray]:
+        return rows_of(self.data, self.sorting_analyzer.sorting.ids_to_indices(unit_ids))
+
+    def _merge_extension_data(
+        self,
+        merge_unit_groups: object,  # noqa: ARG002
+        new_unit_ids: object,  # noqa: ARG002
+        new_sorting_analyzer: SortingAnalyzer,
+        keep_mask: object = None,  # noqa: ARG002
+        verbose: bool = False,  # noqa: ARG002
+        **job_kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        return self._renewed(new_sorting_analyzer, job_kwargs)
+
+    def _split_extension_data(
+        self,
+        split_units: object,  # noqa: ARG002
+        new_unit_ids: object,  # noqa: ARG002
+        new_sorting_analyzer: SortingAnalyzer,
+        verbose: bool = False,  # noqa: ARG002
+        **job_kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        return self._renewed(new_sorting_analyzer, job_kwargs)
+
+    def _renewed(self, analyzer: SortingAnalyzer, job_kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """For other units of the same spikes: computed anew, as an encoder may look at all of them.
+
+        Without the model, units that are as they were keep their rows.
+        """
+        try:
+            self._model()
+        except NeuridError as error:
+            warnings.warn(
+                f"{self.extension_name}: units that were merged or split have no results, as their model is not at "
+                f"hand. Compute again with it. {error}",
+                NeuridWarning,
+                stacklevel=2,
+            )
+            old = {unit: row for row, unit in enumerate(self.sorting_analyzer.unit_ids.tolist())}
+            rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)
+            return self._without_model(rows, "merged or split after it was embedded, without the model")
+        return self._computed(analyzer, _progress(self.extension_name, job_kwargs))
+
+
+def known_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:
+    """The parameters of an extension, with what they are if nobody says."""
+    parameters = inspect.signature(extension._set_params).parameters
+    return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
+
+
+def population_of(analyzer: SortingAnalyzer, model: Model) -> Population:
+    """The units of an analyzer, in its order, as the model needs them."""
+    return read_for(model.spec, reader_for(analyzer), analyzer, ReadOptions())
+
+
+def register(extension: type[NeuridExtension]) -> None:
+    """Make an extension known to SpikeInterface. One that was registered before a reload of its module stays.
+
+    Raises
+    ------
+    DuplicatePlugin
+        If another package has an extension of this name.
+    """
+    try:
+        register_result_extension(extension)
+    except AssertionError:
+        other = get_extension_class(extension.extension_name)
+        if other is None or (other.__module__, other.__name__) != (extension.__module__, extension.__name__):
+            raise DuplicatePlugin(
+                f"SpikeInterface knows another extension {extension.extension_name!r}, of "
+                f"{getattr(other, '__module__', 'an unknown module')}. Import only one of them."
+            ) from None
+
+
+def filled(values: np.ndarray, rows: np.ndarray, nothing: object) -> np.ndarray:
+    """These rows, and `nothing` where a row is negative."""
+    taken = values[rows]
+    taken[rows < 0] = nothing
+    return taken
+
+
+def _progress(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
+    """A bar as SpikeInterface shows it, if it would."""
+    if not job_kwargs.get("progress_bar", False):
+        return silent
+
+    def bar(items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
+        from tqdm.auto import tqdm
+
+        shown: Iterable[T] = tqdm(items, desc=f"{name} {label}".strip(), total=total)
+        return shown
+
+    return bar
+
+
+__all__ = ["Arrays", "NeuridExtension", "filled", "known_parameters", "population_of", "register"]

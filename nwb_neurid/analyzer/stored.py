@@ -1,0 +1,99 @@
+"""Results as arrays alone, which is what an extension of an analyzer keeps, and results of such arrays.
+
+SpikeInterface stores arrays as they are, in folders and in Zarr. Tables it sends through CSV, where a label "NA" or
+"None" is lost, and whatever else it pickles. So labels are rows of their classes, and what is no array is JSON in one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nwb_neurid.results import Embeddings, Predictions, Provenance
+
+Arrays = Mapping[str, np.ndarray]
+
+ABOUT = "about"
+OF_EMBEDDINGS = ("vectors", "n_windows", "stability", "reasons")
+OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons", "ood_score")
+
+
+def arrays_of_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
+    """The rows as arrays, and their provenance as JSON in an array."""
+    rows = {name: np.array(getattr(embeddings, name)) for name in OF_EMBEDDINGS}
+    return {**rows, ABOUT: _written(asdict(embeddings.provenance))}
+
+
+def embeddings_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
+    """What `arrays_of_embeddings` made these of, on these units."""
+    rows = {name: np.asarray(arrays[name]) for name in OF_EMBEDDINGS}
+    return Embeddings(unit_ids=unit_ids, provenance=_provenance(_read(arrays[ABOUT])), **rows)
+
+
+def arrays_of_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
+    """Those of each label as arrays with its number in their names, and what they are about as JSON in an array."""
+    arrays: dict[str, np.ndarray] = {}
+    about = []
+    for at, part in enumerate(predictions):
+        arrays |= {f"{name}_{at}": np.array(getattr(part, name)) for name in OF_PREDICTIONS}
+        arrays[f"class_index_{at}"] = _class_index(part)
+        arrays[f"prevalence_{at}"] = np.array(part.prevalence)
+        about.append(
+            {
+                "label_name": part.label_name,
+                "scope": part.scope,
+                "classes": part.classes.tolist(),
+                "coverage": part.coverage,
+                "provenance": asdict(part.provenance),
+                "descriptions": dict(part.descriptions),
+                "notes": part.notes,
+            }
+        )
+    return {**arrays, ABOUT: _written(about)}
+
+
+def predictions_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions]:
+    """What `arrays_of_predictions` made these of, on these units."""
+    made = []
+    for at, about in enumerate(_read(arrays[ABOUT])):
+        classes = np.array(about.pop("classes"), np.str_)
+        index = np.asarray(arrays[f"class_index_{at}"])
+        rows: dict[str, Any] = {name: np.asarray(arrays[f"{name}_{at}"]) for name in OF_PREDICTIONS}
+        made.append(
+            Predictions(
+                unit_ids=unit_ids,
+                classes=classes,
+                label=np.where(index < 0, "", classes[index]),
+                prevalence=np.asarray(arrays[f"prevalence_{at}"]),
+                provenance=_provenance(about.pop("provenance")),
+                notes=tuple(about.pop("notes")),
+                **about,
+                **rows,
+            )
+        )
+    return made
+
+
+def rows_of(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of these units."""
+    of_all = (ABOUT, "prevalence")
+    return {name: values if name.startswith(of_all) else values[rows] for name, values in arrays.items()}
+
+
+def _class_index(part: Predictions) -> np.ndarray:
+    rows = {name: row for row, name in enumerate(part.classes.tolist())}
+    return np.array([rows.get(name, -1) for name in part.label.tolist()], np.int32)
+
+
+def _provenance(about: dict[str, Any]) -> Provenance:
+    return Provenance(**{**about, "notes": tuple(about["notes"])})
+
+
+def _written(about: object) -> np.ndarray:
+    return np.array([json.dumps(about, default=dict)], np.str_)
+
+
+def _read(array: np.ndarray) -> Any:
+    return json.loads(str(np.asarray(array)[0]))

@@ -1,0 +1,244 @@
+"""`neurid_embeddings`: what it computes, and how it follows the units of an analyzer."""
+
+import re
+
+import numpy as np
+import pytest
+from pynwb import NWBHDF5IO
+
+import nwb_neurid
+from nwb_neurid.errors import InvalidModel, InvalidOption, NeuridWarning, SourceNotFound, UntrainedEncoder, WrongWeights
+from nwb_neurid.ndx.recording import write_recording
+
+pytest.importorskip("spikeinterface.core", reason="spikeinterface is not installed")
+
+from nwb_neurid.analyzer import compute_neurid_embeddings
+
+# SpikeInterface says so of what is in memory alone.
+pytestmark = pytest.mark.filterwarnings("ignore:.*not serializable:UserWarning")
+
+NAME = "neurid_embeddings"
+
+
+@pytest.fixture(scope="module")
+def nuclr():
+    return nwb_neurid.new_model("nuclr", preset="small", untrained=True, seed=3, device="cpu")
+
+
+def saved(folder):
+    again = nwb_neurid.load_analyzer(folder)  # its extensions hold it weakly
+    return again.get_extension(NAME).embeddings()
+
+
+def same(some, others):
+    assert some.vectors.dtype == np.float32
+    for name in ("vectors", "n_windows", "stability", "reasons", "unit_ids"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(others, name))
+
+
+def test_the_vectors_are_those_of_the_nwb_file_of_the_same_spikes(analyzer, tmp_path):
+    write_recording(nwb_neurid.read(analyzer), tmp_path / "spikes.nwb")
+    expected = nwb_neurid.new_model("isi").embed(nwb_neurid.read(tmp_path / "spikes.nwb"))
+    vectors = analyzer.compute(NAME).get_data()
+    assert np.isfinite(vectors).any()
+    assert vectors.tobytes() == expected.vectors.tobytes()
+
+
+def test_so_are_those_of_a_transformer(analyzer, nuclr, tmp_path):
+    write_recording(nwb_neurid.read(analyzer), tmp_path / "spikes.nwb")
+    expected = nuclr.embed(nwb_neurid.read(tmp_path / "spikes.nwb"))
+    vectors = analyzer.compute(NAME, model=nuclr).get_data()
+    assert np.isfinite(vectors).any()
+    assert vectors.tobytes() == expected.vectors.tobytes()
+
+
+def test_rows_are_in_the_order_of_the_analyzer(analyzer):
+    extension = analyzer.compute(NAME)
+    embeddings = extension.embeddings()
+    table = extension.get_data(outputs="dataframe")
+    assert embeddings.unit_ids.tolist() == analyzer.unit_ids.tolist() == table.index.tolist()
+    assert table.loc["0", "reason"] == "no spikes in observed time"
+    np.testing.assert_array_equal(table.filter(regex=r"^e\d").to_numpy(np.float32), extension.get_data())
+    assert embeddings.provenance.encoder == "isi"
+    assert embeddings.provenance.source == "SortingAnalyzer"
+
+
+def test_the_function_gives_the_vectors(analyzer):
+    vectors = compute_neurid_embeddings(analyzer, encoder="isi")
+    np.testing.assert_array_equal(vectors, analyzer.get_extension(NAME).get_data())
+
+
+def test_no_recording_is_needed(make_analyzer):
+    made = make_analyzer("binary_folder")
+    made.compute(NAME)
+    again = nwb_neurid.load_analyzer(made.folder)
+    again._recording = None
+    assert not again.has_recording()
+    np.testing.assert_array_equal(again.compute(NAME).get_data(), made.get_extension(NAME).get_data())
+
+
+def test_parameters_hold_the_hash_of_the_model(saved_analyzer, nuclr, tmp_path):
+    folder = nuclr.save(tmp_path / "model")
+    for model in (nuclr, folder, str(folder)):
+        parameters = saved_analyzer.compute(NAME, model=model, device="cpu").params
+        assert parameters["weights_sha256"] == nuclr.weights_sha256 != ""
+        assert parameters["encoder"] == "nuclr"
+    stored = nwb_neurid.load_analyzer(saved_analyzer.folder).get_extension(NAME).params
+    assert stored["weights_sha256"] == nuclr.weights_sha256
+    assert stored["model"] == str(folder)
+
+
+def test_a_bar_is_shown_if_it_is_asked_for(analyzer, capsys):
+    analyzer.compute(NAME, progress_bar=False)
+    assert capsys.readouterr().err == ""
+    analyzer.compute(NAME, progress_bar=True, n_jobs=2, chunk_duration="1s")
+    assert NAME in capsys.readouterr().err
+
+
+def test_many_are_computed_with_others(analyzer):
+    analyzer.compute({"random_spikes": {}, NAME: {"encoder": "isi"}}, progress_bar=False)
+    analyzer.compute(["correlograms", NAME], extension_params={NAME: {"encoder": "isi"}}, progress_bar=False)
+    assert analyzer.get_extension(NAME).get_data().shape[0] == 6
+
+
+def test_selected_units_keep_their_rows_in_the_order_asked_for(each_analyzer):
+    vectors = each_analyzer.compute(NAME).get_data()
+    selected = each_analyzer.select_units(["4", "3"])
+    np.testing.assert_array_equal(selected.get_extension(NAME).get_data(), vectors[[5, 0]])
+    assert selected.get_extension(NAME).embeddings().unit_ids.tolist() == ["4", "3"]
+    removed = each_analyzer.remove_units(["3"])
+    np.testing.assert_array_equal(removed.get_extension(NAME).get_data(), vectors[1:])
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+def test_merged_units_are_embedded_with_the_spikes_of_both(each_analyzer, mode):
+    before = each_analyzer.compute(NAME)
+    merged = each_analyzer.merge_units([["3", "4"]], merging_mode=mode)
+    same(merged.get_extension(NAME).embeddings(), nwb_neurid.new_model("isi").embed(nwb_neurid.read(merged)))
+    kept = [row for row, unit in enumerate(each_analyzer.unit_ids) if unit not in {"3", "4"}]
+    np.testing.assert_array_equal(merged.get_extension(NAME).get_data()[: len(kept)], before.get_data()[kept])
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+def test_split_units_are_embedded_anew(each_analyzer, mode):
+    each_analyzer.compute(NAME)
+    spikes = each_analyzer.sorting.count_num_spikes_per_unit()["1"]
+    split = each_analyzer.split_units({"1": [np.arange(0, spikes, 2), np.arange(1, spikes, 2)]}, splitting_mode=mode)
+    assert len(split.unit_ids) == 7
+    same(split.get_extension(NAME).embeddings(), nwb_neurid.new_model("isi").embed(nwb_neurid.read(split)))
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+def test_a_model_that_was_given_as_an_object_is_at_hand_for_merging(analyzer, nuclr, mode):
+    analyzer.compute(NAME, model=nuclr)
+    merged = analyzer.merge_units([["3", "4"]], merging_mode=mode)
+    same(merged.get_extension(NAME).embeddings(), nuclr.embed(nwb_neurid.read(merged)))
+
+
+def test_without_its_model_a_merged_unit_says_so_and_the_others_stay(saved_analyzer, nuclr):
+    before = saved_analyzer.compute(NAME, model=nuclr).get_data()
+    again = nwb_neurid.load_analyzer(saved_analyzer.folder)
+    with pytest.warns(NeuridWarning, match="units that were merged or split have no results, as their model is not at"):
+        merged = again.merge_units([["3", "4"]], new_unit_ids=["7"])
+    embeddings = merged.get_extension(NAME).embeddings()
+    rows = {unit: row for row, unit in enumerate(embeddings.unit_ids.tolist())}
+    assert embeddings.reasons[rows["7"]] == "merged or split after it was embedded, without the model"
+    assert np.isnan(embeddings.vectors[rows["7"]]).all()
+    np.testing.assert_array_equal(embeddings.vectors[rows["1"]], before[1])
+
+
+@pytest.mark.parametrize("format", ["memory", "binary_folder", "zarr"])
+def test_what_is_saved_elsewhere_is_the_same(each_analyzer, format, tmp_path):
+    expected = each_analyzer.compute(NAME).embeddings()
+    where = {} if format == "memory" else {"folder": tmp_path / f"other.{format}"}
+    copy = each_analyzer.save_as(format=format, **where)
+    same(copy.get_extension(NAME).embeddings(), expected)
+    assert copy.get_extension(NAME).embeddings().provenance == expected.provenance
+    if format != "memory":
+        again = nwb_neurid.load_analyzer(copy.folder)
+        same(again.get_extension(NAME).embeddings(), expected)
+        assert again.get_extension(NAME).embeddings().provenance == expected.provenance
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "words"),
+    [
+        (
+            {"modl": "x"},
+            InvalidOption,
+            "neurid_embeddings has no parameter 'modl'. It has: model, encoder, preset, untrained, seed, device, "
+            "pool_groups, weights_sha256. Nothing that was saved has changed.",
+        ),
+        ({"model": 3}, InvalidOption, "model must be a Model or the folder of one, got int."),
+        ({"device": "gpu"}, InvalidOption, "device must be one of auto, cpu, cuda, got 'gpu'."),
+        ({"model": "nowhere"}, InvalidModel, "nowhere"),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_a_mistaken_parameter_destroys_nothing(each_analyzer, parameters, error, words, together):
+    before = each_analyzer.compute(NAME)
+    each_analyzer.compute("random_spikes")
+    asked = ({"random_spikes": {}, NAME: parameters},) if together else (NAME,)
+    with pytest.raises(error, match=re.escape(words)):
+        each_analyzer.compute(*asked, **({} if together else parameters))
+    assert each_analyzer.get_extension(NAME) is before
+    if each_analyzer.format != "memory":
+        same(saved(each_analyzer.folder), before.embeddings())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "words"),
+    [
+        ({"encoder": "nuclr"}, UntrainedEncoder, "no trained model was named"),
+        ({"weights_sha256": "0" * 64}, WrongWeights, "Name the model that these results were computed with."),
+        ({"model": nwb_neurid.new_model("isi"), "encoder": "nuclr"}, InvalidOption, "is of encoder 'isi', not 'nuclr'"),
+    ],
+)
+def test_nor_does_a_model_that_cannot_be(saved_analyzer, parameters, error, words):
+    before = saved_analyzer.compute(NAME).embeddings()
+    with pytest.raises(error, match=re.escape(words)):
+        saved_analyzer.compute(NAME, **parameters)
+    same(saved_analyzer.get_extension(NAME).embeddings(), before)
+
+
+def test_nor_does_a_failure_half_way(saved_analyzer, monkeypatch):
+    before = saved_analyzer.compute(NAME).embeddings()
+
+    def broken(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nwb_neurid.Model, "embed", broken)
+    with pytest.raises(KeyboardInterrupt):
+        saved_analyzer.compute(NAME, encoder="isi")
+    same(saved_analyzer.get_extension(NAME).embeddings(), before)
+
+
+def test_a_preview_leaves_the_folder_as_it_was(saved_analyzer, nuclr):
+    before = saved_analyzer.compute(NAME).embeddings()
+    preview = nwb_neurid.load_analyzer(saved_analyzer.folder, read_only=True)
+    assert preview.compute(NAME, model=nuclr).embeddings().provenance.encoder == "nuclr"
+    unsaved = nwb_neurid.load_analyzer(saved_analyzer.folder)
+    unsaved.compute(NAME, save=False, model=nuclr)
+    same(saved(saved_analyzer.folder), before)
+
+
+def test_results_can_be_deleted(saved_analyzer):
+    saved_analyzer.compute(NAME)
+    saved_analyzer.delete_extension(NAME)
+    assert not nwb_neurid.load_analyzer(saved_analyzer.folder).has_extension(NAME)
+
+
+def test_another_form_of_output_is_refused(analyzer):
+    with pytest.raises(InvalidOption, match='outputs must be "numpy" or "dataframe", got \'tensor\''):
+        analyzer.compute(NAME).get_data(outputs="tensor")
+
+
+def test_an_analyzer_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SourceNotFound, match="nothing does not exist"):
+        nwb_neurid.load_analyzer(tmp_path / "nothing")
+
+
+def test_the_file_written_for_comparison_is_nwb(analyzer, tmp_path):
+    write_recording(nwb_neurid.read(analyzer), tmp_path / "spikes.nwb")
+    with NWBHDF5IO(tmp_path / "spikes.nwb", "r") as io:
+        assert len(io.read().units) == 6

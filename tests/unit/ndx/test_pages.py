@@ -24,8 +24,12 @@ def test_every_reader_is_shown():
     assert list(sections()) == readers
 
 
-@pytest.mark.parametrize("reader", ["PyNWB", "h5py", "From a sidecar", "nwb-neurid"])
-def test_the_code_prints_what_the_page_says(recording, embeddings, predictions, reader):
+@pytest.mark.parametrize("reader", ["PyNWB", "h5py", "SpikeInterface", "hdmf-zarr", "From a sidecar", "nwb-neurid"])
+def test_the_code_prints_what_the_page_says(recording, embeddings, predictions, as_zarr, reader):
+    if reader == "SpikeInterface":
+        pytest.importorskip("spikeinterface", reason="SpikeInterface is not installed")
+    if reader == "hdmf-zarr":
+        write(as_zarr(recording), embeddings, [predictions], units_columns=True)
     write(recording, embeddings, [predictions], sidecar=True)
     write(recording, embeddings, [predictions], units_columns=True)
     blocks = sections()[reader]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nwb_neurid.analyzer.loading import load_analyzer as load_analyzer
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
+    from nwb_neurid.labelling import fit_labels as fit_labels
     from nwb_neurid.model import Model as Model
     from nwb_neurid.model import import_model as import_model
     from nwb_neurid.model import load_model as load_model
@@ -39,6 +40,7 @@ _HOME = {
     "Series": "population",
     "Spikes": "population",
     "Traces": "population",
+    "fit_labels": "labelling",
     "import_model": "model",
     "load_analyzer": "analyzer.loading",
     "load_model": "model",

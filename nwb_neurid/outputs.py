@@ -1,6 +1,6 @@
 """Where the results on a source go, in the format that was asked for: an NWB file, a flat table, or columns of phy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +14,7 @@ from nwb_neurid.ndx import recording, store
 from nwb_neurid.ndx.destination import sidecar_of
 from nwb_neurid.ndx.objects import MODEL, object_name
 from nwb_neurid.population import Population
-from nwb_neurid.results import Embeddings
+from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.whole import check_free
 
 NWB = "nwb"
@@ -28,7 +28,7 @@ class Output(Protocol):
         """Refuse what can be refused before anything is computed: raises as `write`."""
         ...
 
-    def write(self, population: Population, embeddings: Embeddings) -> Path:
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
         """Write the results, whole or not at all, and tell where they are."""
         ...
 
@@ -76,11 +76,12 @@ class _IntoRecording:
             with limits.reading(self.file):
                 store.check_writable(self.file, name=self.name, table=population.tables, **self.place)
 
-    def write(self, population: Population, embeddings: Embeddings) -> Path:
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
         with limits.reading(self.file):
             return store.write(
                 self.file,
                 embeddings,
+                predictions,
                 name=self.name,
                 table=population.tables,
                 expected=self.fingerprint,
@@ -99,8 +100,10 @@ class _Standalone:
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(self, population: Population, embeddings: Embeddings) -> Path:
-        return recording.write_standalone(population, embeddings, self.target, name=self.name, overwrite=self.overwrite)
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        return recording.write_standalone(
+            population, embeddings, self.target, predictions, name=self.name, overwrite=self.overwrite
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +116,9 @@ class _Table:
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(self, population: Population, embeddings: Embeddings) -> Path:
-        table.write_table(table.table_of(population, embeddings), embeddings.provenance, self.target, self.kind)
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        made = table.table_of(population, embeddings, predictions)
+        table.write_table(made, embeddings.provenance, self.target, self.kind)
         return self.target
 
 
@@ -128,8 +132,9 @@ class _PhyColumns:
     def check(self, population: Population) -> None:
         phy.check_ids(population)
 
-    def write(self, population: Population, embeddings: Embeddings) -> Path:
-        return phy.write_columns(self.folder, population.unit_ids, phy.columns_of(self.name, embeddings))[0]
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        columns = phy.columns_of(self.name, embeddings, predictions)
+        return phy.write_columns(self.folder, population.unit_ids, columns)[0]
 
 
 def output_for(source: str | Path, wanted: Wanted, kind: str = NWB) -> Output:

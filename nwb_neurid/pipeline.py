@@ -20,11 +20,12 @@ from nwb_neurid.errors import (
     SourceNotFound,
     UnknownSource,
 )
+from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.learning import fit
 from nwb_neurid.model import Model
 from nwb_neurid.outputs import NWB, Wanted, output_for
 from nwb_neurid.population import Population
-from nwb_neurid.results import Embeddings
+from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.trainable import TrainingOptions
 
 FOR_ALL = ("start_s", "stop_s")
@@ -39,12 +40,13 @@ class Outcome:
     ----------
     path
         The file that holds the results.
-    embeddings
+    embeddings, predictions
         As they were written.
     """
 
     path: Path
     embeddings: Embeddings
+    predictions: tuple[Predictions, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +210,10 @@ def embed_file(
     options: ReadOptions | None = None,
     pool_groups: bool = False,
     training: TrainingOptions | None = None,
+    prediction: PredictionOptions | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Embed the units of a recording and write the vectors beside them.
+    """Embed the units of a recording, and write the vectors and what the label heads predict beside them.
 
     Parameters
     ----------
@@ -233,6 +236,8 @@ def embed_file(
         For the reader.
     training
         Train the model on the recording itself first; its vectors are then comparable within the recording alone.
+    prediction
+        What is asked of the label heads of the model.
     pool_groups, progress
         As for `Model.embed`.
 
@@ -253,18 +258,20 @@ def embed_file(
     place = output_for(source, wanted, format)
     population = read_for(model.spec, reader, source, options or ReadOptions())
     place.check(population)
-    embeddings = _embedded(population, model, training, pool_groups, progress)
-    return Outcome(path=place.write(population, embeddings), embeddings=embeddings)
+    model = model if training is None else _fitted(model, population, training, pool_groups, progress)
+    naming = prediction or PredictionOptions()
+    check_options(model.heads, population, naming)
+    embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+    predictions = tuple(predict_all(model.heads, embeddings, population, naming))
+    path = place.write(population, embeddings, predictions)
+    return Outcome(path=path, embeddings=embeddings, predictions=predictions)
 
 
-def _embedded(
-    population: Population, model: Model, training: TrainingOptions | None, pool_groups: bool, progress: Progress
-) -> Embeddings:
-    if training is not None:
-        model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
-        only = f"on the recording itself, comparable within it only: {model.training}"
-        model = replace(model, training=only)
-    return model.embed(population, pool_groups=pool_groups, progress=progress)
+def _fitted(
+    model: Model, population: Population, training: TrainingOptions, pool_groups: bool, progress: Progress
+) -> Model:
+    model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+    return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
 
 
 def default_name(model: Model) -> str:

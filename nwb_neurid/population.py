@@ -14,6 +14,9 @@ from nwb_neurid.covariates import Series as Series
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged, rows_of
 
+UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
+"""What stands for "not known" where a type or a region could, in lower case."""
+
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
 

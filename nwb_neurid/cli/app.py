@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, look, make, remove, train
+from nwb_neurid.cli import embed, fit_labels, look, make, remove, train
 
 app = typer.Typer(
     name="nwb-neurid",
@@ -40,4 +40,5 @@ app.command("plugins")(look.plugins)
 app.command("simulate")(make.simulate)
 app.command("demo")(make.demo)
 app.command("train")(train.train)
+app.command("fit-labels")(fit_labels.fit_labels)
 app.command("import")(make.import_checkpoint)

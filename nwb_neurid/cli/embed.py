@@ -1,5 +1,6 @@
 """`nwb-neurid embed`."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -14,10 +15,13 @@ from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
 
 if TYPE_CHECKING:
+    from nwb_neurid.labels.prediction import PredictionOptions
     from nwb_neurid.model import Model
     from nwb_neurid.pipeline import Outcome
+    from nwb_neurid.results import Predictions
 
 DEFAULT_ENCODER = "isi"
+KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
 def embed(
@@ -64,6 +68,18 @@ def embed(
     units_columns: Annotated[
         bool, typer.Option("--units-columns", help="Write predictions into columns of the units too.")
     ] = False,
+    label: Annotated[str, typer.Option(metavar="LABEL", help="Only this of the labels that the model predicts.")] = "",
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Share of units whose set of plausible labels should hold the true one.", show_default="0.9"),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(metavar="A=0.3,B=0.7", help="How common the classes are here; uniform for all alike."),
+    ] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Let the nearest units on a probe vote together, on regions only.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
     keep_opto: reading.KeepOpto = False,
@@ -81,7 +97,7 @@ def embed(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Embed the units of recordings, and write the vectors into them.
+    """Embed the units of recordings, and write the vectors into them, and what the model predicts.
 
     One vector per unit goes into a table beside the units; nothing else in the file changes, and a file is replaced
     whole or not at all.
@@ -93,6 +109,7 @@ def embed(
 
         built = _model(encoder, model, preset, untrained or fit, seed, device)
         called = name or default_name(built)
+        naming = _asked(label, coverage, prior, smooth)
         training = TrainingOptions(steps=steps, seed=seed) if fit else None
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
         targets = _targets(sources, output, partial(output_name, sidecar=sidecar, kind=kind, name=called))
@@ -112,6 +129,7 @@ def embed(
                     options=wanted,
                     pool_groups=pool_groups,
                     training=training,
+                    prediction=naming,
                     progress=out.progress,
                 )
             except NeuridError as error:  # the other recordings are still worth embedding
@@ -149,7 +167,30 @@ def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], s
     return [(source, output / name) for source, name in zip(sources, names, strict=True)]
 
 
+def _asked(label: str, coverage: float | None, prior: str | None, smooth: bool) -> "PredictionOptions":
+    from nwb_neurid.labels.prediction import UNIFORM, PredictionOptions
+
+    shares = prior if prior in {None, UNIFORM} else _shares(prior or "")
+    return PredictionOptions(label=label, coverage=coverage, prior=shares, smooth=smooth)
+
+
+def _shares(text: str) -> dict[str, float]:
+    """`A=0.3,B=0.7` as shares of classes by name."""
+    shares = {}
+    for pair in text.split(","):
+        name, equals, value = pair.rpartition("=")
+        try:
+            shares[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InvalidOption(f"--prior wants CLASS=SHARE,... or uniform, got {pair!r}.")
+    return shares
+
+
 def _tell_of_predictions(out: Terminal, model: "Model", units_columns: bool) -> None:
+    if model.heads:
+        return
     nothing = ", so --units-columns adds nothing" if units_columns else ""
     out.say(f"Encoder {model.name} has no label head: vectors were written, no predictions{nothing}.")
 
@@ -168,5 +209,19 @@ def _report(out: Terminal, outcome: "Outcome") -> None:
         )
     for note in provenance.notes:
         out.say(f"  {note}")
+    for predictions in outcome.predictions:
+        _report_predictions(out, predictions)
     out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
     out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")
+
+
+def _report_predictions(out: Terminal, predictions: "Predictions") -> None:
+    """One line on who was named and who not, and why; then what else must be known."""
+    named = int((~predictions.abstained).sum())
+    vectors = predictions.label != ""
+    reasons = [KIND_OF_REASON.split(why)[0] for why in predictions.reasons[predictions.abstained & vectors].tolist()]
+    why = "; ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
+    declined = f", {len(reasons)} declined: {why}" if reasons else ""
+    out.say(f"  {predictions.label_name}: {named} of {int(vectors.sum())} units named{declined}")
+    for note in predictions.notes:
+        out.say(f"    {note}")

@@ -147,7 +147,8 @@ def _show_embeddings(out: Terminal, name: str, embeddings: "Embeddings", rows: i
 
 def _show_predictions(out: Terminal, name: str, predictions: "Predictions", rows: int) -> None:
     declined = int(predictions.abstained.sum())
-    out.say(f"{name}: {predictions.label_name} {predictions.scope}, {declined} of {len(predictions)} units declined")
+    among = f" among {predictions.scope}" if predictions.scope else ""
+    out.say(f"{name}: {predictions.label_name}{among}, {declined} of {len(predictions)} units declined")
     table = Table("row", "unit", predictions.label_name, "probability", "declined because", box=None, pad_edge=False)
     for row in range(min(rows, len(predictions))):
         cells = (
@@ -158,6 +159,8 @@ def _show_predictions(out: Terminal, name: str, predictions: "Predictions", rows
         )
         table.add_row(*map(str, cells), str(predictions.reasons[row]))
     out.say(table)
+    for note in predictions.notes:
+        out.say(f"  {note}")
 
 
 def plugins(quiet: Quiet = False, verbose: Verbose = False) -> None:

@@ -1,12 +1,13 @@
 """From vectors to names, with the right to decline."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.labels.head import LabelHead, encoder_of
+from nwb_neurid.labels.head import LabelHead, chosen, encoder_of
 from nwb_neurid.labels.neighbours import check_smoothable, neighbours_of
 from nwb_neurid.labels.novelty import UNLIKE
 from nwb_neurid.population import Population, Spikes
@@ -21,6 +22,63 @@ NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
 
 Prior = Mapping[str, float] | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionOptions:
+    """What is asked of predictions.
+
+    Parameters
+    ----------
+    label
+        Which label; "" for all that there are heads for.
+    coverage, prior, smooth
+        As for `predict`.
+    """
+
+    label: str = ""
+    coverage: float | None = None
+    prior: Prior = None
+    smooth: bool = False
+
+
+def predict_all(
+    heads: Mapping[str, LabelHead], embeddings: Embeddings, population: Population, options: PredictionOptions
+) -> list[Predictions]:
+    """Predictions of every head that is asked for; raises as `predict`."""
+    return [
+        predict(
+            head,
+            embeddings,
+            coverage=options.coverage,
+            prior=options.prior,
+            smooth=options.smooth,
+            population=population,
+        )
+        for head in asked(heads, options)
+    ]
+
+
+def check_options(heads: Mapping[str, LabelHead], population: Population, options: PredictionOptions) -> None:
+    """Raise before anything is computed what `predict_all` would raise after."""
+    for head in asked(heads, options):
+        _check_coverage(head.coverage if options.coverage is None else options.coverage)
+        prior_of(head, options.prior)
+        if options.smooth:
+            _neighbours(head, population)
+
+
+def asked(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[LabelHead]:
+    """The heads that are asked for.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such head, or none at all and something is asked of them.
+    """
+    if options.label or (options != PredictionOptions() and not heads):
+        return [chosen(heads, options.label)]
+    return list(heads.values())
 
 
 def predict(
@@ -145,8 +203,7 @@ def notes_of(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool
 
 
 def _check(head: LabelHead, embeddings: Embeddings, population: Population | None, coverage: float) -> None:
-    if not 0 < coverage < 1:
-        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
+    _check_coverage(coverage)
     if embeddings.vectors.shape[1] != head.dim:
         raise InvalidOption(
             f"The label head {head.label_name!r} takes vectors of {head.dim} dimensions, got "
@@ -154,6 +211,11 @@ def _check(head: LabelHead, embeddings: Embeddings, population: Population | Non
         )
     if population is not None and not np.array_equal(population.unit_ids, embeddings.unit_ids):
         raise InvalidOption("The population must hold the units of the embeddings, in the same order.")
+
+
+def _check_coverage(coverage: float) -> None:
+    if not 0 < coverage < 1:
+        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
 
 
 def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:

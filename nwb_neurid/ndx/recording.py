@@ -1,6 +1,7 @@
 """A population as an NWB file of its own, for sources that are not NWB."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from nwb_neurid.intervals import subtracted
 from nwb_neurid.ndx import store
 from nwb_neurid.ndx.opening import is_zarr, opened
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.results import Embeddings
+from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.whole import check_free, whole
 
 if TYPE_CHECKING:
@@ -86,13 +87,19 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
 
 
 def write_standalone(
-    population: Population, embeddings: Embeddings, target: Path, *, name: str, overwrite: bool = False
+    population: Population,
+    embeddings: Embeddings,
+    target: Path,
+    predictions: Sequence[Predictions] = (),
+    *,
+    name: str,
+    overwrite: bool = False,
 ) -> Path:
     """Write a population and its results into an NWB file of their own, whole or not at all.
 
     Parameters
     ----------
-    population, embeddings
+    population, embeddings, predictions
         The units, and one row for each of them.
     target
         The file.
@@ -109,7 +116,9 @@ def write_standalone(
     check_free(target, overwrite=overwrite)
     with whole(target) as (made,):
         table = write_recording(population, made)
-        store.write(made, replace(embeddings, unit_ids=np.array(_ids(population))), name=name, table=table)
+        ids = np.array(_ids(population))
+        named = [replace(part, unit_ids=ids) for part in predictions]
+        store.write(made, replace(embeddings, unit_ids=ids), named, name=name, table=table)
     return target
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Shaped
 
-UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
+from nwb_neurid.population import UNKNOWN as UNKNOWN
 
 OURS = "neurid_"
 """What this project wrote into a source: predictions, and so nothing that is known."""

@@ -1,0 +1,108 @@
+"""Other names for known classes, and subjects for recordings that name none: tables of two columns, and atlases."""
+
+import csv
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.population import UNKNOWN
+
+ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
+"""Groupings of the Allen CCF by Steinmetz and the IBL, as iblatlas calls them."""
+
+REST = "*"
+"""In a table of names, whatever is not listed."""
+
+NAMES = ("old", "new")
+SUBJECTS = ("source", "subject")
+
+
+def renamed(
+    labels: Shaped[np.ndarray, " units"], how: Mapping[str, str] | str | Path | None
+) -> Shaped[np.ndarray, " units"]:
+    """Labels under their new names; what is unknown, or maps to nothing, `root` and the like, is "".
+
+    Parameters
+    ----------
+    labels
+        As the recordings name them.
+    how
+        New names by old ones, the path of a table with the columns old and new, "beryl" or "cosmos" for acronyms of
+        the Allen CCF, or None. A name that is not listed stays, unless `*` is.
+
+    Raises
+    ------
+    InvalidOption
+        If the table cannot be read, names nothing that there is, or the library for the atlas is missing.
+    """
+    names = [name for name in np.unique(labels).tolist() if name.lower() not in UNKNOWN]
+    new = {name: name for name in names}
+    if isinstance(how, str) and how in ATLASES:
+        new = _in_atlas(names, how)
+    elif how is not None:
+        table = how if isinstance(how, Mapping) else read_pairs(Path(how), NAMES)
+        if names and not set(names) & (table.keys() | ({*names} if REST in table else set())):
+            raise InvalidOption(
+                f"--map {how} names none of the classes that there are ({', '.join(names[:10])}"
+                f"{', ...' if len(names) > 10 else ''})."
+            )
+        new = {name: table.get(name, table.get(REST, name)) for name in names}
+    known = {name: text for name, text in new.items() if text.lower() not in UNKNOWN}
+    return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
+
+
+def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
+    """A table with these two columns, as a csv file.
+
+    Raises
+    ------
+    InvalidOption
+        If it cannot be read, has other columns, or says two things of one name.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
+    except OSError as error:
+        raise InvalidOption(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+    if not rows or rows[0] != list(columns):
+        got = ",".join(rows[0]) if rows else "nothing"
+        raise InvalidOption(f"{path} must begin with the line {','.join(columns)}, got {got[:80]}.")
+    pairs: dict[str, str] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != 2:
+            raise InvalidOption(f"{path} must have two columns, row {number} has {len(row)}.")
+        if pairs.setdefault(row[0], row[1]) != row[1]:
+            raise InvalidOption(f"{path} names {row[0]} twice: {pairs[row[0]]} and {row[1]}.")
+    return pairs
+
+
+def subject_of(source: str, stated: str, table: Mapping[str, str]) -> str:
+    """The subject of a recording: by the table under its path or its file name, or else what it states itself."""
+    return table.get(source, table.get(Path(source).name, stated))
+
+
+def _in_atlas(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
+    """What the atlas groups each acronym with; "" for one that the Allen CCF does not have, with a warning."""
+    try:
+        from iblatlas.regions import BrainRegions
+    except ImportError as error:
+        raise InvalidOption(
+            f'--map {atlas} looks regions up in iblatlas. Install it: pip install "nwb-neurid[atlas]"'
+        ) from error
+    regions = BrainRegions()
+    groups = regions.acronym[regions.mappings[ATLASES[atlas]]]
+    grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))
+    if strange := [name for name in acronyms if name not in grouped]:
+        warnings.warn(
+            f"Not acronyms of the Allen CCF, and so unknown: {', '.join(strange[:10])}"
+            f"{f', and {len(strange) - 10} more' if len(strange) > 10 else ''}.",
+            NeuridWarning,
+            stacklevel=2,
+        )
+    return {name: grouped.get(name, "") for name in acronyms}

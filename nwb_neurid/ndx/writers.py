@@ -13,6 +13,7 @@ from nwb_neurid.ndx.entry import Entry
 from nwb_neurid.ndx.faults import cannot_write
 from nwb_neurid.ndx.in_folder import folder_copy, in_folder
 from nwb_neurid.ndx.in_place import in_place, saved_beside
+from nwb_neurid.ndx.links import tell_of_lost
 from nwb_neurid.ndx.opening import Group, opened
 from nwb_neurid.ndx.overlay import Overlay
 from nwb_neurid.ndx.replacement import Fingerprint, replacement, reserve
@@ -24,6 +25,7 @@ Writer: TypeAlias = Callable[[Path, Destination, Fingerprint, Sequence[Entry], b
 def _write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry], _: bool) -> None:
     with cannot_write(to.file), replacement(path.resolve(), to.file, fingerprint, _size_bytes(entries)) as copy:
         _fill(copy, to, entries)
+    tell_of_lost(path.resolve(), to.file)
 
 
 def _write_sidecar(
@@ -75,6 +77,7 @@ def _write_folder_copy(
     with cannot_write(to.file), folder_copy(path.resolve(), to.file, fingerprint, _size_bytes(entries)) as folder:
         _put(folder, entries)
         _check(folder, to.file, entries)
+    tell_of_lost(path.resolve(), to.file)
 
 
 def _size_bytes(entries: Sequence[Entry]) -> int:

@@ -1,5 +1,7 @@
 """The main job on what is not an NWB file of units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pynwb
@@ -86,6 +88,17 @@ def test_a_suite2p_folder_keeps_the_rows_of_what_is_no_cell(run, suite2p, tmp_pa
         table = io.read().processing["ophys"]["neurid_nuclr_embeddings"]
         assert table["neuron"].table.name == "PlaneSegmentation"
         assert len(table) == 5
+
+
+def test_what_a_source_left_out_stays_so_in_the_file_that_was_made_of_it(suite2p, make_population, tmp_path):
+    made = nwb_neurid.read(suite2p, rate_hz=10.0)
+    write_recording(made, tmp_path / "made.nwb")
+    assert nwb_neurid.read(tmp_path / "made.nwb").excluded == made.excluded == {4: "not a cell (iscell.npy)"}
+    assert nwb_neurid.read(tmp_path / "made.nwb", all_rois=True).excluded == {}
+    units = replace(make_population(units=3), excluded={1: "noise"})
+    write_recording(units, tmp_path / "units.nwb")
+    assert nwb_neurid.read(tmp_path / "units.nwb").excluded == {1: "noise"}
+    assert nwb_neurid.read(tmp_path / "units.nwb", where="all").excluded == {}
 
 
 def test_imaging_in_nwb_is_written_beside_its_rois(suite2p, tmp_path):

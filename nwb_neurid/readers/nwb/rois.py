@@ -8,6 +8,7 @@ from nwb_neurid.readers.labels import labels_of
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
+from nwb_neurid.readers.nwb.selection import left_out_before
 from nwb_neurid.readers.nwb.table import Table
 
 CELL_COLUMNS = ("iscell", "is_cell", "valid_roi", "Accepted", "accepted")
@@ -33,6 +34,8 @@ def no_cells(rois: Table) -> dict[int, str]:
     InvalidSource
         If the column has not one verdict a row, or one and its probability.
     """
+    if before := left_out_before(rois):
+        return before
     for name in CELL_COLUMNS:
         if name not in rois or rois.is_ragged(name):
             continue

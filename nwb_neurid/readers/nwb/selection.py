@@ -17,6 +17,10 @@ ALL = "all"
 """The `where` that takes every row."""
 
 
+KEPT = ("left_out", "Why the source leaves it out")
+"""A column, and how its description begins, of recordings that we wrote ourselves (`nwb_neurid.ndx.recording`)."""
+
+
 class Judgement(NamedTuple):
     """How a data set tells good units: the columns that it has then, the condition, and why others are left out."""
 
@@ -55,6 +59,14 @@ def left_out(tables: Sequence[Table], options: ReadOptions) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~selected).tolist(), f"not selected by --where {options.where}")
 
 
+def left_out_before(table: Table) -> dict[int, str]:
+    """Rows of a recording that we wrote, which its source had left out, and why."""
+    name, description = KEPT
+    if not table.is_text(name) or not (table.dataset(name).text_attribute("description") or "").startswith(description):
+        return {}
+    return {row: why for row, why in enumerate(table.texts(name).tolist()) if why}
+
+
 def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
     """Rows of a units table that are not to be embedded, and why: by `options.where`, or else by `JUDGEMENTS`.
 
@@ -72,6 +84,8 @@ def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
     """
     if options.where:
         return left_out([units], options)
+    if before := left_out_before(units):
+        return before
     for judgement in JUDGEMENTS:
         if not all(map(units.is_text, judgement.texts)) or not all(map(units.is_number, judgement.numbers)):
             continue

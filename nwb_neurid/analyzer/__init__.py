@@ -16,3 +16,9 @@ if find_spec("spikeinterface") is None:
 from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings as ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.embeddings import compute_neurid_embeddings as compute_neurid_embeddings
 from nwb_neurid.analyzer.loading import load_analyzer as load_analyzer
+from nwb_neurid.analyzer.nwb import write_neurid_results as write_neurid_results
+from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions as ComputeNeuridPredictions
+from nwb_neurid.analyzer.predictions import compute_neurid_predictions as compute_neurid_predictions
+from nwb_neurid.analyzer.properties import export_neurid_to_phy as export_neurid_to_phy
+from nwb_neurid.analyzer.properties import neurid_curation as neurid_curation
+from nwb_neurid.analyzer.properties import set_neurid_properties as set_neurid_properties

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
-from nwb_neurid.analyzer.extension import NeuridExtension, filled, population_of, register
+from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, population_of, register
+from nwb_neurid.analyzer.spread import spread_embeddings
 from nwb_neurid.analyzer.stored import arrays_of_embeddings, embeddings_of_arrays
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
@@ -73,11 +74,13 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         population = population_of(analyzer, model)
         return arrays_of_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
 
-    def _without_model(self, rows: np.ndarray, why: str) -> dict[str, np.ndarray]:
-        nothing = {"vectors": np.nan, "n_windows": 0, "stability": np.nan}
-        arrays = {name: filled(self.data[name], rows, value) for name, value in nothing.items()}
-        reasons = np.where(rows < 0, why, self.data["reasons"][rows])
-        return {**arrays, "reasons": reasons, "about": self.data["about"]}
+    def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return arrays_of_embeddings(spread_embeddings(self.embeddings(), rows, unit_ids, WITHOUT_MODEL))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every unit was embedded as it is now."""
+        return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:
         """The results as nwb_neurid has them, with reasons and provenance."""

@@ -1,6 +1,7 @@
 """What both extensions do alike: keep what is saved until something better is there, and follow the units."""
 
 import inspect
+import sys
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
 from nwb_neurid.analyzer.chosen import check_model, check_names, model_of
-from nwb_neurid.analyzer.stored import Arrays, rows_of
+from nwb_neurid.analyzer.stored import rows_of
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
 from nwb_neurid.model import Model
@@ -21,6 +22,7 @@ from nwb_neurid.population import Population
 
 T = TypeVar("T")
 
+WITHOUT_MODEL = "merged or split after it was embedded, without the model"
 MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device", "weights_sha256")
 
 
@@ -44,8 +46,8 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         """The arrays for the units of an analyzer, with the parameters of this extension."""
 
     @abstractmethod
-    def _without_model(self, rows: np.ndarray, why: str) -> dict[str, np.ndarray]:
-        """The arrays of these rows of this extension; where a row is negative, none and the reason."""
+    def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays for other units, from these rows of this extension; where a row is negative, a reason."""
 
     @classmethod
     def get_required_dependencies(cls, **params: Any) -> list[str]:
@@ -76,8 +78,10 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             self.save()
 
     def _delete_extension_folder(self) -> None:
-        if not self._saved_is_older:
-            super()._delete_extension_folder()
+        """Called when anything failed, before what is in memory is dropped: that stays too, as the error goes first."""
+        if self._saved_is_older and (error := sys.exception()) is not None:
+            raise error
+        super()._delete_extension_folder()
 
     def _save_params(self) -> None:
         """A model that was given as an object stays at hand in memory; its hash and its encoder are stored."""
@@ -131,7 +135,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             )
             old = {unit: row for row, unit in enumerate(self.sorting_analyzer.unit_ids.tolist())}
             rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)
-            return self._without_model(rows, "merged or split after it was embedded, without the model")
+            return self._without_model(np.asarray(analyzer.unit_ids), rows)
         return self._computed(analyzer, _progress(self.extension_name, job_kwargs))
 
 
@@ -165,13 +169,6 @@ def register(extension: type[NeuridExtension]) -> None:
             ) from None
 
 
-def filled(values: np.ndarray, rows: np.ndarray, nothing: object) -> np.ndarray:
-    """These rows, and `nothing` where a row is negative."""
-    taken = values[rows]
-    taken[rows < 0] = nothing
-    return taken
-
-
 def _progress(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
     """A bar as SpikeInterface shows it, if it would."""
     if not job_kwargs.get("progress_bar", False):
@@ -184,6 +181,3 @@ def _progress(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
         return shown
 
     return bar
-
-
-__all__ = ["Arrays", "NeuridExtension", "filled", "known_parameters", "population_of", "register"]

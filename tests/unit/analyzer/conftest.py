@@ -1,9 +1,13 @@
 """Analyzers of a few units: in memory, in a folder, in Zarr."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+
+import nwb_neurid
+from nwb_neurid.labels.fitting import fit_head
 
 core = pytest.importorskip("spikeinterface.core", reason="spikeinterface is not installed")
 
@@ -60,3 +64,28 @@ def each_analyzer(request, make_analyzer) -> "core.SortingAnalyzer":
 def saved_analyzer(request, make_analyzer) -> "core.SortingAnalyzer":
     """In each format that lasts."""
     return make_analyzer(request.param)
+
+
+CLASSES = ("NA", "None", "FS")
+
+
+@pytest.fixture(scope="session")
+def predicting(sorting, voltage):
+    """A model whose heads know these units: with labels that tables in CSV would lose, and regions."""
+    main = {"main_channel_indices": np.zeros(len(UNITS), int)}
+    vectors = (
+        nwb_neurid.new_model("isi")
+        .embed(nwb_neurid.read(core.create_sorting_analyzer(sorting, voltage, sparse=False, **main)))
+        .vectors
+    )
+    rng = np.random.default_rng(1)
+    rows = rng.permutation(np.repeat([0, 1, 2, 4, 5], 60))
+    near = vectors[rows] + rng.normal(scale=0.05, size=(len(rows), vectors.shape[1])).astype(np.float32)
+    subjects = np.array([f"mouse {number}" for number in np.arange(len(rows)) % 10])
+    classes = {"cell_type": np.array([*CLASSES, "", "FS", "FS"]), "brain_region": np.array(["CA1", "CA3"] * 3)}
+    model = nwb_neurid.new_model("isi")
+    heads = {
+        name: fit_head(near, of[rows], subjects, label_name=name, encoder=model.identity, scope="units of this test")
+        for name, of in classes.items()
+    }
+    return replace(model, heads=heads)

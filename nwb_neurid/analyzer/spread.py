@@ -1,0 +1,35 @@
+"""Results put on other units than those they were computed for."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nwb_neurid.results import Embeddings, Predictions
+
+
+def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Embeddings:
+    """The rows of other units; where a row is negative, no vector and the reason."""
+    absent = rows < 0
+    return replace(
+        found,
+        unit_ids=unit_ids,
+        vectors=np.where(absent[:, None], np.float32(np.nan), found.vectors[rows]),
+        n_windows=np.where(absent, np.int32(0), found.n_windows[rows]),
+        stability=np.where(absent, np.float32(np.nan), found.stability[rows]),
+        reasons=np.where(absent, why, found.reasons[rows]),
+    )
+
+
+def spread_predictions(found: Predictions, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Predictions:
+    """The rows of other units; where a row is negative, no name and the reason."""
+    absent = rows < 0
+    return replace(
+        found,
+        unit_ids=unit_ids,
+        label=np.where(absent, "", found.label[rows]),
+        class_probabilities=np.where(absent[:, None], np.float32(np.nan), found.class_probabilities[rows]),
+        prediction_set=~absent[:, None] & found.prediction_set[rows],
+        abstained=absent | found.abstained[rows],
+        reasons=np.where(absent, why, found.reasons[rows]),
+        ood_score=np.where(absent, np.float32(np.nan), found.ood_score[rows]),
+    )

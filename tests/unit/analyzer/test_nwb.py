@@ -1,0 +1,105 @@
+"""Results of an analyzer in an NWB file of the same units."""
+
+import re
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.testing.mock.file import mock_NWBFile
+
+import nwb_neurid
+from nwb_neurid.errors import CannotWrite, NoResults, ResultsExist, SourceNotFound
+
+core = pytest.importorskip("spikeinterface.core", reason="spikeinterface is not installed")
+
+from nwb_neurid.analyzer import write_neurid_results  # noqa: E402
+
+# SpikeInterface says so of what is in memory alone.
+pytestmark = pytest.mark.filterwarnings("ignore:.*not serializable:UserWarning")
+
+EMBEDDINGS, PREDICTIONS = "neurid_embeddings", "neurid_predictions"
+
+
+@pytest.fixture
+def nwb_file(tmp_path):
+    """Writes a file with units of these names, or ids, that fire once a second."""
+
+    def write(names, ids=None):
+        nwbfile: NWBFile = mock_NWBFile(session_start_time=datetime(2024, 1, 1, tzinfo=UTC))
+        if names is not None:
+            nwbfile.add_unit_column("unit_name", "As in the sorting")
+        for row, each in enumerate(ids if names is None else names):
+            named = {"id": each} if names is None else {"unit_name": each}
+            nwbfile.add_unit(spike_times=np.arange(10) + row / 100, **named)
+        with NWBHDF5IO(tmp_path / "units.nwb", "w") as io:
+            io.write(nwbfile)
+        return tmp_path / "units.nwb"
+
+    return write
+
+
+def written(path):
+    ((_, embeddings, predictions),) = nwb_neurid.read_results(path)
+    return embeddings, predictions
+
+
+def test_results_go_to_the_rows_of_their_units(analyzer, predicting, nwb_file):
+    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(PREDICTIONS, model=predicting)
+    path = nwb_file(["cell 2", "0", "1", "added by hand", "9", "4", "3"])
+    assert write_neurid_results(analyzer, path) == path
+    embeddings, predictions = written(path)
+    own = analyzer.get_extension(EMBEDDINGS).embeddings()
+    order = [2, 3, 1, 4, 5, 0]
+    kept = [0, 1, 2, 4, 5, 6]
+    np.testing.assert_array_equal(embeddings.vectors[kept], own.vectors[order])
+    assert embeddings.reasons[3] == "not in the sorting analyzer"
+    assert np.isnan(embeddings.vectors[3]).all()
+    assert [part.label_name for part in predictions] == ["brain_region", "cell_type"]
+    assert predictions[1].label.tolist() == ["FS", "", "None", "", "FS", "FS", "NA"]
+    assert predictions[1].reasons[[1, 3]].tolist() == ["no spikes in observed time", "not in the sorting analyzer"]
+
+
+def test_units_that_were_read_from_a_file_find_their_rows_again(make_analyzer, nwb_file):
+    extractors = pytest.importorskip("spikeinterface.extractors")
+    path = nwb_file(None, ids=[7, 3, 11])
+    sorting = extractors.read_nwb_sorting(path, sampling_frequency=30_000.0, t_start=0.0)
+    analyzer = make_analyzer(units=sorting.select_units([11, 7]))
+    analyzer.compute(EMBEDDINGS)
+    write_neurid_results(analyzer, path, name="curated")
+    embeddings, predictions = written(path)
+    assert embeddings.unit_ids.tolist() == [7, 3, 11]
+    assert embeddings.reasons.tolist() == ["", "not in the sorting analyzer", ""]
+    assert predictions == []
+    np.testing.assert_array_equal(embeddings.vectors[[2, 0]], analyzer.get_extension(EMBEDDINGS).get_data())
+
+
+def test_what_stands_there_is_replaced_if_that_is_asked_for(analyzer, nwb_file):
+    analyzer.compute(EMBEDDINGS)
+    path = nwb_file(list(analyzer.unit_ids))
+    write_neurid_results(analyzer, path)
+    with pytest.raises(ResultsExist):
+        write_neurid_results(analyzer, path)
+    write_neurid_results(analyzer, path, overwrite=True)
+
+
+def test_a_file_of_other_units_is_refused(analyzer, nwb_file):
+    analyzer.compute(EMBEDDINGS)
+    words = "lacks units that the analyzer has: 1, 4, 9 (3 of 6 in all). Name the file of the same units"
+    with pytest.raises(CannotWrite, match=re.escape(words)):
+        write_neurid_results(analyzer, nwb_file(["cell 2", "0", "3"]))
+
+
+def test_units_of_one_name_are_refused(analyzer, nwb_file):
+    analyzer.compute(EMBEDDINGS)
+    with pytest.raises(CannotWrite, match="has several units of one name"):
+        write_neurid_results(analyzer, nwb_file([*analyzer.unit_ids, "3"]))
+
+
+def test_without_embeddings_or_a_file_one_line_says_so(analyzer, nwb_file, tmp_path):
+    with pytest.raises(NoResults, match=r'has no embeddings: analyzer\.compute\("neurid_embeddings"\)'):
+        write_neurid_results(analyzer, nwb_file(["a"]))
+    analyzer.compute(EMBEDDINGS)
+    with pytest.raises(SourceNotFound, match=r"none\.nwb does not exist"):
+        write_neurid_results(analyzer, tmp_path / "none.nwb")

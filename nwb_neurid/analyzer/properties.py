@@ -73,8 +73,8 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
 def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **options: Any) -> None:
     """Export to phy, with the predictions as columns of its table of clusters.
 
-    SpikeInterface's `export_to_phy` does it; units without spikes are taken out before. It leaves them out too, but would
-    number its clusters otherwise than their spikes then.
+    SpikeInterface's `export_to_phy` does it; units without spikes are taken out before. It leaves them out too, but
+    would number its clusters otherwise than their spikes.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TypeAlias
 
@@ -57,9 +58,14 @@ def in_place(path: Path, fingerprint: Fingerprint) -> Iterator[Overlay]:
             _apply(path, file.fileno(), overlay)
 
 
-def saved_beside(path: Path) -> Path:
-    """Where results are kept until they are in the file."""
-    return path.with_name(f"{path.stem}.neurid-saved.nwb")
+def saved_beside(path: Path) -> Iterator[Path]:
+    """Where results are kept until they are in the file: the files that are there, and the next one."""
+    for number in count(1):
+        saved = path.with_name(f"{path.stem}.neurid-saved{f'-{number}' if number > 1 else ''}.nwb")
+        there = saved.exists()
+        yield saved
+        if not there:
+            return
 
 
 def recover(path: Path) -> None:
@@ -73,10 +79,10 @@ def recover(path: Path) -> None:
     if path.is_dir() or not path.exists():
         recover_folder(path)
         return
-    saved = saved_beside(path)
-    if leftovers(saved):
-        with alone(saved):
-            remove_leftovers(saved)
+    for saved in saved_beside(path):
+        if leftovers(saved):
+            with alone(saved):
+                remove_leftovers(saved)
     journal = _journal(path)
     if not journal.exists():
         return

@@ -8,9 +8,10 @@ from typing import TypeAlias
 import h5py
 
 from nwb_neurid.errors import CannotWrite, NeuridError
+from nwb_neurid.ndx import stored
 from nwb_neurid.ndx.destination import Destination, Way
 from nwb_neurid.ndx.entry import Entry
-from nwb_neurid.ndx.faults import cannot_write
+from nwb_neurid.ndx.faults import cannot_write, unreadable
 from nwb_neurid.ndx.in_folder import folder_copy, in_folder
 from nwb_neurid.ndx.in_place import in_place, saved_beside
 from nwb_neurid.ndx.links import tell_of_lost
@@ -53,8 +54,7 @@ def _write_in_place(
     path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry], overwrite: bool
 ) -> None:
     """The results are saved beside the file until they are in it."""
-    saved = saved_beside(to.file)
-    saved.unlink(missing_ok=True)
+    saved = _free_to_save(to.file, {entry.name for entry in entries})
     beside = Destination(named=saved, file=saved, way="sidecar")
     _write_sidecar(path, beside, fingerprint, [replace(entry, columns_of=()) for entry in entries], overwrite)
     try:
@@ -63,6 +63,19 @@ def _write_in_place(
     except NeuridError as error:
         raise type(error)(f"{error} The results are in {saved}.") from error
     saved.unlink()
+
+
+def _free_to_save(path: Path, names: set[str]) -> Path:
+    """Where nothing is, or these results of a run before, which are replaced: others may be all that is left of it."""
+    for saved in saved_beside(path):
+        if saved.exists():
+            with unreadable(saved), opened(saved) as file:
+                same = stored.groups(file).keys() <= names
+            if not same:
+                continue
+            saved.unlink()
+        break
+    return saved
 
 
 def _write_in_folder(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry], _: bool) -> None:

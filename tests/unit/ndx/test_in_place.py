@@ -103,6 +103,8 @@ def test_a_fault_while_writing_is_taken_back_and_the_results_are_saved(
     assert names(recording) == [SAVED, "recording.nwb"]
     assert_same_results(read(recording.parent / SAVED)[0].embeddings, embeddings)
     monkeypatch.undo()
+    write(recording, embeddings, copy=False, name="other")
+    assert names(recording) == [SAVED, "recording.nwb"]  # what was saved before is all that is left of it
     write(recording, embeddings, copy=False)
     assert names(recording) == ["recording.nwb"]
 

@@ -1,6 +1,6 @@
 """A recording cut into windows: binned once, each window a range of columns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -125,8 +125,7 @@ def columns(population: Population, options: WindowOptions) -> Columns:
         values: np.ndarray = population.binned(options.bin_s)
         starts_s = population.bin_starts_s(options.bin_s)
     else:
-        traces, notes = _at_rate(population.activity, 1 / options.bin_s)
-        values, starts_s = _samples(population, traces, options)
+        values, starts_s, notes = _samples(population, population.activity, options)
     run = located(starts_s, population.runs_s())
     if len(_first_columns(run, options.bins)) >= (len(run) // options.bins) / 2:
         return Columns(values=values, starts_s=starts_s, run=run, stitched=False, notes=notes)
@@ -196,32 +195,45 @@ def _active(
 
 def _samples(
     population: Population, traces: Traces, options: WindowOptions
-) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"]]:
-    """Samples in observed time, scaled, and when they are."""
+) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"], tuple[str, ...]]:
+    """Samples in observed time, at the rate that is wanted and scaled; when they are; and a note on their rate.
+
+    Each run is resampled by itself: a filter would carry what lies in a gap into the samples beside it.
+    """
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
-    inside = located(starts_s, population.runs_s()) >= 0
-    values, starts_s = traces.values[:, inside], starts_s[inside]
+    run = located(starts_s, population.runs_s())
+    values, starts_s, run = traces.values[:, run >= 0], starts_s[run >= 0], run[run >= 0]
+    notes: tuple[str, ...] = ()
+    wanted_hz = 1 / options.bin_s
+    if abs(traces.rate_hz / wanted_hz - 1) >= SAME_RATE:
+        ratio = Fraction(wanted_hz / traces.rate_hz).limit_denominator(1000)
+        begins, lengths = stretches(run)
+        parts = [_at_rate(values[:, at : at + length], ratio) for at, length in zip(begins, lengths, strict=True)]
+        step_s = 1 / (traces.rate_hz * float(ratio))
+        times_s = [starts_s[at] + np.arange(part.shape[1]) * step_s for at, part in zip(begins, parts, strict=True)]
+        values, starts_s = np.concatenate([values[:, :0], *parts], axis=1), np.concatenate([starts_s[:0], *times_s])
+        inside = located(starts_s, population.runs_s()) >= 0  # the last of a run may begin where it ends
+        values, starts_s = values[:, inside], starts_s[inside]
+        notes = (f"Traces were resampled from {traces.rate_hz:g} to {wanted_hz:g} Hz.",)
     if options.scale_quantile is not None and len(finite := values[np.isfinite(values)]):
         scale = np.quantile(finite, options.scale_quantile, overwrite_input=True)
-        values /= np.float32(scale if scale > 0 else 1)
-    return values, starts_s
+        values = values / np.float32(scale if scale > 0 else 1)
+    return values, starts_s, notes
 
 
-def _at_rate(traces: Traces, wanted_hz: float) -> tuple[Traces, tuple[str, ...]]:
-    """The traces at about this rate, low-passed against aliasing where they had another, and a note that says so."""
-    if abs(traces.rate_hz / wanted_hz - 1) < SAME_RATE:
-        return traces, ()
+def _at_rate(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> Float32[np.ndarray, "units bins"]:
+    """The samples of one run at so many times their rate, low-passed against aliasing."""
     from scipy.signal import resample_poly
 
-    ratio = Fraction(wanted_hz / traces.rate_hz).limit_denominator(1000)
-    values, missing = _bridged(traces.values)
-    values = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)
+    if values.shape[1] < 2:
+        return values
+    bridged, missing = _bridged(values)
+    found = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)
     if missing.any():
-        at = np.arange(values.shape[1]) / float(ratio)
+        at = np.arange(found.shape[1]) / float(ratio)
         beside = np.stack([np.floor(at), np.ceil(at)]).astype(int).clip(max=missing.shape[1] - 1)
-        values[missing[:, beside].any(axis=1)] = np.nan
-    note = f"Traces were resampled from {traces.rate_hz:g} to {wanted_hz:g} Hz."
-    return replace(traces, values=values, rate_hz=traces.rate_hz * float(ratio)), (note,)
+        found[missing[:, beside].any(axis=1)] = np.nan
+    return found
 
 
 def _bridged(

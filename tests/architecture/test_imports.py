@@ -33,7 +33,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "labels": {"model_folder", *CONTRACT},
     "report": CONTRACT,
     "simulate": CONTRACT,
-    "testing": CONTRACT,
+    "testing": {"checks", "trainable", *CONTRACT},
     "learning": {"blame", "grouping", "model", "checks", "trainable", *CONTRACT},
     "training_run": {"learning", "pipeline", "model", "model_folder", "report", "trainable", *CONTRACT},
     "pipeline": {
@@ -79,6 +79,7 @@ PUBLIC = {
     "nwb_neurid.intervals",
     "nwb_neurid.population",
     "nwb_neurid.results",
+    "nwb_neurid.testing",
     "nwb_neurid.trainable",
     "nwb_neurid.training",
 }

@@ -1,0 +1,82 @@
+"""A plugin that is built and given populations: what the rules of encoders start from."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nwb_neurid.contracts import Config, Encoder, EncoderPlugin, EncoderSpec
+from nwb_neurid.population import Population
+from nwb_neurid.testing.populations import made_population
+from nwb_neurid.testing.rules import imported_alone
+
+
+class Built:
+    """What a subclass names, and what is made of it.
+
+    Parameters
+    ----------
+    plugin
+        The plugin that is tested.
+    preset
+        One of its presets; "" for the first.
+    module
+        The module that holds it; "" for the one that holds its `build`.
+    tolerance
+        How far vectors may differ where they should be equal but for rounding, absolute and relative.
+    """
+
+    plugin: ClassVar[EncoderPlugin]
+    preset: ClassVar[str] = ""
+    module: ClassVar[str] = ""
+    tolerance: ClassVar[float] = 1e-4
+
+    @property
+    def config(self) -> Config:
+        """The config of the preset."""
+        return self.plugin.presets[self.preset or next(iter(self.plugin.presets))]
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What an encoder of this config is and needs."""
+        return self.plugin.spec_for(self.config)
+
+    @property
+    def duration_s(self) -> float:
+        """Enough observed time to be cut in two, and to be trained on."""
+        return max(60.0, 4 * self.spec.min_observed_s + 1)
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """A population that the spec takes, as arguments of `made_population`."""
+        kind = "spikes" if "spikes" in self.spec.accepts else min(self.spec.accepts)
+        rate_hz = sorted(self.rates_hz(kind))[-1]
+        return {
+            "kind": kind,
+            "units": max(8, self.spec.min_units + 3),
+            "duration_s": self.duration_s,
+            "rate_hz": rate_hz,
+        }
+
+    def rates_hz(self, kind: str) -> list[float]:
+        """Frame rates that the spec takes, of those that are common."""
+        low, high = self.spec.rate_hz or (0.0, np.inf)
+        common = [rate for rate in (5.0, 30.0) if low <= rate <= high]
+        return [30.0] if kind == "spikes" else common or [float(low)]
+
+    def made(self, **parts: Any) -> Population:
+        """A population that the spec takes, with these arguments of `made_population`."""
+        return made_population(**{**self.wanted, **parts})
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """Untrained weights, new arrays each time."""
+        first = self.plugin.initial_state
+        return {} if first is None else {name: np.array(value) for name, value in first(self.config, 0).items()}
+
+    def encoder(self) -> Encoder:
+        """The encoder, on the CPU, with untrained weights."""
+        return self.plugin.build(self.config, self.state(), "cpu")
+
+    def imported(self) -> tuple[frozenset[str], str]:
+        """Modules that importing the plugin brings along, and what it prints."""
+        return imported_alone(self.module or self.plugin.build.__module__)

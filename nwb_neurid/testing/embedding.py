@@ -1,0 +1,170 @@
+"""The rules of `Encoder.embed`. The first line of a rule says what holds, the rest how to mend it."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nwb_neurid.checks import problems
+from nwb_neurid.errors import NeuridError
+from nwb_neurid.population import ACTIVITIES
+from nwb_neurid.results import Embeddings
+from nwb_neurid.testing.building import Built
+from nwb_neurid.testing.populations import made_population
+from nwb_neurid.testing.rules import printed, require, require_close
+
+T = TypeVar("T")
+
+
+class Counting:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.items = 0
+
+    def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
+        """Yield `items` unchanged."""
+        require(total is not None or hasattr(items, "__len__"), "progress is told neither a total nor a sized iterable")
+        self.labels.append(label)
+        return self._counted(items)
+
+    def _counted(self, items: Iterable[T]) -> Iterable[T]:
+        for item in items:
+            self.items += 1
+            yield item
+
+
+class EmbeddingRules(Built):
+    """What holds for the vectors of every encoder."""
+
+    def test_every_unit_has_its_row_in_float32(self) -> None:
+        """One row for each unit, in the order of the population, as float32.
+
+        Return `Embeddings.of(population, vectors, reasons=...)` with one row of length `dim` for each unit.
+        """
+        population, encoder = self.made(), self.encoder()
+        found = encoder.embed(population)
+        require(isinstance(found, Embeddings), f"embed must return Embeddings, got {type(found).__name__}")
+        wanted = (len(population), encoder.dim)
+        require(found.vectors.shape == wanted, f"vectors must have shape {wanted}, got {found.vectors.shape}")
+        require(found.vectors.dtype == np.float32, f"vectors must be float32, got {found.vectors.dtype}")
+        require(np.array_equal(found.unit_ids, population.unit_ids), "units came back in another order")
+        require(bool((found.reasons == "").any()), f"no unit got a vector: {found.reasons[0]}")
+
+    def test_units_are_told_by_row_where_ids_repeat(self) -> None:
+        """Two units of one id (on two probes) are two units.
+
+        Address units by their row; never use `unit_ids` as a key.
+        """
+        population = self.made()
+        ids = np.array(population.unit_ids)
+        ids[1] = ids[0]
+        found = self.encoder().embed(self.made(unit_ids=ids))
+        expected = self.encoder().embed(population)
+        require_close(found.vectors, expected.vectors, self.tolerance, "equal ids change vectors")
+
+    def test_permuted_units_are_permuted_rows(self) -> None:
+        """The order of units means nothing.
+
+        Treat units alike: no position in the list may enter a vector.
+        """
+        population = self.made()
+        order = np.random.default_rng(1).permutation(len(population))
+        found, expected = self.encoder().embed(population.select(order)), self.encoder().embed(population)
+        require_close(found.vectors, expected.vectors[order], self.tolerance, "permuting units does not permute rows")
+
+    def test_the_session_clock_means_nothing(self) -> None:
+        """Shifting all times by the same amount changes no vector.
+
+        Measure time from the start of a run (`population.runs_s`); bin with `population.binned` or `cut`.
+        """
+        expected = self.encoder().embed(self.made())
+        for start_s in (0.1, -7 / 3, 86_400.0):
+            found = self.encoder().embed(self.made(start_s=start_s))
+            require_close(found.vectors, expected.vectors, self.tolerance, f"a clock shifted by {start_s:g} s matters")
+
+    def test_the_same_input_gives_the_same_vectors(self) -> None:
+        """Embedding the same population again gives the same vectors, bit for bit.
+
+        Draw random numbers from a generator that is seeded in `embed`; keep nothing from one call to the next.
+        """
+        encoder = self.encoder()
+        first, again = encoder.embed(self.made()), encoder.embed(self.made())
+        require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call gives other vectors")
+
+    def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
+        """A unit that was never observed has no vector, and a reason.
+
+        Give `Embeddings.of` a reason for it: look at `population.runs_s(unit)`, or at `unit_duration_s()`.
+        """
+        population = self.made()
+        found = self.encoder().embed(self.made(observed=[unit != 1 for unit in range(len(population))]))
+        require(bool(np.isnan(found.vectors[1]).all()), "a unit that was never observed got a vector")
+        require(bool(found.reasons[1]), "a unit that was never observed got no reason")
+        require(bool((found.reasons == "").any()), "with one unit unobserved, no other got a vector")
+
+    def test_unobserved_time_changes_nothing(self) -> None:
+        """What happens in a gap of the observation, and how long it lasts, change no vector.
+
+        Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, windows from `cut`;
+        never connect what lies on two sides of a gap.
+        """
+        after_s = self.duration_s / 2
+        found = [
+            self.encoder().embed(self.made(gap=(after_s, gap_s), in_gap=seed)).vectors
+            for gap_s, seed in ((20.0, 0), (20.0, 1), (47.0, 0))
+        ]
+        require_close(found[1], found[0], self.tolerance, "what happens in a gap matters")
+        require_close(found[2], found[0], self.tolerance, "how long a gap lasts matters")
+
+    def test_the_spec_is_honest(self) -> None:
+        """What the spec says it takes is embedded, and what it says it does not take is refused.
+
+        Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `narrowed` may only narrow the spec.
+        """
+        whole, spec = self.plugin.spec, self.spec
+        same = (whole.name, whole.version, whole.contract) == (spec.name, spec.version, spec.contract)
+        require(same and spec.accepts <= whole.accepts, "narrowed gives a spec that is no narrower one of the same")
+        for kind in sorted(spec.accepts):
+            for rate_hz in self.rates_hz(kind):
+                for small in (False, True):
+                    self._require_embedded(kind, rate_hz, small)
+        for kind in sorted(ACTIVITIES - spec.accepts):
+            require(bool(problems(self.made(kind=kind), spec)), f"a recording with {kind} is not refused")
+
+    def _require_embedded(self, kind: str, rate_hz: float, small: bool) -> None:
+        parts: dict[str, Any] = {"kind": kind, "rate_hz": rate_hz}
+        what = f"a recording with {kind}" + ("" if kind == "spikes" else f" at {rate_hz:g} Hz")
+        if small:
+            parts |= {
+                "units": max(1, self.spec.min_units),
+                "duration_s": max(1.0, self.spec.min_observed_s + 1 / rate_hz),
+            }
+            what += f", {parts['units']} units and {parts['duration_s']:.3g} s, which the spec calls enough,"
+        try:
+            found = self.encoder().embed(made_population(**{**self.wanted, **parts}))
+        except NeuridError as error:
+            require(False, f"{what} is refused: {error}")
+        require(bool((found.reasons == "").any()), f"{what} gives no unit a vector: {found.reasons[0]}")
+
+    def test_progress_is_reported(self) -> None:
+        """The long loop of `embed` goes through `progress`, with a label.
+
+        Write `for item in progress(items, label="what is done", total=len(items))`.
+        """
+        counting = Counting()
+        self.encoder().embed(self.made(), progress=counting)
+        require(counting.items > 0, "embed passes nothing through progress")
+        require(all(counting.labels), "embed gives progress no label")
+
+    def test_nothing_is_printed(self) -> None:
+        """Importing, building and embedding write nothing to standard output.
+
+        Say what the user should know in `Provenance.notes`, or as a `NeuridWarning`.
+        """
+        _, said = self.imported()
+        require(not said, f"importing prints {said[:60]!r}")
+        with printed() as lines:
+            self.encoder().embed(self.made())
+        require(not lines, f"building or embedding prints {lines[:1]}")

@@ -1,0 +1,116 @@
+"""What an encoder owes, as tests."""
+
+import gc
+import json
+from unittest import SkipTest
+
+import numpy as np
+
+from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, State
+from nwb_neurid.errors import NeuridError
+from nwb_neurid.testing.embedding import EmbeddingRules
+from nwb_neurid.testing.rules import HEAVY, require, require_close
+from nwb_neurid.testing.training import TrainingRules
+
+WORKSPACE_BYTES = 2**26
+"""What libraries of the GPU keep for themselves after their first use."""
+
+
+class EncoderConformance(EmbeddingRules, TrainingRules):
+    """What every encoder owes. Subclass it in a test module, with the plugin, and pytest runs it.
+
+    Examples
+    --------
+    >>> from neurid_isi import PLUGIN
+    >>> class TestIsi(EncoderConformance):
+    ...     plugin = PLUGIN
+    """
+
+    def test_the_plugin_says_what_it_is(self) -> None:
+        """The plugin is an `EncoderPlugin` of this version of the contract, with a name, a version and a summary.
+
+        Fill in the `EncoderSpec`; the summary is one line for `nwb-neurid plugins`.
+        """
+        require(
+            isinstance(self.plugin, EncoderPlugin), f"it must be an EncoderPlugin, got {type(self.plugin).__name__}"
+        )
+        spec = self.plugin.spec
+        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
+        require("\n" not in spec.summary, "the summary must be one line")
+
+    def test_importing_it_is_light(self) -> None:
+        """Importing the plugin imports no heavy library.
+
+        Import torch, scipy and the like inside the functions that use them: `build`, `embed`, `initial_state`.
+        """
+        modules, _ = self.imported()
+        heavy = sorted(modules & HEAVY)
+        require(not heavy, f"importing it imports {', '.join(heavy)}")
+
+    def test_config_and_state_rebuild_it(self) -> None:
+        """What `config` and `state` give, kept as JSON and safetensors, rebuilds the same encoder.
+
+        `config` holds everything that `build` needs but the weights, as JSON; `state` gives every array.
+        """
+        from safetensors.numpy import load, save
+
+        encoder = self.encoder()
+        try:
+            config = json.loads(json.dumps(dict(encoder.config)))
+        except TypeError as error:
+            require(False, f"config is no JSON: {error}")
+        arrays = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
+        again = self.plugin.build(config, load(save(arrays)), "cpu")
+        require(again.dim == encoder.dim, f"rebuilt, its dim is {again.dim}, not {encoder.dim}")
+        population = self.made()
+        found, expected = again.embed(population).vectors, encoder.embed(population).vectors
+        require_close(found, expected, self.tolerance, "rebuilt from config and state it gives other vectors")
+
+    def test_what_does_not_fit_is_refused(self) -> None:
+        """A setting or a weight that `build` does not know, or misses, is refused by an error of nwb-neurid.
+
+        Raise `InvalidModel` for a config and `WrongWeights` for a state that does not fit, naming what is wrong.
+        """
+        unknown = {"no such setting": 1}
+        state = self.state()
+        self._require_refused({**self.config, **unknown}, state, "a config with an unknown setting")
+        extra = {**state, "no such weight": np.zeros(3, np.float32)}
+        self._require_refused(self.config, extra, "a state with an unknown weight")
+        if state:
+            self._require_refused(self.config, {}, "an empty state")
+            name = max(state)
+            other = {**state, name: np.zeros((*state[name].shape, 2), np.float32)}
+            self._require_refused(self.config, other, f"a state whose {name} has another shape")
+
+    def _require_refused(self, config: Config, state: State, what: str) -> None:
+        try:
+            self.plugin.build(config, state, "cpu")
+        except NeuridError:
+            return
+        except Exception as error:
+            require(False, f"{what} raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
+        require(False, f"{what} is taken without a word")
+
+    def test_gpu_memory_is_given_back(self) -> None:
+        """Built for the CPU it leaves the GPU alone, and built for the GPU it frees its memory when it is gone.
+
+        Keep tensors in the encoder, never in a module or in a cache that outlives it; obey `device`.
+        """
+        import torch
+
+        if not torch.cuda.is_available():
+            raise SkipTest("there is no GPU here")
+        before = torch.cuda.memory_allocated()
+        self._embed_on("cpu", 0)
+        require(torch.cuda.memory_allocated() <= before, "built for the CPU, it takes memory of the GPU")
+        held = []
+        for seed in range(3):
+            self._embed_on("cuda", seed)
+            held.append(torch.cuda.memory_allocated())
+        require(held[-1] <= held[0], f"each use leaves more memory of the GPU taken: {held} bytes")
+        require(held[-1] - before <= WORKSPACE_BYTES, f"it is gone, and holds {held[-1] - before} bytes of the GPU")
+
+    def _embed_on(self, device: str, seed: int) -> None:
+        self.plugin.build(self.config, self.state(), device).embed(self.made(seed=seed))
+        gc.collect()

@@ -1,0 +1,106 @@
+"""Made populations, of spikes or traces, that are easy to shift, to cut and to tell apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Shaped
+
+from nwb_neurid.population import Population, Spikes, Traces
+
+SAMPLING_HZ = 30_000
+DECAY_S = 0.7
+
+
+def made_population(
+    kind: str = "spikes",
+    *,
+    units: int = 8,
+    duration_s: float = 60.0,
+    rate_hz: float = 30.0,
+    start_s: float = 0.0,
+    gap: tuple[float, float] | None = None,
+    in_gap: int = 0,
+    observed: Sequence[bool] | None = None,
+    unit_ids: Shaped[np.ndarray, " units"] | None = None,
+    seed: int = 0,
+) -> Population:
+    """Units that fire each in its own way, so that they can be told apart.
+
+    Parameters
+    ----------
+    kind
+        "spikes", "dff", "fluorescence" or "deconvolved".
+    units
+        How many; the last of four or more is silent.
+    duration_s
+        Observed time in seconds, without the gap.
+    rate_hz
+        Frames a second of traces.
+    start_s
+        When the recording starts on the session clock, in seconds.
+    gap
+        After how much observed time nothing is observed, and for how long, in seconds; rounded to frames.
+    in_gap
+        Seed of what happens in the gap, which no encoder may look at.
+    observed
+        Whether each unit was observed at all; None for all.
+    unit_ids
+        0, 1, ... by default.
+    seed
+        Of everything else.
+
+    Returns
+    -------
+    Population
+        With positions, of one group. The same arguments give the same population.
+    """
+    rng = np.random.default_rng(seed)
+    duration_s = round(duration_s * rate_hz) / rate_hz
+    trains = [_train_s(rng, unit, duration_s) for unit in range(units)]
+    if units > 3:
+        trains[-1] = np.empty(0)
+    first_s, gap_s = (duration_s, 0.0) if gap is None else (round(edge * rate_hz) / rate_hz for edge in gap)
+    spread = [np.where(train < first_s, train, train + gap_s) for train in trains]
+    others = np.random.default_rng(in_gap)
+    within = [first_s + np.sort(others.uniform(0, gap_s, others.poisson(20 * gap_s))) for _ in range(units)]
+    runs = np.array([[0, first_s], [first_s + gap_s, duration_s + gap_s]])[: 1 if gap is None else 2]
+    if kind == "spikes":
+        both = [np.sort(np.r_[own, other]) + start_s for own, other in zip(spread, within, strict=True)]
+        activity: Spikes | Traces = Spikes.of(both)
+    else:
+        values = _traces(rng, trains, round(duration_s * rate_hz), rate_hz)
+        hidden = others.normal(50, 20, (units, round(gap_s * rate_hz))).astype(np.float32)
+        frames = round(first_s * rate_hz)
+        values = np.concatenate([values[:, :frames], hidden, values[:, frames:]], axis=1)
+        activity = Traces(values=values, rate_hz=rate_hz, start_s=start_s, kind=kind)  # type: ignore[arg-type]
+    return Population(
+        unit_ids=np.arange(units) if unit_ids is None else unit_ids,
+        activity=activity,
+        observed_s=runs + start_s,
+        unit_observed=None if observed is None else _seen(observed, len(runs)),
+        positions_um=rng.uniform(0, 1000, (units, 3)).astype(np.float32),
+        source=f"made {kind}",
+    )
+
+
+def _train_s(rng: np.random.Generator, unit: int, duration_s: float) -> Float64[np.ndarray, " spikes"]:
+    """A gamma process of its own rate and regularity, on the clock of an amplifier."""
+    rate_hz, shape = 4.0 + 5 * (unit % 4), 0.5 + (unit % 3)
+    steps = rng.gamma(shape, 1 / (shape * rate_hz), int(2 * rate_hz * duration_s) + 20) + 0.002
+    ticks = np.unique(np.floor(np.cumsum(steps) * SAMPLING_HZ))
+    return ticks[ticks < (duration_s - 0.001) * SAMPLING_HZ] / SAMPLING_HZ
+
+
+def _traces(
+    rng: np.random.Generator, trains: Sequence[Float64[np.ndarray, " _"]], samples: int, rate_hz: float
+) -> Float32[np.ndarray, "units samples"]:
+    """Spikes as an indicator shows them: each a jump that decays, with noise."""
+    edges = np.arange(samples + 1) / rate_hz
+    counts = np.array([np.histogram(train, edges)[0] for train in trains], np.float64)
+    kernel = np.exp(-np.arange(int(5 * DECAY_S * rate_hz) + 1) / (DECAY_S * rate_hz))
+    glow = np.array([np.convolve(row, kernel)[:samples] for row in counts])
+    return np.asarray(0.3 * glow + 0.05 * np.abs(rng.normal(size=glow.shape)), np.float32)
+
+
+def _seen(observed: Sequence[bool], intervals: int) -> Bool[np.ndarray, "units intervals"]:
+    return np.repeat(np.array(observed, bool)[:, None], intervals, axis=1)

@@ -1,0 +1,231 @@
+"""What a reader owes, as tests."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+from unittest import SkipTest
+
+import numpy as np
+
+from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReadOptions
+from nwb_neurid.errors import NeuridError
+from nwb_neurid.population import Population, Spikes
+from nwb_neurid.testing.rules import HEAVY, imported_alone, printed, require
+
+NONSENSE = "no_such_thing_17"
+TEXTS = frozenset({"where", "part", "intervals", "activity"})
+FLAGS = frozenset({"keep_opto", "all_rois", "covariates"})
+OPEN_FILES = Path("/proc/self/fd")
+
+
+class ReaderConformance:
+    """What every reader owes. Subclass it in a test module, with the plugin and a source, and pytest runs it.
+
+    Parameters
+    ----------
+    plugin
+        The plugin that is tested.
+    module
+        The module that holds it; "" for the one that holds its `read`.
+    """
+
+    plugin: ClassVar[ReaderPlugin]
+    module: ClassVar[str] = ""
+
+    def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
+        """A small source of the format: write it into `folder` and return its path, or return an object."""
+        raise SkipTest("no source was given")
+
+    @contextmanager
+    def made(self) -> Iterator[object]:
+        """A source in a folder of its own."""
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield self.source(Path(folder))
+
+    def read(self, source: object, **options: object) -> Population:
+        """The population of a source."""
+        return self.plugin.read(source, ReadOptions(**options))  # type: ignore[arg-type]
+
+    def test_the_plugin_says_what_it_is(self) -> None:
+        """The plugin is a `ReaderPlugin` of this version of the contract, with a name, a version and a summary.
+
+        Fill in the `ReaderSpec`; the summary is one line for `nwb-neurid plugins`.
+        """
+        require(isinstance(self.plugin, ReaderPlugin), f"it must be a ReaderPlugin, got {type(self.plugin).__name__}")
+        spec = self.plugin.spec
+        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
+        require("\n" not in spec.summary, "the summary must be one line")
+
+    def test_importing_it_is_light(self) -> None:
+        """Importing the plugin imports no heavy library.
+
+        Import the library of the format inside `read`.
+        """
+        modules, _ = imported_alone(self.module or self.plugin.read.__module__)
+        heavy = sorted(modules & HEAVY)
+        require(not heavy, f"importing it imports {', '.join(heavy)}")
+
+    def test_it_recognises_its_source(self) -> None:
+        """Its own source is recognised.
+
+        Let `recognises` look at the name, or at the first bytes.
+        """
+        with self.made() as source:
+            require(self.plugin.recognises(source), f"{source} is not recognised")
+
+    def test_it_recognises_nothing_else(self) -> None:
+        """Anything else is not recognised, and asking raises nothing, whatever it is.
+
+        A source may be text, a path, a URL, or any object: test its type first, and catch `OSError` and `ValueError`.
+        """
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "empty").mkdir()
+            (folder / "notes.txt").write_text("nothing of interest\n", "utf-8")
+            (folder / "noise.bin").write_bytes(np.random.default_rng(0).bytes(4096))
+            paths = [folder, *folder.iterdir(), folder / "missing"]
+            strangers = [*paths, *map(str, paths), "", "\0", "x" * 5000, None, 3, b"bytes", [], (None,), object(), int]
+            for stranger in strangers:
+                try:
+                    recognised = self.plugin.recognises(stranger)
+                except Exception as error:
+                    require(False, f"asked about {stranger!r:.60}, it raises {type(error).__name__}: {error}")
+                require(not recognised, f"{stranger!r:.60} is recognised")
+
+    def test_reading_gives_a_population(self) -> None:
+        """Reading gives a `Population` with units and observed time, which names its source.
+
+        Pass `source=str(source)`, and say in `observed_s` when anything was observed.
+        """
+        with self.made() as source:
+            population = self.read(source)
+            require(isinstance(population, Population), f"it must give a Population, got {type(population).__name__}")
+            require(len(population) > 0, "there are no units")
+            require(population.duration_s > 0, "there is no observed time")
+            if isinstance(source, str | Path):
+                require(population.source == str(source), f"source must be {source}, got {population.source!r}")
+
+    def test_reading_again_gives_the_same(self) -> None:
+        """Reading the same source again gives the same units, activity and observed time.
+
+        Sort what a file system or a set gives in any order.
+        """
+        with self.made() as source:
+            first, again = self.read(source), self.read(source)
+            for name in ("unit_ids", "observed_s", "group", "positions_um"):
+                left, right = getattr(first, name), getattr(again, name)
+                same = left is None and right is None
+                require(same or _same(left, right), f"{name} differs the second time")
+            require(_same(_values(first), _values(again)), "the activity differs the second time")
+
+    def test_the_source_stays_as_it_is(self) -> None:
+        """Reading writes nothing: no file is changed or added.
+
+        Open files for reading, and keep no cache beside them.
+        """
+        with self.made() as source:
+            before = _contents(self._path(source))
+            self.read(source)
+            after = _contents(self._path(source))
+            changed = sorted(str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+            require(not changed, f"reading changes {', '.join(changed[:3])}")
+
+    def test_files_are_closed(self) -> None:
+        """After reading, no file of the source is open.
+
+        Open files in a `with` statement, and copy arrays out of memory maps.
+        """
+        if not OPEN_FILES.is_dir():
+            raise SkipTest("this system does not tell which files are open")
+        with self.made() as source:
+            path = self._path(source).resolve()
+            population = self.read(source)
+            names = [link.readlink() for link in OPEN_FILES.iterdir() if link.is_symlink()]
+            still = sorted(str(name) for name in names if name.is_relative_to(path))
+            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is open")
+
+    def test_damage_is_an_error_of_ours(self) -> None:
+        """A file that breaks off, or is empty, is read or refused by an error of nwb-neurid, never by another one.
+
+        Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
+        """
+        with self.made() as source:
+            root = self._path(source)
+            files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+            for file in files:
+                whole = file.read_bytes()
+                for size in sorted({0, len(whole) // 2}):
+                    file.write_bytes(whole[:size])
+                    self._require_ours(source, f"with {file.name} cut to {size} of {len(whole)} bytes")
+                file.write_bytes(whole)
+
+    def test_the_spec_is_honest(self) -> None:
+        """Every option that the spec names is obeyed; text that fits nothing in the source is refused.
+
+        Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
+        """
+        options = self.plugin.spec.options
+        with self.made() as source:
+            for name in sorted(options & FLAGS):
+                self.read(source, **{name: True})
+            for name in sorted(options & TEXTS):
+                try:
+                    self.read(source, **{name: NONSENSE})
+                except NeuridError:
+                    continue
+                require(False, f"{name}={NONSENSE!r} is taken without a word")
+
+    def test_nothing_is_printed(self) -> None:
+        """Importing and reading write nothing to standard output.
+
+        Say what the user should know as a `NeuridWarning`.
+        """
+        _, said = imported_alone(self.module or self.plugin.read.__module__)
+        require(not said, f"importing prints {said[:60]!r}")
+        with self.made() as source, printed() as lines:
+            self.plugin.recognises(source)
+            self.read(source)
+        require(not lines, f"recognising or reading prints {lines[:1]}")
+
+    def _path(self, source: object) -> Path:
+        if not isinstance(source, str | Path):
+            raise SkipTest("the source is an object, not a path")
+        return Path(source)
+
+    def _require_ours(self, source: object, what: str) -> None:
+        try:
+            self.read(source)
+        except NeuridError:
+            return
+        except Exception as error:
+            require(False, f"{what}, it raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
+
+
+def copied(source: Path, folder: Path) -> Path:
+    """A copy of a file or a folder that a rule may damage."""
+    target = folder / source.name
+    if source.is_dir():
+        return shutil.copytree(source, target)
+    return Path(shutil.copy(source, target))
+
+
+def _values(population: Population) -> np.ndarray:
+    activity = population.activity
+    return activity.times_s if isinstance(activity, Spikes) else activity.values
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> bool:
+    numbers = left.dtype.kind == "f" and right.dtype.kind == "f"
+    return bool(np.array_equal(left, right, equal_nan=numbers))
+
+
+def _contents(root: Path) -> dict[Path, bytes]:
+    """Every file beside and below a path, with what is in it."""
+    folder = root.parent if root.is_file() else root
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,109 @@
+"""What the rules of both kinds of plugin rest on: failing with a reason, importing alone, catching what is printed."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+
+HEAVY = frozenset(
+    {
+        "h5py",
+        "hdmf",
+        "jax",
+        "matplotlib",
+        "neo",
+        "pandas",
+        "pynwb",
+        "scipy",
+        "sklearn",
+        "spikeinterface",
+        "tensorflow",
+        "torch",
+        "zarr",
+    }
+)
+"""Libraries that take long to import; a plugin imports them in the functions that use them."""
+
+ALONE = """
+import importlib, json, sys
+sys.path[:] = json.loads(sys.argv[1])
+import nwb_neurid.contracts
+before = set(sys.modules)
+importlib.import_module(sys.argv[2])
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})), file=sys.stderr)
+"""
+
+
+class RuleBroken(AssertionError):
+    """A plugin breaks a rule; the message tells how it showed."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Fail with this message unless the rule holds."""
+    if not holds:
+        raise RuleBroken(otherwise)
+
+
+def require_close(
+    left: Float[np.ndarray, "units dim"], right: Float[np.ndarray, "units dim"], tolerance: float, otherwise: str
+) -> None:
+    """Fail unless these vectors agree, NaN with NaN; the message gets the largest difference."""
+    require(left.shape == right.shape, f"{otherwise}: shapes {left.shape} and {right.shape}")
+    if not np.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True):
+        apart = np.abs(left - right)
+        known = np.isfinite(apart)
+        largest = f"by up to {apart[known].max():.3g}" if known.any() else "in which units have a vector"
+        raise RuleBroken(f"{otherwise}: vectors differ {largest}")
+
+
+@cache
+def imported_alone(module: str) -> tuple[frozenset[str], str]:
+    """Top-level modules that importing this one brings along in a fresh interpreter, and what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
+    )
+    said = done.stderr.strip().splitlines() or [""]
+    require(done.returncode == 0, f"the module {module} does not import in a fresh interpreter: {said[-1]}")
+    return frozenset(json.loads(said[-1])), done.stdout
+
+
+@contextlib.contextmanager
+def printed() -> Iterator[list[str]]:
+    """Collects what is printed to standard output within, from Python or from a library below it."""
+    found: list[str] = []
+    sys.stdout.flush()
+    with tempfile.TemporaryFile() as file, contextlib.redirect_stdout(io.StringIO()) as text:
+        kept = os.dup(1)
+        os.dup2(file.fileno(), 1)
+        try:
+            yield found
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            file.seek(0)
+            found += [line for line in (text.getvalue() + file.read().decode(errors="replace")).splitlines() if line]
+
+
+def advance_generators() -> None:
+    """Draw from the generators of the whole process, so that seeding them again shows."""
+    np.random.random()  # noqa: NPY002 - the one that must not be used
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.rand(())
+
+
+def global_state() -> Mapping[str, bytes]:
+    """What belongs to the whole process, and to no plugin: random generators, and settings of torch."""
+    found = {"NumPy's global random generator": repr(np.random.get_state()).encode()}  # noqa: NPY002 - what must not change
+    if (torch := sys.modules.get("torch")) is not None:
+        settings = torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
+        found["torch's random generator"] = torch.get_rng_state().numpy().tobytes()
+        found["settings of torch"] = repr((settings, torch.get_num_threads())).encode()
+    return found

@@ -1,0 +1,14 @@
+"""What every encoder owes."""
+
+from neurid_nuclr import PLUGIN
+from nwb_neurid.testing import EncoderConformance
+
+
+class TestSpikes(EncoderConformance):
+    plugin = PLUGIN
+    preset = "small"
+
+
+class TestCalcium(EncoderConformance):
+    plugin = PLUGIN
+    preset = "small-calcium"

@@ -12,8 +12,12 @@ from jaxtyping import Float64, Int64
 ENOUGH_ANIMALS = 9
 """From so many on, the conformal sets may hold for new animals (at a coverage of 0.9)."""
 
+FEWER = 0.4
+"""So many times the errors of all may be made on what is named: less than half, as new animals are not the old."""
+
 SHARPEST = 3.0  # of the logarithm of the sharpness
 ROUNDING = 1e-9
+LEAST = 1e-12  # of a mean probability whose logarithm is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -35,6 +39,8 @@ class Calibration:
         Share of each class in the training data, shape (classes,).
     sharpness, lapse
         A class has the probability (1 - lapse) * softmax(sharpness * score + log prevalence) + lapse * prevalence.
+    voted_sharpness, voted_lapse
+        The same for means over neighbours, whose scores are the logarithms of mean over prevalence.
     """
 
     scores: Float64[np.ndarray, "rows classes"]
@@ -44,6 +50,8 @@ class Calibration:
     prevalence: Float64[np.ndarray, " classes"]
     sharpness: float = 1.0
     lapse: float = 0.0
+    voted_sharpness: float = 1.0
+    voted_lapse: float = 0.0
 
     @property
     def animals(self) -> int:
@@ -70,7 +78,9 @@ class Calibration:
         """
         wanted = self.prevalence if prior is None else prior
         own = tempered(scores, wanted, self.sharpness, self.lapse)
-        return own if neighbours is None else averaged(own, neighbours)
+        if neighbours is None:
+            return own
+        return tempered(votes(own, neighbours, wanted), wanted, self.voted_sharpness, self.voted_lapse)
 
     def needed_animals(self, coverage: float) -> int:
         """How many animals it takes for sets of this coverage to hold for new ones."""
@@ -85,17 +95,37 @@ class Calibration:
         equal weight; with enough animals, one more animal is counted in which none does (Lee, Barber and Willett
         2023, arXiv 2306.06342, hierarchical conformal prediction).
         """
-        known = self.truth >= 0
-        of = self.probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
-        reached = of[known, self.truth[known]]
-        weight = np.ones(len(reached)) if prior is None else (prior / self.prevalence)[self.truth[known]]
-        _, animal = np.unique(self.animal[known], return_inverse=True)
-        weight = weight / np.bincount(animal, weight)[animal]
+        of, truth, weight = self._known(prior, smooth)
+        reached = of[np.arange(len(truth)), truth]
         animals = self.animals + (self.animals >= self.needed_animals(coverage))
         order = np.argsort(-reached, kind="stable")
         share = np.cumsum(weight[order]) / animals
         at = int(np.searchsorted(share, coverage - ROUNDING))
         return float(reached[order[at]]) if at < len(order) else 0.0
+
+    def sure(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
+        """How probable the best class must be, so that few of those named are wrong; infinite if that cannot be.
+
+        Of the calibration units whose best class reaches it, at most `FEWER` times as many are wrong as of all.
+        """
+        of, truth, weight = self._known(prior, smooth)
+        best = of.max(axis=1)
+        order = np.argsort(-best, kind="stable")
+        wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order])
+        share = wrong / np.cumsum(weight[order])
+        enough = np.flatnonzero(share <= FEWER * share[-1] + ROUNDING)
+        return float(best[order[enough[-1]]]) if len(enough) else np.inf
+
+    def _known(
+        self, prior: Float64[np.ndarray, " classes"] | None, smooth: bool
+    ) -> tuple[Float64[np.ndarray, "known classes"], Int64[np.ndarray, " known"], Float64[np.ndarray, " known"]]:
+        """Probabilities of the units whose class is known, that class, and weights that sum to 1 in each animal."""
+        known = self.truth >= 0
+        of = self.probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
+        weight = np.ones(known.sum()) if prior is None else (prior / self.prevalence)[self.truth[known]]
+        _, animal = np.unique(self.animal[known], return_inverse=True)
+        total = np.bincount(animal, weight)
+        return of[known], self.truth[known], weight / np.where(total > 0, total, 1.0)[animal]
 
 
 def tempered(
@@ -120,6 +150,17 @@ def averaged(
     total = np.where(counted[:, :, None], votes, 0.0).sum(axis=1)
     mean = total / np.maximum(counted.sum(axis=1), 1)[:, None]
     return np.where(np.isfinite(probabilities), mean, np.nan)
+
+
+def votes(
+    probabilities: Float64[np.ndarray, "units classes"],
+    neighbours: Int64[np.ndarray, "units nearest"],
+    prior: Float64[np.ndarray, " classes"],
+) -> Float64[np.ndarray, "units classes"]:
+    """What neighbours say together, as scores: log of their mean probability over the prior."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = np.log(np.maximum(averaged(probabilities, neighbours), LEAST) / prior)
+    return np.where(prior > 0, scores, np.where(np.isnan(probabilities), np.nan, 0.0))
 
 
 def animal_weights(animal: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:

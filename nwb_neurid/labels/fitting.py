@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.calibration import Calibration, fit_temper, tempered
+from nwb_neurid.labels.calibration import Calibration, fit_temper, tempered, votes
 from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
 from nwb_neurid.labels.examples import Examples, examples_of, folds_of
 from nwb_neurid.labels.head import LabelHead
@@ -158,6 +158,10 @@ def _calibrated(
         distances[fold] = nearest(classifier.standardised(examples.vectors[fold]), *shape)
     prevalence = np.bincount(examples.truth[known], minlength=len(examples.classes)) / known.sum()
     sharpness, lapse = fit_temper(scores[known], examples.truth[known], examples.animal[known], prevalence)
+    voted = (1.0, 0.0)
+    if examples.neighbours is not None:
+        said = votes(tempered(scores, prevalence, sharpness, lapse), examples.neighbours, prevalence)
+        voted = fit_temper(said[known], examples.truth[known], examples.animal[known], prevalence)
     calibration = Calibration(
         scores=scores,
         truth=examples.truth,
@@ -166,6 +170,8 @@ def _calibrated(
         prevalence=prevalence,
         sharpness=sharpness,
         lapse=lapse,
+        voted_sharpness=voted[0],
+        voted_lapse=voted[1],
     )
     return calibration, distances[known]
 

@@ -25,10 +25,13 @@ TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "coverage": (int, float),
     "sharpness": (int, float),
     "lapse": (int, float),
+    "voted_sharpness": (int, float),
+    "voted_lapse": (int, float),
     "encoder": dict,
     "details": dict,
     "arrays_sha256": str,
 }
+TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
 
@@ -44,8 +47,7 @@ def packed_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             "kind": head.kind,
             "classes": head.classes.tolist(),
             "coverage": head.coverage,
-            "sharpness": head.calibration.sharpness,
-            "lapse": head.calibration.lapse,
+            **{name: getattr(head.calibration, name) for name in TEMPERS},
             "encoder": dict(head.encoder),
             "details": dict(head.details),
             "arrays_sha256": sha256(arrays),
@@ -121,8 +123,7 @@ def _read_head(path: Path) -> LabelHead:
         animal=arrays["animal"],
         neighbours=arrays.get("neighbours"),
         prevalence=arrays["prevalence"],
-        sharpness=float(about["sharpness"]),
-        lapse=float(about["lapse"]),
+        **{name: float(about[name]) for name in TEMPERS},
     )
     return LabelHead(
         label_name=about["label_name"],
@@ -156,7 +157,9 @@ def _read_description(path: Path) -> dict[str, Any]:
             )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']}.")
-    if not 0 < about["coverage"] < 1 or not about["sharpness"] > 0 or not 0 <= about["lapse"] < 1:
+    sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
+    lapses = (about["lapse"], about["voted_lapse"])
+    if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
         raise InvalidModel(f"{path} has a coverage, sharpness or lapse that cannot be.")
     return about
 

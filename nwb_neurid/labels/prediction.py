@@ -17,6 +17,7 @@ MIN_SPIKES = 50
 MIN_WINDOWS = 4
 UNIFORM = "uniform"
 AMBIGUOUS = "several classes are plausible"
+UNSURE = "not sure enough"
 NONE = "no class is plausible"
 NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
@@ -94,8 +95,9 @@ def predict(
 ) -> Predictions:
     """Name every unit that can be named with the confidence asked for.
 
-    A unit is declined, with the reason, if its set of plausible classes is not a single class, if it is unlike anything
-    seen in training, or if there is too little evidence. The set always holds the most probable class.
+    A unit is declined, with the reason, if its set of plausible classes is not a single class, or that class not
+    probable enough to more than halve the errors, if the unit is unlike anything seen in training, or if there is too
+    little evidence. The set always holds the most probable class.
 
     Parameters
     ----------
@@ -140,7 +142,8 @@ def predict(
     best = np.where(seen, np.nan_to_num(probabilities).argmax(axis=1), 0)
     novelty = head.novelty.score(head.classifier.standardised(embeddings.vectors))
     few = _evidence(embeddings, population, min_spikes, min_windows)
-    reasons = _reasons(head, embeddings, plausible, novelty, few, coverage)
+    unsure = _unsure(probabilities, head.calibration.sure(prior=shares, smooth=smooth))
+    reasons = _reasons(head, embeddings, plausible, novelty, few, unsure, coverage)
     if other := _other_activity(head, population):
         reasons = np.where(seen, other, reasons)
     sets = plausible.copy()
@@ -253,12 +256,22 @@ def _other_activity(head: LabelHead, population: Population | None) -> str:
     return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
 
 
+def _unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
+    """Why a unit with a single plausible class is declined; "" where that is probable enough."""
+    best = probabilities.max(axis=1)
+    if sure == np.inf:
+        return np.full(len(best), f"{UNSURE}: at no probability are fewer wrong")
+    said = [f"{UNSURE}: {value:.3g} of {sure:.3g}" if value < sure - 1e-12 else "" for value in best.tolist()]
+    return np.array(said, np.str_)
+
+
 def _reasons(
     head: LabelHead,
     embeddings: Embeddings,
     plausible: Bool[np.ndarray, "units classes"],
     novelty: Float64[np.ndarray, " units"],
     few: Shaped[np.ndarray, " units"],
+    unsure: Shaped[np.ndarray, " units"],
     coverage: float,
 ) -> Shaped[np.ndarray, " units"]:
     """Why each unit is declined, the gravest reason; "" where it is named."""
@@ -272,5 +285,5 @@ def _reasons(
         elif count > 1:
             reasons.append(f"{AMBIGUOUS} at a coverage of {coverage:g}: {', '.join(head.classes[plausible[row]])}")
         else:
-            reasons.append("" if count else f"{NONE} at a coverage of {coverage:g}")
+            reasons.append(str(unsure[row]) if count else f"{NONE} at a coverage of {coverage:g}")
     return np.array(reasons, np.str_).reshape(len(embeddings))

@@ -1,12 +1,16 @@
 """Labels from the command line: fit a head on some animals, predict on another, read the table."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 import nwb_neurid
+from nwb_neurid.cli import embed, fit_labels
 from nwb_neurid.simulate import write_animals
 
 
@@ -18,13 +22,13 @@ def animals(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(run_once, animals):
-    """What `fit-labels` printed, and the folder that it made."""
-    done = run_once("fit-labels", "isi", *animals[:4], "--label", "cell_type", "--output", "model", "--scope", "a test")
-    return done, run_once
+    """What `fit-labels` printed, how to run more, and the folder that holds the model."""
+    words = ("--label", "cell_type", "--output", "model", "--scope", "a test")
+    return run_once("fit-labels", "isi", *animals[:4], *words), run_once, run_once.args[0]
 
 
 def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):
-    done, run = made
+    done, run, _ = made
     first, second, note, last = done.stdout.splitlines()
     assert first.startswith("model: cell_type of ")
     assert " units of 4 animals: CH " in first
@@ -51,7 +55,7 @@ def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):
 
 
 def test_coverage_prior_and_format_can_be_asked_for(made, animals, tmp_path):
-    _, run = made
+    _, run, _ = made
     output = tmp_path / "out.csv"
     options = ("--format", "csv", "--output", output, "--coverage", "0.6", "--prior", "uniform", "--label", "cell_type")
     said = run("embed", animals[4], "--model", "model", *options).stdout
@@ -62,64 +66,76 @@ def test_coverage_prior_and_format_can_be_asked_for(made, animals, tmp_path):
     assert reasons[reasons.str.contains("plausible")].str.contains("at a coverage of 0.6").all()
     shares = ("--prior", "CH=1,FS=1,IB=1,LTS=1,RS=3", "--overwrite")
     run("embed", animals[4], "--model", "model", "--format", "csv", "--output", output, *shares)
+    assert not table.equals(pd.read_csv(output))
 
 
 def test_regions_are_smoothed_and_types_are_not(made, animals, tmp_path):
-    _, run = made
+    _, run, _ = made
     run("fit-labels", "model", *animals[:4], "--label", "brain_region", "--output", "both")
     output = ("--output", tmp_path / "out.nwb", "--overwrite")
     said = run("embed", animals[4], "--model", "both", "--smooth", "--label", "brain_region", *output).stdout
     assert "Probabilities are means over up to five nearest units within 60 µm on the same probe." in said
-    refused = run("embed", animals[4], "--model", "both", "--smooth", *output, code=2).stderr
-    assert "--smooth lets neighbours vote, which share a region but not a cell_type." in refused.replace("\n", " ")
+    types = run("embed", animals[4], "--model", "both", "--smooth", *output, code=2).stderr
+    assert "--smooth lets neighbours vote, which share a region but not a cell_type." in types
+
+
+def refused(capsys, command, *words, **options):
+    """What a command says that ends with code 2."""
+    with pytest.raises(typer.Exit) as caught:
+        command(*words, **options)
+    assert caught.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("nwb-neurid: ")
+    return said
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("model", "options", "wanted"),
     [
-        (["isi", "--label", "cell_type"], "isi is an encoder and no model folder: name a folder for the model"),
-        (["model", "--label", "cell_type"], "model has a head for cell_type already. Replace it (--overwrite)"),
-        (["isi", "--label", "cell_type", "-o", "model"], "model exists. Choose another folder, or overwrite it"),
-        (["nowhere", "--label", "cell_type"], "nowhere is not a model folder: it has no model.json."),
-        (["isi", "--label", "depth", "-o", "new"], "No recording has the label depth. They have: cell_type, brain_"),
-        (["isi", "--label", "cell_type", "-o", "new", "--head", "tree"], "There is no head 'tree'."),
-        (["isi", "--label", "cell_type", "-o", "new", "--coverage", "2"], "coverage must lie between 0 and 1"),
-        (["isi", "--label", "cell_type", "-o", "new", "--map", "no.csv"], "no.csv cannot be read"),
+        ("isi", {}, "isi is an encoder and no model folder: name a folder for the model (--output)."),
+        ("model", {}, "has a head for cell_type already. Replace it (--overwrite), or choose --output."),
+        ("isi", {"output": "model"}, "model exists. Choose another folder, or overwrite it (--overwrite)."),
+        ("nowhere", {}, "nowhere is not a model folder: it has no model.json."),
+        ("isi", {"output": "new", "label": "depth"}, "No recording has the label depth. They have: cell_type, brain_"),
+        ("isi", {"output": "new", "head": "tree"}, "There is no head 'tree'. Choose one of: linear, mlp."),
+        ("isi", {"output": "new", "coverage": 2.0}, "coverage must lie between 0 and 1, got 2.0."),
+        ("isi", {"output": "new", "map_": "no.csv"}, "no.csv cannot be read: No such file or directory."),
+        ("isi", {"output": "new", "subjects": Path("no.csv")}, "no.csv cannot be read: No such file or directory."),
     ],
 )
-def test_what_cannot_be_fitted_is_one_line(made, animals, words, wanted):
-    _, run = made
-    model, *options = words
-    done = run("fit-labels", model, *animals[:2], *options, code=2)
-    assert done.stderr.startswith("nwb-neurid: ")
-    assert wanted in done.stderr
+def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, tmp_path, model, options, wanted):
+    monkeypatch.chdir(made[2])
+    sources = [str(path) for path in animals[:2]]
+    asked = {"label": "cell_type"} | options
+    if "output" in options:
+        asked["output"] = made[2] / "model" if options["output"] == "model" else tmp_path / "new"
+    assert wanted in refused(capsys, fit_labels.fit_labels, model, sources, **asked)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        (["--model", "model", "--label", "layer"], "The model has no label head 'layer'. It has: cell_type."),
-        (["--model", "model", "--coverage", "1"], "coverage must lie between 0 and 1, got 1.0."),
-        (["--model", "model", "--prior", "CH"], "--prior wants CLASS=SHARE,... or uniform, got 'CH'."),
-        (["--model", "model", "--prior", "CH=a"], "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
-        (["--model", "model", "--prior", "CH=1"], "A prior needs a share for each class of cell_type"),
-        (["--coverage", "0.8"], "The model has no label heads, and none is named."),
+        ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type."),
+        ({"coverage": 1.0}, "coverage must lie between 0 and 1, got 1.0."),
+        ({"prior": "CH"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH'."),
+        ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
+        ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),
+        ({"model": None, "smooth": True}, "The model has no label heads, and none is named. It has: none; make one"),
     ],
 )
-def test_what_cannot_be_predicted_is_one_line(made, animals, tmp_path, options, wanted):
-    _, run = made
-    done = run("embed", animals[4], *options, "--output", tmp_path / "out.nwb", code=2)
-    assert done.stderr.startswith("nwb-neurid: ")
-    assert wanted in done.stderr
+def test_what_cannot_be_predicted_is_one_line(made, animals, capsys, tmp_path, options, wanted):
+    asked = {"model": made[2] / "model", "output": tmp_path / "out.nwb"} | options
+    assert wanted in refused(capsys, embed.embed, [str(animals[4])], **asked)
     assert not (tmp_path / "out.nwb").exists()
 
 
-def test_a_head_does_not_survive_other_weights(made, animals, tmp_path):
-    _, run = made
-    run("fit-labels", "isi", *animals[:2], "--label", "cell_type", "--output", tmp_path / "other")
-    path = tmp_path / "other" / "heads" / "cell_type.json"
+def test_a_head_does_not_survive_other_weights(made, animals, capsys, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(made[2] / "model", other)
+    path = other / "heads" / "cell_type.json"
     about = json.loads(path.read_text("utf-8"))
     about["encoder"]["encoder_version"] = "0"
     path.write_text(json.dumps(about), "utf-8")
-    done = run("embed", animals[4], "--model", tmp_path / "other", code=2)
-    assert "was fitted to vectors of another encoder: encoder_version '1', expected '0'." in done.stderr
+    said = refused(capsys, embed.embed, [str(animals[4])], model=other)
+    assert "was fitted to vectors of another encoder: encoder_version '1', expected '0'." in said

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.labels.calibration import Calibration, averaged, fit_temper, tempered
+from nwb_neurid.labels.calibration import Calibration, averaged, fit_temper, tempered, votes
 
 FLAT = np.full(3, 1 / 3)
 
@@ -128,3 +128,53 @@ def test_neighbours_are_averaged_without_those_that_have_nothing():
     shares = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan]])
     near = np.array([[0, 1, 2], [1, -1, -1], [2, 0, 1]])
     np.testing.assert_array_equal(averaged(shares, near), [[0.5, 0.5], [0.0, 1.0], [np.nan, np.nan]])
+
+
+def test_votes_are_scores_that_a_class_without_a_prior_has_no_part_in():
+    shares, near = np.array([[0.8, 0.2, 0.0], [0.4, 0.6, 0.0], [np.nan] * 3]), np.array([[0, 1], [1, -1], [2, 0]])
+    scores = votes(shares, near, np.array([0.5, 0.5, 0.0]))
+    np.testing.assert_allclose(scores[:2, :2], np.log([[1.2, 0.8], [0.8, 1.2]]))
+    np.testing.assert_array_equal(scores[:2, 2], 0.0)
+    assert np.isnan(scores[2]).all()
+
+
+def test_neighbours_that_agree_are_believed():
+    """Six units of one region are each right in two of three cases; together they are nearly always."""
+    rng = np.random.default_rng(0)
+    region = np.repeat(rng.integers(2, size=400), 6)
+    scores = np.where(rng.random(2400) < 2 / 3, 1.0, -1.0) * np.where(region == 0, 1.0, -1.0) * np.log(2) / 2
+    scores = np.column_stack([scores, -scores])
+    near = np.arange(2400).reshape(-1, 6).repeat(6, axis=0)
+    flat = np.full(2, 0.5)
+    said = votes(tempered(scores, flat, 1.0, 0.0), near, flat)
+    sharpness, lapse = fit_temper(said, region, np.arange(2400) // 240, flat)
+    assert sharpness > 3
+    calibration = Calibration(
+        scores=scores,
+        truth=region,
+        animal=np.arange(2400) // 240,
+        neighbours=near,
+        prevalence=flat,
+        voted_sharpness=sharpness,
+        voted_lapse=lapse,
+    )
+    together = calibration.probabilities(scores, neighbours=near)
+    right = together.argmax(axis=1) == region
+    assert together.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.04)
+
+
+@pytest.mark.parametrize("lapse", [0.0, 0.02])
+def test_those_that_are_sure_are_wrong_less_than_half_as_often(lapse):
+    sure = made(*drawn(20_000, lapse=lapse), lapse=lapse).sure()
+    scores, truth, _ = drawn(20_000, lapse=lapse, seed=1)
+    shares = tempered(scores, FLAT, 1.0, lapse)
+    wrong, named = shares.argmax(axis=1) != truth, shares.max(axis=1) >= sure
+    assert named.mean() > 0.3
+    assert wrong[named].mean() < wrong.mean() / 2
+
+
+def test_where_nothing_is_wrong_all_are_sure_and_where_nothing_is_right_none():
+    scores, animal = 3.0 * np.eye(3)[np.arange(30) % 3], np.arange(30) % 10
+    right, wrong = np.arange(30) % 3, (np.arange(30) + 1) % 3
+    assert made(scores, right, animal).sure() == pytest.approx(tempered(scores, FLAT, 1.0, 0.0).max())
+    assert made(scores, wrong, animal).sure() == math.inf

@@ -6,6 +6,9 @@ from nwb_neurid.training.losses import ContrastiveLoss as ContrastiveLoss
 from nwb_neurid.training.losses import Loss as Loss
 from nwb_neurid.training.losses import VICRegLoss as VICRegLoss
 from nwb_neurid.training.recipe import Recipe as Recipe
+from nwb_neurid.training.recording import Context as Context
+from nwb_neurid.training.weights import drawn as drawn
+from nwb_neurid.training.weights import with_weights as with_weights
 from nwb_neurid.training.windows import WindowOptions as WindowOptions
 from nwb_neurid.training.windows import Windows as Windows
 from nwb_neurid.training.windows import cut as cut

@@ -15,6 +15,7 @@ from nwb_neurid.results import Embeddings, Json, Provenance
 from nwb_neurid.trainable import TrainingLog, TrainingOptions
 from nwb_neurid.training.loop import fit
 from nwb_neurid.training.recipe import Recipe
+from nwb_neurid.training.recording import Context
 from nwb_neurid.training.schedule import Fitted
 from nwb_neurid.training.views import batches, packed
 from nwb_neurid.training.windows import WindowOptions, Windows, cut
@@ -24,11 +25,15 @@ class WindowModule(Protocol):
     """What a torch encoder implements: an `nn.Module` with this `forward`."""
 
     def __call__(
-        self, activity: Tensor, present: Bool[Tensor, "windows units"] | None
+        self,
+        activity: Tensor,
+        present: Bool[Tensor, "windows units"] | None,
+        *context: Float32[Tensor, "windows channels bins"],
     ) -> Float32[Tensor, "windows units dim"]:
         """Vectors of the units in each window, from `activity` (windows, units, bins).
 
-        `present` is false where a row is padding; None where none is. What comes out for padding is not used.
+        `present` is false where a row is padding; None where none is. What comes out for padding is not used. One
+        `context` is given to an encoder that was made with one.
         """
         ...
 
@@ -50,6 +55,8 @@ class TorchEncoder:
         "auto", "cpu" or "cuda".
     recipe
         How it is trained.
+    context
+        What the module looks at besides the units, from a population and its bins; None for nothing.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class TorchEncoder:
         options: WindowOptions,
         device: str,
         recipe: Recipe,
+        context: Context | None = None,
     ) -> None:
         self._device = chosen_device(device)
         self._module = module.to(self._device).eval()
@@ -68,6 +76,7 @@ class TorchEncoder:
         self._dim = dim
         self._options = options
         self._recipe = recipe
+        self._context = context
 
     @property
     def config(self) -> Mapping[str, Json]:
@@ -95,7 +104,9 @@ class TorchEncoder:
         WrongWeights
             If the checkpoint to resume from is damaged, or of another training.
         """
-        fitted = Fitted(module=self._module, dim=self._dim, windows=self._options, recipe=self._recipe)
+        fitted = Fitted(
+            module=self._module, dim=self._dim, windows=self._options, recipe=self._recipe, context=self._context
+        )
         try:
             return fit(fitted, populations, options, self._device, progress)
         finally:
@@ -107,9 +118,12 @@ class TorchEncoder:
         half = _halves(windows.active)
         sums = np.zeros((2, len(population), self._dim))
         values = torch.from_numpy(windows.values).to(self._device)
+        context = None
+        if self._context is not None:
+            context = self._context(population, windows.starts_s, self._options.bin_s).to(self._device)
         todo = list(batches(windows.active.sum(axis=1), self._options.tokens))
         for batch in progress(todo, label="windows", total=len(todo)):
-            for window, units, vectors in self._forward(windows, values, batch):
+            for window, units, vectors in self._forward(windows, values, context, batch):
                 for side in (0, 1):
                     chosen = half[window, units] == side
                     sums[side, units[chosen]] += vectors[chosen]
@@ -125,7 +139,7 @@ class TorchEncoder:
         )
 
     def _forward(
-        self, windows: Windows, values: Tensor, batch: Int64[np.ndarray, " batch"]
+        self, windows: Windows, values: Tensor, context: Tensor | None, batch: Int64[np.ndarray, " batch"]
     ) -> Iterator[tuple[int, Int64[np.ndarray, " active"], Float64[np.ndarray, "active dim"]]]:
         """The vectors of the active units of each window of a batch."""
         rows, present = packed(windows.active[batch])
@@ -134,7 +148,8 @@ class TorchEncoder:
         column_index = torch.from_numpy(columns).to(self._device)[:, None, :]
         mask = None if present.all() else torch.from_numpy(present).to(self._device)
         with torch.inference_mode():
-            vectors = self._module(values[unit_index, column_index], mask).double().cpu().numpy()
+            beside = () if context is None else (context[:, column_index[:, 0]].transpose(0, 1),)
+            vectors = self._module(values[unit_index, column_index], mask, *beside).double().cpu().numpy()
         for window, units, there, found in zip(batch, rows, present, vectors, strict=True):
             yield int(window), units[there], found[there]
 

@@ -49,7 +49,7 @@ def _recordings(
     kept_ones, left_out = [], []
     for population in populations:
         who = f"{population.source or 'a recording'} ({len(population)} units, {population.duration_s:g} s)"
-        recording = Recording(population, windows, device)
+        recording = Recording(population, windows, device, fitted.context)
         if recording.units < 2:
             left_out.append(f"{who}: one unit alone has none to be told from.")
         elif not recording.pairs_exist(windows.bins, fitted.farthest(recording)):

@@ -1,6 +1,7 @@
 """Losses that bring two views of one unit together: decoupled contrastive, and VICReg."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -99,7 +100,8 @@ class VICRegLoss(nn.Module):
     dim
         Length of a vector.
     expansion
-        The projector has three layers of `expansion` times `dim`; 0 for none.
+        The projector has three layers of `expansion` times `dim`, and standardises over the units of the step before
+        each, as the source's does between its layers; 0 for none.
     invariance, variance, covariance
         Weights of the three terms.
     """
@@ -117,12 +119,12 @@ class VICRegLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.weights = (invariance, variance, covariance)
-        wide = expansion * dim
-        self.projector = (
-            nn.Sequential(nn.Linear(dim, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, wide))
-            if expansion
-            else nn.Sequential()
-        )
+        sizes = [dim, *[expansion * dim] * 3] if expansion else []
+        layers: list[nn.Module] = []
+        for size, wide in pairwise(sizes):
+            between = [nn.ReLU()] if layers else []
+            layers += [nn.BatchNorm1d(size, track_running_stats=False), *between, nn.Linear(size, wide)]
+        self.projector = nn.Sequential(*layers)
 
     def forward(
         self,

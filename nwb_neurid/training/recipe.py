@@ -26,9 +26,9 @@ class Recipe:
         Share of the steps over which the learning rate rises; it then falls to zero along a cosine.
     keep_units
         The smallest share of units that unit dropout keeps in a view.
-    shortest
-        The smallest share of a window that a pair may have; its length is drawn for each micro-batch. 1 for whole
-        windows alone.
+    shortest, longest
+        How long the views of a pair are, in windows: drawn between these for each micro-batch, as far as observed time
+        allows.
     clip
         Largest norm of the gradient, of the encoder and of the loss each.
     """
@@ -41,4 +41,5 @@ class Recipe:
     warm_up: float = 0.02
     keep_units: float = 0.5
     shortest: float = 1.0
+    longest: float = 1.0
     clip: float = 1.0

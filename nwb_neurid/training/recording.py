@@ -1,16 +1,24 @@
 """A recording on the device that trains, and pairs of views drawn from it."""
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int32, Int64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
 from torch import Tensor
 
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population
 from nwb_neurid.training.twins import twins
 from nwb_neurid.training.windows import WindowOptions, columns, stretches
+
+Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
+"""What went on beside the units, from when bins begin and how long they are, both in seconds."""
+
+_TRIED = 1000  # windows, spread evenly
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -23,10 +31,13 @@ class Pairs:
         Activity in the first views and in the second ones, shape (2, windows, units, bins).
     active
         Which units have something to show in each view, shape (2, windows, units).
+    context
+        What went on beside the units, where the encoder looks at it, shape (2, windows, channels, bins).
     """
 
     values: Shaped[Tensor, "2 windows units bins"]
     active: Bool[np.ndarray, "2 windows units"]
+    context: Float32[Tensor, "2 windows channels bins"] | None
 
 
 class Recording:
@@ -40,13 +51,18 @@ class Recording:
         How it is binned.
     device
         Where its bins live.
+    context
+        What else of it the encoder looks at.
     """
 
-    def __init__(self, population: Population, options: WindowOptions, device: torch.device) -> None:
+    def __init__(
+        self, population: Population, options: WindowOptions, device: torch.device, context: Context | None = None
+    ) -> None:
         whole = columns(population, options)
         self.source = population.source
         self.bin_s = options.bin_s
         self.values = torch.from_numpy(np.ascontiguousarray(whole.values)).to(device)
+        self.context = None if context is None else context(population, whole.starts_s, options.bin_s).to(device)
         self.runs = np.stack(stretches(whole.run), axis=1)
         self.twins = twins(population, whole.values)
         self._missing = _Missing.of(population, whole.starts_s, options.bin_s)
@@ -65,6 +81,19 @@ class Recording:
         """Whether two windows of this length, at most `farthest` bins apart, can be drawn without a shared bin."""
         starts = _Starts.of(self.runs, bins)
         return starts.total > 0 and bool(starts.partners(starts.runs[:, 0], bins, farthest).any())
+
+    def longest(self, tokens: int, token_bins: int, farthest: int) -> int:
+        """The most tokens, of those asked for, with which windows all over the recording have a partner; 0 for none."""
+
+        def too_long(number: int) -> bool:
+            bins = (number + 1) * token_bins
+            starts = _Starts.of(self.runs, bins)
+            if starts.total == 0:
+                return True
+            first = starts.nth(np.linspace(0, starts.total - 1, _TRIED).astype(np.int64))
+            return not np.all(starts.partners(first, bins, farthest))
+
+        return bisect_left(range(tokens), x=True, key=too_long)
 
     def draw(self, rng: np.random.Generator, windows: int, bins: int, farthest: int) -> Pairs:
         """Pairs of windows, the first uniform over the recording, the second uniform around it.
@@ -90,7 +119,8 @@ class Recording:
         active = (values.amax(-1) > lowest).cpu().numpy()  # false beside a NaN
         if self._missing is not None:
             active &= self._missing.observed(begins, bins)
-        return Pairs(values=values, active=active)
+        context = None if self.context is None else self.context[:, at].permute(1, 2, 0, 3)
+        return Pairs(values=values, active=active, context=context)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

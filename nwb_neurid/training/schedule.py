@@ -10,7 +10,7 @@ from torch import nn
 
 from nwb_neurid.trainable import TrainingOptions
 from nwb_neurid.training.recipe import Recipe
-from nwb_neurid.training.recording import Pairs, Recording
+from nwb_neurid.training.recording import Context, Pairs, Recording
 from nwb_neurid.training.views import kept
 from nwb_neurid.training.windows import WindowOptions
 
@@ -20,17 +20,24 @@ TOKENS = 16_384
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Fitted:
-    """What is trained, and how: the module with the length of its vectors, its windows, and the recipe."""
+    """What is trained, and how: the module with the length of its vectors, its windows and context, and the recipe."""
 
     module: nn.Module
     dim: int
     windows: WindowOptions
     recipe: Recipe
+    context: Context | None = None
 
     def farthest(self, recording: Recording) -> int:
         """How far apart two views may begin, in bins."""
         distance_s = self.recipe.max_distance_s
         return recording.bins if distance_s is None else round(distance_s / self.windows.bin_s)
+
+    def longest(self, recording: Recording) -> int:
+        """The most tokens that a pair of views of it has: more than a window holds only where there is time for it."""
+        asked = round(self.recipe.longest * self.windows.tokens)
+        longest = recording.longest(asked, self.windows.token_bins, self.farthest(recording))
+        return max(longest, min(asked, self.windows.tokens))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -55,6 +62,7 @@ class Schedule:
         self._fitted, self._recordings, self._options = fitted, recordings, options
         bins = np.array([recording.bins for recording in recordings], np.float64)
         self._chances = bins / bins.sum()
+        self._longest = [self._fitted.longest(recording) for recording in recordings]
 
     def plan(self, number: int) -> list[tuple[int, int]]:
         """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
@@ -63,7 +71,7 @@ class Schedule:
         plan = []
         while left > 0:
             which = int(rng.choice(len(self._recordings), p=self._chances))
-            most = max(1, TOKENS // max(self._recordings[which].units * self._fitted.windows.tokens, 1))
+            most = max(1, TOKENS // max(self._recordings[which].units * self._longest[which], 1))
             plan.append((which, min(most, left)))
             left -= plan[-1][1]
         return plan
@@ -74,7 +82,9 @@ class Schedule:
         which, count = self.plan(number)[at]
         recording = self._recordings[which]
         rng = np.random.default_rng([self._options.seed, number, at])
-        tokens = int(rng.integers(math.ceil(recipe.shortest * windows.tokens), windows.tokens, endpoint=True))
+        longest = self._longest[which]
+        shortest = min(math.ceil(recipe.shortest * windows.tokens), longest)
+        tokens = int(rng.integers(shortest, longest, endpoint=True))
         pairs = recording.draw(rng, count, tokens * windows.token_bins, self._fitted.farthest(recording))
         keep = kept(rng, pairs.active, recipe.keep_units)
         return MicroBatch(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))

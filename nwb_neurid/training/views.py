@@ -74,12 +74,14 @@ def embedded(
     np.put_along_axis(place, rows, np.arange(rows.shape[1])[None].repeat(len(rows), 0), axis=1)
     windows, width = rows.shape
     samples, values = keep.reshape(-1, keep.shape[2]), pairs.values.flatten(0, 1)
+    context = None if pairs.context is None else pairs.context.flatten(0, 1)
     vectors, targets = [], []
     for batch in batches(samples.sum(axis=1), tokens):
         units, there = packed(samples[batch])
         at = torch.from_numpy(batch).to(device)[:, None], torch.from_numpy(units).to(device)
         mask = None if there.all() else torch.from_numpy(there).to(device)
-        out = module(values[at], mask).float().flatten(0, 1)
+        beside = () if context is None else (context[at[0][:, 0]],)
+        out = module(values[at], mask, *beside).float().flatten(0, 1)
         vectors.append(out[torch.from_numpy(np.flatnonzero(there)).to(device)])
         targets.append((batch[:, None] * width + place[batch[:, None] % windows, units])[there])
     found = torch.cat(vectors)

@@ -64,6 +64,8 @@ class Windows:
     ----------
     values
         Spike counts (uint8) or samples (float32) of observed time, shape (units, bins).
+    starts_s
+        When each bin begins, in seconds of the session clock, shape (bins,).
     first
         Column at which each window begins, shape (windows,).
     bins
@@ -78,6 +80,7 @@ class Windows:
     """
 
     values: Shaped[np.ndarray, "units bins"]
+    starts_s: Float64[np.ndarray, " bins"]
     first: Int64[np.ndarray, " windows"]
     bins: int
     active: Bool[np.ndarray, "windows units"]
@@ -145,6 +148,7 @@ def cut(population: Population, options: WindowOptions) -> Windows:
         active[window] = _active(population, whole.values[:, part], whole.starts_s[part], options.bin_s)
     return Windows(
         values=whole.values,
+        starts_s=whole.starts_s,
         first=first,
         bins=options.bins,
         active=active,

@@ -50,25 +50,11 @@ def load_network(
     WrongWeights
         If weights are missing, unexpected, of another shape or not finite; all of them are listed.
     """
-    import torch
-
     from neurid_nuclr.network import Network
+    from nwb_neurid.training import with_weights
 
-    with torch.device("meta"):  # shapes alone: nothing is drawn, nothing stored
-        network = Network(**NetworkConfig.from_json(config).sizes)
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    faults = [f"missing {name}, shape {wanted[name]}" for name in sorted(wanted.keys() - state.keys())]
-    faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
-    for name in sorted(wanted.keys() & state.keys()):
-        if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the network wants {wanted[name]}")
-        elif not np.isfinite(state[name]).all():
-            faults.append(f"{name} holds numbers that are not finite")
-    if faults:
-        raise WrongWeights("\n  - ".join([f"{origin} do not fit the NuCLR network:", *faults]))
-    tensors = {name: torch.tensor(array, dtype=torch.float32, device=device) for name, array in state.items()}
-    network.load_state_dict(tensors, assign=True)
-    return network.eval()
+    sizes = NetworkConfig.from_json(config).sizes
+    return with_weights(lambda: Network(**sizes), state, owner="the NuCLR network", origin=origin, device=device)
 
 
 def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict[str, np.ndarray]]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from neurid_nuclr.config import NetworkConfig
 from nwb_neurid.contracts import Config
+from nwb_neurid.training import drawn
 
 PIECE_TOKENS = 1024
 """Tokens whose hidden units stay in a processor's cache; more at a time are slower."""
@@ -191,7 +192,4 @@ def initial_state(config: Config, seed: int) -> dict[str, np.ndarray]:
         If the config is not one of a network.
     """
     sizes = NetworkConfig.from_json(config).sizes
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs
-        network = Network(**sizes)
-    return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    return drawn(lambda: Network(**sizes), seed)

@@ -20,6 +20,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "contracts": {"results", *POPULATION},
     "registry": {"blame", *CONTRACT},
     "checks": CONTRACT,
+    "configs": CONTRACT,
     "model_folder": CONTRACT,
     "grouping": {"blame", *CONTRACT},
     "model": {"blame", "grouping", "labels", "model_folder", "registry", "checks", *CONTRACT},
@@ -74,6 +75,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
 # What plugins may rest on, a stranger's as well as ours.
 PUBLIC = {
     "nwb_neurid",
+    "nwb_neurid.configs",
     "nwb_neurid.contracts",
     "nwb_neurid.errors",
     "nwb_neurid.intervals",

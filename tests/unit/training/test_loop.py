@@ -206,4 +206,5 @@ def test_two_processes_give_the_gradient_of_one(tmp_path):
         assert done.returncode == 0, done.stderr[-3000:]
     with np.load(alone) as one, np.load(together) as two:
         for loss in one.files:
-            np.testing.assert_allclose(two[loss], one[loss], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(two[loss][:2], one[loss][:2], rtol=1e-4)
+            assert np.linalg.norm(two[loss] - one[loss]) <= 1e-4 * np.linalg.norm(one[loss][2:])

@@ -1,0 +1,92 @@
+"""NeurPIR: what stays the same in segments of one neuron, learnt with VICReg."""
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from neurid_neurpir.config import NetworkConfig
+from neurid_neurpir.surroundings import ROLES
+from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, State
+
+if TYPE_CHECKING:
+    from nwb_neurid.training import TorchEncoder
+
+SPEC = EncoderSpec(
+    name="neurpir",
+    version="1",
+    summary="NeurPIR: MLP over segments of one neuron and what surrounds it, VICReg; needs a trained model",
+    citation="Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning, ICLR 2025, "
+    "arXiv 2502.10425",
+    contract=CONTRACT,
+    accepts=frozenset({"spikes", "dff"}),
+    rate_hz=(2.0, 1000.0),
+    uses_covariates=True,
+)
+AROUND: Config = {"masked": 0.2, "behaviour": list(ROLES)}
+SMALL: Config = {"hidden": 128, "layers": 1, "dim": 64, **AROUND}
+BASE: Config = {"hidden": 512, "layers": 2, "dim": 256, **AROUND}
+SPIKES: Config = {
+    "activity": "spikes",
+    "bin_s": 0.004,
+    "token_bins": 25,
+    "tokens": 100,
+    "reach_s": 2.0,
+    "most_hz": 10.0,
+}
+CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens": 30, "reach_s": 10.0, "most_hz": 5.0}
+
+
+def narrowed(config: Config) -> EncoderSpec:
+    """What a network of this config needs: its kind of activity, and one segment of it."""
+    checked = NetworkConfig.from_json(config)
+    segment_s = checked.token_bins * checked.tokens * checked.bin_s
+    return replace(
+        SPEC,
+        accepts=frozenset({checked.activity}),
+        min_observed_s=segment_s,
+        uses_covariates=bool(checked.behaviour),
+    )
+
+
+def build(config: Config, state: State, device: str) -> "TorchEncoder":
+    """The network with its weights, over consecutive segments, averaged before the projector."""
+    from neurid_neurpir.network import Network
+    from neurid_neurpir.surroundings import context
+    from neurid_neurpir.training import RECIPE
+    from nwb_neurid.training import TorchEncoder, WindowOptions, with_weights
+
+    checked = NetworkConfig.from_json(config)
+    options = WindowOptions(
+        bin_s=checked.bin_s,
+        token_bins=checked.token_bins,
+        tokens=checked.tokens,
+        scale_quantile=0.99 if checked.activity == "dff" else None,
+    )
+    network = with_weights(lambda: Network(**checked.sizes), state, owner="the NeurPIR network")
+    beside = partial(context, roles=checked.behaviour) if checked.behaviour else None
+    return TorchEncoder(
+        network, config=config, dim=checked.dim, options=options, device=device, recipe=RECIPE, context=beside
+    )
+
+
+def initial_state(config: Config, seed: int) -> State:
+    """Untrained weights."""
+    from neurid_neurpir.network import Network
+    from nwb_neurid.training import drawn
+
+    sizes = NetworkConfig.from_json(config).sizes
+    return drawn(lambda: Network(**sizes), seed)
+
+
+PLUGIN = EncoderPlugin(
+    spec=SPEC,
+    build=build,
+    presets={
+        "small": {**SPIKES, **SMALL},
+        "base": {**SPIKES, **BASE},
+        "small-calcium": {**CALCIUM, **SMALL},
+        "base-calcium": {**CALCIUM, **BASE},
+    },
+    initial_state=initial_state,
+    narrowed=narrowed,
+)

@@ -1,0 +1,189 @@
+"""The encoder of NeurPIR: an MLP at steps along a segment of one neuron, averaged over the segment.
+
+Source: "Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning" (ICLR 2025),
+arXiv 2502.10425. The paper leaves sizes, inputs and segments open, and the authors' code holds another model; what is
+chosen here is stated, with the measurements behind it, in `docs/neurpir.md`.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from jaxtyping import Bool, Float, Int64, Real
+from torch import Tensor, nn
+
+LAG_RATIO = 1.35
+"""How much longer each lag is than the one before, from where lags are longer than a bin."""
+
+PIECE_STEPS = 8192
+"""Steps whose inputs stay in a processor's cache; more at a time are slower, where no gradient is wanted."""
+
+
+def lag_edges(reach: int) -> list[int]:
+    """Edges of lags in bins, from 0 to `reach` or a little more: bin by bin first, then in a geometric series."""
+    edges, edge = [0, 1], 1.0
+    while edges[-1] < reach:
+        edge *= LAG_RATIO
+        edges.append(max(edges[-1] + 1, round(edge)))
+        edge = max(edge, edges[-1])
+    return edges
+
+
+class Network(nn.Module):
+    """One vector for each unit of each segment, from its activity, the mean of the others, and behaviour.
+
+    A step sees the bins around it at scales that grow with their distance: counts or values in lags before and after.
+    Steps of spike trains are the bins in which the unit fires, those of traces are all frames.
+
+    Parameters
+    ----------
+    activity
+        "spikes" or "dff".
+    bin_s
+        Length of a bin in seconds.
+    reach_s
+        How far a step sees to either side, in seconds.
+    most_hz
+        Steps a second of a segment at most, of each unit; of more, those are taken that lie evenly among them.
+    hidden, layers
+        Width and number of the hidden layers.
+    dim
+        Length of a vector.
+    masked
+        Share of segments of training in which the mean activity of the others is not seen, and of those in which each
+        channel of behaviour is not.
+    channels
+        Channels of behaviour.
+    """
+
+    def __init__(
+        self,
+        *,
+        activity: str,
+        bin_s: float,
+        reach_s: float,
+        most_hz: float,
+        hidden: int,
+        layers: int,
+        dim: int,
+        masked: float,
+        channels: int,
+    ) -> None:
+        super().__init__()
+        edges = lag_edges(max(1, round(reach_s / bin_s)))
+        before = [(-right, -left) for left, right in pairwise(edges)]
+        after = [(left + 1, right + 1) for left, right in pairwise(edges)]
+        self.lags = [*reversed(before), (0, 1), *after]
+        self.counts, self.bin_s, self.most_hz, self.masked = activity == "spikes", bin_s, most_hz, masked
+        self.dim = dim
+        lags = len(self.lags)
+        self.own = nn.Linear(lags + 1, hidden)
+        self.around = nn.Linear((1 + channels) * lags, hidden, bias=False)
+        self.unseen = nn.Parameter(torch.zeros(1 + channels, hidden))
+        deeper = [layer for _ in range(layers - 1) for layer in (nn.Linear(hidden, hidden), nn.GELU())]
+        self.out = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), *deeper, nn.Linear(hidden, dim))
+
+    def forward(
+        self,
+        activity: Real[Tensor, "windows units bins"],
+        present: Bool[Tensor, "windows units"] | None = None,
+        behaviour: Float[Tensor, "windows channels bins"] | None = None,
+    ) -> Float[Tensor, "windows units dim"]:
+        """Embed the units of some segments, of any length.
+
+        Parameters
+        ----------
+        activity
+            Spike counts or samples of each unit.
+        present
+            False where a row is padding, whose vector means nothing; None where no row is.
+        behaviour
+            One row for each channel; NaN where it is not known. None where there are no channels.
+        """
+        windows, units, bins = activity.shape
+        values = activity.float()
+        if present is not None:
+            values = values.where(present[:, :, None], 0.0)
+        if behaviour is None:
+            behaviour = values.new_zeros(windows, 0, bins)
+        surroundings, seen = _surroundings(values, behaviour)
+        if self.training:
+            seen = seen & (torch.rand(seen.shape, device=seen.device) >= self.masked)
+        sums = _running_sums(values), _running_sums(surroundings * seen[:, :, None])
+        row, bin_ = self._steps(values.flatten(0, 1))
+        scale = self._scale(values)
+        total = values.new_zeros(windows * units, self.dim)
+        pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS
+        for rows, at in zip(row.chunk(pieces), bin_.chunk(pieces), strict=True):
+            vectors = self._vectors(rows, at, units, values.mean(2).flatten(), sums, scale, seen)
+            total = total.index_add(0, rows, vectors)
+        steps = torch.bincount(row, minlength=windows * units).clamp(min=1)
+        return (total / steps[:, None]).view(windows, units, -1)
+
+    def _steps(self, values: Float[Tensor, "rows bins"]) -> tuple[Int64[Tensor, " steps"], Int64[Tensor, " steps"]]:
+        """Row and bin of each step, row after row."""
+        usable = values > 0 if self.counts else torch.ones_like(values, dtype=torch.bool)
+        row, bin_ = torch.nonzero(usable, as_tuple=True)
+        number = usable.sum(1)
+        most = max(1, int(self.most_hz * self.bin_s * values.shape[1]))
+        rank = torch.arange(len(row), device=row.device) - (number.cumsum(0) - number)[row]
+        taken = number.clamp(max=most)[row]
+        kept = (rank + 1) * taken // number[row] > rank * taken // number[row]
+        return row[kept], bin_[kept]
+
+    def _scale(self, values: Float[Tensor, "windows units bins"]) -> Float[Tensor, " rows"]:
+        """Standard deviation of what is around each unit: the sum of the others."""
+        total = values.sum(1, keepdim=True)
+        square = total.square().mean(2) - 2 * (total * values).mean(2) + values.square().mean(2)
+        variance = square - (total.mean(2) - values.mean(2)).square()
+        return variance.clamp(min=1e-6).sqrt().flatten()
+
+    def _vectors(
+        self,
+        row: Int64[Tensor, " steps"],
+        bin_: Int64[Tensor, " steps"],
+        units: int,
+        mean: Float[Tensor, " rows"],
+        sums: tuple[Float[Tensor, "windows units edges"], Float[Tensor, "windows signals edges"]],
+        scale: Float[Tensor, " rows"],
+        seen: Bool[Tensor, "windows signals"],
+    ) -> Float[Tensor, "steps dim"]:
+        """The vector of each step."""
+        own_sums, around_sums = sums
+        bins = own_sums.shape[2] - 1
+        lags = torch.tensor(self.lags, device=row.device)
+        from_, to = (bin_[:, None, None] + lags).clamp(0, bins).unbind(2)
+        wide, within = lags.diff(dim=1)[:, 0].float(), (to - from_).float()
+        window, average = row // units, mean[row][:, None]
+
+        def summed(running: Tensor, of: Tensor) -> Tensor:
+            begin = of[:, None] * (bins + 1)
+            return running[begin + to] - running[begin + from_]
+
+        own = summed(own_sums.flatten(), row)
+        others = summed(around_sums[:, 0].flatten(), window) - (own - average * within) * seen[window, :1]
+        full = own + average * (wide - within)
+        level = (average / self.bin_s).clamp(min=1e-3).log() if self.counts else average
+        inputs = full.clamp(min=0).sqrt() if self.counts else full / wide
+        around = [others / (scale[row][:, None] * wide.sqrt())]
+        for channel in range(1, around_sums.shape[1]):
+            around.append(summed(around_sums[:, channel].flatten(), window) / wide)
+        hidden = self.own(torch.cat([inputs, level], 1)) + self.around(torch.cat(around, 1))
+        vectors: Tensor = self.out(hidden + ((~seen).float() @ self.unseen)[window])
+        return vectors
+
+
+def _surroundings(
+    values: Float[Tensor, "windows units bins"], behaviour: Float[Tensor, "windows channels bins"]
+) -> tuple[Float[Tensor, "windows signals bins"], Bool[Tensor, "windows signals"]]:
+    """The sum of all units about its mean, and behaviour with 0 where it is unknown; and which of them are known."""
+    total = values.sum(1, keepdim=True)
+    known = ~behaviour.isnan()
+    others = values.any(2).sum(1, keepdim=True) > 1
+    signals = torch.cat([total - total.mean(2, keepdim=True), behaviour.nan_to_num(0.0)], 1)
+    return signals, torch.cat([others, known.any(2)], 1)
+
+
+def _running_sums(values: Float[Tensor, "windows rows bins"]) -> Float[Tensor, "windows rows edges"]:
+    """Sums up to each bin; those of a stretch of bins are a difference of two."""
+    return F.pad(values.cumsum(2), (1, 0))

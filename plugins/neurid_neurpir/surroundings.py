@@ -1,0 +1,85 @@
+"""Behaviour and stimulus around the neurons: a channel for each role that a covariate may have.
+
+Files name their series as they please. A model that learns on some files and embeds others needs the same channels of
+all of them, so a series is told by its name, and series of one role are averaged.
+"""
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from nwb_neurid.population import Population
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROLES = {
+    "licks": re.compile(r"lick"),
+    "pupil": re.compile(r"pupil|eye"),
+    "whisking": re.compile(r"whisk|motion_?energy|face"),
+    "reward": re.compile(r"reward|water|feedback"),
+    "stimulus": re.compile(r"stim|contrast|grating|image|sound|tone|frame"),
+    "running": re.compile(r"running|locomotion|wheel|treadmill|speed|velocity"),
+    "trials": re.compile(r"trial"),
+}
+"""What a covariate is, by words in its name; the first that fits."""
+
+
+def role(name: str) -> str:
+    """The role of a covariate of this name; "" for none."""
+    return next((role for role, words in ROLES.items() if words.search(name.lower())), "")
+
+
+def channels(
+    population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
+) -> Float32[np.ndarray, "roles bins"]:
+    """One channel for each role, standardised over the recording; NaN where it has none.
+
+    Parameters
+    ----------
+    population
+        Whose covariates they are.
+    starts_s, bin_s
+        When bins begin, and how long they are, in seconds.
+    roles
+        Some of `ROLES`.
+    """
+    found = np.full((len(roles), len(starts_s)), np.nan, np.float32)
+    for at, wanted in enumerate(roles):
+        parts = [
+            _standardised(series.binned(starts_s, bin_s))
+            for name, series in population.covariates.items()
+            if role(name) == wanted
+        ]
+        if parts and len(starts_s):
+            found[at] = _mean(np.concatenate(parts, axis=1))
+    return found
+
+
+def context(
+    population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
+) -> "Float32[Tensor, 'roles bins']":
+    """The same as a tensor, which is how training and embedding take it."""
+    import torch
+
+    return torch.from_numpy(channels(population, starts_s, bin_s, roles))
+
+
+def _standardised(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
+    """Each channel with mean 0 and standard deviation 1; NaN throughout where it does not vary."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of channels that are NaN throughout, which stay so
+        spread = np.nanstd(values, axis=0)
+        centred = values - np.nanmean(values, axis=0)
+    return np.asarray(centred / np.where(spread > 0, spread, np.nan), np.float32)
+
+
+def _mean(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, " bins"]:
+    """Over the channels that are known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=1)
+    total = np.where(known, values, 0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

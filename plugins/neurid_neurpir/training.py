@@ -1,0 +1,16 @@
+"""How NeurPIR is trained."""
+
+from functools import partial
+
+from nwb_neurid.training import Recipe, VICRegLoss
+
+RECIPE = Recipe(
+    loss=partial(VICRegLoss, expansion=2, invariance=10.0),
+    windows=6,
+    learning_rate=2e-3,
+    max_distance_s=None,
+    warm_up=0.05,
+    keep_units=0.7,
+    longest=3.0,
+)
+"""Chosen by measurement on the simulation: see `docs/neurpir.md`."""

@@ -1,0 +1,43 @@
+"""Training: the loss falls, behaviour reaches the network, one seed gives one result."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nwb_neurid import new_model
+from nwb_neurid.learning import fit
+from nwb_neurid.simulate import simulate
+from nwb_neurid.trainable import TrainingOptions
+
+
+@pytest.fixture(scope="module")
+def populations():
+    return [simulate(12, 40.0, 0, regions=2, animal=animal).population() for animal in range(2)]
+
+
+@pytest.mark.parametrize("preset", ["small", "small-calcium"])
+def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(preset):
+    simulations = [simulate(12, 95.0, 0, regions=2, animal=animal) for animal in range(2)]
+    made = [one.population() if preset == "small" else one.imaged_population() for one in simulations]
+    untrained = new_model("neurpir", preset=preset, untrained=True)
+    options = TrainingOptions(steps=12, windows=4)
+    (trained, log), (again, _) = fit(untrained, made, options), fit(untrained, made, options)
+    assert trained.weights_sha256 == again.weights_sha256 != untrained.weights_sha256
+    assert log.loss[-4:].mean() < 0.97 * log.loss[:4].mean()
+    embedded = trained.embed(made[0])
+    assert np.isfinite(embedded.vectors[embedded.reasons == ""]).all()
+    assert (embedded.reasons == "").sum() >= 10
+
+
+def test_behaviour_reaches_the_vectors(populations):
+    model, seen = new_model("neurpir", preset="small", untrained=True), populations[0]
+    blind = replace(seen, covariates={})
+    assert seen.covariates
+    assert not np.allclose(model.embed(seen).vectors, model.embed(blind).vectors)
+
+
+def test_views_are_as_long_as_observed_time_allows(make_population):
+    short = [make_population(units=6, duration_s=30.0, seed=seed) for seed in range(2)]
+    _, log = fit(new_model("neurpir", untrained=True), short, TrainingOptions(steps=2, windows=2))
+    assert np.isfinite(log.loss).all()

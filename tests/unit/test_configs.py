@@ -1,0 +1,31 @@
+"""Configs from anywhere: every fault is told at once."""
+
+import math
+
+import pytest
+
+from nwb_neurid.configs import COUNT, POSITIVE, SHARE, check_config
+from nwb_neurid.errors import InvalidModel
+
+EXPECTED = {"dim": COUNT, "bin_s": POSITIVE, "dropout": SHARE}
+
+
+def test_a_config_as_expected_passes():
+    check_config({"dim": 8, "bin_s": 0.02, "dropout": 0}, EXPECTED, "the network")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("dim", 0), ("dim", 2.0), ("dim", True), ("bin_s", 0), ("bin_s", math.inf), ("bin_s", "1"), ("dropout", 1.0)],
+)
+def test_a_value_of_another_kind_is_named(key, value):
+    config = {"dim": 8, "bin_s": 0.02, "dropout": 0.0} | {key: value}
+    with pytest.raises(InvalidModel, match=rf"The config of the network cannot be used:\n  - {key} must be .*, got"):
+        check_config(config, EXPECTED, "the network")
+
+
+def test_all_faults_are_listed():
+    with pytest.raises(
+        InvalidModel, match=r"(?s)extra is unknown, known are dim, bin_s, dropout.*dim must be .*missing"
+    ):
+        check_config({"extra": 1, "bin_s": 1, "dropout": 0}, EXPECTED, "the network")

@@ -174,12 +174,9 @@ def _spikes(
     resolution_s: float,
 ) -> Spikes:
     """The trains of all units, from segments in the order of time with what to add to the clock of each."""
-    smallest = np.uint16 if len(unit_ids) <= 2**16 else np.int64  # NumPy sorts 16 bits in two passes
-    rows = np.concatenate([segment.rows.astype(smallest, copy=False) for segment, _ in segments])
+    rows = np.concatenate([segment.rows for segment, _ in segments])
     times = np.concatenate([segment.times_s + by if by else segment.times_s for segment, by in segments])
-    times = times[np.argsort(rows, kind="stable")]
-    splits = np.zeros(len(unit_ids) + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(unit_ids)), out=splits[1:])
+    times, splits = _by_unit(times, rows, len(unit_ids))
     falls = np.flatnonzero(times[1:] < times[:-1]) + 1
     falls = falls[~np.isin(falls, splits)]
     if len(falls):
@@ -187,6 +184,21 @@ def _spikes(
         _warn(f"{source}: spike times did not ascend in {unsorted} of {len(unit_ids)} units: sorted.")
         times = np.concatenate([np.sort(train) for train in np.split(times, splits[1:-1])])
     return Spikes(times_s=times, splits=splits, resolution_s=resolution_s)
+
+
+def _by_unit(
+    times_s: Float64[np.ndarray, " spikes"], rows: Integer[np.ndarray, " spikes"], units: int
+) -> tuple[Float64[np.ndarray, " spikes"], Int64[np.ndarray, " units_and_one"]]:
+    """The times of each unit together, in the order they had, and where each unit begins.
+
+    SciPy turns rows of a sparse matrix into columns by counting, which takes a quarter of the time of sorting.
+    """
+    from scipy.sparse import csr_array
+
+    index = np.int32 if len(times_s) < np.iinfo(np.int32).max else np.int64
+    ends = np.arange(len(times_s) + 1, dtype=index)
+    by_unit = csr_array((times_s, rows.astype(index), ends), shape=(len(times_s), units)).tocsc()
+    return by_unit.data, by_unit.indptr.astype(np.int64)
 
 
 def _observation(

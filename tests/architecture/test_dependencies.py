@@ -11,6 +11,7 @@ MODULES_OF = {
     "ruamel.yaml": {"ruamel"},
     "pynwb": {"pynwb", "hdmf"},
     "boto3": {"boto3", "botocore"},
+    "ipywidgets": {"ipywidgets", "IPython"},
 }
 TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs
 

@@ -85,9 +85,12 @@ def _segment(
     ends = np.array([0, max((lasted or 0) - 1, 0)])
     if lasted is None:
         return Segment(times_s=times_s(samples), rows=rows, clock_start_s=float(times_s(ends[:1])[0]))
-    within = np.clip(samples, *ends)
+    within = samples  # which most are, and a copy of millions takes its time
+    if len(samples) and not ends[0] <= samples.min() <= samples.max() <= ends[1]:
+        within = np.clip(samples, *ends)
+    spikes_s = times_s(within)
     return Segment(
-        times_s=times_s(within) + (samples - within) / rate_hz,
+        times_s=spikes_s if within is samples else spikes_s + (samples - within) / rate_hz,
         rows=rows,
         observed_s=times_s(ends)[None] + [0, 1 / rate_hz],
     )

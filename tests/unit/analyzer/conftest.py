@@ -66,6 +66,13 @@ def saved_analyzer(request, make_analyzer) -> "core.SortingAnalyzer":
     return make_analyzer(request.param)
 
 
+@pytest.fixture
+def scant(make_analyzer, sorting) -> "core.SortingAnalyzer":
+    """In memory, with too few spikes of "9" to name it."""
+    trains = {unit: sorting.get_unit_spike_train(unit) for unit in UNITS}
+    return make_analyzer(units=core.NumpySorting.from_unit_dict([trains | {"9": trains["9"][:30]}], RATE_HZ))
+
+
 CLASSES = ("NA", "None", "FS")
 
 

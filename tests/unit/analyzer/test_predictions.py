@@ -54,12 +54,12 @@ def test_the_table_is_that_of_model_based_curation(analyzer, predicting):
     assert table.loc["3", "probability"] == pytest.approx(table.loc["3", "p_NA"])
 
 
-def test_a_unit_that_is_declined_has_no_name_but_what_is_most_probable(analyzer, predicting):
-    table = analyzer.compute(NAME, model=predicting, label="cell_type", coverage=0.9999).get_data()
-    declined = table[table["abstained"]]
-    assert (declined["prediction"] == "").all()
-    assert set(table[~table["abstained"]]["prediction"]) <= {"NA", "None", "FS"}
-    assert (table["most_probable"] == NAMES).all()
+def test_a_unit_that_is_declined_has_no_name_but_what_is_most_probable(scant, predicting):
+    table = scant.compute(NAME, model=predicting, label="cell_type").get_data()
+    assert table.loc["9", "prediction"] == ""
+    assert table.loc["9", "most_probable"] in {"NA", "None", "FS"}
+    assert table.loc["9", "reason"] == "too little evidence: 30 of 50 spikes"
+    assert table.loc["9", "probability"] == table.loc["9", ["p_NA", "p_None", "p_FS"]].max()
 
 
 def test_the_function_gives_the_table(analyzer, predicting):

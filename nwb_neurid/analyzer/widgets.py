@@ -1,0 +1,268 @@
+"""Vectors and predictions of an analyzer as widgets of SpikeInterface, for matplotlib and ipywidgets."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+from spikeinterface.core import SortingAnalyzer
+from spikeinterface.widgets.base import BaseWidget
+
+from nwb_neurid.analyzer.predictions import names_of
+from nwb_neurid.analyzer.properties import predictions_in
+from nwb_neurid.errors import InvalidOption, NoResults
+from nwb_neurid.report.chart import PALETTE, flat
+from nwb_neurid.results import Predictions
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CM_PER_INCH = 2.54
+FEWEST = 3
+"""Units with a vector, below which there is no picture of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Vectors:
+    """What is drawn: points of units, and what colours them."""
+
+    unit_ids: Shaped[np.ndarray, " units"]
+    points: Float64[np.ndarray, "units 2"]
+    colours: Shaped[np.ndarray, " units"]
+    title: str
+    chosen: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Names:
+    """What is drawn: probabilities of units, and which of them are chosen."""
+
+    predictions: Predictions
+    chosen: Sequence[Any]
+
+
+@final
+class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
+    """Units whose vectors are alike lie close to one another: t-SNE of the vectors.
+
+    Parameters
+    ----------
+    sorting_analyzer
+        With `neurid_embeddings`.
+    color_by
+        A label that was predicted ("cell_type"), a property of the units, or one value for each; None for one colour.
+        Texts are classes, numbers a scale.
+    unit_ids
+        The units that stand out; None for all. Those without a vector have no point.
+    seed
+        Of the t-SNE.
+    backend, **backend_kwargs
+        "matplotlib" or "ipywidgets", and what SpikeInterface takes for them.
+
+    Raises
+    ------
+    NoResults
+        If there are no embeddings, or fewer than three units have a vector.
+    InvalidOption
+        If there is nothing to colour by, or not for each unit, or no such unit.
+    """
+
+    def __init__(
+        self,
+        sorting_analyzer: SortingAnalyzer,
+        color_by: str | Sequence[Any] | np.ndarray | None = None,
+        unit_ids: Sequence[Any] | np.ndarray | None = None,
+        seed: int = 0,
+        backend: str | None = None,
+        **backend_kwargs: Any,
+    ) -> None:
+        extension = sorting_analyzer.get_extension("neurid_embeddings")
+        if extension is None:
+            raise NoResults('The analyzer has no embeddings: analyzer.compute("neurid_embeddings") makes them.')
+        embeddings = extension.embeddings()
+        seen = embeddings.reasons == ""
+        if seen.sum() < FEWEST:
+            raise NoResults(f"{seen.sum()} units have a vector, a picture needs {FEWEST}.")
+        shown = _Vectors(
+            unit_ids=embeddings.unit_ids[seen],
+            points=flat(embeddings.vectors[seen], seed=seed),
+            colours=_colours(sorting_analyzer, color_by)[seen],
+            title=color_by if isinstance(color_by, str) else "",
+            chosen=_chosen(sorting_analyzer, unit_ids),
+        )
+        super().__init__(shown, backend=backend, **backend_kwargs)
+
+    def plot_matplotlib(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
+        """Draw on axes of matplotlib."""
+        _make_axes(self, backend_kwargs)
+        _draw_vectors(self.ax, data_plot, data_plot.chosen)
+
+    def plot_ipywidgets(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
+        """Draw beside a list in which units are chosen."""
+        _show_beside_units(
+            self, data_plot.unit_ids, lambda axes, chosen: _draw_vectors(axes, data_plot, chosen), backend_kwargs
+        )
+
+
+@final
+class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
+    """How probable each class is for each unit: a full dot where a unit is named, a ring where the model declines.
+
+    Parameters
+    ----------
+    sorting_analyzer
+        With `neurid_predictions`.
+    label
+        Which label; "" for the only one.
+    unit_ids
+        The units to show, in this order; None for all.
+    backend, **backend_kwargs
+        "matplotlib" or "ipywidgets", and what SpikeInterface takes for them.
+
+    Raises
+    ------
+    NoResults
+        If there are no predictions.
+    InvalidOption
+        If there are none on this label, or there is no such unit.
+    """
+
+    def __init__(
+        self,
+        sorting_analyzer: SortingAnalyzer,
+        label: str = "",
+        unit_ids: Sequence[Any] | np.ndarray | None = None,
+        backend: str | None = None,
+        **backend_kwargs: Any,
+    ) -> None:
+        found = predictions_in(sorting_analyzer).predictions(label)
+        shown = _Names(predictions=found, chosen=_chosen(sorting_analyzer, unit_ids))
+        super().__init__(shown, backend=backend, **backend_kwargs)
+
+    def plot_matplotlib(self, data_plot: _Names, **backend_kwargs: Any) -> None:
+        """Draw on axes of matplotlib."""
+        _make_axes(self, backend_kwargs)
+        _draw_names(self.ax, data_plot.predictions, data_plot.chosen)
+
+    def plot_ipywidgets(self, data_plot: _Names, **backend_kwargs: Any) -> None:
+        """Draw beside a list in which units are chosen."""
+        found = data_plot.predictions
+        _show_beside_units(
+            self, data_plot.chosen, lambda axes, chosen: _draw_names(axes, found, chosen), backend_kwargs
+        )
+
+
+plot_neurid_embeddings = NeuridEmbeddingsWidget
+plot_neurid_predictions = NeuridPredictionsWidget
+
+
+def _chosen(analyzer: SortingAnalyzer, unit_ids: Sequence[Any] | np.ndarray | None) -> list[Any]:
+    there = np.asarray(analyzer.unit_ids).tolist()
+    chosen = there if unit_ids is None else np.asarray(unit_ids).tolist()
+    if unknown := [unit for unit in chosen if unit not in there]:
+        raise InvalidOption(f"The analyzer has no unit {unknown[0]!r}. It has: {', '.join(map(str, there[:10]))}, ...")
+    return chosen
+
+
+def _colours(
+    analyzer: SortingAnalyzer, color_by: str | Sequence[Any] | np.ndarray | None
+) -> Shaped[np.ndarray, " units"]:
+    """One value for each unit: texts or numbers."""
+    units = len(analyzer.unit_ids)
+    if color_by is None:
+        return np.full(units, "")
+    if isinstance(color_by, str):
+        return _named_colours(analyzer, color_by)
+    values = np.asarray(color_by)
+    if values.shape != (units,):
+        raise InvalidOption(f"color_by must have one value for each of {units} units, got shape {values.shape}.")
+    return values if values.dtype.kind in "biuf" else values.astype(np.str_)
+
+
+def _named_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray, " units"]:
+    extension = analyzer.get_extension("neurid_predictions")
+    predicted = {part.label_name: part for part in (extension.all_predictions() if extension else ())}
+    if name in predicted:
+        return names_of(predicted[name])
+    if name in analyzer.sorting.get_property_keys():
+        values = np.asarray(analyzer.sorting.get_property(name))
+        return values if values.dtype.kind in "biuf" else values.astype(np.str_)
+    raise InvalidOption(
+        f"There is no prediction and no property {name!r} to colour by. There are: "
+        f"{', '.join([*predicted, *analyzer.sorting.get_property_keys()]) or 'none'}."
+    )
+
+
+def _draw_vectors(axes: "Axes", shown: _Vectors, chosen: Sequence[Any]) -> None:
+    standing_out = set(chosen)
+    faint: Any = np.array([0.9 if unit in standing_out else 0.15 for unit in shown.unit_ids.tolist()])
+    x, y = shown.points.T
+    if shown.colours.dtype.kind in "biuf":
+        points = axes.scatter(x, y, c=shown.colours.astype(float), alpha=faint, s=28, cmap="viridis")
+        axes.figure.colorbar(points, ax=axes, label=shown.title)
+    else:
+        for index, name in enumerate(sorted(set(shown.colours.tolist()))):
+            own = shown.colours == name
+            colour = PALETTE[index % len(PALETTE)] if name else "#999999"
+            axes.scatter(x[own], y[own], color=colour, alpha=faint[own], s=28, label=name or "not named")
+        if shown.title:
+            axes.legend(frameon=False, title=shown.title)
+    axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_names(axes: "Axes", found: Predictions, chosen: Sequence[Any]) -> None:
+    row_of = {unit: row for row, unit in enumerate(found.unit_ids.tolist())}
+    rows = np.array([row_of[unit] for unit in chosen], np.int64)
+    image = axes.imshow(found.class_probabilities[rows], vmin=0, vmax=1, cmap="Greys", aspect="auto")
+    classes = found.classes.tolist()
+    for at, row in enumerate(rows.tolist()):
+        if (label := str(found.label[row])) in classes and not np.isnan(found.probability[row]):
+            full = PALETTE[classes.index(label) % len(PALETTE)]
+            face = "none" if found.abstained[row] else full
+            axes.scatter(classes.index(label), at, facecolor=face, edgecolor=full, s=28)
+    axes.set(xticks=range(len(classes)), xticklabels=classes, xlabel=found.label_name, ylabel="unit")
+    axes.set(yticks=range(len(rows)), yticklabels=[str(unit) for unit in chosen])
+    axes.figure.colorbar(image, ax=axes, label="probability")
+
+
+def _make_axes(widget: BaseWidget, backend_kwargs: dict[str, Any]) -> None:
+    from spikeinterface.widgets.utils_matplotlib import make_mpl_figure
+
+    widget.figure, widget.axes, widget.ax = make_mpl_figure(**backend_kwargs)
+
+
+def _show_beside_units(
+    widget: BaseWidget,
+    unit_ids: Sequence[Any] | np.ndarray,
+    draw: Callable[["Axes", Sequence[Any]], None],
+    backend_kwargs: dict[str, Any],
+) -> None:
+    """A figure that is drawn again whenever other units are chosen."""
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+    from ipywidgets import widgets
+    from spikeinterface.widgets.utils_ipywidgets import UnitSelector, check_ipywidget_backend
+
+    check_ipywidget_backend()
+    inch = 2.54
+    with plt.ioff():
+        widget.figure = plt.figure(
+            figsize=(0.85 * backend_kwargs["width_cm"] / inch, backend_kwargs["height_cm"] / inch)
+        )
+    widget.unit_selector = UnitSelector(np.asarray(unit_ids).tolist())
+
+    def drawn(_: object = None) -> None:
+        widget.figure.clear()
+        widget.ax = widget.figure.add_subplot()
+        draw(widget.ax, widget.unit_selector.value)
+        widget.figure.canvas.draw_idle()
+
+    drawn()
+    widget.unit_selector.observe(drawn, names="value", type="change")
+    widget.widget = widgets.AppLayout(
+        left_sidebar=widget.unit_selector, center=widget.figure.canvas, pane_widths=[0.15, 0.85, 0]
+    )
+    if backend_kwargs["display"]:
+        display(widget.widget)

@@ -1,0 +1,50 @@
+"""Embedding the units of a sorting analyzer, against `nwb-neurid embed` on the NWB file of the same spikes."""
+
+import sys
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from timeit import timeit
+
+import numpy as np
+from spikeinterface import core
+
+import nwb_neurid
+import nwb_neurid.analyzer
+from nwb_neurid.ndx.recording import write_recording
+from nwb_neurid.pipeline import embed_file
+
+RATE_HZ = 30_000.0
+
+
+def made(units: int, spikes: int, duration_s: float) -> core.SortingAnalyzer:
+    """Poisson neurons, in memory."""
+    rng = np.random.default_rng(0)
+    vector = np.zeros(spikes, core.base.minimum_spike_dtype)
+    vector["sample_index"] = np.sort(rng.integers(0, int(duration_s * RATE_HZ), spikes))
+    vector["unit_index"] = rng.integers(0, units, spikes)
+    sorting = core.NumpySorting(vector, RATE_HZ, np.arange(units))
+    voltage = core.generate_recording(num_channels=1, durations=[duration_s], sampling_frequency=RATE_HZ, seed=0)
+    main = {"main_channel_indices": np.zeros(units, int)}
+    return core.create_sorting_analyzer(sorting, voltage, sparse=False, **main)
+
+
+warnings.simplefilter("ignore")
+units, duration_s = (int(sys.argv[1]) if len(sys.argv) > 1 else 1_000), 3600.0
+spikes = 18_000 * units
+with TemporaryDirectory() as folder:
+    analyzer, model = made(units, spikes, duration_s), nwb_neurid.new_model("isi")
+    path = Path(folder) / "recording.nwb"
+    write_recording(nwb_neurid.read(analyzer), path)
+    times = [
+        (
+            timeit(lambda: analyzer.compute("neurid_embeddings", progress_bar=False), number=1),
+            timeit(lambda: embed_file(path, model, overwrite=True), number=1),
+        )
+        for _ in range(5)
+    ]
+    ours, rival = np.min(times, axis=0)
+    print(
+        f"embed {spikes:,} spikes of {units:,} units in an analyzer: {ours:.2f} s, {ours / rival:.2f} x the same from "
+        f"an NWB file and into it ({rival:.2f} s)"
+    )

@@ -62,7 +62,7 @@ dist/built: .venv/created $(SOURCES)
 
 .venv/installed: dist/built
 	$(BIN)/python -m pip uninstall -qq --yes nwb-neurid
-	$(BIN)/python $(INSTALL) constraints.txt dist/*.whl
+	$(BIN)/python $(INSTALL) constraints.txt "$$(ls dist/*.whl)[plugins]"
 	@touch $@
 
 .venv/checks: .venv/installed

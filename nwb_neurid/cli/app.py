@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, fit_labels, look, make, remove, train
+from nwb_neurid.cli import embed, fit_labels, look, make, plugins, remove, train
 
 app = typer.Typer(
     name="nwb-neurid",
@@ -36,7 +36,7 @@ app.command("embed")(embed.embed)
 app.command("inspect")(look.inspect)
 app.command("show")(look.show)
 app.command("remove")(remove.remove)
-app.command("plugins")(look.plugins)
+app.add_typer(plugins.app, name="plugins")
 app.command("simulate")(make.simulate)
 app.command("demo")(make.demo)
 app.command("train")(train.train)

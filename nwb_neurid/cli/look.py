@@ -1,4 +1,4 @@
-"""`nwb-neurid inspect`, `show` and `plugins`: look, change nothing."""
+"""`nwb-neurid inspect` and `show`: look, change nothing."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,6 @@ from rich.table import Table
 from nwb_neurid import limits
 from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
-from nwb_neurid.errors import NeuridError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,19 +160,3 @@ def _show_predictions(out: Terminal, name: str, predictions: "Predictions", rows
     out.say(table)
     for note in predictions.notes:
         out.say(f"  {note}")
-
-
-def plugins(quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List installed encoders and readers; one that is broken is named, with its distribution."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid import registry
-
-        for found in (registry.encoders(), registry.readers()):
-            out.say(f"{found.kind}s")
-            for name in found:
-                try:
-                    spec = found.load(name).spec
-                except NeuridError as error:
-                    out.warn(str(error))
-                    continue
-                out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")

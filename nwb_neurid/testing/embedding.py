@@ -146,6 +146,8 @@ class EmbeddingRules(Built):
             found = self.encoder().embed(made_population(**{**self.wanted, **parts}))
         except NeuridError as error:
             require(False, f"{what} is refused: {error}")
+        if small and self.spec.min_observed_s == 0:
+            return  # a unit may have too few spikes without the spec being wrong
         require(bool((found.reasons == "").any()), f"{what} gives no unit a vector: {found.reasons[0]}")
 
     def test_progress_is_reported(self) -> None:

@@ -3,12 +3,18 @@
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from unittest import SkipTest
 
-from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import NeuridError
+from nwb_neurid.contracts import EncoderPlugin, Progress, ReaderPlugin, silent
+from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound
+from nwb_neurid.testing.encoder import EncoderConformance
+from nwb_neurid.testing.reader import ReaderConformance, copied
 from nwb_neurid.testing.rules import RuleBroken
+
+LARGEST_BYTES = 10**8
+"""Of a recording that is copied for every rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,43 @@ class Verdict:
     outcome: Literal["passed", "failed", "skipped"]
     message: str = ""
     advice: str = ""
+
+
+def encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderConformance]:
+    """The kit of an installed encoder.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such preset.
+    """
+    if preset is not None and preset not in plugin.presets:
+        raise InvalidOption(
+            f"Encoder {plugin.spec.name!r} has no preset {preset!r}. It has: {', '.join(plugin.presets)}."
+        )
+    return type("Kit", (EncoderConformance,), {"plugin": plugin, "preset": preset or ""})
+
+
+def reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
+    """The kit of an installed reader, with copies of this recording; without one, the rules that need none.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is nothing at the path.
+    InvalidOption
+        If it is too large to be copied for every rule.
+    """
+    if example is None:
+        return type("Kit", (ReaderConformance,), {"plugin": plugin})
+    if not example.exists():
+        raise SourceNotFound(f"{example} does not exist.")
+    files = [example] if example.is_file() else [path for path in example.rglob("*") if path.is_file()]
+    if (size := sum(path.stat().st_size for path in files)) > LARGEST_BYTES:
+        raise InvalidOption(
+            f"{example} has {size} bytes, and is copied for every rule. Name one below {LARGEST_BYTES}."
+        )
+    return type("Kit", (ReaderConformance,), {"plugin": plugin, "source": lambda _, folder: copied(example, folder)})
 
 
 def rules_of(kit: type) -> list[str]:

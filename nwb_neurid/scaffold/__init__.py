@@ -1,0 +1,74 @@
+"""A new plugin as a package of its own, from templates."""
+
+import importlib.util
+import keyword
+import re
+import sys
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from nwb_neurid.contracts import CONTRACT
+from nwb_neurid.errors import CannotWrite, InvalidOption
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+TEMPLATES = ("encoder", "torch", "reader")
+
+
+def write_package(template: str, name: str, parent: Path) -> Path:
+    """Write a plugin that works into a new folder.
+
+    Parameters
+    ----------
+    template
+        One of `TEMPLATES`: an encoder on NumPy, an encoder that learns on torch, or a reader.
+    name
+        What the plugin is called, and its folder and distribution; its module has underscores for hyphens.
+    parent
+        Where the folder goes.
+
+    Raises
+    ------
+    InvalidOption
+        If the name cannot be used.
+    CannotWrite
+        If the folder exists, or cannot be written.
+    """
+    module = _module_of(name)
+    words = {"name": name, "module": module, "contract": str(CONTRACT)}
+    folder = parent / name
+    try:
+        folder.mkdir(parents=True)
+        for path, text in _texts(files(__package__) / "templates" / template):
+            target = folder / Template(path).substitute(words)
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(Template(text).substitute(words), encoding="utf-8")
+    except FileExistsError:
+        raise CannotWrite(f"{folder} exists. Choose another name, or another --output.") from None
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from error
+    return folder
+
+
+def _module_of(name: str) -> str:
+    if NAME.fullmatch(name) is None:
+        raise InvalidOption(
+            f"A plugin's name must be small letters and digits, with single hyphens between, got {name!r}."
+        )
+    module = name.replace("-", "_")
+    taken = keyword.iskeyword(module) or module in sys.stdlib_module_names
+    if taken or importlib.util.find_spec(module) is not None:
+        raise InvalidOption(f"A module {module} exists already in Python or in what is installed. Choose another name.")
+    return module
+
+
+def _texts(folder: Traversable, above: str = "") -> list[tuple[str, str]]:
+    """Path below the folder, without the ending that keeps tools from taking it for code, and text of each template."""
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _texts(entry, f"{above}{entry.name}/")
+        else:
+            found.append((above + entry.name.removesuffix(".txt"), entry.read_text("utf-8")))
+    return found

@@ -1,7 +1,10 @@
 """What stands in a document was run: commands and Python, page by page, in a folder with a recording."""
 
+import inspect
 import re
+import runpy
 import shlex
+import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from safetensors.numpy import save_file
 
 import nwb_neurid
 from nwb_neurid import registry
+from nwb_neurid.testing import EncoderConformance, ReaderConformance
+from nwb_neurid.testing.verdicts import rules_of, verdicts
 from nwb_neurid.trainable import TrainingOptions
 
 ROOT = Path(__file__).parents[2]
@@ -53,16 +58,44 @@ def test_the_simulation_page_runs(capsys):
     assert traces == "Population(30 units, dff, 20 s in 1 runs)"
 
 
-def test_the_encoder_of_the_page_can_be_installed_and_embeds(folder, monkeypatch):
-    block, torch_block = python_blocks("adding_an_encoder.md")
-    (folder / "my_lab_isi.py").write_text(block, "utf-8")
-    monkeypatch.syspath_prepend(str(folder))
-    point = EntryPoint("isi-histogram", "my_lab_isi:PLUGIN", "nwb_neurid.encoders")
-    plugin = registry.encoders([point]).load("isi-histogram")
-    population = nwb_neurid.read("recording.nwb")
-    embeddings = plugin.build({}, {}, "cpu").embed(population)
-    assert np.allclose(np.nansum(embeddings.vectors, axis=1)[embeddings.reasons == ""], 1)
+def files_of(page: str, folder: Path) -> None:
+    """Write every file that a page gives whole: its name stands in the line above."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    for name, block in re.findall(
+        r"`([\w.]+\.(?:py|toml))`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    ):
+        (folder / name).write_text(block, "utf-8")
 
+
+@pytest.mark.parametrize(
+    ("page", "module", "kit"),
+    [
+        ("adding_an_encoder.md", "my_lab_isi", EncoderConformance),
+        ("adding_a_reader.md", "spike_table", ReaderConformance),
+    ],
+)
+def test_the_plugin_of_a_page_is_whole_and_passes_its_test(tmp_path, monkeypatch, page, module, kit):
+    files_of(page, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{module}.py", f"test_{module}.py", "pyproject.toml"}
+    about = tomllib.loads((tmp_path / "pyproject.toml").read_text("utf-8"))
+    ((group, points),) = about["project"]["entry-points"].items()
+    ((name, value),) = points.items()
+    assert about["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"] == [f"{module}.py"]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = registry.encoders if group == "nwb_neurid.encoders" else registry.readers
+    assert found([EntryPoint(name, value, group)]).load(name).spec.name == name
+    tests = runpy.run_path(str(tmp_path / f"test_{module}.py"))
+    ((_, case),) = [(key, value) for key, value in tests.items() if key.startswith("Test")]
+    outcomes = {verdict.outcome for verdict in verdicts(case)}
+    assert outcomes <= {"passed", "skipped"}
+    rules = [inspect.getdoc(getattr(kit, rule)).splitlines()[0] for rule in rules_of(kit)]
+    listed = re.findall(r"^- (.*)$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
+    assert [line for line in listed if line in rules] == rules
+
+
+def test_the_torch_encoder_of_the_page_learns(folder):
+    torch_block = python_blocks("adding_an_encoder.md")[-1]
+    population = nwb_neurid.read("recording.nwb")
     scope: dict[str, object] = {}
     exec(compile(torch_block, "adding_an_encoder.md", "exec"), scope)
     encoder = scope["encoder"]

@@ -1,6 +1,8 @@
 """New plugins and the distribution of a stranger work once they are installed into a fresh environment."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -29,6 +31,12 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("fresh")
 
 
+def pip(*words: object, cwd: Path) -> None:
+    """pip of here, which neither fetches anything nor builds in an environment of its own."""
+    alone = ["--no-build-isolation", "--no-deps", "--no-index", "-q", "-c", ROOT / "constraints.txt"]
+    done(sys.executable, "-m", "pip", "--disable-pip-version-check", *words, *alone, cwd=cwd)
+
+
 @pytest.fixture(scope="module")
 def python(folder) -> Path:
     """A fresh environment that sees what is installed here, with the example and new plugins installed into it."""
@@ -38,13 +46,10 @@ def python(folder) -> Path:
     site = Path(done(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
     here = sysconfig.get_path("purelib")
     (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", "utf-8")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    alone = ["--no-build-isolation", "--no-deps", "--no-index", "-q", "-c", ROOT / "constraints.txt"]
-    example = ROOT / "examples" / "third_party_encoder"
-    done(*pip, "wheel", *alone, "-w", folder / "dist", example, cwd=folder)
+    pip("wheel", ROOT / "examples" / "third_party_encoder", "-w", folder / "dist", cwd=folder)
     (wheel,) = (folder / "dist").glob("neurid_acg3d-*.whl")
     new = [scaffold.write_package(template, name, folder) for template, name in NEW.items()]
-    done(*pip, "--python", python, "install", *alone, wheel, *new, cwd=folder)
+    pip("--python", python, "install", wheel, *new, cwd=folder)
     return python
 
 
@@ -92,3 +97,17 @@ def test_a_model_of_an_encoder_that_is_not_installed_says_what_has_it(python, fo
     done(python, "-c", program, cwd=folder)
     said = run("embed", recording, "--model", folder / "acg", code=2).stderr
     assert "needs encoder 'acg3d', which comes with neurid-acg3d 0.1.0: install that." in said
+
+
+@pytest.mark.parametrize("page", ["adding_an_encoder.md", "adding_a_reader.md"])
+def test_the_first_commands_of_a_page_lead_to_a_plugin(python, tmp_path, page):
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    first = re.search(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+    programs = {"nwb-neurid": [python, "-m", "nwb_neurid"], "pytest": [python, "-m", "pytest", "-q"]}
+    commands = [shlex.split(line.removeprefix("$ ")) for line in first.splitlines()]
+    assert commands[0] == ["pip", "install", "nwb-neurid[plugins]"]  # is there
+    for program, *words in commands[1:]:
+        if program == "pip":
+            pip("--python", python, *words, cwd=tmp_path)
+        else:
+            done(*programs[program], *words, cwd=tmp_path)

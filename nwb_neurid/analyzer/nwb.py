@@ -1,5 +1,6 @@
 """Results of an analyzer in an NWB file of the same units."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,22 @@ from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.spread import spread_embeddings, spread_predictions
 from nwb_neurid.errors import CannotWrite, NoResults, SourceNotFound
-from nwb_neurid.ndx import store, stored
+from nwb_neurid.ndx import recording, store, stored
 from nwb_neurid.ndx.entry import table_in
 from nwb_neurid.ndx.faults import unreadable
 from nwb_neurid.ndx.opening import opened
+from nwb_neurid.ndx.recording import UNITS, write_recording
+from nwb_neurid.pipeline import read
+from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.whole import check_free, whole
 
-NAME = "unit_name"
+NAMES = ("unit_name", recording.NAME)
+"""Columns that name units: of NeuroConv, and of files that we made."""
+
 ABSENT = "not in the sorting analyzer"
 
 
-def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, **options: Any) -> Path:
+def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bool = False, **options: Any) -> Path:
     """Write the results of an analyzer into an NWB file with the same units, row for row by unit id.
 
     That is the file that the analyzer came from, or the one that NeuroConv makes of it. As for SpikeInterface, units
@@ -30,6 +37,8 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, **options:
         With `neurid_embeddings`, and with `neurid_predictions` if there are to be predictions.
     path
         The file.
+    new
+        Make the file, of the units of the analyzer; it must not exist.
     **options
         As for `nwb_neurid.write`.
 
@@ -46,13 +55,29 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, **options:
     if extension is None:
         raise NoResults('The analyzer has no embeddings: analyzer.compute("neurid_embeddings") makes them.')
     predicted = analyzer.get_extension("neurid_predictions")
-    table = str(options.get("table", "units"))
-    names, ids = _units_of(Path(path), table)
-    rows = _rows(np.asarray(analyzer.unit_ids), names, Path(path))
+    predictions = predicted.all_predictions() if predicted else []
+    if not new:
+        return _write(analyzer, Path(path), extension.embeddings(), predictions, options)
+    check_free(Path(path), overwrite=False)
+    with whole(Path(path)) as (made,):
+        write_recording(read(analyzer), made)
+        _write(analyzer, made, extension.embeddings(), predictions, options)
+    return Path(path)
+
+
+def _write(
+    analyzer: SortingAnalyzer,
+    path: Path,
+    embeddings: Embeddings,
+    predictions: list[Predictions],
+    options: Mapping[str, Any],
+) -> Path:
+    names, ids = _units_of(path, str(options.get("table", UNITS)))
+    rows = _rows(np.asarray(analyzer.unit_ids), names, path)
     return store.write(
         path,
-        spread_embeddings(extension.embeddings(), rows, ids, ABSENT),
-        [spread_predictions(part, rows, ids, ABSENT) for part in (predicted.all_predictions() if predicted else ())],
+        spread_embeddings(embeddings, rows, ids, ABSENT),
+        [spread_predictions(part, rows, ids, ABSENT) for part in predictions],
         **options,
     )
 
@@ -64,7 +89,8 @@ def _units_of(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
     with unreadable(path), opened(path) as file:
         units = table_in(file, path, table)
         ids = stored.unit_ids(units)
-        return (stored.column(units, NAME).values if NAME in stored.column_names(units) else ids), ids
+        named = [name for name in NAMES if name in stored.column_names(units)]
+        return (stored.column(units, named[0]).values if named else ids), ids
 
 
 def _rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:

@@ -50,7 +50,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "outputs",
         *CONTRACT,
     },
-    "analyzer": {"pipeline", "model", "model_folder", "labels", "report", "ndx", *CONTRACT},
+    "analyzer": {"pipeline", "model", "model_folder", "labels", "report", "ndx", "whole", *CONTRACT},
     "labelling": {"labels", "model", "pipeline", "registry", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
     "cli": {

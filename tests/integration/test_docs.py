@@ -50,6 +50,21 @@ def test_the_python_page_runs(folder, capsys):
     assert "neurid_isi (12, 57)" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore")  # of SpikeInterface and its libraries, while they make a recording
+def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("spikeinterface", reason="spikeinterface is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda *_, **__: None)
+    blocks = "\n".join(python_blocks("spikeinterface.md"))
+    exec(compile(blocks, "spikeinterface.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "(12, 53)" in out
+    assert "(11, 53)" in out
+    assert "['neurid_cell_type', 'neurid_cell_type_probability']" in out
+    assert out.endswith("True\n")
+    assert len(nwb_neurid.read_results("results.nwb")[0].predictions) == 1
+
+
 def test_the_simulation_page_runs(capsys):
     (block,) = python_blocks("simulation.md")
     exec(compile(block, "simulation.md", "exec"), {})

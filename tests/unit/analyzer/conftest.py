@@ -96,3 +96,20 @@ def predicting(sorting, voltage):
         for name, of in classes.items()
     }
     return replace(model, heads=heads)
+
+
+@pytest.fixture
+def with_templates(predicting, sorting):
+    """Makes an analyzer on a recording, with templates and predictions of one label, as exporters need it."""
+    voltage = core.generate_recording(num_channels=4, durations=[60.0], sampling_frequency=30_000.0, seed=0)
+
+    def make(units=sorting):
+        main = {"main_channel_indices": np.zeros(len(units.unit_ids), int)}
+        analyzer = core.create_sorting_analyzer(units, voltage, sparse=False, **main)
+        analyzer.compute({"random_spikes": {}, "templates": {"operators": ["average", "std"]}}, progress_bar=False)
+        analyzer.compute(
+            "neurid_predictions", model=replace(predicting, heads={"cell_type": predicting.heads["cell_type"]})
+        )
+        return analyzer
+
+    return make

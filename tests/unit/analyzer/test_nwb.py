@@ -103,3 +103,31 @@ def test_without_embeddings_or_a_file_one_line_says_so(analyzer, nwb_file, tmp_p
     analyzer.compute(EMBEDDINGS)
     with pytest.raises(SourceNotFound, match=r"none\.nwb does not exist"):
         write_neurid_results(analyzer, tmp_path / "none.nwb")
+
+
+def test_a_file_can_be_made_of_the_units(analyzer, predicting, tmp_path):
+    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(PREDICTIONS, model=predicting)
+    path = write_neurid_results(analyzer, tmp_path / "new.nwb", new=True)
+    embeddings, predictions = written(path)
+    np.testing.assert_array_equal(embeddings.vectors, analyzer.get_extension(EMBEDDINGS).get_data())
+    assert predictions[1].label.tolist() == ["NA", "None", "FS", "", "FS", "FS"]
+    with NWBHDF5IO(path, "r") as io:
+        assert io.read().units["name_in_source"][:].tolist() == analyzer.unit_ids.tolist()
+    with pytest.raises(CannotWrite, match=r"new\.nwb"):
+        write_neurid_results(analyzer, path, new=True)
+    write_neurid_results(analyzer, path, overwrite=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # of NeuroConv and its libraries
+def test_a_file_of_neuroconv_takes_the_results(with_templates, predicting, tmp_path):
+    tools = pytest.importorskip("neuroconv.tools.spikeinterface", reason="neuroconv is not installed")
+    analyzer = with_templates()
+    analyzer.compute(EMBEDDINGS)
+    path = tmp_path / "neuroconv.nwb"
+    metadata = {"NWBFile": {"session_start_time": datetime(2024, 1, 1, tzinfo=UTC)}}
+    tools.write_sorting_analyzer_to_nwbfile(analyzer, nwbfile_path=path, metadata=metadata)
+    write_neurid_results(analyzer, path)
+    embeddings, predictions = written(path)
+    np.testing.assert_array_equal(embeddings.vectors, analyzer.get_extension(EMBEDDINGS).get_data())
+    assert predictions[0].label.tolist() == ["NA", "None", "FS", "", "FS", "FS"]

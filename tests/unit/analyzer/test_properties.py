@@ -1,7 +1,6 @@
 """Predictions as properties of units, curations, and columns of phy."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -103,22 +102,6 @@ def test_a_curation_of_numbered_units_has_numbers(make_analyzer, sorting, predic
 def test_without_predictions_one_line_says_what_to_do(analyzer, function):
     with pytest.raises(NoResults, match=r'has no predictions: analyzer\.compute\("neurid_predictions"'):
         function(analyzer)
-
-
-@pytest.fixture
-def with_templates(predicting, sorting):
-    """What phy needs."""
-    pytest.importorskip("spikeinterface.exporters")
-    voltage = core.generate_recording(num_channels=4, durations=[60.0], sampling_frequency=30_000.0, seed=0)
-
-    def make(units=sorting):
-        main = {"main_channel_indices": np.zeros(len(units.unit_ids), int)}
-        analyzer = core.create_sorting_analyzer(units, voltage, sparse=False, **main)
-        analyzer.compute(["random_spikes", "templates"], progress_bar=False)
-        analyzer.compute(NAME, model=replace(predicting, heads={"cell_type": predicting.heads["cell_type"]}))
-        return analyzer
-
-    return make
 
 
 OPTIONS = {"compute_pc_features": False, "compute_amplitudes": False, "copy_binary": False, "verbose": False}

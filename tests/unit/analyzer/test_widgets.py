@@ -98,6 +98,7 @@ def test_colours_are_those_of_the_chart(computed):
     assert mpl.colors.to_hex(drawn[0].get_facecolor()[0]).upper() == PALETTE[0]
 
 
+@pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")  # of ipympl
 def test_units_are_chosen_in_a_notebook(computed):
     widgets = pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
     pytest.importorskip("ipympl", reason="ipympl is not installed")

@@ -330,6 +330,16 @@ def test_a_folder_holds_weights_their_description_and_a_card(model, tmp_path):
         assert line in card.splitlines()
 
 
+@pytest.mark.parametrize("named", ["antigravity:PLUGIN", "antigravity", "../antigravity", "rates@antigravity"])
+def test_a_folder_never_chooses_what_is_imported(model, tmp_path, named):
+    folder = model.save(tmp_path / "model")
+    about = json.loads((folder / "model.json").read_text("utf-8"))
+    (folder / "model.json").write_text(json.dumps(about | {"encoder": named}), "utf-8")
+    with pytest.raises(InvalidModel, match="needs encoder"):
+        load_model(folder)
+    assert "antigravity" not in sys.modules
+
+
 def test_a_folder_needs_the_encoder_that_it_was_made_with(model, installed, tmp_path):
     folder = model.save(tmp_path / "model")
     installed([])

@@ -1,0 +1,9 @@
+"""What every encoder owes."""
+
+from neurid_neurpir import PLUGIN
+from nwb_neurid.testing import EncoderConformance
+
+
+class TestSpikes(EncoderConformance):
+    plugin = PLUGIN
+    preset = "small"

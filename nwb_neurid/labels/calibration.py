@@ -12,8 +12,11 @@ from jaxtyping import Float64, Int64
 ENOUGH_ANIMALS = 9
 """From so many on, the conformal sets may hold for new animals (at a coverage of 0.9)."""
 
-FEWER = 0.4
-"""So many times the errors of all may be made on what is named: less than half, as new animals are not the old."""
+FEWER = (0.3, 0.5)
+"""So many times the errors of all may be made on what is named; the second where the first cannot be had."""
+
+SOME = 0.05
+"""The least share of units that must be left to be named."""
 
 SHARPEST = 3.0  # of the logarithm of the sharpness
 ROUNDING = 1e-9
@@ -111,10 +114,13 @@ class Calibration:
         of, truth, weight = self._known(prior, smooth)
         best = of.max(axis=1)
         order = np.argsort(-best, kind="stable")
-        wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order])
-        share = wrong / np.cumsum(weight[order])
-        enough = np.flatnonzero(share <= FEWER * share[-1] + ROUNDING)
-        return float(best[order[enough[-1]]]) if len(enough) else np.inf
+        named = np.cumsum(weight[order])
+        wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order]) / named
+        for fewer in FEWER:
+            enough = np.flatnonzero((wrong <= fewer * wrong[-1] + ROUNDING) & (named >= SOME * named[-1]))
+            if len(enough):
+                return float(best[order[enough[-1]]])
+        return np.inf
 
     def _known(
         self, prior: Float64[np.ndarray, " classes"] | None, smooth: bool

@@ -96,8 +96,8 @@ def predict(
     """Name every unit that can be named with the confidence asked for.
 
     A unit is declined, with the reason, if its set of plausible classes is not a single class, or that class not
-    probable enough to more than halve the errors, if the unit is unlike anything seen in training, or if there is too
-    little evidence. The set always holds the most probable class.
+    probable enough for errors to be few (see `Calibration.sure`), if the unit is unlike anything seen in training, or
+    if there is too little evidence. The set always holds the most probable class.
 
     Parameters
     ----------

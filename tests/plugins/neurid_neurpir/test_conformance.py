@@ -7,3 +7,8 @@ from nwb_neurid.testing import EncoderConformance
 class TestSpikes(EncoderConformance):
     plugin = PLUGIN
     preset = "small"
+
+
+class TestCalcium(EncoderConformance):
+    plugin = PLUGIN
+    preset = "small-calcium"

@@ -29,6 +29,7 @@ from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model_folder import Description, card, read_description, read_weights, sha256, write_folder
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
+from nwb_neurid.shipped import located
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -256,7 +257,7 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:
-    """The model of a folder.
+    """The model of a folder, or one that ships, by its name: "default-spikes" or "default-calcium".
 
     Raises
     ------
@@ -265,7 +266,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     WrongWeights
         If the weights, or those of a label head, are damaged or do not fit.
     """
-    folder = Path(folder)
+    folder = located(folder)
     about = read_description(folder)
     encoders = registry.encoders()
     exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"

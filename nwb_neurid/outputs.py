@@ -13,6 +13,7 @@ from nwb_neurid.export import phy, table
 from nwb_neurid.ndx import recording, store
 from nwb_neurid.ndx.destination import sidecar_of
 from nwb_neurid.ndx.objects import MODEL, object_name
+from nwb_neurid.ndx.store import default_name as default_name
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.whole import check_free

@@ -22,10 +22,11 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.learning import fit
-from nwb_neurid.model import Model
-from nwb_neurid.outputs import NWB, Wanted, output_for
+from nwb_neurid.model import Model, load_model
+from nwb_neurid.outputs import NWB, Wanted, default_name, output_for
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.shipped import ENCODER, shipped_for
 from nwb_neurid.trainable import TrainingOptions
 
 FOR_ALL = ("start_s", "stop_s")
@@ -198,8 +199,9 @@ def reader_for(source: object) -> ReaderPlugin:
 
 def embed_file(
     source: str | Path,
-    model: Model,
+    model: Model | None = None,
     *,
+    device: str = "auto",
     format: str = NWB,
     output: Path | None = None,
     overwrite: bool = False,
@@ -221,7 +223,9 @@ def embed_file(
         The recording. An NWB file is written to unless `output` is given: whole or not at all. Results of anything
         else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
     model
-        What embeds.
+        What embeds; None for the model that ships for the activity of the recording.
+    device
+        What a model that ships is built for.
     format
         Of the results: "nwb", or one of `nwb_neurid.outputs.FORMATS`.
     output
@@ -248,7 +252,7 @@ def embed_file(
     """
     reader = reader_for(source)
     wanted = Wanted(
-        name=name or default_name(model),
+        name=name or default_name(ENCODER if model is None else model.name),
         output=output,
         overwrite=overwrite,
         sidecar=sidecar,
@@ -256,8 +260,13 @@ def embed_file(
         units_columns=units_columns,
     )
     place = output_for(source, wanted, format)
-    population = read_for(model.spec, reader, source, options or ReadOptions())
+    options = options or ReadOptions()
+    if model is None or model.spec.uses_covariates:
+        options = with_covariates(reader, options)
+    population = read_with(reader, source, options)
     place.check(population)
+    if model is None:
+        model = load_model(shipped_for(population.activity.kind), device=device)
     model = model if training is None else _fitted(model, population, training, pool_groups, progress)
     naming = prediction or PredictionOptions()
     check_options(model.heads, population, naming)
@@ -272,11 +281,6 @@ def _fitted(
 ) -> Model:
     model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
     return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
-
-
-def default_name(model: Model) -> str:
-    """What results of this model are called if nobody says."""
-    return f"neurid_{model.name}"
 
 
 def fits(population: Population) -> list[Fit]:

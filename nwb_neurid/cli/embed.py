@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nwb_neurid.pipeline import Outcome
     from nwb_neurid.results import Predictions
 
-DEFAULT_ENCODER = "isi"
 KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
@@ -30,7 +29,7 @@ def embed(
     ],
     encoder: Annotated[
         str | None,
-        typer.Option(help=f"An installed encoder; {DEFAULT_ENCODER} if neither this nor --model is given."),
+        typer.Option(help="An installed encoder. Without it and --model, the trained model that ships is taken."),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A model folder.", metavar="FOLDER")] = None,
     preset: Annotated[str | None, typer.Option(help="A preset of the encoder; its first by default.")] = None,
@@ -103,12 +102,13 @@ def embed(
     whole or not at all.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.outputs import output_name
-        from nwb_neurid.pipeline import default_name, embed_file
+        from nwb_neurid.outputs import default_name, output_name
+        from nwb_neurid.pipeline import embed_file
+        from nwb_neurid.shipped import ENCODER
         from nwb_neurid.trainable import TrainingOptions
 
-        built = _model(encoder, model, preset, untrained or fit, seed, device)
-        called = name or default_name(built)
+        built = _model(encoder, model, preset, untrained, fit, seed, device)
+        called = name or default_name(ENCODER if built is None else built.name)
         naming = _asked(label, coverage, prior, smooth)
         training = TrainingOptions(steps=steps, seed=seed) if fit else None
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
@@ -119,6 +119,7 @@ def embed(
                 outcome = embed_file(
                     source,
                     built,
+                    device=device,
                     format=kind,
                     output=target,
                     overwrite=overwrite,
@@ -137,20 +138,27 @@ def embed(
                 continue
             _report(out, outcome)
             written += 1
-        if written:
-            _tell_of_predictions(out, built, units_columns)
+        if written and (built is None or not built.heads):
+            _say_that_none_is_named(out, ENCODER if built is None else built.name, units_columns)
 
 
 def _model(
-    encoder: str | None, folder: Path | None, preset: str | None, untrained: bool, seed: int, device: str
-) -> "Model":
+    encoder: str | None, folder: Path | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
+) -> "Model | None":
+    """The model that was asked for; None for the one that ships for what each recording holds."""
     from nwb_neurid.model import load_model, new_model
 
-    if folder is None:
-        return new_model(encoder or DEFAULT_ENCODER, preset=preset, untrained=untrained, seed=seed, device=device)
-    if encoder is not None or preset is not None or untrained:
-        raise InvalidOption("--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit.")
-    return load_model(folder, device=device)
+    if folder is not None:
+        if encoder is not None or preset is not None or untrained or fit:
+            raise InvalidOption(
+                "--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit."
+            )
+        return load_model(folder, device=device)
+    if encoder is not None:
+        return new_model(encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device)
+    if preset is not None or untrained or fit:
+        raise InvalidOption("--preset, --untrained and --fit are for an encoder: name one, such as --encoder nuclr.")
+    return None
 
 
 def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], str]) -> list[tuple[str, Path | None]]:
@@ -188,11 +196,9 @@ def _shares(text: str) -> dict[str, float]:
     return shares
 
 
-def _tell_of_predictions(out: Terminal, model: "Model", units_columns: bool) -> None:
-    if model.heads:
-        return
+def _say_that_none_is_named(out: Terminal, encoder: str, units_columns: bool) -> None:
     nothing = ", so --units-columns adds nothing" if units_columns else ""
-    out.say(f"Encoder {model.name} has no label head: vectors were written, no predictions{nothing}.")
+    out.say(f"Encoder {encoder} has no label head: vectors were written, no predictions{nothing}.")
 
 
 def _report(out: Terminal, outcome: "Outcome") -> None:

@@ -15,6 +15,7 @@ from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.population import Population
 from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from nwb_neurid.training.memory import EVERY_STEPS, give_back
 from nwb_neurid.training.processes import Processes
 from nwb_neurid.training.recording import Recording
 from nwb_neurid.training.schedule import Fitted, MicroBatch, Schedule
@@ -94,6 +95,8 @@ class Training:
                 if empty == EMPTY_STEPS:
                     raise CannotTrain([f"{empty} steps in a row had no unit with activity in both views."])
                 self._report(number)
+                if number % EVERY_STEPS == 0:
+                    give_back()
                 if time.monotonic() - saved >= self.options.checkpoint_s:
                     self._save()
                     saved = time.monotonic()

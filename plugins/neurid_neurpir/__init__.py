@@ -31,9 +31,9 @@ SPIKES: Config = {
     "token_bins": 25,
     "tokens": 100,
     "reach_s": 2.0,
-    "most_hz": 10.0,
+    "most_hz": 3.0,
 }
-CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens": 30, "reach_s": 10.0, "most_hz": 5.0}
+CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens": 10, "reach_s": 5.0, "most_hz": 2.5}
 
 
 def narrowed(config: Config) -> EncoderSpec:

@@ -33,7 +33,7 @@ class Network(nn.Module):
     """One vector for each unit of each segment, from its activity, the mean of the others, and behaviour.
 
     A step sees the bins around it at scales that grow with their distance: counts or values in lags before and after.
-    Steps of spike trains are the bins in which the unit fires, those of traces are all frames.
+    Steps of spike trains are the bins in which the unit fires, those of traces are frames.
 
     Parameters
     ----------
@@ -166,10 +166,12 @@ class Network(nn.Module):
         level = (average / self.bin_s).clamp(min=1e-3).log() if self.counts else average
         inputs = full.clamp(min=0).sqrt() if self.counts else full / wide
         around = [others / (scale[row][:, None] * wide.sqrt())]
-        for channel in range(1, around_sums.shape[1]):
-            around.append(summed(around_sums[:, channel].flatten(), window) / wide)
-        hidden = self.own(torch.cat([inputs, level], 1)) + self.around(torch.cat(around, 1))
-        vectors: Tensor = self.out(hidden + ((~seen).float() @ self.unseen)[window])
+        told = [signal for signal in range(1, around_sums.shape[1]) if bool(seen[:, signal].any())]
+        around += [summed(around_sums[:, signal].flatten(), window) / wide for signal in told]
+        weights = self.around.weight.unflatten(1, (-1, len(self.lags)))[:, [0, *told]].flatten(1)
+        hidden = self.own(torch.cat([inputs, level], 1)) + F.linear(torch.cat(around, 1), weights)
+        hidden = hidden + ((~seen).float() @ self.unseen)[window]
+        vectors: Tensor = self.out(hidden)
         return vectors
 
 

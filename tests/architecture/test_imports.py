@@ -21,9 +21,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "registry": {"blame", *CONTRACT},
     "checks": CONTRACT,
     "configs": CONTRACT,
+    "shipped": {"errors"},
     "model_folder": CONTRACT,
     "grouping": {"blame", *CONTRACT},
-    "model": {"blame", "grouping", "labels", "model_folder", "registry", "checks", *CONTRACT},
+    "model": {"shipped", "blame", "grouping", "labels", "model_folder", "registry", "checks", *CONTRACT},
     "readers": {"zarr2", *CONTRACT},
     "whole": {"errors"},
     "ndx": {"zarr2", "whole", *CONTRACT},
@@ -39,6 +40,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "learning": {"blame", "grouping", "model", "checks", "trainable", *CONTRACT},
     "training_run": {"learning", "pipeline", "model", "model_folder", "report", "trainable", *CONTRACT},
     "pipeline": {
+        "shipped",
         "blame",
         "labels",
         "limits",
@@ -54,6 +56,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "labelling": {"labels", "model", "pipeline", "registry", *CONTRACT},
     "demo": {"pipeline", "model", "labels", "report", "simulate", *CONTRACT},
     "cli": {
+        "shipped",
         "blame",
         "demo",
         "learning",

@@ -91,7 +91,7 @@ def test_other_commands_work(run, recording):
     assert "  isi: yes" in said.stdout
     assert "  bad-import: no, encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) does not" in said.stdout
     assert "Reader 'bad-reader' (lab-bad-reader 2.5) cannot tell whether it reads" in said.stderr
-    assert "12 of 12 units embedded" in run("embed", recording).stdout
+    assert "12 of 12 units embedded" in run("embed", "--encoder", "isi", recording).stdout
     run("show", recording)
     run("remove", recording, "--name", "neurid_isi")
     run("simulate", "made.nwb", "--units", 6, "--duration", 20)

@@ -13,7 +13,7 @@ import nwb_neurid
 
 
 def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
-    said = run("embed", recording).stdout
+    said = run("embed", "--encoder", "isi", recording).stdout
     assert "12 of 12 units embedded" in said
     assert "no label head" in said
     found = nwb_neurid.read_results(recording)
@@ -21,30 +21,43 @@ def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
     assert len(found[0].embeddings) == 12
 
 
+def test_without_a_name_the_model_that_ships_is_taken(run, recording, tmp_path):
+    run("simulate", "imaged.nwb", "--imaging", "--units", 8, "--duration", 20)
+    for path in (recording, tmp_path / "imaged.nwb"):
+        assert "Encoder neurpir has no label head" in run("embed", path).stdout
+        assert [result.name for result in nwb_neurid.read_results(path)] == ["neurid_neurpir"]
+        assert "SIMULATED" in run("show", path).stdout
+
+
+@pytest.mark.parametrize("words", [["--untrained"], ["--preset", "small"], ["--fit"]])
+def test_options_of_an_encoder_want_one(run, recording, words):
+    assert "are for an encoder: name one" in run("embed", recording, *words, code=2).stderr
+
+
 def test_quiet_prints_nothing(run, recording):
-    done = run("embed", recording, "--quiet")
+    done = run("embed", "--encoder", "isi", recording, "--quiet")
     assert done.stdout == done.stderr == ""
 
 
 def test_verbose_tells_the_configuration(run, recording):
-    assert "weights SHA-256 none" in run("embed", recording, "--verbose").stdout
+    assert "weights SHA-256 none" in run("embed", "--encoder", "isi", recording, "--verbose").stdout
 
 
 def test_a_second_run_needs_overwrite_or_a_name(run, recording, sha256):
-    run("embed", recording)
+    run("embed", "--encoder", "isi", recording)
     before = sha256(recording)
-    refused = run("embed", recording, code=2).stderr
+    refused = run("embed", "--encoder", "isi", recording, code=2).stderr
     assert "recording.nwb" in refused
     assert "--overwrite" in refused
     assert sha256(recording) == before
-    run("embed", recording, "--overwrite")
-    run("embed", recording, "--name", "again")
+    run("embed", "--encoder", "isi", recording, "--overwrite")
+    run("embed", "--encoder", "isi", recording, "--name", "again")
     assert [result.name for result in nwb_neurid.read_results(recording)] == ["again", "neurid_isi"]
 
 
 def test_output_leaves_the_source_alone(run, recording, tmp_path, sha256):
     before = sha256(recording)
-    run("embed", recording, "--output", tmp_path / "copy.nwb")
+    run("embed", "--encoder", "isi", recording, "--output", tmp_path / "copy.nwb")
     assert sha256(recording) == before
     assert len(nwb_neurid.read_results(tmp_path / "copy.nwb")) == 1
 
@@ -53,14 +66,17 @@ def test_several_sources_go_to_a_folder_and_one_fault_stops_no_other(run, record
     other = tmp_path / "other.nwb"
     shutil.copy(recording, other)
     (tmp_path / "out").mkdir()
-    done = run("embed", recording, "missing.nwb", other, "--output", tmp_path / "out", code=2)
+    done = run("embed", "--encoder", "isi", recording, "missing.nwb", other, "--output", tmp_path / "out", code=2)
     assert "missing.nwb does not exist" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["other.nwb", "recording.nwb"]
 
 
 def test_several_sources_need_a_folder_and_names_of_their_own(run, recording, tmp_path):
-    assert "must be an existing folder" in run("embed", recording, recording, "-o", "x.nwb", code=2).stderr
-    refused = run("embed", recording, recording, "-o", tmp_path, code=2).stderr
+    assert (
+        "must be an existing folder"
+        in run("embed", "--encoder", "isi", recording, recording, "-o", "x.nwb", code=2).stderr
+    )
+    refused = run("embed", "--encoder", "isi", recording, recording, "-o", tmp_path, code=2).stderr
     assert "Several sources are called recording.nwb" in refused
 
 
@@ -84,8 +100,8 @@ def test_untrained_weights_are_asked_for(run, recording):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: isi, nuclr"),
-        (["--preset", "huge"], "no preset 'huge'"),
+        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: isi, neurpir, nuclr"),
+        (["--encoder", "isi", "--preset", "huge"], "no preset 'huge'"),
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--model", "nowhere"], "nowhere is not a model folder"),
         (["--model", "m", "--encoder", "isi"], "leave out --encoder"),
@@ -130,7 +146,7 @@ def test_inspect_tells_why_not(run, tmp_path):
 
 
 def test_show_previews_tables_and_model(run, recording):
-    run("embed", recording)
+    run("embed", "--encoder", "isi", recording)
     said = run("show", recording, "--rows", 2).stdout
     assert "neurid_isi: 12 of 12 units with a vector of 53 dimensions" in said
     assert "encoder isi 1" in said
@@ -228,7 +244,7 @@ def test_a_model_whose_weights_were_exchanged_is_refused(run, recording, shared_
 def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import nwb_neurid.pipeline\ndel nwb_neurid.pipeline.embed_file\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "This is a fault of nwb-neurid" in run("embed", recording, code=1).stderr
+    assert "This is a fault of nwb-neurid" in run("embed", "--encoder", "isi", recording, code=1).stderr
 
 
 def test_help_names_every_option(run):

@@ -63,7 +63,7 @@ def read_only(path):
 def test_bad_files(run, recording, sha256, damage, message):
     damage(recording)
     before = sha256(recording)
-    said = run("embed", recording, code=2).stderr
+    said = run("embed", "--encoder", "isi", recording, code=2).stderr
     assert message in said
     assert "recording.nwb" in said
     assert sha256(recording) == before
@@ -89,7 +89,7 @@ def endless(tmp_path):
 
 def test_a_file_on_which_hdf5_never_ends_is_refused_and_the_next_is_embedded(run, endless, recording, sha256):
     before = sha256(endless)
-    done = run("embed", endless, recording, code=2)
+    done = run("embed", "--encoder", "isi", endless, recording, code=2)
     assert done.stderr.splitlines()[0].startswith(f"nwb-neurid: {endless} ")
     assert "damaged" in done.stderr
     assert f"{recording}: 12 of 12 units embedded" in done.stdout
@@ -103,7 +103,7 @@ def test_a_file_open_for_writing_elsewhere(run, recording, sha256):
         [sys.executable, "-c", HOLD, str(recording)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         holder.stdout.readline()
-        said = run("embed", recording, code=2).stderr
+        said = run("embed", "--encoder", "isi", recording, code=2).stderr
         holder.stdin.close()
     assert "open for writing in another program" in said
     assert "recording.nwb" in said
@@ -112,8 +112,8 @@ def test_a_file_open_for_writing_elsewhere(run, recording, sha256):
 
 def test_a_read_only_file_goes_elsewhere(run, recording, tmp_path):
     recording.chmod(0o444)
-    assert "--output" in run("embed", recording, code=2).stderr
-    run("embed", recording, "--output", tmp_path / "copy.nwb")
+    assert "--output" in run("embed", "--encoder", "isi", recording, code=2).stderr
+    run("embed", "--encoder", "isi", recording, "--output", tmp_path / "copy.nwb")
 
 
 def test_unsorted_times_are_sorted_and_repeated_ids_addressed_by_row(run, recording):
@@ -121,7 +121,7 @@ def test_unsorted_times_are_sorted_and_repeated_ids_addressed_by_row(run, record
         first = file["units/spike_times"][:2]
         file["units/spike_times"][:2] = first[::-1]
         file["units/id"][1] = file["units/id"][0]
-    said = run("embed", recording)
+    said = run("embed", "--encoder", "isi", recording)
     assert "spike_times did not ascend in 1 of 12 units: sorted" in said.stderr
     assert "repeats 1 id" in said.stderr
     assert "12 of 12 units embedded" in said.stdout
@@ -129,9 +129,9 @@ def test_unsorted_times_are_sorted_and_repeated_ids_addressed_by_row(run, record
 
 def test_a_folder_and_an_unknown_format(run, tmp_path):
     (tmp_path / "folder.nwb").mkdir()
-    assert "is a folder" in run("embed", tmp_path / "folder.nwb", code=2).stderr
+    assert "is a folder" in run("embed", "--encoder", "isi", tmp_path / "folder.nwb", code=2).stderr
     (tmp_path / "notes.txt").write_text("notes")
-    said = run("embed", tmp_path / "notes.txt", code=2).stderr
+    said = run("embed", "--encoder", "isi", tmp_path / "notes.txt", code=2).stderr
     assert "No reader recognises" in said
     assert "nwb" in said
 
@@ -139,7 +139,7 @@ def test_a_folder_and_an_unknown_format(run, tmp_path):
 def test_links_are_followed(run, recording, tmp_path):
     link = tmp_path / "link.nwb"
     link.symlink_to(recording)
-    run("embed", link)
+    run("embed", "--encoder", "isi", link)
     assert link.is_symlink()
     shutil.copy(recording, tmp_path / "copy.nwb")
     assert "neurid_isi" in run("show", tmp_path / "copy.nwb").stdout

@@ -21,7 +21,7 @@ def sources(shared_data: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def embedded(run_once, sources, tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("out")
-    run_once("embed", *sources, "--output", folder)
+    run_once("embed", "--encoder", "isi", *sources, "--output", folder)
     return [folder / source.name for source in sources]
 
 

@@ -42,21 +42,21 @@ def suite2p(tmp_path):
 
 
 def test_a_kilosort_folder_gets_a_file_of_its_own(run, kilosort, tmp_path):
-    said = run("embed", kilosort, "--rate-hz", 1000).stdout
+    said = run("embed", "--encoder", "isi", kilosort, "--rate-hz", 1000).stdout
     made = tmp_path / "sorted.neurid.nwb"
     assert f"{made}: 3 of 3 units embedded" in said
     assert not pynwb.validate(path=made)
     counts = nwb_neurid.read(made).spikes.counts()
     assert counts.tolist() == np.bincount(np.load(kilosort / "spike_clusters.npy")).tolist()
-    refused = run("embed", kilosort, "--rate-hz", 1000, code=2).stderr
+    refused = run("embed", "--encoder", "isi", kilosort, "--rate-hz", 1000, code=2).stderr
     assert "sorted.neurid.nwb exists. Replace it (--overwrite)" in refused
-    run("embed", kilosort, "--rate-hz", 1000, "--overwrite")
+    run("embed", "--encoder", "isi", kilosort, "--rate-hz", 1000, "--overwrite")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sorted", "sorted.neurid.nwb"]
 
 
 def test_phy_gets_a_column_in_its_folder(run, kilosort):
     before = {path.name: path.read_bytes() for path in kilosort.iterdir()}
-    words = ["embed", kilosort, "--rate-hz", 1000, "--format", "phy"]
+    words = ["embed", "--encoder", "isi", kilosort, "--rate-hz", 1000, "--format", "phy"]
     column = kilosort / "cluster_neurid_isi.tsv"
     assert f"{column}: 3 of 3 units embedded" in run(*words).stdout
     assert column.read_text() == "cluster_id\tneurid_isi\n" + "".join(f"{id_}\tembedded\n" for id_ in range(3))
@@ -69,8 +69,21 @@ def test_phy_gets_a_column_in_its_folder(run, kilosort):
 def test_tables_of_several_sources_go_to_a_folder(run, recording, kilosort, tmp_path, sha256):
     before = sha256(recording)
     (tmp_path / "out").mkdir()
-    run("embed", recording, "--format", "csv", "-o", tmp_path / "out")
-    run("embed", kilosort, "--rate-hz", 1000, "--format", "csv", "-o", tmp_path / "out", "--name", "mine")
+    run("embed", "--encoder", "isi", recording, "--format", "csv", "-o", tmp_path / "out")
+    run(
+        "embed",
+        "--encoder",
+        "isi",
+        kilosort,
+        "--rate-hz",
+        1000,
+        "--format",
+        "csv",
+        "-o",
+        tmp_path / "out",
+        "--name",
+        "mine",
+    )
     names = ["recording.neurid_isi.csv", "sorted.mine.csv"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     table = pd.read_csv(tmp_path / "out" / names[0])

@@ -1,0 +1,119 @@
+"""Train the models that ship, and score them on animals that took part in nothing.
+
+    python examples/train_default_models.py spikes nwb_neurid/models/default-spikes --recordings FOLDER
+    python examples/train_default_models.py dff nwb_neurid/models/default-calcium --recordings FOLDER
+
+The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
+trained on. Sessions of a few units are left out: there is hardly another unit to be told from, and they last for hours.
+ No label is used for training. Scores are macro F1 of a linear probe that was fitted to simulated animals of
+another seed than those trained on, on further ones; the probe and the encoder saw nothing of these.
+"""
+
+import argparse
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from nwb_neurid import new_model, read
+from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.learning import fit
+from nwb_neurid.simulate import simulate
+from nwb_neurid.trainable import TrainingOptions
+
+UNITS, SECONDS, REGIONS = 120, 300.0, 3
+SEEDS, ANIMALS = (1, 2, 3, 4), 3
+PROBE, SCORED = range(7), range(7, 10)  # animals of seed 0
+RECORDINGS = {
+    "spikes": ("steinmetz/sub-Cori_*.nwb", "steinmetz/sub-Forssmann_*.nwb"),
+    "dff": ("ophys/allen_552195520_excerpt.nwb",),
+}
+IN_WORDS = {
+    "spikes": "Neuropixels recordings of Steinmetz et al. (2019), mice Cori and Forssmann",
+    "dff": "an excerpt of a two-photon recording of the Allen Brain Observatory",
+}
+LONGEST_S = 600.0
+"""Of a recording this much is taken, or long ones would be nearly all that is seen."""
+
+
+def simulated(kind, seed, animal, *, out_of_domain=False):
+    """A simulated animal, with spikes or with fluorescence."""
+    made = simulate(UNITS, SECONDS, seed, regions=REGIONS, animal=animal, out_of_domain=out_of_domain)
+    return made.population() if kind == "spikes" else made.imaged_population()
+
+
+def recorded(kind, folder):
+    """The recordings that lie in a folder, from their beginning."""
+    found = []
+    for path in sorted(path for pattern in RECORDINGS[kind] for path in folder.glob(pattern)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NeuridWarning)  # that no observed time is stated
+            begin = read(path, covariates=True).observed_s[0, 0]
+            population = read(path, covariates=True, start_s=begin, stop_s=begin + LONGEST_S)
+        if len(population) > 1:
+            found.append(population)
+    return found
+
+
+def scores(model, kind):
+    """Macro F1 for types and regions on the animals that were left out."""
+    populations = [simulated(kind, 0, animal) for animal in [*PROBE, *SCORED]]
+    vectors = [model.embed(population).vectors for population in populations]
+    found = {}
+    for label in ("cell_type", "brain_region"):
+        known = [np.isfinite(rows).all(axis=1) for rows in vectors]
+        x = [rows[there] for rows, there in zip(vectors, known, strict=True)]
+        y = [population.labels[label][there] for population, there in zip(populations, known, strict=True)]
+        probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+        probe.fit(np.concatenate(x[: len(PROBE)]), np.concatenate(y[: len(PROBE)]))
+        truth, named = np.concatenate(y[len(PROBE) :]), probe.predict(np.concatenate(x[len(PROBE) :]))
+        found[label] = round(float(f1_score(truth, named, average="macro")), 3)
+        shuffled = np.random.default_rng(0).permutation(truth)
+        found[f"{label}, chance"] = round(float(f1_score(truth, shuffled, average="macro")), 3)
+    return found
+
+
+def main() -> None:
+    """Train, score, write."""
+    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    asked.add_argument("kind", choices=list(RECORDINGS))
+    asked.add_argument("output", type=Path)
+    asked.add_argument("--recordings", type=Path)
+    asked.add_argument("--encoder", default="neurpir")
+    asked.add_argument("--preset", default="small")
+    asked.add_argument("--steps", type=int, default=400)
+    asked.add_argument("--windows", type=int)
+    options = asked.parse_args()
+    kind = options.kind
+    preset = options.preset if kind == "spikes" else f"{options.preset}-calcium"
+    untrained = new_model(options.encoder, preset=preset, untrained=True)
+    animals = [
+        simulated(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
+        for seed in SEEDS
+        for animal in range(ANIMALS)
+    ]
+    real = [] if options.recordings is None else recorded(kind, options.recordings)
+    print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
+    wanted = TrainingOptions(steps=options.steps, windows=options.windows)
+    trained, log = fit(untrained, [*animals, *real], wanted)
+    data = (
+        f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons, and {len(real)} recordings: {IN_WORDS[kind]}"
+    )
+    described = {"trained": scores(trained, kind), "untrained": scores(untrained, kind)}
+    if kind == "spikes":
+        described["isi"] = scores(new_model("isi"), kind)
+    in_words = f"{trained.training}. The data: {data}" if real else f"{trained.training}. The data: simulations alone"
+    about = {**trained.details, "data": data, "macro F1 on simulated animals left out": described}
+    replace(trained, training=in_words, details=about).save(options.output, overwrite=True)
+    print(f"loss {log.loss[:20].mean():.2f} to {log.loss[-20:].mean():.2f}, {log.seconds:.0f} s")
+    for name, found in described.items():
+        print(f"{name:10}", found)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nwb_neurid.analyzer.loading import load_analyzer as load_analyzer
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
+    from nwb_neurid.evaluation.run import evaluate as evaluate
     from nwb_neurid.labelling import fit_labels as fit_labels
     from nwb_neurid.model import Model as Model
     from nwb_neurid.model import import_model as import_model
@@ -40,6 +41,7 @@ _HOME = {
     "Series": "population",
     "Spikes": "population",
     "Traces": "population",
+    "evaluate": "evaluation.run",
     "fit_labels": "labelling",
     "import_model": "model",
     "load_analyzer": "analyzer.loading",

@@ -65,6 +65,10 @@ class CannotFit(NeuridError):
     """The labels of these units cannot be learnt."""
 
 
+class Leak(NeuridError):
+    """Something of the test data would be known in training."""
+
+
 class UntrainedEncoder(NeuridError):
     """The encoder learns, no trained weights were named, and untrained ones were not asked for."""
 

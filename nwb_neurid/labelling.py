@@ -87,8 +87,8 @@ def fit_labels(
     built = as_model(model)
     table = {} if subjects is None else subjects
     named = table if isinstance(table, Mapping) else read_pairs(Path(table), SUBJECTS)
-    populations = list(_read(built, sources, named, reading or ReadOptions(), progress))
-    known = _with_label(populations, label)
+    populations = list(with_subjects(built, sources, named, reading or ReadOptions(), progress))
+    known = with_label(populations, label)
     units = _collected(built, known, label, pool_groups, progress)
     seen = _seen_by_encoder(built, units.subjects)
     fitted = fit_head(
@@ -135,7 +135,7 @@ def is_encoder(model: str | Path) -> bool:
     return not (Path(model) / "model.json").is_file() and str(model) in registry.encoders()
 
 
-def _read(
+def with_subjects(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> Iterator[Population]:
     """The recordings, each with its subject."""
@@ -157,7 +157,7 @@ def _read(
         )
 
 
-def _with_label(populations: Sequence[Population], label: str) -> list[Population]:
+def with_label(populations: Sequence[Population], label: str) -> list[Population]:
     """Those that know the label of any unit."""
     known = [population for population in populations if label in population.labels]
     if not known:

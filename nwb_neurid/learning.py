@@ -84,6 +84,7 @@ def _details(parts: Sequence[Population], options: TrainingOptions, log: Trainin
         "subjects": sorted({part.subject_id for part in parts} - {""}),
         "sessions": sorted({part.session_id for part in parts} - {""}),
         "populations": len(parts),
+        "populations_without_subject": sum(not part.subject_id for part in parts),
         "units": sum(len(part) for part in parts),
         "hours": round(sum({(part.source, part.session_id): part.duration_s for part in parts}.values()) / 3600, 3),
         "steps": len(log.loss),

@@ -269,7 +269,7 @@ class Predictions:
         return pd.DataFrame(columns | by_class)
 
 
-def select(results: AnyResults, rows: slice) -> AnyResults:
+def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyResults:
     """The results on these units."""
     names = _ROWS_OF_EMBEDDINGS if isinstance(results, Embeddings) else _ROWS_OF_PREDICTIONS
     return replace(results, **{name: getattr(results, name)[rows] for name in names})

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, fit_labels, look, make, plugins, remove, train
+from nwb_neurid.cli import embed, evaluate, fit_labels, look, make, plugins, remove, train
 
 app = typer.Typer(
     name="nwb-neurid",
@@ -42,3 +42,5 @@ app.command("demo")(make.demo)
 app.command("train")(train.train)
 app.command("fit-labels")(fit_labels.fit_labels)
 app.command("import")(make.import_checkpoint)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(evaluate.compare)

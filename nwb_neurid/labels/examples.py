@@ -100,7 +100,7 @@ def folds_of(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
 
     parted = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart
     rows = np.flatnonzero(examples.known)
-    count = min(count, len(np.unique(parted[rows])))
+    count = min(count, len(np.unique(parted[rows])), int(np.bincount(examples.truth[rows]).max()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
         splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(

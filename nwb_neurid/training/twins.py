@@ -55,7 +55,8 @@ def _coincident(population: Population) -> Bool[np.ndarray, "units units"]:
     pairs = together.reshape(units, units)
     pairs = pairs + pairs.T
     observed_s = max(np.clip(np.diff(np.minimum(population.observed_s, stop_s)), 0, None).sum(), 2 * COINCIDENCE_S)
-    by_chance = np.outer(counts, counts) * (2 * COINCIDENCE_S / observed_s)
+    width_s = max(2 * COINCIDENCE_S, population.resolution_s())  # on a coarse grid, all spikes of a step coincide
+    by_chance = np.outer(counts, counts) * (width_s / observed_s)
     sparser = np.minimum(counts[:, None], counts)
     return (pairs >= np.maximum(SHARE * sparser, ABOVE_CHANCE * by_chance)) & (pairs >= ABOVE_CHANCE)
 

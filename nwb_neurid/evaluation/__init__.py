@@ -1,0 +1,1 @@
+"""How well vectors tell what neurons are: protocols, scores, figures."""

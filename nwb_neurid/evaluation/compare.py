@@ -1,0 +1,165 @@
+"""Evaluations side by side, on the units that all of them tested."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from nwb_neurid.errors import InvalidOption, UnreadableSource
+from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, confusions, resamples
+from nwb_neurid.evaluation.outcome import FORMAT, PREDICTIONS, SCORES
+
+SAME = ("label", "protocol")
+CHUNK = 100  # bootstrap samples at a time, which bounds the memory
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """An evaluation beside the first one.
+
+    Parameters
+    ----------
+    folder, name
+        Where it is kept, and what was evaluated.
+    macro_f1, balanced_accuracy
+        On the units that all tested.
+    differences
+        Of each score from that of the first evaluation, with its 95% interval: (difference, low, high). Empty for the
+        first.
+    """
+
+    folder: str
+    name: str
+    macro_f1: float
+    balanced_accuracy: float
+    differences: Mapping[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Evaluations side by side.
+
+    Parameters
+    ----------
+    rows
+        In the order that they were named.
+    over
+        What the bootstrap drew anew: "subjects", or "neurons" where there are fewer than six subjects.
+    units, subjects
+        How many all have tested.
+    left_out
+        Units that only some have tested.
+    """
+
+    rows: tuple[Compared, ...]
+    over: str
+    units: int
+    subjects: int
+    left_out: int
+
+
+def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
+    """Scores of several evaluations on the units that all tested, and paired bootstrap differences from the first.
+
+    Parameters
+    ----------
+    folders
+        Written by `Evaluation.save`, two or more.
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    InvalidOption
+        If there are fewer than two, they differ in label or protocol, share no unit, or disagree on what is true.
+    UnreadableSource
+        If a folder holds no evaluation.
+    """
+    if len(folders) < 2:
+        raise InvalidOption("compare needs two folders or more, written by evaluate --output.")
+    about = [_scores(Path(folder)) for folder in folders]
+    for field in SAME:
+        if len({each[field] for each in about}) > 1:
+            each_has = ", ".join(f"{folder}: {own[field]}" for folder, own in zip(folders, about, strict=True))
+            raise InvalidOption(f"Only evaluations of one {field} can be compared, got {each_has}.")
+    said = [_predictions(Path(folder)) for folder in folders]
+    keys = sorted(set.intersection(*(set(own) for own in said)))
+    if not keys:
+        raise InvalidOption("These evaluations have tested no unit in common.")
+    truth = _truth(folders, said, keys)
+    subject = np.array([said[0][key]["subject"] for key in keys])
+    words = [np.array([own[key]["said"] for key in keys]) for own in said]
+    over_subjects = len(np.unique(subject)) >= ENOUGH_SUBJECTS
+    parts = subject if over_subjects else np.arange(len(keys))
+    classes = np.unique(np.concatenate([truth, *words]))
+    found = [confusions(truth, own, classes, parts) for own in words]
+    names = [str(each["name"]) for each in about]
+    pairs = zip(folders, names, found, strict=True)
+    return Comparison(
+        rows=tuple(_compared(str(folder), name, own, found[0], seed) for folder, name, own in pairs),
+        over="subjects" if over_subjects else "neurons",
+        units=len(keys),
+        subjects=len(np.unique(subject)),
+        left_out=len(set.union(*(set(own) for own in said))) - len(keys),
+    )
+
+
+def _truth(folders: Sequence[str | Path], said: Sequence[Mapping[Key, Any]], keys: Sequence[Key]) -> np.ndarray:
+    for folder, own in zip(folders[1:], said[1:], strict=True):
+        if wrong := sum(own[key]["true"] != said[0][key]["true"] for key in keys):
+            raise InvalidOption(
+                f"{folders[0]} and {folder} disagree on what is true of {wrong} units. Evaluate both with one --map."
+            )
+    return np.array([said[0][key]["true"] for key in keys])
+
+
+def _compared(folder: str, name: str, own: np.ndarray, first: np.ndarray, seed: int) -> Compared:
+    values = {metric: float(of(own.sum(axis=0))) for metric, of in METRICS.items()}
+    return Compared(
+        folder=folder, name=name, **values, differences={} if own is first else _differences(own, first, seed)
+    )
+
+
+def _differences(
+    own: Int64[np.ndarray, "parts classes classes"], first: Int64[np.ndarray, "parts classes classes"], seed: int
+) -> dict[str, tuple[float, float, float]]:
+    """Both are scored on the same bootstrap samples."""
+    drawn = resamples(len(own), seed)
+    found = {}
+    for name, metric in METRICS.items():
+        spread = np.concatenate(
+            [
+                metric(np.tensordot(some, own, axes=1)) - metric(np.tensordot(some, first, axes=1))
+                for some in np.split(drawn, range(CHUNK, DRAWS, CHUNK))
+            ]
+        )
+        low, high = np.percentile(spread, INTERVAL)
+        found[name] = (float(metric(own.sum(axis=0)) - metric(first.sum(axis=0))), float(low), float(high))
+    return found
+
+
+def _scores(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / SCORES).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableSource(f"{folder} holds no evaluation: {SCORES} cannot be read ({error}).") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not {"name", *SAME} <= found.keys():
+        raise UnreadableSource(f"{folder / SCORES} is no evaluation of format {FORMAT}.")
+    return found
+
+
+def _predictions(folder: Path) -> dict[Key, dict[str, str]]:
+    path = folder / PREDICTIONS
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {(row["source"], row["session"], row["row"]): row for row in rows if row["true"] and row["said"]}
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise UnreadableSource(f"{path} is no table of predictions ({error!r}). Evaluate again.") from error

@@ -1,0 +1,146 @@
+"""Scores of named units, and how sure one can be of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
+
+DRAWS = 2000
+ENOUGH_SUBJECTS = 6
+"""From so many subjects on there is an interval over them; under it, the value of each."""
+
+BINS = 10
+INTERVAL = (2.5, 97.5)
+
+
+def confusions(
+    truth: Shaped[np.ndarray, " units"],
+    said: Shaped[np.ndarray, " units"],
+    classes: Shaped[np.ndarray, " classes"],
+    parts: Shaped[np.ndarray, " units"],
+) -> Int64[np.ndarray, "parts classes classes"]:
+    """How many units of each class (rows) were called what (columns), for each part (subject) in ascending order."""
+    names, part = np.unique(parts, return_inverse=True)
+    count = len(classes)
+    at = (part * count + np.searchsorted(classes, truth)) * count + np.searchsorted(classes, said)
+    return np.bincount(at, minlength=len(names) * count**2).reshape(-1, count, count)
+
+
+def macro_f1(confusion: Float[np.ndarray, "*parts classes classes"] | np.ndarray) -> Float64[np.ndarray, "*parts"]:
+    """Mean F1 over the classes that occur in the truth or in what was said, as scikit-learn has it."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return _mean(np.divide(2 * hits, both, out=np.zeros(both.shape), where=both > 0), both > 0)
+
+
+def balanced_accuracy(
+    confusion: Float[np.ndarray, "*parts classes classes"] | np.ndarray,
+) -> Float64[np.ndarray, "*parts"]:
+    """Mean recall over the classes that occur in the truth."""
+    hits, of = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
+    return _mean(np.divide(hits, of, out=np.zeros(of.shape), where=of > 0), of > 0)
+
+
+def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    number = counted.sum(axis=-1)
+    total = np.where(counted, values, 0).sum(axis=-1)
+    return np.asarray(np.divide(total, number, out=np.full(np.shape(number), np.nan), where=number > 0))
+
+
+METRICS = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
+
+
+def resamples(parts: int, seed: int) -> Int64[np.ndarray, "draws parts"]:
+    """How often each part is drawn in each bootstrap sample."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(parts, np.full(parts, 1 / parts), size=DRAWS)
+
+
+def intervals(confusion: Int64[np.ndarray, "subjects classes classes"], seed: int) -> dict[str, list[float]]:
+    """95% bootstrap intervals over subjects of each metric; empty under six subjects."""
+    if len(confusion) < ENOUGH_SUBJECTS:
+        return {}
+    drawn = np.tensordot(resamples(len(confusion), seed), confusion, axes=1)
+    return {name: np.percentile(metric(drawn), INTERVAL).tolist() for name, metric in METRICS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScore:
+    """Of one class: how many of those called so are it, how many of it were called so, their F1, and its units."""
+
+    precision: float
+    recall: float
+    f1: float
+    units: int
+
+
+def per_class(
+    confusion: Int64[np.ndarray, "classes classes"], classes: Shaped[np.ndarray, " classes"]
+) -> dict[str, ClassScore]:
+    """Scores of every class that has units."""
+    hits, of, called = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    return {
+        name: ClassScore(
+            precision=float(hits[at] / called[at]) if called[at] else 0.0,
+            recall=float(hits[at] / of[at]),
+            f1=float(2 * hits[at] / (of[at] + called[at])),
+            units=int(of[at]),
+        )
+        for at, name in enumerate(classes.tolist())
+        if of[at]
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Reliability:
+    """How often what was said with some probability was true, in equal steps of probability.
+
+    Parameters
+    ----------
+    probability, right
+        Mean probability of the most probable class, and share in which it was true, shape (bins,); NaN where empty.
+    units
+        Units in each step, shape (bins,).
+    """
+
+    probability: Float64[np.ndarray, " bins"]
+    right: Float64[np.ndarray, " bins"]
+    units: Int64[np.ndarray, " bins"]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the mean distance between both, over units."""
+        full = self.units > 0
+        gaps = np.abs(self.probability - self.right)[full] * self.units[full]
+        return float(gaps.sum() / max(self.units.sum(), 1))
+
+
+def reliability(probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]) -> Reliability:
+    """Reliability of the most probable classes."""
+    step = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    units = np.bincount(step, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            probability=np.bincount(step, probability, BINS) / units,
+            right=np.bincount(step, right, BINS) / units,
+            units=units,
+        )
+
+
+def risk_curve(
+    probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]
+) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    """Share of units named, and the share of errors among them, as units are named from the surest on.
+
+    Units of one probability are named together, so that their order does not count.
+    """
+    order = np.argsort(-probability, kind="stable")
+    wrong = np.cumsum(~right[order])
+    named = np.arange(1, len(order) + 1)
+    last = np.r_[np.diff(probability[order]) != 0, True] if len(order) else np.empty(0, bool)
+    return named[last] / max(len(order), 1), (wrong / named)[last]
+
+
+def area(coverage: Float64[np.ndarray, " points"], risk: Float64[np.ndarray, " points"]) -> float:
+    """Mean risk over all coverages; lower is better."""
+    return float((np.diff(np.r_[0.0, coverage]) * risk).sum())

@@ -1,0 +1,184 @@
+"""The three protocols of the NuCLR paper, and what may not leak in each.
+
+- transductive: the encoder may have seen the test units, the head is trained on other units of their recordings.
+- transductive-zero-shot: the encoder may have seen the test animals, the head has not.
+- inductive-zero-shot: neither encoder nor head has seen the test animals.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from nwb_neurid.errors import CannotFit, InvalidOption, Leak
+from nwb_neurid.evaluation.cohort import Cohort
+from nwb_neurid.results import Json
+
+TRANSDUCTIVE = "transductive"
+INDUCTIVE = "inductive-zero-shot"
+PROTOCOLS = (TRANSDUCTIVE, "transductive-zero-shot", INDUCTIVE)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Split:
+    """Rows of a cohort whose labels train a head, and rows that it is tested on."""
+
+    train: Int64[np.ndarray, " train"]
+    test: Int64[np.ndarray, " test"]
+
+
+def check_protocol(protocol: str) -> None:
+    """Refuse a protocol that there is none of.
+
+    Raises
+    ------
+    InvalidOption
+        If it is none of `PROTOCOLS`.
+    """
+    if protocol not in PROTOCOLS:
+        raise InvalidOption(f"There is no protocol {protocol!r}. Choose one of: {', '.join(PROTOCOLS)}.")
+
+
+def splits_of(
+    cohort: Cohort,
+    scored: Bool[np.ndarray, " units"],
+    protocol: str,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    test_subjects: Sequence[str] = (),
+) -> list[Split]:
+    """Which units train and which are tested, fold by fold; nothing leaks.
+
+    Parameters
+    ----------
+    cohort
+        The units.
+    scored
+        Which of them can be trained on or tested, shape (units,).
+    protocol
+        One of `PROTOCOLS`.
+    folds
+        How many; over neurons if the protocol is transductive, over subjects otherwise.
+    seed
+        Of the folds.
+    test_subjects
+        Test these only; in the zero-shot protocols all others train.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such protocol or subject, or fewer than two folds.
+    CannotFit
+        If there are too few subjects, or units.
+    Leak
+        If something of the test units would be known in training.
+    """
+    check_protocol(protocol)
+    if folds < 2:
+        raise InvalidOption(f"--folds must be at least 2, got {folds}.")
+    subject = cohort.subject
+    if unknown := sorted(set(test_subjects) - set(subject[~cohort.helps_only].tolist())):
+        there = ", ".join(np.unique(subject[~cohort.helps_only]).tolist())
+        raise InvalidOption(f"No recording is of the test subject {', '.join(unknown)}. They are of: {there}.")
+    tested = scored & ~cohort.helps_only & (np.isin(subject, list(test_subjects)) if test_subjects else True)
+    if protocol != TRANSDUCTIVE and (both := sorted(set(subject[tested]) & set(subject[cohort.helps_only]))):
+        raise Leak(
+            f"Subjects that are tested are among those of --train: {', '.join(both)}. Leave their recordings out."
+        )
+    parted = cohort.neuron if protocol == TRANSDUCTIVE else np.unique(subject, return_inverse=True)[1]
+    apart = bool(test_subjects) or bool(cohort.helps_only.any())
+    if protocol != TRANSDUCTIVE and apart:
+        left_out = [np.flatnonzero(tested)]
+    else:
+        left_out = _folds(cohort, np.flatnonzero(tested), parted, folds, seed, protocol)
+    found = []
+    for test in left_out:
+        rest = scored & ~np.isin(parted, parted[test])
+        found.append(Split(train=np.flatnonzero(rest), test=test))
+        check_split(cohort, found[-1], protocol)
+    return found
+
+
+def _folds(
+    cohort: Cohort, tested: np.ndarray, parted: np.ndarray, folds: int, seed: int, protocol: str
+) -> list[np.ndarray]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.unique(parted[tested])
+    if len(groups) < 2:
+        who = ", ".join(np.unique(cohort.subject[tested]).tolist()) or "none"
+        what = "neurons" if protocol == TRANSDUCTIVE else "subjects"
+        raise CannotFit(
+            f"The protocol {protocol} leaves {what} out and needs two of them with a known {cohort.label}, got "
+            f"{len(groups)} (subjects: {who})."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
+        most = np.unique(cohort.truth[tested], return_counts=True)[1].max()
+        cut = StratifiedGroupKFold(min(folds, len(groups), int(most)), shuffle=True, random_state=seed)
+        parts = [tested[test] for _, test in cut.split(tested, cohort.truth[tested], parted[tested])]
+    return [part for part in parts if len(part)]
+
+
+def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
+    """Refuse a split in which a head could know something of the units that it is tested on.
+
+    Raises
+    ------
+    Leak
+        If a neuron is on both sides, or, in a zero-shot protocol, a subject.
+    CannotFit
+        If one side is empty.
+    """
+    if not len(split.train) or not len(split.test):
+        side = "test" if len(split.train) else "train on"
+        raise CannotFit(f"No unit with a known {cohort.label} is left to {side}.")
+    both = np.intersect1d(cohort.neuron[split.train], cohort.neuron[split.test])
+    if len(both):
+        raise Leak(f"{len(both)} neurons would be trained on and tested.")
+    if protocol == TRANSDUCTIVE:
+        return
+    if shared := sorted(set(cohort.subject[split.train].tolist()) & set(cohort.subject[split.test].tolist())):
+        raise Leak(f"The head would be trained on subjects that it is tested on: {', '.join(shared)}.")
+
+
+def check_encoder(
+    name: str, details: Mapping[str, Json], protocol: str, test_subjects: Sequence[str], *, learns: bool
+) -> None:
+    """Refuse an encoder that has seen a test subject where it may not, or whose record does not tell.
+
+    Parameters
+    ----------
+    name
+        Of the model, for the message.
+    details
+        Its record, `Model.details`.
+    protocol
+        One of `PROTOCOLS`; only inductive-zero-shot forbids anything.
+    test_subjects
+        Under every name that they go by.
+    learns
+        Whether it was trained at all.
+
+    Raises
+    ------
+    Leak
+        If it has, or may have.
+    """
+    if protocol != INDUCTIVE or not learns:
+        return
+    known = details.get("subjects")
+    nameless = details.get("populations_without_subject", 0)
+    if not isinstance(known, list | tuple) or not known or nameless:
+        raise Leak(
+            f"The record of {name} does not name all the subjects that it was trained on, so nobody knows whether the "
+            "test subjects are among them. Train it on recordings that name their subject, or choose another protocol."
+        )
+    if seen := sorted({*map(str, known)} & {*test_subjects}):
+        raise Leak(
+            f"{name} was trained on subjects that it would be tested on: {', '.join(seen)}. Test it on others "
+            "(--test-subjects), or choose another protocol."
+        )

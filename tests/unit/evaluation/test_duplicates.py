@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from nwb_neurid.evaluation.duplicates import neurons_of
+from nwb_neurid.population import Population, Spikes, Traces
+
+
+def test_a_train_that_two_units_share_is_one_neuron(make_animal):
+    one = make_animal(0, units=4)
+    trains = [one.spikes.train_s(unit) for unit in range(4)]
+    double = make_animal(0, units=4, activity=Spikes.of([trains[0], trains[1], trains[0] + 1e-4, trains[3]]))
+    neuron = neurons_of([double])
+    assert neuron[0] == neuron[2]
+    assert len(np.unique(neuron)) == 3
+
+
+def test_units_of_two_recordings_are_two_neurons_though_they_fire_alike(make_animal):
+    assert len(np.unique(neurons_of([make_animal(0), make_animal(0, subject_id="other")]))) == 16
+
+
+def test_a_unique_id_joins_the_sessions_of_an_animal_and_not_those_of_two(make_animal):
+    labels = {"cell_type": np.array(["fast", "slow"]), "unique_id": np.array(["a", ""])}
+    one = make_animal(0, units=2, labels=labels)
+    again = make_animal(1, units=2, labels=labels, subject_id="mouse0")
+    other = make_animal(2, units=2, labels=labels)
+    neuron = neurons_of([one, again, other])
+    assert neuron[0] == neuron[2]
+    assert len(np.unique(neuron)) == 5
+
+
+@pytest.mark.parametrize(("apart_um", "neurons"), [(3.0, 2), (12.0, 3)])
+def test_rois_that_overlap_are_one_cell(apart_um, neurons):
+    values = np.random.default_rng(0).normal(size=(3, 200)).astype(np.float32)
+    imaged = Population(
+        unit_ids=np.arange(3),
+        activity=Traces(values=values, rate_hz=10.0, start_s=0.0, kind="dff"),
+        observed_s=np.array([[0.0, 20.0]]),
+        positions_um=np.array([[0, 0, 0], [apart_um, 0, 0], [np.nan, np.nan, np.nan]], np.float32),
+    )
+    assert len(np.unique(neurons_of([imaged]))) == neurons
+
+
+def test_spikes_on_a_coarse_grid_do_not_make_twins(make_animal):
+    """On steps of 10 ms many spikes coincide by chance."""
+    one = make_animal(0, units=6, types=("fast",), duration_s=30.0)
+    trains = [np.unique(np.round(one.spikes.train_s(unit), 2)) for unit in range(6)]
+    coarse = make_animal(0, units=6, types=("fast",), duration_s=30.0, activity=Spikes.of(trains))
+    assert len(np.unique(neurons_of([coarse]))) == 6

@@ -35,7 +35,9 @@ def sha256(path):
 
 def test_sidecars(run, recording):
     before = sha256(recording)
-    assert "recording.neurid.nwb: 6 of 6 units embedded" in run("embed", "recording.nwb", "--sidecar")
+    assert "recording.neurid.nwb: 6 of 6 units embedded" in run(
+        "embed", "--encoder", "isi", "recording.nwb", "--sidecar"
+    )
     assert sha256(recording) == before
     assert names(recording) == ["recording.neurid.nwb", "recording.nwb"]
     assert "neurid_isi: 6 of 6 units with a vector" in run("show", "recording.neurid.nwb")
@@ -44,20 +46,22 @@ def test_sidecars(run, recording):
 
 def test_sidecars_of_several_recordings_go_to_a_folder(run, tmp_path):
     (tmp_path / "out").mkdir()
-    run("embed", "recording.nwb", "--sidecar", "--output", tmp_path / "out")
+    run("embed", "--encoder", "isi", "recording.nwb", "--sidecar", "--output", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["recording.neurid.nwb"]
 
 
 def test_in_place(run, recording):
     inode = recording.stat().st_ino
-    run("embed", "recording.nwb", "--no-copy")
+    run("embed", "--encoder", "isi", "recording.nwb", "--no-copy")
     assert recording.stat().st_ino == inode
     assert names(recording) == ["recording.nwb"]
-    assert "leave out --output and --sidecar" in run("embed", "recording.nwb", "--no-copy", "--sidecar", code=2)
+    assert "leave out --output and --sidecar" in run(
+        "embed", "--encoder", "isi", "recording.nwb", "--no-copy", "--sidecar", code=2
+    )
 
 
 def test_columns_of_an_encoder_without_a_label_head(run):
-    said = run("embed", "recording.nwb", "--units-columns")
+    said = run("embed", "--encoder", "isi", "recording.nwb", "--units-columns")
     assert "has no label head: vectors were written, no predictions, so --units-columns adds nothing." in said
 
 
@@ -81,14 +85,14 @@ def test_remove_needs_a_name(run):
 
 def test_a_zarr_folder(run, recording, as_zarr):
     folder = as_zarr(recording)
-    assert "recording.nwb.zarr: 6 of 6 units embedded" in run("embed", folder)
+    assert "recording.nwb.zarr: 6 of 6 units embedded" in run("embed", "--encoder", "isi", folder)
     assert "neurid_isi: 6 of 6 units with a vector" in run("show", folder)
-    assert "holds results called 'neurid_isi' already" in run("embed", folder, code=2)
-    run("embed", folder, "--overwrite", "--no-copy")
-    run("embed", folder, "--sidecar")
+    assert "holds results called 'neurid_isi' already" in run("embed", "--encoder", "isi", folder, code=2)
+    run("embed", "--encoder", "isi", folder, "--overwrite", "--no-copy")
+    run("embed", "--encoder", "isi", folder, "--sidecar")
     out = recording.with_name("out")
     out.mkdir()
-    run("embed", folder, "--output", out, "--name", "second")
+    run("embed", "--encoder", "isi", folder, "--output", out, "--name", "second")
     assert [found.name for found in read(out / folder.name)] == ["neurid_isi", "second"]
     assert "neurid_isi was removed; 0." in run("remove", folder, "--name", "neurid_isi")
     assert "is its sidecar" in run("show", folder, code=2)

@@ -170,7 +170,8 @@ class Network(nn.Module):
         around += [summed(around_sums[:, signal].flatten(), window) / wide for signal in told]
         weights = self.around.weight.unflatten(1, (-1, len(self.lags)))[:, [0, *told]].flatten(1)
         hidden = self.own(torch.cat([inputs, level], 1)) + F.linear(torch.cat(around, 1), weights)
-        hidden = hidden + ((~seen).float() @ self.unseen)[window]
+        # Indexing by `[window]` would add up its gradient in whatever order threads come by.
+        hidden = hidden + ((~seen).float() @ self.unseen).index_select(0, window)
         vectors: Tensor = self.out(hidden)
         return vectors
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from nwb_neurid import new_model
 from nwb_neurid.learning import fit
@@ -16,6 +17,16 @@ def populations():
     return [simulate(12, 40.0, 0, regions=2, animal=animal).population() for animal in range(2)]
 
 
+@pytest.fixture
+def two_threads():
+    """What only one thread computes in one order would not be noticed otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("preset", ["small", "small-calcium"])
 def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(preset):
     simulations = [simulate(12, 95.0, 0, regions=2, animal=animal) for animal in range(2)]

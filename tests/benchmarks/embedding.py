@@ -1,11 +1,9 @@
-"""The whole of `nwb-neurid embed` on 300 units over an hour with the model that ships, against the encoding alone.
+"""All steps of `nwb-neurid embed` on 300 units over an hour with the model that ships, against the encoding alone.
 
 python tests/benchmarks/embedding.py
 """
 
 import resource
-import sys
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import timeit
@@ -14,7 +12,7 @@ import h5py
 import numpy as np
 
 import nwb_neurid
-from nwb_neurid.cli import main
+from nwb_neurid.pipeline import embed_file
 from nwb_neurid.simulate import simulate, write_nwb
 
 UNITS, HOURS, RATE_HZ = 300, 1, 8.0
@@ -34,13 +32,6 @@ def enlarge(path: Path) -> None:
         file["units/obs_intervals"][:] = [0.0, 3600.0 * HOURS]
 
 
-def embed(path: Path) -> None:
-    """The command, in this process."""
-    sys.argv = ["nwb-neurid", "embed", str(path), "--quiet", "--overwrite"]
-    with suppress(SystemExit):
-        main()
-
-
 with TemporaryDirectory() as folder:
     path = write_nwb(simulate(UNITS, 2.0, 0), Path(folder) / "recording.nwb")
     enlarge(path)
@@ -48,7 +39,7 @@ with TemporaryDirectory() as folder:
     population = nwb_neurid.read(path)
     model.embed(population.select(np.arange(3)))  # what is done once
     encoding = timeit(lambda: model.embed(population), number=1)
-    whole = timeit(lambda: embed(path), number=1)
+    whole = timeit(lambda: embed_file(path, overwrite=True), number=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"embed {UNITS} units x {HOURS} h with default-spikes: {whole:.1f} s, {whole / encoding:.2f} x the encoding "

@@ -111,11 +111,11 @@ class Network(nn.Module):
             seen = seen & (torch.rand(seen.shape, device=seen.device) >= self.masked)
         sums = _running_sums(values), _running_sums(surroundings * seen[:, :, None])
         row, bin_ = self._steps(values.flatten(0, 1))
-        scale = self._scale(values)
+        mean, scale = values.mean(2).flatten(), self._scale(values)
         total = values.new_zeros(windows * units, self.dim)
         pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS
         for rows, at in zip(row.chunk(pieces), bin_.chunk(pieces), strict=True):
-            vectors = self._vectors(rows, at, units, values.mean(2).flatten(), sums, scale, seen)
+            vectors = self._vectors(rows, at, units, mean, sums, scale, seen)
             total = total.index_add(0, rows, vectors)
         steps = torch.bincount(row, minlength=windows * units).clamp(min=1)
         return (total / steps[:, None]).view(windows, units, -1)

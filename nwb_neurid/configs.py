@@ -56,3 +56,15 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
             faults.append(f"{key} must be {wanted}, got {config[key]!r}")
     if faults:
         raise InvalidModel("\n  - ".join([f"The config of {owner} cannot be used:", *faults]))
+
+
+def checked_values(config: Config, expected: Mapping[str, Entry], owner: str) -> dict[str, Any]:
+    """The values of a config in which spikes have `bin_s` and traces have `rate_hz`; with `bin_s` in either case.
+
+    `expected` names both; otherwise as for `check_config`.
+    """
+    other = "bin_s" if config.get("activity") == "dff" else "rate_hz"
+    check_config(config, {key: entry for key, entry in expected.items() if key != other}, owner)
+    values: dict[str, Any] = dict(config)
+    bin_s = 1 / values.pop("rate_hz") if "rate_hz" in values else float(values["bin_s"])
+    return values | {"bin_s": bin_s}

@@ -145,9 +145,10 @@ def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
     return replace(options, covariates="covariates" in reader.spec.options)
 
 
-def read_for(spec: EncoderSpec, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """The population of a recording as an encoder needs it; raises as `read_with` does."""
-    return read_with(reader, source, with_covariates(reader, options) if spec.uses_covariates else options)
+def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
+    """The population of a recording as an encoder needs it, or any (None); raises as `read_with` does."""
+    covariates = spec is None or spec.uses_covariates
+    return read_with(reader, source, with_covariates(reader, options) if covariates else options)
 
 
 def reader_for(source: object) -> ReaderPlugin:
@@ -260,10 +261,8 @@ def embed_file(
         units_columns=units_columns,
     )
     place = output_for(source, wanted, format)
-    options = options or ReadOptions()
-    if model is None or model.spec.uses_covariates:
-        options = with_covariates(reader, options)
-    population = read_with(reader, source, options)
+    spec = None if model is None else model.spec
+    population = read_for(spec, reader, source, options or ReadOptions())
     place.check(population)
     if model is None:
         model = load_model(shipped_for(population.activity.kind), device=device)

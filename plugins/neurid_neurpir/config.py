@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from neurid_neurpir.surroundings import ROLES
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, check_config
+from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values
 from nwb_neurid.contracts import Config
 
 
@@ -68,12 +68,8 @@ class NetworkConfig:
         InvalidModel
             If keys are missing or unknown, or their values cannot be used; all of them are listed.
         """
-        expected = dict(_EXPECTED)
-        del expected["bin_s" if config.get("activity") == "dff" else "rate_hz"]
-        check_config(config, expected, "the NeurPIR network")
-        values: dict[str, Any] = dict(config)
-        bin_s = 1 / values.pop("rate_hz") if "rate_hz" in values else float(values["bin_s"])
-        return cls(**values | {"bin_s": bin_s, "behaviour": tuple(values["behaviour"])})
+        values = checked_values(config, _EXPECTED, "the NeurPIR network")
+        return cls(**values | {"behaviour": tuple(values["behaviour"])})
 
     @property
     def sizes(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, check_config, is_count
+from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values, is_count
 from nwb_neurid.contracts import Config
 
 FRAME_S = 0.23344201114422702
@@ -60,12 +60,8 @@ class NetworkConfig:
         InvalidModel
             If keys are missing or unknown, or their values cannot be used; all of them are listed.
         """
-        expected = dict(_EXPECTED)
-        del expected["bin_s" if config.get("activity") == "dff" else "rate_hz"]
-        check_config(config, expected, "the NuCLR network")
-        values: dict[str, Any] = dict(config)
-        bin_s = 1 / values.pop("rate_hz") if "rate_hz" in values else float(values["bin_s"])
-        return cls(**values | {"bin_s": bin_s, "dropout": float(values["dropout"])})
+        values = checked_values(config, _EXPECTED, "the NuCLR network")
+        return cls(**values | {"dropout": float(values["dropout"])})
 
     @property
     def sizes(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Write results into files by old and new versions of PyNWB, and let all of these versions judge them.
 
-    python tests/faults/old_pynwb.py --environments /tmp/environments
+    python tests/faults/old_pynwb.py --environments FOLDER
 
 Makes a virtual environment for each version there, unless it stands there already. Ends with code 1 if a version
 cannot open what it could open before, if validation finds more than before, if anything else in a file differs by a

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, check_config
+from nwb_neurid.configs import COUNT, POSITIVE, SHARE, check_config, checked_values
 from nwb_neurid.errors import InvalidModel
 
 EXPECTED = {"dim": COUNT, "bin_s": POSITIVE, "dropout": SHARE}
@@ -29,3 +29,11 @@ def test_all_faults_are_listed():
         InvalidModel, match=r"(?s)extra is unknown, known are dim, bin_s, dropout.*dim must be .*missing"
     ):
         check_config({"extra": 1, "bin_s": 1, "dropout": 0}, EXPECTED, "the network")
+
+
+def test_traces_have_a_rate_and_spikes_a_bin():
+    expected = {"activity": ("anything", lambda _: True), "bin_s": POSITIVE, "rate_hz": POSITIVE}
+    assert checked_values({"activity": "spikes", "bin_s": 1}, expected, "it") == {"activity": "spikes", "bin_s": 1.0}
+    assert checked_values({"activity": "dff", "rate_hz": 4}, expected, "it") == {"activity": "dff", "bin_s": 0.25}
+    with pytest.raises(InvalidModel, match=r"bin_s is unknown, known are activity, rate_hz"):
+        checked_values({"activity": "dff", "bin_s": 1, "rate_hz": 4}, expected, "it")

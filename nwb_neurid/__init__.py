@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nwb_neurid.model import new_model as new_model
     from nwb_neurid.ndx.store import read_results as read_results
     from nwb_neurid.ndx.store import write as write
-    from nwb_neurid.pipeline import read as read
     from nwb_neurid.population import Population as Population
     from nwb_neurid.population import Series as Series
     from nwb_neurid.population import Spikes as Spikes
     from nwb_neurid.population import Traces as Traces
+    from nwb_neurid.reading import read as read
     from nwb_neurid.results import Embeddings as Embeddings
     from nwb_neurid.results import Predictions as Predictions
     from nwb_neurid.results import Provenance as Provenance
@@ -47,7 +47,7 @@ _HOME = {
     "load_analyzer": "analyzer.loading",
     "load_model": "model",
     "new_model": "model",
-    "read": "pipeline",
+    "read": "reading",
     "read_results": "ndx.store",
     "train": "training_run",
     "write": "ndx.store",

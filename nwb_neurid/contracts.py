@@ -168,7 +168,7 @@ class EncoderPlugin:
 class ReadOptions:
     """What a user may ask of a reader. A reader says in its spec which of these it knows; others are refused.
 
-    `start_s` and `stop_s` are no reader's business: they work for all.
+    `start_s`, `stop_s` and `duration_s` are no reader's business: they work for all.
 
     Parameters
     ----------
@@ -190,6 +190,8 @@ class ReadOptions:
         Read behaviour and stimulus too.
     start_s, stop_s
         Only this stretch of the session clock, in seconds.
+    duration_s
+        Only the first so many seconds of observed time in there; a recording with less stays as it is.
     """
 
     keep_opto: bool = False
@@ -202,6 +204,7 @@ class ReadOptions:
     covariates: bool = False
     start_s: float | None = None
     stop_s: float | None = None
+    duration_s: float | None = None
 
 
 def is_url(source: object) -> bool:
@@ -235,7 +238,7 @@ class ReaderSpec:
     options: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s"}
+        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s", "duration_s"}
         if faults := [*_faults(self), *_faults_of_set("options", self.options, known, least=0)]:
             raise BrokenPlugin("\n  - ".join([f"The spec of reader {self.name!r} cannot be used:", *faults]))
 

@@ -9,7 +9,8 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.labels.probe import ProbeScore, probe
 from nwb_neurid.model import new_model
-from nwb_neurid.pipeline import Outcome, embed_file, read
+from nwb_neurid.pipeline import Outcome, embed_file
+from nwb_neurid.reading import read
 from nwb_neurid.report.chart import draw, flat
 from nwb_neurid.simulate import simulate, write_nwb
 

@@ -47,6 +47,14 @@ def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarra
     return intersected(left_s, outside)
 
 
+def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> Intervals:
+    """The first so many seconds of these intervals, which are sorted and disjoint."""
+    lengths = np.diff(intervals_s, axis=1)[:, 0]
+    left = np.clip(duration_s - (np.cumsum(lengths) - lengths), 0, lengths)
+    kept = left > EDGE_S
+    return np.column_stack([intervals_s[kept, 0], intervals_s[kept, 0] + left[kept]])
+
+
 def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> Int64[np.ndarray, " intervals"]:
     """Index of the interval that each piece was cut from. The intervals are sorted and disjoint."""
     return np.searchsorted(intervals_s[:, 0], pieces_s[:, 0], "right") - 1

@@ -15,8 +15,8 @@ from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.mapping import SUBJECTS, read_pairs, renamed, subject_of
 from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
 from nwb_neurid.model import Model, load_model, new_model
-from nwb_neurid.pipeline import read_for, reader_for
 from nwb_neurid.population import Population
+from nwb_neurid.reading import read_for, reader_for
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -12,8 +12,8 @@ from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.learning import STEPS, fit
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.model_folder import CHECKPOINT, KNOWN
-from nwb_neurid.pipeline import read_for, reader_for
 from nwb_neurid.population import Population
+from nwb_neurid.reading import read_for, reader_for
 from nwb_neurid.report.curve import draw_curve
 from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 

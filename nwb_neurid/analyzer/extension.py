@@ -17,8 +17,8 @@ from nwb_neurid.analyzer.stored import rows_of
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
 from nwb_neurid.model import Model
-from nwb_neurid.pipeline import read_for, reader_for
 from nwb_neurid.population import Population
+from nwb_neurid.reading import read_for, reader_for
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from nwb_neurid.ndx.entry import table_in
 from nwb_neurid.ndx.faults import unreadable
 from nwb_neurid.ndx.opening import opened
 from nwb_neurid.ndx.recording import UNITS, write_recording
-from nwb_neurid.pipeline import read
+from nwb_neurid.reading import read
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.whole import check_free, whole
 

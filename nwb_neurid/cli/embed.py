@@ -87,6 +87,7 @@ def embed(
     intervals: reading.TimeTable = "",
     start: reading.Start = None,
     stop: reading.Stop = None,
+    duration: reading.Duration = None,
     all_rois: reading.AllRois = False,
     activity: reading.Activity = "",
     rate_hz: reading.RateHz = None,
@@ -110,8 +111,9 @@ def embed(
         built = _model(encoder, model, preset, untrained, fit, seed, device)
         called = name or default_name(ENCODER if built is None else built.name)
         naming = _asked(label, coverage, prior, smooth)
-        training = TrainingOptions(steps=steps, seed=seed) if fit else None
-        wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
+        wanted = reading.read_options(
+            keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
+        )
         targets = _targets(sources, output, partial(output_name, sidecar=sidecar, kind=kind, name=called))
         written = 0
         for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
@@ -129,7 +131,7 @@ def embed(
                     units_columns=units_columns,
                     options=wanted,
                     pool_groups=pool_groups,
-                    training=training,
+                    training=TrainingOptions(steps=steps, seed=seed) if fit else None,
                     prediction=naming,
                     progress=out.progress,
                 )

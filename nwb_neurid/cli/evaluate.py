@@ -36,6 +36,9 @@ def evaluate(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Train encoders anew for so many steps, on what may be known.")
     ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="Pairs of windows in each of these steps; the paper's by default.")
+    ] = None,
     train: Annotated[
         list[str] | None, typer.Option(metavar="SOURCE", help="A recording that only trains; may be repeated.")
     ] = None,
@@ -73,6 +76,7 @@ def evaluate(
     intervals: reading.TimeTable = "",
     start: reading.Start = None,
     stop: reading.Stop = None,
+    duration: reading.Duration = None,
     all_rois: reading.AllRois = False,
     activity: reading.Activity = "",
     rate_hz: reading.RateHz = None,
@@ -111,7 +115,10 @@ def evaluate(
             label_fractions=fractions,
             animals=_words(animals),
             steps=steps,
-            reading=reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz),
+            windows=windows,
+            reading=reading.read_options(
+                keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
+            ),
             pool_groups=pool_groups,
             progress=out.progress,
         )

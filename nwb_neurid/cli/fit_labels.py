@@ -57,6 +57,7 @@ def fit_labels(
     intervals: reading.TimeTable = "",
     start: reading.Start = None,
     stop: reading.Stop = None,
+    duration: reading.Duration = None,
     all_rois: reading.AllRois = False,
     activity: reading.Activity = "",
     rate_hz: reading.RateHz = None,
@@ -87,7 +88,9 @@ def fit_labels(
             scope=scope,
             coverage=coverage,
             seed=seed,
-            reading=reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz),
+            reading=reading.read_options(
+                keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
+            ),
             pool_groups=pool_groups,
             progress=out.progress,
         )

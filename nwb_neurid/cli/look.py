@@ -28,6 +28,7 @@ def inspect(
     intervals: reading.TimeTable = "",
     start: reading.Start = None,
     stop: reading.Stop = None,
+    duration: reading.Duration = None,
     all_rois: reading.AllRois = False,
     activity: reading.Activity = "",
     rate_hz: reading.RateHz = None,
@@ -37,9 +38,12 @@ def inspect(
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.contracts import is_url
-        from nwb_neurid.pipeline import fits, read_with, reader_for, with_covariates
+        from nwb_neurid.pipeline import fits
+        from nwb_neurid.reading import read_with, reader_for, with_covariates
 
-        wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
+        wanted = reading.read_options(
+            keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
+        )
         reader = reader_for(source)
         fetched = is_url(source)  # all behaviour would have to come over the network for a list of its names
         population = read_with(reader, source, wanted if fetched else with_covariates(reader, wanted))

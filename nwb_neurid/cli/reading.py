@@ -27,6 +27,9 @@ TimeTable: TypeAlias = Annotated[
 ]
 Start: TypeAlias = Annotated[float | None, typer.Option("--start", help="Only from here on, in seconds.")]
 Stop: TypeAlias = Annotated[float | None, typer.Option("--stop", help="Only up to here, in seconds.")]
+Duration: TypeAlias = Annotated[
+    float | None, typer.Option("--duration", help="Only the first so many seconds of observed time.")
+]
 AllRois: TypeAlias = Annotated[
     bool, typer.Option("--all-rois", help="Take every ROI, whatever the segmentation's classifier says.")
 ]
@@ -45,6 +48,7 @@ def read_options(
     intervals: str,
     start_s: float | None,
     stop_s: float | None,
+    duration_s: float | None,
     all_rois: bool,
     activity: str,
     rate_hz: float | None,
@@ -59,6 +63,7 @@ def read_options(
         intervals=intervals,
         start_s=start_s,
         stop_s=stop_s,
+        duration_s=duration_s,
         all_rois=all_rois,
         activity=activity,
         rate_hz=rate_hz,

@@ -45,6 +45,7 @@ def train(
     intervals: reading.TimeTable = "",
     start: reading.Start = None,
     stop: reading.Stop = None,
+    duration: reading.Duration = None,
     all_rois: reading.AllRois = False,
     activity: reading.Activity = "",
     rate_hz: reading.RateHz = None,
@@ -76,7 +77,7 @@ def train(
                 overwrite=overwrite,
                 device=device,
                 reading=reading.read_options(
-                    keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz
+                    keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
                 ),
                 pool_groups=pool_groups,
                 watch=shown,

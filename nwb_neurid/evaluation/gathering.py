@@ -16,8 +16,8 @@ from nwb_neurid.labelling import with_label, with_subjects
 from nwb_neurid.labels.examples import examples_of
 from nwb_neurid.labels.mapping import SUBJECTS, read_pairs, renamed
 from nwb_neurid.model import Model
-from nwb_neurid.pipeline import read_for, reader_for
 from nwb_neurid.population import Population
+from nwb_neurid.reading import read_for, reader_for
 
 Table = Mapping[str, str] | str | Path | None
 

@@ -29,8 +29,9 @@ class Asked:
         One or several.
     vectors
         Of each model as it is, for all recordings.
-    steps, seed
-        Train those that can learn anew for each split, for so many steps; None to take them as they are.
+    steps, windows, seed
+        Train those that can learn anew for each split, for so many steps of so many pairs of windows; None to take them
+        as they are, or the number of their recipe.
     pool_groups
         As for `Model.embed`.
     """
@@ -39,6 +40,7 @@ class Asked:
     models: tuple[Model, ...]
     vectors: tuple[Vectors, ...]
     steps: int | None
+    windows: int | None
     seed: int
     pool_groups: bool
 
@@ -54,7 +56,7 @@ class Asked:
             if self.steps is None or not can_learn(model):
                 parts.append(own)
                 continue
-            options = TrainingOptions(steps=self.steps, seed=self.seed)
+            options = TrainingOptions(steps=self.steps, windows=self.windows, seed=self.seed)
             parts.append(taught(model, cohort, subjects, options, pool_groups=self.pool_groups, progress=progress))
         return parts[0] if len(parts) == 1 else concatenated(parts)
 
@@ -69,18 +71,22 @@ def is_trained(model: Model) -> bool:
     return can_learn(model) and not model.training.startswith(UNTRAINED)
 
 
-def models_of(wanted: Sequence[Model | str | Path], steps: int | None) -> dict[str, Model]:
+def models_of(
+    wanted: Sequence[Model | str | Path], steps: int | None, windows: int | None = None
+) -> dict[str, Model]:
     """The models by the names that they have in tables.
 
     Raises
     ------
     InvalidOption
-        If none is named, or one is to be trained anew that is trained.
+        If none is named, or one is to be trained anew that is trained, or windows are meant for no training.
     NeuridError
         Whatever is wrong with a model.
     """
     if not wanted:
         raise InvalidOption("Name what to evaluate: --model FOLDER or --encoder NAME.")
+    if windows is not None and steps is None:
+        raise InvalidOption("--windows is how many pairs of windows a step of training takes: name --steps too.")
     found: dict[str, Model] = {}
     for each in wanted:
         model = as_model(each)

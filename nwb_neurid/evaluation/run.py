@@ -39,6 +39,7 @@ def evaluate(
     label_fractions: Sequence[float] = (),
     animals: Sequence[int | str] = (),
     steps: int | None = None,
+    windows: int | None = None,
     baseline: str = BASELINE,
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
@@ -76,6 +77,8 @@ def evaluate(
     steps
         Train encoders that learn anew for each split, for so many steps, without labels: on the training subjects,
         and in the transductive protocols on the test subjects as well.
+    windows
+        Pairs of windows in each of these steps; the number of the encoder's recipe by default.
     baseline
         An encoder that needs no training to compare with; "" for none.
     reading
@@ -102,7 +105,7 @@ def evaluate(
     check_protocol(protocol)
     check_fractions(label_fractions)
     counts_of(animals, 1)
-    named = models_of([model] if isinstance(model, Model | str | Path) else list(model), steps)
+    named = models_of([model] if isinstance(model, Model | str | Path) else list(model), steps, windows)
     wanted = Wanted(
         sources=sources, train=train, label=label, map=map, subjects=subjects, reading=reading or ReadOptions()
     )
@@ -111,7 +114,7 @@ def evaluate(
     names = sorted({name for subject in tested for name in aliases.get(subject, {subject})})
     for name, each in named.items():
         check_encoder(name, each.details, protocol, names, learns=is_trained(each))
-    asked = _asked(named, cohort.populations, steps, seed, pool_groups, progress)
+    asked = _asked(named, cohort.populations, steps, windows, seed, pool_groups, progress)
     others = systems_of(asked, cohort.populations, baseline, progress)
     seen = [System(name="", vectors=own).seen for own in asked.vectors] + [system.seen for system in others]
     units = scorable(cohort, np.all(seen, axis=0))
@@ -137,6 +140,7 @@ def _asked(
     named: Mapping[str, Model],
     populations: Sequence[Population],
     steps: int | None,
+    windows: int | None,
     seed: int,
     pool_groups: bool,
     progress: Progress,
@@ -147,6 +151,7 @@ def _asked(
         models=models,
         vectors=tuple(embedded(each, populations, pool_groups=pool_groups, progress=progress) for each in models),
         steps=steps,
+        windows=windows,
         seed=seed,
         pool_groups=pool_groups,
     )
@@ -163,6 +168,7 @@ def _about(work: Work, named: Mapping[str, Model]) -> dict[str, Json]:
         "head": probing.kind,
         "seed": probing.seed,
         "steps": work.asked.steps,
+        "windows": work.asked.windows,
         "stitched": any(stitched),
         "splits": [
             {

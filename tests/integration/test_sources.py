@@ -135,6 +135,14 @@ def test_a_stretch_of_time(recording):
         nwb_neurid.read(recording, start_s=40.0)
 
 
+def test_the_first_seconds_of_observed_time(recording):
+    assert nwb_neurid.read(recording, duration_s=7.0).observed_s.tolist() == [[0.0, 7.0]]
+    assert nwb_neurid.read(recording, start_s=5.0, duration_s=7.0).observed_s.tolist() == [[5.0, 12.0]]
+    assert nwb_neurid.read(recording, duration_s=700.0).duration_s == 30
+    with pytest.raises(InvalidOption, match=r"The duration of .* must be a positive number of seconds, got 0\.0\."):
+        nwb_neurid.read(recording, duration_s=0.0)
+
+
 def test_options_that_a_reader_does_not_know(recording, kilosort):
     with pytest.raises(InvalidOption, match=r"'nwb', which reads .* does not know the option rate_hz\. It knows"):
         nwb_neurid.read(recording, rate_hz=1.0)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.intervals import EDGE_S, intersected, located, merged, rows_of, subtracted
+from nwb_neurid.intervals import EDGE_S, intersected, located, merged, rows_of, shortened, subtracted
 
 CELLS = 40
 CELL_S = 0.1
@@ -120,3 +120,11 @@ def test_an_edge_is_taken_a_microsecond_early():
     intervals = np.array([[1.0, 2.0], [3.0, 4.0]])
     times = np.array([1 - 2e-6, 1 - 0.5e-6, 1.0, 2 - 2e-6, 2 - 0.5e-6, 3 - 0.5e-6, 4 - 2e-6, 4.0])
     np.testing.assert_array_equal(located(times, intervals), [-1, 0, 0, 0, -1, 1, 1, -1])
+
+
+@given(intervals=disjoint_intervals(), clock_s=clocks, cells=st.integers(1, CELLS + 1))
+def test_shortened_intervals_are_the_first_so_many_seconds(intervals, clock_s, cells):
+    found = marks(shortened(in_seconds(intervals, clock_s), cells * CELL_S), clock_s)
+    expected = marks(in_seconds(intervals, clock_s), clock_s)
+    expected &= np.cumsum(expected) <= cells
+    np.testing.assert_array_equal(found, expected)

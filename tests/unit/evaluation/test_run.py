@@ -176,6 +176,7 @@ def test_votes_of_neighbours_stand_beside_the_score(make_animal):
         ({"label_fractions": [0.0]}, "--label-fractions must lie above 0 and be at most 1, got 0"),
         ({"animals": ["few"]}, "--animals must be numbers from 1 on, or all, got 'few'"),
         ({"steps": 5}, "--steps trains an encoder, but isi learns nothing"),
+        ({"windows": 2}, "--windows is how many pairs of windows a step of training takes: name --steps too"),
         ({"head": "forest"}, "There is no head 'forest'"),
         ({"coverage": 1.5}, "coverage must lie between 0 and 1"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nwb_neurid import pipeline
+from nwb_neurid import reading
 from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridWarning, SourceNotFound
 from nwb_neurid.population import Population, Series, Spikes
@@ -38,26 +38,26 @@ def encoder(**needs):
     ],
 )
 def test_covariates_are_read_for_an_encoder_that_uses_them_where_the_reader_can(needs, knows, found):
-    population = pipeline.read_for(encoder(**needs), reader_that_knows(*knows), "recording", ReadOptions())
+    population = reading.read_for(encoder(**needs), reader_that_knows(*knows), "recording", ReadOptions())
     assert list(population.covariates) == found
 
 
 def test_covariates_can_be_asked_for():
     wanted = ReadOptions(covariates=True)
-    population = pipeline.read_for(encoder(), reader_that_knows("covariates"), "recording", wanted)
+    population = reading.read_for(encoder(), reader_that_knows("covariates"), "recording", wanted)
     assert list(population.covariates) == ["licks"]
     with pytest.raises(InvalidOption, match=r"reads recording, does not know the option covariates\. It knows: none\."):
-        pipeline.read_with(reader_that_knows(), "recording", wanted)
+        reading.read_with(reader_that_knows(), "recording", wanted)
 
 
 def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "spike_times.npy", np.sort(rng.choice(20_000, 90, replace=False)))
     np.save(tmp_path / "spike_clusters.npy", rng.integers(0, 3, 90))
-    assert pipeline.reader_for(tmp_path).spec.name == "spikeinterface"
+    assert reading.reader_for(tmp_path).spec.name == "spikeinterface"
     np.save(tmp_path / "F.npy", rng.random((2, 50)).astype(np.float32))
     with pytest.warns(NeuridWarning, match="for the readers spikeinterface and suite2p, and is read by spikeinterface"):
-        assert pipeline.reader_for(tmp_path).spec.name == "spikeinterface"
+        assert reading.reader_for(tmp_path).spec.name == "spikeinterface"
 
 
 def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
@@ -66,4 +66,4 @@ def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
     with pytest.raises(
         SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"
     ):
-        pipeline.reader_for(link)
+        reading.reader_for(link)

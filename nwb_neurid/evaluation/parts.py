@@ -71,9 +71,7 @@ def is_trained(model: Model) -> bool:
     return can_learn(model) and not model.training.startswith(UNTRAINED)
 
 
-def models_of(
-    wanted: Sequence[Model | str | Path], steps: int | None, windows: int | None = None
-) -> dict[str, Model]:
+def models_of(wanted: Sequence[Model | str | Path], steps: int | None, windows: int | None = None) -> dict[str, Model]:
     """The models by the names that they have in tables.
 
     Raises

@@ -33,4 +33,5 @@ class Dropout(nn.Module):
             return F.dropout(x, self.share, training=True)
         words = np.random.SFC64(int(torch.randint(2**62, ()))).random_raw(-(-x.numel() // 4))
         kept = words.view(np.uint16)[: x.numel()] >= round(self.share * _LEVELS)
-        return x * (torch.from_numpy(kept.view(np.int8)).view(x.shape) * (1 / (1 - self.share))).type_as(x)
+        factors = np.multiply(kept, np.float32(1 / (1 - self.share)))
+        return x * torch.from_numpy(factors).view(x.shape).type_as(x)

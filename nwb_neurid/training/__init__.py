@@ -1,5 +1,6 @@
 """Windows of a recording on the device, and torch modules over them as encoders that learn. Imports torch."""
 
+from nwb_neurid.training.dropout import Dropout as Dropout
 from nwb_neurid.training.encoder import TorchEncoder as TorchEncoder
 from nwb_neurid.training.encoder import chosen_device as chosen_device
 from nwb_neurid.training.losses import ContrastiveLoss as ContrastiveLoss

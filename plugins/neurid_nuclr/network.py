@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from neurid_nuclr.config import NetworkConfig
 from nwb_neurid.contracts import Config
-from nwb_neurid.training import drawn
+from nwb_neurid.training import Dropout, drawn
 
 PIECE_TOKENS = 1024
 """Tokens whose hidden units stay in a processor's cache; more at a time are slower."""
@@ -58,7 +58,7 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.to_qkv = nn.Linear(dim, 3 * heads * dim_head)
         self.to_out = nn.Linear(heads * dim_head, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -88,11 +88,14 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.in_proj = nn.Linear(dim, 8 * dim)
         self.out_proj = nn.Linear(4 * dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*places dim"]) -> Float[Tensor, "*places dim"]:
         """The second half of the hidden units is the gate."""
-        value, gate = self.in_proj(self.norm(x)).chunk(2, -1)
+        normed = self.norm(x)
+        # Two products and not one, because gelu is slow on rows with something else between them.
+        layers = zip(self.in_proj.weight.chunk(2), self.in_proj.bias.chunk(2), strict=True)
+        value, gate = (F.linear(normed, *layer) for layer in layers)
         return self.dropout(self.out_proj(self.dropout(F.gelu(gate).mul_(value))))
 
 

@@ -1,0 +1,37 @@
+"""Dropout that costs little on a processor."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_LEVELS = 2**16
+
+
+class Dropout(nn.Module):
+    """Zeroes a share of what it is given, in training alone, and scales the rest up to keep the mean.
+
+    Does what `torch.nn.Dropout` does and follows the seed of torch's generator as well. On a processor it draws its
+    masks with NumPy: torch's own draws one number after the other there, which took a fifth of a training.
+
+    Parameters
+    ----------
+    share
+        How much is zeroed, from 0 to below 1.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+        """`x` with some elements zero in training; `x` itself otherwise."""
+        if not self.training or self.share == 0:
+            return x
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
+            return F.dropout(x, self.share, training=True)
+        words = np.random.SFC64(int(torch.randint(2**62, ()))).random_raw(-(-x.numel() // 4))
+        kept = words.view(np.uint16)[: x.numel()] >= round(self.share * _LEVELS)
+        factors = np.multiply(kept, np.float32(1 / (1 - self.share)))
+        return x * torch.from_numpy(factors).view(x.shape).type_as(x)

@@ -20,9 +20,9 @@ SPEC = EncoderSpec(
     accepts=frozenset({"spikes", "dff"}),
     rate_hz=(3.0, 1000.0),
 )
-DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2, "dropout": 0.2}
-SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, **DEPTH}
-BASE: Config = {"dim": 256, "heads": 4, "dim_head": 64, **DEPTH}
+DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2}
+SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, "dropout": 0.0, **DEPTH}
+BASE: Config = {"dim": 256, "heads": 4, "dim_head": 64, "dropout": 0.2, **DEPTH}
 SPIKES: Config = {"activity": "spikes", "bin_s": 0.02, "patch": 50, "tokens": 10}
 CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
 

@@ -22,6 +22,9 @@ STEPS, BATCH, LEARNING_RATE = 600, 256, 3e-3
 APART = 10
 """Steps between the two moments of a positive pair: the stretches that they are computed from do not overlap."""
 
+SPAN = APART + sum(SEEN)
+"""Steps that a pair spans."""
+
 
 def learn(
     latents: Latents,
@@ -143,10 +146,9 @@ class Moments:
         behaviour = torch.cat(runs, 1)
         steps = np.array([run.shape[1] for run in runs])
         ends = np.repeat(np.cumsum(steps), steps)  # where the run of each step ends
-        seen = sum(SEEN)
-        first = np.flatnonzero(np.arange(len(ends)) + APART + seen <= ends)
+        first = np.flatnonzero(np.arange(len(ends)) + SPAN <= ends)
         known = np.concatenate([[0], np.cumsum((~behaviour.isnan()).any(0).numpy())])
-        told = [known[first + apart + seen] > known[first + apart] for apart in (0, APART)]
+        told = [known[first + apart + sum(SEEN)] > known[first + apart] for apart in (0, APART)]
         first = first[told[0] & told[1]]
         return cls(behaviour=behaviour, first=first)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from neurid_neurpir.surroundings import ROLES
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values, is_count
+from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values
 from nwb_neurid.contracts import Config
 from nwb_neurid.errors import InvalidModel
 
@@ -28,7 +28,7 @@ _EXPECTED: Mapping[str, Entry] = {
     "masked": SHARE,
     "cebra": (
         "0 for none, or a whole number of 3 or more",
-        lambda value: value == 0 or (is_count(value) and value > 2),
+        lambda value: type(value) is int and (value == 0 or value > 2),
     ),
     "behaviour": (f"a list of some of {', '.join(ROLES)}, none of them twice", _are_roles),
 }

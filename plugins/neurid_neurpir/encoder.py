@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from neurid_neurpir.cebra_time import learn
+from neurid_neurpir.cebra_time import SPAN, learn
 from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.latents import Latents
 from nwb_neurid.contracts import Progress, State, silent
@@ -64,18 +64,24 @@ class CebraFirst:
         resumed = options.resume and options.checkpoint is not None and options.checkpoint.exists()
         notes: tuple[str, ...] = ()
         if not (resumed or bool(self._latents.learnt.any())):
-            config = self._config
-            if not learn(
-                self._latents,
-                populations,
-                bin_s=config.bin_s,
-                roles=config.behaviour,
-                masked=config.masked,
-                seed=options.seed,
-                progress=progress,
-            ):
-                notes = (
-                    f"CEBRA: no recording has two seconds of behaviour without a gap ({', '.join(config.behaviour)}).",
-                )
+            notes = self._learn(populations, options, progress)
         log = self._encoder.fit(populations, options, progress=progress)
         return replace(log, notes=(*log.notes, *notes))
+
+    def _learn(
+        self, populations: Sequence[Population], options: TrainingOptions, progress: Progress
+    ) -> tuple[str, ...]:
+        """Train the latents; what is to be said of it."""
+        config = self._config
+        learnt = learn(
+            self._latents,
+            populations,
+            bin_s=config.bin_s,
+            roles=config.behaviour,
+            masked=config.masked,
+            seed=options.seed,
+            progress=progress,
+        )
+        span_s = SPAN * self._latents.stride * config.bin_s
+        unheard = f"CEBRA: no recording has {span_s:g} s of behaviour without a gap ({', '.join(config.behaviour)})."
+        return () if learnt else (unheard,)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neurid_neurpir.latents import HIDDEN, SEEN, Latents, flagged, partly, stepped
@@ -17,7 +17,7 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 
 STEPS, BATCH, LEARNING_RATE = 600, 256, 3e-3
-"""After which its loss on simulated running falls no more."""
+"""After so many steps its loss on simulated running hardly falls."""
 
 APART = 10
 """Steps between the two moments of a positive pair: the stretches that they are computed from do not overlap."""
@@ -83,8 +83,7 @@ def learn(
             parts = [flagged(partly(part, masked)) for part in recording.drawn(rng)]
             solver.step(cebra.data.Batch(*parts))
     take_over(latents, model)
-    known = torch.stack([~recording.behaviour.isnan().all(1) for recording in recordings])
-    latents.learnt.copy_(known.any(0))
+    latents.learnt.copy_(torch.stack([recording.known() for recording in recordings]).any(0))
     return True
 
 
@@ -98,7 +97,7 @@ def imported() -> Any:
     """
     try:
         with warnings.catch_warnings():
-            # CEBRA 0.6 calls torch.jit.script while it is imported, which torch 2.10 deprecated.
+            # CEBRA 0.6 calls torch.jit.script while it is imported, which torch deprecates.
             warnings.simplefilter("ignore", DeprecationWarning)
             import cebra
             import cebra.data
@@ -151,6 +150,11 @@ class Moments:
         told = [known[first + apart + sum(SEEN)] > known[first + apart] for apart in (0, APART)]
         first = first[told[0] & told[1]]
         return cls(behaviour=behaviour, first=first)
+
+    def known(self) -> Bool[Tensor, " roles"]:
+        """Which roles are known where a pair begins or ends."""
+        at = torch.from_numpy(np.concatenate([self.first, self.first + SPAN - 1]))
+        return ~self.behaviour[:, at].isnan().all(1)
 
     def drawn(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
         """Reference, positive and negative moments."""

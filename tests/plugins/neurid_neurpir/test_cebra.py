@@ -237,6 +237,7 @@ def test_pairs_lie_within_unbroken_time_where_something_is_known():
     assert {0, 20, 40} <= set(moments.first)
     last_known = 40 + round((50 - 24) / 0.1)  # the first step of which nothing is known
     assert moments.first.max() + 10 < last_known
+    assert moments.known().tolist() == [True]
     assert len(Moments.of(replace(gap, covariates={}), 5, 0.02, ("running",)).first) == 0
     short = made_population(duration_s=1.5)
     assert len(Moments.of(replace(short, covariates=running()), 5, 0.02, ("running",)).first) == 0

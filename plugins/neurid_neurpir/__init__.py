@@ -9,6 +9,7 @@ from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, State
 
 if TYPE_CHECKING:
+    from neurid_neurpir.encoder import CebraFirst
     from nwb_neurid.training import TorchEncoder
 
 SPEC = EncoderSpec(
@@ -48,8 +49,9 @@ def narrowed(config: Config) -> EncoderSpec:
     )
 
 
-def build(config: Config, state: State, device: str) -> "TorchEncoder":
+def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFirst":
     """The network with its weights, over consecutive segments, averaged before the projector."""
+    from neurid_neurpir.encoder import CebraFirst
     from neurid_neurpir.network import Network
     from neurid_neurpir.surroundings import context
     from neurid_neurpir.training import RECIPE
@@ -64,9 +66,10 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
     )
     network = with_weights(lambda: Network(**checked.sizes), state, owner="the NeurPIR network")
     beside = partial(context, roles=checked.behaviour) if checked.behaviour else None
-    return TorchEncoder(
+    encoder = TorchEncoder(
         network, config=config, dim=checked.dim, options=options, device=device, recipe=RECIPE, context=beside
     )
+    return encoder if network.latents is None else CebraFirst(encoder, network.latents, checked)
 
 
 def initial_state(config: Config, seed: int) -> State:
@@ -86,6 +89,10 @@ PLUGIN = EncoderPlugin(
         "base": {**SPIKES, **BASE},
         "small-calcium": {**CALCIUM, **SMALL},
         "base-calcium": {**CALCIUM, **BASE},
+        "small-cebra": {**SPIKES, **SMALL, "cebra": 3},
+        "base-cebra": {**SPIKES, **BASE, "cebra": 8},
+        "small-calcium-cebra": {**CALCIUM, **SMALL, "cebra": 3},
+        "base-calcium-cebra": {**CALCIUM, **BASE, "cebra": 8},
     },
     initial_state=initial_state,
     narrowed=narrowed,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values
 from nwb_neurid.contracts import Config
+from nwb_neurid.errors import InvalidModel
 
 
 def _are_roles(value: Any) -> bool:
@@ -25,6 +26,10 @@ _EXPECTED: Mapping[str, Entry] = {
     "layers": COUNT,
     "dim": COUNT,
     "masked": SHARE,
+    "cebra": (
+        "0 for none, or a whole number of 3 or more",
+        lambda value: type(value) is int and (value == 0 or value > 2),
+    ),
     "behaviour": (f"a list of some of {', '.join(ROLES)}, none of them twice", _are_roles),
 }
 
@@ -45,6 +50,8 @@ class NetworkConfig:
         As `Network` takes them.
     behaviour
         Which covariates it looks at, by their role; see `neurid_neurpir.surroundings`.
+    cebra
+        Latents of CEBRA that stand in for these covariates; 0, as in models without the key, for the covariates.
     """
 
     activity: Literal["spikes", "dff"]
@@ -58,6 +65,7 @@ class NetworkConfig:
     dim: int
     masked: float
     behaviour: tuple[str, ...]
+    cebra: int
 
     @classmethod
     def from_json(cls, config: Config) -> "NetworkConfig":
@@ -68,11 +76,13 @@ class NetworkConfig:
         InvalidModel
             If keys are missing or unknown, or their values cannot be used; all of them are listed.
         """
-        values = checked_values(config, _EXPECTED, "the NeurPIR network")
+        values = checked_values({"cebra": 0, **config}, _EXPECTED, "the NeurPIR network")
+        if values["cebra"] and not values["behaviour"]:
+            raise InvalidModel("The NeurPIR network cannot embed behaviour with CEBRA (cebra) without any (behaviour).")
         return cls(**values | {"behaviour": tuple(values["behaviour"])})
 
     @property
     def sizes(self) -> dict[str, Any]:
         """What `Network` is made with."""
-        names = ("activity", "bin_s", "reach_s", "most_hz", "hidden", "layers", "dim", "masked")
+        names = ("activity", "bin_s", "reach_s", "most_hz", "hidden", "layers", "dim", "masked", "cebra")
         return {name: getattr(self, name) for name in names} | {"channels": len(self.behaviour)}

@@ -12,6 +12,8 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
+from neurid_neurpir.latents import Latents, partly
+
 LAG_RATIO = 1.35
 """How much longer each lag is than the one before, from where lags are longer than a bin."""
 
@@ -51,9 +53,11 @@ class Network(nn.Module):
         Length of a vector.
     masked
         Share of segments of training in which the mean activity of the others is not seen, and of those in which each
-        channel of behaviour is not.
+        channel of behaviour, or all that CEBRA makes of them, is not.
     channels
         Channels of behaviour.
+    cebra
+        How many latents of CEBRA it sees in place of these channels; 0 for the channels themselves.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Network(nn.Module):
         dim: int,
         masked: float,
         channels: int,
+        cebra: int = 0,
     ) -> None:
         super().__init__()
         edges = lag_edges(max(1, round(reach_s / bin_s)))
@@ -77,9 +82,11 @@ class Network(nn.Module):
         self.counts, self.bin_s, self.most_hz, self.masked = activity == "spikes", bin_s, most_hz, masked
         self.dim = dim
         lags = len(self.lags)
+        signals = 1 + (cebra or channels)
+        self.latents = Latents(channels, cebra, bin_s) if cebra else None
         self.own = nn.Linear(lags + 1, hidden)
-        self.around = nn.Linear((1 + channels) * lags, hidden, bias=False)
-        self.unseen = nn.Parameter(torch.zeros(1 + channels, hidden))
+        self.around = nn.Linear(signals * lags, hidden, bias=False)
+        self.unseen = nn.Parameter(torch.zeros(signals, hidden))
         deeper = [layer for _ in range(layers - 1) for layer in (nn.Linear(hidden, hidden), nn.GELU())]
         self.out = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), *deeper, nn.Linear(hidden, dim))
 
@@ -106,9 +113,11 @@ class Network(nn.Module):
             values = values.where(present[:, :, None], 0.0)
         if behaviour is None:
             behaviour = values.new_zeros(windows, 0, bins)
+        if self.latents is not None:
+            behaviour = self.latents(partly(behaviour, self.masked) if self.training else behaviour)
         surroundings, seen = _surroundings(values, behaviour)
         if self.training:
-            seen = seen & (torch.rand(seen.shape, device=seen.device) >= self.masked)
+            seen = seen & ~self._hidden(seen)
         sums = _running_sums(values), _running_sums(surroundings * seen[:, :, None])
         row, bin_ = self._steps(values.flatten(0, 1))
         mean, scale = values.mean(2).flatten(), self._scale(values)
@@ -119,6 +128,12 @@ class Network(nn.Module):
             total = total.index_add(0, rows, vectors)
         steps = torch.bincount(row, minlength=windows * units).clamp(min=1)
         return (total / steps[:, None]).view(windows, units, -1)
+
+    def _hidden(self, seen: Bool[Tensor, "windows signals"]) -> Bool[Tensor, "windows signals"]:
+        """What training does not show of some segments: the others, and each channel, or all latents at once."""
+        parts = seen.shape[1] if self.latents is None else 2
+        hidden = torch.rand(len(seen), parts, device=seen.device) < self.masked
+        return torch.cat([hidden[:, :1], hidden[:, 1:].expand(-1, seen.shape[1] - 1)], 1)
 
     def _steps(self, values: Float[Tensor, "rows bins"]) -> tuple[Int64[Tensor, " steps"], Int64[Tensor, " steps"]]:
         """Row and bin of each step, row after row."""

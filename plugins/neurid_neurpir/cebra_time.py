@@ -1,0 +1,163 @@
+"""CEBRA-Time: an encoder of behaviour under which moments a second apart lie near one another, and others do not."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from neurid_neurpir.latents import HIDDEN, SEEN, Latents, flagged, partly, stepped
+from neurid_neurpir.surroundings import context
+from nwb_neurid.contracts import Progress
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population
+
+STEPS, BATCH, LEARNING_RATE = 600, 256, 3e-3
+"""After so many steps its loss on simulated running hardly falls."""
+
+APART = 10
+"""Steps between the two moments of a positive pair: the stretches that they are computed from do not overlap."""
+
+SPAN = APART + sum(SEEN)
+"""Steps that a pair spans."""
+
+
+def learn(
+    latents: Latents,
+    populations: Sequence[Population],
+    *,
+    bin_s: float,
+    roles: tuple[str, ...],
+    masked: float,
+    seed: int,
+    progress: Progress,
+) -> bool:
+    """Train the latents in place, on the CPU; whether there was behaviour to learn from.
+
+    A role that no recording has stays hidden from the network for good: its weights were never learnt.
+    Reference, positive and negatives of a step are of one recording: which roles a file has would otherwise tell its
+    moments from those of others.
+
+    Parameters
+    ----------
+    latents
+        What is trained.
+    populations
+        Whose behaviour and stimulus they learn from; no pair lies across a gap, or in two of them.
+    bin_s, roles
+        As for `neurid_neurpir.surroundings.channels`.
+    masked
+        Share of the roles that is hidden from each moment by chance, so that latents do without.
+    seed
+        The same seed gives the same latents.
+    progress
+        Told of every step.
+
+    Raises
+    ------
+    InvalidOption
+        If CEBRA is not installed.
+    """
+    cebra = imported()
+    recordings = [Moments.of(population, latents.stride, bin_s, roles) for population in populations]
+    recordings = [recording for recording in recordings if len(recording.first)]
+    if not recordings:
+        return False
+    lengths = np.array([len(recording.first) for recording in recordings], np.float64)
+    rng = np.random.default_rng([seed, len(roles)])
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        model = cebra.models.init("offset10-model", 2 * len(roles), HIDDEN, latents.dim)
+        solver = cebra.solver.init(
+            "single-session",
+            model=model,
+            criterion=cebra.models.criterions.FixedCosineInfoNCE(temperature=1.0),
+            optimizer=torch.optim.Adam(model.parameters(), lr=LEARNING_RATE),
+        )
+        for _ in progress(range(STEPS), label="CEBRA"):
+            recording = recordings[int(rng.choice(len(recordings), p=lengths / lengths.sum()))]
+            parts = [flagged(partly(part, masked)) for part in recording.drawn(rng)]
+            solver.step(cebra.data.Batch(*parts))
+    take_over(latents, model)
+    latents.learnt.copy_(torch.stack([recording.known() for recording in recordings]).any(0))
+    return True
+
+
+def imported() -> Any:
+    """CEBRA, of which only training has need.
+
+    Raises
+    ------
+    InvalidOption
+        If it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # CEBRA 0.6 calls torch.jit.script while it is imported, which torch deprecates.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import cebra
+            import cebra.data
+            import cebra.models
+            import cebra.solver
+    except ImportError as error:
+        raise InvalidOption(
+            f"This preset embeds behaviour with CEBRA, which cannot be imported ({error}). Install it: "
+            'pip install "nwb-neurid[cebra]". Presets without "cebra" in their name do without.'
+        ) from error
+    return cebra
+
+
+def take_over(latents: Latents, model: torch.nn.Module) -> None:
+    """Copy the weights of a model of CEBRA."""
+    convolutions = [latents.first, *latents.deeper, latents.last]
+    own = [part for convolution in convolutions for part in (convolution.weight, convolution.bias)]
+    for buffer, trained in zip(own, model.state_dict().values(), strict=True):
+        buffer.copy_(trained)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Moments:
+    """The behaviour of a recording, in steps, and where pairs may begin.
+
+    Parameters
+    ----------
+    behaviour
+        Shape (roles, steps); NaN where it is not known.
+    first
+        The first step that the reference of a pair is computed from, of every pair that there is.
+    """
+
+    behaviour: Float[Tensor, "roles steps"]
+    first: Int64[np.ndarray, " pairs"]
+
+    @classmethod
+    def of(cls, population: Population, stride: int, bin_s: float, roles: tuple[str, ...]) -> "Moments":
+        """The moments of a recording."""
+        starts_s = population.bin_starts_s(bin_s)
+        channels = context(population, starts_s, bin_s, roles)
+        gaps = np.flatnonzero(np.diff(starts_s) > 1.5 * bin_s) + 1
+        bins = np.diff(np.concatenate([[0], gaps, [len(starts_s)]])).tolist()
+        runs = [stepped(run[None], stride)[0] for run in channels.split(bins, 1)]
+        behaviour = torch.cat(runs, 1)
+        steps = np.array([run.shape[1] for run in runs])
+        ends = np.repeat(np.cumsum(steps), steps)  # where the run of each step ends
+        first = np.flatnonzero(np.arange(len(ends)) + SPAN <= ends)
+        known = np.concatenate([[0], np.cumsum((~behaviour.isnan()).any(0).numpy())])
+        told = [known[first + apart + sum(SEEN)] > known[first + apart] for apart in (0, APART)]
+        first = first[told[0] & told[1]]
+        return cls(behaviour=behaviour, first=first)
+
+    def known(self) -> Bool[Tensor, " roles"]:
+        """Which roles are known where a pair begins or ends."""
+        at = torch.from_numpy(np.concatenate([self.first, self.first + SPAN - 1]))
+        return ~self.behaviour[:, at].isnan().all(1)
+
+    def drawn(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
+        """Reference, positive and negative moments."""
+        reference, negative = self.first[rng.integers(len(self.first), size=(2, BATCH))]
+        columns = [at[:, None] + np.arange(sum(SEEN)) for at in (reference, reference + APART, negative)]
+        return [self.behaviour[:, torch.from_numpy(at)].transpose(0, 1) for at in columns]

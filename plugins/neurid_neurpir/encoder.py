@@ -1,0 +1,87 @@
+"""NeurPIR that sees behaviour through CEBRA."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from neurid_neurpir.cebra_time import SPAN, learn
+from neurid_neurpir.config import NetworkConfig
+from neurid_neurpir.latents import Latents
+from nwb_neurid.contracts import Progress, State, silent
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Json
+from nwb_neurid.trainable import TrainingLog, TrainingOptions
+from nwb_neurid.training import TorchEncoder
+
+
+class CebraFirst:
+    """An encoder whose first training begins with that of the latents in its network.
+
+    What has learnt already keeps its latents, which the rest of the network rests on.
+
+    Parameters
+    ----------
+    encoder
+        Everything else.
+    latents
+        Those in its network.
+    config
+        What it looks at.
+    """
+
+    def __init__(self, encoder: TorchEncoder, latents: Latents, config: NetworkConfig) -> None:
+        self._encoder, self._latents, self._config = encoder, latents, config
+
+    @property
+    def config(self) -> Mapping[str, Json]:
+        """What its plugin rebuilds it from."""
+        return self._encoder.config
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._encoder.dim
+
+    def state(self) -> State:
+        """The weights, those of CEBRA among them."""
+        return self._encoder.state()
+
+    def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
+        """As `TorchEncoder.embed`."""
+        return self._encoder.embed(population, progress=progress)
+
+    def fit(
+        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+    ) -> TrainingLog:
+        """Train the latents, then everything else; a training that goes on has them in its checkpoint.
+
+        Raises
+        ------
+        InvalidOption
+            If CEBRA is not installed.
+        CannotTrain, WrongWeights
+            As `TorchEncoder.fit`.
+        """
+        resumed = options.resume and options.checkpoint is not None and options.checkpoint.exists()
+        notes: tuple[str, ...] = ()
+        if not (resumed or bool(self._latents.learnt.any())):
+            notes = self._learn(populations, options, progress)
+        log = self._encoder.fit(populations, options, progress=progress)
+        return replace(log, notes=(*log.notes, *notes))
+
+    def _learn(
+        self, populations: Sequence[Population], options: TrainingOptions, progress: Progress
+    ) -> tuple[str, ...]:
+        """Train the latents; what is to be said of it."""
+        config = self._config
+        learnt = learn(
+            self._latents,
+            populations,
+            bin_s=config.bin_s,
+            roles=config.behaviour,
+            masked=config.masked,
+            seed=options.seed,
+            progress=progress,
+        )
+        span_s = SPAN * self._latents.stride * config.bin_s
+        unheard = f"CEBRA: no recording has {span_s:g} s of behaviour without a gap ({', '.join(config.behaviour)})."
+        return () if learnt else (unheard,)

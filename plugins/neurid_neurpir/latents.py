@@ -1,0 +1,104 @@
+"""Behaviour and stimulus in a few dimensions: the encoder that CEBRA trains, as part of the network.
+
+Source: Schneider, Lee and Mathis, "Learnable latent embeddings for joint behavioural and neural analysis", Nature 617
+(2023), and its code (github.com/AdaptiveMotorControlLab/CEBRA), the model "offset10-model". Its weights are plain
+arrays here, so that a trained model needs no CEBRA.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from jaxtyping import Float
+from torch import Tensor, nn
+
+HIDDEN = 32
+"""Width of the convolutions, CEBRA's default."""
+
+SEEN = (5, 5)
+"""Steps that a latent is computed from: so many before its own, so many from its own on."""
+
+STEP_S = 0.1
+"""What behaviour is averaged over, in seconds, where bins are shorter: a latent then sees one second of it."""
+
+
+class Latents(nn.Module):
+    """Latents of the roles of behaviour, from an encoder that nothing but CEBRA trains.
+
+    All of it are buffers, which no optimiser touches. It says nothing before CEBRA has trained it.
+
+    Parameters
+    ----------
+    roles
+        Channels of behaviour that come in.
+    dim
+        Latents that come out.
+    bin_s
+        Length of a bin in seconds.
+    """
+
+    learnt: Tensor
+
+    def __init__(self, roles: int, dim: int, bin_s: float) -> None:
+        super().__init__()
+        self.dim = dim
+        self.stride = max(1, round(STEP_S / bin_s))
+        self.first = _Convolution(2 * roles, HIDDEN, 2)
+        self.deeper = nn.ModuleList([_Convolution(HIDDEN, HIDDEN, 3) for _ in range(3)])
+        self.last = _Convolution(HIDDEN, dim, 3)
+        self.register_buffer("learnt", torch.zeros(roles))
+
+    def forward(self, behaviour: Float[Tensor, "windows roles bins"]) -> Float[Tensor, "windows dim bins"]:
+        """The latents of some segments; NaN throughout one of which no role is known that CEBRA learnt from.
+
+        Parameters
+        ----------
+        behaviour
+            Standardised; NaN where it is not known.
+        """
+        bins = behaviour.shape[2]
+        known = behaviour.where(self.learnt[:, None] > 0, torch.nan)
+        padded = F.pad(stepped(known, self.stride), (SEEN[0], SEEN[1] - 1), "replicate")
+        # On the unit sphere a latent is the smaller the more of them there are; raw channels have variance 1.
+        latents = self.convolved(flagged(padded)) * self.dim**0.5
+        told = ~known.isnan().all(2).all(1)
+        return latents.where(told[:, None, None], torch.nan).repeat_interleave(self.stride, 2)[:, :, :bins]
+
+    def convolved(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows dim fewer"]:
+        """Points on the unit sphere; of `SEEN` steps one is left."""
+        hidden = F.gelu(self.first(inputs))
+        for convolution in self.deeper:
+            hidden = hidden[:, :, 1:-1] + F.gelu(convolution(hidden))
+        return F.normalize(self.last(hidden), dim=1)
+
+
+class _Convolution(nn.Module):
+    """One of the convolutions, over steps."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, inputs: int, outputs: int, steps: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(outputs, inputs, steps))
+        self.register_buffer("bias", torch.zeros(outputs))
+
+    def forward(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows outputs fewer"]:
+        return F.conv1d(inputs, self.weight, self.bias)
+
+
+def stepped(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
+    """Means over `stride` bins each, of those that are known; NaN where none is."""
+    bins = behaviour.shape[2]
+    return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
+
+
+def flagged(behaviour: Float[Tensor, "windows roles steps"]) -> Float[Tensor, "windows inputs steps"]:
+    """What CEBRA gets: each role, 0 where it is not known, and then for each role whether it is."""
+    return torch.cat([behaviour.nan_to_num(0.0), (~behaviour.isnan()).to(behaviour)], 1)
+
+
+def partly(behaviour: Float[Tensor, "windows roles bins"], share: float) -> Float[Tensor, "windows roles bins"]:
+    """Hide this share of the roles, each by chance, from segments in which another one is known."""
+    there = ~behaviour.isnan().all(2)
+    kept = torch.rand(there.shape, device=there.device) >= share
+    kept = kept | ~(kept & there).any(1, keepdim=True)
+    return behaviour.where(kept[:, :, None], torch.nan)

@@ -122,7 +122,7 @@ def segment_of(
 ) -> Segment:
     """A segment whose clock counts samples from 0; `lasted_samples` is None where it is not told how many."""
     observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
-    return Segment(times_s=samples / rate_hz, rows=rows, observed_s=observed)
+    return Segment(times=samples, rows=rows, observed_s=observed, to_s=lambda at: at / rate_hz)
 
 
 def segments_of(

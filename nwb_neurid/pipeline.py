@@ -9,13 +9,11 @@ import numpy as np
 
 from nwb_neurid import limits, registry
 from nwb_neurid.blame import blaming, culprit
-from nwb_neurid.checks import problems
-from nwb_neurid.contracts import EncoderPlugin, EncoderSpec, Progress, ReaderPlugin, ReadOptions, is_url, silent
+from nwb_neurid.contracts import EncoderSpec, Progress, ReaderPlugin, ReadOptions, is_url, silent
 from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
     InvalidOption,
-    NeuridError,
     NeuridWarning,
     SourceNotFound,
     UnknownSource,
@@ -27,6 +25,7 @@ from nwb_neurid.outputs import NWB, Wanted, default_name, output_for
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.shipped import ENCODER, shipped_for
+from nwb_neurid.suitable import check_suits
 from nwb_neurid.trainable import TrainingOptions
 
 FOR_ALL = ("start_s", "stop_s")
@@ -48,28 +47,6 @@ class Outcome:
     path: Path
     embeddings: Embeddings
     predictions: tuple[Predictions, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """Whether an installed encoder can embed a population.
-
-    Parameters
-    ----------
-    encoder
-        Its name.
-    plugin
-        None where the plugin is broken.
-    presets
-        The presets that can.
-    problems
-        Why none can; empty otherwise.
-    """
-
-    encoder: str
-    plugin: EncoderPlugin | None
-    presets: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def read(source: object, **options: Any) -> Population:
@@ -266,6 +243,7 @@ def embed_file(
     place.check(population)
     if model is None:
         model = load_model(shipped_for(population.activity.kind), device=device)
+    check_suits(population, model)
     model = model if training is None else _fitted(model, population, training, pool_groups, progress)
     naming = prediction or PredictionOptions()
     check_options(model.heads, population, naming)
@@ -280,20 +258,3 @@ def _fitted(
 ) -> Model:
     model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
     return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
-
-
-def fits(population: Population) -> list[Fit]:
-    """For every installed encoder, whether it can embed the population, and if not, exactly why."""
-    encoders = registry.encoders()
-    found = []
-    for name in encoders:
-        try:
-            plugin = encoders.load(name)
-        except NeuridError as error:
-            found.append(Fit(encoder=name, plugin=None, presets=(), problems=(str(error),)))
-            continue
-        by_preset = {preset: problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()}
-        able = tuple(preset for preset, why in by_preset.items() if not why)
-        why = () if able else tuple(dict.fromkeys(reason for found in by_preset.values() for reason in found))
-        found.append(Fit(encoder=name, plugin=plugin, presets=able, problems=why))
-    return found

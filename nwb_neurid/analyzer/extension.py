@@ -12,7 +12,7 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
-from nwb_neurid.analyzer.chosen import check_model, check_names, model_of
+from nwb_neurid.analyzer.chosen import check_model, check_names, model_of, named
 from nwb_neurid.analyzer.stored import rows_of
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
@@ -91,6 +91,12 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             super()._save_params()
         finally:
             self.params = at_hand
+
+    def _with_model(self, **params: Any) -> dict[str, Any]:
+        """These parameters, with what the model that they name is."""
+        self.params = named(params)
+        found = self._model()
+        return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
 
     def _model(self) -> Model:
         return model_of(**{name: self.params[name] for name in MODEL_PARAMETERS})

@@ -37,7 +37,8 @@ def inspect(
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.contracts import is_url
-        from nwb_neurid.pipeline import fits, read_with, reader_for, with_covariates
+        from nwb_neurid.pipeline import read_with, reader_for, with_covariates
+        from nwb_neurid.suitable import fits
 
         wanted = reading.read_options(keep_opto, part, where, intervals, start, stop, all_rois, activity, rate_hz)
         reader = reader_for(source)

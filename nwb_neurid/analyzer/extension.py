@@ -62,6 +62,11 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         check_model(**params)
         return []
 
+    @classmethod
+    def get_optional_dependencies(cls, **params: Any) -> list[str]:  # noqa: ARG003
+        """What is looked at if it is there: computed, merged and split before. What is no parent deletes nothing."""
+        return ["templates", "unit_locations"]
+
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
         """Take the parameters; what is saved stays until `run` is through."""
         check_names(self.extension_name, params, known_parameters(type(self)))

@@ -49,6 +49,11 @@ class ComputeNeuridPredictions(NeuridExtension):
 
     extension_name = "neurid_predictions"
 
+    @classmethod
+    def get_optional_dependencies(cls, **params: Any) -> list[str]:
+        """The vectors too."""
+        return [*super().get_optional_dependencies(**params), "neurid_embeddings"]
+
     def _set_params(
         self,
         model: Model | str | Path = "",

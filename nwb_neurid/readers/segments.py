@@ -32,6 +32,8 @@ def population_of(
     resolution_s: float = 0.0,
     group: Shaped[np.ndarray, " units"] | None = None,
     positions_um: Float32[np.ndarray, "units 3"] | None = None,
+    waveforms_uv: Float32[np.ndarray, "units samples"] | None = None,
+    waveform_rate_hz: float | None = None,
     labels: Mapping[str, Shaped[np.ndarray, " units"]] | None = None,
     session_id: str = "",
 ) -> Population:
@@ -71,6 +73,8 @@ def population_of(
         unit_observed=unit_observed,
         group=group,
         positions_um=positions_um,
+        waveforms_uv=waveforms_uv,
+        waveform_rate_hz=waveform_rate_hz,
         labels=labels or {},
         session_id=session_id,
         source=source,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Float64, Integer, Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.population import Population
@@ -42,14 +42,14 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     name = f"{type(source).__name__} {sorting.get_annotation('name') or ''}".strip()
     rate_hz = checked_rate_hz(name, sorting.get_sampling_frequency(), options)
     properties = {key: np.asarray(sorting.get_property(key)).tolist() for key in sorting.get_property_keys()}
-    located = analyzer is not None and analyzer.has_extension("unit_locations")
     told = Sorting(
         source=name,
         unit_ids=np.asarray(sorting.unit_ids),
         rate_hz=rate_hz,
         group=properties.pop("group", None),
         properties=properties,
-        locations_um=np.asarray(analyzer.get_extension("unit_locations").get_data()) if located else None,
+        locations_um=_computed(analyzer, "unit_locations", "unit_locations"),
+        templates_uv=_computed(analyzer, "templates", "average") if getattr(analyzer, "return_in_uV", False) else None,
     )
     clock, stated = _clock(sorting, analyzer)
     segments = []
@@ -57,6 +57,12 @@ def read_object(source: Any, options: ReadOptions) -> Population:
         lasted = int(stated.get_num_samples(index)) if stated is not None else None
         segments.append(_segment(clock, index, spikes["sample_index"], spikes["unit_index"], rate_hz, lasted))
     return told.population(segments)
+
+
+def _computed(analyzer: Any, extension: str, name: str) -> Shaped[np.ndarray, "..."] | None:
+    """What an extension of an analyzer holds under a name, None where there is nothing."""
+    found = None if analyzer is None else analyzer.get_extension(extension)
+    return None if found is None or name not in found.data else np.asarray(found.data[name])
 
 
 def _clock(sorting: Any, analyzer: Any) -> tuple[Any, Any]:

@@ -26,8 +26,9 @@ def main(folder: Path, duration_s: float = 60.0) -> None:
     analyzer = core.create_sorting_analyzer(sorting, recording, format="zarr", folder=folder / "analyzer.zarr")
 
     analyzer.compute(["random_spikes", "templates", "unit_locations"])
-    analyzer.compute("neurid_embeddings")
-    predictions = analyzer.compute("neurid_predictions", model=toy_model(duration_s)).get_data()
+    model = toy_model(duration_s)
+    analyzer.compute("neurid_embeddings", model=model)
+    predictions = analyzer.compute("neurid_predictions", model=model).get_data()
     print(predictions[["prediction", "probability", "abstained", "reason"]])
 
     path = write_neurid_results(analyzer, folder / "results.nwb", new=True)

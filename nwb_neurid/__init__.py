@@ -3,10 +3,8 @@
 Every public name is imported when it is first used, so that `import nwb_neurid` is instant.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.analyzer.loading import load_analyzer as load_analyzer
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
@@ -59,6 +57,8 @@ __all__ = sorted([*_HOME, "__version__"])
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'nwb_neurid' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"nwb_neurid.{_HOME[name]}"), name)
 
 

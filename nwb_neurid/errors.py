@@ -45,12 +45,14 @@ class InvalidSource(NeuridError):
 
 
 class CannotEncode(NeuridError):
-    """The encoder cannot embed the recording; every reason is listed."""
+    """The encoder cannot embed the recording; every reason is listed, and which encoders can without training."""
 
-    def __init__(self, encoder: str, source: str, problems: Sequence[str]) -> None:
+    def __init__(self, encoder: str, source: str, problems: Sequence[str], instead: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         where = f" {source}" if source else " this recording"
-        super().__init__("\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems]))
+        lines = "\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems])
+        named = " or ".join(f'--encoder {name}, in Python encoder="{name}"' for name in instead)
+        super().__init__(f"{lines}\nWhat takes it, without training: {named}." if instead else lines)
 
 
 class CannotTrain(NeuridError):

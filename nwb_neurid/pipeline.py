@@ -3,10 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nwb_neurid import registry
-from nwb_neurid.checks import problems
-from nwb_neurid.contracts import EncoderPlugin, Progress, ReadOptions, silent
-from nwb_neurid.errors import NeuridError
+from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.learning import fit
 from nwb_neurid.model import Model, load_model
@@ -15,6 +12,7 @@ from nwb_neurid.population import Population
 from nwb_neurid.reading import read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.shipped import ENCODER, shipped_for
+from nwb_neurid.suitable import check_suits
 from nwb_neurid.trainable import TrainingOptions
 
 
@@ -33,28 +31,6 @@ class Outcome:
     path: Path
     embeddings: Embeddings
     predictions: tuple[Predictions, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """Whether an installed encoder can embed a population.
-
-    Parameters
-    ----------
-    encoder
-        Its name.
-    plugin
-        None where the plugin is broken.
-    presets
-        The presets that can.
-    problems
-        Why none can; empty otherwise.
-    """
-
-    encoder: str
-    plugin: EncoderPlugin | None
-    presets: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def embed_file(
@@ -125,6 +101,7 @@ def embed_file(
     place.check(population)
     if model is None:
         model = load_model(shipped_for(population.activity.kind), device=device)
+    check_suits(population, model)
     model = model if training is None else _fitted(model, population, training, pool_groups, progress)
     naming = prediction or PredictionOptions()
     check_options(model.heads, population, naming)
@@ -139,20 +116,3 @@ def _fitted(
 ) -> Model:
     model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
     return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
-
-
-def fits(population: Population) -> list[Fit]:
-    """For every installed encoder, whether it can embed the population, and if not, exactly why."""
-    encoders = registry.encoders()
-    found = []
-    for name in encoders:
-        try:
-            plugin = encoders.load(name)
-        except NeuridError as error:
-            found.append(Fit(encoder=name, plugin=None, presets=(), problems=(str(error),)))
-            continue
-        by_preset = {preset: problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()}
-        able = tuple(preset for preset, why in by_preset.items() if not why)
-        why = () if able else tuple(dict.fromkeys(reason for found in by_preset.values() for reason in found))
-        found.append(Fit(encoder=name, plugin=plugin, presets=able, problems=why))
-    return found

@@ -41,6 +41,11 @@ class Population:
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
         Shape (units, 3), micrometres; NaN where unknown.
+    waveforms_uv
+        Mean waveform of each unit on the channel where it is largest, shape (units, samples), in microvolts; NaN where
+        unknown.
+    waveform_rate_hz
+        Samples a second of the waveforms; None without them.
     covariates
         Behaviour and stimulus by name. A series is kept whole, outside observed time too.
     labels
@@ -66,6 +71,8 @@ class Population:
     unit_observed: Bool[np.ndarray, "units intervals"] | None = None
     group: Shaped[np.ndarray, " units"] | None = None
     positions_um: Float32[np.ndarray, "units 3"] | None = None
+    waveforms_uv: Float32[np.ndarray, "units samples"] | None = None
+    waveform_rate_hz: float | None = None
     covariates: Mapping[str, Series] = field(default_factory=dict)
     labels: Mapping[str, Shaped[np.ndarray, " units"]] = field(default_factory=dict)
     excluded: Mapping[int, str] = field(default_factory=dict)
@@ -86,7 +93,7 @@ class Population:
                 raise InvalidPopulation(f"excluded names row {row}, but there are {len(self)} units.")
             if not why:
                 raise InvalidPopulation(f"excluded must say why row {row} is not to be embedded.")
-        for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um"):
+        for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um", "waveforms_uv"):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_view(array))
         for name, series in self.covariates.items():
@@ -103,6 +110,7 @@ class Population:
             "unit_observed": self.unit_observed,
             "group": self.group,
             "positions_um": self.positions_um,
+            "waveforms_uv": self.waveforms_uv,
             **{f"labels[{name!r}]": values for name, values in self.labels.items()},
         }
         for name, part in parts.items():
@@ -117,6 +125,16 @@ class Population:
             )
         if self.positions_um is not None and self.positions_um.shape[1:] != (3,):
             raise InvalidPopulation(f"positions_um must have shape (units, 3), got {self.positions_um.shape}.")
+        self._check_waveforms()
+
+    def _check_waveforms(self) -> None:
+        waveforms, rate_hz = self.waveforms_uv, self.waveform_rate_hz
+        if (waveforms is None) != (rate_hz is None):
+            raise InvalidPopulation("waveforms_uv and waveform_rate_hz belong together: give both, or neither.")
+        if waveforms is not None and waveforms.ndim != 2:
+            raise InvalidPopulation(f"waveforms_uv must have shape (units, samples), got {waveforms.shape}.")
+        if rate_hz is not None and not 0 < rate_hz < np.inf:
+            raise InvalidPopulation(f"waveform_rate_hz must be positive and finite, got {rate_hz}.")
 
     def __len__(self) -> int:
         return len(self.unit_ids)
@@ -169,6 +187,7 @@ class Population:
             unit_observed=None if self.unit_observed is None else self.unit_observed[rows],
             group=None if self.group is None else self.group[rows],
             positions_um=None if self.positions_um is None else self.positions_um[rows],
+            waveforms_uv=None if self.waveforms_uv is None else self.waveforms_uv[rows],
             labels={name: values[rows] for name, values in self.labels.items()},
             excluded={index: self.excluded[row] for index, row in enumerate(rows.tolist()) if row in self.excluded},
         )

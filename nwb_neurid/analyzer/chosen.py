@@ -8,8 +8,10 @@ from nwb_neurid.contracts import DEVICES
 from nwb_neurid.errors import InvalidOption, WrongWeights
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.model_folder import read_description
+from nwb_neurid.shipped import located, shipped_for
 
-DEFAULT_ENCODER = "isi"
+DEFAULT = shipped_for("spikes")
+"""What `embed` takes too, where nobody names a model or an encoder."""
 
 
 def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -42,7 +44,13 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     if not isinstance(model, Model) and str(model) and weights_sha256 is None:
-        read_description(Path(model))
+        read_description(located(model))
+
+
+def named(params: Mapping[str, Any]) -> dict[str, Any]:
+    """These parameters, with the model that ships where they name neither a model nor an encoder."""
+    asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
+    return dict(params) if asked else {**params, "model": DEFAULT}
 
 
 def model_of(
@@ -70,8 +78,10 @@ def model_of(
         found = model
     elif str(model):
         found = load_model(model, device=device)
+    elif encoder:
+        found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
     else:
-        found = new_model(encoder or DEFAULT_ENCODER, preset=preset, untrained=untrained, seed=seed, device=device)
+        raise InvalidOption('preset and untrained are for an encoder: name one, such as encoder="nuclr".')
     if encoder and encoder.partition("@")[0] != found.name:
         raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
     if weights_sha256 is not None and weights_sha256 != found.weights_sha256:

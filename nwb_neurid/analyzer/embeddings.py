@@ -13,6 +13,7 @@ from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.model import Model
 from nwb_neurid.results import Embeddings
+from nwb_neurid.suitable import check_suits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +28,10 @@ class ComputeNeuridEmbeddings(NeuridExtension):
     Parameters
     ----------
     model
-        A `nwb_neurid.Model`, or the folder of one; "" for `encoder` without trained weights.
+        A `nwb_neurid.Model`, the folder of one, or the name of one that ships. Where neither this nor `encoder` is
+        given, it is the one that `nwb-neurid embed` takes: "default-spikes".
     encoder, preset, untrained, seed
-        As for `nwb_neurid.new_model`, where there is no model.
+        As for `nwb_neurid.new_model`: an encoder without trained weights, in place of a model.
     device
         "auto", "cpu" or "cuda".
     pool_groups
@@ -56,22 +58,21 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         pool_groups: bool = False,
         weights_sha256: str | None = None,
     ) -> dict[str, Any]:
-        self.params = {
-            "model": model,
-            "encoder": encoder,
-            "preset": preset,
-            "untrained": untrained,
-            "seed": seed,
-            "device": device,
-            "pool_groups": pool_groups,
-            "weights_sha256": weights_sha256,
-        }
-        found = self._model()
-        return {**self.params, "encoder": encoder or found.name, "weights_sha256": found.weights_sha256}
+        return self._with_model(
+            model=model,
+            encoder=encoder,
+            preset=preset,
+            untrained=untrained,
+            seed=seed,
+            device=device,
+            pool_groups=pool_groups,
+            weights_sha256=weights_sha256,
+        )
 
     def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         model = self._model()
         population = population_of(analyzer, model)
+        check_suits(population, model)
         return arrays_of_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
 
     def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:

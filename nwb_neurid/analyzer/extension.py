@@ -12,7 +12,7 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
-from nwb_neurid.analyzer.chosen import check_model, check_names, model_of
+from nwb_neurid.analyzer.chosen import check_model, check_names, model_of, named
 from nwb_neurid.analyzer.stored import rows_of
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
@@ -62,6 +62,11 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         check_model(**params)
         return []
 
+    @classmethod
+    def get_optional_dependencies(cls, **params: Any) -> list[str]:  # noqa: ARG003
+        """What is looked at if it is there: computed, merged and split before. What is no parent deletes nothing."""
+        return ["templates", "unit_locations"]
+
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
         """Take the parameters; what is saved stays until `run` is through."""
         check_names(self.extension_name, params, known_parameters(type(self)))
@@ -91,6 +96,12 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             super()._save_params()
         finally:
             self.params = at_hand
+
+    def _with_model(self, **params: Any) -> dict[str, Any]:
+        """These parameters, with what the model that they name is."""
+        self.params = named(params)
+        found = self._model()
+        return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
 
     def _model(self) -> Model:
         return model_of(**{name: self.params[name] for name in MODEL_PARAMETERS})

@@ -1,14 +1,18 @@
 """Results of an analyzer in an NWB file of the same units."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
+from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings
+from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions
 from nwb_neurid.analyzer.spread import spread_embeddings, spread_predictions
 from nwb_neurid.errors import CannotWrite, NoResults, SourceNotFound
+from nwb_neurid.labels.head import encoder_of
 from nwb_neurid.ndx import recording, store, stored
 from nwb_neurid.ndx.entry import table_in
 from nwb_neurid.ndx.faults import unreadable
@@ -47,7 +51,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     NoResults
         If the analyzer has no embeddings.
     CannotWrite
-        If it has units that the file lacks, or the file cannot be written.
+        If its predictions are not of its embeddings, it has units that the file lacks, or the file cannot be written.
     NeuridError
         As `nwb_neurid.write`.
     """
@@ -55,7 +59,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     if extension is None:
         raise NoResults('The analyzer has no embeddings: analyzer.compute("neurid_embeddings") makes them.')
     predicted = analyzer.get_extension("neurid_predictions")
-    predictions = predicted.all_predictions() if predicted else []
+    predictions = _of_these_vectors(extension, predicted) if predicted else []
     if not new:
         return _write(analyzer, Path(path), extension.embeddings(), predictions, options)
     check_free(Path(path), overwrite=False)
@@ -63,6 +67,23 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
         write_recording(read(analyzer), made)
         _write(analyzer, made, extension.embeddings(), predictions, options)
     return Path(path)
+
+
+def _of_these_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
+    """The predictions, which a file holds beside the vectors that they were made of.
+
+    They may have been computed first, from vectors that were not kept: the same ones, whatever was imported since.
+    """
+    provenance = embedded.embeddings().provenance
+    found: list[Predictions] = predicted.all_predictions()
+    same_groups = embedded.params["pool_groups"] == predicted.params["pool_groups"]
+    if not same_groups or any(encoder_of(part.provenance) != encoder_of(provenance) for part in found):
+        raise CannotWrite(
+            f"The predictions of the analyzer are of encoder {predicted.params['encoder']!r} and vectors that are not "
+            f"those of neurid_embeddings, of encoder {embedded.params['encoder']!r}. Give both the same model: "
+            'analyzer.compute("neurid_embeddings", model=...).'
+        )
+    return [replace(part, provenance=provenance) for part in found]
 
 
 def _write(

@@ -49,6 +49,11 @@ class ComputeNeuridPredictions(NeuridExtension):
 
     extension_name = "neurid_predictions"
 
+    @classmethod
+    def get_optional_dependencies(cls, **params: Any) -> list[str]:
+        """The vectors too."""
+        return [*super().get_optional_dependencies(**params), "neurid_embeddings"]
+
     def _set_params(
         self,
         model: Model | str | Path = "",
@@ -64,22 +69,20 @@ class ComputeNeuridPredictions(NeuridExtension):
         pool_groups: bool = False,
         weights_sha256: str | None = None,
     ) -> dict[str, Any]:
-        self.params = {
-            "model": model,
-            "label": label,
-            "coverage": coverage,
-            "prior": prior,
-            "smooth": smooth,
-            "encoder": encoder,
-            "preset": preset,
-            "untrained": untrained,
-            "seed": seed,
-            "device": device,
-            "pool_groups": pool_groups,
-            "weights_sha256": weights_sha256,
-        }
-        found = self._model()
-        return {**self.params, "encoder": encoder or found.name, "weights_sha256": found.weights_sha256}
+        return self._with_model(
+            model=model,
+            label=label,
+            coverage=coverage,
+            prior=prior,
+            smooth=smooth,
+            encoder=encoder,
+            preset=preset,
+            untrained=untrained,
+            seed=seed,
+            device=device,
+            pool_groups=pool_groups,
+            weights_sha256=weights_sha256,
+        )
 
     def _model(self) -> Model:
         found = super()._model()

@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -109,7 +110,8 @@ def _note(page: mmap.mmap, source: str) -> None:
 
 def _pass_on(child: int, number: int, _: Any) -> None:
     if number != signal.SIGINT or not _in_foreground():  # Ctrl-C of a terminal reaches the child as well
-        os.kill(child, number)
+        with suppress(ProcessLookupError):  # it has ended of the same
+            os.kill(child, number)
 
 
 def _in_foreground() -> bool:

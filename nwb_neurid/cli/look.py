@@ -38,8 +38,8 @@ def inspect(
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.contracts import is_url
-        from nwb_neurid.pipeline import fits
         from nwb_neurid.reading import read_with, reader_for, with_covariates
+        from nwb_neurid.suitable import fits
 
         wanted = reading.read_options(
             keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Float64, Shaped
 
 from nwb_neurid.population import Population, Spikes, Traces
 
-SAMPLING_HZ = 30_000
+SAMPLING_HZ = 30_000.0
 DECAY_S = 0.7
 
 
@@ -52,7 +52,7 @@ def made_population(
     Returns
     -------
     Population
-        With positions, of one group. The same arguments give the same population.
+        With positions, and waveforms beside spikes, of one group. The same arguments give the same population.
     """
     rng = np.random.default_rng(seed)
     duration_s = round(duration_s * rate_hz) / rate_hz
@@ -79,6 +79,8 @@ def made_population(
         observed_s=runs + start_s,
         unit_observed=None if observed is None else _seen(observed, len(runs)),
         positions_um=rng.uniform(0, 1000, (units, 3)).astype(np.float32),
+        waveforms_uv=rng.normal(0, 50, (units, 60)).astype(np.float32) if kind == "spikes" else None,
+        waveform_rate_hz=SAMPLING_HZ if kind == "spikes" else None,
         source=f"made {kind}",
     )
 

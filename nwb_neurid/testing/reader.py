@@ -118,7 +118,7 @@ class ReaderConformance:
         """
         with self.made() as source:
             first, again = self.read(source), self.read(source)
-            for name in ("unit_ids", "observed_s", "group", "positions_um"):
+            for name in ("unit_ids", "observed_s", "group", "positions_um", "waveforms_uv"):
                 left, right = getattr(first, name), getattr(again, name)
                 same = left is None and right is None
                 require(same or _same(left, right), f"{name} differs the second time")

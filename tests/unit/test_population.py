@@ -59,9 +59,20 @@ def test_runs_are_joined_where_intervals_touch():
 
 def test_nothing_can_be_changed():
     population = observed(
-        [1], labels={"cell_type": np.array(["PV"])}, group=np.array(["a"]), positions_um=np.zeros((1, 3), np.float32)
+        [1],
+        labels={"cell_type": np.array(["PV"])},
+        group=np.array(["a"]),
+        positions_um=np.zeros((1, 3), np.float32),
+        waveforms_uv=np.zeros((1, 2), np.float32),
+        waveform_rate_hz=1.0,
     )
-    for array in (population.observed_s, population.unit_ids, population.group, population.positions_um):
+    for array in (
+        population.observed_s,
+        population.unit_ids,
+        population.group,
+        population.positions_um,
+        population.waveforms_uv,
+    ):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     with pytest.raises(ValueError, match="read-only"):
@@ -79,6 +90,8 @@ def test_a_selection_takes_every_part_along():
         unit_observed=np.array([[True, True], [True, False], [False, True]]),
         group=np.array(["a", "b", "c"]),
         positions_um=np.arange(9, dtype=np.float32).reshape(3, 3),
+        waveforms_uv=np.arange(6, dtype=np.float32).reshape(3, 2),
+        waveform_rate_hz=30_000.0,
         labels={"cell_type": np.array(["x", "y", "z"])},
         excluded={0: "noise", 2: "multi-unit"},
         source="file",
@@ -89,6 +102,8 @@ def test_a_selection_takes_every_part_along():
     np.testing.assert_array_equal(chosen.unit_observed, [[False, True], [True, False], [False, True]])
     np.testing.assert_array_equal(chosen.group, ["c", "b", "c"])
     np.testing.assert_array_equal(chosen.positions_um[:, 0], [6, 3, 6])
+    np.testing.assert_array_equal(chosen.waveforms_uv, [[4, 5], [2, 3], [4, 5]])
+    assert chosen.waveform_rate_hz == chosen.slice(0.0, 5.0).waveform_rate_hz == 30_000.0
     np.testing.assert_array_equal(chosen.labels["cell_type"], ["z", "y", "z"])
     assert chosen.excluded == {0: "multi-unit", 2: "multi-unit"}
     assert chosen.source == "file"
@@ -239,6 +254,9 @@ def test_the_source_may_know_how_coarse_its_times_are(imaged):
     assert observed([]).resolution_s() == 0
 
 
+WAVEFORMS = {"waveforms_uv": np.zeros((2, 4), np.float32), "waveform_rate_hz": 30_000.0}
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [
@@ -251,6 +269,15 @@ def test_the_source_may_know_how_coarse_its_times_are(imaged):
         ),
         ({"positions_um": np.zeros((1, 3), np.float32)}, "positions_um must have one row for each of 2 units, got 1"),
         ({"positions_um": np.zeros((2, 2), np.float32)}, r"positions_um must have shape \(units, 3\), got \(2, 2\)"),
+        (WAVEFORMS | {"waveforms_uv": np.zeros((3, 4), np.float32)}, "waveforms_uv must have one row for each of 2 u"),
+        (
+            WAVEFORMS | {"waveforms_uv": np.zeros(2, np.float32)},
+            r"waveforms_uv must have shape \(units, samples\), got",
+        ),
+        (WAVEFORMS | {"waveform_rate_hz": None}, "waveforms_uv and waveform_rate_hz belong together: give both, or"),
+        ({"waveform_rate_hz": 30_000.0}, "waveforms_uv and waveform_rate_hz belong together: give both, or neither"),
+        (WAVEFORMS | {"waveform_rate_hz": 0.0}, r"waveform_rate_hz must be positive and finite, got 0\.0\."),
+        (WAVEFORMS | {"waveform_rate_hz": np.inf}, r"waveform_rate_hz must be positive and finite, got inf\."),
         (
             {"labels": {"cell_type": np.array(["PV"] * 3)}},
             r"labels\['cell_type'\] must have one row for each of 2 units, got 3",

@@ -185,7 +185,7 @@ def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segmen
     for train, row in zip(trains, rows, strict=True):
         observed[row] = train.start_s, train.stop_s + 2 * EDGE_S * (train.stop_s in late)
     return Segment(
-        times_s=np.concatenate([train.times_s for train in trains]),
+        times=np.concatenate([train.times_s for train in trains]),
         rows=np.repeat(np.array(rows), [len(train.times_s) for train in trains]),
         observed_s=observed,
     )

@@ -11,8 +11,8 @@ from nwb_neurid.errors import InvalidSource, NeuridWarning
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import LATEST_S, sample_times_s
-from nwb_neurid.readers.nwb.spikes import extent_s
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.trains import extent_s
 
 
 def observation(

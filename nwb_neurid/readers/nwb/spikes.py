@@ -9,6 +9,7 @@ from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidPopulation, InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.readers.nwb.series import LATEST_S
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.trains import extent_s
 
 
 def spike_trains(units: Table) -> Spikes:
@@ -48,13 +49,6 @@ def spike_trains(units: Table) -> Spikes:
     if max(np.abs(extent_s(spikes))) >= LATEST_S:
         _check_times(units, times, splits)
     return spikes
-
-
-def extent_s(spikes: Spikes) -> tuple[float, float]:
-    """The first spike of all and the last, in seconds; there is one."""
-    fired = spikes.counts() > 0
-    first, last = spikes.splits[:-1][fired], spikes.splits[1:][fired] - 1
-    return float(spikes.times_s[first].min()), float(spikes.times_s[last].max())
 
 
 def _check_times(

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
@@ -41,7 +42,7 @@ def read_sorting(folder: Path, options: ReadOptions) -> Population:
 
 
 def read_analyzer(folder: Path, options: ReadOptions) -> Population:
-    """The units of a saved analyzer, over the time of its recording, at its `unit_locations` if they were computed.
+    """The units of a saved analyzer, over the time of its recording, with its `unit_locations` and `templates` if any.
 
     Raises and warns as `read_sorting`, but for the observed time.
     """
@@ -51,8 +52,18 @@ def read_analyzer(folder: Path, options: ReadOptions) -> Population:
         str(folder),
         options,
         lasted_samples=lasted_samples_of(load_json(attributes).get("num_samples"), f"{attributes}: num_samples"),
-        locations=folder / "extensions" / "unit_locations" / "unit_locations.npy",
+        locations_um=_extension(folder / "extensions" / "unit_locations" / "unit_locations.npy"),
+        templates_uv=_extension(folder / "extensions" / "templates" / "average.npy") if _is_in_uv(folder) else None,
     )
+
+
+def _extension(path: Path) -> Shaped[np.ndarray, "..."] | None:
+    return load_array(path) if path.is_file() else None
+
+
+def _is_in_uv(folder: Path) -> bool:
+    path = folder / "settings.json"
+    return path.is_file() and load_json(path).get("return_in_uV") is True
 
 
 def _read(
@@ -61,7 +72,8 @@ def _read(
     options: ReadOptions,
     *,
     lasted_samples: list[int] | None = None,
-    locations: Path | None = None,
+    locations_um: Shaped[np.ndarray, "..."] | None = None,
+    templates_uv: Shaped[np.ndarray, "..."] | None = None,
 ) -> Population:
     info_path = folder / "numpysorting_info.json"
     info = load_json(info_path)
@@ -72,7 +84,8 @@ def _read(
         rate_hz=checked_rate_hz(source, info.get("sampling_frequency"), options),
         group=properties.pop("group", None),
         properties=properties,
-        locations_um=load_array(locations) if locations is not None and locations.is_file() else None,
+        locations_um=locations_um,
+        templates_uv=templates_uv,
     )
     path = folder / "spikes.npy"
     spikes = load_array(path)

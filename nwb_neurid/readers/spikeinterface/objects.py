@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Float64, Integer, Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.population import Population
@@ -42,22 +42,27 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     name = f"{type(source).__name__} {sorting.get_annotation('name') or ''}".strip()
     rate_hz = checked_rate_hz(name, sorting.get_sampling_frequency(), options)
     properties = {key: np.asarray(sorting.get_property(key)).tolist() for key in sorting.get_property_keys()}
-    located = analyzer is not None and analyzer.has_extension("unit_locations")
     told = Sorting(
         source=name,
         unit_ids=np.asarray(sorting.unit_ids),
         rate_hz=rate_hz,
         group=properties.pop("group", None),
         properties=properties,
-        locations_um=np.asarray(analyzer.get_extension("unit_locations").get_data()) if located else None,
+        locations_um=_computed(analyzer, "unit_locations", "unit_locations"),
+        templates_uv=_computed(analyzer, "templates", "average") if getattr(analyzer, "return_in_uV", False) else None,
     )
     clock, stated = _clock(sorting, analyzer)
     segments = []
     for index, spikes in enumerate(sorting.to_spike_vector(concatenated=False)):
-        samples, rows = np.ascontiguousarray(spikes["sample_index"]), np.ascontiguousarray(spikes["unit_index"])
         lasted = int(stated.get_num_samples(index)) if stated is not None else None
-        segments.append(_segment(clock, index, samples, rows, rate_hz, lasted))
+        segments.append(_segment(clock, index, spikes["sample_index"], spikes["unit_index"], rate_hz, lasted))
     return told.population(segments)
+
+
+def _computed(analyzer: Any, extension: str, name: str) -> Shaped[np.ndarray, "..."] | None:
+    """What an extension of an analyzer holds under a name, None where there is nothing."""
+    found = None if analyzer is None else analyzer.get_extension(extension)
+    return None if found is None or name not in found.data else np.asarray(found.data[name])
 
 
 def _clock(sorting: Any, analyzer: Any) -> tuple[Any, Any]:
@@ -82,15 +87,14 @@ def _segment(
     def times_s(at: Integer[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
         return np.asarray(clock.sample_index_to_time(at, segment_index=index), np.float64)
 
+    def counted_on_s(samples: Integer[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
+        at = np.ascontiguousarray(samples)  # a column of records
+        if ends[0] <= at.min() <= at.max() <= ends[1]:
+            return times_s(at)
+        within = np.clip(at, *ends)
+        return times_s(within) + (at - within) / rate_hz
+
     ends = np.array([0, max((lasted or 0) - 1, 0)])
     if lasted is None:
-        return Segment(times_s=times_s(samples), rows=rows, clock_start_s=float(times_s(ends[:1])[0]))
-    within = samples  # which most are, and a copy of millions takes its time
-    if len(samples) and not ends[0] <= samples.min() <= samples.max() <= ends[1]:
-        within = np.clip(samples, *ends)
-    spikes_s = times_s(within)
-    return Segment(
-        times_s=spikes_s if within is samples else spikes_s + (samples - within) / rate_hz,
-        rows=rows,
-        observed_s=times_s(ends)[None] + [0, 1 / rate_hz],
-    )
+        return Segment(times=samples, rows=rows, clock_start_s=float(times_s(ends[:1])[0]), to_s=times_s)
+    return Segment(times=samples, rows=rows, observed_s=times_s(ends)[None] + [0, 1 / rate_hz], to_s=counted_on_s)

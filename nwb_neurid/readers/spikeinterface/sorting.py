@@ -35,6 +35,8 @@ class Sorting:
         Probe or shank, one value a unit; None where it is not told.
     locations_um
         Shape (units, 2) or (units, 3); None where they were not computed.
+    templates_uv
+        Average waveforms, shape (units, samples, channels), in microvolts; None where they were not computed.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Sorting:
     properties: Mapping[str, Sequence[object]] = field(default_factory=dict)
     group: Sequence[object] | None = None
     locations_um: Shaped[np.ndarray, "..."] | None = None
+    templates_uv: Shaped[np.ndarray, "..."] | None = None
 
     def population(self, segments: Sequence[Segment]) -> Population:
         """These units with their spikes. Properties that are text become labels.
@@ -52,7 +55,7 @@ class Sorting:
         UnreadableSource
             As for `nwb_neurid.readers.segments.population_of`.
         InvalidSource
-            As there, and if a property or the locations have not one row a unit.
+            As there, and if a property, the locations or the templates have not one row a unit.
         """
         for name, values in {**self.properties, "group": self.group}.items():
             if values is not None and len(values) != len(self.unit_ids):
@@ -67,6 +70,8 @@ class Sorting:
             resolution_s=1 / self.rate_hz,
             group=None if self.group is None else np.array([str(value) for value in self.group], np.str_),
             positions_um=self._positions_um(),
+            waveforms_uv=self._waveforms_uv(),
+            waveform_rate_hz=None if self.templates_uv is None else self.rate_hz,
             labels=labels_of(self.properties),
         )
 
@@ -90,6 +95,30 @@ class Sorting:
             positions[:, : min(places.shape[1], 3)] = places[:, :3]
         positions[~np.isfinite(positions).all(axis=1)] = np.nan
         return positions
+
+    def _waveforms_uv(self) -> Float32[np.ndarray, "units samples"] | None:
+        """Of each unit on the channel where it is largest from peak to peak; NaN where it has none."""
+        templates = self.templates_uv
+        if templates is None:
+            return None
+        if (
+            templates.ndim != 3
+            or len(templates) != len(self.unit_ids)
+            or 0 in templates.shape
+            or templates.dtype.kind not in "iuf"
+        ):
+            raise InvalidSource(
+                f"{self.source}: templates must be numbers of shape ({len(self.unit_ids)}, samples, channels), they "
+                f"are {templates.dtype} of shape {templates.shape}. Compute them again."
+            )
+        waveforms = np.full(templates.shape[:2], np.nan, np.float32)
+        for unit, template in enumerate(templates):
+            with np.errstate(invalid="ignore", over="ignore"):
+                own = np.asarray(template, np.float32)
+                size = np.nan_to_num(np.ptp(own, axis=0), posinf=0.0)
+            if size.any():
+                waveforms[unit] = own[:, size.argmax()]
+        return waveforms
 
 
 def checked_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
@@ -122,7 +151,7 @@ def segment_of(
 ) -> Segment:
     """A segment whose clock counts samples from 0; `lasted_samples` is None where it is not told how many."""
     observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
-    return Segment(times_s=samples / rate_hz, rows=rows, observed_s=observed)
+    return Segment(times=samples, rows=rows, observed_s=observed, to_s=lambda at: at / rate_hz)
 
 
 def segments_of(

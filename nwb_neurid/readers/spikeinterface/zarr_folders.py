@@ -23,7 +23,9 @@ from nwb_neurid.zarr2.arrays import Array
 
 
 def read_zarr(folder: Path, options: ReadOptions) -> Population:
-    """The units of a sorting, or of an analyzer: then over the time of its recording, at its `unit_locations`.
+    """The units of a sorting, or of an analyzer: then over the time of its recording, with what it has computed.
+
+    That is `unit_locations` and the average of `templates`.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
     """
     analyzer = (folder / "sorting").is_dir()
     group = folder / "sorting" if analyzer else folder
-    located = folder / "extensions" / "unit_locations" / "unit_locations"
+    computed = folder / "extensions"
     arrays = {path.parent.name: _array(path.parent) for path in sorted((group / "properties").glob("*/.zarray"))}
     properties = {name: values.tolist() for name, values in arrays.items() if values.ndim == 1}
     sorting = Sorting(
@@ -50,7 +52,8 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
         rate_hz=checked_rate_hz(str(folder), load_json(group / ".zattrs").get("sampling_frequency"), options),
         group=properties.pop("group", None),
         properties=properties,
-        locations_um=_array(located) if analyzer and located.is_dir() else None,
+        locations_um=_array_if_any(computed / "unit_locations" / "unit_locations"),
+        templates_uv=_array_if_any(computed / "templates" / "average") if _is_in_uv(folder) else None,
     )
     samples, rows = (
         whole(_array(group / "spikes" / name), str(group / name)) for name in ("sample_index", "unit_index")
@@ -59,6 +62,16 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
     return sorting.population(
         segments_of(sorting, samples, rows, splits, _lasted_samples(folder) if analyzer else None)
     )
+
+
+def _array_if_any(path: Path) -> Shaped[np.ndarray, "..."] | None:
+    return _array(path) if path.is_dir() else None
+
+
+def _is_in_uv(folder: Path) -> bool:
+    path = folder / ".zattrs"
+    settings = load_json(path).get("settings") if path.is_file() else None
+    return isinstance(settings, dict) and settings.get("return_in_uV") is True
 
 
 def _lasted_samples(folder: Path) -> list[int]:

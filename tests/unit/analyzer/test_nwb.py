@@ -45,7 +45,7 @@ def written(path):
 
 
 def test_results_go_to_the_rows_of_their_units(analyzer, predicting, nwb_file):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     analyzer.compute(PREDICTIONS, model=predicting)
     path = nwb_file(["cell 2", "0", "1", "added by hand", "9", "4", "3"])
     assert write_neurid_results(analyzer, path) == path
@@ -66,7 +66,7 @@ def test_units_that_were_read_from_a_file_find_their_rows_again(make_analyzer, n
     path = nwb_file(None, ids=[7, 3, 11])
     sorting = extractors.read_nwb_sorting(path, sampling_frequency=30_000.0, t_start=0.0)
     analyzer = make_analyzer(units=sorting.select_units([11, 7]))
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     write_neurid_results(analyzer, path, name="curated")
     embeddings, predictions = written(path)
     assert embeddings.unit_ids.tolist() == [7, 3, 11]
@@ -76,7 +76,7 @@ def test_units_that_were_read_from_a_file_find_their_rows_again(make_analyzer, n
 
 
 def test_what_stands_there_is_replaced_if_that_is_asked_for(analyzer, nwb_file):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     path = nwb_file(list(analyzer.unit_ids))
     write_neurid_results(analyzer, path)
     with pytest.raises(ResultsExist):
@@ -85,14 +85,14 @@ def test_what_stands_there_is_replaced_if_that_is_asked_for(analyzer, nwb_file):
 
 
 def test_a_file_of_other_units_is_refused(analyzer, nwb_file):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     words = "lacks units that the analyzer has: 1, 4, 9 (3 of 6 in all). Name the file of the same units"
     with pytest.raises(CannotWrite, match=re.escape(words)):
         write_neurid_results(analyzer, nwb_file(["cell 2", "0", "3"]))
 
 
 def test_units_of_one_name_are_refused(analyzer, nwb_file):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     with pytest.raises(CannotWrite, match="has several units of one name"):
         write_neurid_results(analyzer, nwb_file([*analyzer.unit_ids, "3"]))
 
@@ -100,13 +100,33 @@ def test_units_of_one_name_are_refused(analyzer, nwb_file):
 def test_without_embeddings_or_a_file_one_line_says_so(analyzer, nwb_file, tmp_path):
     with pytest.raises(NoResults, match=r'has no embeddings: analyzer\.compute\("neurid_embeddings"\)'):
         write_neurid_results(analyzer, nwb_file(["a"]))
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     with pytest.raises(SourceNotFound, match=r"none\.nwb does not exist"):
         write_neurid_results(analyzer, tmp_path / "none.nwb")
 
 
+def test_predictions_may_have_been_computed_first(analyzer, predicting, tmp_path):
+    analyzer.compute(PREDICTIONS, model=predicting)
+    about = analyzer.get_extension(PREDICTIONS).data["about"]
+    analyzer.get_extension(PREDICTIONS).data["about"] = np.char.replace(about, '"numpy": "', '"numpy": "older than ')
+    analyzer.compute(EMBEDDINGS, model=predicting)
+    _, predictions = written(write_neurid_results(analyzer, tmp_path / "new.nwb", new=True))
+    assert predictions[1].label.tolist() == ["NA", "None", "FS", "", "FS", "FS"]
+
+
+@pytest.mark.parametrize("other", [{}, {"encoder": "isi", "pool_groups": True}])
+def test_predictions_of_other_vectors_are_refused(analyzer, predicting, other, tmp_path):
+    analyzer.compute(EMBEDDINGS, **other)
+    analyzer.compute(PREDICTIONS, model=predicting)
+    with pytest.raises(
+        CannotWrite, match=r"are of encoder 'isi' and vectors that are not those of neurid_embeddings, "
+    ):
+        write_neurid_results(analyzer, tmp_path / "new.nwb", new=True)
+    assert not (tmp_path / "new.nwb").exists()
+
+
 def test_a_file_can_be_made_of_the_units(analyzer, predicting, tmp_path):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     analyzer.compute(PREDICTIONS, model=predicting)
     path = write_neurid_results(analyzer, tmp_path / "new.nwb", new=True)
     embeddings, predictions = written(path)
@@ -123,7 +143,7 @@ def test_a_file_can_be_made_of_the_units(analyzer, predicting, tmp_path):
 def test_a_file_of_neuroconv_takes_the_results(with_templates, predicting, tmp_path):
     tools = pytest.importorskip("neuroconv.tools.spikeinterface", reason="neuroconv is not installed")
     analyzer = with_templates()
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     path = tmp_path / "neuroconv.nwb"
     metadata = {"NWBFile": {"session_start_time": datetime(2024, 1, 1, tzinfo=UTC)}}
     tools.write_sorting_analyzer_to_nwbfile(analyzer, nwbfile_path=path, metadata=metadata)

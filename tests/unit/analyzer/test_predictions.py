@@ -100,7 +100,7 @@ def test_selected_units_keep_their_names(each_analyzer, predicting):
 
 @pytest.mark.parametrize("mode", ["soft", "hard"])
 def test_merged_units_are_named_anew(each_analyzer, predicting, mode):
-    each_analyzer.compute(VECTORS)
+    each_analyzer.compute(VECTORS, encoder="isi")
     each_analyzer.compute(NAME, model=predicting)
     merged = each_analyzer.merge_units([["3", "4"]], merging_mode=mode)
     same(merged.get_extension(NAME).predictions("cell_type"), of_model(predicting, merged))
@@ -126,7 +126,7 @@ def test_without_its_model_a_merged_unit_says_so(saved_analyzer, predicting):
 
 
 def test_vectors_that_are_there_are_used(analyzer, predicting, monkeypatch):
-    analyzer.compute(VECTORS)
+    analyzer.compute(VECTORS, encoder="isi")
     monkeypatch.setattr(nwb_neurid.Model, "embed", lambda *_, **__: pytest.fail("embedded again"))
     assert analyzer.compute(NAME, model=predicting).get_data(label="cell_type")["prediction"].tolist() == NAMES
 
@@ -139,9 +139,9 @@ def test_vectors_of_another_model_are_not(analyzer, predicting):
 
 
 def test_computing_the_vectors_again_leaves_the_names(analyzer, predicting):
-    analyzer.compute(VECTORS)
+    analyzer.compute(VECTORS, encoder="isi")
     before = analyzer.compute(NAME, model=predicting)
-    analyzer.compute(VECTORS)
+    analyzer.compute(VECTORS, encoder="isi")
     assert analyzer.get_extension(NAME) is before
 
 
@@ -156,7 +156,7 @@ def test_computing_the_vectors_again_leaves_the_names(analyzer, predicting):
     ],
 )
 def test_a_mistake_destroys_nothing(each_analyzer, predicting, parameters, words):
-    each_analyzer.compute(VECTORS)
+    each_analyzer.compute(VECTORS, encoder="isi")
     before = each_analyzer.compute(NAME, model=predicting).predictions("cell_type")
     with pytest.raises(InvalidOption, match=re.escape(words)):
         each_analyzer.compute(NAME, **{"model": predicting} | parameters)

@@ -71,11 +71,11 @@ def test_properties_may_stay_out_of_the_folder(saved_analyzer, predicting):
 
 
 def test_properties_do_not_come_back_as_known_identities(analyzer, predicting):
-    before = analyzer.compute("neurid_embeddings").get_data()
+    before = analyzer.compute("neurid_embeddings", encoder="isi").get_data()
     analyzer.compute(NAME, model=predicting)
     set_neurid_properties(analyzer)
     assert not {"cell_type", "brain_region"} & nwb_neurid.read(analyzer).labels.keys()
-    np.testing.assert_array_equal(analyzer.compute("neurid_embeddings").get_data(), before)
+    np.testing.assert_array_equal(analyzer.compute("neurid_embeddings", encoder="isi").get_data(), before)
 
 
 def test_a_curation_is_what_spikeinterface_takes(analyzer, predicting):

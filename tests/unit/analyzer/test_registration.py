@@ -41,7 +41,7 @@ print(analyzer.save_as(format="memory").has_extension(NAME))
 
 
 def test_a_process_that_has_not_imported_us_keeps_what_is_saved(saved_analyzer):
-    vectors = saved_analyzer.compute(NAME).get_data()
+    vectors = saved_analyzer.compute(NAME, encoder="isi").get_data()
     code = LATE_IMPORT.replace("NAME", repr(NAME))
     loaded, kept, bits, kept_later = in_a_fresh_process(code, saved_analyzer.folder)
     assert (loaded, kept) == ("False", "False")  # SpikeInterface alone leaves it out
@@ -50,7 +50,7 @@ def test_a_process_that_has_not_imported_us_keeps_what_is_saved(saved_analyzer):
 
 
 def test_our_loader_needs_no_other_import(saved_analyzer):
-    vectors = saved_analyzer.compute(NAME).get_data()
+    vectors = saved_analyzer.compute(NAME, encoder="isi").get_data()
     code = f"import sys, nwb_neurid; analyzer = nwb_neurid.load_analyzer(sys.argv[1]); copy = analyzer.save_as(); \
         print(copy.get_extension({NAME!r}).get_data().tobytes().hex())"
     assert bytes.fromhex(in_a_fresh_process(code, saved_analyzer.folder)[0]) == vectors.tobytes()
@@ -63,7 +63,7 @@ def test_registering_needs_no_other_part_of_spikeinterface():
 
 def test_a_parent_that_is_computed_again_deletes_nothing(make_analyzer):
     analyzer = make_analyzer()
-    before = analyzer.compute(NAME)
+    before = analyzer.compute(NAME, encoder="isi")
     analyzer.compute(["random_spikes", "waveforms", "templates"], progress_bar=False)
     analyzer.compute("random_spikes", seed=1)
     assert not analyzer.has_extension("templates")
@@ -71,10 +71,10 @@ def test_a_parent_that_is_computed_again_deletes_nothing(make_analyzer):
 
 
 def test_reloading_the_module_does_no_harm(analyzer):
-    before = analyzer.compute(NAME).get_data()
+    before = analyzer.compute(NAME, encoder="isi").get_data()
     importlib.reload(importlib.import_module("nwb_neurid.analyzer"))
     importlib.reload(module)
-    np.testing.assert_array_equal(analyzer.compute(NAME).get_data(), before)
+    np.testing.assert_array_equal(analyzer.compute(NAME, encoder="isi").get_data(), before)
 
 
 def test_another_package_with_the_name_is_told(analyzer):
@@ -87,7 +87,7 @@ def test_another_package_with_the_name_is_told(analyzer):
 
 def test_what_is_stored_is_arrays_alone(make_analyzer):
     made = make_analyzer("binary_folder")
-    made.compute(NAME)
+    made.compute(NAME, encoder="isi")
     kept = {path.name for path in (made.folder / "extensions" / NAME).iterdir()}
     arrays = {f"{name}.npy" for name in ("vectors", "n_windows", "stability", "reasons", "about")}
     assert kept == arrays | {"params.json", "info.json", "run_info.json"}

@@ -31,7 +31,7 @@ def no_window():
 
 @pytest.fixture
 def computed(analyzer, predicting):
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     analyzer.compute(PREDICTIONS, model=predicting)
     return analyzer
 
@@ -134,7 +134,7 @@ def test_without_results_there_is_no_picture(analyzer):
 
 def test_two_points_are_no_picture(make_analyzer, sorting):
     analyzer = make_analyzer(units=sorting.select_units(["3", "1", "0"]))
-    analyzer.compute(EMBEDDINGS)
+    analyzer.compute(EMBEDDINGS, encoder="isi")
     with pytest.raises(NoResults, match=r"2 units have a vector, a picture needs 3\."):
         plot_neurid_embeddings(analyzer)
 

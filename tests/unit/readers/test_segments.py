@@ -4,12 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
-from nwb_neurid.readers.segments import GAP_S, LATEST_S, Segment, population_of
+from nwb_neurid.readers import trains as trains_module
+from nwb_neurid.readers.segments import GAP_S, Segment, population_of
+from nwb_neurid.readers.trains import LATEST_S
 
 
 def segment(trains, observed=None):
     return Segment(
-        times_s=np.concatenate([np.asarray(train, float) for train in trains]),
+        times=np.concatenate([np.asarray(train, float) for train in trains]),
         rows=np.repeat(np.arange(len(trains)), [len(train) for train in trains]),
         observed_s=None if observed is None else np.array(observed, float).reshape(-1, 2),
     )
@@ -25,9 +27,25 @@ def trains(read):
 
 def test_spikes_go_to_their_units_in_the_order_of_time():
     spikes = Segment(
-        times_s=np.array([0.1, 0.2, 0.3, 0.4]), rows=np.array([1, 0, 1, 0]), observed_s=np.array([[0.0, 1.0]])
+        times=np.array([0.1, 0.2, 0.3, 0.4]), rows=np.array([1, 0, 1, 0]), observed_s=np.array([[0.0, 1.0]])
     )
     assert trains(population(spikes)) == [[0.2, 0.4], [0.1, 0.3]]
+
+
+@given(seed=st.integers(0, 50), at_once=st.integers(1, 40))
+def test_spikes_that_are_moved_in_blocks_go_where_they_would_at_once(seed, at_once):
+    rng = np.random.default_rng(seed)
+    made = [
+        Segment(times=np.sort(rng.uniform(0, 9, 100)), rows=rng.integers(0, 5, 100), observed_s=np.array([[0.0, 9.0]]))
+        for _ in range(2)
+    ]
+    whole = population(*made, units=6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trains_module, "SPIKES_AT_ONCE", at_once)
+        patch.setattr(trains_module, "PER_UNIT_AT_ONCE", 1)
+        blocks = population(*made, units=6)
+    np.testing.assert_array_equal(blocks.spikes.times_s, whole.spikes.times_s)
+    np.testing.assert_array_equal(blocks.spikes.splits, whole.spikes.splits)
 
 
 def test_segments_of_one_clock_keep_their_times():

@@ -69,9 +69,9 @@ def numpy_folder(tmp_path, spike_vector):
 
 @pytest.fixture
 def analyzer_folder(tmp_path, numpy_folder):
-    """Writes a saved analyzer of such a sorting, with these samples in each segment and these locations of units."""
+    """Writes a saved analyzer of such a sorting, with these samples in each segment, and what it has computed."""
 
-    def write(num_samples=(1000,), locations=None, **sorting):
+    def write(num_samples=(1000,), locations=None, templates=None, **sorting):
         folder = tmp_path / "analyzer"
         numpy_folder(folder / "sorting", **sorting)
         (folder / "spikeinterface_info.json").write_text('{"object": "SortingAnalyzer"}')
@@ -81,6 +81,10 @@ def analyzer_folder(tmp_path, numpy_folder):
         if locations is not None:
             (folder / "extensions" / "unit_locations").mkdir(parents=True)
             np.save(folder / "extensions" / "unit_locations" / "unit_locations.npy", np.array(locations))
+        if templates is not None:
+            (folder / "settings.json").write_text('{"return_in_uV": true}')
+            (folder / "extensions" / "templates").mkdir(parents=True)
+            np.save(folder / "extensions" / "templates" / "average.npy", np.array(templates))
         return folder
 
     return write

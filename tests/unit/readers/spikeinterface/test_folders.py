@@ -139,6 +139,23 @@ def test_what_are_no_locations_is_refused(analyzer_folder, refused, locations):
     refused(analyzer_folder(locations=locations), InvalidSource, "unit_locations must be numbers of shape (3, 2) or")
 
 
+@pytest.mark.parametrize(
+    "templates", [np.zeros((2, 5, 4)), np.zeros((3, 5)), np.full((3, 5, 4), "a"), np.zeros((3, 0, 4)), [1.0, 2.0, 3.0]]
+)
+def test_what_are_no_templates_is_refused(analyzer_folder, refused, templates):
+    words = "templates must be numbers of shape (3, samples, channels), they are "
+    refused(analyzer_folder(templates=templates), InvalidSource, words)
+
+
+def test_a_template_that_is_not_a_number_somewhere_is_largest_elsewhere(analyzer_folder, read):
+    templates = np.zeros((3, 2, 3), np.float32)
+    templates[:2, 1] = [5, -2, 3]
+    templates[0, 0, 0] = np.nan
+    population = read(analyzer_folder(templates=templates))
+    np.testing.assert_array_equal(population.waveforms_uv, [[0, 3], [0, 5], [np.nan, np.nan]])
+    assert population.waveform_rate_hz == 1000.0
+
+
 def test_another_rate_is_refused(numpy_folder, read, refused):
     folder = numpy_folder()
     refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000", rate_hz=30000.0)

@@ -140,8 +140,8 @@ def test_an_analyzer_knows_its_recording_and_locations(one):
 
 
 class Located:
-    def get_data(self):
-        return np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    def __init__(self):
+        self.data = {"unit_locations": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}
 
 
 def test_an_analyzer_takes_the_times_of_its_recording(one, trains):

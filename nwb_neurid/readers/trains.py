@@ -1,0 +1,184 @@
+"""Segments of sorted spikes, and the train of each unit from them."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Integer, Shaped
+
+from nwb_neurid.activity import Spikes
+from nwb_neurid.errors import InvalidPopulation, InvalidSource, NeuridWarning
+from nwb_neurid.intervals import EDGE_S
+
+LATEST_S = 2.0**32
+"""136 years: no clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""
+
+SPIKES_AT_ONCE, PER_UNIT_AT_ONCE = 2**19, 2**9
+"""How many spikes are moved at once, and at least how many for each unit."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Segment:
+    """Spikes of a stretch of recording, on its own clock.
+
+    Parameters
+    ----------
+    times
+        Spike times in any order, as seconds or as what `to_s` takes, shape (spikes,).
+    rows
+        The unit that fired each spike, as its row, shape (spikes,).
+    observed_s
+        From when to when each unit was observed, shape (units, 2), NaN for one that was not, or for all units shape
+        (1, 2). None where that is not told.
+    clock_start_s
+        When its clock starts, where `observed_s` does not tell.
+    to_s
+        Makes seconds of some of the times. Millions of spikes are never held in both.
+    """
+
+    times: Shaped[np.ndarray, " spikes"]
+    rows: Integer[np.ndarray, " spikes"]
+    observed_s: Float64[np.ndarray, "units_or_one 2"] | None = None
+    clock_start_s: float = 0.0
+    to_s: Callable[[Any], Any] = np.asarray
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether its observed time is that of its spikes."""
+        return self.observed_s is None and len(self) > 0
+
+    @cached_property
+    def extent_s(self) -> Float64[np.ndarray, " 2"]:
+        """The first spike and the last, NaN where one of them is; there is one."""
+        ends = np.array([[times.min(), times.max()] for times, _ in self.blocks_s(SPIKES_AT_ONCE)])
+        return np.array([ends[:, 0].min(), ends[:, 1].max()])
+
+    def blocks_s(self, at_once: int) -> Iterator[tuple[Float64[np.ndarray, " block"], Integer[np.ndarray, " block"]]]:
+        """Times in seconds and rows, of so many spikes after one another."""
+        for at in range(0, len(self), at_once):
+            yield self.to_s(self.times[at : at + at_once]), self.rows[at : at + at_once]
+
+    def intervals_s(self) -> Float64[np.ndarray, "units_or_one 2"]:
+        """`observed_s`, or else from the first spike to the last."""
+        if self.observed_s is not None:
+            return self.observed_s
+        if len(self) == 0:
+            return np.zeros((1, 2))
+        return self.extent_s[None] + [0, 2 * EDGE_S]
+
+    def span_s(self) -> Float64[np.ndarray, " 2"]:
+        """From when to when any unit was observed, from the start of its clock if that is guessed; (0, 0) for never."""
+        intervals = self.intervals_s()
+        lasted = intervals[intervals[:, 1] > intervals[:, 0] + EDGE_S]
+        if len(lasted) == 0:
+            return np.zeros(2)
+        start = min(self.clock_start_s, lasted[0, 0]) if self.is_guessed else lasted[:, 0].min()
+        return np.array([start, lasted[:, 1].max()])
+
+
+def spikes_of(
+    segments: Sequence[tuple[Segment, float]],
+    source: str,
+    unit_ids: Shaped[np.ndarray, " units"],
+    resolution_s: float,
+) -> Spikes:
+    """The trains of all units, from segments in the order of time with what to add to the clock of each.
+
+    Raises
+    ------
+    InvalidSource
+        As `check_times`.
+
+    Warns
+    -----
+    NeuridWarning
+        If spikes had to be sorted.
+    """
+    times, splits = _by_unit(segments, len(unit_ids))
+    try:
+        spikes = Spikes(times_s=times, splits=splits, resolution_s=resolution_s)
+    except InvalidPopulation:  # looked for only now, as millions of times take their time
+        check_times([segment for segment, _ in segments], source, unit_ids)
+        trains = np.split(times, splits[1:-1])
+        unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
+        told = f"{source}: spike times did not ascend in {unsorted} of {len(unit_ids)} units: sorted."
+        warnings.warn(told, NeuridWarning, stacklevel=2)
+        spikes = Spikes.of([np.sort(train) for train in trains], resolution_s=resolution_s)
+    if len(times) and not lie_at_a_time(np.array(extent_s(spikes))):
+        check_times([segment for segment, _ in segments], source, unit_ids)
+    return spikes
+
+
+def extent_s(spikes: Spikes) -> tuple[float, float]:
+    """The first spike of all and the last, in seconds; there is one."""
+    fired = spikes.counts() > 0
+    first, last = spikes.splits[:-1][fired], spikes.splits[1:][fired] - 1
+    return float(spikes.times_s[first].min()), float(spikes.times_s[last].max())
+
+
+def _by_unit(
+    segments: Sequence[tuple[Segment, float]], units: int
+) -> tuple[Float64[np.ndarray, " spikes"], Int64[np.ndarray, " units_and_one"]]:
+    """The times of each unit together, in the order they had, and where each unit begins.
+
+    In blocks: nothing but the result is as long as the spikes, as it is memory that takes the time.
+    """
+    at_once = max(SPIKES_AT_ONCE, units * PER_UNIT_AT_ONCE)
+    splits = np.zeros(units + 1, np.int64)
+    for segment, _ in segments:
+        for at in range(0, len(segment), at_once):
+            splits[1:] += np.bincount(segment.rows[at : at + at_once], minlength=units)
+    splits = np.cumsum(splits)
+    times, filled = np.empty(splits[-1]), splits[:-1].tolist()
+    for segment, shift_s in segments:
+        for times_s, rows in segment.blocks_s(at_once):
+            own, starts = _block_by_unit(times_s + shift_s if shift_s else times_s, rows, units)
+            for unit, (start, stop) in enumerate(pairwise(starts.tolist())):
+                to = filled[unit] + stop - start
+                times[filled[unit] : to] = own[start:stop]
+                filled[unit] = to
+    return times, splits
+
+
+def _block_by_unit(
+    times_s: Float64[np.ndarray, " spikes"], rows: Integer[np.ndarray, " spikes"], units: int
+) -> tuple[Float64[np.ndarray, " spikes"], Integer[np.ndarray, " units_and_one"]]:
+    """As `_by_unit`, of spikes that are few enough to be moved at once.
+
+    SciPy turns rows of a sparse matrix into columns by counting, which takes a quarter of the time of sorting.
+    """
+    from scipy.sparse import csr_array
+
+    ends = np.arange(len(times_s) + 1, dtype=np.int32)
+    by_unit = csr_array((times_s, rows.astype(np.int32), ends), shape=(len(times_s), units)).tocsc()
+    return by_unit.data, by_unit.indptr
+
+
+def check_times(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
+    """Refuse spikes at no time.
+
+    Raises
+    ------
+    InvalidSource
+        If a spike time is NaN, infinite, or 136 years away.
+    """
+    for segment in segments:
+        times_s = segment.to_s(segment.times)
+        wrong = np.flatnonzero(~(np.abs(times_s) < LATEST_S))
+        if len(wrong):
+            raise InvalidSource(
+                f"{source}: spike times must be finite seconds, {len(wrong)} of {len(times_s)} are not, the "
+                f"first of unit {unit_ids[segment.rows[wrong[0]]]}: {times_s[wrong[0]]} s. Correct them."
+            )
+
+
+def lie_at_a_time(times_s: Float64[np.ndarray, "..."]) -> bool:
+    """Whether all of them are times that a clock may show."""
+    return bool(np.all(np.abs(times_s) < LATEST_S))

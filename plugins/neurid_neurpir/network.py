@@ -60,6 +60,8 @@ class Network(nn.Module):
         How many latents of CEBRA it sees in place of these channels; 0 for the channels themselves.
     """
 
+    learnt: Tensor
+
     def __init__(
         self,
         *,
@@ -87,6 +89,7 @@ class Network(nn.Module):
         self.own = nn.Linear(lags + 1, hidden)
         self.around = nn.Linear(signals * lags, hidden, bias=False)
         self.unseen = nn.Parameter(torch.zeros(signals, hidden))
+        self.register_buffer("learnt", torch.zeros(signals - 1))
         deeper = [layer for _ in range(layers - 1) for layer in (nn.Linear(hidden, hidden), nn.GELU())]
         self.out = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), *deeper, nn.Linear(hidden, dim))
 
@@ -117,7 +120,10 @@ class Network(nn.Module):
             behaviour = self.latents(partly(behaviour, self.masked) if self.training else behaviour)
         surroundings, seen = _surroundings(values, behaviour)
         if self.training:
+            self.learnt.copy_(torch.maximum(self.learnt, seen[:, 1:].any(0).float()))
             seen = seen & ~self._hidden(seen)
+        else:  # weights for what no recording of the training had are as they were drawn
+            seen = seen & F.pad(self.learnt > 0, (1, 0), value=True)
         sums = _running_sums(values), _running_sums(surroundings * seen[:, :, None])
         row, bin_ = self._steps(values.flatten(0, 1))
         mean, scale = values.mean(2).flatten(), self._scale(values)

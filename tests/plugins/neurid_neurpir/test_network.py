@@ -86,6 +86,7 @@ def test_unknown_behaviour_is_as_if_it_were_not_there():
     net = network(channels=2)
     with torch.no_grad():
         net.unseen.normal_()
+        net.learnt.fill_(1)
     activity, unknown = spikes(), torch.full((2, 2, 400), torch.nan)
     with torch.inference_mode():
         found = net(activity, None, unknown)
@@ -94,6 +95,18 @@ def test_unknown_behaviour_is_as_if_it_were_not_there():
         half = unknown.clone()
         half[:, 0] = torch.randn(2, 400)
         assert not torch.allclose(net(activity, None, half), found, atol=1e-5)
+
+
+def test_behaviour_that_no_training_had_is_not_looked_at():
+    net, activity, behaviour = network(channels=2), spikes(), torch.randn(2, 2, 400)
+    partly = behaviour.clone()
+    partly[:, 1] = torch.nan
+    with torch.no_grad():
+        torch.testing.assert_close(net(activity, None, behaviour), net(activity, None, -behaviour))
+        net.train()(activity, None, partly)
+        assert net.eval().learnt.tolist() == [1, 0]
+        torch.testing.assert_close(net(activity, None, behaviour), net(activity, None, partly))
+        assert not torch.allclose(net(activity, None, behaviour), net(activity, None, -behaviour), atol=1e-5)
 
 
 @pytest.mark.parametrize("bins", [50, 400, 1000])

@@ -42,9 +42,11 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(preset):
 
 
 def test_behaviour_reaches_the_vectors(populations):
-    model, seen = new_model("neurpir", preset="small", untrained=True), populations[0]
+    untrained, seen = new_model("neurpir", preset="small", untrained=True), populations[0]
+    model, _ = fit(untrained, populations, TrainingOptions(steps=1, windows=2))
     blind = replace(seen, covariates={})
     assert seen.covariates
+    np.testing.assert_array_equal(untrained.embed(seen).vectors, untrained.embed(blind).vectors)
     assert not np.allclose(model.embed(seen).vectors, model.embed(blind).vectors)
 
 

@@ -14,6 +14,8 @@ from nwb_neurid.evaluation.parts import Asked, is_trained, models_of, record_of,
 from nwb_neurid.evaluation.protocols import check_encoder, check_protocol, splits_of
 from nwb_neurid.evaluation.systems import System, embedded
 from nwb_neurid.evaluation.work import Work, curves, scored
+from nwb_neurid.labels.fitting import check_head
+from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model import Model, software
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
@@ -105,6 +107,9 @@ def evaluate(
     check_protocol(protocol)
     check_fractions(label_fractions)
     counts_of(animals, 1)
+    check_head(head, coverage)
+    if smooth:
+        check_smoothable(label)
     named = models_of([model] if isinstance(model, Model | str | Path) else list(model), steps, windows)
     wanted = Wanted(
         sources=sources, train=train, label=label, map=map, subjects=subjects, reading=reading or ReadOptions()

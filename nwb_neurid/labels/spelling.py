@@ -7,9 +7,10 @@ SYNONYMS = {"pvalb": "pv", "parvalbumin": "pv", "sst": "som", "somatostatin": "s
 
 
 def variants(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ in case or signs only, or are known to mean the same."""
+    """Groups of names that differ in case or signs only, or are known to mean the same; `PV-` is not `PV`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         bare = re.sub(r"[^\w]|_", "", name).casefold() or name
-        groups.setdefault(SYNONYMS.get(bare, bare), []).append(name)
+        negative = "-" if name.rstrip().endswith(("-", "\N{MINUS SIGN}")) else ""
+        groups.setdefault(SYNONYMS.get(bare, bare) + negative, []).append(name)
     return [group for group in groups.values() if len(group) > 1]

@@ -15,9 +15,11 @@ from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METR
 from nwb_neurid.evaluation.outcome import FORMAT, PREDICTIONS, SCORES
 
 SAME = ("label", "protocol")
+KEY = ("subject", "source", "session", "row")
 CHUNK = 100  # bootstrap samples at a time, which bounds the memory
 
-Key = tuple[str, str, str]
+Key = tuple[str, ...]
+"""Subject, file, session and row of a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,13 @@ def _predictions(folder: Path) -> dict[Key, dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return {(row["source"], row["session"], row["row"]): row for row in rows if row["true"] and row["said"]}
+        keys = [tuple(row[name] for name in KEY) for row in rows]
+        found = {key: row for key, row in zip(keys, rows, strict=True) if row["true"] and row["said"]}
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise UnreadableSource(f"{path} is no table of predictions ({error!r}). Evaluate again.") from error
+    if len(set(keys)) < len(keys):
+        raise InvalidOption(
+            f"{path} has {len(keys) - len(set(keys))} units whose {', '.join(KEY)} are those of another. Give the "
+            "files of one subject names or sessions of their own, and evaluate again."
+        )
+    return found

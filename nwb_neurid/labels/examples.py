@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import CannotFit
-from nwb_neurid.labels.spelling import variants
+from nwb_neurid.labels.spelling import spelt_alike, variants
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -76,6 +76,11 @@ def _warnings(
         for same in variants(names.tolist())
     ]
     known = truth >= 0
+    notes += [
+        f"Subjects {', '.join(map(repr, same))} may be one animal spelt differently, which would then be trained on "
+        "and tested. If so, name them alike (--subjects)."
+        for same in spelt_alike(np.unique(subjects[known]).tolist())
+    ]
     pairs = np.unique(np.column_stack([np.unique(subjects[known], return_inverse=True)[1], truth[known]]), axis=0)
     animals = np.unique(subjects[known])
     if len(animals) == 1:

@@ -10,7 +10,7 @@ from nwb_neurid.labels.classifier import STRENGTHS
 from nwb_neurid.labels.examples import examples_of, folds_of
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.labels.spelling import variants
+from nwb_neurid.labels.spelling import spelt_alike, variants
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
@@ -205,3 +205,14 @@ def test_rows_that_are_all_one_neuron_are_an_error(animals):
     with pytest.warns(NeuridWarning, match="All units are of one subject"):
         message = message_of(CannotFit, data, groups=np.zeros(20, int))
     assert message.startswith("All 20 units with a label may be one neuron recorded several times")
+
+
+def test_an_animal_under_two_spellings_is_told(animals):
+    data = animals(4, 30)
+    data.subjects = np.where(data.subjects == "mouse 1", "Mouse-0", data.subjects)
+    wanted = (
+        "Subjects 'Mouse-0', 'mouse 0' may be one animal spelt differently, which would then be trained on and tested. "
+        "If so, name them alike (--subjects)."
+    )
+    assert warned(data)[1] == [wanted]
+    assert spelt_alike(["11-2", "1-12", "112"]) == []

@@ -85,7 +85,8 @@ class Calibration:
             return own
         return tempered(votes(own, neighbours, wanted), wanted, self.voted_sharpness, self.voted_lapse)
 
-    def needed_animals(self, coverage: float) -> int:
+    @staticmethod
+    def needed_animals(coverage: float) -> int:
         """How many animals it takes for sets of this coverage to hold for new ones."""
         return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
 

@@ -11,8 +11,9 @@ from jaxtyping import Float32, Int64, Shaped
 from nwb_neurid import registry
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
-from nwb_neurid.labels.fitting import fit_head
-from nwb_neurid.labels.mapping import SUBJECTS, read_pairs, renamed, subject_of
+from nwb_neurid.labels.duplicates import neurons_of
+from nwb_neurid.labels.fitting import check_head, fit_head
+from nwb_neurid.labels.mapping import SUBJECTS, check_one_meant, read_pairs, renamed, subject_of
 from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.population import Population
@@ -84,6 +85,7 @@ def fit_labels(
     NeuridError
         Whatever is wrong with a recording or the model.
     """
+    check_head(head, coverage)
     built = as_model(model)
     table = {} if subjects is None else subjects
     named = table if isinstance(table, Mapping) else read_pairs(Path(table), SUBJECTS)
@@ -91,6 +93,7 @@ def fit_labels(
     known = with_label(populations, label)
     units = _collected(built, known, label, pool_groups, progress)
     seen = _seen_by_encoder(built, units.subjects)
+    alone = len(np.unique(units.subjects)) == 1  # then folds part neurons, and otherwise animals
     fitted = fit_head(
         units.vectors,
         renamed(units.labels, map),
@@ -100,6 +103,7 @@ def fit_labels(
         kind=head,
         coverage=coverage,
         seed=seed,
+        groups=neurons_of(known, progress=progress) if alone else None,
         neighbours=units.neighbours,
         encoder=built.identity,
         details={
@@ -140,6 +144,7 @@ def with_subjects(
 ) -> Iterator[Population]:
     """The recordings, each with its subject."""
     nameless = []
+    check_one_meant([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
         if isinstance(source, Population):
             population, name = source, source.source
@@ -158,14 +163,16 @@ def with_subjects(
 
 
 def with_label(populations: Sequence[Population], label: str) -> list[Population]:
-    """Those that know the label of any unit."""
-    known = [population for population in populations if label in population.labels]
+    """Those that have units and know this label of them."""
+    known = [population for population in populations if label in population.labels and len(population)]
     if not known:
         there = dict.fromkeys(name for population in populations for name in population.labels)
         raise CannotFit(f"No recording has the label {label}. They have: {', '.join(there) or 'none'}.")
     for population in populations:
-        if label not in population.labels:
-            warnings.warn(f"{population.source} has no {label} and is left out.", NeuridWarning, stacklevel=3)
+        lacks = "units" if not len(population) else label if label not in population.labels else ""
+        if lacks:
+            name = population.source or "A recording in memory"
+            warnings.warn(f"{name} has no {lacks} and is left out.", NeuridWarning, stacklevel=3)
     return known
 
 

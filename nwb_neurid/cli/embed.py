@@ -189,6 +189,8 @@ def _shares(text: str) -> dict[str, float]:
     shares = {}
     for pair in text.split(","):
         name, equals, value = pair.rpartition("=")
+        if name.strip() in shares:
+            raise InvalidOption(f"--prior names {name.strip()} twice: {text}.")
         try:
             shares[name.strip()] = float(value)
         except ValueError:

@@ -170,6 +170,8 @@ def _report(out: Terminal, found: "Evaluation") -> None:
         f"{sets['reached']:.1%} (worst subject: {sets['worst_subject']}, {sets['worst']:.1%}), with {sets['size']:.2f} "
         "labels on average"
     )
+    for note in scores["notes"]:
+        out.say(note)
     out.say(
         f"Expected calibration error {scores['calibration']['expected_error']:.3f}; {named['share']:.0%} of units are "
         f"named, with {error} errors, against {named['error_of_all']:.1%} if all were"

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.errors import CannotFit, NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, Split
 from nwb_neurid.evaluation.systems import Vectors, stacked
@@ -148,17 +148,24 @@ def _head(cohort: Cohort, split: Split, own: Vectors, probing: Probing, near: np
     animals = np.full(len(rows), "all") if probing.protocol == TRANSDUCTIVE else subject[rows]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NeuridWarning)  # said once, of all units
-        return fit_head(
-            stacked(own)[rows],
-            np.where(np.isin(rows, split.train), cohort.truth[rows], ""),
-            animals,
-            label_name=cohort.label,
-            kind=probing.kind,
-            coverage=probing.coverage,
-            seed=probing.seed,
-            groups=cohort.neuron[rows],
-            neighbours=None if near is None else place[near[rows]],
-        )
+        try:
+            return fit_head(
+                stacked(own)[rows],
+                np.where(np.isin(rows, split.train), cohort.truth[rows], ""),
+                animals,
+                label_name=cohort.label,
+                kind=probing.kind,
+                coverage=probing.coverage,
+                seed=probing.seed,
+                groups=cohort.neuron[rows],
+                neighbours=None if near is None else place[near[rows]],
+            )
+        except CannotFit as error:
+            trained, tested = (", ".join(np.unique(subject[side])[:5]) for side in (split.train, split.test))
+            raise CannotFit(
+                f"{error} So it is in the fold that trains on {trained} and tests {tested}: every fold needs two "
+                "classes to learn from. Test others (--folds, --test-subjects), or add recordings (--train)."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,13 +11,15 @@ import numpy as np
 from jaxtyping import Int64
 
 from nwb_neurid.errors import InvalidOption, UnreadableSource
-from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, confusions, resamples
+from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, resamples
 from nwb_neurid.evaluation.outcome import FORMAT, PREDICTIONS, SCORES
 
 SAME = ("label", "protocol")
+KEY = ("subject", "source", "session", "row")
 CHUNK = 100  # bootstrap samples at a time, which bounds the memory
 
-Key = tuple[str, str, str]
+Key = tuple[str, ...]
+"""Subject, file, session and row of a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
     over_subjects = len(np.unique(subject)) >= ENOUGH_SUBJECTS
     parts = subject if over_subjects else np.arange(len(keys))
     classes = np.unique(np.concatenate([truth, *words]))
-    found = [confusions(truth, own, classes, parts) for own in words]
+    found = [_counted(truth, own, classes, parts) for own in words]
     names = [str(each["name"]) for each in about]
     pairs = zip(folders, names, found, strict=True)
     return Comparison(
@@ -120,28 +122,51 @@ def _truth(folders: Sequence[str | Path], said: Sequence[Mapping[Key, Any]], key
     return np.array([said[0][key]["true"] for key in keys])
 
 
-def _compared(folder: str, name: str, own: np.ndarray, first: np.ndarray, seed: int) -> Compared:
-    values = {metric: float(of(own.sum(axis=0))) for metric, of in METRICS.items()}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """How many units of each class were called what, part by part: sparse, as a part may be one neuron."""
+
+    cells: Any  # scipy.sparse.csr_array, shape (parts, classes * classes)
+    classes: int
+
+    @property
+    def total(self) -> Int64[np.ndarray, "classes classes"]:
+        """Over all parts."""
+        return self.drawn(np.ones((1, self.cells.shape[0]), np.int64))[0]
+
+    def drawn(self, times: Int64[np.ndarray, "draws parts"]) -> Int64[np.ndarray, "draws classes classes"]:
+        """With each part so many times."""
+        return np.asarray(times @ self.cells).reshape(-1, self.classes, self.classes)
+
+
+def _counted(truth: np.ndarray, said: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
+    from scipy.sparse import csr_array
+
+    names, part = np.unique(parts, return_inverse=True)
+    cell = np.searchsorted(classes, truth) * len(classes) + np.searchsorted(classes, said)
+    shape = (len(names), len(classes) ** 2)
+    return _Counts(csr_array((np.ones(len(cell), np.int64), (part, cell)), shape=shape), len(classes))
+
+
+def _compared(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> Compared:
+    values = {metric: float(of(own.total)) for metric, of in METRICS.items()}
     return Compared(
         folder=folder, name=name, **values, differences={} if own is first else _differences(own, first, seed)
     )
 
 
-def _differences(
-    own: Int64[np.ndarray, "parts classes classes"], first: Int64[np.ndarray, "parts classes classes"], seed: int
-) -> dict[str, tuple[float, float, float]]:
+def _differences(own: _Counts, first: _Counts, seed: int) -> dict[str, tuple[float, float, float]]:
     """Both are scored on the same bootstrap samples."""
-    drawn = resamples(len(own), seed)
+    times = resamples(own.cells.shape[0], seed)
+    spread: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
+    for some in np.split(times, range(CHUNK, DRAWS, CHUNK)):
+        left, right = own.drawn(some), first.drawn(some)
+        for name, metric in METRICS.items():
+            spread[name].append(metric(left) - metric(right))
     found = {}
     for name, metric in METRICS.items():
-        spread = np.concatenate(
-            [
-                metric(np.tensordot(some, own, axes=1)) - metric(np.tensordot(some, first, axes=1))
-                for some in np.split(drawn, range(CHUNK, DRAWS, CHUNK))
-            ]
-        )
-        low, high = np.percentile(spread, INTERVAL)
-        found[name] = (float(metric(own.sum(axis=0)) - metric(first.sum(axis=0))), float(low), float(high))
+        low, high = np.percentile(np.concatenate(spread[name]), INTERVAL)
+        found[name] = (float(metric(own.total) - metric(first.total)), float(low), float(high))
     return found
 
 
@@ -160,6 +185,13 @@ def _predictions(folder: Path) -> dict[Key, dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return {(row["source"], row["session"], row["row"]): row for row in rows if row["true"] and row["said"]}
+        keys = [tuple(row[name] for name in KEY) for row in rows]
+        found = {key: row for key, row in zip(keys, rows, strict=True) if row["true"] and row["said"]}
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise UnreadableSource(f"{path} is no table of predictions ({error!r}). Evaluate again.") from error
+    if len(set(keys)) < len(keys):
+        raise InvalidOption(
+            f"{path} has {len(keys) - len(set(keys))} units whose {', '.join(KEY)} are those of another. Give the "
+            "files of one subject names or sessions of their own, and evaluate again."
+        )
+    return found

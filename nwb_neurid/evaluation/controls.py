@@ -53,8 +53,8 @@ def neighbours_say(
 ) -> Shaped[np.ndarray, " test"]:
     """The class that the training units with the most correlated activity in the recording vote for, shape (test,).
 
-    Each of the 15 nearest votes with its correlation. Where a recording has no training unit, the commonest class of
-    all.
+    Each of the 15 nearest votes with its correlation. Where a recording has no training unit, or a unit correlates with
+    none, the commonest class of all.
     """
     said = commonest(cohort, split).astype(object)
     for recording in np.unique(cohort.recording[split.test]).tolist():
@@ -67,5 +67,6 @@ def neighbours_say(
         voters = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]
         weight = np.maximum(np.take_along_axis(near, voters, axis=1), 0)
         votes = np.stack([(weight * (at[voters] == k)).sum(axis=1) for k in range(len(names))], axis=1)
-        said[np.searchsorted(split.test, test)] = names[votes.argmax(axis=1)]
+        heard = votes.max(axis=1) > 0  # a unit that goes with none has no vote
+        said[np.searchsorted(split.test, test[heard])] = names[votes.argmax(axis=1)[heard]]
     return said.astype(np.str_)

@@ -45,7 +45,7 @@ def counts_of(animals: Sequence[int | str], most: int) -> list[int]:
     """
     counts = []
     for value in animals:
-        if value != ALL and (not str(value).isdigit() or int(value) < 1):
+        if value != ALL and (not str(value).isdecimal() or int(value) < 1):
             raise InvalidOption(f"--animals must be numbers from 1 on, or all, got {value!r}.")
         counts.append(most if value == ALL else min(int(value), most))
     return sorted(set(counts))

@@ -11,8 +11,8 @@ from jaxtyping import Bool
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort, cohort_of
-from nwb_neurid.evaluation.duplicates import neurons_of
 from nwb_neurid.labelling import with_label, with_subjects
+from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.labels.examples import examples_of
 from nwb_neurid.labels.mapping import SUBJECTS, read_pairs, renamed
 from nwb_neurid.model import Model

@@ -135,7 +135,10 @@ def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
     """
     if not len(split.train) or not len(split.test):
         side = "test" if len(split.train) else "train on"
-        raise CannotFit(f"No unit with a known {cohort.label} is left to {side}.")
+        raise CannotFit(
+            f"No unit with a known {cohort.label} is left to {side}. Choose others to test (--test-subjects), or add "
+            "recordings."
+        )
     both = np.intersect1d(cohort.neuron[split.train], cohort.neuron[split.test])
     if len(both):
         raise Leak(f"{len(both)} neurons would be trained on and tested.")

@@ -7,13 +7,16 @@ import numpy as np
 
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.evaluation.answers import Probing
-from nwb_neurid.evaluation.curves import check_fractions, counts_of
+from nwb_neurid.evaluation.curves import check_fractions, counts_of, subjects_of
 from nwb_neurid.evaluation.gathering import Wanted, gathered, scorable
 from nwb_neurid.evaluation.outcome import Evaluation
 from nwb_neurid.evaluation.parts import Asked, is_trained, models_of, record_of, systems_of
-from nwb_neurid.evaluation.protocols import check_encoder, check_protocol, splits_of
+from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, check_encoder, check_protocol, splits_of
 from nwb_neurid.evaluation.systems import System, embedded
 from nwb_neurid.evaluation.work import Work, curves, scored
+from nwb_neurid.labels.calibration import Calibration
+from nwb_neurid.labels.fitting import check_head
+from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model import Model, software
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
@@ -105,6 +108,9 @@ def evaluate(
     check_protocol(protocol)
     check_fractions(label_fractions)
     counts_of(animals, 1)
+    check_head(head, coverage)
+    if smooth:
+        check_smoothable(label)
     named = models_of([model] if isinstance(model, Model | str | Path) else list(model), steps, windows)
     wanted = Wanted(
         sources=sources, train=train, label=label, map=map, subjects=subjects, reading=reading or ReadOptions()
@@ -179,6 +185,17 @@ def _about(work: Work, named: Mapping[str, Model]) -> dict[str, Json]:
             }
             for split in work.splits
         ],
+        "notes": _notes(work),
         "models": [record_of(name, each) for name, each in named.items()],
         "software": software(),
     }
+
+
+def _notes(work: Work) -> list[Json]:
+    """What a reader must know of the coverage that is promised."""
+    what = "Nominal coverage, not guaranteed for new animals: "
+    if work.probing.protocol == TRANSDUCTIVE:
+        return [f"{what}calibrated on other neurons of the animals that are tested."]
+    animals = min(len(subjects_of(work.cohort, split)) for split in work.splits)
+    needed = Calibration.needed_animals(work.probing.coverage)
+    return [f"{what}calibrated on {animals}, needed are {needed}."] if animals < needed else []

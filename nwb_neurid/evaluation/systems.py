@@ -80,7 +80,8 @@ def concatenated(parts: Sequence[Vectors]) -> Vectors:
             reasons = np.where(reasons == "", other.reasons.astype(object), reasons)
         wide = np.hstack([part.vectors for part in own])
         wide[reasons != ""] = np.nan
-        least = np.min([part.n_windows for part in own], axis=0)
+        windowed = [part for part in own if part.provenance.window_s > 0] or own  # others count no windows
+        least = np.min([part.n_windows for part in windowed], axis=0)
         window_s = max(part.provenance.window_s for part in own)
         joined.append(
             replace(

@@ -85,7 +85,8 @@ class Calibration:
             return own
         return tempered(votes(own, neighbours, wanted), wanted, self.voted_sharpness, self.voted_lapse)
 
-    def needed_animals(self, coverage: float) -> int:
+    @staticmethod
+    def needed_animals(coverage: float) -> int:
         """How many animals it takes for sets of this coverage to hold for new ones."""
         return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
@@ -100,7 +101,8 @@ class Calibration:
         """
         of, truth, weight = self._known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
-        animals = self.animals + (self.animals >= self.needed_animals(coverage))
+        animals = round(weight.sum())  # one that has only classes that the prior excludes says nothing
+        animals += animals >= self.needed_animals(coverage)
         order = np.argsort(-reached, kind="stable")
         share = np.cumsum(weight[order]) / animals
         at = int(np.searchsorted(share, coverage - ROUNDING))
@@ -115,9 +117,10 @@ class Calibration:
         best = of.max(axis=1)
         order = np.argsort(-best, kind="stable")
         named = np.cumsum(weight[order])
-        wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order]) / named
+        wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order]) / np.maximum(named, LEAST)
+        last = np.r_[np.diff(best[order]) != 0, True]  # units of one probability are named together
         for fewer in FEWER:
-            enough = np.flatnonzero((wrong <= fewer * wrong[-1] + ROUNDING) & (named >= SOME * named[-1]))
+            enough = np.flatnonzero(last & (wrong <= fewer * wrong[-1] + ROUNDING) & (named >= SOME * named[-1]))
             if len(enough):
                 return float(best[order[enough[-1]]])
         return np.inf

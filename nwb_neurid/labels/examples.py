@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import CannotFit
-from nwb_neurid.labels.spelling import variants
+from nwb_neurid.labels.spelling import spelt_alike, variants
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -58,7 +58,7 @@ def examples_of(
         neighbours=None if neighbours is None else place[neighbours[kept]],
         classes=classes,
     )
-    return examples, (*notes, *_warnings(label_name, classes, truth, subjects))
+    return examples, (*notes, *_warnings(label_name, names, classes, truth, subjects))
 
 
 def _too_few(label_name: str, names: np.ndarray, counts: np.ndarray, seen: int) -> str:
@@ -68,12 +68,19 @@ def _too_few(label_name: str, names: np.ndarray, counts: np.ndarray, seen: int) 
     return f"{label_name} needs two classes of at least two units each to be told apart, got: {found}."
 
 
-def _warnings(label_name: str, classes: np.ndarray, truth: np.ndarray, subjects: np.ndarray) -> list[str]:
+def _warnings(
+    label_name: str, names: np.ndarray, classes: np.ndarray, truth: np.ndarray, subjects: np.ndarray
+) -> list[str]:
     notes = [
         f"{label_name} {', '.join(map(repr, same))} may be one class spelt differently. If so, join them (--map)."
-        for same in variants(classes.tolist())
+        for same in variants(names.tolist())
     ]
     known = truth >= 0
+    notes += [
+        f"Subjects {', '.join(map(repr, same))} may be one animal spelt differently, which would then be trained on "
+        "and tested. If so, name them alike (--subjects)."
+        for same in spelt_alike(np.unique(subjects[known]).tolist())
+    ]
     pairs = np.unique(np.column_stack([np.unique(subjects[known], return_inverse=True)[1], truth[known]]), axis=0)
     animals = np.unique(subjects[known])
     if len(animals) == 1:
@@ -100,7 +107,13 @@ def folds_of(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
 
     parted = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart
     rows = np.flatnonzero(examples.known)
-    count = min(count, len(np.unique(parted[rows])), int(np.bincount(examples.truth[rows]).max()))
+    neurons = len(np.unique(parted[rows]))
+    if neurons < 2:
+        raise CannotFit(
+            f"All {len(rows)} units with a label may be one neuron recorded several times (their activity or place is "
+            "the same): nothing is left to check a head with. Add recordings of other animals."
+        )
+    count = min(count, neurons, int(np.bincount(examples.truth[rows]).max()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
         splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(

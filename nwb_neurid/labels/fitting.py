@@ -80,7 +80,12 @@ def fit_head(
         If classes may be one class spelt differently, a class has one unit or comes from one animal, or an animal has
         units of one class only.
     """
-    _check_options(kind, coverage, labels, subjects)
+    check_head(kind, coverage)
+    if nameless := int(((subjects == "") & (labels != "")).sum()):
+        raise InvalidOption(
+            f"{nameless} units have a label but no subject, and folds must part no animal. Name the subjects "
+            "(--subjects table.csv, columns source and subject)."
+        )
     examples, notes = examples_of(vectors, labels, subjects, groups, neighbours, label_name)
     for note in notes:
         warnings.warn(note, NeuridWarning, stacklevel=2)
@@ -104,16 +109,18 @@ def fit_head(
     )
 
 
-def _check_options(kind: str, coverage: float, labels: np.ndarray, subjects: np.ndarray) -> None:
+def check_head(kind: str, coverage: float) -> None:
+    """Refuse what no head can be, before anything is computed.
+
+    Raises
+    ------
+    InvalidOption
+        If `kind` or `coverage` cannot be, see `fit_head`.
+    """
     if kind not in KINDS:
         raise InvalidOption(f"There is no head {kind!r}. Choose one of: {', '.join(KINDS)}.")
     if not 0 < coverage < 1:
-        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
-    if nameless := int(((subjects == "") & (labels != "")).sum()):
-        raise InvalidOption(
-            f"{nameless} units have a label but no subject, and folds must part no animal. Name the subjects "
-            "(--subjects table.csv, columns source and subject)."
-        )
+        raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
 def _fitted_without(

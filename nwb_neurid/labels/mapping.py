@@ -39,6 +39,7 @@ def renamed(
     InvalidOption
         If the table cannot be read, names nothing that there is, or the library for the atlas is missing.
     """
+    labels = np.char.strip(np.asarray(labels, np.str_))
     names = [name for name in np.unique(labels).tolist() if name.lower() not in UNKNOWN]
     new = {name: name for name in names}
     if isinstance(how, str) and how in ATLASES:
@@ -51,7 +52,7 @@ def renamed(
                 f"{', ...' if len(names) > 10 else ''})."
             )
         new = {name: table.get(name, table.get(REST, name)) for name in names}
-    known = {name: text for name, text in new.items() if text.lower() not in UNKNOWN}
+    known = {name: text.strip() for name, text in new.items() if text.strip().lower() not in UNKNOWN}
     return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
 
 
@@ -85,6 +86,25 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
 def subject_of(source: str, stated: str, table: Mapping[str, str]) -> str:
     """The subject of a recording: by the table under its path or its file name, or else what it states itself."""
     return table.get(source, table.get(Path(source).name, stated))
+
+
+def check_one_meant(sources: Sequence[str], table: Mapping[str, str]) -> None:
+    """Refuse a table that names by its file name what are several files: `a/rec.nwb` and `b/rec.nwb`.
+
+    Raises
+    ------
+    InvalidOption
+        If it does: the animals of the files may be two.
+    """
+    meant: dict[str, set[str]] = {}
+    for source in set(sources) - table.keys():
+        meant.setdefault(Path(source).name, set()).add(source)
+    for name in sorted(meant.keys() & table.keys()):
+        if len(meant[name]) > 1:
+            raise InvalidOption(
+                f"The table of subjects names {name}, but there are {len(meant[name])} such files: "
+                f"{', '.join(sorted(meant[name])[:3])}. Name them by their paths."
+            )
 
 
 def _in_atlas(acronyms: Sequence[str], atlas: str) -> dict[str, str]:

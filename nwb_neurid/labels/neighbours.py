@@ -22,8 +22,8 @@ def check_smoothable(label_name: str) -> None:
     """
     if label_name not in REGION_LABELS:
         raise InvalidOption(
-            f"--smooth lets neighbours vote, which share a region but not a {label_name}. Leave it out; it is for "
-            f"{', '.join(REGION_LABELS)}."
+            f"--smooth lets neighbours vote, which share a region but not a {label_name}. Leave it out, or "
+            f"choose a label that they share (--label): {', '.join(REGION_LABELS)}."
         )
 
 

@@ -218,7 +218,7 @@ def _check(head: LabelHead, embeddings: Embeddings, population: Population | Non
 
 def _check_coverage(coverage: float) -> None:
     if not 0 < coverage < 1:
-        raise InvalidOption(f"coverage must lie between 0 and 1, got {coverage}.")
+        raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
 def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:

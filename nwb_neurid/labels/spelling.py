@@ -7,9 +7,18 @@ SYNONYMS = {"pvalb": "pv", "parvalbumin": "pv", "sst": "som", "somatostatin": "s
 
 
 def variants(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ in case or signs only, or are known to mean the same."""
+    """Groups of names that differ in case or signs only, or are known to mean the same; `PV-` is not `PV`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         bare = re.sub(r"[^\w]|_", "", name).casefold() or name
-        groups.setdefault(SYNONYMS.get(bare, bare), []).append(name)
+        negative = "-" if name.rstrip().endswith(("-", "\N{MINUS SIGN}")) else ""
+        groups.setdefault(SYNONYMS.get(bare, bare) + negative, []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def spelt_alike(names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ in case, blanks or the sign between their parts only: `M-1` and `m 1`, not `M1`."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(re.sub(r"[\W_]+", " ", name).strip().casefold() or name, []).append(name)
     return [group for group in groups.values() if len(group) > 1]

@@ -43,7 +43,7 @@ def _coincident(population: Population) -> Bool[np.ndarray, "units units"]:
     """Units whose spikes fall together at lag zero far more often than those of independent units would."""
     spikes, units = population.spikes, len(population)
     stop_s = _stop_s(population)
-    counts = np.array([np.searchsorted(spikes.train_s(unit), stop_s) for unit in range(units)])
+    counts = np.array([np.searchsorted(spikes.train_s(unit), stop_s) for unit in range(units)], np.int64)
     times = np.concatenate([spikes.train_s(unit)[: counts[unit]] for unit in range(units)] or [np.empty(0)])
     order = np.argsort(times, kind="stable")
     times, rows = times[order], np.repeat(np.arange(units), counts)[order]

@@ -32,7 +32,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "outputs": {"limits", "ndx", "export", "whole", *CONTRACT},
     "trainable": CONTRACT,
     "training": {"trainable", *CONTRACT},
-    "labels": {"model_folder", *CONTRACT},
+    "labels": {"model_folder", "training", *CONTRACT},
     "report": CONTRACT,
     "simulate": CONTRACT,
     "scaffold": CONTRACT,

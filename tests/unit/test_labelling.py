@@ -7,6 +7,7 @@ import pytest
 
 from nwb_neurid import Population, fit_labels, new_model
 from nwb_neurid.errors import CannotFit, InvalidModel, InvalidOption, NeuridWarning, UntrainedEncoder
+from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.population import Spikes
 
 
@@ -135,3 +136,33 @@ def test_a_folder_is_a_model(model, populations, tmp_path):
     model.save(tmp_path / "model")
     made = fit_labels(tmp_path / "model", populations[:4], label="cell_type", head="mlp")
     assert made.heads["cell_type"].kind == "mlp"
+
+
+def test_a_recording_without_units_is_left_out(populations):
+    empty = populations[0].select(np.empty(0, np.int64))
+    with pytest.warns(NeuridWarning, match=r"animal-0\.nwb has no units and is left out"):
+        fitted = fit_labels("isi", [*populations[1:4], empty], label="cell_type")
+    assert fitted.heads["cell_type"].details["recordings"] == 3
+
+
+def test_duplicates_of_one_animal_share_a_fold(monkeypatch):
+    given = {}
+
+    def watched(*parts, **options):
+        given.update(options)
+        return fit_head(*parts, **options)
+
+    monkeypatch.setattr("nwb_neurid.labelling.fit_head", watched)
+    one = animal(0, 8)
+    trains = [one.spikes.train_s(unit) for unit in range(8)]
+    double = replace(one, activity=Spikes.of([*trains[:7], trains[0]]))
+    with pytest.warns(NeuridWarning, match="All units are of one subject"):
+        fit_labels("isi", [double], label="cell_type")
+    assert given["groups"][0] == given["groups"][7]
+    assert len(np.unique(given["groups"])) == 7
+
+
+@pytest.mark.parametrize("options", [{"coverage": 1.0}, {"head": "forest"}])
+def test_what_no_head_can_be_is_refused_before_anything_is_read(options):
+    with pytest.raises(InvalidOption, match=r"coverage must lie|There is no head"):
+        fit_labels("isi", ["nowhere.nwb"], label="cell_type", **options)

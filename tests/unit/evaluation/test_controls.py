@@ -56,3 +56,9 @@ def test_rate_and_duration_are_all_that_the_control_sees(make_animal):
     assert vectors.shape == (8, 2)
     assert vectors[0, 0] == pytest.approx(np.log10(30), abs=0.05)
     assert vectors[:, 1] == pytest.approx(2.0)
+
+
+def test_a_unit_that_goes_with_none_gets_the_commonest_class(ensembles):
+    cohort = cohort_of("brain_region", [ensembles], ensembles.labels["brain_region"])
+    split = Split(train=np.array([0, 3, 4]), test=np.array([1, 5]))
+    assert controls.neighbours_say(cohort, split, {0: np.zeros((6, 6))}).tolist() == ["VISp", "VISp"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nwb_neurid.evaluation.duplicates import neurons_of
+from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.population import Population, Spikes, Traces
 
 
@@ -46,3 +46,7 @@ def test_spikes_on_a_coarse_grid_do_not_make_twins(make_animal):
     trains = [np.unique(np.round(one.spikes.train_s(unit), 2)) for unit in range(6)]
     coarse = make_animal(0, units=6, types=("fast",), duration_s=30.0, activity=Spikes.of(trains))
     assert len(np.unique(neurons_of([coarse]))) == 6
+
+
+def test_a_recording_without_units_has_no_neurons(make_animal):
+    assert len(neurons_of([make_animal(0, units=2).select(np.empty(0, np.int64)), make_animal(1, units=2)])) == 2

@@ -102,7 +102,7 @@ def test_a_worse_one_is_worse_beyond_the_interval(folder, tmp_path):
 
 def test_with_six_subjects_the_bootstrap_is_over_them(folder, tmp_path):
     more = rewrite(folder, tmp_path / "more", lambda at, _: {"subject": f"mouse{at % 6}"})
-    assert compare([more, folder]).over == "subjects"
+    assert compare([more, more]).over == "subjects"
 
 
 def test_other_units_are_left_out(folder, tmp_path):
@@ -132,3 +132,14 @@ def test_what_cannot_be_compared_is_refused(folder, tmp_path):
     (disagree / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UnreadableSource, match="no table of predictions"):
         compare([folder, disagree])
+
+
+def test_animals_whose_files_have_one_name_are_not_mistaken_for_one(folder, tmp_path):
+    alike = rewrite(folder, tmp_path / "alike", lambda *_: {"source": "rec.nwb", "session": ""})
+    assert compare([alike, alike]).units == 32
+
+
+def test_units_that_cannot_be_told_apart_are_refused(folder, tmp_path):
+    one = rewrite(folder, tmp_path / "one", lambda *_: {"source": "", "session": "", "subject": "mouse0"})
+    with pytest.raises(InvalidOption, match="has 24 units whose subject, source, session, row are those of another"):
+        compare([one, one])

@@ -7,6 +7,7 @@ import pytest
 import nwb_neurid
 from nwb_neurid.errors import CannotEncode, CannotFit, InvalidOption, Leak, NeuridWarning
 from nwb_neurid.evaluation.protocols import PROTOCOLS
+from nwb_neurid.evaluation.systems import concatenated
 from nwb_neurid.population import Traces
 
 LABEL = {"label": "cell_type", "protocol": "inductive-zero-shot"}
@@ -174,11 +175,12 @@ def test_votes_of_neighbours_stand_beside_the_score(make_animal):
     ("options", "words"),
     [
         ({"label_fractions": [0.0]}, "--label-fractions must lie above 0 and be at most 1, got 0"),
+        ({"animals": ["²"]}, "--animals must be numbers from 1 on, or all, got '²'"),
         ({"animals": ["few"]}, "--animals must be numbers from 1 on, or all, got 'few'"),
         ({"steps": 5}, "--steps trains an encoder, but isi learns nothing"),
         ({"windows": 2}, "--windows is how many pairs of windows a step of training takes: name --steps too"),
         ({"head": "forest"}, "There is no head 'forest'"),
-        ({"coverage": 1.5}, "coverage must lie between 0 and 1"),
+        ({"coverage": 1.5}, "coverage must lie above 0 and below 1"),
     ],
 )
 def test_bad_options_are_refused(animals, options, words):
@@ -194,3 +196,25 @@ def test_a_trained_model_is_not_trained_anew(animals, untrained):
 def test_something_has_to_be_evaluated(animals):
     with pytest.raises(InvalidOption, match="Name what to evaluate: --model FOLDER or --encoder NAME"):
         nwb_neurid.evaluate([], animals, **LABEL)
+
+
+def test_a_fold_that_knows_one_class_is_named(make_animal):
+    apart = [make_animal(number, types=(name,)) for number, name in enumerate(["fast", "fast", "slow"])]
+    wanted = r"needs two classes .* in the fold that trains on mouse0, mouse1 and tests mouse2: every fold needs two"
+    with pytest.warns(NeuridWarning), pytest.raises(CannotFit, match=wanted):
+        nwb_neurid.evaluate("isi", apart, **LABEL)
+
+
+def test_an_encoder_without_windows_does_not_take_them_from_another(animals):
+    plain = nwb_neurid.new_model("isi").embed(animals[0])
+    windows = np.full(len(plain), 20, np.int32)
+    other = replace(plain, n_windows=windows, provenance=replace(plain.provenance, window_s=1.0))
+    (both,) = concatenated([(plain,), (other,)])
+    assert both.n_windows.tolist() == windows.tolist()
+
+
+def test_few_animals_promise_nothing_and_say_so(animals, found):
+    (note,) = found.scores["notes"]
+    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 2, needed are 9."
+    within = nwb_neurid.evaluate("isi", animals, label="cell_type", protocol="transductive", folds=2, baseline="")
+    assert within.scores["notes"][0].endswith("calibrated on other neurons of the animals that are tested.")

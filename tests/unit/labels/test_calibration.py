@@ -184,3 +184,20 @@ def test_where_nothing_is_wrong_all_are_sure_and_where_nothing_is_right_none():
     right, wrong = np.arange(30) % 3, (np.arange(30) + 1) % 3
     assert made(scores, right, animal).sure() == pytest.approx(tempered(scores, FLAT, 1.0, 0.0).max())
     assert made(scores, wrong, animal).sure() == math.inf
+
+
+def test_units_of_one_probability_are_named_together_or_not_at_all():
+    """Among equals, those that happen to come first are no surer than the others."""
+    scores = np.repeat([[9.0, 0.0, 0.0], [1.0, 0.0, 0.0]], [5, 5], axis=0)
+    truth = np.array([0, 0, 0, 1, 1, 0, 0, 0, 1, 1])
+    assert made(scores, truth, np.arange(10)).sure() == math.inf
+
+
+def test_an_animal_that_the_prior_excludes_does_not_widen_the_sets():
+    scores = np.tile([[4.0, 0.0, 0.0]], (40, 1))
+    truth, animal = np.repeat([0, 1], 20), np.arange(40) // 5  # four animals have nothing but the second class
+    calibration = made(scores, truth, animal)
+    prior = np.array([0.5, 0.0, 0.5])
+    reached = calibration.probabilities(scores, prior=prior)[0, 0]
+    assert calibration.threshold(0.9, prior=prior) == pytest.approx(reached)
+    assert calibration.sure(prior=prior) == pytest.approx(reached)

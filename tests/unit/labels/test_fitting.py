@@ -10,6 +10,7 @@ from nwb_neurid.labels.classifier import STRENGTHS
 from nwb_neurid.labels.examples import examples_of, folds_of
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.prediction import predict
+from nwb_neurid.labels.spelling import spelt_alike, variants
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
@@ -127,7 +128,7 @@ def test_a_unit_of_no_subject_is_an_error(animals):
     ("options", "wanted"),
     [
         ({"kind": "forest"}, "There is no head 'forest'. Choose one of: linear, mlp."),
-        ({"coverage": 1.0}, "coverage must lie between 0 and 1, got 1.0."),
+        ({"coverage": 1.0}, "coverage must lie above 0 and below 1, such as 0.9, got 1.0."),
     ],
 )
 def test_options_that_cannot_be_are_an_error(animals, options, wanted):
@@ -184,3 +185,34 @@ def test_subjects_of_one_class_each_can_still_be_fitted(animals):
         head = fit_head(data.vectors, data.labels, data.subjects, label_name="cell_type")
     assert np.isfinite(head.calibration.scores).all()
     assert predict(head, data.embeddings()).abstained.all()  # no class was ever told right in another subject
+
+
+def test_a_rare_spelling_is_named_though_it_is_no_class(animals):
+    data = animals(4, 30)
+    data.labels = data.labels.astype("U3")
+    data.labels[0] = "rs"
+    assert "cell_type 'RS', 'rs' may be one class spelt differently. If so, join them (--map)." in warned(data)[1]
+
+
+@pytest.mark.parametrize("pair", [("PV+", "PV-"), ("PV", "PV-")])
+def test_what_has_a_marker_and_what_has_not_are_no_variants(pair):
+    assert variants(pair) == []
+    assert variants(["PV+", "pv"]) == [["PV+", "pv"]]
+
+
+def test_rows_that_are_all_one_neuron_are_an_error(animals):
+    data = animals(1, 20)
+    with pytest.warns(NeuridWarning, match="All units are of one subject"):
+        message = message_of(CannotFit, data, groups=np.zeros(20, int))
+    assert message.startswith("All 20 units with a label may be one neuron recorded several times")
+
+
+def test_an_animal_under_two_spellings_is_told(animals):
+    data = animals(4, 30)
+    data.subjects = np.where(data.subjects == "mouse 1", "Mouse-0", data.subjects)
+    wanted = (
+        "Subjects 'Mouse-0', 'mouse 0' may be one animal spelt differently, which would then be trained on and tested. "
+        "If so, name them alike (--subjects)."
+    )
+    assert warned(data)[1] == [wanted]
+    assert spelt_alike(["11-2", "1-12", "112"]) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.mapping import NAMES, read_pairs, renamed, subject_of
+from nwb_neurid.labels.mapping import NAMES, check_one_meant, read_pairs, renamed, subject_of
 
 LABELS = np.array(["CA1", "CA3", "VISp", "root", "", "Unknown", "MRN"])
 
@@ -85,3 +85,16 @@ def test_a_recording_is_found_in_the_table_by_path_or_name():
     assert subject_of("b/one.nwb", "stated", table) == "Anna"
     assert subject_of("c/one.nwb", "stated", table) == "Bert"
     assert subject_of("two.nwb", "stated", table) == "stated"
+
+
+def test_blanks_around_a_name_are_no_part_of_it():
+    assert renamed(np.array([" PV", "PV ", "unknown ", " "]), None).tolist() == ["PV", "PV", "", ""]
+
+
+def test_a_file_name_that_two_files_share_names_neither():
+    paths = ["a/rec.nwb", "b/rec.nwb"]
+    with pytest.raises(
+        InvalidOption, match=r"names rec\.nwb, but there are 2 such files: a/rec\.nwb, b/rec\.nwb\. Name"
+    ):
+        check_one_meant(paths, {"rec.nwb": "A"})
+    check_one_meant(paths, {"rec.nwb": "A", "b/rec.nwb": "B"})

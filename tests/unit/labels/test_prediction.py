@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nwb_neurid.errors import InvalidOption, WrongWeights
+from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
 from nwb_neurid.labels.prediction import predict, prior_of
 
 
@@ -142,7 +142,7 @@ def test_a_head_takes_no_vectors_of_other_weights(animals):
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"coverage": 0.0}, r"coverage must lie between 0 and 1, got 0\.0\."),
+        ({"coverage": 0.0}, r"coverage must lie above 0 and below 1, such as 0.9, got 0\.0\."),
         ({"smooth": True}, r"--smooth lets neighbours vote, which share a region but not a cell_type\."),
     ],
 )
@@ -202,3 +202,13 @@ def test_a_head_without_positions_does_not_smooth(animals):
     data, head = regions(animals, neighbours=False)
     with pytest.raises(InvalidOption, match=r"'brain_region' was fitted without positions of units, so that its sets"):
         predict(head, data.embeddings(), smooth=True)
+
+
+def test_a_class_that_is_said_not_to_occur_is_in_no_set(animals):
+    data = animals(3)
+    data.labels[data.subjects == "mouse 0"] = "CH"  # an animal that then tells nothing
+    with pytest.warns(NeuridWarning, match="1 of 3 subjects have units of one cell_type only"):
+        head = data.fit()
+    found = predict(head, data.embeddings(), prior={"CH": 0.0, "FS": 1.0, "RS": 1.0})
+    assert not found.prediction_set[:, 0].any()
+    assert not found.class_probabilities[:, 0].any()

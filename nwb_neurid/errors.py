@@ -5,7 +5,7 @@ actual, what to do) and the command line prints it without a traceback and exits
 that escapes is a fault of ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class NeuridError(Exception):
@@ -45,14 +45,25 @@ class InvalidSource(NeuridError):
 
 
 class CannotEncode(NeuridError):
-    """The encoder cannot embed the recording; every reason is listed, and which encoders can without training."""
+    """The encoder cannot embed the recording; every reason is listed, and what can: at once, or other presets of it."""
 
-    def __init__(self, encoder: str, source: str, problems: Sequence[str], instead: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        encoder: str,
+        source: str,
+        problems: Sequence[str],
+        instead: Mapping[str, str] | None = None,
+        presets: Sequence[str] = (),
+    ) -> None:
         self.problems = tuple(problems)
         where = f" {source}" if source else " this recording"
         lines = "\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems])
-        named = " or ".join(f'--encoder {name}, in Python encoder="{name}"' for name in instead)
-        super().__init__(f"{lines}\nWhat takes it, without training: {named}." if instead else lines)
+        named = " or ".join(f'--{kind} {name}, in Python {kind}="{name}"' for name, kind in (instead or {}).items())
+        if named:
+            lines += f"\nWhat takes it, without training: {named}."
+        if presets:
+            lines += f"\nPresets of {encoder} that take it: {', '.join(presets)}."
+        super().__init__(lines)
 
 
 class CannotTrain(NeuridError):

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid import registry
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning, UntrainedEncoder
 from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.labels.fitting import check_head, fit_head
 from nwb_neurid.labels.mapping import SUBJECTS, check_one_meant, read_pairs, renamed, subject_of
@@ -130,7 +130,12 @@ def as_model(model: Model | str | Path) -> Model:
     if isinstance(model, Model):
         return model
     if is_encoder(model):
-        return new_model(str(model))
+        try:
+            return new_model(str(model))
+        except UntrainedEncoder:
+            raise UntrainedEncoder(
+                f"Encoder {str(model)!r} learns: name the folder of a model instead, as nwb-neurid train writes it."
+            ) from None
     return load_model(model)
 
 

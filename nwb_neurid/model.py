@@ -26,7 +26,7 @@ from nwb_neurid.grouping import embed_groups
 from nwb_neurid.labels.folder import packed_heads, read_heads, told
 from nwb_neurid.labels.head import LabelHead, chosen
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.model_folder import Description, card, read_description, read_weights, sha256, write_folder
+from nwb_neurid.model_folder import Description, card, made_by, read_description, read_weights, sha256, write_folder
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
 from nwb_neurid.shipped import located
@@ -279,7 +279,8 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None
     state = read_weights(folder, about.weights_sha256)
-    built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+    with made_by(about, folder):
+        built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
     return replace(built, details=about.details, heads=read_heads(folder))
 
 

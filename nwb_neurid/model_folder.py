@@ -6,7 +6,8 @@ Nothing in it is pickled, and reading it runs no code from it.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -179,6 +180,24 @@ def read_description(folder: Path) -> Description:
         if not isinstance(about.get(part.name), wanted):
             raise InvalidModel(f"{path} must have {part.name!r} as {wanted.__name__}, got {about.get(part.name)!r}.")
     return Description(**{part.name: about[part.name] for part in fields(Description)})
+
+
+@contextmanager
+def made_by(about: Description, folder: Path) -> Iterator[None]:
+    """Weights that do not fit the encoder are told with their folder, and what to do.
+
+    Raises
+    ------
+    WrongWeights
+        As the encoder does.
+    """
+    try:
+        yield
+    except WrongWeights as error:
+        raise WrongWeights(
+            f"{folder} cannot be used with encoder {about.encoder!r} as it is installed. {error}\n"
+            f"Train it anew, or install what made it: {about.distribution or 'it does not say what'}."
+        ) from error
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:

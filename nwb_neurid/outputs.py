@@ -161,6 +161,12 @@ def output_for(source: str | Path, wanted: Wanted, kind: str = NWB) -> Output:
         raise InvalidOption(
             f"--sidecar, --no-copy and --units-columns are about NWB files: leave them out, or --format {kind}."
         )
+    ending = "" if wanted.output is None else wanted.output.suffix.removeprefix(".")
+    if ending in table.KINDS and ending != kind:
+        raise InvalidOption(
+            f"--output {wanted.output} ends in .{ending}, but the format is {kind}: add --format {ending}, or name "
+            "another file."
+        )
     return FORMATS[kind](source, wanted, kind)
 
 

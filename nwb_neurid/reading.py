@@ -85,10 +85,13 @@ def _stretch(population: Population, source: object, options: ReadOptions) -> Po
         return population
     start_s = -np.inf if options.start_s is None else options.start_s
     stop_s = np.inf if options.stop_s is None else options.stop_s
+    if not start_s < stop_s:
+        raise InvalidOption(f"The start must lie before the stop, got {start_s:g} and {stop_s:g} s for {source}.")
     stretch = population.slice(start_s, stop_s)
     if len(stretch.observed_s) == 0:
+        until = f" and {stop_s:g} s" if np.isfinite(stop_s) else " s and its end"
         raise InvalidOption(
-            f"{source} was not observed between {start_s:g} and {stop_s:g} s. It was from "
+            f"{source} was not observed between {start_s:g}{until}. It was from "
             f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
         )
     if options.duration_s is None:
@@ -157,4 +160,5 @@ def reader_for(source: object) -> ReaderPlugin:
         )
     if found:
         return found[0]
-    raise UnknownSource(f"No reader recognises {source}. Installed readers: {', '.join(readers)}.")
+    within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
+    raise UnknownSource(f"No reader recognises {source}. Installed readers: {', '.join(readers)}.{within}")

@@ -8,6 +8,7 @@ from nwb_neurid.contracts import EncoderPlugin
 from nwb_neurid.errors import CannotEncode, NeuridError
 from nwb_neurid.model import Model
 from nwb_neurid.population import Population
+from nwb_neurid.shipped import BY_ACTIVITY, ENCODER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def fits(population: Population) -> list[Fit]:
 
 
 def check_suits(population: Population, model: Model) -> None:
-    """Refuse a population that the model cannot embed, and name the encoders that could at once.
+    """Refuse a population that the model cannot embed, and name what could: at once, or with another preset.
 
     Raises
     ------
@@ -60,5 +61,9 @@ def check_suits(population: Population, model: Model) -> None:
     found = problems(population, model.spec)
     if not found:
         return
-    able = [fit.encoder for fit in fits(population) if fit.presets and fit.plugin and not fit.plugin.initial_state]
-    raise CannotEncode(model.name, population.source, found, instead=able)
+    able = {fit.encoder: fit for fit in fits(population) if fit.presets}
+    instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
+    if ENCODER in able and population.activity.kind in BY_ACTIVITY:
+        instead[BY_ACTIVITY[population.activity.kind]] = "model"
+    presets = able[model.name].presets if model.name in able and model.name not in instead else ()
+    raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

@@ -1,7 +1,8 @@
 """A training run: read the recordings, train, and keep model, loss curve and state in one folder."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def train(
     """
     folder = Path(output)
     if resume and _finished(folder):
-        return load_model(folder, device=device)
+        return _as_asked(load_model(folder, device=device), folder, encoder, steps)
     _check_free(folder, resume=resume, overwrite=overwrite)
     model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
     populations = [
@@ -92,7 +93,6 @@ def train(
         else read_for(model.spec, reader_for(source), source, reading or ReadOptions())
         for source in progress(sources, label="recordings", total=len(sources))
     ]
-    _make(folder)
     if overwrite and not resume:
         (folder / CHECKPOINT).unlink(missing_ok=True)
     wanted = TrainingOptions(
@@ -104,7 +104,8 @@ def train(
         **options,  # type: ignore[arg-type]
     )
     keep = partial(_keep, folder)
-    trained, log = fit(model, populations, wanted, pool_groups=pool_groups, keep=keep, progress=progress)
+    with _made(folder):
+        trained, log = fit(model, populations, wanted, pool_groups=pool_groups, keep=keep, progress=progress)
     for note in log.notes:
         warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
     return trained
@@ -138,8 +139,29 @@ def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
 
 
-def _make(folder: Path) -> None:
+def _as_asked(model: Model, folder: Path, encoder: str, steps: int) -> Model:
+    """A finished model, if it is what the training that is to go on would have led to, as far as its record tells."""
+    planned = model.details.get("steps_planned", steps)
+    if model.name == encoder.partition("@")[0] and planned == steps:
+        return model
+    raise InvalidOption(
+        f"{folder} holds a finished training of {model.name} over {planned} steps, not of {encoder} over {steps}. It "
+        "cannot go on: train anew, without --resume, into another folder."
+    )
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder, which is taken away again if it was made for a training that kept nothing."""
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    try:
+        yield
+    except BaseException:
+        if new:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+        raise

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nwb_neurid.model import Model
     from nwb_neurid.pipeline import Outcome
     from nwb_neurid.results import Predictions
+    from nwb_neurid.trainable import TrainingOptions
 
 KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
@@ -40,7 +41,7 @@ def embed(
             "--fit", help="Train the encoder on each recording first: vectors are comparable within that file only."
         ),
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of --fit.")] = 1000,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of --fit.", show_default="1000")] = None,
     kind: Annotated[
         str,
         typer.Option(
@@ -80,7 +81,7 @@ def embed(
         bool, typer.Option("--smooth", help="Let the nearest units on a probe vote together, on regions only.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of random weights.")] = 0,
     keep_opto: reading.KeepOpto = False,
     part: reading.Part = "",
     where: reading.Where = "",
@@ -106,8 +107,8 @@ def embed(
         from nwb_neurid.outputs import default_name, output_name
         from nwb_neurid.pipeline import embed_file
         from nwb_neurid.shipped import ENCODER
-        from nwb_neurid.trainable import TrainingOptions
 
+        training = _training(fit, steps, seed)
         built = _model(encoder, model, preset, untrained, fit, seed, device)
         called = name or default_name(ENCODER if built is None else built.name)
         naming = _asked(label, coverage, prior, smooth)
@@ -131,7 +132,7 @@ def embed(
                     units_columns=units_columns,
                     options=wanted,
                     pool_groups=pool_groups,
-                    training=TrainingOptions(steps=steps, seed=seed) if fit else None,
+                    training=training,
                     prediction=naming,
                     progress=out.progress,
                 )
@@ -161,6 +162,16 @@ def _model(
     if preset is not None or untrained or fit:
         raise InvalidOption("--preset, --untrained and --fit are for an encoder: name one, such as --encoder nuclr.")
     return None
+
+
+def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":
+    """How each recording is trained on first; None if it is not."""
+    from nwb_neurid.learning import STEPS
+    from nwb_neurid.trainable import TrainingOptions
+
+    if steps is not None and not fit:
+        raise InvalidOption("--steps is how long --fit trains: pass --fit too, or leave it out.")
+    return TrainingOptions(steps=steps or STEPS, seed=seed) if fit else None
 
 
 def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], str]) -> list[tuple[str, Path | None]]:

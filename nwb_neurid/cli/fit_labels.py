@@ -122,7 +122,7 @@ def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
     classes = ", ".join(f"{name} {count}" for name, count in counts.items()) if isinstance(counts, dict) else ""
     out.say(f"{folder}: {head.label_name} of {details['units']} units of {details['animals']} animals: {classes}")
     out.say(
-        f"On animals left out: macro F1 {details['macro_f1']:.3f}, balanced accuracy "
+        f"On {head.left_out}: macro F1 {details['macro_f1']:.3f}, balanced accuracy "
         f"{details['balanced_accuracy']:.3f} (guessing: {1 / len(head.classes):.3f})"
     )
     for note in notes_of(head, head.coverage):

@@ -1,5 +1,8 @@
 """What a score must be compared with: guessing, the commonest class, rate and duration, and neighbours in activity."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float64, Shaped
 
@@ -34,6 +37,15 @@ def rates(population: Population) -> Embeddings:
     counts = population.activity.counts()
     rate_hz = (counts + 0.5) / np.maximum(seconds, 1e-3)
     return Embeddings.of(population, np.column_stack([np.log10(rate_hz), np.log10(np.maximum(seconds, 1e-3))]))
+
+
+def rates_of(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
+    """`rates` of every recording, all of one width: traces, which have no rate, get a 0 for it beside spikes."""
+    found = [rates(population) for population in populations]
+    width = max(each.vectors.shape[1] for each in found)
+    return tuple(
+        replace(each, vectors=np.pad(each.vectors, ((0, 0), (width - each.vectors.shape[1], 0)))) for each in found
+    )
 
 
 def correlations(population: Population) -> Float64[np.ndarray, "units units"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.controls import rates
+from nwb_neurid.evaluation.controls import rates_of
 from nwb_neurid.evaluation.systems import System, Vectors, concatenated, embedded, taught
 from nwb_neurid.labelling import as_model
 from nwb_neurid.model import Model, new_model
@@ -119,7 +119,7 @@ def systems_of(asked: Asked, populations: Sequence[Population], baseline: str, p
             found[baseline] = embedded(plain, populations, pool_groups=asked.pool_groups, progress=progress)
         except CannotEncode as error:
             warnings.warn(f"No comparison with {baseline}: {error}", NeuridWarning, stacklevel=2)
-    found[RATE] = tuple(rates(population) for population in populations)
+    found[RATE] = rates_of(populations)
     return [System(name=name, vectors=vectors) for name, vectors in found.items()]
 
 

@@ -65,7 +65,7 @@ def embedded(
         else:
             found.append(model.embed(population, pool_groups=pool_groups, progress=progress))
     if refused and all((each.reasons != "").all() for each in found):
-        raise CannotEncode(model.name, "", refused)
+        raise CannotEncode(model.name, "these recordings", refused)
     for line in refused:
         warnings.warn(f"Left out: {line}.", NeuridWarning, stacklevel=2)
     return tuple(found)

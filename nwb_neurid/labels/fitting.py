@@ -184,7 +184,7 @@ def _calibrated(
 
 
 def _told(calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]) -> dict[str, Json]:
-    """Subjects, units of each class, and the scores on animals left out."""
+    """Subjects, units of each class, and the scores on animals left out; of one animal alone, on units left out."""
     from sklearn.metrics import balanced_accuracy_score, f1_score
 
     known = examples.known

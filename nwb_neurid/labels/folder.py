@@ -80,7 +80,7 @@ def told(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         yield f"- Among: {head.scope or 'not stated'}"
         yield f"- Classes, with their shares in the training data: {_shares(head)}"
         yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
-        yield f"- On animals left out: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
+        yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
         yield f"- Coverage of the sets: {head.coverage:g}, unless another is asked for"
         yield ""
 

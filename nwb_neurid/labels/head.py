@@ -61,6 +61,11 @@ class LabelHead:
         """Calibrated probability of each class, shape (units, classes); NaN for a unit without a vector."""
         return self.calibration.probabilities(self.classifier.scores(vectors))
 
+    @property
+    def left_out(self) -> str:
+        """What its scores are of: animals that it had not seen, or units where there is one animal only."""
+        return "animals left out" if self.details.get("animals") != 1 else "units of the one animal left out"
+
     def check_encoder(self, encoder: Mapping[str, Json]) -> None:
         """Refuse vectors of another encoder, or of other weights.
 
@@ -88,9 +93,10 @@ def chosen(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
     """
     if label in heads or (not label and len(heads) == 1):
         return heads[label or next(iter(heads))]
-    asked = f"no label head {label!r}" if label else f"{len(heads) or 'no'} label heads, and none is named"
-    there = ", ".join(heads) or "none; make one with nwb-neurid fit-labels"
-    raise InvalidOption(f"The model has {asked}. It has: {there}.")
+    if not heads:
+        raise InvalidOption("The model has no label heads and names no units. Make one with nwb-neurid fit-labels.")
+    asked = f"no label head {label!r}" if label else f"{len(heads)} label heads, and none is named"
+    raise InvalidOption(f"The model has {asked}. It has: {', '.join(heads)}.")
 
 
 def encoder_of(provenance: Provenance) -> dict[str, Json]:

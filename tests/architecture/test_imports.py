@@ -40,7 +40,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "learning": {"blame", "grouping", "model", "checks", "trainable", *CONTRACT},
     "training_run": {"learning", "reading", "model", "model_folder", "report", "trainable", *CONTRACT},
     "reading": {"blame", "limits", "registry", *CONTRACT},
-    "suitable": {"checks", "model", "registry", *CONTRACT},
+    "suitable": {"checks", "model", "registry", "shipped", *CONTRACT},
     "pipeline": {
         "shipped",
         "suitable",

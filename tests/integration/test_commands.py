@@ -93,6 +93,16 @@ def test_one_seed_gives_one_result(run, recording, tmp_path):
         assert "untrained" in file["processing/ecephys/third_embeddings"].attrs["description"].lower()
 
 
+def test_steps_are_of_a_training(run, recording):
+    refused = run("embed", recording, "--encoder", "isi", "--steps", 5, code=2).stderr
+    assert "--steps is how long --fit trains: pass --fit too, or leave it out." in refused
+
+
+def test_a_folder_that_holds_recordings_is_none_itself(run, recording):
+    refused = run("embed", recording.parent, "--encoder", "isi", code=2).stderr
+    assert f"If the folder holds recordings, name them: {recording.parent / '*'}" in refused.replace("\n", "")
+
+
 def test_untrained_weights_are_asked_for(run, recording):
     assert "--untrained" in run("embed", recording, "--encoder", "nuclr", code=2).stderr
 

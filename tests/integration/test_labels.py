@@ -122,7 +122,7 @@ def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, t
         ({"prior": "CH=1,CH=2"}, "--prior names CH twice: CH=1,CH=2."),
         ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
         ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),
-        ({"model": None, "smooth": True}, "The model has no label heads, and none is named. It has: none; make one"),
+        ({"model": None, "smooth": True}, "The model has no label heads and names no units. Make one with"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(made, animals, capsys, tmp_path, options, wanted):

@@ -131,8 +131,12 @@ def test_a_stretch_of_time(recording):
     inside = (whole.spikes.times_s >= 5 - 1e-6) & (whole.spikes.times_s < 12 - 1e-6)
     assert len(part.spikes.times_s) == inside.sum()
     assert nwb_neurid.read(recording, start_s=5.0).duration_s == 25
-    with pytest.raises(InvalidOption, match=r"not observed between 40 and inf s\. It was from 0 to 30 s"):
+    with pytest.raises(InvalidOption, match=r"not observed between 40 s and its end\. It was from 0 to 30 s"):
         nwb_neurid.read(recording, start_s=40.0)
+    with pytest.raises(InvalidOption, match=r"not observed between 40 and 50 s\. It was from 0 to 30 s"):
+        nwb_neurid.read(recording, start_s=40.0, stop_s=50.0)
+    with pytest.raises(InvalidOption, match=r"The start must lie before the stop, got 12 and 5 s for .*\."):
+        nwb_neurid.read(recording, start_s=12.0, stop_s=5.0)
 
 
 def test_the_first_seconds_of_observed_time(recording):

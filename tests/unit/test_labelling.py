@@ -125,10 +125,17 @@ def test_excluded_units_take_no_part(populations):
     assert fit_labels("isi", left_out, label="cell_type").heads["cell_type"].details["units"] == 140
 
 
+def test_the_card_does_not_speak_of_animals_left_out_where_there_is_one(populations, tmp_path):
+    with pytest.warns(NeuridWarning, match="All units are of one subject"):
+        alone = fit_labels("isi", populations[:1], label="cell_type")
+    card = (alone.save(tmp_path / "model") / "README.md").read_text("utf-8")
+    assert "- On units of the one animal left out: macro F1" in card
+
+
 def test_what_is_no_model_is_an_error(populations, tmp_path):
     with pytest.raises(InvalidModel, match=r"is not a model folder: it has no model\.json\."):
         fit_labels(tmp_path, populations, label="cell_type")
-    with pytest.raises(UntrainedEncoder, match=r"Encoder 'nuclr' learns"):
+    with pytest.raises(UntrainedEncoder, match=r"Encoder 'nuclr' learns: name the folder of a model instead"):
         fit_labels("nuclr", populations, label="cell_type")
 
 

@@ -364,3 +364,15 @@ def test_weights_that_do_not_fit_are_refused_by_the_plugin(model, tmp_path):
     other = Model(encoder=Rates({"gain": 1.0}, {"bias": np.ones(2)}), plugin=model.plugin)
     with pytest.raises(WrongWeights, match=r"rates needs weights, got \['bias'\]\."):
         load_model(other.save(tmp_path / "model"))
+
+
+def test_weights_that_the_installed_encoder_cannot_take_name_their_folder(tmp_path):
+    folder = new_model("nuclr", preset="small", untrained=True, device="cpu").save(tmp_path / "model")
+    about = json.loads((folder / "model.json").read_text())
+    about["config"]["dim"] = 32
+    (folder / "model.json").write_text(json.dumps(about))
+    with pytest.raises(
+        WrongWeights, match=r"model cannot be used with encoder 'nuclr' as it is installed\. "
+    ) as caught:
+        load_model(folder, device="cpu")
+    assert str(caught.value).splitlines()[-1].startswith("Train it anew, or install what made it: nwb-neurid ")

@@ -44,6 +44,13 @@ def test_an_unknown_format_lists_the_known_ones(source):
         output_for(source, WANTED, "xlsx")
 
 
+def test_a_file_is_not_given_the_ending_of_another_format(source, tmp_path):
+    for kind, ending in (("nwb", "csv"), ("csv", "parquet")):
+        words = rf"ends in \.{ending}, but the format is {kind}: add --format {ending}, or name another file\."
+        with pytest.raises(InvalidOption, match=words):
+            output_for(source, replace(WANTED, output=tmp_path / f"x.{ending}"), kind)
+
+
 @pytest.mark.parametrize("option", [{"sidecar": True}, {"copy": False}, {"units_columns": True}])
 def test_options_of_nwb_files_are_refused_elsewhere(source, option):
     with pytest.raises(InvalidOption, match=r"are about NWB files: leave them out, or --format csv\."):

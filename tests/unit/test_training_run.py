@@ -95,6 +95,24 @@ def test_resuming_needs_something_to_resume(population, tmp_path):
         nwb_neurid.train([population], tmp_path / "model", **SMALL, resume=True)
 
 
+@pytest.mark.parametrize(
+    ("other", "told"), [({"steps": 5}, "of nuclr over 5"), ({"encoder": "neurpir"}, "of neurpir over 3")]
+)
+def test_a_finished_training_goes_on_with_nothing_else(population, tmp_path, other, told):
+    made = nwb_neurid.train([population], tmp_path / "model", **SMALL)
+    again = nwb_neurid.train([population], tmp_path / "model", **SMALL, resume=True)
+    assert again.weights_sha256 == made.weights_sha256
+    words = rf"holds a finished training of nuclr over 3 steps, not {told}.*It cannot go on: train anew"
+    with pytest.raises(InvalidOption, match=words):
+        nwb_neurid.train([population], tmp_path / "model", **SMALL | other, resume=True)
+
+
+def test_a_training_that_is_refused_leaves_no_folder(population, tmp_path):
+    with pytest.raises(CannotTrain):
+        nwb_neurid.train([population.slice(0.0, 12.0)], tmp_path / "model", **SMALL)
+    assert not any(tmp_path.iterdir())
+
+
 def test_an_encoder_that_does_not_learn_is_refused(population):
     with pytest.raises(InvalidOption, match=r"Encoder 'isi' has nothing to learn: embed with it as it is"):
         fit(new_model("isi"), [population], TrainingOptions(steps=1))

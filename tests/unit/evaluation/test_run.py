@@ -150,8 +150,18 @@ def test_units_without_a_vector_are_not_scored(animals, make_animal):
 def test_what_no_encoder_can_take_is_refused(make_animal):
     values = np.random.default_rng(0).normal(size=(8, 100)).astype(np.float32)
     traces = Traces(values=values, rate_hz=12.5, start_s=0.0, kind="dff")
-    with pytest.raises(CannotEncode, match="Encoder 'isi' cannot encode"):
+    with pytest.raises(CannotEncode, match="Encoder 'isi' cannot encode these recordings:"):
         nwb_neurid.evaluate("isi", [make_animal(number, activity=traces) for number in range(2)], **LABEL)
+
+
+def test_a_recording_of_another_activity_is_left_out(animals, make_animal):
+    values = np.random.default_rng(0).normal(size=(8, 100)).astype(np.float32)
+    imaged = make_animal(8, activity=Traces(values=values, rate_hz=12.5, start_s=0.0, kind="dff"))
+    with pytest.warns(NeuridWarning, match="Left out: .*it takes spikes|8 of 40 units with a known"):
+        scores = nwb_neurid.evaluate("isi", [imaged, *animals], **LABEL, folds=2).scores
+    alone = nwb_neurid.evaluate("isi", animals, **LABEL, folds=2).scores
+    assert scores["units"] == alone["units"] == 32
+    assert "rate and duration" in scores["baselines"]
 
 
 def test_neighbours_vote_on_regions_only(animals):

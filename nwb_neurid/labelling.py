@@ -13,7 +13,7 @@ from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning, UntrainedEncoder
 from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.labels.fitting import check_head, fit_head
-from nwb_neurid.labels.mapping import SUBJECTS, check_one_meant, read_pairs, renamed, subject_of
+from nwb_neurid.labels.mapping import SUBJECTS, check_one_meant, check_table, read_pairs, renamed, subject_of
 from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.population import Population
@@ -86,6 +86,7 @@ def fit_labels(
         Whatever is wrong with a recording or the model.
     """
     check_head(head, coverage)
+    check_table(map)
     built = as_model(model)
     table = {} if subjects is None else subjects
     named = table if isinstance(table, Mapping) else read_pairs(Path(table), SUBJECTS)

@@ -56,6 +56,18 @@ def renamed(
     return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
 
 
+def check_table(how: Mapping[str, str] | str | Path | None) -> None:
+    """Refuse a table that `renamed` could not read, before recordings are.
+
+    Raises
+    ------
+    InvalidOption
+        If it is one.
+    """
+    if how is not None and not isinstance(how, Mapping) and how not in ATLASES:
+        read_pairs(Path(how), NAMES)
+
+
 def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     """A table with these two columns, as a csv file.
 

@@ -1,10 +1,13 @@
 """Classes under new names, and subjects for recordings that name none."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from nwb_neurid import evaluate, fit_labels
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.mapping import NAMES, check_one_meant, read_pairs, renamed, subject_of
+from nwb_neurid.labels.mapping import NAMES, check_one_meant, check_table, read_pairs, renamed, subject_of
 
 LABELS = np.array(["CA1", "CA3", "VISp", "root", "", "Unknown", "MRN"])
 
@@ -55,6 +58,14 @@ def test_a_table_of_a_spreadsheet_is_read(table):
 def test_a_table_that_cannot_be_is_an_error(table, text, wanted):
     with pytest.raises(InvalidOption, match=wanted):
         renamed(LABELS, table(text))
+
+
+def test_a_table_that_cannot_be_read_is_told_before_recordings_are_read(tmp_path):
+    for how in (None, {"CA1": "HPF"}, "beryl"):
+        check_table(how)
+    for run in (fit_labels, partial(evaluate, protocol="transductive")):
+        with pytest.raises(InvalidOption, match=r"none\.csv cannot be read"):
+            run("isi", [tmp_path / "not_read.nwb"], label="brain_region", map=tmp_path / "none.csv")
 
 
 def test_a_table_that_is_not_there_is_an_error(tmp_path):

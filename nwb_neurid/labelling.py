@@ -13,7 +13,7 @@ from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning, UntrainedEncoder
 from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.labels.fitting import check_head, fit_head
-from nwb_neurid.labels.mapping import SUBJECTS, check_one_meant, check_table, read_pairs, renamed, subject_of
+from nwb_neurid.labels.mapping import check_one_meant, check_table, renamed, subject_of, subject_table
 from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.population import Population
@@ -88,8 +88,7 @@ def fit_labels(
     check_head(head, coverage)
     check_table(map)
     built = as_model(model)
-    table = {} if subjects is None else subjects
-    named = table if isinstance(table, Mapping) else read_pairs(Path(table), SUBJECTS)
+    named = subject_table(subjects)
     populations = list(with_subjects(built, sources, named, reading or ReadOptions(), progress))
     known = with_label(populations, label)
     units = _collected(built, known, label, pool_groups, progress)

@@ -14,7 +14,7 @@ from nwb_neurid.evaluation.cohort import Cohort, cohort_of
 from nwb_neurid.labelling import with_label, with_subjects
 from nwb_neurid.labels.duplicates import neurons_of
 from nwb_neurid.labels.examples import examples_of
-from nwb_neurid.labels.mapping import SUBJECTS, check_table, read_pairs, renamed
+from nwb_neurid.labels.mapping import check_table, renamed, subject_table
 from nwb_neurid.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.reading import read_for, reader_for
@@ -43,8 +43,7 @@ def gathered(models: Sequence[Model], wanted: Wanted, progress: Progress) -> tup
         Whatever is wrong with a recording, a table, or the label.
     """
     check_table(wanted.map)
-    table = {} if wanted.subjects is None else wanted.subjects
-    named = table if isinstance(table, Mapping) else read_pairs(Path(table), SUBJECTS)
+    named = subject_table(wanted.subjects)
     every = [*wanted.sources, *wanted.train]
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
     found = [

@@ -14,7 +14,7 @@ from nwb_neurid.evaluation.parts import Asked, is_trained, models_of, record_of,
 from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, check_encoder, check_protocol, splits_of
 from nwb_neurid.evaluation.systems import System, embedded
 from nwb_neurid.evaluation.work import Work, curves, scored
-from nwb_neurid.labels.calibration import Calibration
+from nwb_neurid.labels.calibration import NOMINAL, too_few
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model import Model, software
@@ -193,9 +193,7 @@ def _about(work: Work, named: Mapping[str, Model]) -> dict[str, Json]:
 
 def _notes(work: Work) -> list[Json]:
     """What a reader must know of the coverage that is promised."""
-    what = "Nominal coverage, not guaranteed for new animals: "
     if work.probing.protocol == TRANSDUCTIVE:
-        return [f"{what}calibrated on other neurons of the animals that are tested."]
+        return [f"{NOMINAL}: calibrated on other neurons of the animals that are tested."]
     animals = min(len(subjects_of(work.cohort, split)) for split in work.splits)
-    needed = Calibration.needed_animals(work.probing.coverage)
-    return [f"{what}calibrated on {animals}, needed are {needed}."] if animals < needed else []
+    return [*too_few(animals, work.probing.coverage)]

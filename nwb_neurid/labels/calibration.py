@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid.errors import InvalidOption
+
 ENOUGH_ANIMALS = 9
 """From so many on, the conformal sets may hold for new animals (at a coverage of 0.9)."""
 
@@ -21,6 +23,27 @@ SOME = 0.05
 SHARPEST = 3.0  # of the logarithm of the sharpness
 ROUNDING = 1e-9
 LEAST = 1e-12  # of a mean probability whose logarithm is taken
+
+
+NOMINAL = "Nominal coverage, not guaranteed for new animals"
+
+
+def check_coverage(coverage: float) -> None:
+    """Refuse a share of units that no set can promise to hold.
+
+    Raises
+    ------
+    InvalidOption
+        If it is not above 0 and below 1.
+    """
+    if not 0 < coverage < 1:
+        raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
+
+
+def too_few(animals: int, coverage: float) -> tuple[str, ...]:
+    """What is to be said of a coverage that was calibrated on so many animals; nothing where they are enough."""
+    needed = Calibration.needed_animals(coverage)
+    return (f"{NOMINAL}: calibrated on {animals}, needed are {needed}.",) if animals < needed else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

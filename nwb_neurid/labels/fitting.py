@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.calibration import Calibration, fit_temper, tempered, votes
+from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temper, tempered, votes
 from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
 from nwb_neurid.labels.examples import Examples, examples_of, folds_of
 from nwb_neurid.labels.head import LabelHead
@@ -119,8 +119,7 @@ def check_head(kind: str, coverage: float) -> None:
     """
     if kind not in KINDS:
         raise InvalidOption(f"There is no head {kind!r}. Choose one of: {', '.join(KINDS)}.")
-    if not 0 < coverage < 1:
-        raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
+    check_coverage(coverage)
 
 
 def _fitted_without(

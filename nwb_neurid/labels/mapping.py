@@ -68,6 +68,13 @@ def check_table(how: Mapping[str, str] | str | Path | None) -> None:
         read_pairs(Path(how), NAMES)
 
 
+def subject_table(how: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
+    """The subject of each recording by its path or file name: as given, of a table, or of none."""
+    if how is None:
+        return {}
+    return how if isinstance(how, Mapping) else read_pairs(Path(how), SUBJECTS)
+
+
 def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     """A table with these two columns, as a csv file.
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.calibration import check_coverage, too_few
 from nwb_neurid.labels.head import LabelHead, chosen, encoder_of
 from nwb_neurid.labels.neighbours import check_smoothable, neighbours_of
 from nwb_neurid.labels.novelty import UNLIKE
@@ -63,7 +64,7 @@ def predict_all(
 def check_options(heads: Mapping[str, LabelHead], population: Population, options: PredictionOptions) -> None:
     """Raise before anything is computed what `predict_all` would raise after."""
     for head in asked(heads, options):
-        _check_coverage(head.coverage if options.coverage is None else options.coverage)
+        check_coverage(head.coverage if options.coverage is None else options.coverage)
         prior_of(head, options.prior)
         if options.smooth:
             _neighbours(head, population)
@@ -194,10 +195,7 @@ def prior_of(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] |
 
 def notes_of(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
     """What a reader must know of predictions, one sentence each."""
-    notes = []
-    animals, needed = head.calibration.animals, head.calibration.needed_animals(coverage)
-    if animals < needed:
-        notes.append(f"Nominal coverage, not guaranteed for new animals: calibrated on {animals}, needed are {needed}.")
+    notes = [*too_few(head.calibration.animals, coverage)]
     if prior is not None:
         notes.append("Probabilities for shares of the classes that were given, not those of the training data.")
     if smooth:
@@ -206,7 +204,7 @@ def notes_of(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool
 
 
 def _check(head: LabelHead, embeddings: Embeddings, population: Population | None, coverage: float) -> None:
-    _check_coverage(coverage)
+    check_coverage(coverage)
     if embeddings.vectors.shape[1] != head.dim:
         raise InvalidOption(
             f"The label head {head.label_name!r} takes vectors of {head.dim} dimensions, got "
@@ -214,11 +212,6 @@ def _check(head: LabelHead, embeddings: Embeddings, population: Population | Non
         )
     if population is not None and not np.array_equal(population.unit_ids, embeddings.unit_ids):
         raise InvalidOption("The population must hold the units of the embeddings, in the same order.")
-
-
-def _check_coverage(coverage: float) -> None:
-    if not 0 < coverage < 1:
-        raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
 def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:

@@ -18,7 +18,6 @@ from nwb_neurid.contracts import silent
 from nwb_neurid.covariates import Series
 from nwb_neurid.errors import InvalidModel, InvalidOption
 from nwb_neurid.learning import fit
-from nwb_neurid.simulate import simulate
 from nwb_neurid.testing import EncoderConformance
 from nwb_neurid.testing.populations import made_population
 from nwb_neurid.trainable import TrainingOptions
@@ -33,20 +32,6 @@ RUNNING = list(ROLES).index("running")
 def few_steps(monkeypatch):
     monkeypatch.setattr(cebra_time, "STEPS", 10)
     monkeypatch.setattr(cebra_time, "BATCH", 64)
-
-
-@pytest.fixture
-def two_threads():
-    """What only one thread computes in one order would not be noticed otherwise."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def populations():
-    return [simulate(12, 40.0, 0, regions=2, animal=animal).population() for animal in range(2)]
 
 
 def untrained():

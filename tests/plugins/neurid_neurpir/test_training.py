@@ -4,26 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from nwb_neurid import new_model
 from nwb_neurid.learning import fit
 from nwb_neurid.simulate import simulate
 from nwb_neurid.trainable import TrainingOptions
-
-
-@pytest.fixture(scope="module")
-def populations():
-    return [simulate(12, 40.0, 0, regions=2, animal=animal).population() for animal in range(2)]
-
-
-@pytest.fixture
-def two_threads():
-    """What only one thread computes in one order would not be noticed otherwise."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.usefixtures("two_threads")

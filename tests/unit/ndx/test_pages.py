@@ -29,6 +29,7 @@ def test_the_code_prints_what_the_page_says(recording, embeddings, predictions, 
     if reader == "SpikeInterface":
         pytest.importorskip("spikeinterface", reason="SpikeInterface is not installed")
     if reader == "hdmf-zarr":
+        pytest.importorskip("hdmf", "5.0", reason="hdmf before 5.0 cannot export the file into Zarr")
         write(as_zarr(recording), embeddings, [predictions], units_columns=True)
     write(recording, embeddings, [predictions], sidecar=True)
     write(recording, embeddings, [predictions], units_columns=True)

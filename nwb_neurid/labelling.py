@@ -17,7 +17,7 @@ from nwb_neurid.labels.mapping import check_one_meant, check_table, renamed, sub
 from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.population import Population
-from nwb_neurid.reading import read_for, reader_for
+from nwb_neurid.reading import check_each_once, read_for, reader_for
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -149,6 +149,7 @@ def with_subjects(
 ) -> Iterator[Population]:
     """The recordings, each with its subject."""
     nameless = []
+    check_each_once(sources)
     check_one_meant([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
         if isinstance(source, Population):

@@ -14,6 +14,7 @@ from nwb_neurid.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.trainable import Trainable, TrainingLog, TrainingOptions
+from nwb_neurid.words import counted
 
 STEPS = 1000
 """Steps of a training where nobody says."""
@@ -68,7 +69,7 @@ def fit(
 
     def trained(log: TrainingLog) -> Model:
         details = _details(parts, options, log)
-        return replace(model, encoder=encoder, training=_in_words(details, log), details=details, heads={})
+        return replace(model, encoder=encoder, training=_in_words(parts, details, log), details=details, heads={})
 
     if keep is not None:
         options = replace(options, saved=lambda log: keep(trained(log), log))
@@ -95,9 +96,8 @@ def _details(parts: Sequence[Population], options: TrainingOptions, log: Trainin
     }
 
 
-def _in_words(details: dict[str, Json], log: TrainingLog) -> str:
-    steps = f"{len(log.loss)} steps" if log.finished else f"interrupted after {len(log.loss)} of {log.steps} steps"
-    return (
-        f"{steps}, seed {details['seed']}, on {details['units']} units of {details['populations']} populations, "
-        f"{details['hours']} hours"
-    )
+def _in_words(parts: Sequence[Population], details: dict[str, Json], log: TrainingLog) -> str:
+    done = len(log.loss)
+    steps = counted(done, "step") if log.finished else f"interrupted after {done} of {log.steps} steps"
+    what = f"{counted(sum(map(len, parts)), 'unit')} of {counted(len(parts), 'population')}"
+    return f"{steps}, seed {details['seed']}, on {what}, {details['hours']} hours"

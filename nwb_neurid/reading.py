@@ -1,6 +1,7 @@
 """A recording through whichever reader recognises it."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,23 @@ def read(source: object, **options: Any) -> Population:
         known = ", ".join(option.name for option in fields(ReadOptions))
         raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
     return read_with(reader_for(source), source, wanted)
+
+
+def check_each_once(sources: Sequence[object]) -> None:
+    """Refuse to learn from a recording twice, where it would count double.
+
+    Raises
+    ------
+    InvalidOption
+        If a path, links followed, a URL or an object is named again.
+    """
+    seen = set()
+    for source in sources:
+        is_path = isinstance(source, str | Path) and not is_url(source)
+        key = Path(str(source)).resolve() if is_path else source if isinstance(source, str) else id(source)
+        if key in seen:
+            raise InvalidOption(f"{source} is named twice and would count double. Name each recording once.")
+        seen.add(key)
 
 
 def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:

@@ -14,7 +14,7 @@ from nwb_neurid.learning import STEPS, fit
 from nwb_neurid.model import Model, load_model, new_model
 from nwb_neurid.model_folder import CHECKPOINT, KNOWN
 from nwb_neurid.population import Population
-from nwb_neurid.reading import read_for, reader_for
+from nwb_neurid.reading import check_each_once, read_for, reader_for
 from nwb_neurid.report.curve import draw_curve
 from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 
@@ -78,7 +78,7 @@ def train(
     CannotWrite
         If the folder exists, and neither `resume` nor `overwrite` was asked for, or cannot be written.
     InvalidOption, CannotTrain
-        If the encoder has nothing to learn, or none of the recordings can be trained on.
+        If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
     NeuridError
         Whatever is wrong with a recording; nothing was trained then.
     """
@@ -86,6 +86,7 @@ def train(
     if resume and _finished(folder):
         return _as_asked(load_model(folder, device=device), folder, encoder, steps)
     _check_free(folder, resume=resume, overwrite=overwrite)
+    check_each_once(sources)
     model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
     populations = [
         source

@@ -26,7 +26,7 @@ KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from un
 
 def embed(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Recordings: files, folders or URLs.", show_default=False)
+        list[str], typer.Argument(metavar="SOURCE", help="Recordings: files, folders or URLs.", show_default=False)
     ],
     encoder: Annotated[
         str | None,

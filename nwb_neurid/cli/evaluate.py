@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Recordings with labels.", show_default=False)
-    ],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Recordings with labels.", show_default=False)],
     label: Annotated[str, typer.Option(help="What to predict: cell_type, brain_region, or a column of text.")],
     protocol: Annotated[
         str, typer.Option(help="transductive, transductive-zero-shot or inductive-zero-shot.", show_default=False)
@@ -182,7 +180,7 @@ def _report(out: Terminal, found: "Evaluation") -> None:
 
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders that evaluate has written.", show_default=False)
+        list[Path], typer.Argument(metavar="DIR", help="Folders that evaluate has written.", show_default=False)
     ],
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     quiet: Quiet = False,

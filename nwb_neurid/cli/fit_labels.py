@@ -23,7 +23,7 @@ def fit_labels(
     ],
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Recordings of several animals, with labels.", show_default=False),
+        typer.Argument(metavar="SOURCE", help="Recordings of several animals, with labels.", show_default=False),
     ],
     label: Annotated[str, typer.Option(help="What to predict: cell_type, brain_region, or a column of text.")],
     map_: Annotated[

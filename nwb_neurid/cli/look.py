@@ -10,6 +10,7 @@ from rich.table import Table
 from nwb_neurid import limits
 from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,12 +67,12 @@ def _describe(out: Terminal, population: "Population") -> None:
 
     out.say(f"{population.source}")
     out.say(f"  subject {population.subject_id or 'not named'}, session {population.session_id or 'not named'}")
-    runs = len(population.runs_s())
-    out.say(f"  {len(population)} units, {population.duration_s:g} s observed in {runs} unbroken runs")
+    units, runs = counted(len(population), "unit"), counted(len(population.runs_s()), "unbroken run")
+    out.say(f"  {units}, {population.duration_s:g} s observed in {runs}")
     if isinstance(population.activity, Spikes):
         counts = population.activity.counts()
         silent = int((counts == 0).sum())
-        out.say(f"  spikes: {counts.sum()} in observed time, {silent} units silent")
+        out.say(f"  spikes: {counts.sum()} in observed time, {counted(silent, 'unit')} silent")
         if resolution_s := population.resolution_s():
             out.say(f"  spike times exact to {resolution_s * 1e3:g} ms")
     else:
@@ -79,7 +80,7 @@ def _describe(out: Terminal, population: "Population") -> None:
         out.say(f"  {traces.kind}: {traces.values.shape[1]} samples at {traces.rate_hz:g} Hz")
     if population.excluded:
         for reason, count in Counter(population.excluded.values()).most_common():
-            out.say(f"  {count} units left out: {reason}")
+            out.say(f"  {counted(count, 'unit')} left out: {reason}")
     if population.group is not None:
         out.say(f"  groups: {_counted(population.group.tolist())}")
     out.say(f"  positions: {'known' if population.positions_um is not None else 'not known'}")

@@ -19,7 +19,7 @@ LINE_S = 10.0
 def train(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Recordings to train on; labels are not used.", show_default=False),
+        typer.Argument(metavar="SOURCE", help="Recordings to train on; labels are not used.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The model folder to write.")],
     encoder: Annotated[str, typer.Option(help="An installed encoder that learns, e.g. nuclr.")] = "nuclr",

@@ -17,7 +17,7 @@ from nwb_neurid.labels.examples import examples_of
 from nwb_neurid.labels.mapping import check_table, renamed, subject_table
 from nwb_neurid.model import Model
 from nwb_neurid.population import Population
-from nwb_neurid.reading import read_for, reader_for
+from nwb_neurid.reading import check_each_once, read_for, reader_for
 
 Table = Mapping[str, str] | str | Path | None
 
@@ -45,6 +45,7 @@ def gathered(models: Sequence[Model], wanted: Wanted, progress: Progress) -> tup
     check_table(wanted.map)
     named = subject_table(wanted.subjects)
     every = [*wanted.sources, *wanted.train]
+    check_each_once(every)
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
     found = [
         source if isinstance(source, Population) else read_for(spec, reader_for(source), source, wanted.reading)

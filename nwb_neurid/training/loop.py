@@ -20,7 +20,10 @@ from nwb_neurid.training.processes import Processes
 from nwb_neurid.training.recording import Recording
 from nwb_neurid.training.schedule import Fitted, MicroBatch, Schedule
 from nwb_neurid.training.views import Views, embedded
+from nwb_neurid.words import counted
 
+SAME = ("steps", "seed", "windows", "learning_rate", "precision")
+"""Options that a training which goes on must have in common with the one that stopped."""
 EMPTY_STEPS = 100
 """Steps in a row without a matched unit, or with a gradient that is no number, after which there is no point."""
 
@@ -49,7 +52,7 @@ def _recordings(
     windows = fitted.windows
     kept_ones, left_out = [], []
     for population in populations:
-        who = f"{population.source or 'a recording'} ({len(population)} units, {population.duration_s:g} s)"
+        who = f"{population.source or 'a recording'} ({counted(len(population), 'unit')}, {population.duration_s:g} s)"
         recording = Recording(population, windows, device, fitted.context)
         if recording.units < 2:
             left_out.append(f"{who}: one unit alone has none to be told from.")
@@ -210,15 +213,12 @@ class Training:
 
     def _fingerprint(self) -> dict[str, str]:
         """What a training that goes on must have in common with the one that stopped."""
-        told = replace(
-            self.options, checkpoint=None, resume=False, checkpoint_s=0.0, watch=None, saved=None, compile=False
-        )
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
         crc = 0
         for recording in self.recordings:
             crc = zlib.crc32(recording.values.cpu().numpy().tobytes(), crc)
         return {
-            "options": repr(told),
+            **{name: repr(getattr(self.options, name)) for name in SAME},
             "windows": repr(self.fitted.windows),
             "recipe": repr(replace(self.fitted.recipe, loss=type(self.loss))),
             "recordings": f"{' '.join(shapes)} {crc:08x}",

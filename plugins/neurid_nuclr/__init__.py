@@ -48,7 +48,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
     )
     network = load_network(config, state)
     return TorchEncoder(
-        network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked.activity)
+        network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked)
     )
 
 

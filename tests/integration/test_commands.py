@@ -126,7 +126,7 @@ def test_options_that_cannot_be_used(run, recording, sha256, words, message):
 
 def test_inspect_tells_what_is_there_and_who_can_embed_it(run, recording):
     said = run("inspect", recording).stdout
-    assert "12 units, 30 s observed in 1 unbroken runs" in said
+    assert "12 units, 30 s observed in 1 unbroken run" in said
     assert "cell_type: " in said
     assert "isi: yes" in said
     assert "nuclr: yes (presets: base, small)" in said

@@ -16,7 +16,7 @@ def test_train_then_embed(run, recording, tmp_path):
     assert "model: encoder nuclr, 64 dimensions, 3 steps" in said
     run("embed", recording, "--model", "model")
     found = nwb_neurid.read_results(recording)[0].embeddings
-    assert found.provenance.training.startswith("3 steps, seed 0, on 12 units of 1 populations")
+    assert found.provenance.training.startswith("3 steps, seed 0, on 12 units of 1 population")
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(run, recording, tmp_path):

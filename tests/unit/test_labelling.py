@@ -53,6 +53,11 @@ def test_the_head_names_units_of_other_animals(model):
     assert found.scope == "neurons of a test"
 
 
+def test_a_recording_that_is_named_twice_is_refused(populations):
+    with pytest.raises(InvalidOption, match="is named twice"):
+        fit_labels("isi", [*populations, populations[0]], label="cell_type", scope="neurons of a test")
+
+
 def test_the_head_tells_what_it_was_fitted_to(model):
     details = model.heads["cell_type"].details
     assert details["subjects"] == sorted(f"mouse {number}" for number in range(10))

@@ -67,3 +67,16 @@ def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
         SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"
     ):
         reading.reader_for(link)
+
+
+def test_a_recording_that_would_count_double_is_refused(tmp_path):
+    path, population = tmp_path / "rec.nwb", reader_that_knows().read(None, ReadOptions())
+    path.touch()
+    link = tmp_path / "link.nwb"
+    link.symlink_to(path)
+    url = "https://example.org/rec.nwb"
+    check = reading.check_each_once
+    check([path, str(tmp_path / "other.nwb"), url, population, reader_that_knows().read(None, ReadOptions())])
+    for sources in ([path, str(link)], [url, url], [population, population]):
+        with pytest.raises(InvalidOption, match=r"is named twice and would count double. Name each recording once."):
+            check(sources)

@@ -37,7 +37,7 @@ def test_a_folder_holds_model_and_curve(population, tmp_path):
     assert '- subjects: ["mouse"]' in (folder / "README.md").read_text()
     loaded = nwb_neurid.load_model(folder, device="cpu")
     assert loaded.details == model.details
-    assert loaded.training == "3 steps, seed 0, on 6 units of 1 populations, 0.011 hours"
+    assert loaded.training == "3 steps, seed 0, on 6 units of 1 population, 0.011 hours"
     np.testing.assert_array_equal(loaded.embed(population).vectors, model.embed(population).vectors)
 
 
@@ -140,6 +140,11 @@ def test_what_cannot_be_trained_on_is_named(make_population, tmp_path):
     short = make_population(duration_s=3.0, source="short.nwb")
     with pytest.raises(CannotTrain, match=r"short.nwb: it needs 10 s of observed time, the recording has 3 s"):
         nwb_neurid.train([short], tmp_path / "model", **SMALL)
+
+
+def test_a_recording_that_is_named_twice_is_refused(population, tmp_path):
+    with pytest.raises(InvalidOption, match="is named twice"):
+        nwb_neurid.train([population, population], tmp_path / "model", **SMALL)
 
 
 def test_a_recording_left_out_is_a_warning(population, make_population, tmp_path):

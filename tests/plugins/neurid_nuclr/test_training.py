@@ -7,16 +7,24 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from neurid_nuclr import PLUGIN
 from neurid_nuclr.checkpoint import load_network, read_checkpoint
+from neurid_nuclr.config import NetworkConfig
 from neurid_nuclr.training import recipe
 from nwb_neurid.training import ContrastiveLoss
 
 
 @pytest.mark.parametrize(
-    ("activity", "windows", "learning_rate", "distance_s"), [("spikes", 128, 5e-4, 30.0), ("dff", 16, 1.25e-4, 240.0)]
+    ("preset", "windows", "learning_rate", "distance_s"),
+    [
+        ("base", 128, 5e-4, 30.0),
+        ("base-calcium", 16, 1.25e-4, 240.0),
+        ("small", 1, 1e-3, 30.0),
+        ("small-calcium", 1, 1e-3, 240.0),
+    ],
 )
-def test_settings_are_the_authors(activity, windows, learning_rate, distance_s):
-    own = recipe(activity)
+def test_settings_are_the_authors_but_for_the_steps_of_small(preset, windows, learning_rate, distance_s):
+    own = recipe(NetworkConfig.from_json(PLUGIN.presets[preset]))
     assert (own.windows, own.learning_rate, own.max_distance_s) == (windows, learning_rate, distance_s)
     assert (own.weight_decay, own.clip, own.keep_units, own.shortest) == (0.01, 1.0, 0.5, 1.0)
 

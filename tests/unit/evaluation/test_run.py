@@ -52,6 +52,11 @@ def test_labels_that_mean_nothing_score_chance(make_animal):
     assert nwb_neurid.evaluate("isi", population, **LABEL, folds=2, baseline="").scores["macro_f1"] < 0.75
 
 
+def test_a_recording_that_is_named_twice_is_refused(animals):
+    with pytest.raises(InvalidOption, match="is named twice"):
+        nwb_neurid.evaluate("isi", animals, **LABEL, train=[animals[0]])
+
+
 def test_the_record_says_how_it_was_done(found):
     scores = found.scores
     (split,) = scores["splits"]

@@ -1,7 +1,7 @@
 """Fitting a label head: read recordings, embed them, collect what is known of their units, fit."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,10 +89,10 @@ def fit_labels(
     check_table(map)
     built = as_model(model)
     named = subject_table(subjects)
-    populations = list(with_subjects(built, sources, named, reading or ReadOptions(), progress))
+    populations, aliases = with_subjects(built, sources, named, reading or ReadOptions(), progress)
     known = with_label(populations, label)
     units = _collected(built, known, label, pool_groups, progress)
-    seen = _seen_by_encoder(built, units.subjects)
+    seen = _seen_by_encoder(built, {name: aliases[name] for name in units.subjects.tolist()})
     alone = len(np.unique(units.subjects)) == 1  # then folds part neurons, and otherwise animals
     fitted = fit_head(
         units.vectors,
@@ -146,9 +146,10 @@ def is_encoder(model: str | Path) -> bool:
 
 def with_subjects(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
-) -> Iterator[Population]:
-    """The recordings, each with its subject."""
-    nameless = []
+) -> tuple[list[Population], dict[str, set[str]]]:
+    """The recordings, each with its subject, and all names of each subject: in the table and in the files."""
+    nameless, found = [], []
+    aliases: dict[str, set[str]] = {}
     check_each_once(sources)
     check_one_meant([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
@@ -159,13 +160,15 @@ def with_subjects(
         subject = subject_of(name, population.subject_id, subjects)
         if not subject:
             nameless.append(name or "a population in memory")
-        yield replace(population, subject_id=subject)
+        found.append(replace(population, subject_id=subject))
+        aliases.setdefault(subject, set()).update({subject, population.subject_id} - {""})
     if nameless:
         some = ", ".join(nameless[:3]) + (", ..." if len(nameless) > 3 else "")
         raise InvalidOption(
             f"{len(nameless)} of {len(sources)} recordings name no subject ({some}), and animals must not be mistaken "
             "for one. Name them: --subjects table.csv, with the columns source and subject."
         )
+    return found, aliases
 
 
 def with_label(populations: Sequence[Population], label: str) -> list[Population]:
@@ -208,13 +211,14 @@ def _near(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.n
     return np.concatenate(found)
 
 
-def _seen_by_encoder(model: Model, subjects: Shaped[np.ndarray, " units"]) -> set[str]:
-    """Which of these subjects the encoder was trained on."""
+def _seen_by_encoder(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
+    """Which of these subjects, each with all of its names, the encoder was trained on."""
     trained = model.details.get("subjects")
-    seen = {*map(str, trained)} & {*subjects.tolist()} if isinstance(trained, list | tuple) else set()
+    known = {*map(str, trained)} if isinstance(trained, list | tuple) else set()
+    seen = {subject for subject, names in aliases.items() if names & known}
     if seen:
         warnings.warn(
-            f"The encoder was trained on {len(seen)} of these {len(np.unique(subjects))} subjects, without labels: on "
+            f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on "
             "others the head may do worse than its scores and its coverage say.",
             NeuridWarning,
             stacklevel=3,

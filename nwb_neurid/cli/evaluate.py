@@ -35,7 +35,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Train encoders anew for so many steps, on what may be known.")
     ] = None,
     windows: Annotated[
-        int | None, typer.Option(min=1, help="Pairs of windows in each of these steps; the paper's by default.")
+        int | None, typer.Option(min=1, help="Pairs of windows in each of these steps; those of the preset by default.")
     ] = None,
     train: Annotated[
         list[str] | None, typer.Option(metavar="SOURCE", help="A recording that only trains; may be repeated.")

@@ -51,10 +51,7 @@ def gathered(models: Sequence[Model], wanted: Wanted, progress: Progress) -> tup
         source if isinstance(source, Population) else read_for(spec, reader_for(source), source, wanted.reading)
         for source in progress(every, label="recordings", total=len(every))
     ]
-    called = list(with_subjects(models[0], found, named, wanted.reading, silent))
-    aliases: dict[str, set[str]] = {}
-    for before, after in zip(found, called, strict=True):
-        aliases.setdefault(after.subject_id, set()).update({before.subject_id, after.subject_id} - {""})
+    called, aliases = with_subjects(models[0], found, named, wanted.reading, silent)
     helping = {id(population) for population in called[len(wanted.sources) :]}
     known = with_label(called, wanted.label)
     truth = renamed(np.concatenate([each.labels[wanted.label].astype(np.str_) for each in known]), wanted.map)

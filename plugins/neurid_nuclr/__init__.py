@@ -24,6 +24,7 @@ DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2}
 SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, "dropout": 0.0, **DEPTH}
 BASE: Config = {"dim": 256, "heads": 4, "dim_head": 64, "dropout": 0.2, **DEPTH}
 SPIKES: Config = {"activity": "spikes", "bin_s": 0.02, "patch": 50, "tokens": 10}
+HALVES: Config = {**SPIKES, "patch": 25, "tokens": 20}
 CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
 
 
@@ -64,7 +65,7 @@ PLUGIN = EncoderPlugin(
     build=build,
     presets={
         "base": {**SPIKES, **BASE},
-        "small": {**SPIKES, **SMALL},
+        "small": {**HALVES, **SMALL},
         "base-calcium": {**CALCIUM, **BASE},
         "small-calcium": {**CALCIUM, **SMALL},
     },

@@ -125,6 +125,13 @@ def test_an_encoder_that_saw_the_animals_is_told(populations):
     assert made.heads["cell_type"].details["animals_seen_by_encoder"] == 2
 
 
+def test_an_encoder_that_saw_the_animals_is_told_by_the_names_in_the_files_too(populations):
+    seen = replace(new_model("isi"), details={"subjects": ["mouse 1"]})
+    table = {"animal-1.nwb": "M1"}
+    with pytest.warns(NeuridWarning, match=r"The encoder was trained on 1 of these 10 subjects, without labels"):
+        fit_labels(seen, populations, label="cell_type", subjects=table)
+
+
 def test_excluded_units_take_no_part(populations):
     left_out = [replace(each, excluded={0: "noise", 1: "noise"}) for each in populations]
     assert fit_labels("isi", left_out, label="cell_type").heads["cell_type"].details["units"] == 140

@@ -1,7 +1,7 @@
 """A training run: read the recordings, train, and keep model, loss curve and state in one folder."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from nwb_neurid.model_folder import CHECKPOINT, KNOWN
 from nwb_neurid.population import Population
 from nwb_neurid.reading import check_each_once, read_for, reader_for
 from nwb_neurid.report.curve import draw_curve
+from nwb_neurid.results import Json
 from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 
 CURVE = "loss"
@@ -83,11 +84,13 @@ def train(
         Whatever is wrong with a recording; nothing was trained then.
     """
     folder = Path(output)
-    if resume and _finished(folder):
-        return _as_asked(load_model(folder, device=device), folder, encoder, steps)
-    _check_free(folder, resume=resume, overwrite=overwrite)
-    check_each_once(sources)
+    finished = resume and _finished(folder)
+    if not finished:
+        _check_free(folder, resume=resume, overwrite=overwrite)
+        check_each_once(sources)
     model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
+    if finished:
+        return _as_asked(load_model(folder, device=device), folder, model, {"steps_planned": steps, "seed": seed})
     populations = [
         source
         if isinstance(source, Population)
@@ -140,14 +143,25 @@ def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
 
 
-def _as_asked(model: Model, folder: Path, encoder: str, steps: int) -> Model:
+def _as_asked(model: Model, folder: Path, untrained: Model, wanted: Mapping[str, Json]) -> Model:
     """A finished model, if it is what the training that is to go on would have led to, as far as its record tells."""
-    planned = model.details.get("steps_planned", steps)
-    if model.name == encoder.partition("@")[0] and planned == steps:
-        return model
+    if model.name != untrained.name:
+        other = f"of encoder {model.name}, not {untrained.name}"
+    elif model.encoder.config != untrained.encoder.config:
+        other = f"of another preset or configuration of {model.name}"
+    else:
+        told = {name: model.details.get(name, value) for name, value in wanted.items()}
+        differs = [
+            f"{name.partition('_')[0]} {told[name]}, not {wanted[name]}"
+            for name in wanted
+            if told[name] != wanted[name]
+        ]
+        if not differs:
+            return model
+        other = f"with {' and '.join(differs)}"
     raise InvalidOption(
-        f"{folder} holds a finished training of {model.name} over {planned} steps, not of {encoder} over {steps}. It "
-        "cannot go on: train anew, without --resume, into another folder."
+        f"{folder} holds a finished training {other}. It cannot go on: train anew, without --resume, into another "
+        "folder."
     )
 
 

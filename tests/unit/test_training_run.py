@@ -96,13 +96,19 @@ def test_resuming_needs_something_to_resume(population, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("other", "told"), [({"steps": 5}, "of nuclr over 5"), ({"encoder": "neurpir"}, "of neurpir over 3")]
+    ("other", "told"),
+    [
+        ({"steps": 5}, "with steps 3, not 5"),
+        ({"steps": 5, "seed": 2}, "with steps 3, not 5 and seed 0, not 2"),
+        ({"encoder": "neurpir"}, "of encoder nuclr, not neurpir"),
+        ({"preset": "base"}, "of another preset or configuration of nuclr"),
+    ],
 )
 def test_a_finished_training_goes_on_with_nothing_else(population, tmp_path, other, told):
     made = nwb_neurid.train([population], tmp_path / "model", **SMALL)
     again = nwb_neurid.train([population], tmp_path / "model", **SMALL, resume=True)
     assert again.weights_sha256 == made.weights_sha256
-    words = rf"holds a finished training of nuclr over 3 steps, not {told}.*It cannot go on: train anew"
+    words = rf"holds a finished training {told}\. It cannot go on: train anew, without --resume, into another folder"
     with pytest.raises(InvalidOption, match=words):
         nwb_neurid.train([population], tmp_path / "model", **SMALL | other, resume=True)
 

@@ -26,6 +26,7 @@ from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.learning import fit
 from nwb_neurid.simulate import simulate
 from nwb_neurid.trainable import TrainingOptions
+from nwb_neurid.words import counted
 
 UNITS, SECONDS, REGIONS = 120, 300.0, 3
 SEEDS, ANIMALS = (1, 2, 3, 4), 3
@@ -126,11 +127,12 @@ def main() -> None:
         for animal in range(ANIMALS)
     ]
     real = [] if options.recordings is None else recorded(kind, options.recordings)
-    print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
+    print(f"{len(animals)} simulated animals, {counted(len(real), 'recording')}", flush=True)
     wanted = TrainingOptions(steps=options.steps, windows=options.windows)
     trained, log = fit(untrained, [*animals, *real], wanted)
     data = (
-        f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons, and {len(real)} recordings: {IN_WORDS[kind]}"
+        f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons, "
+        f"and {counted(len(real), 'recording')}: {IN_WORDS[kind]}"
     )
     described = {"trained": scores(trained, kind), "untrained": scores(untrained, kind)}
     if kind == "spikes":

@@ -1,7 +1,7 @@
 """Where the results on a source go, in the format that was asked for: an NWB file, a flat table, or columns of phy."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -48,6 +48,8 @@ class Wanted:
         Replace results of the same name, or an existing file.
     sidecar, copy, units_columns
         As for `nwb_neurid.write`, and for NWB alone.
+    seen
+        Which file was there before the source was read; None for the one that is there now.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Wanted:
     sidecar: bool = False
     copy: bool = True
     units_columns: bool = False
+    seen: store.Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +173,11 @@ def output_for(source: str | Path, wanted: Wanted, kind: str = NWB) -> Output:
     return FORMATS[kind](source, wanted, kind)
 
 
+def fingerprint_of(source: str | Path) -> store.Fingerprint | None:
+    """What tells that an NWB file is still the one that is there now; None for other sources."""
+    return None if is_url(source) or not recording.is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
+
+
 def _nwb(source: str | Path, wanted: Wanted, _: str) -> Output:
     if is_url(source) or not recording.is_nwb(Path(source)):
         target = _free(source, wanted, output_name(source))
@@ -178,13 +186,18 @@ def _nwb(source: str | Path, wanted: Wanted, _: str) -> Output:
     place = {name: getattr(wanted, name) for name in ("output", "overwrite", "sidecar", "copy", "units_columns")}
     with limits.reading(file):
         store.check_writable(file, name=wanted.name, **place)
-    return _IntoRecording(file=file, name=wanted.name, place=place, fingerprint=store.Fingerprint.of(file))
+    return _IntoRecording(
+        file=file, name=wanted.name, place=place, fingerprint=wanted.seen or store.Fingerprint.of(file)
+    )
 
 
 def _table(source: str | Path, wanted: Wanted, kind: str) -> Output:
     if kind == table.PARQUET:
         table.check_parquet()
-    target = _free(source, wanted, output_name(source, kind=kind, name=wanted.name))
+    own = output_name(source, kind=kind, name=wanted.name)
+    if wanted.output is not None and wanted.output.is_dir():
+        wanted = replace(wanted, output=wanted.output / own)
+    target = _free(source, wanted, own)
     return _Table(target=target, kind=kind)
 
 

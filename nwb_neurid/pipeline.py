@@ -7,11 +7,11 @@ from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.learning import fit
 from nwb_neurid.model import Model, load_model
-from nwb_neurid.outputs import NWB, Wanted, default_name, output_for
+from nwb_neurid.outputs import NWB, Wanted, default_name, fingerprint_of, output_for
 from nwb_neurid.population import Population
 from nwb_neurid.reading import read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.shipped import ENCODER, shipped_for
+from nwb_neurid.shipped import shipped_for
 from nwb_neurid.suitable import check_suits
 from nwb_neurid.trainable import TrainingOptions
 
@@ -65,7 +65,7 @@ def embed_file(
     format
         Of the results: "nwb", or one of `nwb_neurid.outputs.FORMATS`.
     output
-        Where the results go instead: a copy of the NWB file, or the file that is made.
+        Where the results go instead: a copy of the NWB file, or the file that is made; a table may go into a folder.
     overwrite
         Replace results of the same name, or an existing file.
     name
@@ -86,21 +86,24 @@ def embed_file(
     NeuridError
         Whatever stands in the way; nothing was written then.
     """
-    reader = reader_for(source)
+    reader, asked = reader_for(source), options or ReadOptions()
+    seen, population = fingerprint_of(source), None
+    if model is None:
+        population = read_for(None, reader, source, asked)
+        model = load_model(shipped_for(population.activity.kind), device=device)
     wanted = Wanted(
-        name=name or default_name(ENCODER if model is None else model.name),
+        name=name or default_name(model.name),
         output=output,
         overwrite=overwrite,
         sidecar=sidecar,
         copy=copy,
         units_columns=units_columns,
+        seen=seen,
     )
     place = output_for(source, wanted, format)
-    spec = None if model is None else model.spec
-    population = read_for(spec, reader, source, options or ReadOptions())
+    if population is None:
+        population = read_for(model.spec, reader, source, asked)
     place.check(population)
-    if model is None:
-        model = load_model(shipped_for(population.activity.kind), device=device)
     check_suits(population, model)
     model = model if training is None else _fitted(model, population, training, pool_groups, progress)
     naming = prediction or PredictionOptions()

@@ -6,8 +6,8 @@ from nwb_neurid.errors import InvalidOption
 
 FOLDER = Path(__file__).parent / "models"
 BY_ACTIVITY = {"spikes": "default-spikes", "dff": "default-calcium"}
-ENCODER = "neurpir"
-"""What all of them are models of."""
+ENCODERS = {"spikes": "neurpir", "dff": "nuclr"}
+"""What they are models of."""
 
 
 def located(model: str | Path) -> Path:

@@ -8,7 +8,7 @@ from nwb_neurid.contracts import EncoderPlugin
 from nwb_neurid.errors import CannotEncode, NeuridError
 from nwb_neurid.model import Model
 from nwb_neurid.population import Population
-from nwb_neurid.shipped import BY_ACTIVITY, ENCODER
+from nwb_neurid.shipped import BY_ACTIVITY, ENCODERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,8 @@ def check_suits(population: Population, model: Model) -> None:
         return
     able = {fit.encoder: fit for fit in fits(population) if fit.presets}
     instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
-    if ENCODER in able and population.activity.kind in BY_ACTIVITY:
-        instead[BY_ACTIVITY[population.activity.kind]] = "model"
+    kind = population.activity.kind
+    if ENCODERS.get(kind) in able:
+        instead[BY_ACTIVITY[kind]] = "model"
     presets = able[model.name].presets if model.name in able and model.name not in instead else ()
     raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

@@ -106,17 +106,17 @@ def embed(
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.outputs import default_name, output_name
         from nwb_neurid.pipeline import embed_file
-        from nwb_neurid.shipped import ENCODER
 
         training = _training(fit, steps, seed)
         built = _model(encoder, model, preset, untrained, fit, seed, device)
-        called = name or default_name(ENCODER if built is None else built.name)
+        called = name or (None if built is None else default_name(built.name))
         naming = _asked(label, coverage, prior, smooth)
         wanted = reading.read_options(
             keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
         )
-        targets = _targets(sources, output, partial(output_name, sidecar=sidecar, kind=kind, name=called))
-        written = 0
+        name_of = partial(output_name, sidecar=sidecar, kind=kind, name=called or "neurid")
+        targets = _targets(sources, output, kind, name_of)
+        unnamed: set[str] = set()
         for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
             try:
                 outcome = embed_file(
@@ -140,9 +140,10 @@ def embed(
                 out.fail(error)
                 continue
             _report(out, outcome)
-            written += 1
-        if written and (built is None or not built.heads):
-            _say_that_none_is_named(out, ENCODER if built is None else built.name, units_columns)
+            if built is None or not built.heads:
+                unnamed.add(outcome.embeddings.provenance.encoder)
+        for each_encoder in sorted(unnamed):
+            _say_that_none_is_named(out, each_encoder, units_columns)
 
 
 def _model(
@@ -174,8 +175,12 @@ def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | Non
     return TrainingOptions(steps=steps or STEPS, seed=seed) if fit else None
 
 
-def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], str]) -> list[tuple[str, Path | None]]:
+def _targets(
+    sources: list[str], output: Path | None, kind: str, name_of: Callable[[str], str]
+) -> list[tuple[str, Path | None]]:
     """Each source with where its results go; None for into itself."""
+    from nwb_neurid.export.table import KINDS
+
     if output is None:
         return [(source, None) for source in sources]
     if len(sources) == 1 and not output.is_dir():
@@ -185,6 +190,8 @@ def _targets(sources: list[str], output: Path | None, name_of: Callable[[str], s
     names = [name_of(source) for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
+    if kind in KINDS:  # their names hold that of the encoder, which the recording may decide
+        return [(source, output) for source in sources]
     return [(source, output / name) for source, name in zip(sources, names, strict=True)]
 
 

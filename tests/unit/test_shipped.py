@@ -7,7 +7,7 @@ import pytest
 
 from nwb_neurid import load_model
 from nwb_neurid.errors import InvalidModel, InvalidOption
-from nwb_neurid.shipped import BY_ACTIVITY, ENCODER, FOLDER, located, shipped_for
+from nwb_neurid.shipped import BY_ACTIVITY, ENCODERS, FOLDER, located, shipped_for
 from nwb_neurid.simulate import simulate
 
 
@@ -15,7 +15,7 @@ from nwb_neurid.simulate import simulate
 def test_a_model_that_ships_is_small_and_says_what_it_learnt_from(activity, name):
     assert sum(path.stat().st_size for path in (FOLDER / name).iterdir()) <= 8_000_000
     model = load_model(name)
-    assert model.name == ENCODER
+    assert model.name == ENCODERS[activity]
     assert model.spec.accepts == {activity}
     assert "SIMULATED" in model.training
     assert not model.heads, "labels of a simulation never ship"
@@ -29,7 +29,7 @@ def test_a_model_that_ships_is_small_and_says_what_it_learnt_from(activity, name
 
 @pytest.mark.parametrize("activity", list(BY_ACTIVITY))
 def test_it_embeds_what_it_ships_for(activity):
-    simulation = simulate(8, 20.0, 0)
+    simulation = simulate(8, 40.0, 0)
     population = simulation.population() if activity == "spikes" else simulation.imaged_population()
     embeddings = load_model(shipped_for(activity)).embed(population)
     assert np.isfinite(embeddings.vectors[embeddings.reasons == ""]).all()

@@ -2,8 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,18 +102,17 @@ def embed(
     whole or not at all.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.outputs import default_name, output_name
+        from nwb_neurid.outputs import default_name
         from nwb_neurid.pipeline import embed_file
 
         training = _training(fit, steps, seed)
         built = _model(encoder, model, preset, untrained, fit, seed, device)
-        called = name or (None if built is None else default_name(built.name))
+        called = name or (default_name(built.name) if built else None)
         naming = _asked(label, coverage, prior, smooth)
         wanted = reading.read_options(
             keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
         )
-        name_of = partial(output_name, sidecar=sidecar, kind=kind, name=called or "neurid")
-        targets = _targets(sources, output, kind, name_of)
+        targets = _targets(sources, output, sidecar, kind, called)
         unnamed: set[str] = set()
         for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
             try:
@@ -140,8 +137,7 @@ def embed(
                 out.fail(error)
                 continue
             _report(out, outcome)
-            if built is None or not built.heads:
-                unnamed.add(outcome.embeddings.provenance.encoder)
+            unnamed |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
         for each_encoder in sorted(unnamed):
             _say_that_none_is_named(out, each_encoder, units_columns)
 
@@ -176,10 +172,10 @@ def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | Non
 
 
 def _targets(
-    sources: list[str], output: Path | None, kind: str, name_of: Callable[[str], str]
+    sources: list[str], output: Path | None, sidecar: bool, kind: str, called: str | None
 ) -> list[tuple[str, Path | None]]:
     """Each source with where its results go; None for into itself."""
-    from nwb_neurid.export.table import KINDS
+    from nwb_neurid.outputs import NWB, output_name
 
     if output is None:
         return [(source, None) for source in sources]
@@ -187,10 +183,10 @@ def _targets(
         return [(sources[0], output)]
     if not output.is_dir():
         raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
-    names = [name_of(source) for source in sources]
+    names = [output_name(source, sidecar=sidecar, kind=kind, name=called or "neurid") for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
-    if kind in KINDS:  # their names hold that of the encoder, which the recording may decide
+    if kind != NWB:  # their names hold that of the encoder, which the recording may decide
         return [(source, output) for source in sources]
     return [(source, output / name) for source, name in zip(sources, names, strict=True)]
 

@@ -48,9 +48,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
         scale_quantile=0.99 if checked.activity == "dff" else None,
     )
     network = load_network(config, state)
-    return TorchEncoder(
-        network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked)
-    )
+    return TorchEncoder(network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked))
 
 
 def initial_state(config: Config, seed: int) -> State:

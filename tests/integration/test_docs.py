@@ -25,9 +25,9 @@ PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md
 @pytest.fixture
 def folder(tmp_path, recording, monkeypatch) -> Path:
     """Holds `recording.nwb`, a checkpoint, and a model folder."""
-    model = nwb_neurid.new_model("nuclr", preset="small", untrained=True)
-    model.save(tmp_path / "model")
-    save_file(dict(model.encoder.state()), tmp_path / "checkpoint.safetensors")
+    small, authors = (nwb_neurid.new_model("nuclr", preset=preset, untrained=True) for preset in ("small", "base"))
+    small.save(tmp_path / "model")
+    save_file(dict(authors.encoder.state()), tmp_path / "checkpoint.safetensors")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

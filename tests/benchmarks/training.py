@@ -1,6 +1,6 @@
 """What training brings on simulated animals that were left out: macro F1 of a linear probe, beside chance and `isi`.
 
-    python tests/benchmarks/training.py --encoder nuclr --preset small --steps 300
+    python tests/benchmarks/training.py --encoder nuclr --preset small --steps 3200
 
 Trains on 7 animals of 120 neurons in 3 regions over 5 minutes, fits the probe on their vectors, and scores it on 3
 animals that took part in nothing.
@@ -54,7 +54,7 @@ def main() -> None:
     asked.add_argument("--encoder", default="nuclr")
     asked.add_argument("--preset", default="small")
     asked.add_argument("--steps", type=int, default=300)
-    asked.add_argument("--windows", type=int, default=8)
+    asked.add_argument("--windows", type=int, help="those of the preset by default")
     asked.add_argument("--learning-rate", type=float)
     asked.add_argument("--units", type=int, default=120)
     asked.add_argument("--seconds", type=float, default=300.0)
@@ -83,7 +83,7 @@ def main() -> None:
     trained, log = fit(untrained, populations[:TRAIN], wanted)
     took_s, computed_s = time.monotonic() - started, time.process_time() - computed
     took = f"{took_s:.0f} s, {computed_s:.0f} s of the processor"
-    note = f"{options.steps} steps of {options.windows} windows, {took}, loss {log.loss[-20:].mean():.3f}"
+    note = f"{options.steps} steps of {options.windows or 'its own'} windows, {took}, loss {log.loss[-20:].mean():.3f}"
     say(f"{options.encoder} {options.preset}, trained", scores(trained, populations, linear), note)
 
 

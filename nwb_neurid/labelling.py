@@ -87,6 +87,7 @@ def fit_labels(
     """
     check_head(head, coverage)
     check_table(map)
+    check_each_once(sources)
     built = as_model(model)
     named = subject_table(subjects)
     populations, aliases = with_subjects(built, sources, named, reading or ReadOptions(), progress)
@@ -150,7 +151,6 @@ def with_subjects(
     """The recordings, each with its subject, and all names of each subject: in the table and in the files."""
     nameless, found = [], []
     aliases: dict[str, set[str]] = {}
-    check_each_once(sources)
     check_one_meant([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
         if isinstance(source, Population):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.results import Provenance as Provenance
     from nwb_neurid.training_run import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 
 _HOME = {
     "Embeddings": "results",

@@ -76,9 +76,8 @@ class _IntoRecording:
                 f"{self.file} has no table of NWB whose rows its units are, so results cannot refer to them. Choose "
                 "another --format."
             )
-        if len(population.tables) > 1:
-            with limits.reading(self.file):
-                store.check_writable(self.file, name=self.name, table=population.tables, **self.place)
+        with limits.reading(self.file):
+            store.check_writable(self.file, name=self.name, table=population.tables, **self.place)
 
     def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
         with limits.reading(self.file):

@@ -1,6 +1,7 @@
 """Where results go: into the recording, into a copy of it, or into a small file beside it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -46,7 +47,13 @@ def sidecar_of(path: Path) -> Path:
 
 
 def destination(
-    path: Path, *, output: Path | None = None, overwrite: bool = False, sidecar: bool = False, copy: bool = True
+    path: Path,
+    *,
+    output: Path | None = None,
+    overwrite: bool = False,
+    sidecar: bool = False,
+    copy: bool = True,
+    linked: str = "",
 ) -> Destination:
     """Where results on the recording at `path` go.
 
@@ -56,6 +63,8 @@ def destination(
         The recording.
     output, overwrite, sidecar, copy
         As for `nwb_neurid.ndx.store.write`.
+    linked
+        What the results need and the recording takes from another file by a link, and from which; "" if nothing.
 
     Raises
     ------
@@ -72,12 +81,47 @@ def destination(
         raise InvalidOption("--no-copy writes into the recording itself: leave out --output and --sidecar.")
     if sidecar:
         return _sidecar(path, output)
-    if output is not None and not (output.exists() and output.samefile(path)):
-        return _copy_of_folder(path, output, overwrite) if path.is_dir() else _elsewhere(output, overwrite)
+    other = None if output is None or (output.exists() and output.samefile(path)) else output
+    if linked:
+        if other is not None:
+            _elsewhere(other, overwrite)  # a sidecar was not asked for, so what is there may not get more
+        why = f"{path} takes {linked} by a link, and files that are linked to are never changed."
+        return _sidecar(path, other, why)
+    if other is not None:
+        return _copy_of_folder(path, other, overwrite) if path.is_dir() else _elsewhere(other, overwrite)
     named = output or path
     if why := _refusal(path, named, asked=output is not None or not copy):
         return _sidecar(path, None, why)
     return _inside(path, named, copy)
+
+
+def check_columns(to: Destination, units_columns: bool) -> None:
+    """Refuse columns of units in a sidecar.
+
+    Raises
+    ------
+    InvalidOption
+        If they are asked for and it is one.
+    """
+    if to.way == "sidecar" and units_columns:
+        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording as it is."
+        raise InvalidOption(f"--units-columns writes into the recording, not into a sidecar. {said}")
+
+
+def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
+    """Refuse results on several tables where there is room for one.
+
+    Raises
+    ------
+    CannotWrite
+        If there are several, and a sidecar would be written, or the file in place.
+    """
+    if len(places) > 1 and to.way in {"sidecar", "in place"}:
+        way = f"{to.why} A sidecar" if to.why else "A sidecar" if to.way == "sidecar" else "What is written in place"
+        raise CannotWrite(
+            f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
+            "one (--from), or write a copy with all (--output)."
+        )
 
 
 def _refusal(path: Path, named: Path, asked: bool) -> str:

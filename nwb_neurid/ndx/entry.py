@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import CannotWrite, ResultsExist
 from nwb_neurid.ndx import layout, stored, tables, unit_columns
+from nwb_neurid.ndx.links import own_group
 from nwb_neurid.ndx.objects import Column, NwbObject, same, same_column, same_values
 from nwb_neurid.ndx.opening import Group
 from nwb_neurid.results import Embeddings, Predictions, select
@@ -99,7 +100,9 @@ class Entry:
             if (old := stored.table(group)) is not None:
                 layout.drop_columns(old, unit_columns.own(old, self.name))
             del file[str(group.name)]
-        table = file[self.table]
+        table = own_group(file, self.table)
+        if table is None:
+            raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
         columns = unit_columns.columns(table, self.name, self.columns_of)
         layout.append(file, self.objects, table)
         layout.add_columns(table, columns)
@@ -213,8 +216,9 @@ def check_names(file: Group, path: Path, name: str, names: Sequence[str], overwr
             f"{path} holds results called {name!r} already. Replace them (--overwrite), or choose another name "
             "(--name)."
         )
-    places = [f"/processing/{module}/{each}" for module in layout.MODULES for each in names]
-    if taken := [place for place in places if place in file and place not in ours]:
+    modules = {path: own_group(file, path) for path in (f"/processing/{module}" for module in layout.MODULES)}
+    there = [f"{path}/{each}" for path, module in modules.items() for each in names if each in (module or ())]
+    if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
             f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
         )

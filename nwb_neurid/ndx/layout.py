@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.ndx import stored
+from nwb_neurid.ndx.links import locate, own_group
 from nwb_neurid.ndx.objects import MODEL, Attribute, Column, NwbObject, folded, text
 from nwb_neurid.ndx.opening import Dataset, Group
 from nwb_neurid.ndx.specification import NAMESPACE, specification
@@ -41,21 +42,22 @@ def module_path(table: Group) -> str:
 
 def is_plain(file: Group) -> bool:
     """Whether the file gets the `core` layout."""
-    if SPECIFICATIONS not in file.attrs:
+    cached = _specifications(file)
+    if cached is None or locate(cached, NAMESPACE).file:
         return True
-    cached = set(file[file.attrs[SPECIFICATIONS]])
-    return "core" not in cached or not cached <= OWN
+    return "core" not in cached or not set(cached) <= OWN
 
 
 def append(file: Group, objects: Sequence[NwbObject], table: Group) -> None:
     """Write a model and tables, whose rows are those of `table`, in the layout that the file allows."""
     path = module_path(table)
-    if path not in file:
+    if own_group(file, path) is None:
         _tag(file.create_group(path), "core", "ProcessingModule", MODULES[path.removeprefix("processing/")])
     module = file[path]
     plain, meanings = is_plain(file), _knows_meanings(file)
-    if not plain:
-        _cache_specification(file[file.attrs[SPECIFICATIONS]])
+    cached = _specifications(file)
+    if not plain and cached is not None:
+        _cache_specification(cached)
     for found in folded(objects) if plain else objects:
         group = module.create_group(found.name)
         _tag(group, COMMON if plain else NAMESPACE, found.neurodata_type, found.description)
@@ -77,9 +79,18 @@ def take_out(file: Group, groups: Sequence[Group]) -> None:
         del file[name]
         if not len(module) and stored.description(module) == MODULES.get(name.split("/")[-2]):
             del file[str(module.name)]
-    cached = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else {}
-    if NAMESPACE in cached and not stored.has_types(file):
+    cached = _specifications(file)
+    if cached is not None and own_group(cached, NAMESPACE) is not None and not stored.has_types(file):
         del cached[NAMESPACE]
+
+
+def _specifications(file: Group) -> Group | None:
+    """The specifications that are cached in the file itself, not in another one to which it links."""
+    try:
+        found = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else None
+    except (KeyError, ValueError):  # a reference that leads nowhere
+        return None
+    return found if isinstance(found, Group) and own_group(file, str(found.name)) == found else None
 
 
 def _link(module: Group, objects: Sequence[NwbObject]) -> None:
@@ -92,8 +103,9 @@ def _link(module: Group, objects: Sequence[NwbObject]) -> None:
 
 def _knows_meanings(file: Group) -> tuple[int, ...]:
     """The version of hdmf-common in the file, if it has the type MeaningsTable; otherwise ()."""
-    cached = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else {}
-    numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in cached.get(COMMON, ())]
+    cached = _specifications(file)
+    versions = own_group(cached, COMMON) if cached is not None else None
+    numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in versions or ()]
     newest = max((tuple(map(int, number)) for number in numbers), default=())
     return newest if newest >= MEANINGS_SINCE else ()
 
@@ -117,7 +129,7 @@ def _write_meanings(table: Group, attributes: Mapping[str, Any], version: tuple[
 def _cache_specification(cached: Group) -> None:
     """So that any reader of NWB knows the types."""
     path = f"{NAMESPACE}/{specification().version}"
-    if path not in cached:
+    if own_group(cached, path) is None:
         group = cached.create_group(path)
         for name, document in specification().documents.items():
             group.create_dataset(name, data=document, dtype=TEXT)

@@ -1,15 +1,85 @@
-"""Links from a recording to other files, which a copy in another folder may lose."""
+"""Links from a recording to other files: those files are never changed, and a copy in another folder may lose them."""
 
 import os
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
 from nwb_neurid.errors import NeuridWarning
-from nwb_neurid.ndx.opening import is_zarr
+from nwb_neurid.ndx.opening import Dataset, Group, is_zarr
+from nwb_neurid.ndx.zarr_file import ZarrGroup
 from nwb_neurid.zarr2.arrays import load_json
 from nwb_neurid.zarr2.nodes import ATTRIBUTES, HERE, LINKS
+
+MOST_LINKS = 16  # one after another
+
+
+class Place(NamedTuple):
+    """Where a path in a recording leads.
+
+    Parameters
+    ----------
+    item
+        The group or dataset in the file itself; None if the path leads nowhere, or into another file.
+    file
+        The other file that it leads into, as the link names it; "" if it does not leave this one.
+    """
+
+    item: Group | Dataset | None = None
+    file: str = ""
+
+
+def locate(group: Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
+    """Find out where a path leads, without opening the other file if it is one.
+
+    HDF5 opens the target of an external link as the file with the link is open: for writing, if that is. So whatever
+    is looked up in a file that is open for writing is looked up by this function.
+
+    Parameters
+    ----------
+    group
+        Where the path begins; at the root, if it begins with a slash.
+    path
+        Of a group or a dataset.
+    most_links
+        How many soft links may lead there, one after another.
+    """
+    if isinstance(group, ZarrGroup):
+        return Place(*group.locate(path))
+    here: Group | Dataset = group.file["/"] if path.startswith("/") else group
+    for name in filter(None, path.split("/")):
+        if not isinstance(here, h5py.Group):
+            return Place()
+        place = _step(here, name, most_links)
+        if place.item is None:
+            return place
+        here = place.item
+    return Place(here)
+
+
+def own_item(group: Group, path: str) -> Group | Dataset | None:
+    """The group or dataset at a path, if it is in the file itself."""
+    return locate(group, path).item
+
+
+def own_group(group: Group, path: str) -> Group | None:
+    """The group at a path, if it is in the file itself."""
+    item = own_item(group, path)
+    return item if isinstance(item, Group) else None
+
+
+def _step(group: h5py.Group, name: str, most_links: int) -> Place:
+    try:
+        link = group.get(name, getlink=True)
+    except TypeError:  # a kind of link that h5py does not know
+        return Place()
+    if isinstance(link, h5py.ExternalLink):
+        return Place(file=os.fsdecode(link.filename))
+    if isinstance(link, h5py.SoftLink):
+        return locate(group, link.path, most_links=most_links - 1) if most_links else Place()
+    return Place() if link is None else Place(group[name])
 
 
 def tell_of_lost(source: Path, copy: Path) -> None:

@@ -1,6 +1,7 @@
 """The small file beside a recording: valid by itself, with the ids of the neurons and room for results on them."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.ndx import layout, stored
-from nwb_neurid.ndx.opening import Dataset, Group, opened
+from nwb_neurid.ndx.faults import cannot_write
+from nwb_neurid.ndx.links import locate, own_group
+from nwb_neurid.ndx.opening import Dataset, Group, is_zarr, opened
 
 ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_description")
 SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
@@ -24,6 +27,50 @@ def empty_sidecar(path: Path, table: str) -> bytes:
         about = _about(file, path)
         subject = {name: text for name in SUBJECT if (text := _text(file, f"general/subject/{name}"))}
     return _written(about, subject, module, table, ids)
+
+
+def linked_place(path: Path, tables: Sequence[str]) -> str:
+    """What a recording takes from another file by a link, and from which, so that it cannot hold results itself.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    tables
+        Paths within it of the tables that the results are about.
+
+    Returns
+    -------
+    str
+        "/units from raw.nwb", for example; "" if the recording has its own tables, and its own module or none.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be read.
+    """
+    if not path.is_file() and not is_zarr(path):
+        return ""
+    with cannot_write(path), opened(path) as file:
+        for table in tables:
+            found = file.get(table)
+            module = layout.module_path(found) if isinstance(found, Group) else table
+            for place in (table, module):
+                if other := locate(file, place).file:
+                    return f"/{place.strip('/')} from {other}"
+    return ""
+
+
+def check_sidecar(file: Group, named: Path) -> None:
+    """Refuse a file that exists and is no sidecar.
+
+    Raises
+    ------
+    CannotWrite
+        If it is none.
+    """
+    if not any(own_group(file, f"processing/{module}/{stored.NEURONS}") for module in layout.MODULES):
+        raise CannotWrite(f"{named} exists and is no sidecar of nwb-neurid. Choose another --output.")
 
 
 def table_path(file: Group, table: str) -> str:

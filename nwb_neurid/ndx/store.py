@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import h5py
 
-from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning, NoResults, SourceNotFound
+from nwb_neurid.errors import CannotWrite, NeuridWarning, NoResults, SourceNotFound
 from nwb_neurid.ndx import layout, stored, tables, unit_columns
 from nwb_neurid.ndx.compaction import compact
-from nwb_neurid.ndx.destination import Destination, destination, sidecar_of
+from nwb_neurid.ndx.destination import Destination, check_columns, check_tables, destination, sidecar_of
 from nwb_neurid.ndx.entry import ROOM_BYTES, check_names, entries_on, names_on
 from nwb_neurid.ndx.faults import cannot_write, unreadable
 from nwb_neurid.ndx.in_folder import folder_copy, in_folder
@@ -20,6 +20,7 @@ from nwb_neurid.ndx.opening import Group, opened
 from nwb_neurid.ndx.overlay import Overlay
 from nwb_neurid.ndx.replacement import Fingerprint as Fingerprint
 from nwb_neurid.ndx.replacement import check_free, check_room, replacement
+from nwb_neurid.ndx.sidecar import check_sidecar, linked_place
 from nwb_neurid.ndx.writers import WRITERS
 from nwb_neurid.results import Embeddings, Predictions
 
@@ -64,10 +65,7 @@ def check_writable(
     """
     places = _places(table)
     names = {each: [object_name(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in names_on(places, name)}
-    _recover(path, output)
-    to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
-    _check_columns(to, units_columns)
-    _check_one(to, path, places)
+    to = _target(path, places, units_columns, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     beside = to.way == "sidecar"
     with cannot_write(path), opened(path) as file:
         for each in () if beside else names:
@@ -76,6 +74,7 @@ def check_writable(
         if beside and to.file.exists():
             with h5py.File(to.file, "r") as file:
                 check_names(file, to.named, name, names[name], overwrite)
+                check_sidecar(file, to.named)
         if to.way == "copy":
             check_room(path, to.file)
         elif to.way == "folder copy":
@@ -122,7 +121,8 @@ def write(
         What the file was when it was read; if it is not that any more, nothing is written.
     sidecar
         Write a small file of its own, at `output` or beside the recording as `<recording>.neurid.nwb`. It lists the
-        neurons by `unit_id`. Also where the recording has over 10 GB or is kept by git-annex, with a warning.
+        neurons by `unit_id`. Also, with a warning, where the recording has over 10 GB or is kept by git-annex, or where
+        it links to another file for `table` or for the processing module: other files are never changed.
     copy
         False to write into the file itself, without a copy that takes its place.
     units_columns
@@ -151,11 +151,8 @@ def write(
     places = _places(table)
     if expected is not None:
         expected.check(path)
-    _recover(path, output)
+    to = _target(path, places, units_columns, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
     fingerprint = expected or Fingerprint.of(path)
-    to = destination(path, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
-    _check_columns(to, units_columns)
-    _check_one(to, path, places)
     with cannot_write(path), opened(path) as file:
         entries = entries_on(file, path, places, name, embeddings, predictions, columns=units_columns)
         for entry in () if to.way == "sidecar" else entries:
@@ -189,7 +186,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     if not path.exists():
         raise SourceNotFound(f"{path} does not exist.")
     with unreadable(path), opened(path) as file:
-        groups = stored.groups(file)
+        groups = stored.groups(file, linked=True)
         _check_there(groups, path, name)
         names = sorted(groups) if name is None else [name]
         loaded = {each: [thing for group in groups[each] for thing in stored.objects(group)] for each in names}
@@ -232,7 +229,9 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     to = destination(path, output=path if output is None else Path(output), overwrite=overwrite)
     fingerprint = Fingerprint.of(path)
     with unreadable(path), opened(path) as file:
-        _check_there(stored.groups(file), path, name)
+        _check_there(stored.groups(file, linked=True), path, name)
+        if name not in stored.groups(file):
+            raise CannotWrite(f"{name} is in another file, to which {path} links. Remove it there.")
     if path.is_dir():
         _remove_from_folder(path.resolve(), to, fingerprint, name)
         return to.named
@@ -266,29 +265,22 @@ def _take_out(file: Group, name: str) -> None:
     layout.take_out(file, groups)
 
 
-def _recover(*paths: Path | None) -> None:
-    for path in filter(None, paths):
-        with cannot_write(path):
-            recover(path.resolve())
-
-
-def _check_columns(to: Destination, units_columns: bool) -> None:
-    if to.way == "sidecar" and units_columns:
-        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording as it is."
-        raise InvalidOption(f"--units-columns writes into the recording, not into a sidecar. {said}")
+def _target(
+    path: Path, places: Sequence[str], units_columns: bool, *, output: Path | None, **options: bool
+) -> Destination:
+    """Where results on these tables go, once what a killed process left there is undone."""
+    for each in filter(None, (path, output)):
+        with cannot_write(each):
+            recover(each.resolve())
+    linked = linked_place(path, [place for place in places if place])
+    to = destination(path, output=output, linked=linked, **options)
+    check_columns(to, units_columns)
+    check_tables(to, path, places)
+    return to
 
 
 def _places(table: str | Sequence[str]) -> Sequence[str]:
     return [table] if isinstance(table, str) else table
-
-
-def _check_one(to: Destination, path: Path, places: Sequence[str]) -> None:
-    if len(places) > 1 and to.way in {"sidecar", "in place"}:
-        way = f"{to.why} A sidecar" if to.why else "A sidecar" if to.way == "sidecar" else "What is written in place"
-        raise CannotWrite(
-            f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
-            "one (--from), or write a copy with all (--output)."
-        )
 
 
 def _check_there(groups: Mapping[str, list[Group]], path: Path, name: str | None) -> None:

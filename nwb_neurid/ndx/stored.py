@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid.ndx.links import own_group, own_item
 from nwb_neurid.ndx.objects import (
     EMBEDDINGS,
     MODEL,
@@ -26,11 +27,19 @@ NEURONS = "neurons"
 HEAD = frozenset({"namespace", "neurodata_type", "object_id", "description", "colnames"})
 
 
-def groups(file: Group) -> dict[str, list[Group]]:
-    """Where the objects of all results lie, by the name of the results."""
+def groups(file: Group, *, linked: bool = False) -> dict[str, list[Group]]:
+    """Where the objects of all results lie, by the name of the results.
+
+    Parameters
+    ----------
+    file
+        The root.
+    linked
+        Whether results in other files count, to which the file links; it must be open for reading alone then.
+    """
     found: dict[str, list[Group]] = {}
-    for module in _groups_in(file.get("processing")):
-        for group in _groups_in(module):
+    for module in _groups_in(file.get("processing") if linked else own_group(file, "processing"), linked):
+        for group in _groups_in(module, linked):
             for thing in _objects(group)[-1:]:
                 found.setdefault(_results_name(thing), []).append(group)
     return found
@@ -82,7 +91,8 @@ def column(table: Group, name: str) -> Column:
 
 def table(group: Group) -> Group | None:
     """The Units or the PlaneSegmentation that the rows of a table of ours refer to; None for a model."""
-    return group.file[group["neuron"].attrs["table"]] if "neuron" in group else None
+    neuron = own_item(group, "neuron")
+    return None if neuron is None else group.file[neuron.attrs["table"]]
 
 
 def is_sidecar_table(table: Group) -> bool:
@@ -116,10 +126,10 @@ def _results_name(found: NwbObject) -> str:
     return found.name.removesuffix(ending(found.neurodata_type, label_name))
 
 
-def _groups_in(parent: object) -> Iterator[Group]:
+def _groups_in(parent: object, linked: bool) -> Iterator[Group]:
     """The groups in a group, without those that a broken link promises."""
     if isinstance(parent, Group):
-        children = (parent.get(name) for name in parent)
+        children = (parent.get(name) if linked else own_item(parent, name) for name in parent)
         yield from (child for child in children if isinstance(child, Group))
 
 

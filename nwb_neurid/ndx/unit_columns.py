@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nwb_neurid.ndx import stored
+from nwb_neurid.ndx.links import own_item
 from nwb_neurid.ndx.objects import MARK, Column, text
 from nwb_neurid.ndx.opening import Group
 from nwb_neurid.results import Predictions
@@ -42,8 +43,8 @@ def columns(
 def own(table: Group, name: str) -> list[str]:
     """The columns that hold predictions of the results `name`."""
     about = _mark(name)
-    descriptions = {found: stored.description(table[found]) for found in stored.column_names(table)}
-    return [found for found, description in descriptions.items() if description.endswith(about)]
+    items = {found: own_item(table, found) for found in stored.column_names(table)}
+    return [found for found, item in items.items() if item is not None and stored.description(item).endswith(about)]
 
 
 def _columns(label: str, name: str, part: Predictions) -> list[Column]:

@@ -194,6 +194,18 @@ class ZarrGroup:
         found = _item(start.at(name))
         return default if found is None else found
 
+    def locate(self, name: str) -> "tuple[ZarrGroup | ZarrDataset | None, str]":
+        """What is at this path in the folder itself, and otherwise the other folder that a link leads into."""
+        node = (Node(self.files) if name.startswith("/") else self._node).at(name)
+        if node is None:
+            return None, ""
+        if node.files is not self.files:
+            return None, str(node.files.root)
+        stored = (node.files.root / node.path).resolve()
+        if stored.exists() and stored != node.files.root.resolve() / node.path:  # a symbolic link
+            return None, str(stored)
+        return _item(node), ""
+
     def __getitem__(self, name: "str | ZarrReference") -> Any:
         if isinstance(name, ZarrReference):
             found = _item(self._node.referred({"path": name.path, "source": name.source}))

@@ -43,7 +43,7 @@ def module_path(table: Group) -> str:
 def is_plain(file: Group) -> bool:
     """Whether the file gets the `core` layout."""
     cached = _specifications(file)
-    if cached is None or locate(cached, NAMESPACE).file:
+    if cached is None or locate(cached, f"{NAMESPACE}/{specification().version}").file:
         return True
     return "core" not in cached or not set(cached) <= OWN
 

@@ -34,3 +34,7 @@ def test_a_full_disk_changes_nothing():
 
 def test_other_faults_change_nothing():
     assert "WRONG" not in figures("refusals.py")
+
+
+def test_links_into_another_file_leave_it_as_it_is():
+    assert "copy: replace: done" in figures("links.py", "--every", 10)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
 from nwb_neurid.ndx.opening import is_zarr
+from nwb_neurid.ndx.sidecar import linked_place
 from nwb_neurid.zarr2.nodes import GROUP as ZARR_GROUP
 from nwb_neurid.zarr2.nodes import Folder, Node
 
@@ -53,7 +54,7 @@ def destination(
     overwrite: bool = False,
     sidecar: bool = False,
     copy: bool = True,
-    linked: str = "",
+    tables: Sequence[str] = (),
 ) -> Destination:
     """Where results on the recording at `path` go.
 
@@ -63,8 +64,8 @@ def destination(
         The recording.
     output, overwrite, sidecar, copy
         As for `nwb_neurid.ndx.store.write`.
-    linked
-        What the results need and the recording takes from another file by a link, and from which; "" if nothing.
+    tables
+        Paths within the recording of the tables that the results are about, where they are known.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def destination(
     if sidecar:
         return _sidecar(path, output)
     other = None if output is None or (output.exists() and output.samefile(path)) else output
-    if linked:
+    if linked := linked_place(path, tables):
         if other is not None:
             _elsewhere(other, overwrite)  # a sidecar was not asked for, so what is there may not get more
         why = f"{path} takes {linked} by a link, and files that are linked to are never changed."

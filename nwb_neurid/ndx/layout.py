@@ -40,9 +40,8 @@ def module_path(table: Group) -> str:
     return f"processing/{'ophys' if imaging else 'ecephys'}"
 
 
-def is_plain(file: Group) -> bool:
-    """Whether the file gets the `core` layout."""
-    cached = _specifications(file)
+def _is_plain(cached: Group | None) -> bool:
+    """Whether a file with these specifications gets the `core` layout."""
     if cached is None or locate(cached, f"{NAMESPACE}/{specification().version}").file:
         return True
     return "core" not in cached or not set(cached) <= OWN
@@ -54,8 +53,8 @@ def append(file: Group, objects: Sequence[NwbObject], table: Group) -> None:
     if own_group(file, path) is None:
         _tag(file.create_group(path), "core", "ProcessingModule", MODULES[path.removeprefix("processing/")])
     module = file[path]
-    plain, meanings = is_plain(file), _knows_meanings(file)
     cached = _specifications(file)
+    plain, meanings = _is_plain(cached), _knows_meanings(cached)
     if not plain and cached is not None:
         _cache_specification(cached)
     for found in folded(objects) if plain else objects:
@@ -101,9 +100,8 @@ def _link(module: Group, objects: Sequence[NwbObject]) -> None:
             module[found.name]["model"] = h5py.SoftLink(f"{module.name}/{model}")
 
 
-def _knows_meanings(file: Group) -> tuple[int, ...]:
-    """The version of hdmf-common in the file, if it has the type MeaningsTable; otherwise ()."""
-    cached = _specifications(file)
+def _knows_meanings(cached: Group | None) -> tuple[int, ...]:
+    """The version of hdmf-common in these specifications, if it has the type MeaningsTable; otherwise ()."""
     versions = own_group(cached, COMMON) if cached is not None else None
     numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in versions or ()]
     newest = max((tuple(map(int, number)) for number in numbers), default=())

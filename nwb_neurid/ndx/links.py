@@ -11,9 +11,7 @@ from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.ndx.opening import Dataset, Group, is_zarr
 from nwb_neurid.ndx.zarr_file import ZarrGroup
 from nwb_neurid.zarr2.arrays import load_json
-from nwb_neurid.zarr2.nodes import ATTRIBUTES, HERE, LINKS
-
-MOST_LINKS = 16  # one after another
+from nwb_neurid.zarr2.nodes import ATTRIBUTES, HERE, LINKS, MOST_LINKS
 
 
 class Place(NamedTuple):

@@ -14,7 +14,7 @@ from nwb_neurid.errors import CannotWrite
 from nwb_neurid.ndx import layout, stored
 from nwb_neurid.ndx.faults import cannot_write
 from nwb_neurid.ndx.links import locate, own_group
-from nwb_neurid.ndx.opening import Dataset, Group, is_zarr, opened
+from nwb_neurid.ndx.opening import Dataset, Group, opened
 
 ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_description")
 SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
@@ -49,8 +49,6 @@ def linked_place(path: Path, tables: Sequence[str]) -> str:
     CannotWrite
         If the file cannot be read.
     """
-    if not path.is_file() and not is_zarr(path):
-        return ""
     with cannot_write(path), opened(path) as file:
         for table in tables:
             found = file.get(table)

@@ -20,7 +20,7 @@ from nwb_neurid.ndx.opening import Group, opened
 from nwb_neurid.ndx.overlay import Overlay
 from nwb_neurid.ndx.replacement import Fingerprint as Fingerprint
 from nwb_neurid.ndx.replacement import check_free, check_room, replacement
-from nwb_neurid.ndx.sidecar import check_sidecar, linked_place
+from nwb_neurid.ndx.sidecar import check_sidecar
 from nwb_neurid.ndx.writers import WRITERS
 from nwb_neurid.results import Embeddings, Predictions
 
@@ -272,8 +272,7 @@ def _target(
     for each in filter(None, (path, output)):
         with cannot_write(each):
             recover(each.resolve())
-    linked = linked_place(path, [place for place in places if place])
-    to = destination(path, output=output, linked=linked, **options)
+    to = destination(path, output=output, tables=[place for place in places if place], **options)
     check_columns(to, units_columns)
     check_tables(to, path, places)
     return to

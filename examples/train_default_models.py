@@ -1,7 +1,7 @@
 """Train the models that ship, and score them on animals that took part in nothing.
 
-    python examples/train_default_models.py spikes nwb_neurid/models/default-spikes --recordings FOLDER
-    python examples/train_default_models.py dff nwb_neurid/models/default-calcium --recordings FOLDER
+    python examples/train_default_models.py spikes nwb_neurid/model/weights/default-spikes --recordings FOLDER
+    python examples/train_default_models.py dff nwb_neurid/model/weights/default-calcium --recordings FOLDER
 
 The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
 trained on. Sessions of a few units are left out: there is hardly another unit to be told from, and they last for hours.
@@ -22,11 +22,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nwb_neurid import evaluate, new_model, read
+from nwb_neurid._system.text import counted
+from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
-from nwb_neurid.learning import fit
+from nwb_neurid.model.fitting import fit
 from nwb_neurid.simulate import simulate
-from nwb_neurid.trainable import TrainingOptions
-from nwb_neurid.words import counted
 
 UNITS, SECONDS, REGIONS = 120, 300.0, 3
 SEEDS, ANIMALS = (1, 2, 3, 4), 3

@@ -9,28 +9,28 @@ if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
     from nwb_neurid.evaluation.run import evaluate as evaluate
-    from nwb_neurid.labelling import fit_labels as fit_labels
-    from nwb_neurid.model import Model as Model
-    from nwb_neurid.model import import_model as import_model
-    from nwb_neurid.model import load_model as load_model
-    from nwb_neurid.model import new_model as new_model
-    from nwb_neurid.ndx.store import read_results as read_results
-    from nwb_neurid.ndx.store import write as write
+    from nwb_neurid.model.model import Model as Model
+    from nwb_neurid.model.model import import_model as import_model
+    from nwb_neurid.model.model import load_model as load_model
+    from nwb_neurid.model.model import new_model as new_model
     from nwb_neurid.population import Population as Population
     from nwb_neurid.population import Series as Series
     from nwb_neurid.population import Spikes as Spikes
     from nwb_neurid.population import Traces as Traces
-    from nwb_neurid.reading import read as read
+    from nwb_neurid.readers import read as read
     from nwb_neurid.results import Embeddings as Embeddings
     from nwb_neurid.results import Predictions as Predictions
     from nwb_neurid.results import Provenance as Provenance
-    from nwb_neurid.training_run import train as train
+    from nwb_neurid.workflows.fit_labels import fit_labels as fit_labels
+    from nwb_neurid.workflows.train import train as train
+    from nwb_neurid.writers.nwb.store import read_results as read_results
+    from nwb_neurid.writers.nwb.store import write as write
 
 __version__ = "0.1.1"
 
 _HOME = {
     "Embeddings": "results",
-    "Model": "model",
+    "Model": "model.model",
     "NeuridError": "errors",
     "NeuridWarning": "errors",
     "Population": "population",
@@ -40,15 +40,15 @@ _HOME = {
     "Spikes": "population",
     "Traces": "population",
     "evaluate": "evaluation.run",
-    "fit_labels": "labelling",
-    "import_model": "model",
+    "fit_labels": "workflows.fit_labels",
+    "import_model": "model.model",
     "load_analyzer": "analyzer.loading",
-    "load_model": "model",
-    "new_model": "model",
-    "read": "reading",
-    "read_results": "ndx.store",
-    "train": "training_run",
-    "write": "ndx.store",
+    "load_model": "model.model",
+    "new_model": "model.model",
+    "read": "readers",
+    "read_results": "writers.nwb.store",
+    "train": "workflows.train",
+    "write": "writers.nwb.store",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from nwb_neurid.blame import blaming
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
+from nwb_neurid.contracts.attribution import blaming
 from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, UnknownPlugin
 
 Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)

@@ -7,13 +7,13 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, population_of, register
-from nwb_neurid.analyzer.spread import spread_embeddings
-from nwb_neurid.analyzer.stored import arrays_of_embeddings, embeddings_of_arrays
+from nwb_neurid.analyzer.rows import spread_embeddings
+from nwb_neurid.analyzer.serialization import arrays_of_embeddings, embeddings_of_arrays
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.model import Model
+from nwb_neurid.model.candidates import check_suits
+from nwb_neurid.model.model import Model
 from nwb_neurid.results import Embeddings
-from nwb_neurid.suitable import check_suits
 
 if TYPE_CHECKING:
     import pandas as pd

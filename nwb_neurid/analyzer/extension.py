@@ -12,13 +12,13 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
-from nwb_neurid.analyzer.chosen import check_model, check_names, model_of, named
-from nwb_neurid.analyzer.stored import rows_of
+from nwb_neurid.analyzer.models import check_model, check_names, model_of, named
+from nwb_neurid.analyzer.serialization import rows_of
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
-from nwb_neurid.model import Model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
-from nwb_neurid.reading import read_for, reader_for
+from nwb_neurid.readers import read_for, reader_for
 
 T = TypeVar("T")
 

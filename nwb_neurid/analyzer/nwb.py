@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
+from nwb_neurid._system.atomic import check_free, whole
 from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions
-from nwb_neurid.analyzer.spread import spread_embeddings, spread_predictions
+from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
 from nwb_neurid.errors import CannotWrite, NoResults, SourceNotFound
 from nwb_neurid.labels.head import encoder_of
-from nwb_neurid.ndx import recording, store, stored
-from nwb_neurid.ndx.entry import table_in
-from nwb_neurid.ndx.faults import unreadable
-from nwb_neurid.ndx.opening import opened
-from nwb_neurid.ndx.recording import UNITS, write_recording
-from nwb_neurid.reading import read
+from nwb_neurid.readers import read
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.whole import check_free, whole
+from nwb_neurid.writers.nwb import existing, standalone, store
+from nwb_neurid.writers.nwb.entry import table_in
+from nwb_neurid.writers.nwb.faults import unreadable
+from nwb_neurid.writers.nwb.opening import opened
+from nwb_neurid.writers.nwb.standalone import UNITS, write_recording
 
-NAMES = ("unit_name", recording.NAME)
+NAMES = ("unit_name", standalone.NAME)
 """Columns that name units: of NeuroConv, and of files that we made."""
 
 ABSENT = "not in the sorting analyzer"
@@ -109,9 +109,9 @@ def _units_of(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
         raise SourceNotFound(f"{path} does not exist.")
     with unreadable(path), opened(path) as file:
         units = table_in(file, path, table)
-        ids = stored.unit_ids(units)
-        named = [name for name in NAMES if name in stored.column_names(units)]
-        return (stored.column(units, named[0]).values if named else ids), ids
+        ids = existing.unit_ids(units)
+        named = [name for name in NAMES if name in existing.column_names(units)]
+        return (existing.column(units, named[0]).values if named else ids), ids
 
 
 def _rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:

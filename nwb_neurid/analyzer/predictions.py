@@ -8,12 +8,12 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, population_of, register
-from nwb_neurid.analyzer.spread import spread_predictions
-from nwb_neurid.analyzer.stored import arrays_of_predictions, predictions_of_arrays
+from nwb_neurid.analyzer.rows import spread_predictions
+from nwb_neurid.analyzer.serialization import arrays_of_predictions, predictions_of_arrays
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.head import chosen, encoder_of
-from nwb_neurid.model import Model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 

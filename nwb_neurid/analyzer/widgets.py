@@ -12,7 +12,7 @@ from spikeinterface.widgets.base import BaseWidget
 from nwb_neurid.analyzer.predictions import names_of
 from nwb_neurid.analyzer.properties import predictions_in
 from nwb_neurid.errors import InvalidOption, NoResults
-from nwb_neurid.report.chart import PALETTE, flat
+from nwb_neurid.plots.embedding import PALETTE, flat
 from nwb_neurid.results import Predictions
 
 if TYPE_CHECKING:

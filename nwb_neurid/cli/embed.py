@@ -13,11 +13,11 @@ from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
 
 if TYPE_CHECKING:
+    from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.labels.prediction import PredictionOptions
-    from nwb_neurid.model import Model
-    from nwb_neurid.pipeline import Outcome
+    from nwb_neurid.model.model import Model
     from nwb_neurid.results import Predictions
-    from nwb_neurid.trainable import TrainingOptions
+    from nwb_neurid.workflows.embed import Outcome
 
 KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
@@ -102,8 +102,8 @@ def embed(
     whole or not at all.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.outputs import default_name
-        from nwb_neurid.pipeline import embed_file
+        from nwb_neurid.workflows.embed import embed_file
+        from nwb_neurid.writers.outputs import default_name
 
         training = _training(fit, steps, seed)
         built = _model(encoder, model, preset, untrained, fit, seed, device)
@@ -146,7 +146,7 @@ def _model(
     encoder: str | None, folder: Path | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
 ) -> "Model | None":
     """The model that was asked for; None for the one that ships for what each recording holds."""
-    from nwb_neurid.model import load_model, new_model
+    from nwb_neurid.model.model import load_model, new_model
 
     if folder is not None:
         if encoder is not None or preset is not None or untrained or fit:
@@ -163,8 +163,8 @@ def _model(
 
 def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":
     """How each recording is trained on first; None if it is not."""
-    from nwb_neurid.learning import STEPS
-    from nwb_neurid.trainable import TrainingOptions
+    from nwb_neurid.contracts.training import TrainingOptions
+    from nwb_neurid.model.fitting import STEPS
 
     if steps is not None and not fit:
         raise InvalidOption("--steps is how long --fit trains: pass --fit too, or leave it out.")
@@ -175,7 +175,7 @@ def _targets(
     sources: list[str], output: Path | None, sidecar: bool, kind: str, called: str | None
 ) -> list[tuple[str, Path | None]]:
     """Each source with where its results go; None for into itself."""
-    from nwb_neurid.outputs import NWB, output_name
+    from nwb_neurid.writers.outputs import NWB, output_name
 
     if output is None:
         return [(source, None) for source in sources]

@@ -11,8 +11,8 @@ from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 from nwb_neurid.errors import InvalidOption
 
 if TYPE_CHECKING:
-    from nwb_neurid.evaluation.outcome import Evaluation
-    from nwb_neurid.model import Model
+    from nwb_neurid.evaluation.results import Evaluation
+    from nwb_neurid.model.model import Model
 
 
 def evaluate(
@@ -90,7 +90,7 @@ def evaluate(
     and scored together and each alone.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.evaluation.outcome import check_folder
+        from nwb_neurid.evaluation.results import check_folder
         from nwb_neurid.evaluation.run import evaluate as run
 
         fractions = _numbers(label_fractions)
@@ -128,7 +128,7 @@ def evaluate(
 def _models(
     folders: list[Path], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
 ) -> "list[Model]":
-    from nwb_neurid.model import load_model, new_model
+    from nwb_neurid.model.model import load_model, new_model
 
     loaded = [load_model(folder, device=device) for folder in folders]
     return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]

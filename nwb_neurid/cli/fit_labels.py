@@ -11,7 +11,7 @@ from nwb_neurid.errors import CannotWrite, InvalidOption
 
 if TYPE_CHECKING:
     from nwb_neurid.labels.head import LabelHead
-    from nwb_neurid.model import Model
+    from nwb_neurid.model.model import Model
 
 
 def fit_labels(
@@ -72,8 +72,8 @@ def fit_labels(
     The head is calibrated on animals that it was not fitted to, and declines where it cannot tell.
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.labelling import as_model
-        from nwb_neurid.labelling import fit_labels as run
+        from nwb_neurid.workflows.fit_labels import as_model
+        from nwb_neurid.workflows.fit_labels import fit_labels as run
 
         folder = _target(model, output, overwrite)
         built = as_model(model)
@@ -100,7 +100,7 @@ def fit_labels(
 
 def _target(model: str, output: Path | None, overwrite: bool) -> Path:
     """The folder to write."""
-    from nwb_neurid.labelling import is_encoder
+    from nwb_neurid.workflows.fit_labels import is_encoder
 
     if output is None and is_encoder(model):
         raise InvalidOption(f"{model} is an encoder and no model folder: name a folder for the model (--output).")

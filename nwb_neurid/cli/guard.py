@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
-from nwb_neurid import limits
+from nwb_neurid._system import limits
 from nwb_neurid.errors import NeuridError, UnreadableSource
 
 T = TypeVar("T")

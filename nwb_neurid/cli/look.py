@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from nwb_neurid import limits
+from nwb_neurid._system import limits
+from nwb_neurid._system.text import counted
 from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
-from nwb_neurid.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ def inspect(
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.contracts import is_url
-        from nwb_neurid.reading import read_with, reader_for, with_covariates
-        from nwb_neurid.suitable import fits
+        from nwb_neurid.model.candidates import fits
+        from nwb_neurid.readers import read_with, reader_for, with_covariates
 
         wanted = reading.read_options(
             keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
@@ -115,7 +115,7 @@ def show(
 ) -> None:
     """Show the tables that stand in a file, a preview of each, and the model they come from."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.ndx import store
+        from nwb_neurid.writers.nwb import store
 
         with limits.reading(file):
             results = store.read(file, name)

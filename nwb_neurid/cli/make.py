@@ -103,7 +103,7 @@ def demo(
 ) -> None:
     """Do the main job on a simulated recording, and show how well the vectors tell the types apart."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.demo import run_demo
+        from nwb_neurid.workflows.demo import run_demo
 
         made = run_demo(output, encoder=encoder, units=units, duration_s=duration, seed=seed, progress=out.progress)
         score = made.score
@@ -130,7 +130,7 @@ def import_checkpoint(
 ) -> None:
     """Turn a checkpoint of a method's original code into a model folder. No code in it is run."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.model import import_model
+        from nwb_neurid.model.model import import_model
 
         model = import_model(encoder, checkpoint, _settings(settings or []))
         model.save(output, overwrite=overwrite)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwb_neurid.blame import blaming
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.contracts.attribution import blaming
 from nwb_neurid.errors import BrokenPlugin, InvalidOption, NeuridError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nwb_neurid import limits
+from nwb_neurid._system import limits
 from nwb_neurid.cli.terminal import Quiet, Verbose, terminal
 
 
@@ -21,7 +21,7 @@ def remove(
 ) -> None:
     """Take results out of a file: tables, columns of units, and the room that they took."""
     with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.ndx import store
+        from nwb_neurid.writers.nwb import store
 
         before_bytes = store.Fingerprint.of(file).size
         with limits.reading(file):

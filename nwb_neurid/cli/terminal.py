@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nwb_neurid.blame import running
+from nwb_neurid.contracts.attribution import running
 from nwb_neurid.errors import NeuridError, NeuridWarning
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from nwb_neurid.cli import reading
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
 
 if TYPE_CHECKING:
-    from nwb_neurid.trainable import Step
+    from nwb_neurid.contracts.training import Step
 
 LINE_S = 10.0
 """Time between two lines on the loss where there is no terminal to show it live, in seconds."""
@@ -62,7 +62,7 @@ def train(
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.training.processes import joined
-        from nwb_neurid.training_run import train as run
+        from nwb_neurid.workflows.train import train as run
 
         with joined(device) as first:
             shown = _Live(out) if first else None

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 
 from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, resamples
-from nwb_neurid.evaluation.outcome import FORMAT, PREDICTIONS, SCORES
+from nwb_neurid.evaluation.results import FORMAT, PREDICTIONS, SCORES
 
 SAME = ("label", "protocol")
 KEY = ("subject", "source", "session", "row")

@@ -8,11 +8,11 @@ import numpy as np
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
-from nwb_neurid.evaluation.answers import Probing, answers_of
 from nwb_neurid.evaluation.cohort import Cohort
+from nwb_neurid.evaluation.heads import Probing, answers_of
 from nwb_neurid.evaluation.protocols import Split
 from nwb_neurid.evaluation.scores import scores_of
-from nwb_neurid.evaluation.systems import Vectors
+from nwb_neurid.evaluation.vectors import Vectors
 from nwb_neurid.results import Json
 
 ALL = "all"

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.evaluation.answers import Probing
+from nwb_neurid.evaluation.assessment import Work, curves, scored
 from nwb_neurid.evaluation.curves import check_fractions, counts_of, subjects_of
-from nwb_neurid.evaluation.gathering import Wanted, gathered, scorable
-from nwb_neurid.evaluation.outcome import Evaluation
-from nwb_neurid.evaluation.parts import Asked, is_trained, models_of, record_of, systems_of
+from nwb_neurid.evaluation.heads import Probing
+from nwb_neurid.evaluation.models import Asked, is_trained, models_of, record_of, systems_of
 from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, check_encoder, check_protocol, splits_of
-from nwb_neurid.evaluation.systems import System, embedded
-from nwb_neurid.evaluation.work import Work, curves, scored
+from nwb_neurid.evaluation.recordings import Wanted, gathered, scorable
+from nwb_neurid.evaluation.results import Evaluation
+from nwb_neurid.evaluation.vectors import System, embedded
 from nwb_neurid.labels.calibration import NOMINAL, too_few
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
-from nwb_neurid.model import Model, software
+from nwb_neurid.model.model import Model, software
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 

@@ -6,17 +6,9 @@ from dataclasses import asdict
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from nwb_neurid.evaluation.answers import LEVELS, Answers
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.metrics import (
-    METRICS,
-    area,
-    confusions,
-    intervals,
-    per_class,
-    reliability,
-    risk_curve,
-)
+from nwb_neurid.evaluation.heads import LEVELS, Answers
+from nwb_neurid.evaluation.metrics import METRICS, area, confusions, intervals, per_class, reliability, risk_curve
 from nwb_neurid.results import Json
 
 POINTS = 50

@@ -10,9 +10,9 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temper, tempered, votes
 from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
-from nwb_neurid.labels.examples import Examples, examples_of, folds_of
 from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.novelty import Novelty, nearest, shape_of, steps_of
+from nwb_neurid.labels.training_data import Examples, examples_of, folds_of
 from nwb_neurid.results import Json
 
 FOLDS = 10

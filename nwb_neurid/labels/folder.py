@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import numpy as np
 
+from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
 from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.novelty import Novelty
-from nwb_neurid.model_folder import packed, read_arrays, sha256
 
 FORMAT = 1
 FOLDER = "heads"
@@ -50,10 +50,10 @@ def packed_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             **{name: getattr(head.calibration, name) for name in TEMPERS},
             "encoder": dict(head.encoder),
             "details": dict(head.details),
-            "arrays_sha256": sha256(arrays),
+            "arrays_sha256": hash_arrays(arrays),
         }
         files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
-        files[f"{FOLDER}/{quote(name, safe='')}.safetensors"] = packed(arrays)
+        files[f"{FOLDER}/{quote(name, safe='')}.safetensors"] = pack_arrays(arrays)
     return files
 
 
@@ -112,7 +112,7 @@ def _read_head(path: Path) -> LabelHead:
     about = _read_description(path)
     path = path.with_suffix(".safetensors")
     arrays = read_arrays(path)
-    if sha256(arrays) != about["arrays_sha256"]:
+    if hash_arrays(arrays) != about["arrays_sha256"]:
         raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")
     if fault := _fault(arrays, len(about["classes"])):
         raise WrongWeights(f"{path} holds no label head: {fault}.")

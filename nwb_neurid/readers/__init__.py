@@ -1,1 +1,183 @@
-"""The readers that come with the package. Each is a plugin, behind its entry point."""
+"""A recording through whichever reader recognises it."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nwb_neurid import registry
+from nwb_neurid._system import limits
+from nwb_neurid.contracts import EncoderSpec, ReaderPlugin, ReadOptions, is_url
+from nwb_neurid.contracts.attribution import blaming, culprit
+from nwb_neurid.errors import (
+    BrokenPlugin,
+    IncompatiblePlugin,
+    InvalidOption,
+    NeuridWarning,
+    SourceNotFound,
+    UnknownSource,
+)
+from nwb_neurid.intervals import shortened
+from nwb_neurid.population import Population
+
+FOR_ALL = ("start_s", "stop_s", "duration_s")
+"""Options that need nothing of a reader."""
+
+
+def read(source: object, **options: Any) -> Population:
+    """The population of a recording, through whichever installed reader recognises it.
+
+    Parameters
+    ----------
+    source
+        Path or URL of a recording, or an object that a reader knows.
+    **options
+        Fields of `nwb_neurid.contracts.ReadOptions`.
+
+    Raises
+    ------
+    SourceNotFound
+        If it is a path and there is nothing.
+    UnknownSource
+        If no reader recognises it.
+    InvalidOption
+        If there is no such option.
+    UnreadableSource, InvalidSource
+        If the reader cannot read it.
+    """
+    try:
+        wanted = ReadOptions(**options)
+    except TypeError:
+        known = ", ".join(option.name for option in fields(ReadOptions))
+        raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
+    return read_with(reader_for(source), source, wanted)
+
+
+def check_each_once(sources: Sequence[object]) -> None:
+    """Refuse to learn from a recording twice, where it would count double.
+
+    Raises
+    ------
+    InvalidOption
+        If a path, links followed, a URL or an object is named again.
+    """
+    seen = set()
+    for source in sources:
+        is_path = isinstance(source, str | Path) and not is_url(source)
+        key = Path(str(source)).resolve() if is_path else source if isinstance(source, str) else id(source)
+        if key in seen:
+            raise InvalidOption(f"{source} is named twice and would count double. Name each recording once.")
+        seen.add(key)
+
+
+def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
+    """The population of a recording through this reader.
+
+    Raises
+    ------
+    InvalidOption
+        If an option is set that the reader does not know.
+    NeuridError
+        Whatever else the reader finds.
+    """
+    for option in fields(ReadOptions):
+        if getattr(options, option.name) != option.default and option.name not in reader.spec.options | {*FOR_ALL}:
+            raise InvalidOption(
+                f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
+                f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
+            )
+    with limits.reading(source), blaming(lambda: _who(reader), f"failed on {source}"):
+        population = reader.read(source, options)
+    if not isinstance(population, Population):
+        raise BrokenPlugin(f"{_who(reader)} must return a Population of {source}, got {type(population).__name__}.")
+    return _stretch(population, source, options)
+
+
+def _stretch(population: Population, source: object, options: ReadOptions) -> Population:
+    """The time of a population that was asked for."""
+    if options.duration_s is not None and not options.duration_s > 0:
+        raise InvalidOption(f"The duration of {source} must be a positive number of seconds, got {options.duration_s}.")
+    if options.start_s is None and options.stop_s is None and options.duration_s is None:
+        return population
+    start_s = -np.inf if options.start_s is None else options.start_s
+    stop_s = np.inf if options.stop_s is None else options.stop_s
+    if not start_s < stop_s:
+        raise InvalidOption(f"The start must lie before the stop, got {start_s:g} and {stop_s:g} s for {source}.")
+    stretch = population.slice(start_s, stop_s)
+    if len(stretch.observed_s) == 0:
+        until = f" and {stop_s:g} s" if np.isfinite(stop_s) else " s and its end"
+        raise InvalidOption(
+            f"{source} was not observed between {start_s:g}{until}. It was from "
+            f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
+        )
+    if options.duration_s is None:
+        return stretch
+    return stretch.restrict(shortened(stretch.observed_s, options.duration_s))
+
+
+def _who(reader: ReaderPlugin) -> str:
+    """A reader and where it comes from, for messages."""
+    name, readers = reader.spec.name, registry.readers()
+    return culprit("Reader", name, readers.distribution(name) if name in set(readers) else "")
+
+
+def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
+    """These options, with behaviour and stimulus if the reader can read them."""
+    return replace(options, covariates="covariates" in reader.spec.options)
+
+
+def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
+    """The population of a recording as an encoder needs it, or any (None); raises as `read_with` does."""
+    covariates = spec is None or spec.uses_covariates
+    return read_with(reader, source, with_covariates(reader, options) if covariates else options)
+
+
+def reader_for(source: object) -> ReaderPlugin:
+    """The first reader, in the order of their names, that recognises the source. Broken readers are passed over.
+
+    Warns
+    -----
+    NeuridWarning
+        If a reader is broken, or several recognise the folder: which of its contents is meant, the user knows.
+
+    Raises
+    ------
+    SourceNotFound, UnknownSource
+        As for `read`.
+    """
+    if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
+        if Path(source).is_symlink():
+            raise SourceNotFound(
+                f"{source} is a link to nothing. Fetch what it stands for (git annex get, datalad get)."
+            )
+        raise SourceNotFound(f"{source} does not exist.")
+    readers = registry.readers()
+    found: list[ReaderPlugin] = []
+    is_folder = isinstance(source, str | Path) and Path(source).is_dir()
+    for name in readers:
+        if found and not is_folder:
+            break
+        try:
+            plugin = readers.load(name)
+            with blaming(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
+                recognised = plugin.recognises(source)
+        except (BrokenPlugin, IncompatiblePlugin) as error:
+            warnings.warn(str(error), NeuridWarning, stacklevel=2)
+            continue
+        if recognised:
+            found.append(plugin)
+    if len(found) > 1:
+        names = [plugin.spec.name for plugin in found]
+        warnings.warn(
+            f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "
+            "in it is meant, name the folder or the file that holds it.",
+            NeuridWarning,
+            stacklevel=2,
+        )
+    if found:
+        return found[0]
+    within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
+    raise UnknownSource(f"No reader recognises {source}. Installed readers: {', '.join(readers)}.{within}")

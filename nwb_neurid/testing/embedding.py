@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nwb_neurid.checks import problems
+from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.population import ACTIVITIES
 from nwb_neurid.results import Embeddings

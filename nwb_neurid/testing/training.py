@@ -4,10 +4,10 @@ from unittest import SkipTest
 
 import numpy as np
 
+from nwb_neurid.contracts.training import Trainable, TrainingOptions
 from nwb_neurid.testing.building import Built
 from nwb_neurid.testing.embedding import Counting
 from nwb_neurid.testing.rules import advance_generators, global_state, require, require_close
-from nwb_neurid.trainable import Trainable, TrainingOptions
 
 STEPS = 5
 WINDOWS = 16

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from nwb_neurid.contracts import Config, Progress, State, silent
+from nwb_neurid.contracts.training import TrainingLog, TrainingOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
-from nwb_neurid.trainable import TrainingLog, TrainingOptions
 from nwb_neurid.training.loop import fit
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context

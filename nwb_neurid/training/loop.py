@@ -10,17 +10,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress
+from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.population import Population
-from nwb_neurid.trainable import Step, TrainingLog, TrainingOptions
 from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nwb_neurid.training.memory import EVERY_STEPS, give_back
 from nwb_neurid.training.processes import Processes
 from nwb_neurid.training.recording import Recording
 from nwb_neurid.training.schedule import Fitted, MicroBatch, Schedule
 from nwb_neurid.training.views import Views, embedded
-from nwb_neurid.words import counted
 
 SAME = ("steps", "seed", "windows", "learning_rate", "precision")
 """Options that a training which goes on must have in common with the one that stopped."""
@@ -35,7 +35,7 @@ def fit(
     device: torch.device,
     progress: Progress,
 ) -> TrainingLog:
-    """Train a module in place; see `nwb_neurid.trainable.Trainable.fit`."""
+    """Train a module in place; see `nwb_neurid.contracts.training.Trainable.fit`."""
     recordings, notes = _recordings(fitted, populations, device)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
 from torch import Tensor
 
 from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.labels.duplicates import twins
 from nwb_neurid.population import Population
-from nwb_neurid.training.twins import twins
 from nwb_neurid.training.windows import WindowOptions, columns, stretches
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]

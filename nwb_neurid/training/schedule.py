@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 from torch import nn
 
-from nwb_neurid.trainable import TrainingOptions
+from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context, Pairs, Recording
 from nwb_neurid.training.views import kept

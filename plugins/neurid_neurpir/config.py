@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from neurid_neurpir.surroundings import ROLES
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values
 from nwb_neurid.contracts import Config
+from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, checked_values
 from nwb_neurid.errors import InvalidModel
 
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 from neurid_neurpir.cebra_time import SPAN, learn
 from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.latents import Latents
-from nwb_neurid.contracts import Progress, State, silent
+from nwb_neurid.contracts import Progress, State, TrainingLog, TrainingOptions, silent
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json
-from nwb_neurid.trainable import TrainingLog, TrainingOptions
 from nwb_neurid.training import TorchEncoder
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from nwb_neurid.configs import COUNT, POSITIVE, SHARE, Entry, checked_values, is_count
 from nwb_neurid.contracts import Config
+from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, checked_values, is_count
 
 FRAME_S = 0.23344201114422702
 """Time between two frames of the authors' calcium models, a constant of their code."""

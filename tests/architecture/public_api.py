@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("configs", "contracts", "errors", "intervals", "population", "results", "testing", "trainable", "training")
+MODULES = (
+    "configs",
+    "contracts",
+    "contracts.config",
+    "errors",
+    "intervals",
+    "population",
+    "results",
+    "testing",
+    "trainable",
+    "training",
+)
 """Modules of nwb_neurid that plugins and scripts may rest on, beside its own names."""
 
 

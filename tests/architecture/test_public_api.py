@@ -21,7 +21,7 @@ def test_a_change_is_seen(root, tmp_path):
         target = package / path.relative_to(root / "nwb_neurid")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    contracts = package / "contracts.py"
+    contracts = package / "contracts" / "encoder.py"
     text = contracts.read_text("utf-8")
     contracts.write_text(text.replace("min_units: int = 1", "min_units: int = 2"), "utf-8")
     api = runpy.run_path(str(root / PRINTS))["public_api"]

@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 from pynwb import NWBHDF5IO, NWBFile
 
-from nwb_neurid.ndx.specification import specification
-from nwb_neurid.ndx.store import write
 from nwb_neurid.results import Embeddings, Predictions, Provenance
+from nwb_neurid.writers.nwb.specification import specification
+from nwb_neurid.writers.nwb.store import write
 
 HERE = Path(__file__).parent
 OTHER = {

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from nwb_neurid.ndx.specification import specification
-from nwb_neurid.ndx.store import read, remove, write
+from nwb_neurid.writers.nwb.specification import specification
+from nwb_neurid.writers.nwb.store import read, remove, write
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*/*.nwb"))

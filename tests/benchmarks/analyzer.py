@@ -15,8 +15,8 @@ from spikeinterface import core
 
 import nwb_neurid
 import nwb_neurid.analyzer
-from nwb_neurid.ndx.recording import write_recording
-from nwb_neurid.pipeline import embed_file
+from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.nwb.standalone import write_recording
 
 RATE_HZ = 30_000.0
 

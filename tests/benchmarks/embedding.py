@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 
 import nwb_neurid
-from nwb_neurid.pipeline import embed_file
 from nwb_neurid.simulate import simulate, write_nwb
+from nwb_neurid.workflows.embed import embed_file
 
 UNITS, HOURS, RATE_HZ = 300, 1, 8.0
 

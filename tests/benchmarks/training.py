@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nwb_neurid import new_model
-from nwb_neurid.learning import fit
+from nwb_neurid.contracts.training import TrainingOptions
+from nwb_neurid.model.fitting import fit
 from nwb_neurid.simulate import simulate
-from nwb_neurid.trainable import TrainingOptions
 
 TRAIN, TEST = 7, 3
 

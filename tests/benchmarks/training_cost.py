@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from nwb_neurid import Population, Spikes, new_model
-from nwb_neurid.trainable import TrainingOptions
+from nwb_neurid.contracts.training import TrainingOptions
 
 UNITS, RATE_HZ = 700, 5.0
 

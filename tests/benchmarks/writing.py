@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import repeat
 
-from nwb_neurid.ndx.store import write
+from nwb_neurid.writers.nwb.store import write
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 from recordings import make_embeddings, make_recording, make_zarr

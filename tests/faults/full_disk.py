@@ -26,7 +26,7 @@ from collections import namedtuple
 from pathlib import Path
 from recordings import make_embeddings
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.ndx.store import remove, write
+from nwb_neurid.writers.nwb.store import remove, write
 
 path, way, blind = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "blind"
 if blind:
@@ -72,7 +72,7 @@ def mounted(disk: Path, megabytes: float) -> bool:
 def fill(folder: Path, disk: Path, options: argparse.Namespace) -> Counter:
     from recordings import make_embeddings
 
-    from nwb_neurid.ndx.store import write
+    from nwb_neurid.writers.nwb.store import write
 
     plain = make_recording(folder / "pristine.nwb", options.megabytes)
     embedded = write(plain, make_embeddings(), output=folder / "embedded.nwb")

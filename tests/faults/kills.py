@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from recordings import copied, is_finished, make_embeddings, make_recording, make_zarr, same_bytes, strays
 
-from nwb_neurid.ndx.store import check_writable, read, write
+from nwb_neurid.writers.nwb.store import check_writable, read, write
 
 WAYS = {"copy": {}, "no-copy": {"copy": False}, "sidecar": {"sidecar": True}, "zarr": {}, "zarr-copy": {}}
 SIDECAR = "recording.neurid.nwb"

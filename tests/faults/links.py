@@ -22,7 +22,7 @@ from nwb_files import write_imaging, write_units
 from recordings import make_embeddings, make_recording, strays
 
 from nwb_neurid.errors import NeuridError
-from nwb_neurid.ndx.store import remove, write
+from nwb_neurid.writers.nwb.store import remove, write
 
 PLANE = "processing/ophys/ImageSegmentation/upper ROIs"
 WAYS: dict[str, dict[str, Any]] = {

@@ -21,10 +21,10 @@ from pathlib import Path
 import h5py
 from recordings import make_embeddings
 
-from nwb_neurid.ndx.compaction import same
-from nwb_neurid.ndx.overlay import Overlay
-from nwb_neurid.ndx.store import remove, write
 from nwb_neurid.results import Predictions
+from nwb_neurid.writers.nwb.compaction import same
+from nwb_neurid.writers.nwb.overlay import Overlay
+from nwb_neurid.writers.nwb.store import remove, write
 
 VERSIONS = {
     "2.8.3": ["pynwb==2.8.3", "hdmf<4", "numpy<2", "setuptools<80"],

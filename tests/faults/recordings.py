@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from nwb_neurid.ndx.compaction import same
-from nwb_neurid.ndx.overlay import Overlay
-from nwb_neurid.ndx.store import read, remove
 from nwb_neurid.results import Embeddings, Provenance
+from nwb_neurid.writers.nwb.compaction import same
+from nwb_neurid.writers.nwb.overlay import Overlay
+from nwb_neurid.writers.nwb.store import read, remove
 
 SPIKES_PER_MEGABYTE = 125_000
 

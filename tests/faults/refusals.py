@@ -15,9 +15,9 @@ from pathlib import Path
 
 from recordings import make_embeddings, make_recording, same_bytes, strays
 
+from nwb_neurid._system.lock import alone
 from nwb_neurid.errors import NeuridError
-from nwb_neurid.ndx.lock import alone
-from nwb_neurid.ndx.store import Fingerprint, write
+from nwb_neurid.writers.nwb.store import Fingerprint, write
 
 HOLD = "import h5py, sys; file = h5py.File(sys.argv[1], sys.argv[2]); print('open', flush=True); sys.stdin.read()"
 

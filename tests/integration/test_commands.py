@@ -262,7 +262,7 @@ def test_a_model_whose_weights_were_exchanged_is_refused(run, recording, shared_
 
 
 def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("import nwb_neurid.pipeline\ndel nwb_neurid.pipeline.embed_file\n")
+    (tmp_path / "sitecustomize.py").write_text("from nwb_neurid.workflows import embed\ndel embed.embed_file\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert "This is a fault of nwb-neurid" in run("embed", "--encoder", "isi", recording, code=1).stderr
 

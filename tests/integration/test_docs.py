@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 import nwb_neurid
 from nwb_neurid import registry
+from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.testing import EncoderConformance, ReaderConformance
 from nwb_neurid.testing.verdicts import rules_of, verdicts
-from nwb_neurid.trainable import TrainingOptions
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md", ROOT / "docs" / "simulation.md"]

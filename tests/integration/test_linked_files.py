@@ -10,8 +10,8 @@ import pytest
 
 import nwb_neurid
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
-from nwb_neurid.ndx.store import read_results, remove
-from nwb_neurid.pipeline import embed_file
+from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.nwb.store import read_results, remove
 
 LINKS = {
     "module": ("processing/ecephys", "/processing/ecephys"),

@@ -11,7 +11,7 @@ from pynwb.testing.mock.ophys import mock_ImagingPlane
 
 import nwb_neurid
 from nwb_neurid.errors import CannotWrite, ResultsExist
-from nwb_neurid.pipeline import embed_file
+from nwb_neurid.workflows.embed import embed_file
 
 ROIS = {"upper": 3, "lower": 2}  # in the file they stand by their names
 
@@ -96,6 +96,6 @@ def test_where_there_is_room_for_one_plane_only(path, model, way):
 
 def test_removing_one_leaves_the_other(path, model):
     embed_file(path, model)
-    nwb_neurid.ndx.store.remove(path, "neurid_nuclr_upper")
+    nwb_neurid.writers.nwb.store.remove(path, "neurid_nuclr_upper")
     assert [found.name for found in nwb_neurid.read_results(path)] == ["neurid_nuclr_lower"]
     assert not pynwb.validate(path=path)

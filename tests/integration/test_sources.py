@@ -10,9 +10,9 @@ import pytest
 import nwb_neurid
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption
-from nwb_neurid.ndx.recording import write_recording
-from nwb_neurid.outputs import output_name
-from nwb_neurid.pipeline import embed_file
+from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.nwb.standalone import write_recording
+from nwb_neurid.writers.outputs import output_name
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from torch import nn
 
 from neurid_isi import PLUGIN as ISI
 from neurid_isi import IsiEncoder
-from nwb_neurid.checks import problems
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec
+from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.errors import CannotEncode
-from nwb_neurid.model import Model
+from nwb_neurid.model.model import Model
 from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, WindowOptions
 
 RECIPE = Recipe(loss=ContrastiveLoss, windows=4, learning_rate=1e-3, max_distance_s=None)

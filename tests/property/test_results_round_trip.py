@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nwb_neurid.ndx.store import read, write
 from nwb_neurid.results import Embeddings, Predictions, Provenance
+from nwb_neurid.writers.nwb.store import read, write
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)

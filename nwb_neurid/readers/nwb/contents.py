@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.stored import Rows, StoredDataset, StoredGroup
+from nwb_neurid.readers.nwb.storage import Rows, StoredDataset, StoredGroup
 
 ELEMENTS_AT_ONCE = 2**22
 

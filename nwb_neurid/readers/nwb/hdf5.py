@@ -15,7 +15,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.stored import Holding, Rows
+from nwb_neurid.readers.nwb.storage import Holding, Rows
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 """What h5py makes of HDF5's error numbers (the tables in its `_errors.pyx`), and NumPy of an array too large."""

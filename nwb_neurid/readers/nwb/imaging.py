@@ -19,7 +19,7 @@ from nwb_neurid.readers.nwb.rois import no_cells, plane_name, positions_um, roi_
 from nwb_neurid.readers.nwb.sampling import Sampling, sampling
 from nwb_neurid.readers.nwb.selection import left_out
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.nwb.usable import usable
+from nwb_neurid.readers.nwb.usable_time import usable
 
 MOST_ROWS = 64
 """A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""

@@ -18,7 +18,7 @@ ALL = "all"
 
 
 KEPT = ("left_out", "Why the source leaves it out")
-"""A column, and how its description begins, of recordings that we wrote ourselves (`nwb_neurid.ndx.recording`)."""
+"""A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
 
 class Judgement(NamedTuple):

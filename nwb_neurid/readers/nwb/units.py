@@ -18,7 +18,7 @@ from nwb_neurid.readers.nwb.observed import observation
 from nwb_neurid.readers.nwb.selection import units_left_out
 from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.nwb.usable import usable
+from nwb_neurid.readers.nwb.usable_time import usable
 
 PREDICTED = "\nndx-neurid {"
 """In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""

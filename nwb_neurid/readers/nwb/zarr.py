@@ -10,10 +10,10 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.stored import Holding, Rows
-from nwb_neurid.readers.unpickling import UNPICKLING_ERRORS, NotAdmitted, objects_of
-from nwb_neurid.zarr2.arrays import Array
-from nwb_neurid.zarr2.nodes import Folder, Node
+from nwb_neurid.readers.nwb.storage import Holding, Rows
+from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, objects_of
+from nwb_neurid.readers.zarr.arrays import Array
+from nwb_neurid.readers.zarr.nodes import Folder, Node
 
 TYPE = "zarr_dtype"
 SCALAR, REFERENCES = "scalar", "object"

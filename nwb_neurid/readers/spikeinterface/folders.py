@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.spikeinterface.arrays import load_array, load_json, whole
+from nwb_neurid.readers.spikeinterface.files import load_array, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
     checked_rate_hz,

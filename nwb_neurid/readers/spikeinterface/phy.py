@@ -15,7 +15,7 @@ from jaxtyping import Int64, Integer
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.spikeinterface.arrays import load_array, whole
+from nwb_neurid.readers.spikeinterface.files import load_array, whole
 from nwb_neurid.readers.spikeinterface.sorting import FASTEST_HZ, SLOWEST_HZ, Sorting, checked_rate_hz, segment_of
 
 LARGEST_PARAMS_BYTES = 2**16

@@ -11,7 +11,7 @@ from jaxtyping import Int64, Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.spikeinterface.arrays import checked, load_json, whole
+from nwb_neurid.readers.spikeinterface.files import checked, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
     checked_rate_hz,
@@ -19,7 +19,7 @@ from nwb_neurid.readers.spikeinterface.sorting import (
     segments_of,
     unit_ids_of,
 )
-from nwb_neurid.zarr2.arrays import Array
+from nwb_neurid.readers.zarr.arrays import Array
 
 
 def read_zarr(folder: Path, options: ReadOptions) -> Population:

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
-from nwb_neurid.readers.suite2p.arrays import flags, traces
 from nwb_neurid.readers.suite2p.folder import COMBINED
-from nwb_neurid.readers.suite2p.objects import objects
+from nwb_neurid.readers.suite2p.numbers import flags, traces
+from nwb_neurid.readers.suite2p.pickled import objects
 from nwb_neurid.readers.suite2p.settings import Settings, read_settings
 
 MOST_PLANES = 10_000

@@ -12,9 +12,9 @@ from nwb_neurid.activity import Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError, NeuridWarning, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.suite2p.arrays import flags
 from nwb_neurid.readers.suite2p.dff import delta_f_over_f
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
+from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
 from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
-from nwb_neurid.readers.suite2p.objects import objects
+from nwb_neurid.readers.suite2p.pickled import objects
 
 SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
 

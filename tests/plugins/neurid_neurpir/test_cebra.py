@@ -14,13 +14,12 @@ from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.latents import Latents, flagged, partly
 from neurid_neurpir.surroundings import ROLES
 from nwb_neurid import load_model, new_model
-from nwb_neurid.contracts import silent
+from nwb_neurid.contracts import TrainingOptions, silent
 from nwb_neurid.covariates import Series
 from nwb_neurid.errors import InvalidModel, InvalidOption
-from nwb_neurid.learning import fit
+from nwb_neurid.model.fitting import fit
 from nwb_neurid.testing import EncoderConformance
 from nwb_neurid.testing.populations import made_population
-from nwb_neurid.trainable import TrainingOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CEBRA wants NumPy below 2 on Windows")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nwb_neurid import new_model
-from nwb_neurid.learning import fit
+from nwb_neurid.contracts import TrainingOptions
+from nwb_neurid.model.fitting import fit
 from nwb_neurid.simulate import simulate
-from nwb_neurid.trainable import TrainingOptions
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -16,8 +16,8 @@ from nwb_neurid.errors import (
     UntrainedEncoder,
     WrongWeights,
 )
-from nwb_neurid.ndx.recording import write_recording
-from nwb_neurid.pipeline import embed_file
+from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.nwb.standalone import write_recording
 
 core = pytest.importorskip("spikeinterface.core", reason="spikeinterface is not installed")
 

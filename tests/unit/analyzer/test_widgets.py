@@ -13,7 +13,7 @@ pytest.importorskip("spikeinterface.widgets", reason="spikeinterface is not inst
 
 from nwb_neurid.analyzer import plot_neurid_embeddings, plot_neurid_predictions
 from nwb_neurid.analyzer.extension import population_of
-from nwb_neurid.report.chart import PALETTE
+from nwb_neurid.plots.embedding import PALETTE
 
 # SpikeInterface says so of what is in memory alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.*not serializable:UserWarning")

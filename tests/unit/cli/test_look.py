@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nwb_neurid import reading
+from nwb_neurid import readers
 from nwb_neurid.cli import look
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec
 from nwb_neurid.population import Population, Series, Spikes
@@ -25,7 +25,7 @@ def inspect(monkeypatch, capsys):
 
         spec = ReaderSpec(name="made", version="1", summary="", contract=CONTRACT, options=frozenset({"covariates"}))
         reader = ReaderPlugin(spec=spec, recognises=lambda _: True, read=read)
-        monkeypatch.setattr(reading, "reader_for", lambda _: reader)
+        monkeypatch.setattr(readers, "reader_for", lambda _: reader)
         look.inspect(source)
         return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 

@@ -2,8 +2,8 @@
 
 import sys
 
-from nwb_neurid.blame import blaming
 from nwb_neurid.cli.terminal import terminal
+from nwb_neurid.contracts.attribution import blaming
 
 
 def test_what_a_plugin_prints_becomes_one_warning_that_names_it(capsys):

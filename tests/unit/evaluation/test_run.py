@@ -7,7 +7,7 @@ import pytest
 import nwb_neurid
 from nwb_neurid.errors import CannotEncode, CannotFit, InvalidOption, Leak, NeuridWarning
 from nwb_neurid.evaluation.protocols import PROTOCOLS
-from nwb_neurid.evaluation.systems import concatenated
+from nwb_neurid.evaluation.vectors import concatenated
 from nwb_neurid.population import Traces
 
 LABEL = {"label": "cell_type", "protocol": "inductive-zero-shot"}

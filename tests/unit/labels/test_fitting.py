@@ -7,10 +7,10 @@ import pytest
 
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.classifier import STRENGTHS
-from nwb_neurid.labels.examples import examples_of, folds_of
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.labels.spelling import spelt_alike, variants
+from nwb_neurid.labels.training_data import examples_of, folds_of
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])

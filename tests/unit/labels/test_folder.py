@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.errors import InvalidModel, InvalidOption, WrongWeights
 from nwb_neurid.labels.folder import packed_heads, read_heads, told
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.model import load_model, new_model
-from nwb_neurid.model_folder import sha256
+from nwb_neurid.model.model import load_model, new_model
 
 
 @pytest.fixture
@@ -150,6 +150,6 @@ def test_arrays_that_contradict_one_another_are_an_error(folder, name, change, w
     if change is not None:
         arrays[name] = change(old)
     path.write_bytes(save(arrays))
-    about(folder, arrays_sha256=sha256(arrays))
+    about(folder, arrays_sha256=hash_arrays(arrays))
     with pytest.raises(WrongWeights, match=rf"cell_type\.safetensors holds no label head: {wanted}"):
         read_heads(folder)

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec, silent
+from nwb_neurid.contracts.training import TrainingLog
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.population import Spikes
 from nwb_neurid.results import Embeddings
 from nwb_neurid.testing import EncoderConformance
 from nwb_neurid.testing.verdicts import rules_of, verdicts
-from nwb_neurid.trainable import TrainingLog
 
 pytestmark = pytest.mark.usefixtures("without_shape_checks")
 

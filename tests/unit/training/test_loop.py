@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from nwb_neurid import Population, Traces
+from nwb_neurid.contracts.training import Trainable, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
-from nwb_neurid.trainable import Trainable, TrainingOptions
 from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, VICRegLoss, WindowOptions
 
 OPTIONS = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
@@ -172,7 +172,7 @@ from nwb_neurid.training import ContrastiveLoss, VICRegLoss
 from nwb_neurid.training.loop import Training, _recordings
 from nwb_neurid.training.processes import joined
 from nwb_neurid.training.schedule import Fitted
-from nwb_neurid.trainable import TrainingOptions
+from nwb_neurid.contracts.training import TrainingOptions
 
 populations = [poisson_population(seed=seed, units=60 + seed, duration_s=25.0) for seed in range(3)]
 with joined("cpu") as first:

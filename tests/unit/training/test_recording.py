@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid import Population, Spikes, Traces
+from nwb_neurid.labels.duplicates import twins
 from nwb_neurid.training import WindowOptions
 from nwb_neurid.training.recording import Recording
-from nwb_neurid.training.twins import twins
 
 OPTIONS = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)  # windows of 1 s, 10 bins
 CPU = torch.device("cpu")

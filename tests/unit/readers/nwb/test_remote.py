@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from nwb_neurid import reading
+from nwb_neurid import readers
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.errors import InvalidOption, SourceNotFound, UnknownSource, UnreadableSource
 from nwb_neurid.readers.nwb import PLUGIN, dandi
@@ -155,8 +155,8 @@ def assert_same(remote_one, local_one):
 
 def test_a_remote_file_is_read_as_a_local_one(server, published):
     url = f"{server.url}/recording.nwb"
-    population = reading.read(url)
-    assert_same(population, reading.read(published))
+    population = readers.read(url)
+    assert_same(population, readers.read(published))
     assert population.source == url
 
 
@@ -164,13 +164,13 @@ def test_a_remote_file_is_read_as_a_local_one(server, published):
 def test_options_are_those_of_local_files(server):
     url = f"{server.url}/recording.nwb"
     with pytest.raises(InvalidOption, match=re.escape(f"{url} has no recording of neurons at --from nowhere")):
-        reading.read(url, part="nowhere")
+        readers.read(url, part="nowhere")
 
 
 def test_only_what_is_read_is_fetched(server, hdf5, sound):
     path = hdf5({**sound, "acquisition/raw/data": np.zeros(4_000_000)})
     server.answers["/large.nwb"] = path.read_bytes()
-    assert len(reading.read(f"{server.url}/large.nwb")) == 4
+    assert len(readers.read(f"{server.url}/large.nwb")) == 4
     parts = [re.fullmatch(r"bytes=(\d+)-(\d+)", part) for _, part in server.asked if part]
     fetched = sum(int(part[2]) - int(part[1]) + 1 for part in parts)
     assert fetched < path.stat().st_size / 20
@@ -179,8 +179,8 @@ def test_only_what_is_read_is_fetched(server, hdf5, sound):
 
 def test_a_redirect_is_followed_once(server, published):
     server.answers["/latest"] = f"{server.url}/recording.nwb"
-    population = reading.read(f"{server.url}/latest")
-    assert_same(population, reading.read(published))
+    population = readers.read(f"{server.url}/latest")
+    assert_same(population, readers.read(published))
     assert population.source == f"{server.url}/latest"
     assert [path for path, _ in server.asked].count("/latest") == 1
 
@@ -188,7 +188,7 @@ def test_a_redirect_is_followed_once(server, published):
 @pytest.mark.usefixtures("published")
 def test_secrets_stay_out_of_results_and_messages(server):
     url = f"{server.url}/recording.nwb".replace("//", "//me:word@")
-    assert reading.read(f"{url}?X-Amz-Signature=ab12").source == f"{server.url}/recording.nwb"
+    assert readers.read(f"{url}?X-Amz-Signature=ab12").source == f"{server.url}/recording.nwb"
     assert named("https://host/files?id=7#top") == "https://host/files?id=7"
     assert "ab12" not in refusal(f"{server.url}/other.nwb?X-Amz-Signature=ab12", SourceNotFound)
 
@@ -197,18 +197,18 @@ def test_secrets_stay_out_of_results_and_messages(server):
 @pytest.mark.usefixtures("archive")
 def test_a_file_of_the_dandi_archive(published, version):
     url = f"dandi://000006{version}/{IN_DANDI}"
-    population = reading.read(url)
-    assert_same(population, reading.read(published))
+    population = readers.read(url)
+    assert_same(population, readers.read(published))
     assert population.source == url
 
 
 def test_a_dandiset_without_a_published_version_is_read_in_its_draft(archive, published):
-    assert_same(reading.read(f"dandi://dandi/000007/{IN_DANDI}"), reading.read(published))
+    assert_same(readers.read(f"dandi://dandi/000007/{IN_DANDI}"), readers.read(published))
     assert any("/versions/draft/" in path for path, _ in archive.asked)
 
 
 def test_a_download_address_of_the_dandi_archive(archive, published):
-    assert_same(reading.read(f"{archive.url}/api/assets/{ASSET}/download/"), reading.read(published))
+    assert_same(readers.read(f"{archive.url}/api/assets/{ASSET}/download/"), readers.read(published))
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ def test_an_embargoed_dandiset(archive):
 
 def test_an_object_in_s3(bucket, published):
     bucket.answers["/lab/sub%201/a.nwb"] = published.read_bytes()
-    population = reading.read("s3://lab/sub 1/a.nwb")
-    assert_same(population, reading.read(published))
+    population = readers.read("s3://lab/sub 1/a.nwb")
+    assert_same(population, readers.read(published))
     assert population.source == "s3://lab/sub 1/a.nwb"
     assert not any("Signature" in path for path, _ in bucket.asked)
 
@@ -275,7 +275,7 @@ def test_a_private_object_in_s3_is_read_with_the_credentials_there_are(bucket, p
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "word")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    assert_same(reading.read("s3://lab/private.nwb"), reading.read(published))
+    assert_same(readers.read("s3://lab/private.nwb"), readers.read(published))
 
 
 @pytest.mark.usefixtures("bucket")
@@ -436,4 +436,4 @@ def test_what_is_a_url():
 
 def test_a_url_that_no_reader_knows():
     with pytest.raises(UnknownSource, match=r"No reader recognises ftp://host/a.nwb"):
-        reading.read("ftp://host/a.nwb")
+        readers.read("ftp://host/a.nwb")

@@ -13,9 +13,9 @@ import pytest
 from numpy.testing import runstring
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers import unpickling
-from nwb_neurid.readers.suite2p.objects import objects
-from nwb_neurid.readers.unpickling import ADMITTED
+from nwb_neurid.readers import pickles
+from nwb_neurid.readers.pickles import ADMITTED
+from nwb_neurid.readers.suite2p.pickled import objects
 
 OPS = {
     "fs": 7.5,
@@ -246,7 +246,7 @@ def test_a_nest_of_any_depth_does_no_harm(read):
 
 
 def test_a_pickle_without_end_is_given_up(read, monkeypatch):
-    monkeypatch.setattr(unpickling, "MOST_STEPS", 1000)
+    monkeypatch.setattr(pickles, "MOST_STEPS", 1000)
     with pytest.raises(UnreadableSource, match="damaged: it takes more than 1000 steps to build"):
         read(npy(b"\x80\x04" + b"]" * 5000 + b"."))
 

@@ -6,7 +6,7 @@ import pytest
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.suite2p import PLUGIN
-from nwb_neurid.readers.suite2p.objects import objects
+from nwb_neurid.readers.suite2p.pickled import objects
 
 RECORDED = [("hippocampy", 20, 20, 18_000), ("pynapple", 219, 20, 2000)]
 

@@ -1,0 +1,92 @@
+"""Which model the parameters of an extension name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nwb_neurid.contracts import DEVICES
+from nwb_neurid.errors import InvalidOption, WrongWeights
+from nwb_neurid.model.bundled import located, shipped_for
+from nwb_neurid.model.folder import read_description
+from nwb_neurid.model.model import Model, load_model, new_model
+
+DEFAULT = shipped_for("spikes")
+"""What `embed` takes too, where nobody names a model or an encoder."""
+
+
+def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse a parameter that the extension does not have.
+
+    Raises
+    ------
+    InvalidOption
+        If there is one.
+    """
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidOption(
+            f"{extension} has no parameter {', '.join(map(repr, unknown))}. It has: {', '.join(known)}. Nothing that "
+            "was saved has changed."
+        )
+
+
+def check_model(model: Any = "", device: str = "auto", weights_sha256: str | None = None, **_: Any) -> None:
+    """Refuse, before anything is loaded, what cannot be a model.
+
+    Parameters of results that were computed (they have a hash) are let pass: copying them needs no model.
+
+    Raises
+    ------
+    InvalidOption, InvalidModel
+        If it is none.
+    """
+    if not isinstance(model, Model | str | Path):
+        raise InvalidOption(f"model must be a Model or the folder of one, got {type(model).__name__}.")
+    if device not in DEVICES:
+        raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    if not isinstance(model, Model) and str(model) and weights_sha256 is None:
+        read_description(located(model))
+
+
+def named(params: Mapping[str, Any]) -> dict[str, Any]:
+    """These parameters, with the model that ships where they name neither a model nor an encoder."""
+    asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
+    return dict(params) if asked else {**params, "model": DEFAULT}
+
+
+def model_of(
+    *,
+    model: Model | str | Path,
+    encoder: str,
+    preset: str | None,
+    untrained: bool,
+    seed: int,
+    device: str,
+    weights_sha256: str | None,
+) -> Model:
+    """The model that these parameters name.
+
+    Raises
+    ------
+    InvalidOption
+        If they contradict one another.
+    WrongWeights
+        If it has other weights than `weights_sha256` says.
+    NeuridError
+        As `nwb_neurid.load_model` and `nwb_neurid.new_model`.
+    """
+    if isinstance(model, Model):
+        found = model
+    elif str(model):
+        found = load_model(model, device=device)
+    elif encoder:
+        found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
+    else:
+        raise InvalidOption('preset and untrained are for an encoder: name one, such as encoder="nuclr".')
+    if encoder and encoder.partition("@")[0] != found.name:
+        raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
+    if weights_sha256 is not None and weights_sha256 != found.weights_sha256:
+        raise WrongWeights(
+            f"The model has weights of SHA-256 {found.weights_sha256 or 'none'!r}, wanted are "
+            f"{weights_sha256 or 'none'!r}. Name the model that these results were computed with."
+        )
+    return found

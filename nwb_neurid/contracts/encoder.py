@@ -1,0 +1,148 @@
+"""What an encoder is, needs and gives."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from nwb_neurid.contracts.progress import Progress, silent
+from nwb_neurid.contracts.spec import list_faults, list_set_faults
+from nwb_neurid.errors import BrokenPlugin
+from nwb_neurid.population import ACTIVITIES, Population
+from nwb_neurid.results import Embeddings, Json
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def _ascend(rate_hz: object) -> bool:
+    """Whether these are two positive numbers, the lower one first."""
+    if not isinstance(rate_hz, tuple) or len(rate_hz) != 2 or not {type(rate) for rate in rate_hz} <= {int, float}:
+        return False
+    return bool(0 < rate_hz[0] <= rate_hz[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """What an encoder is and needs. Cheap to make: no framework is imported for it.
+
+    Parameters
+    ----------
+    name, version, summary, citation
+        How it is called, its own version, one line for `nwb-neurid plugins`, and what to cite.
+    contract
+        The value of `CONTRACT` that it was written for.
+    accepts
+        The kinds of activity it takes, of "spikes", "dff", "fluorescence", "deconvolved".
+    rate_hz
+        Lowest and highest frame rate of traces that it takes; None for any.
+    needs_positions
+        Whether every unit must have a position.
+    min_units, min_observed_s
+        The smallest population, in units and in seconds of observed time.
+    uses_covariates
+        Whether it looks at behaviour and stimulus: they are read then, where the reader can.
+
+    Raises
+    ------
+    BrokenPlugin
+        If the spec cannot be used.
+    """
+
+    name: str
+    version: str
+    summary: str
+    contract: int
+    accepts: frozenset[str]
+    citation: str = ""
+    rate_hz: tuple[float, float] | None = None
+    needs_positions: bool = False
+    min_units: int = 1
+    min_observed_s: float = 0.0
+    uses_covariates: bool = False
+
+    def __post_init__(self) -> None:
+        faults = [*list_faults(self), *list_set_faults("accepts", self.accepts, ACTIVITIES, least=1)]
+        if self.rate_hz is not None and not _ascend(self.rate_hz):
+            faults.append(f"rate_hz must be None, or the lowest and the highest rate, got {self.rate_hz!r}")
+        if type(self.min_units) is not int or self.min_units < 0:
+            faults.append(f"min_units must be a whole number, got {self.min_units!r}")
+        if type(self.min_observed_s) not in {int, float} or not 0 <= self.min_observed_s < math.inf:
+            faults.append(f"min_observed_s must be a number of seconds, got {self.min_observed_s!r}")
+        if faults:
+            raise BrokenPlugin("\n  - ".join([f"The spec of encoder {self.name!r} cannot be used:", *faults]))
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A built encoder: weights loaded, device chosen. Used by `nwb_neurid.model.model`."""
+
+    @property
+    def config(self) -> Mapping[str, Json]:
+        """What rebuilds it, together with `state`; JSON only."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
+        """One vector per unit, in the order of `population`; NaN, with a reason, where there is none.
+
+        Never called with excluded units. A population is what attention may look at: one group, unless the
+        user pools the groups.
+        """
+        ...
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """The weights, as they go into `weights.safetensors`; empty where there is nothing to learn."""
+        ...
+
+
+Config = Mapping[str, Json]
+State = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderPlugin:
+    """An encoder as a value: what it is, and how it is made.
+
+    Parameters
+    ----------
+    spec
+        What it is and needs.
+    build
+        Makes the encoder from config, state and device (one of `DEVICES`). Refuses a config or state that does not
+        fit, with `InvalidModel` or `WrongWeights`.
+    presets
+        Named configs, the first of them the default.
+    initial_state
+        Untrained weights for a config and a seed; None where there is nothing to learn.
+    narrowed
+        The spec for a config, where what the encoder needs depends on its config; None where it does not.
+    import_checkpoint
+        Reads a checkpoint of the method's original code, with the user's settings, into config and state.
+
+    Raises
+    ------
+    BrokenPlugin
+        If there is no preset.
+    """
+
+    spec: EncoderSpec
+    build: Callable[[Config, State, str], Encoder]
+    presets: Mapping[str, Config] = field(default_factory=lambda: {"default": {}})
+    initial_state: Callable[[Config, int], State] | None = None
+    narrowed: Callable[[Config], EncoderSpec] | None = None
+    import_checkpoint: Callable[[Path, Config], tuple[Config, State]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.presets:
+            raise BrokenPlugin(f"Encoder {self.spec.name!r} must have a preset; an empty config makes one.")
+
+    def spec_for(self, config: Config) -> EncoderSpec:
+        """What an encoder of this config is and needs."""
+        return self.spec if self.narrowed is None else self.narrowed(config)

@@ -1,0 +1,108 @@
+"""What a reader is, what it may be asked, and what it gives."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from nwb_neurid.contracts.spec import list_faults, list_set_faults
+from nwb_neurid.errors import BrokenPlugin
+from nwb_neurid.population import Population
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a user may ask of a reader. A reader says in its spec which of these it knows; others are refused.
+
+    `start_s`, `stop_s` and `duration_s` are no reader's business: they work for all.
+
+    Parameters
+    ----------
+    keep_opto
+        Keep optogenetic time and what follows it.
+    part
+        Which of several recordings in a source: its name or path in there.
+    where
+        Which units: a condition on their columns; the others stay as excluded rows.
+    intervals
+        Which time: a table of intervals, with a condition on its columns behind a colon.
+    all_rois
+        Take all ROIs, whatever the segmentation's classifier says of them.
+    activity
+        Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
+    rate_hz
+        Sampling or frame rate, where the source does not tell it.
+    covariates
+        Read behaviour and stimulus too.
+    start_s, stop_s
+        Only this stretch of the session clock, in seconds.
+    duration_s
+        Only the first so many seconds of observed time in there; a recording with less stays as it is.
+    """
+
+    keep_opto: bool = False
+    part: str = ""
+    where: str = ""
+    intervals: str = ""
+    all_rois: bool = False
+    activity: str = ""
+    rate_hz: float | None = None
+    covariates: bool = False
+    start_s: float | None = None
+    stop_s: float | None = None
+    duration_s: float | None = None
+
+
+def is_url(source: object) -> bool:
+    """Whether a source is a URL. It is no path: only a reader that knows its scheme can tell what is there."""
+    return isinstance(source, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSpec:
+    """What a reader is.
+
+    Parameters
+    ----------
+    name, version, summary
+        How it is called, its own version, one line for `nwb-neurid plugins`.
+    contract
+        The value of `CONTRACT` that it was written for.
+    options
+        The fields of `ReadOptions` that it knows.
+
+    Raises
+    ------
+    BrokenPlugin
+        If the spec cannot be used.
+    """
+
+    name: str
+    version: str
+    summary: str
+    contract: int
+    options: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s", "duration_s"}
+        if faults := [*list_faults(self), *list_set_faults("options", self.options, known, least=0)]:
+            raise BrokenPlugin("\n  - ".join([f"The spec of reader {self.name!r} cannot be used:", *faults]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderPlugin:
+    """A reader as a value.
+
+    Parameters
+    ----------
+    spec
+        What it is.
+    recognises
+        Whether the source (a path, a URL, or an object) is of its format, told cheaply (by the name or the first
+        bytes, nothing fetched) and without raising.
+    read
+        Makes a `Population` of it, or raises one of `nwb_neurid.errors`.
+    """
+
+    spec: ReaderSpec
+    recognises: Callable[[object], bool]
+    read: Callable[[object, ReadOptions], Population]

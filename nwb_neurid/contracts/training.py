@@ -1,0 +1,143 @@
+"""What an encoder that learns is asked, and what it tells: the rest of the plugin contract."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.contracts.encoder import Encoder
+from nwb_neurid.contracts.progress import Progress, silent
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a training, as it is reported.
+
+    Parameters
+    ----------
+    number, steps
+        How many are done, and how many there will be.
+    loss
+        Mean over the matched units of the step; NaN where there were none.
+    matched
+        Units that were in both views, over all windows of the step.
+    """
+
+    number: int
+    steps: int
+    loss: float
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """What a user may ask of a training.
+
+    Parameters
+    ----------
+    steps
+        Steps of the optimiser.
+    seed
+        The same seed, recordings and options give the same weights; on a CPU bit for bit.
+    windows, learning_rate
+        Pairs of windows in a step, and the highest learning rate; None for those of the preset.
+    precision
+        Of matrix products: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
+    compile
+        Let torch compile the network.
+    checkpoint
+        A file that keeps the state of the training; None to keep none.
+    resume
+        Go on from the checkpoint, if there is one.
+    checkpoint_s
+        Least time between two checkpoints, in seconds.
+    watch
+        Told of every step.
+    saved
+        Told whenever the state was kept: the encoder can be used as it is then.
+
+    Raises
+    ------
+    InvalidOption
+        If a value cannot be used.
+    """
+
+    steps: int
+    seed: int = 0
+    windows: int | None = None
+    learning_rate: float | None = None
+    precision: str = "auto"
+    compile: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
+    checkpoint_s: float = 60.0
+    watch: Callable[[Step], None] | None = None
+    saved: "Callable[[TrainingLog], None] | None" = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InvalidOption(f"The number of training steps must be 1 or more, got {self.steps}.")
+        if self.seed < 0:
+            raise InvalidOption(f"The seed of a training must be 0 or more, got {self.seed}.")
+        if self.windows is not None and self.windows < 1:
+            raise InvalidOption(f"A step must have 1 window or more, got {self.windows}.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < np.inf:
+            raise InvalidOption(f"The learning rate must be positive and finite, got {self.learning_rate}.")
+        if self.precision not in PRECISIONS:
+            raise InvalidOption(f"The precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrainingLog:
+    """What a training did.
+
+    Parameters
+    ----------
+    loss
+        Of each step that was done, shape (steps,); NaN where no unit was in both views.
+    matched
+        Units that were in both views in each step, shape (steps,).
+    steps
+        How many steps there were to be.
+    seconds
+        How long they took, those before a `resume` included.
+    notes
+        What was left out, one sentence each.
+    """
+
+    loss: Float64[np.ndarray, " steps"]
+    matched: Int64[np.ndarray, " steps"]
+    steps: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps were done; otherwise somebody interrupted them."""
+        return len(self.loss) == self.steps
+
+
+@runtime_checkable
+class Trainable(Encoder, Protocol):
+    """An encoder that learns from recordings without labels."""
+
+    def fit(
+        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+    ) -> TrainingLog:
+        """Train on populations, each of them what attention may look at: one group, without excluded units.
+
+        An interruption (`KeyboardInterrupt`) ends the training early and raises nothing: the log tells.
+
+        Raises
+        ------
+        CannotTrain
+            If none of the populations can be trained on; every reason is listed.
+        """
+        ...

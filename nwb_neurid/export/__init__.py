@@ -1,1 +1,0 @@
-"""Results in files of other formats: tables that pandas and polars open, and columns that phy shows."""

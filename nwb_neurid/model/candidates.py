@@ -1,0 +1,70 @@
+"""Which encoders can embed a population, and which can where one cannot."""
+
+from dataclasses import dataclass
+
+from nwb_neurid import registry
+from nwb_neurid.contracts import EncoderPlugin
+from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.errors import CannotEncode, NeuridError
+from nwb_neurid.model.bundled import BY_ACTIVITY, ENCODERS
+from nwb_neurid.model.model import Model
+from nwb_neurid.population import Population
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Whether an installed encoder can embed a population.
+
+    Parameters
+    ----------
+    encoder
+        Its name.
+    plugin
+        None where the plugin is broken.
+    presets
+        The presets that can.
+    problems
+        Why none can; empty otherwise.
+    """
+
+    encoder: str
+    plugin: EncoderPlugin | None
+    presets: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def fits(population: Population) -> list[Fit]:
+    """For every installed encoder, whether it can embed the population, and if not, exactly why."""
+    encoders = registry.encoders()
+    found = []
+    for name in encoders:
+        try:
+            plugin = encoders.load(name)
+        except NeuridError as error:
+            found.append(Fit(encoder=name, plugin=None, presets=(), problems=(str(error),)))
+            continue
+        by_preset = {preset: problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()}
+        able = tuple(preset for preset, why in by_preset.items() if not why)
+        why = () if able else tuple(dict.fromkeys(reason for found in by_preset.values() for reason in found))
+        found.append(Fit(encoder=name, plugin=plugin, presets=able, problems=why))
+    return found
+
+
+def check_suits(population: Population, model: Model) -> None:
+    """Refuse a population that the model cannot embed, and name what could: at once, or with another preset.
+
+    Raises
+    ------
+    CannotEncode
+        With all reasons.
+    """
+    found = problems(population, model.spec)
+    if not found:
+        return
+    able = {fit.encoder: fit for fit in fits(population) if fit.presets}
+    instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
+    kind = population.activity.kind
+    if ENCODERS.get(kind) in able:
+        instead[BY_ACTIVITY[kind]] = "model"
+    presets = able[model.name].presets if model.name in able and model.name not in instead else ()
+    raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

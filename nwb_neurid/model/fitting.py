@@ -1,0 +1,103 @@
+"""Training a model on populations: what can be trained on is chosen, what was done is told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nwb_neurid._system.text import counted
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.training import Trainable, TrainingLog, TrainingOptions
+from nwb_neurid.errors import CannotTrain, InvalidOption
+from nwb_neurid.model.groups import groups
+from nwb_neurid.model.model import Model
+from nwb_neurid.population import Population
+from nwb_neurid.results import Json
+
+STEPS = 1000
+"""Steps of a training where nobody says."""
+
+
+def fit(
+    model: Model,
+    populations: Sequence[Population],
+    options: TrainingOptions,
+    *,
+    pool_groups: bool = False,
+    keep: Callable[[Model, TrainingLog], None] | None = None,
+    progress: Progress = silent,
+) -> tuple[Model, TrainingLog]:
+    """The model trained on these populations, which need no labels, and how it went. The model itself stays as it is.
+
+    Parameters
+    ----------
+    model
+        Whose weights are the start.
+    populations
+        What to train on. Excluded units take no part.
+    options
+        How long, from which seed, and where the state is kept.
+    pool_groups
+        Take all units of a population as recorded together. Otherwise each group (probe, imaging plane) is apart.
+    keep
+        Given the model as it is whenever the state of the training was kept.
+    progress
+        Told of every step.
+
+    Raises
+    ------
+    InvalidOption
+        If the encoder has nothing to learn.
+    CannotTrain
+        If none of the populations can be trained on; every reason is listed.
+    """
+    config = model.encoder.config
+    with blaming(lambda: model.who, "failed while it was built"):
+        encoder = model.plugin.build(config, model.encoder.state(), model.device)
+    if not isinstance(encoder, Trainable):
+        raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
+    parts, left_out = [], []
+    for population in populations:
+        if found := problems(population, model.spec):
+            left_out += [f"{population.source or 'a recording'}: {problem}." for problem in found]
+            continue
+        parts += [population.select(rows) for _, rows in groups(population, pool_groups)]
+    if not parts:
+        raise CannotTrain(left_out or ["no recording was named."])
+
+    def trained(log: TrainingLog) -> Model:
+        details = _details(parts, options, log)
+        return replace(model, encoder=encoder, training=_in_words(parts, details, log), details=details, heads={})
+
+    if keep is not None:
+        options = replace(options, saved=lambda log: keep(trained(log), log))
+    with blaming(lambda: model.who, "failed while it was trained"):
+        log = encoder.fit(parts, options, progress=progress)
+    return trained(log), replace(log, notes=(*left_out, *log.notes))
+
+
+def _details(parts: Sequence[Population], options: TrainingOptions, log: TrainingLog) -> dict[str, Json]:
+    """What `model.json` tells of the training."""
+    last = log.loss[np.isfinite(log.loss)][-50:]
+    return {
+        "subjects": sorted({part.subject_id for part in parts} - {""}),
+        "sessions": sorted({part.session_id for part in parts} - {""}),
+        "populations": len(parts),
+        "populations_without_subject": sum(not part.subject_id for part in parts),
+        "units": sum(len(part) for part in parts),
+        "hours": round(sum({(part.source, part.session_id): part.duration_s for part in parts}.values()) / 3600, 3),
+        "steps": len(log.loss),
+        "steps_planned": log.steps,
+        "seed": options.seed,
+        "loss": round(float(last.mean()), 4) if len(last) else None,
+        "seconds": round(log.seconds, 1),
+    }
+
+
+def _in_words(parts: Sequence[Population], details: dict[str, Json], log: TrainingLog) -> str:
+    done = len(log.loss)
+    steps = counted(done, "step") if log.finished else f"interrupted after {done} of {log.steps} steps"
+    what = f"{counted(sum(map(len, parts)), 'unit')} of {counted(len(parts), 'population')}"
+    return f"{steps}, seed {details['seed']}, on {what}, {details['hours']} hours"

@@ -1,0 +1,66 @@
+"""Which units of a population are taken together, and embedding each group for itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nwb_neurid.contracts import Encoder, EncoderSpec, Progress
+from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.errors import BrokenPlugin, InvalidResults
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Provenance
+
+
+def groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Rows of each group without the excluded ones, groups in the order of their first unit."""
+    rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
+    if pool_groups or population.group is None:
+        yield "", rows
+        return
+    groups = population.group[rows]
+    for name in dict.fromkeys(groups.tolist()):
+        yield str(name), rows[groups == name]
+
+
+def embed_groups(
+    encoder: Encoder, spec: EncoderSpec, population: Population, *, who: str, pool: bool, progress: Progress
+) -> tuple[Embeddings, list[Provenance]]:
+    """Embed every group with enough units, and tell how each came to be. `who` names the encoder in errors.
+
+    Raises
+    ------
+    BrokenPlugin
+        If the encoder breaks its contract.
+    """
+    reasons = [population.excluded.get(row, "") for row in range(len(population))]
+    vectors = np.full((len(population), encoder.dim), np.nan, np.float32)
+    n_windows = np.zeros(len(population), np.int32)
+    stability = np.full(len(population), np.nan, np.float32)
+    parts: list[Provenance] = []
+    for group, rows in groups(population, pool):
+        if len(rows) < spec.min_units:
+            for row in rows:
+                reasons[row] = f"group {group} has {len(rows)} of the {spec.min_units} units that are needed"
+            continue
+        part = _embedded(encoder, population.select(rows), who, progress)
+        vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability
+        for row, reason in zip(rows, part.reasons, strict=True):
+            reasons[row] = str(reason)
+        parts.append(part.provenance)
+    found = Embeddings.of(population, vectors, n_windows=n_windows, stability=stability, reasons=reasons)
+    return found, parts
+
+
+def _embedded(encoder: Encoder, group: Population, who: str, progress: Progress) -> Embeddings:
+    try:
+        with blaming(lambda: who, f"failed on {group.source or 'this recording'}"):
+            part = encoder.embed(group, progress=progress)
+    except InvalidResults as error:
+        raise BrokenPlugin(f"{who} gave results that contradict one another: {error}") from error
+    wanted = (len(group), encoder.dim)
+    if not isinstance(part, Embeddings) or part.vectors.shape != wanted:
+        got = part.vectors.shape if isinstance(part, Embeddings) else type(part).__name__
+        raise BrokenPlugin(f"{who} must return Embeddings with vectors of shape {wanted}, got {got}.")
+    if not np.array_equal(part.unit_ids, group.unit_ids):
+        raise BrokenPlugin(f"{who} returned its units in another order.")
+    return part

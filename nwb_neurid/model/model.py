@@ -1,0 +1,294 @@
+"""`Model`: an encoder with its weights, and the folder that it is kept in.
+
+A model folder holds `model.json` (what it is), `weights.safetensors` (nothing pickled) and `README.md` (the model
+card). Loading one never runs code from it: the encoder comes from an installed plugin.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nwb_neurid import __version__, registry
+from nwb_neurid._system.arrays import hash_arrays
+from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
+from nwb_neurid.contracts.attribution import blaming, culprit
+from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
+from nwb_neurid.labels.folder import packed_heads, read_heads, told
+from nwb_neurid.labels.head import LabelHead, chosen
+from nwb_neurid.labels.prediction import predict
+from nwb_neurid.model.bundled import located
+from nwb_neurid.model.folder import Description, card, made_by, read_description, read_weights, write_folder
+from nwb_neurid.model.groups import embed_groups
+from nwb_neurid.population import Population
+from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Model:
+    """An encoder with its weights, ready to embed, and the label heads that were fitted to its vectors.
+
+    Parameters
+    ----------
+    encoder
+        Built by its plugin.
+    plugin
+        Where it comes from.
+    training
+        What it was trained on, in words; "" where there is nothing to learn.
+    distribution
+        Name and version of the distribution that the plugin comes from.
+    details
+        The same in numbers: subjects, sessions, units, hours, steps, and what else the training tells.
+    device
+        What it was built for: "auto", "cpu" or "cuda".
+    heads
+        What names its vectors, by label.
+    weights_sha256
+        Hash of the weights as safetensors; "" where there are none.
+
+    Raises
+    ------
+    WrongWeights
+        If a head was fitted to vectors of another encoder.
+    """
+
+    encoder: Encoder
+    plugin: EncoderPlugin
+    training: str = ""
+    distribution: str = ""
+    details: Mapping[str, Json] = field(default_factory=dict)
+    device: str = "auto"
+    heads: Mapping[str, LabelHead] = field(default_factory=dict)
+    weights_sha256: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights_sha256", hash_arrays(self.encoder.state()))
+        for head in self.heads.values():
+            head.check_encoder(self.identity)
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What it is and needs."""
+        return self.plugin.spec_for(self.encoder.config)
+
+    @property
+    def name(self) -> str:
+        """The name of its encoder."""
+        return self.plugin.spec.name
+
+    @property
+    def who(self) -> str:
+        """Its encoder and where that comes from, for messages."""
+        return culprit("Encoder", self.name, self.distribution)
+
+    @property
+    def identity(self) -> dict[str, Json]:
+        """What a label head is bound to."""
+        spec, config = self.plugin.spec, dict(self.encoder.config)
+        return {
+            "encoder": spec.name,
+            "encoder_version": spec.version,
+            "config": config,
+            "weights_sha256": self.weights_sha256,
+        }
+
+    def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = silent) -> Embeddings:
+        """One vector for each unit that can have one; the others are NaN with a reason.
+
+        Parameters
+        ----------
+        population
+            What to embed.
+        pool_groups
+            Take all units as one population. Otherwise each group (probe, imaging plane) is one of its own.
+        progress
+            Told of every window or unit.
+
+        Raises
+        ------
+        CannotEncode
+            If the encoder cannot take this population; all reasons are listed.
+        BrokenPlugin
+            If the encoder breaks its contract.
+        """
+        if found := problems(population, self.spec):
+            raise CannotEncode(self.name, population.source, found)
+        vectors, parts = embed_groups(
+            self.encoder, self.spec, population, who=self.who, pool=pool_groups, progress=progress
+        )
+        return replace(vectors, provenance=self._provenance(population, parts))
+
+    def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:
+        return Provenance(
+            encoder=self.name,
+            encoder_version=self.plugin.spec.version,
+            config=self.encoder.config,
+            weights_sha256=self.weights_sha256,
+            training=self.training,
+            window_s=max((part.window_s for part in parts), default=0.0),
+            stitched=any(part.stitched for part in parts),
+            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            source=Path(population.source).name,
+            session_id=population.session_id,
+            subject_id=population.subject_id,
+            software=software(),
+        )
+
+    def predict(self, embeddings: Embeddings, label: str = "", **options: Any) -> Predictions:
+        """Name the units of these vectors, or decline; `options` are those of `nwb_neurid.labels.prediction.predict`.
+
+        Parameters
+        ----------
+        embeddings
+            Of this model.
+        label
+            Which head; "" for the only one.
+
+        Raises
+        ------
+        InvalidOption
+            If there is no such head, or it is not said which, or an option cannot be.
+        WrongWeights
+            If the vectors are of another encoder.
+        """
+        return predict(chosen(self.heads, label), embeddings, **options)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the model folder; a failed write leaves none behind.
+
+        Raises
+        ------
+        CannotWrite
+            If the folder exists and is not to be overwritten, or cannot be written.
+        """
+        folder = Path(folder)
+        about = self.describe()
+        text = card(about, self.spec, self.encoder.dim, told(self.heads))
+        files = packed_heads(self.heads)
+        write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files)
+        return folder
+
+    def describe(self) -> Description:
+        """What `model.json` holds."""
+        return Description(
+            encoder=self.name,
+            encoder_version=self.plugin.spec.version,
+            distribution=self.distribution,
+            config=dict(self.encoder.config),
+            training=self.training,
+            details=dict(self.details),
+            weights_sha256=self.weights_sha256,
+            software=software(),
+        )
+
+
+def new_model(
+    encoder: str, *, preset: str | None = None, untrained: bool = False, seed: int = 0, device: str = "auto"
+) -> Model:
+    """A model without trained weights, of an installed encoder.
+
+    Parameters
+    ----------
+    encoder
+        Its name, or `name@distribution`.
+    preset
+        One of its presets; the first by default.
+    untrained
+        Accept random weights, where the encoder learns.
+    seed
+        Of the random weights.
+    device
+        "auto", "cpu" or "cuda".
+
+    Raises
+    ------
+    UntrainedEncoder
+        If the encoder learns and `untrained` is not set.
+    InvalidOption
+        If there is no such preset or device.
+    UnknownPlugin, DuplicatePlugin, BrokenPlugin, IncompatiblePlugin
+        If the encoder cannot be loaded.
+    """
+    encoders = registry.encoders()
+    plugin = encoders.load(encoder)
+    config = plugin.presets.get(preset or next(iter(plugin.presets)))
+    if config is None:
+        raise InvalidOption(f"Encoder {encoder!r} has no preset {preset!r}. It has: {', '.join(plugin.presets)}.")
+    state: State = {}
+    training = ""
+    if plugin.initial_state is not None:
+        if not untrained:
+            raise UntrainedEncoder(
+                f"Encoder {encoder!r} learns, and no trained model was named. Name one (--model FOLDER), or take "
+                "random weights (--untrained): their vectors mean little."
+            )
+        with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"):
+            state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
+    return _built(plugin, config, state, device, training, encoders.distribution(encoder))
+
+
+def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
+    """A model from a checkpoint of the method's original code.
+
+    Raises
+    ------
+    InvalidOption
+        If the encoder cannot import checkpoints.
+    WrongWeights, InvalidModel
+        If the checkpoint does not hold what the encoder needs.
+    """
+    encoders = registry.encoders()
+    plugin = encoders.load(encoder)
+    if plugin.import_checkpoint is None:
+        raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
+    with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), f"failed on {checkpoint}"):
+        config, state = plugin.import_checkpoint(checkpoint, settings)
+    training = f"imported from {checkpoint.name}, which does not state what it was trained on"
+    return _built(plugin, config, state, "cpu", training, encoders.distribution(encoder))
+
+
+def load_model(folder: str | Path, *, device: str = "auto") -> Model:
+    """The model of a folder, or one that ships, by its name: "default-spikes" or "default-calcium".
+
+    Raises
+    ------
+    InvalidModel
+        If the folder is not a model folder, or of a format or encoder that is not known here.
+    WrongWeights
+        If the weights, or those of a label head, are damaged or do not fit.
+    """
+    folder = located(folder)
+    about = read_description(folder)
+    encoders = registry.encoders()
+    exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"
+    name = exact if exact in encoders else about.encoder  # listed so where several distributions provide it
+    try:
+        plugin = encoders.load(name)
+    except UnknownPlugin as error:
+        needed = about.distribution or "a distribution that it does not name"
+        raise InvalidModel(
+            f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
+        ) from None
+    state = read_weights(folder, about.weights_sha256)
+    with made_by(about, folder):
+        built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+    return replace(built, details=about.details, heads=read_heads(folder))
+
+
+def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
+    """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
+    if device not in DEVICES:
+        raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    with blaming(lambda: culprit("Encoder", plugin.spec.name, distribution), "failed while it was built"):
+        encoder = plugin.build(config, state, device)
+    return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution, device=device)
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes the vectors."""
+    loaded = [name for name in ("numpy", "torch") if name in sys.modules]
+    return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

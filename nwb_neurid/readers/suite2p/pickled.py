@@ -1,0 +1,50 @@
+"""`.npy` files of Python objects (settings, ops, stat), which are pickles: see `nwb_neurid.readers.pickles`."""
+
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, objects_of
+from nwb_neurid.readers.suite2p.numbers import HEADER_ERRORS, in_one_line
+
+
+def objects(path: Path) -> list[Any]:
+    """What an object array holds, one after another: numbers, text, paths, lists, tuples and dicts of them.
+
+    Arrays inside stand there as opaque values.
+
+    Raises
+    ------
+    UnreadableSource
+        If the file is damaged, names anything that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
+    InvalidSource
+        If it holds no objects.
+    """
+    try:
+        # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+            if not _holds_objects(mapped):
+                raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
+            return objects_of(mapped)
+    except OSError as error:
+        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
+    except NotAdmitted as error:
+        raise UnreadableSource(
+            f"{path} names {str(error)[:100]!r}, which could run code; nothing of it was run. It may name NumPy arrays "
+            "and numbers, paths and dates. Ask where it comes from, or take it away and pass --rate-hz."
+        ) from None
+    except (*HEADER_ERRORS, *UNPICKLING_ERRORS) as error:
+        why = "it takes a value that is not there" if isinstance(error, LookupError) else in_one_line(error)
+        raise UnreadableSource(
+            f"{path} is damaged: {why}. Copy it again, or take it away and pass --rate-hz."
+        ) from error
+
+
+def _holds_objects(file: mmap) -> bool:
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    _, _, dtype = read_header(file)
+    return dtype == np.dtype(object)

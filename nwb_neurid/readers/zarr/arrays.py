@@ -1,0 +1,291 @@
+"""An array in a folder, read in parts: only those chunks are decoded that hold what is wanted."""
+
+import json
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from nwb_neurid.errors import NeuridWarning, UnreadableSource
+from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
+
+EXPANSION = 2**16
+"""More than any of the codecs expands a chunk; what claims to be larger is damaged, and would fill the memory."""
+
+ALWAYS_READ_BYTES = 2**26
+MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are
+
+Axis: TypeAlias = slice | Int64[np.ndarray, " _"]
+Unpickle: TypeAlias = Callable[[bytes], list[Any]]
+
+_FILL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Whatever goes wrong in the block is damage of the file.
+
+    Raises
+    ------
+    UnreadableSource
+        In place of any other error.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise UnreadableSource(f"{where} may not be read: permission denied. Ask its owner.") from error
+    except DECODING_ERRORS as error:
+        fault = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+
+
+def load_json(path: Path, where: str) -> dict[str, Any]:
+    """The object of a JSON file; empty where there is no file.
+
+    Raises
+    ------
+    UnreadableSource
+        If it cannot be read, or is no object.
+    """
+    with reading(where):
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except RecursionError:
+            raise ValueError(f"{path.name} is too deep") from None
+        if not isinstance(found, dict):
+            raise TypeError(f"{path.name} holds no JSON object")
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """An array of Zarr 2.
+
+    Parameters
+    ----------
+    folder
+        Where its metadata and chunks are.
+    where
+        What it is called in messages.
+    metadata
+        What its `.zarray` says.
+    """
+
+    folder: Path
+    where: str
+    metadata: Mapping[str, Any]
+    _last: dict[tuple[int, ...], Shaped[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def at(cls, folder: Path, where: str) -> "Array":
+        """The array in this folder.
+
+        Raises
+        ------
+        UnreadableSource
+            If its metadata is damaged.
+        """
+        array = cls(folder, where, load_json(folder / ".zarray", where))
+        with reading(where):
+            if array.metadata.get("zarr_format") != 2 or len(array.chunks) != len(array.shape) or 0 in array.chunks:
+                raise ValueError("its .zarray is not of Zarr format 2")
+            _ = array.dtype, array.fill, array.codecs
+        return array
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Its length along each axis."""
+        return _lengths(self.metadata["shape"])
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """The length of a chunk along each axis."""
+        return _lengths(self.metadata["chunks"])
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The type of its elements; objects are of those that `objects` makes."""
+        return _dtype(self.metadata["dtype"])
+
+    @cached_property
+    def codecs(self) -> list[dict[str, Any]]:
+        """Configurations of its codecs, in the order in which they encoded."""
+        filters, compressor = self.metadata.get("filters") or [], self.metadata.get("compressor")
+        found = [*filters, *([] if compressor is None else [compressor])]
+        return [{**config, "id": str(config["id"])} for config in found]
+
+    @property
+    def object_codec(self) -> str:
+        """What makes objects of its bytes; "" where it holds none."""
+        return self.codecs[0]["id"] if self.dtype.kind == "O" and self.codecs else ""
+
+    @cached_property
+    def fill(self) -> Any:
+        """What stands where a chunk is missing."""
+        value = self.metadata.get("fill_value")
+        if self.dtype.kind not in "biuf":
+            return "" if self.dtype.kind == "O" else np.zeros((), self.dtype)
+        return np.array(
+            0 if value is None else _FILL.get(value, value) if isinstance(value, str) else value, self.dtype
+        )
+
+    def check_readable(self, *, pickled: bool = False) -> None:
+        """Refuse an array that a codec would decode which is not known to be harmless, or that claims too much.
+
+        Parameters
+        ----------
+        pickled
+            Whether `texts_or_objects` is given what unpickles safely.
+
+        Raises
+        ------
+        UnreadableSource
+            If it must not be decoded.
+        """
+        names = [config["id"] for config in self.codecs]
+        first = OBJECT_CODECS | ({PICKLED} if pickled else set()) if self.dtype.kind == "O" else CODECS
+        if unknown := {*names[:1]} - first | {*names[1:]} - CODECS:
+            raise UnreadableSource(
+                f"{self.where} is not read: to decode it, {', '.join(sorted(unknown))} may run code, or is not known. "
+                "Save it again with another codec."
+            )
+        size = math.prod(self.shape) * self.dtype.itemsize
+        one = math.prod(self.chunks) * self.dtype.itemsize
+        if max(size, one) > ALWAYS_READ_BYTES and max(size, one) > EXPANSION * self._stored_bytes:
+            raise UnreadableSource(
+                f"{self.where} is damaged: its {self._stored_bytes} bytes cannot hold the {max(size, one)} that it "
+                "claims. Validate the file, or fetch it again."
+            )
+
+    def read(
+        self, place: Axis | tuple[slice, ...] | None = None, unpickle: Unpickle | None = None
+    ) -> Shaped[np.ndarray, "..."]:
+        """What stands in some rows, or in ranges along several axes, or all.
+
+        Raises
+        ------
+        UnreadableSource
+            If it cannot be decoded.
+        """
+        self.check_readable(pickled=unpickle is not None)
+        first = place if isinstance(place, tuple) else () if place is None else (place,)
+        axes = [_axis(axis, length) for axis, length in zip(first, self.shape, strict=False)]
+        axes += [slice(0, length) for length in self.shape[len(axes) :]]
+        lengths = [axis.stop - axis.start if isinstance(axis, slice) else len(axis) for axis in axes]
+        with reading(self.where):
+            found = np.full(lengths, self.fill, self.dtype)
+        wanted = [_wanted(axis, size) for axis, size in zip(axes, self.chunks, strict=True)]
+        present = self._present(wanted)
+        for index in present:
+            pairs = [_overlap(*each) for each in zip(axes, index, self.chunks, strict=True)]
+            target, source = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+            found[target] = self._chunk(index, unpickle)[source]
+        if missing := math.prod(map(len, wanted)) - len(present):
+            warnings.warn(
+                f"{self.where} lacks {missing} of {missing + len(present)} chunks, which stand for {self.fill!s}. "
+                "Fetch the folder again if it was not written so.",
+                NeuridWarning,
+                stacklevel=2,
+            )
+        return found
+
+    def _present(self, wanted: Sequence[range | list[int]]) -> list[tuple[int, ...]]:
+        """Those of the wanted chunks that exist."""
+        if math.prod(map(len, wanted)) > MOST_ASKED:
+            among = [set(each) if isinstance(each, list) else each for each in wanted]
+            pairs = [(index, zip(index, among, strict=True)) for index in self._listed]
+            return [index for index, parts in pairs if all(number in own for number, own in parts)]
+        return [index for index in product(*wanted) if self._is_there(self._path(index))]
+
+    def _is_there(self, path: Path) -> bool:
+        if path.is_symlink() and not path.exists():
+            raise UnreadableSource(f"{path} is a link to nothing. Fetch what it stands for (datalad get).")
+        with reading(self.where):
+            return path.is_file()
+
+    def _path(self, index: Sequence[int]) -> Path:
+        return self.folder / (self._separator.join(map(str, index)) or "0")
+
+    @property
+    def _separator(self) -> str:
+        return "/" if self.metadata.get("dimension_separator") == "/" else "."
+
+    @cached_property
+    def _listed(self) -> list[tuple[int, ...]]:
+        with reading(self.where):
+            names = [path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()]
+        parts = [name.split(self._separator) for name in names if re.fullmatch(r"\d+([./]\d+)*", name)]
+        return [tuple(map(int, each)) for each in parts if len(each) == len(self.shape)]
+
+    @cached_property
+    def _stored_bytes(self) -> int:
+        with reading(self.where):
+            return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def _chunk(self, index: tuple[int, ...], unpickle: Unpickle | None) -> Shaped[np.ndarray, "..."]:
+        if index not in self._last:
+            with reading(self.where):
+                values = self._decoded(self._path(index).read_bytes(), unpickle)
+            self._last.clear()  # one at a time
+            self._last[index] = values
+        return self._last[index]
+
+    def _decoded(self, data: bytes, unpickle: Unpickle | None) -> Shaped[np.ndarray, "..."]:
+        elements = math.prod(self.chunks)
+        if self.dtype.kind == "O":
+            plain = unpacked(data, self.codecs[1:], self.where)
+            pickled = self.object_codec == PICKLED and unpickle is not None
+            found = unpickle(plain) if pickled and unpickle else objects(plain, self.object_codec, elements)
+            values = np.empty(elements, object)
+            values[:] = found
+        else:
+            values = np.frombuffer(unpacked(data, self.codecs, self.where), self.dtype)
+        return values.reshape(self.chunks, order="F" if self.metadata.get("order") == "F" else "C")
+
+
+def _lengths(told: Any) -> tuple[int, ...]:
+    if not isinstance(told, list) or not all(type(length) is int and 0 <= length < 2**63 for length in told):
+        raise ValueError(f"{told} is no shape")
+    return tuple(told)
+
+
+def _dtype(told: Any) -> np.dtype:
+    if isinstance(told, str):
+        return np.dtype(told)
+    fields = [(str(name), _dtype(kind), *(tuple(shape) for shape in rest)) for name, kind, *rest in told]
+    return np.dtype(fields)
+
+
+def _axis(axis: Axis, length: int) -> Axis:
+    if isinstance(axis, slice):
+        start, stop, _ = axis.indices(length)
+        return slice(start, max(start, stop))
+    return axis
+
+
+def _wanted(axis: Axis, size: int) -> range | list[int]:
+    """Which chunks along an axis hold anything of it."""
+    if isinstance(axis, slice):
+        return range(axis.start // size, -(-axis.stop // size)) if axis.stop > axis.start else range(0)
+    return [int(number) for number in np.unique(axis // size)]
+
+
+def _overlap(axis: Axis, index: int, size: int) -> tuple[slice, Axis]:
+    """Where a chunk's part of an axis goes, and where it stands in the chunk."""
+    low, high = index * size, (index + 1) * size
+    if isinstance(axis, slice):
+        low, high = max(low, axis.start), min(high, axis.stop)
+        return slice(low - axis.start, high - axis.start), slice(low - index * size, high - index * size)
+    first, last = np.searchsorted(axis, [low, high]).tolist()
+    return slice(first, last), axis[first:last] - low

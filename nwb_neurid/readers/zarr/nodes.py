@@ -1,0 +1,152 @@
+"""Groups and arrays in a Zarr folder as hdmf-zarr lays them out, with its links and references."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from nwb_neurid.readers.zarr.arrays import Array, load_json, reading
+
+GROUP, ARRAY, ATTRIBUTES, CONSOLIDATED = ".zgroup", ".zarray", ".zattrs", ".zmetadata"
+LINKS = "zarr_link"
+HERE = "."
+MOST_LINKS = 16  # one after another
+
+
+@runtime_checkable
+class Files(Protocol):
+    """Where the files of a Zarr folder are."""
+
+    @property
+    def root(self) -> Path:
+        """The Zarr folder."""
+
+    def locate(self, path: str) -> Path:
+        """The file or folder for this path, which need not exist."""
+
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders in a folder; none where it does not exist."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folder:
+    """`Files` as they are.
+
+    Parameters
+    ----------
+    root
+        The Zarr folder.
+    """
+
+    root: Path
+
+    def locate(self, path: str) -> Path:
+        """As in `Files`."""
+        return self.root / path
+
+    def folders(self, path: str) -> list[str]:
+        """As in `Files`."""
+        folder = self.root / path
+        return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A group or an array.
+
+    Parameters
+    ----------
+    files
+        Where its files are.
+    path
+        Where it stands, without a leading slash; "" for the root.
+    """
+
+    files: Files
+    path: str = ""
+
+    @property
+    def where(self) -> str:
+        """The folder and the path in it, for messages."""
+        return f"{self.files.root}: /{self.path}"
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    def file(self, name: str) -> Path:
+        """A file of its metadata, which need not exist."""
+        return self.files.locate(f"{self.path}/{name}".lstrip("/"))
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group."""
+        return self.file(GROUP).is_file()
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array."""
+        return self.file(ARRAY).is_file()
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """Its attributes as JSON has them.
+
+        Raises
+        ------
+        UnreadableSource
+            If they are damaged.
+        """
+        return load_json(self.file(ATTRIBUTES), self.where)
+
+    def array(self) -> Array:
+        """It as an array.
+
+        Raises
+        ------
+        UnreadableSource
+            If its metadata is damaged.
+        """
+        return Array.at(self.files.locate(self.path), self.where)
+
+    def links(self) -> dict[str, Mapping[str, Any]]:
+        """Links in a group, by their names."""
+        with reading(self.where):
+            return {str(link["name"]): link for link in self.attributes.get(LINKS, ())}
+
+    def names(self) -> list[str]:
+        """What is in a group, links too."""
+        with reading(self.where):
+            inside = [Node(self.files, f"{self.path}/{name}".lstrip("/")) for name in self.files.folders(self.path)]
+        return sorted({node.name for node in inside if node.is_group or node.is_array} | self.links().keys())
+
+    def at(self, path: str, *, links: int = MOST_LINKS) -> "Node | None":
+        """What stands at a path below it, links followed; None where there is nothing."""
+        node: Node | None = self
+        for name in filter(None, path.split("/")):
+            node = None if node is None else node._child(name, links)
+        return node
+
+    def referred(self, reference: Any, *, links: int = MOST_LINKS) -> "Node | None":
+        """What a link or a reference in its folder leads to; None where that is nothing."""
+        if not isinstance(reference, dict) or links == 0:
+            return None
+        source, path = reference.get("source"), reference.get("path")
+        if not isinstance(path, str):
+            return None
+        files: Files = self.files
+        if isinstance(source, str) and source != HERE:  # another Zarr folder, named from this one
+            files = Folder((files.root / source).resolve())
+        return Node(files).at(path, links=links - 1)
+
+    def _child(self, name: str, links: int) -> "Node | None":
+        if name in {".", ".."} or "\\" in name or "\0" in name:
+            return None
+        node = Node(self.files, f"{self.path}/{name}".lstrip("/"))
+        with reading(node.where):
+            if node.is_group or node.is_array:
+                return node
+        link = self.links().get(name)
+        return None if link is None else self.referred(link, links=links)

@@ -1,0 +1,67 @@
+"""The whole job on a simulated recording: simulate, embed, write, score, draw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.labels.probe import ProbeScore, probe
+from nwb_neurid.model.model import new_model
+from nwb_neurid.plots.embedding import draw, flat
+from nwb_neurid.readers import read
+from nwb_neurid.simulate import simulate, write_nwb
+from nwb_neurid.workflows.embed import Outcome, embed_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What `run_demo` made.
+
+    Parameters
+    ----------
+    outcome
+        The recording with its results.
+    score
+        How well the vectors separate the simulated types.
+    picture
+        A PNG of the vectors, coloured by type.
+    """
+
+    outcome: Outcome
+    score: ProbeScore
+    picture: Path
+
+
+def run_demo(
+    folder: Path,
+    *,
+    encoder: str = "isi",
+    units: int,
+    duration_s: float,
+    seed: int,
+    progress: Progress = silent,
+) -> Demo:
+    """Simulate a recording into `folder`, embed its units, write the vectors into it, score and draw them.
+
+    Raises
+    ------
+    CannotWrite
+        If the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    recording = folder / "simulated.nwb"
+    simulation = simulate(units, duration_s, seed, progress)
+    write_nwb(simulation, recording, overwrite=True)
+    outcome = embed_file(recording, new_model(encoder), progress=progress)
+    cell_type = read(recording).labels["cell_type"]
+    score = probe(outcome.embeddings.vectors, cell_type, seed=seed)
+    seen = np.isfinite(outcome.embeddings.vectors).all(axis=1)
+    picture = folder / "embeddings.png"
+    title = f"{int(seen.sum())} simulated neurons, encoder {encoder}"
+    draw(flat(outcome.embeddings.vectors[seen], seed=seed), cell_type[seen], picture, title=title)
+    return Demo(outcome=outcome, score=score, picture=picture)

@@ -1,0 +1,182 @@
+"""A training run: read the recordings, train, and keep model, loss curve and state in one folder."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
+from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
+from nwb_neurid.model.fitting import STEPS, fit
+from nwb_neurid.model.folder import CHECKPOINT, KNOWN
+from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.plots.training import draw_curve
+from nwb_neurid.population import Population
+from nwb_neurid.readers import check_each_once, read_for, reader_for
+from nwb_neurid.results import Json
+
+CURVE = "loss"
+
+
+def train(
+    sources: Sequence[object],
+    output: str | Path,
+    *,
+    encoder: str,
+    preset: str | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    reading: ReadOptions | None = None,
+    pool_groups: bool = False,
+    watch: Callable[[Step], None] | None = None,
+    progress: Progress = silent,
+    **options: object,
+) -> Model:
+    """Train an encoder on recordings, without labels, and keep it in a model folder.
+
+    The folder holds the model, `loss.csv` and `loss.png`, and until the training is finished `checkpoint.safetensors`,
+    from which `resume` goes on. It can be used at any time: the model in it is that of the last checkpoint.
+
+    Parameters
+    ----------
+    sources
+        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`.
+    output
+        The model folder.
+    encoder, preset
+        An installed encoder that learns, and one of its presets; its first by default.
+    steps, seed
+        How long, and from which seed. One seed gives one result; on a CPU bit for bit.
+    resume
+        Go on where a training into this folder stopped. Everything else must be as it was.
+    overwrite
+        Replace the folder.
+    device
+        "auto", "cpu" or "cuda".
+    reading
+        For the readers.
+    pool_groups
+        As for `Model.embed`.
+    watch, progress
+        Told of every step, with its loss, and of how far the training is.
+    **options
+        Further fields of `nwb_neurid.contracts.training.TrainingOptions`.
+
+    Returns
+    -------
+    Model
+        As it was saved.
+
+    Raises
+    ------
+    CannotWrite
+        If the folder exists, and neither `resume` nor `overwrite` was asked for, or cannot be written.
+    InvalidOption, CannotTrain
+        If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
+    NeuridError
+        Whatever is wrong with a recording; nothing was trained then.
+    """
+    folder = Path(output)
+    finished = resume and _finished(folder)
+    if not finished:
+        _check_free(folder, resume=resume, overwrite=overwrite)
+        check_each_once(sources)
+    model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
+    if finished:
+        return _as_asked(load_model(folder, device=device), folder, model, {"steps_planned": steps, "seed": seed})
+    populations = [
+        source
+        if isinstance(source, Population)
+        else read_for(model.spec, reader_for(source), source, reading or ReadOptions())
+        for source in progress(sources, label="recordings", total=len(sources))
+    ]
+    if overwrite and not resume:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    wanted = TrainingOptions(
+        steps=steps,
+        seed=seed,
+        resume=resume,
+        checkpoint=folder / CHECKPOINT,
+        watch=watch,
+        **options,  # type: ignore[arg-type]
+    )
+    keep = partial(_keep, folder)
+    with _made(folder):
+        trained, log = fit(model, populations, wanted, pool_groups=pool_groups, keep=keep, progress=progress)
+    for note in log.notes:
+        warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
+    return trained
+
+
+def _keep(folder: Path, model: Model, log: TrainingLog) -> None:
+    model.save(folder, overwrite=True)
+    rows = zip(range(1, len(log.loss) + 1), log.loss.tolist(), log.matched.tolist(), strict=True)
+    table = "step,loss,matched\n" + "".join(f"{step},{loss!r},{matched}\n" for step, loss, matched in rows)
+    try:
+        (folder / f"{CURVE}.csv").write_text(table, encoding="utf-8")
+        if log.finished:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from error
+    draw_curve(np.asarray(log.loss), folder / f"{CURVE}.png")
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "model.json").is_file() and not (folder / CHECKPOINT).exists()
+
+
+def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    there = folder.exists() and any(folder.iterdir()) if folder.is_dir() else folder.exists()
+    if resume and not (folder / CHECKPOINT).is_file():
+        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train anew.")
+    if there and not (resume or overwrite):
+        begun = "go on with the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
+        raise CannotWrite(f"{folder} exists. Choose another folder, {begun}or overwrite it (--overwrite).")
+    if there and overwrite and not (folder.is_dir() and any((folder / name).is_file() for name in KNOWN)):
+        raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
+
+
+def _as_asked(model: Model, folder: Path, untrained: Model, wanted: Mapping[str, Json]) -> Model:
+    """A finished model, if it is what the training that is to go on would have led to, as far as its record tells."""
+    if model.name != untrained.name:
+        other = f"of encoder {model.name}, not {untrained.name}"
+    elif model.encoder.config != untrained.encoder.config:
+        other = f"of another preset or configuration of {model.name}"
+    else:
+        told = {name: model.details.get(name, value) for name, value in wanted.items()}
+        differs = [
+            f"{name.partition('_')[0]} {told[name]}, not {wanted[name]}"
+            for name in wanted
+            if told[name] != wanted[name]
+        ]
+        if not differs:
+            return model
+        other = f"with {' and '.join(differs)}"
+    raise InvalidOption(
+        f"{folder} holds a finished training {other}. It cannot go on: train anew, without --resume, into another "
+        "folder."
+    )
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder, which is taken away again if it was made for a training that kept nothing."""
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    try:
+        yield
+    except BaseException:
+        if new:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+        raise

@@ -1,0 +1,1 @@
+"""Results written: into NWB files, as tables, as columns of phy."""

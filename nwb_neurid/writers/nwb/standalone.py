@@ -1,0 +1,210 @@
+"""A population as an NWB file of its own, for sources that are not NWB."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nwb_neurid._system.atomic import check_free, whole
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.intervals import subtracted
+from nwb_neurid.population import Population, Spikes, Traces
+from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.writers.nwb import store
+from nwb_neurid.writers.nwb.opening import is_zarr, opened
+
+if TYPE_CHECKING:
+    from pynwb import NWBFile
+    from pynwb.ophys import PlaneSegmentation
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+UNITS = "units"
+ROIS = "processing/ophys/ImageSegmentation/PlaneSegmentation"
+NAME = "name_in_source"
+PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
+
+
+def is_nwb(path: Path) -> bool:
+    """Whether results can be written into this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
+    if is_zarr(path):
+        return "nwb_version" in opened(path).attrs
+    if not path.is_file() or path.suffix == ".nwb":
+        return path.is_file()
+    with path.open("rb") as file:
+        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+
+
+def write_recording(population: Population, path: Path, *, recorded: datetime | None = None) -> str:
+    """Write a valid NWB file with the units or ROIs of a population, and what is known of them.
+
+    Parameters
+    ----------
+    population
+        Becomes a Units table with observed intervals, or a PlaneSegmentation with a RoiResponseSeries. Ids that are no
+        whole numbers stand in the column `name_in_source`.
+    path
+        The file; it must not exist.
+    recorded
+        When the session started, where it is known. NWB demands a time: 1 January 2000 stands for "not known".
+
+    Returns
+    -------
+    str
+        Path in the file of the table that holds the units.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be written.
+    """
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.file import Subject
+
+    if path.exists():
+        raise CannotWrite(f"{path} cannot be written: it exists.")
+    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 stands for it."
+    nwbfile = NWBFile(
+        session_description=f"Activity of neurons from {Path(population.source).name or 'memory'}.{unknown}",
+        identifier=str(uuid.uuid4()),
+        session_start_time=recorded or datetime(2000, 1, 1, tzinfo=UTC),
+        session_id=population.session_id or None,
+        subject=Subject(subject_id=population.subject_id or "unknown"),
+    )
+    if isinstance(population.activity, Spikes):
+        table = _add_units(nwbfile, population)
+    else:
+        table = _add_rois(nwbfile, population, population.activity)
+    try:
+        with NWBHDF5IO(path, "w-") as io:
+            io.write(nwbfile)
+    except OSError as error:
+        raise CannotWrite(f"{path} cannot be written: {error.strerror or error}.") from error
+    return table
+
+
+def write_standalone(
+    population: Population,
+    embeddings: Embeddings,
+    target: Path,
+    predictions: Sequence[Predictions] = (),
+    *,
+    name: str,
+    overwrite: bool = False,
+) -> Path:
+    """Write a population and its results into an NWB file of their own, whole or not at all.
+
+    Parameters
+    ----------
+    population, embeddings, predictions
+        The units, and one row for each of them.
+    target
+        The file.
+    name
+        What the results are called.
+    overwrite
+        Replace an existing file.
+
+    Raises
+    ------
+    CannotWrite
+        If the file exists and is not to be overwritten, or cannot be written.
+    """
+    check_free(target, overwrite=overwrite)
+    with whole(target) as (made,):
+        table = write_recording(population, made)
+        ids = np.array(_ids(population))
+        named = [replace(part, unit_ids=ids) for part in predictions]
+        store.write(made, replace(embeddings, unit_ids=ids), named, name=name, table=table)
+    return target
+
+
+def _add_units(nwbfile: "NWBFile", population: Population) -> str:
+    columns = _columns(population)
+    for name, (description, _) in columns.items():
+        nwbfile.add_unit_column(name, description)
+    for row, id_ in enumerate(_ids(population)):
+        nwbfile.add_unit(
+            id=id_,
+            spike_times=population.spikes.train_s(row),
+            obs_intervals=population.runs_s(row),
+            **{name: values[row] for name, (_, values) in columns.items()},
+        )
+    nwbfile.units.resolution = population.spikes.resolution_s or None
+    return UNITS
+
+
+def _add_rois(nwbfile: "NWBFile", population: Population, traces: Traces) -> str:
+    from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation
+
+    rois = _plane_segmentation(nwbfile, population)
+    container = {"dff": DfOverF(), "fluorescence": Fluorescence()}.get(traces.kind, Fluorescence(name="Deconvolved"))
+    module = nwbfile.create_processing_module("ophys", "Fluorescence traces of ROIs")
+    module.add(ImageSegmentation(plane_segmentations=[rois]))
+    module.add(container)
+    container.create_roi_response_series(
+        name="RoiResponseSeries",
+        data=traces.values.T,
+        rois=rois.create_roi_table_region(region=list(range(len(population))), description="Every ROI."),
+        unit="n.a.",
+        rate=traces.rate_hz,
+        starting_time=traces.start_s,
+    )
+    end_s = traces.start_s + traces.values.shape[1] / traces.rate_hz
+    for start, stop in subtracted(np.array([[traces.start_s, end_s]]), population.observed_s):
+        nwbfile.add_invalid_time_interval(start_time=start, stop_time=stop)
+    return ROIS
+
+
+def _plane_segmentation(nwbfile: "NWBFile", population: Population) -> "PlaneSegmentation":
+    from hdmf.common import VectorData, VectorIndex
+    from pynwb.ophys import OpticalChannel, PlaneSegmentation
+
+    plane = nwbfile.create_imaging_plane(
+        name="ImagingPlane",
+        optical_channel=OpticalChannel(name="channel", description="not known", emission_lambda=np.nan),
+        description="All planes of the source; the column group of the ROIs tells them apart.",
+        device=nwbfile.create_device("microscope", description="not known"),
+        excitation_lambda=np.nan,
+        indicator="unknown",
+        location="unknown",
+    )
+    columns = [
+        VectorData(name=name, description=description, data=values)
+        for name, (description, values) in _columns(population).items()
+    ]
+    pixels = VectorData(name="pixel_mask", description="Not known.", data=np.empty(0, PIXEL))  # PyNWB wants a mask
+    columns += [VectorIndex(name="pixel_mask_index", data=[0] * len(population), target=pixels), pixels]
+    return PlaneSegmentation(
+        name="PlaneSegmentation",
+        description="The ROIs of the source",
+        imaging_plane=plane,
+        id=_ids(population),
+        columns=columns,
+    )
+
+
+def _ids(population: Population) -> list[int]:
+    """The ids of the source if they are whole numbers, all different; or else the rows."""
+    ids = population.unit_ids
+    whole = ids.dtype.kind in "iu" and len(np.unique(ids)) == len(ids)
+    return [int(id_) for id_ in ids] if whole else list(range(len(ids)))
+
+
+def _columns(population: Population) -> dict[str, tuple[str, list[str]]]:
+    """Descriptions and values of the columns of text that say what is known of each unit."""
+    columns = {
+        name: (f"The label {name} in the source; empty where unknown.", values.tolist())
+        for name, values in population.labels.items()
+    }
+    if _ids(population) != population.unit_ids.tolist():
+        columns[NAME] = ("How the source calls it.", [str(id_) for id_ in population.unit_ids])
+    if population.group is not None:
+        columns["group"] = ("Probe, shank or imaging plane.", [str(group) for group in population.group])
+    if population.excluded:
+        reasons = [population.excluded.get(row, "") for row in range(len(population))]
+        columns["left_out"] = ("Why the source leaves it out; empty where it does not.", reasons)
+    return columns

@@ -1,0 +1,260 @@
+"""Where the results on a source go, in the format that was asked for: an NWB file, a flat table, or columns of phy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from nwb_neurid._system import limits
+from nwb_neurid._system.atomic import check_free
+from nwb_neurid.contracts import is_url
+from nwb_neurid.errors import CannotWrite, InvalidOption
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.writers import phy, table
+from nwb_neurid.writers.nwb import standalone, store
+from nwb_neurid.writers.nwb.destination import sidecar_of
+from nwb_neurid.writers.nwb.objects import MODEL, object_name
+from nwb_neurid.writers.nwb.store import default_name as default_name
+
+NWB = "nwb"
+
+
+@runtime_checkable
+class Output(Protocol):
+    """A place for results. Making it refuses whatever can be refused before the source is read."""
+
+    def check(self, population: Population) -> None:
+        """Refuse what can be refused before anything is computed: raises as `write`."""
+        ...
+
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        """Write the results, whole or not at all, and tell where they are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user asks of the results.
+
+    Parameters
+    ----------
+    name
+        What they are called.
+    output
+        Where they go instead of beside the source or into it.
+    overwrite
+        Replace results of the same name, or an existing file.
+    sidecar, copy, units_columns
+        As for `nwb_neurid.write`, and for NWB alone.
+    seen
+        Which file was there before the source was read; None for the one that is there now.
+    """
+
+    name: str
+    output: Path | None = None
+    overwrite: bool = False
+    sidecar: bool = False
+    copy: bool = True
+    units_columns: bool = False
+    seen: store.Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IntoRecording:
+    """The tables of an NWB file that is the source."""
+
+    file: Path
+    name: str
+    place: Mapping[str, Any]
+    fingerprint: store.Fingerprint
+
+    def check(self, population: Population) -> None:
+        if not population.tables:
+            raise CannotWrite(
+                f"{self.file} has no table of NWB whose rows its units are, so results cannot refer to them. Choose "
+                "another --format."
+            )
+        with limits.reading(self.file):
+            store.check_writable(self.file, name=self.name, table=population.tables, **self.place)
+
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        with limits.reading(self.file):
+            return store.write(
+                self.file,
+                embeddings,
+                predictions,
+                name=self.name,
+                table=population.tables,
+                expected=self.fingerprint,
+                **self.place,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standalone:
+    """An NWB file of its own, with the units."""
+
+    target: Path
+    name: str
+    overwrite: bool
+
+    def check(self, population: Population) -> None:
+        """Any population has a place there."""
+
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        return standalone.write_standalone(
+            population, embeddings, self.target, predictions, name=self.name, overwrite=self.overwrite
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """A flat table in a file of its own."""
+
+    target: Path
+    kind: str
+
+    def check(self, population: Population) -> None:
+        """Any population has a place there."""
+
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        made = table.table_of(population, embeddings, predictions)
+        table.write_table(made, embeddings.provenance, self.target, self.kind)
+        return self.target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PhyColumns:
+    """Columns in the folder of phy that is the source."""
+
+    folder: Path
+    name: str
+
+    def check(self, population: Population) -> None:
+        phy.check_ids(population)
+
+    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+        columns = phy.columns_of(self.name, embeddings, predictions)
+        return phy.write_columns(self.folder, population.unit_ids, columns)[0]
+
+
+def output_for(source: str | Path, wanted: Wanted, kind: str = NWB) -> Output:
+    """Where the results on a source go.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    wanted
+        What the user asks.
+    kind
+        One of `FORMATS`.
+
+    Raises
+    ------
+    NeuridError
+        Whatever stands in the way, as far as it can be known.
+    """
+    if kind not in FORMATS:
+        raise InvalidOption(f"There is no format {kind!r} of results. Choose one of: {', '.join(FORMATS)}.")
+    if kind != NWB and (wanted.sidecar or wanted.units_columns or not wanted.copy):
+        raise InvalidOption(
+            f"--sidecar, --no-copy and --units-columns are about NWB files: leave them out, or --format {kind}."
+        )
+    ending = "" if wanted.output is None else wanted.output.suffix.removeprefix(".")
+    if ending in table.KINDS and ending != kind:
+        raise InvalidOption(
+            f"--output {wanted.output} ends in .{ending}, but the format is {kind}: add --format {ending}, or name "
+            "another file."
+        )
+    return FORMATS[kind](source, wanted, kind)
+
+
+def fingerprint_of(source: str | Path) -> store.Fingerprint | None:
+    """What tells that an NWB file is still the one that is there now; None for other sources."""
+    return None if is_url(source) or not standalone.is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
+
+
+def _nwb(source: str | Path, wanted: Wanted, _: str) -> Output:
+    if is_url(source) or not standalone.is_nwb(Path(source)):
+        target = _free(source, wanted, output_name(source))
+        return _Standalone(target=target, name=wanted.name, overwrite=wanted.overwrite)
+    file = Path(source)
+    place = {name: getattr(wanted, name) for name in ("output", "overwrite", "sidecar", "copy", "units_columns")}
+    with limits.reading(file):
+        store.check_writable(file, name=wanted.name, **place)
+    return _IntoRecording(
+        file=file, name=wanted.name, place=place, fingerprint=wanted.seen or store.Fingerprint.of(file)
+    )
+
+
+def _table(source: str | Path, wanted: Wanted, kind: str) -> Output:
+    if kind == table.PARQUET:
+        table.check_parquet()
+    own = output_name(source, kind=kind, name=wanted.name)
+    if wanted.output is not None and wanted.output.is_dir():
+        wanted = replace(wanted, output=wanted.output / own)
+    target = _free(source, wanted, own)
+    return _Table(target=target, kind=kind)
+
+
+def _phy(source: str | Path, wanted: Wanted, _: str) -> Output:
+    phy.check_folder(source)
+    if wanted.output is not None:
+        raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
+    folder = Path(source)
+    object_name(wanted.name, MODEL)
+    check_free(
+        *phy.files(folder, [phy.first_column(wanted.name)]),
+        overwrite=wanted.overwrite,
+        instead="choose another name (--name)",
+    )
+    return _PhyColumns(folder=folder, name=wanted.name)
+
+
+FORMATS: Mapping[str, Callable[[str | Path, Wanted, str], Output]] = {
+    NWB: _nwb,
+    **dict.fromkeys(table.KINDS, _table),
+    "phy": _phy,
+}
+
+
+def output_name(source: str | Path, *, sidecar: bool = False, kind: str = NWB, name: str = "") -> str:
+    """What a file with results on this source is called.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    sidecar
+        Whether it is a sidecar of an NWB file.
+    kind, name
+        The format, and what the results are called: a table is named after both, `standalone.neurid_isi.csv`.
+
+    Raises
+    ------
+    InvalidOption
+        If it is a URL that does not end in the name of an NWB file, or the name cannot be part of a file's.
+    """
+    path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
+    if is_url(source) and path.suffix != ".nwb":
+        raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
+    own = is_url(source) or standalone.is_nwb(path)
+    if kind != NWB:
+        object_name(name, MODEL)
+        bare = Path(path.name.removesuffix(".zarr")).stem if own else path.resolve().name
+        return f"{bare}.{name}.{kind}"
+    if not own:
+        return f"{path.resolve().name}.neurid.nwb"
+    return sidecar_of(path).name if sidecar or is_url(source) else path.name
+
+
+def _free(source: str | Path, wanted: Wanted, name: str) -> Path:
+    """The file that is asked for, or one of this name beside the source; for a URL, here."""
+    target = wanted.output or (Path() if is_url(source) else Path(source).parent) / name
+    if not is_url(source) and target.exists() and target.samefile(source):
+        raise CannotWrite(f"{target} is the source itself, which would be lost. Choose another --output.")
+    check_free(target, overwrite=wanted.overwrite)
+    return target

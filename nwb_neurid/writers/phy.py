@@ -1,0 +1,111 @@
+"""Results as columns of phy's table of clusters: a file `cluster_<column>.tsv` each, which phy reads by itself.
+
+phy shows every `.tsv` of its folder whose header is `cluster_id` and the name of a column (phylib,
+`TemplateModel._load_metadata`). When it saves, it writes each column back to the file of that name, with the clusters
+that were merged or split by then.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid._system.atomic import whole
+from nwb_neurid.errors import CannotWrite, InvalidOption
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Predictions
+
+PREFIX = "neurid_"
+"""How all our columns begin: no column of phy's own does, and the reader of phy takes none of these for known."""
+
+EMBEDDED = "embedded"
+CLUSTERS = ("spike_clusters.npy", "spike_templates.npy")
+
+Columns = Mapping[str, Shaped[np.ndarray, " units"]]
+
+
+def check_folder(source: str | Path) -> None:
+    """Refuse what phy would not open.
+
+    Raises
+    ------
+    InvalidOption
+        If it is no folder of phy or Kilosort.
+    """
+    folder = Path(source)
+    if not (folder / "spike_times.npy").is_file() or not any((folder / name).is_file() for name in CLUSTERS):
+        raise InvalidOption(
+            f"--format phy writes columns into a folder of phy or Kilosort, {source} is none: it must hold "
+            f"spike_times.npy, and {' or '.join(CLUSTERS)}. Choose another --format."
+        )
+
+
+def check_ids(population: Population) -> None:
+    """Refuse units that are no clusters.
+
+    Raises
+    ------
+    CannotWrite
+        If their ids are no whole numbers from 0, each once.
+    """
+    ids = population.unit_ids
+    if ids.dtype.kind not in "iu" or np.any(ids < 0) or len(np.unique(ids)) < len(ids):
+        raise CannotWrite(
+            f"{population.source}: phy knows clusters by whole numbers from 0, each once; the units have other ids "
+            f"({', '.join(map(str, ids[:3].tolist()))}, ...). Choose another --format."
+        )
+
+
+def files(folder: Path, columns: Sequence[str]) -> list[Path]:
+    """The file of each column."""
+    return [folder / f"cluster_{name}.tsv" for name in columns]
+
+
+def first_column(name: str) -> str:
+    """The column that is there whatever is predicted: of the results called `name`."""
+    return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
+
+
+def columns_of(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
+    """What phy is to show, by the names of its columns.
+
+    `neurid_isi` says whether a cluster has a vector, or why not; with predictions, `neurid_isi_cell_type` is the class,
+    empty where the model declines, and `neurid_isi_cell_type_probability` how probable it is.
+
+    Parameters
+    ----------
+    name
+        What the results are called.
+    embeddings, predictions
+        One row for each cluster.
+    """
+    own = first_column(name)
+    columns = {own: np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)}
+    for part in predictions:
+        label = f"{own}_{part.label_name}"
+        columns[label] = np.where(part.abstained, "", part.label)
+        if not np.isnan(part.class_probabilities).all():
+            shown = [f"{value:.3g}" if value == value else "" for value in part.probability.tolist()]
+            columns[f"{label}_probability"] = np.array(shown, np.str_)
+    return columns
+
+
+def write_columns(folder: Path, cluster_ids: Shaped[np.ndarray, " units"], columns: Columns) -> list[Path]:
+    """Write the columns of these clusters; a cluster without a value has no row.
+
+    Raises
+    ------
+    CannotWrite
+        If a file cannot be written.
+    """
+    targets = files(folder, list(columns))
+    with whole(*targets) as made:
+        for path, (name, values) in zip(made, columns.items(), strict=True):
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+                writer.writerow(["cluster_id", name])
+                rows = zip(cluster_ids.tolist(), values.tolist(), strict=True)
+                writer.writerows(row for row in rows if row[1] != "")
+    return targets

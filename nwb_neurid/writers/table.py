@@ -1,0 +1,115 @@
+"""Results as one flat table, a row per unit, in a file of its own."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nwb_neurid._system.atomic import whole
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Predictions, Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV, PARQUET = "csv", "parquet"
+
+PROVENANCE = b"nwb_neurid"
+"""Under which key a parquet file holds the provenance, as JSON."""
+
+
+def table_of(population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> "pd.DataFrame":
+    """One row per unit: what is known of it, its predictions, and its vector as `e0`, `e1`, ...
+
+    Columns are `unit_id`, `group` (probe or plane, where told), every known label, `n_windows`, `stability` and
+    `reason`; the columns of each prediction follow, behind the name of what is predicted, and last the vector. A label
+    that is called as another column is called `label_<name>`. What is not known is missing, and no empty text.
+
+    Parameters
+    ----------
+    population, embeddings, predictions
+        One row for each unit, in the same order.
+    """
+    import pandas as pd
+
+    results = embeddings.to_dataframe()
+    vectors = [f"e{axis}" for axis in range(embeddings.vectors.shape[1])]
+    after = results.drop(columns=["unit_id", *vectors])
+    for part in predictions:
+        told = part.to_dataframe().drop(columns="unit_id").add_prefix(f"{part.label_name}_")
+        after = pd.concat([after, told], axis=1)
+    first = results[["unit_id"]].copy()
+    if population.group is not None:
+        first["group"] = population.group.astype(object)
+    taken = {*first, *after, *vectors}
+    for name, values in population.labels.items():
+        while name in taken:
+            name = f"label_{name}"
+        taken.add(name)
+        first[name] = values.astype(object)
+    table = pd.concat([first, after, results[vectors]], axis=1)
+    texts = [name for name in [*first, *after] if name != "unit_id" and not pd.api.types.is_numeric_dtype(table[name])]
+    return table.assign(**{name: table[name].where(table[name] != "", None) for name in texts})
+
+
+def check_parquet() -> None:
+    """Refuse to begin what could not be written.
+
+    Raises
+    ------
+    CannotWrite
+        If pyarrow is not installed.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise CannotWrite(
+            'Parquet files are written through pyarrow. Install it: pip install "nwb-neurid[parquet]"'
+        ) from error
+
+
+def write_table(table: "pd.DataFrame", provenance: Provenance, target: Path, kind: str) -> None:
+    """Write a table, whole or not at all.
+
+    Parameters
+    ----------
+    table
+        As `table_of` makes it.
+    provenance
+        Of the vectors. A parquet file holds it in its metadata; in a csv file there is no room for it that every
+        program would pass over.
+    target
+        The file.
+    kind
+        One of `KINDS`.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be written.
+    """
+    with whole(target) as (path,):
+        KINDS[kind](table, provenance, path)
+
+
+def _write_csv(table: "pd.DataFrame", _: Provenance, path: Path) -> None:
+    table.to_csv(path, index=False)
+
+
+def _write_parquet(table: "pd.DataFrame", provenance: Provenance, path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    arrow = pyarrow.Table.from_pandas(table, preserve_index=False)
+    known = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
+    known |= {name: dict(value) for name, value in known.items() if isinstance(value, Mapping)}
+    metadata = {**(arrow.schema.metadata or {}), PROVENANCE: json.dumps(known).encode()}
+    pyarrow.parquet.write_table(arrow.replace_schema_metadata(metadata), path)
+
+
+KINDS: Mapping[str, Callable[["pd.DataFrame", Provenance, Path], None]] = {
+    CSV: _write_csv,
+    PARQUET: _write_parquet,
+}

@@ -1,0 +1,82 @@
+"""Reading for an encoder: behaviour and stimulus where it looks at them."""
+
+import numpy as np
+import pytest
+
+from nwb_neurid import readers
+from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
+from nwb_neurid.errors import InvalidOption, NeuridWarning, SourceNotFound
+from nwb_neurid.population import Population, Series, Spikes
+
+
+def reader_that_knows(*options):
+    """A reader of one unit and its licks."""
+    licks = {"licks": Series.of_events(np.array([1.0]))}
+
+    def read(_source, wanted):
+        return Population(
+            unit_ids=np.arange(1),
+            activity=Spikes.of([np.array([1.0])]),
+            observed_s=np.array([[0.0, 2.0]]),
+            covariates=licks if wanted.covariates else {},
+        )
+
+    spec = ReaderSpec(name="made", version="1", summary="", contract=CONTRACT, options=frozenset(options))
+    return ReaderPlugin(spec=spec, recognises=lambda _: True, read=read)
+
+
+def encoder(**needs):
+    return EncoderSpec(name="isi", version="1", summary="", contract=CONTRACT, accepts=frozenset({"spikes"}), **needs)
+
+
+@pytest.mark.parametrize(
+    ("needs", "knows", "found"),
+    [
+        ({"uses_covariates": True}, ["covariates"], ["licks"]),
+        ({"uses_covariates": True}, [], []),
+        ({}, ["covariates"], []),
+    ],
+)
+def test_covariates_are_read_for_an_encoder_that_uses_them_where_the_reader_can(needs, knows, found):
+    population = readers.read_for(encoder(**needs), reader_that_knows(*knows), "recording", ReadOptions())
+    assert list(population.covariates) == found
+
+
+def test_covariates_can_be_asked_for():
+    wanted = ReadOptions(covariates=True)
+    population = readers.read_for(encoder(), reader_that_knows("covariates"), "recording", wanted)
+    assert list(population.covariates) == ["licks"]
+    with pytest.raises(InvalidOption, match=r"reads recording, does not know the option covariates\. It knows: none\."):
+        readers.read_with(reader_that_knows(), "recording", wanted)
+
+
+def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "spike_times.npy", np.sort(rng.choice(20_000, 90, replace=False)))
+    np.save(tmp_path / "spike_clusters.npy", rng.integers(0, 3, 90))
+    assert readers.reader_for(tmp_path).spec.name == "spikeinterface"
+    np.save(tmp_path / "F.npy", rng.random((2, 50)).astype(np.float32))
+    with pytest.warns(NeuridWarning, match="for the readers spikeinterface and suite2p, and is read by spikeinterface"):
+        assert readers.reader_for(tmp_path).spec.name == "spikeinterface"
+
+
+def test_a_link_to_what_was_not_fetched_says_so(tmp_path):
+    link = tmp_path / "recording.nwb"
+    link.symlink_to(tmp_path / ".git" / "annex" / "objects" / "key")
+    with pytest.raises(
+        SourceNotFound, match=r"recording\.nwb is a link to nothing\. Fetch what it stands for \(git annex"
+    ):
+        readers.reader_for(link)
+
+
+def test_a_recording_that_would_count_double_is_refused(tmp_path):
+    path, population = tmp_path / "rec.nwb", reader_that_knows().read(None, ReadOptions())
+    path.touch()
+    link = tmp_path / "link.nwb"
+    link.symlink_to(path)
+    url = "https://example.org/rec.nwb"
+    check = readers.check_each_once
+    check([path, str(tmp_path / "other.nwb"), url, population, reader_that_knows().read(None, ReadOptions())])
+    for sources in ([path, str(link)], [url, url], [population, population]):
+        with pytest.raises(InvalidOption, match=r"is named twice and would count double. Name each recording once."):
+            check(sources)

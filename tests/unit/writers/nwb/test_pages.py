@@ -1,0 +1,67 @@
+"""The code of docs/reading_results.md runs, and prints what the page says; docs/format.md shows what lies in a file."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+from nwb_neurid.writers.nwb.store import write
+
+DOCS = Path(__file__).parents[3] / "docs"
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def sections():
+    page = (DOCS / "reading_results.md").read_text("utf-8")
+    return {part.partition("\n")[0]: BLOCK.findall(part) for part in page.split("\n## ")[1:]}
+
+
+def test_every_reader_is_shown():
+    readers = ["PyNWB", "h5py", "SpikeInterface", "pynapple", "hdmf-zarr", "From a sidecar", "nwb-neurid"]
+    assert list(sections()) == readers
+
+
+@pytest.mark.parametrize("reader", ["PyNWB", "h5py", "SpikeInterface", "hdmf-zarr", "From a sidecar", "nwb-neurid"])
+def test_the_code_prints_what_the_page_says(recording, embeddings, predictions, as_zarr, reader):
+    if reader == "SpikeInterface":
+        pytest.importorskip("spikeinterface", reason="SpikeInterface is not installed")
+    if reader == "hdmf-zarr":
+        pytest.importorskip("hdmf", "5.0", reason="hdmf before 5.0 cannot export the file into Zarr")
+        write(as_zarr(recording), embeddings, [predictions], units_columns=True)
+    write(recording, embeddings, [predictions], sidecar=True)
+    write(recording, embeddings, [predictions], units_columns=True)
+    blocks = sections()[reader]
+    code = "".join(block for kind, block in blocks if kind == "python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=recording.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    printed = [line.rstrip() for line in done.stdout.splitlines()]
+    assert printed == [line.rstrip() for kind, block in blocks if kind == "text" for line in block.splitlines()]
+
+
+def dump(file):
+    """Objects with the types of their data and the names of their attributes."""
+    lines = []
+
+    def note(name, item):
+        attributes = ", ".join(sorted(item.attrs))
+        if isinstance(item, h5py.Dataset):
+            text = h5py.check_string_dtype(item.dtype) is not None
+            lines.append(f"{name}  {'text' if text else item.dtype} {item.shape}")
+        else:
+            lines.append(f"{name}/  {attributes}")
+
+    file["processing/ecephys"].visititems(note)
+    return lines
+
+
+def test_the_format_page_shows_what_lies_in_a_file(recording, embeddings, predictions):
+    write(recording, embeddings, [predictions])
+    page = (DOCS / "format.md").read_text("utf-8").partition("## As it lies in a file")[2]
+    (_, shown) = BLOCK.findall(page)[0]
+    with h5py.File(recording) as file:
+        assert shown.splitlines() == dump(file)

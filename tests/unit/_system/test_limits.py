@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="they need the timers of
 
 READ = """
 import itertools, resource, signal, sys, time
-from nwb_neurid import limits
+from nwb_neurid._system import limits
 from nwb_neurid.errors import UnreadableSource
 
 def read():

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork th
 
 COMMAND = """
 import itertools, os, signal, sys, time
-from nwb_neurid import limits
+from nwb_neurid._system import limits
 from nwb_neurid.cli.guard import guarded
 
 def command():

@@ -13,7 +13,7 @@ import nwb_neurid.writers.nwb
 from nwb_neurid.writers.nwb.specification import specification
 
 SPEC = Path(nwb_neurid.writers.nwb.__file__).parent / "spec"
-PAGE = Path(__file__).parents[3] / "docs" / "format.md"
+PAGE = Path(__file__).parents[4] / "docs" / "format.md"
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,9 +61,6 @@ def embed(
     sidecar: Annotated[
         bool, typer.Option("--sidecar", help="Write a small NWB file of its own, NAME.neurid.nwb, or --output.")
     ] = False,
-    no_copy: Annotated[
-        bool, typer.Option("--no-copy", help="Write into the file itself, without a copy that takes its place.")
-    ] = False,
     units_columns: Annotated[
         bool, typer.Option("--units-columns", help="Write predictions into columns of the units too.")
     ] = False,
@@ -103,6 +101,7 @@ def embed(
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.workflows.embed import embed_file
+        from nwb_neurid.writers.options import WriteOptions
         from nwb_neurid.writers.outputs import default_name
 
         training = _training(fit, steps, seed)
@@ -112,6 +111,9 @@ def embed(
         wanted = reading.read_options(
             keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
         )
+        write = WriteOptions(
+            format=kind, name=called or "", overwrite=overwrite, sidecar=sidecar, units_columns=units_columns
+        )
         targets = _targets(sources, output, sidecar, kind, called)
         unnamed: set[str] = set()
         for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
@@ -120,14 +122,8 @@ def embed(
                     source,
                     built,
                     device=device,
-                    format=kind,
-                    output=target,
-                    overwrite=overwrite,
-                    name=called,
-                    sidecar=sidecar,
-                    copy=not no_copy,
-                    units_columns=units_columns,
                     options=wanted,
+                    write=replace(write, output=target),
                     pool_groups=pool_groups,
                     training=training,
                     prediction=naming,

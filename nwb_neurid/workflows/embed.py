@@ -13,7 +13,8 @@ from nwb_neurid.model.model import Model, load_model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.writers.outputs import NWB, Wanted, default_name, fingerprint_of, output_for
+from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.outputs import default_name, fingerprint_of, output_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +39,8 @@ def embed_file(
     model: Model | None = None,
     *,
     device: str = "auto",
-    format: str = NWB,
-    output: Path | None = None,
-    overwrite: bool = False,
-    name: str | None = None,
-    sidecar: bool = False,
-    copy: bool = True,
-    units_columns: bool = False,
     options: ReadOptions | None = None,
+    write: WriteOptions | None = None,
     pool_groups: bool = False,
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
@@ -62,18 +57,11 @@ def embed_file(
         What embeds; None for the model that ships for the activity of the recording.
     device
         What a model that ships is built for.
-    format
-        Of the results: "nwb", or one of `nwb_neurid.writers.outputs.FORMATS`.
-    output
-        Where the results go instead: a copy of the NWB file, or the file that is made; a table may go into a folder.
-    overwrite
-        Replace results of the same name, or an existing file.
-    name
-        What the results are called; `neurid_<encoder>` by default.
-    sidecar, copy, units_columns
-        As for `nwb_neurid.write`.
     options
         For the reader.
+    write
+        How and where the results are written. An NWB file is changed itself unless `output` names a copy; a flat table
+        may go into a folder.
     training
         Train the model on the recording itself first; its vectors are then comparable within the recording alone.
     prediction
@@ -91,16 +79,8 @@ def embed_file(
     if model is None:
         population = read_for(None, reader, source, asked)
         model = load_model(shipped_for(population.activity.kind), device=device)
-    wanted = Wanted(
-        name=name or default_name(model.name),
-        output=output,
-        overwrite=overwrite,
-        sidecar=sidecar,
-        copy=copy,
-        units_columns=units_columns,
-        seen=seen,
-    )
-    place = output_for(source, wanted, format)
+    write = write or WriteOptions()
+    place = output_for(source, replace(write, name=write.name or default_name(model.name)), seen=seen)
     if population is None:
         population = read_for(model.spec, reader, source, asked)
     place.check(population)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nwb_neurid._system import limits
@@ -17,8 +17,8 @@ from nwb_neurid.writers.nwb import standalone, store
 from nwb_neurid.writers.nwb.destination import sidecar_of
 from nwb_neurid.writers.nwb.objects import MODEL, object_name
 from nwb_neurid.writers.nwb.store import default_name as default_name
-
-NWB = "nwb"
+from nwb_neurid.writers.options import NWB as NWB
+from nwb_neurid.writers.options import WriteOptions
 
 
 @runtime_checkable
@@ -35,39 +35,11 @@ class Output(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the user asks of the results.
-
-    Parameters
-    ----------
-    name
-        What they are called.
-    output
-        Where they go instead of beside the source or into it.
-    overwrite
-        Replace results of the same name, or an existing file.
-    sidecar, copy, units_columns
-        As for `nwb_neurid.write`, and for NWB alone.
-    seen
-        Which file was there before the source was read; None for the one that is there now.
-    """
-
-    name: str
-    output: Path | None = None
-    overwrite: bool = False
-    sidecar: bool = False
-    copy: bool = True
-    units_columns: bool = False
-    seen: store.Fingerprint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _IntoRecording:
     """The tables of an NWB file that is the source."""
 
     file: Path
-    name: str
-    place: Mapping[str, Any]
+    options: WriteOptions
     fingerprint: store.Fingerprint
 
     def check(self, population: Population) -> None:
@@ -77,18 +49,17 @@ class _IntoRecording:
                 "another --format."
             )
         with limits.reading(self.file):
-            store.check_writable(self.file, name=self.name, table=population.tables, **self.place)
+            store.check_writable(self.file, self.options, table=population.tables)
 
     def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
         with limits.reading(self.file):
-            return store.write(
+            return store.write_results(
                 self.file,
                 embeddings,
                 predictions,
-                name=self.name,
+                self.options,
                 table=population.tables,
                 expected=self.fingerprint,
-                **self.place,
             )
 
 
@@ -140,36 +111,35 @@ class _PhyColumns:
         return phy.write_columns(self.folder, population.unit_ids, columns)[0]
 
 
-def output_for(source: str | Path, wanted: Wanted, kind: str = NWB) -> Output:
+def output_for(source: str | Path, options: WriteOptions, *, seen: store.Fingerprint | None = None) -> Output:
     """Where the results on a source go.
 
     Parameters
     ----------
     source
         The recording.
-    wanted
-        What the user asks.
-    kind
-        One of `FORMATS`.
+    options
+        What the user asks; `name` is set.
+    seen
+        Which file was there before the source was read; None for the one that is there now.
 
     Raises
     ------
     NeuridError
         Whatever stands in the way, as far as it can be known.
     """
+    kind = options.format
     if kind not in FORMATS:
         raise InvalidOption(f"There is no format {kind!r} of results. Choose one of: {', '.join(FORMATS)}.")
-    if kind != NWB and (wanted.sidecar or wanted.units_columns or not wanted.copy):
-        raise InvalidOption(
-            f"--sidecar, --no-copy and --units-columns are about NWB files: leave them out, or --format {kind}."
-        )
-    ending = "" if wanted.output is None else wanted.output.suffix.removeprefix(".")
+    if kind != NWB and (options.sidecar or options.units_columns):
+        raise InvalidOption(f"--sidecar and --units-columns are about NWB files: leave them out, or --format {kind}.")
+    ending = "" if options.output is None else options.output.suffix.removeprefix(".")
     if ending in table.KINDS and ending != kind:
         raise InvalidOption(
-            f"--output {wanted.output} ends in .{ending}, but the format is {kind}: add --format {ending}, or name "
+            f"--output {options.output} ends in .{ending}, but the format is {kind}: add --format {ending}, or name "
             "another file."
         )
-    return FORMATS[kind](source, wanted, kind)
+    return FORMATS[kind](source, options, seen)
 
 
 def fingerprint_of(source: str | Path) -> store.Fingerprint | None:
@@ -177,44 +147,41 @@ def fingerprint_of(source: str | Path) -> store.Fingerprint | None:
     return None if is_url(source) or not standalone.is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
-def _nwb(source: str | Path, wanted: Wanted, _: str) -> Output:
+def _nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
     if is_url(source) or not standalone.is_nwb(Path(source)):
-        target = _free(source, wanted, output_name(source))
-        return _Standalone(target=target, name=wanted.name, overwrite=wanted.overwrite)
+        target = _free(source, options, output_name(source))
+        return _Standalone(target=target, name=options.name, overwrite=options.overwrite)
     file = Path(source)
-    place = {name: getattr(wanted, name) for name in ("output", "overwrite", "sidecar", "copy", "units_columns")}
     with limits.reading(file):
-        store.check_writable(file, name=wanted.name, **place)
-    return _IntoRecording(
-        file=file, name=wanted.name, place=place, fingerprint=wanted.seen or store.Fingerprint.of(file)
-    )
+        store.check_writable(file, options)
+    return _IntoRecording(file=file, options=options, fingerprint=seen or store.Fingerprint.of(file))
 
 
-def _table(source: str | Path, wanted: Wanted, kind: str) -> Output:
+def _table(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
+    kind = options.format
     if kind == table.PARQUET:
         table.check_parquet()
-    own = output_name(source, kind=kind, name=wanted.name)
-    if wanted.output is not None and wanted.output.is_dir():
-        wanted = replace(wanted, output=wanted.output / own)
-    target = _free(source, wanted, own)
-    return _Table(target=target, kind=kind)
+    own = output_name(source, kind=kind, name=options.name)
+    if options.output is not None and options.output.is_dir():
+        options = replace(options, output=options.output / own)
+    return _Table(target=_free(source, options, own), kind=kind)
 
 
-def _phy(source: str | Path, wanted: Wanted, _: str) -> Output:
+def _phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
     phy.check_folder(source)
-    if wanted.output is not None:
+    if options.output is not None:
         raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
     folder = Path(source)
-    object_name(wanted.name, MODEL)
+    object_name(options.name, MODEL)
     check_free(
-        *phy.files(folder, [phy.first_column(wanted.name)]),
-        overwrite=wanted.overwrite,
+        *phy.files(folder, [phy.first_column(options.name)]),
+        overwrite=options.overwrite,
         instead="choose another name (--name)",
     )
-    return _PhyColumns(folder=folder, name=wanted.name)
+    return _PhyColumns(folder=folder, name=options.name)
 
 
-FORMATS: Mapping[str, Callable[[str | Path, Wanted, str], Output]] = {
+FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {
     NWB: _nwb,
     **dict.fromkeys(table.KINDS, _table),
     "phy": _phy,
@@ -251,10 +218,10 @@ def output_name(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
     return sidecar_of(path).name if sidecar or is_url(source) else path.name
 
 
-def _free(source: str | Path, wanted: Wanted, name: str) -> Path:
+def _free(source: str | Path, options: WriteOptions, name: str) -> Path:
     """The file that is asked for, or one of this name beside the source; for a URL, here."""
-    target = wanted.output or (Path() if is_url(source) else Path(source).parent) / name
+    target = options.output or (Path() if is_url(source) else Path(source).parent) / name
     if not is_url(source) and target.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the source itself, which would be lost. Choose another --output.")
-    check_free(target, overwrite=wanted.overwrite)
+    check_free(target, overwrite=options.overwrite)
     return target

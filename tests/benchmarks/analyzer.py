@@ -17,6 +17,7 @@ import nwb_neurid
 import nwb_neurid.analyzer
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.writers.nwb.standalone import write_recording
+from nwb_neurid.writers.options import WriteOptions
 
 RATE_HZ = 30_000.0
 
@@ -46,7 +47,7 @@ with TemporaryDirectory() as folder:
             timeit(
                 lambda: analyzer.compute("neurid_embeddings", progress_bar=False, **asked), number=1, timer=process_time
             ),
-            timeit(lambda: embed_file(path, model, overwrite=True), number=1, timer=process_time),
+            timeit(lambda: embed_file(path, model, write=WriteOptions(overwrite=True)), number=1, timer=process_time),
         )
         for _ in range(5)
     ]

@@ -14,6 +14,7 @@ import numpy as np
 import nwb_neurid
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.options import WriteOptions
 
 UNITS, HOURS, RATE_HZ = 300, 1, 8.0
 
@@ -39,7 +40,7 @@ with TemporaryDirectory() as folder:
     population = nwb_neurid.read(path)
     model.embed(population.select(np.arange(3)))  # what is done once
     encoding = timeit(lambda: model.embed(population), number=1)
-    whole = timeit(lambda: embed_file(path, overwrite=True), number=1)
+    whole = timeit(lambda: embed_file(path, write=WriteOptions(overwrite=True)), number=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"embed {UNITS} units x {HOURS} h with default-spikes: {whole:.1f} s, {whole / encoding:.2f} x the encoding "

@@ -12,7 +12,7 @@ from nwb_neurid.writers.nwb.store import write
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 from recordings import make_embeddings, make_recording, make_zarr
 
-WAYS = {"": {}, " with --no-copy": {"copy": False}, " as a sidecar": {"sidecar": True}}
+WAYS = {"": {}, " as a sidecar": {"sidecar": True}}
 
 
 def copy(path: Path) -> None:

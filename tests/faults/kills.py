@@ -1,7 +1,6 @@
 """Kill a writing process (SIGKILL) at random moments, and look at what is left.
 
     python tests/faults/kills.py --kills 200 --megabytes 300
-    python tests/faults/kills.py --kills 200 --megabytes 300 --way no-copy
 
 Ends with code 1 if a recording was neither the original nor the finished one, or a stray file outlived the next run.
 """
@@ -20,8 +19,9 @@ import numpy as np
 from recordings import copied, is_finished, make_embeddings, make_recording, make_zarr, same_bytes, strays
 
 from nwb_neurid.writers.nwb.store import check_writable, read, write
+from nwb_neurid.writers.options import WriteOptions
 
-WAYS = {"copy": {}, "no-copy": {"copy": False}, "sidecar": {"sidecar": True}, "zarr": {}, "zarr-copy": {}}
+WAYS = {"copy": {}, "sidecar": {"sidecar": True}, "zarr": {}, "zarr-copy": {}}
 SIDECAR = "recording.neurid.nwb"
 
 
@@ -59,7 +59,7 @@ def main() -> int:
             kill(path, embeddings, moments.uniform(0, 1.2 * duration_s), options)
             results = {path.name, SIDECAR if asked.way == "sidecar" else Path(options.get("output", path)).name}
             found["with something left beside it"] += bool(set(strays(path)) - results)
-            check_writable(path, name="neurid_made", **options)  # as any next run begins
+            check_writable(path, WriteOptions(name="neurid_made", **options))  # as any next run begins
             found[state_of(path, pristine, embeddings, asked.way, options)] += 1
             write(path, embeddings, **options)
             found["strays after the next run"] += len(set(strays(path)) - results) + len(list(scratch.iterdir()))
@@ -82,7 +82,7 @@ def kill(path: Path, embeddings: object, after_s: float | None, options: dict) -
 
 def state_of(path: Path, pristine: Path, embeddings: object, way: str, options: dict) -> str:
     """What became of the recording, or, where that must not change, of the file with the results."""
-    if way in {"copy", "no-copy", "zarr"}:
+    if way in {"copy", "zarr"}:
         if same_bytes(path, pristine):
             return "original"
         return "finished" if is_finished(path, pristine, embeddings) else "damaged"

@@ -124,7 +124,7 @@ def environment(folder: Path, name: str) -> Path:
 def made(folder: Path, environments: Path) -> Iterator[tuple[Path, Path]]:
     """Pairs of files, without results and with them."""
     for name in VERSIONS:
-        for kind in ("ndx", "core", "no-copy", "removed"):
+        for kind in ("ndx", "core", "removed"):
             before = folder / f"{name}-before" / f"{kind}.nwb"
             after = folder / f"{name}-after" / f"{kind}.nwb"
             for path in (before, after):
@@ -133,7 +133,7 @@ def made(folder: Path, environments: Path) -> Iterator[tuple[Path, Path]]:
             if kind == "core":
                 add_extension(before)
             shutil.copyfile(before, after)
-            write(after, *results(), units_columns=True, copy=kind != "no-copy")
+            write(after, *results(), units_columns=True)
             if kind == "removed":
                 remove(after, "neurid_made")
             yield before, after

@@ -12,6 +12,7 @@ from pynwb.testing.mock.ophys import mock_ImagingPlane
 import nwb_neurid
 from nwb_neurid.errors import CannotWrite, ResultsExist
 from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.options import WriteOptions
 
 ROIS = {"upper": 3, "lower": 2}  # in the file they stand by their names
 
@@ -68,7 +69,10 @@ def test_each_plane_has_a_table_of_its_own(path, model):
     read = np.concatenate([lower.embeddings.vectors, upper.embeddings.vectors])
     np.testing.assert_array_equal(read, outcome.embeddings.vectors)
     one = embed_file(
-        path, model, name="one", options=nwb_neurid.contracts.ReadOptions(part="processing/ophys/DfOverF/upper")
+        path,
+        model,
+        write=WriteOptions(name="one"),
+        options=nwb_neurid.contracts.ReadOptions(part="processing/ophys/DfOverF/upper"),
     )
     np.testing.assert_array_equal(one.embeddings.vectors, upper.embeddings.vectors)
 
@@ -79,17 +83,16 @@ def test_a_second_run_is_refused_before_anything_is_computed(path, model):
     with pytest.raises(ResultsExist, match=r"results called 'neurid_nuclr_lower' already.*--overwrite"):
         embed_file(path, model)
     assert path.read_bytes() == before
-    embed_file(path, model, overwrite=True)
+    embed_file(path, model, write=WriteOptions(overwrite=True))
     assert len(nwb_neurid.read_results(path)) == 2
 
 
-@pytest.mark.parametrize("way", [{"sidecar": True}, {"copy": False}])
-def test_where_there_is_room_for_one_plane_only(path, model, way):
+def test_where_there_is_room_for_one_plane_only(path, model):
     before = path.read_bytes()
     with pytest.raises(
         CannotWrite, match=r"stand in 2 tables \(.*lower, .*upper\)\. .* about one: choose one \(--from\)"
     ):
-        embed_file(path, model, **way)
+        embed_file(path, model, write=WriteOptions(sidecar=True))
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == ["planes.nwb"]
 

@@ -12,6 +12,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.writers.nwb.standalone import write_recording
+from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.outputs import output_name
 
 
@@ -175,6 +176,6 @@ def test_where_a_file_of_its_own_cannot_go(kilosort, tmp_path):
     model = nwb_neurid.new_model("isi")
     options = ReadOptions(rate_hz=1000.0)
     with pytest.raises(CannotWrite, match="is a folder"):
-        embed_file(kilosort, model, output=tmp_path, options=options)
+        embed_file(kilosort, model, write=WriteOptions(output=tmp_path), options=options)
     with pytest.raises(CannotWrite, match="does not exist"):
-        embed_file(kilosort, model, output=tmp_path / "no" / "out.nwb", options=options)
+        embed_file(kilosort, model, write=WriteOptions(output=tmp_path / "no" / "out.nwb"), options=options)

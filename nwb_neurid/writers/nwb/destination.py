@@ -12,8 +12,9 @@ from nwb_neurid.readers.zarr.nodes import GROUP as ZARR_GROUP
 from nwb_neurid.readers.zarr.nodes import Folder, Node
 from nwb_neurid.writers.nwb.opening import is_zarr
 from nwb_neurid.writers.nwb.sidecar import linked_place
+from nwb_neurid.writers.options import WriteOptions
 
-Way: TypeAlias = Literal["copy", "in place", "sidecar", "in folder", "folder copy"]
+Way: TypeAlias = Literal["copy", "sidecar", "in folder", "folder copy"]
 
 SIDECAR = ".neurid.nwb"
 MOST_COPIED_BYTES = 10_000_000_000
@@ -31,7 +32,7 @@ class Destination:
     file
         The file itself, links followed.
     way
-        By a copy that takes its place, in place, or as a file of its own; a Zarr folder in place, or by a copy.
+        By a copy that takes its place, or as a file of its own; a Zarr folder in place, or by a copy.
     why
         Why it is a sidecar although none was asked for; "" otherwise.
     """
@@ -47,23 +48,15 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
-def destination(
-    path: Path,
-    *,
-    output: Path | None = None,
-    overwrite: bool = False,
-    sidecar: bool = False,
-    copy: bool = True,
-    tables: Sequence[str] = (),
-) -> Destination:
+def destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()) -> Destination:
     """Where results on the recording at `path` go.
 
     Parameters
     ----------
     path
         The recording.
-    output, overwrite, sidecar, copy
-        As for `nwb_neurid.writers.nwb.store.write`.
+    options
+        What the user asks.
     tables
         Paths within the recording of the tables that the results are about, where they are known.
 
@@ -78,9 +71,9 @@ def destination(
     """
     if not path.is_file() and not is_zarr(path):
         raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
-    if not copy and (sidecar or output is not None):
-        raise InvalidOption("--no-copy writes into the recording itself: leave out --output and --sidecar.")
-    if sidecar:
+    _check_whole(path)
+    output, overwrite = options.output, options.overwrite
+    if options.sidecar:
         return _sidecar(path, output)
     other = None if output is None or (output.exists() and output.samefile(path)) else output
     if linked := linked_place(path, tables):
@@ -91,9 +84,9 @@ def destination(
     if other is not None:
         return _copy_of_folder(path, other, overwrite) if path.is_dir() else _elsewhere(other, overwrite)
     named = output or path
-    if why := _refusal(path, named, asked=output is not None or not copy):
+    if why := _refusal(path, named, asked=output is not None):
         return _sidecar(path, None, why)
-    return _inside(path, named, copy)
+    return _inside(path, named)
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
@@ -115,13 +108,23 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
     Raises
     ------
     CannotWrite
-        If there are several, and a sidecar would be written, or the file in place.
+        If there are several, and a sidecar would be written.
     """
-    if len(places) > 1 and to.way in {"sidecar", "in place"}:
-        way = f"{to.why} A sidecar" if to.why else "A sidecar" if to.way == "sidecar" else "What is written in place"
+    if len(places) > 1 and to.way == "sidecar":
+        way = f"{to.why} A sidecar" if to.why else "A sidecar"
         raise CannotWrite(
             f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
             "one (--from), or write a copy with all (--output)."
+        )
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a file that nwb-neurid 0.1 was changing in place when it was killed."""
+    journal = path.resolve().with_name(f".{path.resolve().name}.neurid-journal")
+    if journal.exists():
+        raise CannotWrite(
+            f"{path} is not whole: nwb-neurid 0.1 was killed while it changed the file in place, and left {journal}. "
+            "Install nwb-neurid<0.2 and run its embed on the file once, which takes the change back."
         )
 
 
@@ -137,8 +140,8 @@ def _refusal(path: Path, named: Path, asked: bool) -> str:
     size_bytes = 0 if path.is_dir() else path.stat().st_size  # a folder is not copied
     if size_bytes > MOST_COPIED_BYTES and not asked:
         return (
-            f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --no-copy, or "
-            f"--output {path} for a copy that takes its place."
+            f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --output {path}, for "
+            "a copy that takes its place."
         )
     return ""
 
@@ -148,7 +151,7 @@ def _is_annexed(path: Path) -> bool:
     return path.is_symlink() and (".git", "annex") in pairwise(parts)
 
 
-def _inside(path: Path, named: Path, copy: bool) -> Destination:
+def _inside(path: Path, named: Path) -> Destination:
     file, advice = path.resolve(), "Write the results elsewhere (--output), or beside it (--sidecar)."
     if _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
@@ -156,12 +159,12 @@ def _inside(path: Path, named: Path, copy: bool) -> Destination:
     if path.is_dir():
         return Destination(named=named, file=file, way="in folder")
     names = file.stat().st_nlink
-    if copy and names > 1:
+    if names > 1:
         raise CannotWrite(
-            f"{named} is one file with {names} names (hard links), which a new file would part. Write into what they "
-            "share (--no-copy), elsewhere (--output), or beside it (--sidecar)."
+            f"{named} is one file with {names} names (hard links), which a new file would separate. Write "
+            "elsewhere (--output), or beside it (--sidecar)."
         )
-    return Destination(named=named, file=file, way="copy" if copy else "in place")
+    return Destination(named=named, file=file, way="copy")
 
 
 def _elsewhere(output: Path, overwrite: bool) -> Destination:

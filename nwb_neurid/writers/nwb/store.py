@@ -14,8 +14,7 @@ from nwb_neurid.writers.nwb.compaction import compact
 from nwb_neurid.writers.nwb.destination import Destination, check_columns, check_tables, destination, sidecar_of
 from nwb_neurid.writers.nwb.entry import ROOM_BYTES, check_names, entries_on, names_on
 from nwb_neurid.writers.nwb.faults import cannot_write, unreadable
-from nwb_neurid.writers.nwb.in_folder import folder_copy, in_folder
-from nwb_neurid.writers.nwb.in_place import recover
+from nwb_neurid.writers.nwb.in_folder import folder_copy, in_folder, recover_folder
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, object_name
 from nwb_neurid.writers.nwb.opening import Group, opened
 from nwb_neurid.writers.nwb.overlay import Overlay
@@ -23,6 +22,7 @@ from nwb_neurid.writers.nwb.replacement import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.replacement import check_free, check_room, replacement
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.writers import WRITERS
+from nwb_neurid.writers.options import WriteOptions
 
 
 class Results(NamedTuple):
@@ -38,42 +38,34 @@ def default_name(encoder: str) -> str:
     return f"neurid_{encoder}"
 
 
-def check_writable(
-    path: Path,
-    *,
-    name: str,
-    output: Path | None = None,
-    overwrite: bool = False,
-    table: str | Sequence[str] = "",
-    sidecar: bool = False,
-    copy: bool = True,
-    units_columns: bool = False,
-) -> None:
-    """Raise now what `write` would raise later, as far as it can be known without the results.
+def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[str] = "") -> None:
+    """Raise now what `write_results` would raise later, as far as it can be known without the results.
 
     Parameters
     ----------
+    path
+        The recording.
+    options
+        What the user asks; `name` is set.
     table
-        "" where it is not known yet.
-    path, name, output, overwrite, sidecar, copy, units_columns
-        As for `write`.
+        As for `write`; "" where it is not known yet.
 
     Raises
     ------
     NeuridError
         As `write`.
     """
-    places = _places(table)
+    places, name = _places(table), options.name
     names = {each: [object_name(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in names_on(places, name)}
-    to = _target(path, places, units_columns, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
+    to = _target(path, places, options)
     beside = to.way == "sidecar"
     with cannot_write(path), opened(path) as file:
         for each in () if beside else names:
-            check_names(file, path, each, names[each], overwrite)
+            check_names(file, path, each, names[each], options.overwrite)
     with cannot_write(to.file):
         if beside and to.file.exists():
             with h5py.File(to.file, "r") as file:
-                check_names(file, to.named, name, names[name], overwrite)
+                check_names(file, to.named, name, names[name], options.overwrite)
                 check_sidecar(file, to.named)
         if to.way == "copy":
             check_room(path, to.file)
@@ -94,7 +86,6 @@ def write(
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
     sidecar: bool = False,
-    copy: bool = True,
     units_columns: bool = False,
 ) -> Path:
     """Write results beside the data that they were computed from.
@@ -123,8 +114,6 @@ def write(
         Write a small file of its own, at `output` or beside the recording as `<recording>.neurid.nwb`. It lists the
         neurons by `unit_id`. Also, with a warning, where the recording has over 10 GB or is kept by git-annex, or where
         it links to another file for `table` or for the processing module: other files are never changed.
-    copy
-        False to write into the file itself, without a copy that takes its place.
     units_columns
         Write the predictions into columns of `table` too.
 
@@ -146,18 +135,42 @@ def write(
     CannotWrite
         If the results do not fit the table, or the file cannot be written; the message says why.
     """
-    path, output = Path(path), None if output is None else Path(output)
-    name = default_name(embeddings.provenance.encoder) if name is None else name
+    options = WriteOptions(
+        name=default_name(embeddings.provenance.encoder) if name is None else name,
+        output=None if output is None else Path(output),
+        overwrite=overwrite,
+        sidecar=sidecar,
+        units_columns=units_columns,
+    )
+    return write_results(Path(path), embeddings, predictions, options, table=table, expected=expected)
+
+
+def write_results(
+    path: Path,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    options: WriteOptions,
+    *,
+    table: str | Sequence[str] = "units",
+    expected: Fingerprint | None = None,
+) -> Path:
+    """Write results as `write` does, with what the user asks as one value; its `name` is set.
+
+    Raises
+    ------
+    NeuridError
+        As `write`.
+    """
     places = _places(table)
     if expected is not None:
         expected.check(path)
-    to = _target(path, places, units_columns, output=output, overwrite=overwrite, sidecar=sidecar, copy=copy)
+    to = _target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
     with cannot_write(path), opened(path) as file:
-        entries = entries_on(file, path, places, name, embeddings, predictions, columns=units_columns)
+        entries = entries_on(file, path, places, options.name, embeddings, predictions, columns=options.units_columns)
         for entry in () if to.way == "sidecar" else entries:
-            entry.check_place(file, path, overwrite=overwrite)
-    WRITERS[to.way](path, to, fingerprint, entries, overwrite)
+            entry.check_place(file, path, overwrite=options.overwrite)
+    WRITERS[to.way](path, to, fingerprint, entries, options.overwrite)
     if to.why:
         warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)
     return to.named
@@ -225,8 +238,8 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         If the file cannot be written; the message says why.
     """
     path = Path(path)
-    recover(path.resolve())
-    to = destination(path, output=path if output is None else Path(output), overwrite=overwrite)
+    options = WriteOptions(output=path if output is None else Path(output), overwrite=overwrite)
+    to = _target(path, (), options)
     fingerprint = Fingerprint.of(path)
     with unreadable(path), opened(path) as file:
         _check_there(existing.groups(file, linked=True), path, name)
@@ -265,15 +278,13 @@ def _take_out(file: Group, name: str) -> None:
     layout.take_out(file, groups)
 
 
-def _target(
-    path: Path, places: Sequence[str], units_columns: bool, *, output: Path | None, **options: bool
-) -> Destination:
+def _target(path: Path, places: Sequence[str], options: WriteOptions) -> Destination:
     """Where results on these tables go, once what a killed process left there is undone."""
-    for each in filter(None, (path, output)):
+    for each in filter(None, (path, options.output)):
         with cannot_write(each):
-            recover(each.resolve())
-    to = destination(path, output=output, tables=[place for place in places if place], **options)
-    check_columns(to, units_columns)
+            recover_folder(each.resolve())
+    to = destination(path, options, tables=[place for place in places if place])
+    check_columns(to, options.units_columns)
     check_tables(to, path, places)
     return to
 

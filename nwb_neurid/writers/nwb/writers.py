@@ -1,4 +1,4 @@
-"""Putting results where they go: into a copy that takes the place of the file, into a sidecar, or in place."""
+"""Putting results where they go: into a copy that takes the place of the file, or into a sidecar."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,16 +7,13 @@ from typing import TypeAlias
 
 import h5py
 
-from nwb_neurid.errors import CannotWrite, NeuridError
-from nwb_neurid.writers.nwb import existing
+from nwb_neurid.errors import CannotWrite
 from nwb_neurid.writers.nwb.destination import Destination, Way
 from nwb_neurid.writers.nwb.entry import Entry
-from nwb_neurid.writers.nwb.faults import cannot_write, unreadable
+from nwb_neurid.writers.nwb.faults import cannot_write
 from nwb_neurid.writers.nwb.in_folder import folder_copy, in_folder
-from nwb_neurid.writers.nwb.in_place import in_place, saved_beside
 from nwb_neurid.writers.nwb.links import tell_of_lost
 from nwb_neurid.writers.nwb.opening import Group, opened
-from nwb_neurid.writers.nwb.overlay import Overlay
 from nwb_neurid.writers.nwb.replacement import Fingerprint, replacement, reserve
 from nwb_neurid.writers.nwb.sidecar import empty_sidecar, table_path
 
@@ -50,34 +47,6 @@ def _write_sidecar(
             _fill(copy, to, [inner])
 
 
-def _write_in_place(
-    path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry], overwrite: bool
-) -> None:
-    """The results are saved beside the file until they are in it."""
-    saved = _free_to_save(to.file, {entry.name for entry in entries})
-    beside = Destination(named=saved, file=saved, way="sidecar")
-    _write_sidecar(path, beside, fingerprint, [replace(entry, columns_of=()) for entry in entries], overwrite)
-    try:
-        with cannot_write(to.file), in_place(to.file, fingerprint) as overlay:
-            _fill(overlay, to, entries)
-    except NeuridError as error:
-        raise type(error)(f"{error} The results are in {saved}.") from error
-    saved.unlink()
-
-
-def _free_to_save(path: Path, names: set[str]) -> Path:
-    """Where nothing is, or these results of a run before, which are replaced: others may be all that is left of it."""
-    for saved in saved_beside(path):
-        if saved.exists():
-            with unreadable(saved), opened(saved) as file:
-                same = existing.groups(file).keys() <= names
-            if not same:
-                continue
-            saved.unlink()
-        break
-    return saved
-
-
 def _write_in_folder(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry], _: bool) -> None:
     with cannot_write(to.file), in_folder(path.resolve(), fingerprint, _size_bytes(entries)) as folder:
         _put(folder, entries)
@@ -102,13 +71,13 @@ def _put(file: Group, entries: Sequence[Entry]) -> None:
         entry.put(file)
 
 
-def _fill(copy: Path | Overlay, to: Destination, entries: Sequence[Entry]) -> None:
+def _fill(copy: Path, to: Destination, entries: Sequence[Entry]) -> None:
     with h5py.File(copy, "r+") as file:
         _put(file, entries)
     _verify(copy, to.file, entries)
 
 
-def _verify(written: Path | Overlay, target: Path, entries: Sequence[Entry]) -> None:
+def _verify(written: Path, target: Path, entries: Sequence[Entry]) -> None:
     with h5py.File(written, "r") as file:
         _check(file, target, entries)
 
@@ -124,7 +93,6 @@ def _check(file: Group, target: Path, entries: Sequence[Entry]) -> None:
 WRITERS: Mapping[Way, Writer] = {
     "copy": _write_copy,
     "sidecar": _write_sidecar,
-    "in place": _write_in_place,
     "in folder": _write_in_folder,
     "folder copy": _write_folder_copy,
 }

@@ -50,16 +50,6 @@ def test_sidecars_of_several_recordings_go_to_a_folder(run, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["recording.neurid.nwb"]
 
 
-def test_in_place(run, recording):
-    inode = recording.stat().st_ino
-    run("embed", "--encoder", "isi", "recording.nwb", "--no-copy")
-    assert recording.stat().st_ino == inode
-    assert names(recording) == ["recording.nwb"]
-    assert "leave out --output and --sidecar" in run(
-        "embed", "--encoder", "isi", "recording.nwb", "--no-copy", "--sidecar", code=2
-    )
-
-
 def test_columns_of_an_encoder_without_a_label_head(run):
     said = run("embed", "--encoder", "isi", "recording.nwb", "--units-columns")
     assert "has no label head: vectors were written, no predictions, so --units-columns adds nothing." in said
@@ -88,7 +78,7 @@ def test_a_zarr_folder(run, recording, as_zarr):
     assert "recording.nwb.zarr: 6 of 6 units embedded" in run("embed", "--encoder", "isi", folder)
     assert "neurid_isi: 6 of 6 units with a vector" in run("show", folder)
     assert "holds results called 'neurid_isi' already" in run("embed", "--encoder", "isi", folder, code=2)
-    run("embed", "--encoder", "isi", folder, "--overwrite", "--no-copy")
+    run("embed", "--encoder", "isi", folder, "--overwrite")
     run("embed", "--encoder", "isi", folder, "--sidecar")
     out = recording.with_name("out")
     out.mkdir()

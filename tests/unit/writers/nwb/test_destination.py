@@ -9,6 +9,7 @@ from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.writers.nwb import destination as module
 from nwb_neurid.writers.nwb.destination import destination
 from nwb_neurid.writers.nwb.store import check_writable, read, remove, write
+from nwb_neurid.writers.options import WriteOptions
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="modes and links are those of POSIX")
 
@@ -26,15 +27,15 @@ def annexed(recording, tmp_path):
 
 
 def test_a_sidecar_is_called_after_its_recording(recording):
-    found = destination(recording, sidecar=True)
+    found = destination(recording, WriteOptions(sidecar=True))
     assert (found.named, found.way, found.why) == (recording.with_name("recording.neurid.nwb"), "sidecar", "")
-    assert destination(recording, sidecar=True, output=recording.with_name("x.nwb")).file.name == "x.nwb"
+    assert destination(recording, WriteOptions(sidecar=True, output=recording.with_name("x.nwb"))).file.name == "x.nwb"
 
 
 @on_posix
 def test_what_git_annex_keeps_gets_a_sidecar(annexed, embeddings, unchanged):
     with unchanged(annexed.resolve()):
-        check_writable(annexed, name="neurid_nuclr")
+        check_writable(annexed, WriteOptions(name="neurid_nuclr"))
         said = (
             r"recording\.nwb is kept by git-annex\. To write inside, unlock it first .*The results are in .*neurid\.nwb"
         )
@@ -43,40 +44,38 @@ def test_what_git_annex_keeps_gets_a_sidecar(annexed, embeddings, unchanged):
         assert path == annexed.with_name("recording.neurid.nwb")
         assert len(read(path)) == 1
         said = r"is kept by git-annex, and what is kept there must not change\. Unlock it.*--sidecar, --output"
-        for options in ({"copy": False}, {"output": annexed}):
-            with pytest.raises(CannotWrite, match=said):
-                write(annexed, embeddings, **options)
+        with pytest.raises(CannotWrite, match=said):
+            write(annexed, embeddings, output=annexed)
         with pytest.raises(InvalidOption, match=r"--units-columns writes into the recording.*git-annex"):
-            check_writable(annexed, name="x", units_columns=True)
+            check_writable(annexed, WriteOptions(name="x", units_columns=True))
 
 
 @on_posix
 def test_a_link_elsewhere_is_followed(recording, tmp_path):
     link = tmp_path / "link.nwb"
     link.symlink_to(recording)
-    found = destination(link)
+    found = destination(link, WriteOptions())
     assert (found.named, found.file, found.way) == (link, recording.resolve(), "copy")
 
 
 def test_a_huge_file_gets_a_sidecar_unless_a_way_is_chosen(recording, embeddings, monkeypatch, tmp_path):
     with recording.open("rb+") as file:
         file.truncate(module.MOST_COPIED_BYTES + 1)  # sparse: it takes no room
-    assert destination(recording, copy=False).way == "in place"
-    assert destination(recording, output=recording).way == "copy"
-    assert destination(recording, output=tmp_path / "x.nwb").way == "copy"
+    assert destination(recording, WriteOptions(output=recording)).way == "copy"
+    assert destination(recording, WriteOptions(output=tmp_path / "x.nwb")).way == "copy"
     with recording.open("rb+") as file:
         file.truncate(10_000_000)
     monkeypatch.setattr(module, "MOST_COPIED_BYTES", 5_000_000)
     said = (
-        r"recording\.nwb has 0\.0 GB, which were to be copied\. To write inside: --no-copy, or --output .*recording"
-        r"\.nwb for a copy that takes its place\. The results are in .*recording\.neurid\.nwb\."
+        r"recording\.nwb has 0\.0 GB, which were to be copied\. To write inside: --output .*recording"
+        r"\.nwb, for a copy that takes its place\. The results are in .*recording\.neurid\.nwb\."
     )
     before = recording.stat()
     with pytest.warns(NeuridWarning, match=said):
         path = write(recording, embeddings)
     assert path.name == "recording.neurid.nwb"
     assert recording.stat().st_mtime_ns == before.st_mtime_ns
-    write(recording, embeddings, copy=False)
+    write(recording, embeddings, output=recording)
     assert remove(recording, "neurid_nuclr") == recording
     with h5py.File(recording) as file:
         assert "processing/ecephys" not in file
@@ -94,7 +93,7 @@ def test_read_only_recordings_and_folders(recording, tmp_path, embeddings, uncha
     recording.parent.chmod(0o555)
     said = r"the folder .*recordings is read-only\. Choose a place for it \(--sidecar --output\)"
     with pytest.raises(CannotWrite, match=said):
-        check_writable(recording, name="y", sidecar=True)
+        check_writable(recording, WriteOptions(name="y", sidecar=True))
     assert write(recording, embeddings, sidecar=True, output=tmp_path / "there.nwb").exists()
     recording.parent.chmod(0o755)
 
@@ -106,6 +105,9 @@ def test_sidecars_that_cannot_be(recording, embeddings, unchanged):
         with pytest.raises(CannotWrite, match=r"recordings is a folder\. Choose a place for it"):
             write(recording, embeddings, sidecar=True, output=recording.parent)
         said = r"--units-columns writes into the recording, not into a sidecar\. A sidecar leaves the recording"
-        for refused in (check_writable, lambda path, name, **options: write(path, embeddings, name=name, **options)):
+        for refused in (
+            lambda path, **options: check_writable(path, WriteOptions(**options)),
+            lambda path, **options: write(path, embeddings, **options),
+        ):
             with pytest.raises(InvalidOption, match=said):
                 refused(recording, name="x", sidecar=True, units_columns=True)

@@ -9,6 +9,7 @@ import pytest
 
 from nwb_neurid.errors import CannotWrite, NoResults, ResultsExist
 from nwb_neurid.writers.nwb.store import check_writable, read, remove, write
+from nwb_neurid.writers.options import WriteOptions
 
 
 def sidecar_of(recording):
@@ -55,7 +56,7 @@ def test_further_results_lie_side_by_side(recording, embeddings, assert_same_res
     said = r"recording\.neurid\.nwb holds results called 'first' already.*--overwrite"
     before = path.read_bytes()
     with pytest.raises(ResultsExist, match=said):
-        check_writable(recording, sidecar=True, name="first")
+        check_writable(recording, WriteOptions(sidecar=True, name="first"))
     with pytest.raises(ResultsExist, match=said):
         write(recording, embeddings, sidecar=True, name="first")
     assert path.read_bytes() == before

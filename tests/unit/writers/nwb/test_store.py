@@ -11,6 +11,7 @@ from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults, NoResu
 from nwb_neurid.writers.nwb import store
 from nwb_neurid.writers.nwb.store import check_writable, default_name, read, write
 from nwb_neurid.writers.nwb.tables import described
+from nwb_neurid.writers.options import WriteOptions
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and signals are those of POSIX")
 
@@ -79,16 +80,16 @@ def test_overwriting_finds_results_on_another_table(recording, cells, embeddings
 
 
 def test_results_that_exist_are_refused_before_the_work(recording, embeddings, unchanged):
-    check_writable(recording, name="neurid_nuclr")
+    check_writable(recording, WriteOptions(name="neurid_nuclr"))
     write(recording, embeddings)
     said = r"recording\.nwb holds results called 'neurid_nuclr' already.*--overwrite.*--name"
     with unchanged(recording):
         with pytest.raises(ResultsExist, match=said):
-            check_writable(recording, name="neurid_nuclr")
+            check_writable(recording, WriteOptions(name="neurid_nuclr"))
         with pytest.raises(ResultsExist, match=said):
             write(recording, embeddings)
-        check_writable(recording, name="neurid_nuclr", overwrite=True)
-        check_writable(recording, name="other")
+        check_writable(recording, WriteOptions(name="neurid_nuclr", overwrite=True))
+        check_writable(recording, WriteOptions(name="other"))
 
 
 def test_objects_of_others_are_never_replaced(recording, embeddings, unchanged):
@@ -96,14 +97,20 @@ def test_objects_of_others_are_never_replaced(recording, embeddings, unchanged):
         file.create_group("processing/ophys/x_embeddings")
     said = "holds something else at /processing/ophys/x_embeddings, which is not replaced"
     with unchanged(recording):
-        for refused in (check_writable, lambda path, **options: write(path, embeddings, **options)):
+        for refused in (
+            lambda path, **options: check_writable(path, WriteOptions(**options)),
+            lambda path, **options: write(path, embeddings, **options),
+        ):
             with pytest.raises(CannotWrite, match=said):
                 refused(recording, name="x", overwrite=True)
 
 
 def test_odd_names_are_refused_before_the_work(recording, embeddings, unchanged):
     with unchanged(recording):
-        for refused in (check_writable, lambda path, **options: write(path, embeddings, **options)):
+        for refused in (
+            lambda path, **options: check_writable(path, WriteOptions(**options)),
+            lambda path, **options: write(path, embeddings, **options),
+        ):
             with pytest.raises(InvalidOption, match="'a/b' cannot be used"):
                 refused(recording, name="a/b")
 

@@ -13,6 +13,7 @@ import pytest
 from nwb_neurid.errors import CannotWrite, SourceChanged, SourceNotFound, UnreadableSource
 from nwb_neurid.writers.nwb import layout, replacement
 from nwb_neurid.writers.nwb.store import Fingerprint, check_writable, read, write
+from nwb_neurid.writers.options import WriteOptions
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and signals are those of POSIX")
 
@@ -36,7 +37,7 @@ def test_no_such_file(tmp_path, embeddings):
     missing = tmp_path / "missing.nwb"
     for refused in (
         lambda: write(missing, embeddings),
-        lambda: check_writable(missing, name="x"),
+        lambda: check_writable(missing, WriteOptions(name="x")),
         lambda: read(missing),
     ):
         with pytest.raises(SourceNotFound, match=r"missing\.nwb does not exist"):
@@ -49,7 +50,10 @@ def test_no_such_file(tmp_path, embeddings):
 def test_read_only_files_and_folders_are_refused(recording, tmp_path, embeddings, unchanged):
     def refusals(said, **options):
         with unchanged(recording):
-            for refused in (check_writable, lambda path, **options: write(path, embeddings, **options)):
+            for refused in (
+                lambda path, **options: check_writable(path, WriteOptions(**options)),
+                lambda path, **options: write(path, embeddings, **options),
+            ):
                 with pytest.raises(CannotWrite, match=said):
                     refused(recording, name="x", **options)
 
@@ -83,7 +87,7 @@ def test_a_file_open_for_writing_elsewhere(recording, embeddings, unchanged):
         with pytest.raises(CannotWrite, match=said):
             write(recording, embeddings)
         with pytest.raises(CannotWrite, match=said):
-            check_writable(recording, name="x")
+            check_writable(recording, WriteOptions(name="x"))
         with pytest.raises(UnreadableSource, match=r"in .*recording\.nwb cannot be read: it is open for writing"):
             read(recording)
         holder.stdin.close()
@@ -97,7 +101,7 @@ def test_files_that_are_no_recordings(recording, embeddings, unchanged):
             with pytest.raises(CannotWrite, match=rf"Nothing was written to .*recording\.nwb: {said}"):
                 write(recording, embeddings)
             with pytest.raises(CannotWrite, match=said):
-                check_writable(recording, name="x")
+                check_writable(recording, WriteOptions(name="x"))
             with pytest.raises(UnreadableSource, match=rf"recording\.nwb cannot be read: {said}"):
                 read(recording)
 
@@ -107,7 +111,7 @@ def test_a_full_disk_is_noticed_before_the_work(recording, embeddings, unchanged
     monkeypatch.setattr(replacement, "_cloned", lambda *_: False)
     with unchanged(recording):
         with pytest.raises(CannotWrite, match=r"the disk needs 0\.\d MB for a while and has 0\.1 MB free"):
-            check_writable(recording, name="x")
+            check_writable(recording, WriteOptions(name="x"))
         with pytest.raises(CannotWrite, match=r"recording\.nwb cannot be written: the disk needs"):
             write(recording, embeddings)
 

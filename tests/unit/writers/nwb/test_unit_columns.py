@@ -55,13 +55,12 @@ def test_labels_and_encoders_live_side_by_side(recording, embeddings, prediction
     assert set(columns(recording)) == {"spike_times", "cell_type"}
 
 
-@pytest.mark.parametrize("copy", [True, False])
-def test_they_are_replaced_with_the_results_only(recording, embeddings, predictions, copy):
+def test_they_are_replaced_with_the_results_only(recording, embeddings, predictions):
     write(recording, embeddings, [predictions], units_columns=True)
     with pytest.raises(ResultsExist, match="--overwrite"):
         write(recording, embeddings, [predictions], units_columns=True)
     other = replace(predictions, label=np.array(["Sst"] * 2 + [""] + ["Sst"] * 3))
-    write(recording, embeddings, [other], units_columns=True, overwrite=True, copy=copy)
+    write(recording, embeddings, [other], units_columns=True, overwrite=True)
     with h5py.File(recording) as file:
         assert file["units/neurid_cell_type"].asstr()[:].tolist() == ["Sst", "Sst", "", "", "Sst", "Sst"]
     assert columns(recording)[-2:] == ["neurid_cell_type", "neurid_cell_type_probability"]

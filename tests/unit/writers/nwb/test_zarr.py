@@ -24,6 +24,7 @@ from nwb_neurid.readers.zarr import staging
 from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.standalone import is_nwb
 from nwb_neurid.writers.nwb.store import Fingerprint, check_writable, read, remove, write
+from nwb_neurid.writers.options import WriteOptions
 
 pytest.importorskip("numcodecs", reason="Zarr needs nwb-neurid[zarr]")
 
@@ -185,7 +186,7 @@ def test_copies_that_are_refused(folder, embeddings, tmp_path, output, said):
         folder, output = Path(shutil.move(folder, outer / "recordings" / folder.name)), "all.zarr"
     before = tree(folder)
     for call in (
-        lambda: check_writable(folder, name="x", output=tmp_path / output, overwrite=True),
+        lambda: check_writable(folder, WriteOptions(name="x", output=tmp_path / output, overwrite=True)),
         lambda: write(folder, embeddings, output=tmp_path / output, overwrite=True),
     ):
         with pytest.raises(CannotWrite, match=said):
@@ -341,7 +342,7 @@ def test_a_killed_process_leaves_the_old_or_the_new(folder, embeddings, doubled,
         codes.append(killed(every * len(codes), do))
         if codes[-1] == 9:
             assert read(folder, "old")  # also before anybody takes it back
-            check_writable(folder, name="third")  # as any next run begins
+            check_writable(folder, WriteOptions(name="third"))  # as any next run begins
             assert tree(folder) == before, len(codes)
         assert names(folder) == ["recording.nwb.zarr"]
     assert codes[:-1] == [9] * (len(codes) - 1)

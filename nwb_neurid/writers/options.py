@@ -1,0 +1,40 @@
+"""What the user asks of the results, as one value that travels from the command line to the writer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+NWB = "nwb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How and where results are written.
+
+    Parameters
+    ----------
+    format
+        Of the results: "nwb", or another key of `nwb_neurid.writers.outputs.FORMATS`.
+    name
+        What the results are called; "" for "neurid_" and the name of the encoder.
+    output
+        Where the results go: a copy of the recording, or a file of their own. None for the recording itself, or a file
+        beside it.
+    overwrite
+        Replace results of the same name, or an existing file.
+    sidecar
+        Write a small NWB file of its own beside the recording. For NWB only.
+    units_columns
+        Write predictions into columns of the table of units too. For NWB only.
+
+    Examples
+    --------
+    >>> WriteOptions(name="first", sidecar=True).output is None
+    True
+    """
+
+    format: str = NWB
+    name: str = ""
+    output: Path | None = None
+    overwrite: bool = False
+    sidecar: bool = False
+    units_columns: bool = False

@@ -162,7 +162,7 @@ class Training:
 
     def _bfloat16(self) -> bool:
         if self.options.precision == "auto":
-            return self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            return self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return self.options.precision == "bfloat16"
 
     def _report(self, number: int) -> None:

@@ -131,7 +131,7 @@ class Network(nn.Module):
         pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS
         for rows, at in zip(row.chunk(pieces), bin_.chunk(pieces), strict=True):
             vectors = self._vectors(rows, at, units, mean, sums, scale, seen)
-            total = total.index_add(0, rows, vectors)
+            total = total.index_add(0, rows, vectors.float())
         steps = torch.bincount(row, minlength=windows * units).clamp(min=1)
         return (total / steps[:, None]).view(windows, units, -1)
 

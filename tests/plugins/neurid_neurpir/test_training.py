@@ -39,3 +39,12 @@ def test_views_are_as_long_as_observed_time_allows(make_population):
     short = [make_population(units=6, duration_s=30.0, seed=seed) for seed in range(2)]
     _, log = fit(new_model("neurpir", untrained=True), short, TrainingOptions(steps=2, windows=2))
     assert np.isfinite(log.loss).all()
+
+
+def test_bfloat16_learns_what_float32_does(populations):
+    untrained = new_model("neurpir", preset="small", untrained=True)
+    exact, coarse = (
+        fit(untrained, populations, TrainingOptions(steps=3, windows=2, precision=precision))[1].loss
+        for precision in ("float32", "bfloat16")
+    )
+    np.testing.assert_allclose(coarse, exact, rtol=0.03)

@@ -201,14 +201,3 @@ def test_a_device_is_one_that_there_is(monkeypatch):
         chosen_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert chosen_device("auto").type == chosen_device("cuda").type == "cuda"
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_gives_the_vectors_of_the_cpu(make_population):
-    population = make_population(units=5, rate_hz=3.0)
-    cpu, cuda = (
-        TorchEncoder(Means(), config={}, dim=3, options=SECOND, device=device).embed(population)
-        for device in ("cpu", "cuda")
-    )
-    np.testing.assert_allclose(cuda.vectors, cpu.vectors, rtol=1e-5)

@@ -42,8 +42,9 @@ class Population:
     positions_um
         Shape (units, 3), micrometres; NaN where unknown.
     waveforms_uv
-        Mean waveform of each unit on the channel where it is largest, shape (units, samples), in microvolts; NaN where
-        unknown.
+        Mean waveform of each unit on the channel where it is largest, shape (units, samples), its polarity kept; NaN
+        where unknown. In microvolts, or in the source's own unit where that is not known: nothing that is computed of
+        it may depend on its scale.
     waveform_rate_hz
         Samples a second of the waveforms; None without them.
     covariates

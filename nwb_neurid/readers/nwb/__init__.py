@@ -50,7 +50,7 @@ PLUGIN = ReaderPlugin(
         version="1",
         summary="Units tables and traces of ROIs of NWB files (HDF5 or Zarr)",
         contract=CONTRACT,
-        options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity", "covariates"}),
+        options=frozenset({"keep_opto", "part", "where", "intervals", "all_rois", "activity", "covariates", "rate_hz"}),
     ),
     recognises=recognises,
     read=read,

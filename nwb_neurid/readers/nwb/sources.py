@@ -47,6 +47,11 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
         if not meant_units and not meant_series and (units or series):
             raise InvalidOption(_listed(f"{file.file} has no {_asked(options)}. It has:", units, series))
         if meant_series:
+            if options.rate_hz is not None:
+                raise InvalidOption(
+                    f"{file.file}: {meant_series[0].path} has times of its own, and rate_hz is for waveforms of units. "
+                    "Leave rate_hz out."
+                )
             population = read_imaging(file, meant_series, options)
         else:
             population = read_units(file, meant_units[0] if meant_units else file.group("units"), options)

@@ -19,6 +19,7 @@ from nwb_neurid.readers.nwb.selection import units_left_out
 from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import usable
+from nwb_neurid.readers.nwb.waveforms import read_waveforms
 
 PREDICTED = "\nndx-neurid {"
 """In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""
@@ -38,7 +39,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     options
         `keep_opto` keeps optogenetic time, and what follows it; by default observed time ends 300 s before. `where`
         selects units by their columns; by default by what the data set says of their quality. `intervals` restricts
-        observed time.
+        observed time. `rate_hz` is the sampling rate of waveforms, where the file does not state it.
 
     Raises
     ------
@@ -64,6 +65,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     observed_s, unit_observed = usable(*observation(file, units, spikes), file, options)
     electrodes = _electrodes_table(file)
     peak = peak_electrode(units, electrodes)
+    waveforms = read_waveforms(units, options.rate_hz)
     population = Population(
         unit_ids=ids,
         activity=spikes,
@@ -71,6 +73,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         unit_observed=unit_observed,
         group=electrode_group(units, electrodes, peak),
         positions_um=positions_um(electrodes, peak),
+        waveforms_uv=None if waveforms is None else waveforms.values_uv,
+        waveform_rate_hz=None if waveforms is None else waveforms.rate_hz,
         labels=_labels(units, electrodes, peak),
         excluded=excluded,
         subject_id=subject_id(file),

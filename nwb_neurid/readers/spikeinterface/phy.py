@@ -17,6 +17,7 @@ from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.spikeinterface.files import load_array, whole
 from nwb_neurid.readers.spikeinterface.sorting import FASTEST_HZ, SLOWEST_HZ, Sorting, checked_rate_hz, segment_of
+from nwb_neurid.readers.spikeinterface.templates import read_templates
 
 LARGEST_PARAMS_BYTES = 2**16
 LARGEST_CLUSTER = 2**24
@@ -63,12 +64,15 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
         )
     unit_ids, rows = _units(clusters, clusters_path)
     columns = _columns(folder, unit_ids)
+    templates = read_templates(folder, rows, len(unit_ids))
     sorting = Sorting(
         source=str(folder),
         unit_ids=unit_ids,
         rate_hz=_rate_hz(folder, params, options),
         properties={name: values for name, values in columns.items() if name not in SHANKS},
         group=next((columns[name] for name in SHANKS if name in columns), None),
+        locations_um=None if templates is None else templates.positions_um,
+        templates_uv=None if templates is None else templates.waveforms[:, :, None],
     )
     lasted = _raw_samples(folder, params)
     if lasted is not None and lasted <= samples.max(initial=0):

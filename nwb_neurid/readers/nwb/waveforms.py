@@ -1,0 +1,222 @@
+"""Mean waveforms of units on the channel where each is largest, from the column `waveform_mean`.
+
+Files store it in five layouts: one channel, or samples by electrodes with the same number for every unit, as in the NWB
+schema; one row for each channel of a unit, with an index (Allen Institute); one channel of a length of its own; and
+samples of several electrodes, with an index.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.readers.nwb.contents import Dataset
+from nwb_neurid.readers.nwb.table import Table
+
+COLUMN = "waveform_mean"
+SAME_RATE = ("waveform_mean", "waveform_sd", "waveforms")
+"""Columns of one recording: the NWB schema gives each of them a `sampling_rate`."""
+
+RATES = ("sampling_rate", "waveform_sampling_rate", "waveform_rate", "sampling_frequency")
+"""Columns that state the sampling rate of each unit's waveform."""
+
+SHORTEST_S, LONGEST_S = 2e-4, 0.1
+"""What a waveform can last; another length means that the rate is in other units, or another rate."""
+
+LARGEST_V = 0.05
+"""No extracellular spike is larger. Many files call microvolts volts, since PyNWB does."""
+
+ELEMENTS_AT_ONCE = 2**23
+
+Unit: TypeAlias = Float64[np.ndarray, "channels samples"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Waveforms:
+    """What a file knows of the waveforms of its units.
+
+    Parameters
+    ----------
+    values_uv
+        Mean waveform on the channel with the largest peak-to-peak amplitude, shape (units, samples), its polarity kept,
+        NaN where unknown. In microvolts where the file says so, and in its own unit elsewhere.
+    rate_hz
+        Samples per second.
+    """
+
+    values_uv: Float32[np.ndarray, "units samples"]
+    rate_hz: float
+
+
+def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | None:
+    """Read the mean waveform of every unit on its peak channel.
+
+    Parameters
+    ----------
+    units
+        The units table.
+    rate_hz
+        Samples per second, where the file does not state it.
+
+    Returns
+    -------
+    Waveforms or None
+        None where there are none, or their sampling rate is not known: nothing could be measured on them.
+
+    Raises
+    ------
+    InvalidOption
+        If the file states another rate than `rate_hz`.
+    UnreadableSource
+        If the column cannot be read.
+
+    Warns
+    -----
+    NeuridWarning
+        If the layout is not known, the rate cannot be right, or some units have another rate than most.
+    """
+    if COLUMN not in units or not units.dataset(COLUMN).is_number:
+        return None
+    rates = _read_rates_hz(units, rate_hz)
+    if not np.isfinite(rates).any():
+        return None
+    layout = _choose_layout(units)
+    if layout is None:
+        shape = units.dataset(COLUMN).shape
+        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is no known layout: its waveforms are not used.")
+        return None
+    known, counts = np.unique(rates[np.isfinite(rates)], return_counts=True)
+    usual = float(known[counts.argmax()])
+    if others := int((np.isfinite(rates) & (rates != usual)).sum()):
+        _warn(f"{units.where}: the waveforms of {others} units have another rate than {usual:g} Hz: they are not used.")
+    values = _stack([_pick_peak(unit) if rate == usual else None for unit, rate in zip(layout(), rates, strict=True)])
+    if not np.isfinite(values).any():
+        return None
+    if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
+        _warn(
+            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so that a spike lasts "
+            f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
+        )
+        return None
+    return Waveforms(values_uv=_scale(values, units.dataset(COLUMN)), rate_hz=usual)
+
+
+def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, " units"]:
+    """Sampling rate of each unit's waveform, NaN where it is not stated: of the column, or of the unit."""
+    rates = np.full(len(units), np.nan)
+    columns = [name for name in SAME_RATE if name in units]
+    stated = (units.dataset(name).attribute("sampling_rate") for name in columns)
+    rate = next((rate for rate in stated if rate is not None and 0 < rate < np.inf), None)
+    if rate is not None:
+        rates[:] = rate
+    elif name := next((name for name in RATES if units.is_number(name)), ""):
+        values = units.numbers(name).astype(np.float64)
+        rates = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    if asked_hz is None:
+        return rates
+    if np.any(np.isfinite(rates) & (rates != asked_hz)):
+        other = rates[np.isfinite(rates) & (rates != asked_hz)][0]
+        raise InvalidOption(
+            f"{units.where} states a sampling rate of {other:g} Hz for its waveforms, rate_hz is {asked_hz:g}. Leave "
+            "rate_hz out."
+        )
+    return np.full(len(units), asked_hz)
+
+
+def _choose_layout(units: Table) -> Callable[[], Iterator[Unit]] | None:
+    """What goes through the units, giving channels by samples; None for a layout that is not known."""
+    dataset, ragged = units.dataset(COLUMN), units.is_ragged(COLUMN)
+    if f"{COLUMN}_index_index" in units or 0 in dataset.shape[1:]:
+        return None
+    electrodes = _count_electrodes(units)
+    if not ragged:
+        if len(dataset) != len(units) or len(dataset.shape) not in {2, 3}:
+            return None
+        return lambda: _iterate_even(dataset, electrodes)
+    if len(dataset.shape) not in {1, 2}:
+        return None
+    splits = units.splits(COLUMN)
+    of_channels = np.array_equal(np.diff(splits), electrodes)
+    of_samples = not of_channels and len(dataset.shape) == 2 and bool(np.all(electrodes == dataset.shape[1]))
+    return lambda: _iterate_ragged(dataset, splits, rows_are_samples=of_samples)
+
+
+def _count_electrodes(units: Table) -> Int64[np.ndarray, " units"]:
+    """How many electrodes each unit refers to; 0 where it is not told."""
+    if "electrodes" not in units or not units.is_ragged("electrodes"):
+        return np.zeros(len(units), np.int64)
+    return np.diff(units.splits("electrodes"))
+
+
+def _iterate_even(dataset: Dataset, electrodes: Int64[np.ndarray, " units"]) -> Iterator[Unit]:
+    """Units of (samples,) or (samples, electrodes) each; electrodes beyond those that a unit refers to are padding."""
+    shape = dataset.shape
+    most = int(electrodes.max(initial=0))
+    swapped = len(shape) == 3 and most > 1 and shape[1] == most != shape[2]  # (electrodes, samples), against the schema
+    step = max(1, ELEMENTS_AT_ONCE // int(np.prod(shape[1:])))
+    for start in range(0, shape[0], step):
+        block = dataset.numbers(slice(start, min(shape[0], start + step))).astype(np.float64)
+        for unit, own in zip(block, electrodes[start:], strict=False):
+            if unit.ndim == 1:
+                yield unit[None]
+            else:
+                channels = unit if swapped else unit.T
+                yield channels[: own or None]
+
+
+def _iterate_ragged(
+    dataset: Dataset, splits: Int64[np.ndarray, " units_and_one"], *, rows_are_samples: bool
+) -> Iterator[Unit]:
+    """Units of a varying number of rows: each row a channel or, of one channel, a sample; read some units at once."""
+    width = int(np.prod(dataset.shape[1:]))
+    first = 0
+    while first < len(splits) - 1:
+        last = int(np.searchsorted(splits, splits[first] + ELEMENTS_AT_ONCE // width, side="right")) - 1
+        last = max(last, first + 1)
+        start, stop = int(splits[first]), int(splits[last])
+        block = dataset.numbers(slice(start, stop)).astype(np.float64) if stop > start else np.zeros((0, width))
+        for unit in range(first, last):
+            rows = block[splits[unit] - start : splits[unit + 1] - start]
+            yield rows[None] if rows.ndim == 1 else rows.T if rows_are_samples else rows
+        first = last
+
+
+def _pick_peak(unit: Unit) -> Float64[np.ndarray, " samples"] | None:
+    """The channel with the largest peak-to-peak amplitude; None where nothing is known, or all are flat."""
+    if unit.size == 0:
+        return None
+    finite = np.isfinite(unit)
+    with np.errstate(over="ignore"):
+        size = np.where(finite, unit, -np.inf).max(axis=1) - np.where(finite, unit, np.inf).min(axis=1)
+    size[~np.isfinite(size)] = 0.0  # a channel without one finite sample
+    return np.where(finite, unit, np.nan)[size.argmax()] if size.any() else None
+
+
+def _stack(peaks: list[Float64[np.ndarray, " _"] | None]) -> Float64[np.ndarray, "units samples"]:
+    """One row for each unit, NaN behind those that are shorter than others."""
+    values = np.full((len(peaks), max((len(peak) for peak in peaks if peak is not None), default=0)), np.nan)
+    for row, peak in enumerate(peaks):
+        if peak is not None:
+            values[row, : len(peak)] = peak
+    return values
+
+
+def _scale(values: Float64[np.ndarray, "units samples"], dataset: Dataset) -> Float32[np.ndarray, "units samples"]:
+    """In microvolts where the unit is told and can be right."""
+    unit = (dataset.text_attribute("unit") or "").strip().lower()
+    if unit in {"volts", "volt", "v"} and np.nanmax(np.abs(values)) <= LARGEST_V:
+        values = values * 1e6
+    elif unit in {"millivolts", "millivolt", "mv"}:
+        values = values * 1e3
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    single[np.isinf(single).any(axis=1)] = np.nan
+    return single
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeuridWarning, stacklevel=3)

@@ -1,0 +1,178 @@
+"""Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and where that channel is.
+
+Kilosort stores templates in whitened space, where their shape and their peak channel are those of the whitening as much
+as of the cell; `whitening_mat_inv.npy` takes them back. A cluster that was merged in phy has spikes of several
+templates: its waveform is their mean over its spikes.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Integer, Shaped
+
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.readers.spikeinterface.files import load_array, whole
+
+TEMPLATES = "templates.npy"
+UNWHITENING = "whitening_mat_inv.npy"
+WHITENING = "whitening_mat.npy"
+POSITIONS = "channel_positions.npy"
+CHANNELS = ("templates_ind.npy", "template_ind.npy")
+"""What versions of phy call the channels that the columns of each template are of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Templates:
+    """What templates tell of the clusters of a folder.
+
+    Parameters
+    ----------
+    waveforms
+        On the channel with the largest peak-to-peak amplitude, shape (units, samples), in an unknown unit; NaN for a
+        cluster without a template.
+    positions_um
+        Where that channel is on the probe (across, along), shape (units, 2); None where the folder does not tell.
+    """
+
+    waveforms: Float32[np.ndarray, "units samples"]
+    positions_um: Float64[np.ndarray, "units 2"] | None
+
+
+def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates | None:
+    """Read the templates of the clusters in a folder.
+
+    Parameters
+    ----------
+    folder
+        Of phy or Kilosort.
+    rows
+        The row of the unit that each spike belongs to, shape (spikes,).
+    units
+        How many units there are.
+
+    Returns
+    -------
+    Templates or None
+        None where there are no templates, or they cannot be used.
+
+    Warns
+    -----
+    NeuridWarning
+        If there are templates that cannot be used, and why.
+    """
+    if not (folder / TEMPLATES).is_file():
+        return None
+    try:
+        return _read(folder, rows, units)
+    except (InvalidSource, UnreadableSource) as error:
+        warnings.warn(f"Templates are left out: {error}", NeuridWarning, stacklevel=2)
+        return None
+
+
+def _read(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates:
+    templates = load_array(folder / TEMPLATES)
+    if templates.ndim != 3 or 0 in templates.shape or templates.dtype.kind not in "iuf":
+        raise InvalidSource(
+            f"{folder / TEMPLATES} must be numbers of shape (templates, samples, channels), it holds {templates.dtype} "
+            f"of shape {templates.shape}."
+        )
+    unwhitening = _read_unwhitening(folder)
+    channels = _read_channels(folder, templates.shape, len(unwhitening))
+    shares = _share_templates(folder, rows, units, len(templates))
+    positions = _read_positions(folder, len(unwhitening))
+    waveforms = np.full((units, templates.shape[1]), np.nan, np.float32)
+    peaks = np.full(units, -1, np.int64)
+    for unit, own in enumerate(shares):
+        mean = np.zeros((templates.shape[1], len(unwhitening)))
+        for template, weight in own.items():
+            mean += weight * _unwhiten(templates[template], channels[template], unwhitening)
+        size = np.ptp(mean, axis=0)
+        if np.isfinite(mean).all() and size.any():
+            peaks[unit] = size.argmax()
+            waveforms[unit] = mean[:, peaks[unit]]
+    if positions is not None:
+        positions = np.where(peaks[:, None] >= 0, positions[peaks], np.nan)
+    return Templates(waveforms=waveforms, positions_um=positions)
+
+
+def _unwhiten(
+    template: Shaped[np.ndarray, "samples columns"],
+    channels: Int64[np.ndarray, " columns"],
+    unwhitening: Float64[np.ndarray, "channels channels"],
+) -> Float64[np.ndarray, "samples channels"]:
+    """A template on all channels, as phy shows it: most of its columns are zero or of no channel."""
+    used = np.flatnonzero((channels >= 0) & template.any(axis=0))
+    return np.asarray(template[:, used].astype(np.float64) @ unwhitening[channels[used]])
+
+
+def _read_unwhitening(folder: Path) -> Float64[np.ndarray, "channels channels"]:
+    """The matrix that takes whitened waveforms (samples, channels) back when they are multiplied by it."""
+    path = next((folder / name for name in (UNWHITENING, WHITENING) if (folder / name).is_file()), None)
+    if path is None:
+        raise InvalidSource(
+            f"{folder} has no {UNWHITENING}, without which the shape of its whitened templates is not known. Copy it "
+            "from the folder of the sorter."
+        )
+    matrix = load_array(path)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "iuf":
+        raise InvalidSource(f"{path} must be a square matrix of numbers, it holds {matrix.dtype} of {matrix.shape}.")
+    square = matrix.astype(np.float64)
+    if path.name == WHITENING:
+        try:
+            square = np.asarray(np.linalg.inv(square), np.float64)
+        except np.linalg.LinAlgError as error:
+            raise InvalidSource(f"{path} has no inverse: {error}.") from error
+    if not np.isfinite(square).all():
+        raise InvalidSource(f"{path} must hold finite numbers.")
+    return square
+
+
+def _read_channels(folder: Path, shape: tuple[int, ...], count: int) -> Int64[np.ndarray, "templates columns"]:
+    """Which channel each column of each template is of; -1 for none."""
+    path = next((folder / name for name in CHANNELS if (folder / name).is_file()), None)
+    if path is None or shape[2] == count:  # Kilosort stores every channel, and their numbers beside
+        if shape[2] != count:
+            raise InvalidSource(f"{folder / TEMPLATES} has {shape[2]} channels, {UNWHITENING} has {count}.")
+        return np.broadcast_to(np.arange(count), (shape[0], count))
+    channels = load_array(path)
+    if channels.shape != (shape[0], shape[2]) or channels.dtype.kind not in "iuf":
+        raise InvalidSource(f"{path} must have shape ({shape[0]}, {shape[2]}), it has {channels.shape}.")
+    numbers = whole(channels.ravel(), str(path)).reshape(channels.shape)
+    return np.where((numbers >= 0) & (numbers < count), numbers, -1)
+
+
+def _read_positions(folder: Path, count: int) -> Float64[np.ndarray, "channels 2"] | None:
+    """Across and along the probe, in micrometres; None where they are not told, or the same for all channels."""
+    path = folder / POSITIONS
+    if not path.is_file():
+        return None
+    positions = load_array(path)
+    if positions.shape != (count, 2) or positions.dtype.kind not in "iuf":
+        raise InvalidSource(f"{path} must be numbers of shape ({count}, 2), it holds shape {positions.shape}.")
+    places = positions.astype(np.float64)
+    return places if np.isfinite(places).all() and (count == 1 or np.ptp(places, axis=0).any()) else None
+
+
+def _share_templates(
+    folder: Path, rows: Integer[np.ndarray, " spikes"], units: int, count: int
+) -> list[dict[int, float]]:
+    """Which templates the spikes of each unit were found with, and their mean amplitude over all spikes of the unit."""
+    path = folder / "spike_templates.npy"
+    if not path.is_file():
+        raise InvalidSource(f"{folder} has no spike_templates.npy, which tells the template of each spike.")
+    found = whole(load_array(path), str(path))
+    if len(found) != len(rows) or not 0 <= found.min(initial=0) <= found.max(initial=0) < count:
+        raise InvalidSource(f"{path} must name one of {count} templates for each of {len(rows)} spikes.")
+    path = folder / "amplitudes.npy"
+    amplitudes = load_array(path).ravel() if path.is_file() else np.ones(len(rows))
+    if len(amplitudes) != len(rows) or amplitudes.dtype.kind not in "iuf" or not np.isfinite(amplitudes).all():
+        raise InvalidSource(f"{path} must hold a finite number for each of {len(rows)} spikes.")
+    pairs = rows.astype(np.int64) * count + found
+    total = np.bincount(pairs, amplitudes, minlength=units * count).reshape(units, count)
+    spikes = np.maximum(np.bincount(rows, minlength=units), 1)
+    return [
+        {int(template): float(own[template] / spikes[unit]) for template in np.flatnonzero(own)}
+        for unit, own in enumerate(total)
+    ]

@@ -1,19 +1,23 @@
 """Pickles of object arrays, read without running anything that they hold.
 
-A pickle is a program that names functions and calls them. Here its steps are followed one by one. Values are built
-from its literals, and a name stands for what `ADMITTED` puts in its place or for nothing. NumPy's own way back from a
-pickle is not taken either: a forged dtype makes it read memory that is not its own.
+A pickle is a program that names functions and calls them. `pickle.Unpickler` runs it here with a class of this module
+in the place of each name in `ADMITTED`; any other name is refused. NumPy's own way back from a pickle is not taken
+either: a forged dtype makes it read memory that is not its own. A first pass over the steps refuses what would crash
+the interpreter, take for ever or fill the memory before a name is looked up.
 """
 
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from mmap import mmap
-from pathlib import PurePosixPath, PureWindowsPath
-from pickletools import genops
+from pickletools import OpcodeInfo, genops, markobject
 from typing import IO, Any, cast
 
 import numpy as np
+from jaxtyping import Shaped
 
 UNPICKLING_ERRORS = (
+    pickle.UnpicklingError,
     ValueError,
     TypeError,
     EOFError,
@@ -23,214 +27,217 @@ UNPICKLING_ERRORS = (
     LookupError,
     AttributeError,
 )
-"""What a damaged pickle comes to."""
+"""Errors that a damaged pickle causes."""
 
 MOST_STEPS = 8_000_000
 """Settings take a few thousand steps, and `stat.npy` some 260 for each ROI."""
 
-LONGEST_SCALAR = 16  # bytes
+NUMBERS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
+"""The dtypes of which values are made."""
 
 
 class NotAdmitted(Exception):
     """A name that is not in `ADMITTED`."""
 
 
-class _Array:
-    """An array as far as anybody here needs it: what it holds where it holds objects."""
+class _StandIn:
+    """What stands in the place of a name. Its state cannot be set, whether it is called or not."""
 
-    __slots__ = ("objects",)
+    __slots__ = ()
 
     def __init__(self, *_: object) -> None:
-        self.objects: list[Any] | None = None
+        pass
 
-    def build(self, state: Any) -> None:
-        _, _, _, _, content = state
-        self.objects = content if isinstance(content, list) else None
+    def __setstate__(self, _: object) -> None:
+        raise TypeError("it sets a state that nothing here has")
 
 
-class _Dtype:
+class _Ignored(_StandIn):
+    """A path or a date, whose value nobody asks for."""
+
+    __slots__ = ()
+
+
+class _Dtype(_StandIn):
     """The name and the byte order of a dtype."""
 
     __slots__ = ("name", "order")
 
-    def __init__(self, name: str, *_: object) -> None:
+    def __init__(self, name: object, *_: object) -> None:
         self.name = name
         self.order: Any = "="
 
-    def build(self, state: Any) -> None:
+    def __setstate__(self, state: Any) -> None:
         self.order = state[1]
 
-
-_NUMBERS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
-
-
-def _scalar(dtype: Any, data: Any) -> float | int | None:
-    """A NumPy scalar as a number; None for any other."""
-    if dtype.name not in _NUMBERS:
-        return None
-    number: float | int = np.frombuffer(data, np.dtype(dtype.name).newbyteorder(dtype.order), 1)[0].item()
-    return number
+    def values(self, data: bytes) -> Shaped[np.ndarray, " values"] | None:
+        """The numbers in some bytes; None where it is no dtype of numbers."""
+        if self.name not in NUMBERS:
+            return None
+        return np.frombuffer(data, np.dtype(str(self.name)).newbyteorder(self.order))
 
 
-def _date(*_: object) -> None:
-    """When it was run: nobody here asks."""
+class _Scalar(_StandIn):
+    """A NumPy scalar, which becomes a number of Python; None where it is no number."""
+
+    __slots__ = ()
+
+    def __new__(cls, dtype: _Dtype, data: bytes) -> Any:
+        values = dtype.values(data)
+        return None if values is None else values.item()
 
 
-def _reference(*_: object) -> dict[str, Any]:
+class PickledArray(_StandIn):
+    """An array: a list of what it holds, if it holds objects, or its numbers."""
+
+    __slots__ = ("numbers", "objects")
+
+    def __init__(self, *_: object) -> None:
+        self.objects: list[Any] | None = None
+        self.numbers: Shaped[np.ndarray, ...] | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, by_column, content = state
+        if isinstance(content, list):
+            self.objects = content
+        elif (values := dtype.values(content)) is not None:
+            self.numbers = values.reshape(shape, order="F" if by_column else "C")
+
+
+class _Reference(dict[str, Any]):
     """A reference of hdmf-zarr, which is a dict; its items come after it."""
-    return {}
+
+    __slots__ = ()
+
+    def __setstate__(self, _: object) -> None:
+        raise TypeError("it sets the state of a reference")
 
 
-ADMITTED: Mapping[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "ndarray"): _Array,
+ADMITTED: Mapping[tuple[str, str], type] = {
+    ("numpy", "ndarray"): PickledArray,
     ("numpy", "dtype"): _Dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("numpy.core.multiarray", "scalar"): _scalar,
-    ("numpy._core.multiarray", "scalar"): _scalar,
-    ("pathlib", "PosixPath"): PurePosixPath,
-    ("pathlib", "PurePosixPath"): PurePosixPath,
-    ("pathlib", "WindowsPath"): PureWindowsPath,
-    ("pathlib", "PureWindowsPath"): PureWindowsPath,
-    ("pathlib._local", "PosixPath"): PurePosixPath,  # the module in which Python 3.13 keeps them
-    ("pathlib._local", "PurePosixPath"): PurePosixPath,
-    ("pathlib._local", "WindowsPath"): PureWindowsPath,
-    ("pathlib._local", "PureWindowsPath"): PureWindowsPath,
-    ("datetime", "datetime"): _date,  # every ops.npy has the date of its processing, with its time zone
-    ("datetime", "timezone"): _date,
-    ("datetime", "timedelta"): _date,
-    ("hdmf_zarr.utils", "ZarrReference"): _reference,
+    ("numpy.core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy.core.multiarray", "scalar"): _Scalar,
+    ("numpy._core.multiarray", "scalar"): _Scalar,
+    ("pathlib", "PosixPath"): _Ignored,
+    ("pathlib", "PurePosixPath"): _Ignored,
+    ("pathlib", "WindowsPath"): _Ignored,
+    ("pathlib", "PureWindowsPath"): _Ignored,
+    ("pathlib._local", "PosixPath"): _Ignored,  # the module in which Python 3.13 keeps them
+    ("pathlib._local", "PurePosixPath"): _Ignored,
+    ("pathlib._local", "WindowsPath"): _Ignored,
+    ("pathlib._local", "PureWindowsPath"): _Ignored,
+    ("datetime", "datetime"): _Ignored,  # every ops.npy has the date of its processing, with its time zone
+    ("datetime", "timezone"): _Ignored,
+    ("datetime", "timedelta"): _Ignored,
+    ("hdmf_zarr.utils", "ZarrReference"): _Reference,
 }
-"""By module and name, and nothing else: what is called in the place of what the file names."""
+"""By module and name, and nothing else: the class in the place of what the file names.
+
+Each is a class with a `__setstate__`, so that the step BUILD cannot set attributes of it or of its instances.
+"""
+
+PUT = frozenset({"BINPUT", "LONG_BINPUT", "MEMOIZE"})
+GET = frozenset({"BINGET", "LONG_BINGET"})
+STEPS = (
+    PUT
+    | GET
+    | {
+        *("PROTO", "FRAME", "STOP", "NONE", "NEWTRUE", "NEWFALSE"),
+        *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
+        *("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
+        *("MARK", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+        *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"),
+        *("GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD"),
+    }
+)
+"""Steps that arrays need."""
+
+KEYS = frozenset({"str", "int"})
+"""Kinds of keys in a dict, in the words of `pickletools`. To hash a nest of tuples can take for ever."""
 
 
-class _Name:
-    """An admitted name, not yet called."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, module: str, name: str) -> None:
-        if (module, name) not in ADMITTED:
-            raise NotAdmitted(f"{module}.{name}")
-        self.call = ADMITTED[module, name]
-
-
-class _Stack:
-    """The values in the making. Its methods are the steps of a pickle, each with the argument of the step."""
+class _Kinds:
+    """The kinds of the values in the making, none of which is made: "str", "list" or "any", as `pickletools` says."""
 
     def __init__(self) -> None:
-        self.values: list[Any] = []
+        self.stack: list[str] = []
         self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[int, str] = {}
 
-    def push(self, value: Any) -> None:
-        self.values.append(value)
+    def follow(self, step: OpcodeInfo, argument: Any) -> None:
+        """Take a step.
 
-    def push_bytes(self, value: bytes) -> None:
-        self.push(value if len(value) <= LONGEST_SCALAR else b"")
+        Raises
+        ------
+        ValueError, TypeError
+            If the unpickler must not take it.
+        LookupError
+            If it takes a value that is not there.
+        """
+        if step.name not in STEPS:
+            raise ValueError(f"it takes the step {step.name}, which arrays do not need")
+        if step.name == "MARK":
+            self.marks.append(len(self.stack))
+        elif step.name in PUT:
+            index = len(self.memo) if argument is None else argument
+            if index > len(self.memo):  # the unpickler makes room for all below
+                raise ValueError(f"it remembers a value as number {index} after {len(self.memo)} others")
+            self.memo[index] = self.stack[-1]
+        elif step.name in GET:
+            self.stack.append(self.memo[argument])
+        else:
+            taken = self._take(step)
+            if step.name in {"SETITEM", "SETITEMS"}:
+                _check_keys(taken[1::2])
+            self.stack += [kind.name for kind in step.stack_after]
 
-    def mark(self, _: None) -> None:
-        self.marks.append(len(self.values))
-
-    def put(self, index: int | None) -> None:
-        self.memo[len(self.memo) if index is None else index] = self.values[-1]
-
-    def get(self, index: int) -> None:
-        self.push(self.memo[index])
-
-    def tuple_of(self, values: list[Any]) -> None:
-        self.push(tuple(values))
-
-    def since_mark(self) -> list[Any]:
-        return self.last(len(self.values) - self.marks.pop())
-
-    def last(self, count: int) -> list[Any]:
-        """Takes off the last values."""
-        if not 0 <= count <= len(self.values):
+    def _take(self, step: OpcodeInfo) -> list[str]:
+        """The kinds that a step takes off the stack."""
+        before = step.stack_before
+        top = self.marks.pop() if markobject in before else len(self.stack)
+        start = top - (before.index(markobject) if markobject in before else len(before))
+        if start < 0:
             raise IndexError
-        start = len(self.values) - count
-        values = self.values[start:]
-        del self.values[start:]
-        return values
-
-    def append(self, values: list[Any]) -> None:
-        target = self.values[-1]
-        if type(target) is not list:
-            raise TypeError(f"appends to a {type(target).__name__}")
-        target.extend(values)
-
-    def set_items(self, values: list[Any]) -> None:
-        target = self.values[-1]
-        if type(target) is not dict:
-            raise TypeError(f"sets items of a {type(target).__name__}")
-        for key, value in zip(values[::2], values[1::2], strict=True):
-            if type(key) not in (str, int):  # hashing a nest of tuples can take for ever
-                raise TypeError(f"a key is a {type(key).__name__}")
-            target[key] = value
-
-    def name(self, both: str) -> None:
-        module, _, name = both.partition(" ")
-        self.push(_Name(module, name))
-
-    def name_from_stack(self, _: None) -> None:
-        module, name = self.last(2)
-        self.push(_Name(str(module), str(name)))
-
-    def reduce(self, _: None) -> None:
-        name, arguments = self.last(2)
-        if type(name) is not _Name:
-            raise TypeError(f"calls a {type(name).__name__}")
-        self.push(name.call(*arguments))
-
-    def build(self, _: None) -> None:
-        (state,) = self.last(1)
-        target = self.values[-1]
-        if not isinstance(target, _Array | _Dtype):
-            raise TypeError(f"sets the state of a {type(target).__name__}")
-        target.build(state)
+        taken = self.stack[start:]
+        del self.stack[start:]
+        return taken
 
 
-_STEPS: Mapping[str, Callable[[_Stack, Any], None]] = {
-    "PROTO": lambda _stack, _: None,
-    "FRAME": lambda _stack, _: None,
-    "STOP": lambda _stack, _: None,
-    "NONE": lambda stack, _: stack.push(None),
-    "NEWTRUE": lambda stack, _: stack.push(True),
-    "NEWFALSE": lambda stack, _: stack.push(False),
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"), _Stack.push),
-    **dict.fromkeys(("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _Stack.push),
-    **dict.fromkeys(("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"), _Stack.push_bytes),
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT", "MEMOIZE"), _Stack.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Stack.get),
-    "MARK": _Stack.mark,
-    "EMPTY_TUPLE": lambda stack, _: stack.push(()),
-    "EMPTY_LIST": lambda stack, _: stack.push([]),
-    "EMPTY_DICT": lambda stack, _: stack.push({}),
-    "TUPLE": lambda stack, _: stack.tuple_of(stack.since_mark()),
-    "TUPLE1": lambda stack, _: stack.tuple_of(stack.last(1)),
-    "TUPLE2": lambda stack, _: stack.tuple_of(stack.last(2)),
-    "TUPLE3": lambda stack, _: stack.tuple_of(stack.last(3)),
-    "APPEND": lambda stack, _: stack.append(stack.last(1)),
-    "APPENDS": lambda stack, _: stack.append(stack.since_mark()),
-    "SETITEM": lambda stack, _: stack.set_items(stack.last(2)),
-    "SETITEMS": lambda stack, _: stack.set_items(stack.since_mark()),
-    "GLOBAL": _Stack.name,
-    "STACK_GLOBAL": _Stack.name_from_stack,
-    "REDUCE": _Stack.reduce,
-    "NEWOBJ": _Stack.reduce,
-    "BUILD": _Stack.build,
-}
+def _check_keys(kinds: Sequence[str]) -> None:
+    if wrong := set(kinds) - KEYS:
+        raise TypeError(f"a key is of the kind {min(wrong)}")
 
 
-def objects_of(pickled: mmap | bytes) -> list[Any]:
-    """What an object array holds, one after another: numbers, text, paths, lists, tuples and dicts of them.
+def _check_steps(pickled: mmap | BytesIO) -> None:
+    """Refuse a pickle that must not be given to the unpickler, by its steps alone; raises as `load_objects` does."""
+    kinds = _Kinds()
+    for count, (step, argument, _) in enumerate(genops(cast("IO[bytes]", pickled))):
+        if count == MOST_STEPS:
+            raise ValueError(f"it takes more than {MOST_STEPS} steps to build")
+        kinds.follow(step, argument)
 
-    Arrays inside stand there as opaque values.
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ADMITTED:
+            raise NotAdmitted(f"{module}.{name}")
+        return ADMITTED[module, name]
+
+
+def load_objects(pickled: mmap | bytes) -> list[Any]:
+    """Load the elements of a pickled array of objects.
 
     Parameters
     ----------
     pickled
         The bytes, or a map of a file at the place where they begin.
+
+    Returns
+    -------
+    list
+        Numbers, text, lists, tuples, and dicts of them. Arrays inside are `PickledArray`; paths and dates are opaque.
 
     Raises
     ------
@@ -239,14 +246,11 @@ def objects_of(pickled: mmap | bytes) -> list[Any]:
     Exception
         One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or makes no such array.
     """
-    stack = _Stack()
-    for count, (step, argument, _) in enumerate(genops(cast("IO[bytes]", pickled))):
-        if count == MOST_STEPS:
-            raise ValueError(f"it takes more than {MOST_STEPS} steps to build")
-        if step.name not in _STEPS:
-            raise ValueError(f"it takes the step {step.name}, which arrays do not need")
-        _STEPS[step.name](stack, argument)
-    (array,) = stack.values
-    if not isinstance(array, _Array) or array.objects is None:
+    file = BytesIO(pickled) if isinstance(pickled, bytes) else pickled
+    start = file.tell()
+    _check_steps(file)
+    file.seek(start)
+    array = _Unpickler(file).load()
+    if not isinstance(array, PickledArray) or array.objects is None:
         raise TypeError("it makes no array of objects")
     return array.objects

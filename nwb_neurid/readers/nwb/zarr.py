@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.storage import Holding, Rows
-from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, objects_of
+from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 from nwb_neurid.readers.zarr.arrays import Array
 from nwb_neurid.readers.zarr.nodes import Folder, Node
 
@@ -27,7 +27,7 @@ def root(folder: Path) -> Group:
 def _unpickled(data: bytes) -> list[Any]:
     """The objects of a chunk that was pickled, as hdmf-zarr does with references; nothing in it is run."""
     try:
-        return objects_of(data)
+        return load_objects(data)
     except NotAdmitted as error:
         raise ValueError(f"it names {str(error)[:100]!r}, which could run code") from None
     except UNPICKLING_ERRORS as error:

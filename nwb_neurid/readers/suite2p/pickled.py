@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, objects_of
+from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 from nwb_neurid.readers.suite2p.numbers import HEADER_ERRORS, in_one_line
 
 
@@ -28,7 +28,7 @@ def objects(path: Path) -> list[Any]:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
             if not _holds_objects(mapped):
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
-            return objects_of(mapped)
+            return load_objects(mapped)
     except OSError as error:
         raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
     except NotAdmitted as error:

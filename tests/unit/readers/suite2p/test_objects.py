@@ -1,15 +1,18 @@
 """Objects in `.npy` files: what suite2p writes is read, and nothing is ever run."""
 
 import builtins
+import contextlib
 import datetime
 import io
 import os
-import pathlib
 import pickle
-from pathlib import PurePosixPath, PureWindowsPath
+import time
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import runstring
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
@@ -64,11 +67,13 @@ def read(tmp_path):
 def test_settings_are_read_as_they_were_saved(tmp_path):
     np.save(tmp_path / "ops.npy", OPS)
     (found,) = objects(tmp_path / "ops.npy")
-    opaque = {"date_proc", "label", "meanImg", "filelist", "nested"}
+    opaque = {"date_proc", "label", "save_path", "windows", "meanImg", "filelist", "nested"}
     assert found.keys() == OPS.keys()
     for key in OPS.keys() - opaque:
         assert found[key] == OPS[key], key
     assert type(found["tau"]) is float
+    np.testing.assert_array_equal(found["meanImg"].numbers, OPS["meanImg"])
+    assert found["filelist"].numbers is None
 
 
 def test_an_array_of_rois_is_a_list_of_them(tmp_path):
@@ -94,21 +99,27 @@ def test_numbers_keep_their_value_in_either_byte_order(read, order, kind):
 
 
 @pytest.mark.parametrize(
-    ("written", "claimed", "expected"),
-    [
-        (PureWindowsPath("D:\\data\\mouse"), b"WindowsPath", PureWindowsPath("D:\\data\\mouse")),
-        (PurePosixPath("/data/mouse"), b"PosixPath", PurePosixPath("/data/mouse")),
-    ],
+    ("written", "claimed"),
+    [(PureWindowsPath("D:\\data\\mouse"), b"WindowsPath"), (PurePosixPath("/data/mouse"), b"PosixPath")],
 )
 @pytest.mark.parametrize("module", [b"pathlib", b"pathlib._local"])
-def test_paths_of_other_systems_open(read, written, claimed, expected, module):
+def test_paths_of_other_systems_open(read, written, claimed, module):
     own = type(written).__module__.encode() + b"\n" + type(written).__name__.encode()
-    contents = pickled({"path": written}, 3)
+    contents = pickled({"path": written, "fs": 3.0}, 3)
     assert own in contents
-    found = read(contents.replace(own, module + b"\n" + claimed))[0]["path"]
-    assert found == expected
-    assert isinstance(found, pathlib.PurePath)
-    assert not isinstance(found, pathlib.Path)
+    (found,) = read(contents.replace(own, module + b"\n" + claimed))
+    assert found["fs"] == 3.0
+    assert not isinstance(found["path"], PurePath | str)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["i2", "u1", "i8", "f4", "f8", "?"])
+def test_arrays_of_numbers_keep_their_values(read, order, kind):
+    values = np.arange(12).reshape(3, 4).astype(order + kind)
+    (found,) = read(pickled({"by_row": values, "by_column": np.asfortranarray(values), "none": values[:0]}))
+    for name in ("by_row", "by_column"):
+        np.testing.assert_array_equal(found[name].numbers, values)
+    assert found["none"].numbers.shape == (0, 4)
 
 
 class Payload:
@@ -168,8 +179,27 @@ def test_nothing_is_admitted_by_the_beginning_of_its_name(read, name):
 
 def test_what_is_admitted_makes_values_only():
     assert {module.partition(".")[0] for module, _ in ADMITTED} == {"numpy", "pathlib", "datetime", "hdmf_zarr"}
-    made = {call for call in ADMITTED.values() if not call.__module__.startswith("nwb_neurid")}
-    assert made == {PurePosixPath, PureWindowsPath}
+    assert {made.__module__ for made in ADMITTED.values()} == {"nwb_neurid.readers.pickles"}
+
+
+STATES = [
+    {"x": 1},
+    (None, {"__call__": 1, "x": 1}),
+    ({"x": 1}, {"__init__": None, "objects": None, "name": "f8", "order": "<"}),
+    (1, 2, 3, 4, 5),
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("called", [b"", b")R", b")\x81"])
+def test_no_state_is_set_of_what_names_stand_for(read, state, called):
+    """BUILD would set any attribute of a class or a function that it is given."""
+    before = {made: dict(vars(made)) for made in ADMITTED.values()}
+    body = pickle.dumps(state, 4)[11:-1].replace(b"\x94", b"")
+    for module, name in ADMITTED:
+        with pytest.raises(UnreadableSource, match="is damaged"):
+            read(npy(f"c{module}\n{name}\n".encode() + called + body + b"b."))
+    assert {made: dict(vars(made)) for made in ADMITTED.values()} == before
 
 
 class ForgedDtype:
@@ -204,27 +234,29 @@ NEST = b")" + b"\x86".join([b"q\x00h\x00"] * 200) + b"\x86"  # a pair of itself,
         (b"\xff", "opcode b'\\xff' unknown"),
         (DICT, "pickle exhausted before seeing STOP"),
         (DICT + b".", "makes no array of objects"),
-        (DICT + b"}.", "too many values to unpack"),
-        (b"\x80\x04.", "not enough values to unpack"),
+        (DICT + b"}.", "makes no array of objects"),
+        (b"\x80\x04.", "takes a value that is not there"),
         (b"\x80\x04h\x05.", "takes a value that is not there"),
         (b"\x80\x04a.", "takes a value that is not there"),
         (b"\x80\x04u.", "takes a value that is not there"),
         (b"\x80\x04\x85.", "takes a value that is not there"),
         (b"\x80\x04q\x00.", "takes a value that is not there"),
-        (DICT + b"Na.", "appends to a dict"),
-        (b"\x80\x04]NNs.", "sets items of a list"),
-        (DICT + b"(Nu.", "zip"),
-        (DICT + b")Ns.", "a key is a tuple"),
-        (b"\x80\x04" + DICT[2:] + NEST + b"Ns.", "a key is a tuple"),
-        (DICT + b")R.", "calls a dict"),
-        (DICT + b"}b.", "sets the state of a dict"),
-        (RECONSTRUCT + b"}b.", "sets the state of a _Name"),
+        (DICT + b"Na.", "'dict' object has no attribute 'append'"),
+        (b"\x80\x04]K\x00Ns.", "takes a value that is not there"),
+        (DICT + b"(K\x00u.", "odd number of items"),
+        (DICT + b")Ns.", "a key is of the kind tuple"),
+        (b"\x80\x04" + DICT[2:] + NEST + b"Ns.", "a key is of the kind tuple"),
+        (DICT + b")R.", "'dict' object is not callable"),
+        (DICT + b"}b.", "'dict' object has no attribute '__dict__'"),
+        (RECONSTRUCT + b"}b.", "missing"),
         (RECONSTRUCT + b")R}b.", "not enough values to unpack"),
-        (RECONSTRUCT + b"NR.", "must be an iterable, not NoneType"),
-        (b"cnumpy.core.multiarray\nscalar\nNN\x86R.", "'NoneType' object has no attribute 'name'"),
+        (RECONSTRUCT + b"NR.", "argument list must be a tuple"),
+        (b"cnumpy.core.multiarray\nscalar\nNN\x86R.", "dtype"),
         (b"\x80\x05\x8f.", "takes the step EMPTY_SET, which arrays do not need"),
         (b"I12\n.", "takes the step INT, which arrays do not need"),
         (b"\x80\x04\x8e" + b"\xff" * 8, "byte count > sys.maxsize"),
+        (b"\x80\x04]r\xff\xff\xff\x7f.", "it remembers a value as number 2147483647 after 0 others"),
+        (b"\x80\x04\x95" + b"\xff" * 7 + b"\x7f].", "read would overflow"),
         (b"\x80\x04\x8e" + b"\x00" * 5 + b"\x10\x00\x00" + b"abc", "but only 3 remain"),
     ],
 )
@@ -249,6 +281,57 @@ def test_a_pickle_without_end_is_given_up(read, monkeypatch):
     monkeypatch.setattr(pickles, "MOST_STEPS", 1000)
     with pytest.raises(UnreadableSource, match="damaged: it takes more than 1000 steps to build"):
         read(npy(b"\x80\x04" + b"]" * 5000 + b"."))
+
+
+def test_marks_on_many_values_are_passed_quickly(read):
+    body = b"\x80\x04" + b"N" * 100_000 + b"(t" * 100_000
+    started = time.monotonic()
+    with pytest.raises(UnreadableSource, match="is damaged"):
+        read(npy(body + b"."))
+    assert time.monotonic() - started < 10
+
+
+STEPS = [
+    *(RECONSTRUCT, b"cnumpy\ndtype\n", b"cnumpy.core.multiarray\nscalar\n", b"chdmf_zarr.utils\nZarrReference\n"),
+    *(
+        b"cdatetime\ndatetime\n",
+        b"(",
+        b")",
+        b"]",
+        b"}",
+        b"N",
+        b"\x88",
+        b"K\x01",
+        b"\x8c\x02f8",
+        b"\x8c\x01<",
+        b"C\x01b",
+    ),
+    *(
+        b"\x85",
+        b"\x86",
+        b"\x87",
+        b"t",
+        b"a",
+        b"e",
+        b"s",
+        b"u",
+        b"R",
+        b"\x81",
+        b"b",
+        b"q\x00",
+        b"\x94",
+        b"h\x00",
+        b"h\x01",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=40).map(b"".join))
+def test_any_steps_come_to_values_or_to_damage(body):
+    before = {made: dict(vars(made)) for made in ADMITTED.values()}
+    with contextlib.suppress(pickles.UNPICKLING_ERRORS):
+        pickles.load_objects(RECONSTRUCT + b")R(K\x01)NN](" + body + b"etb.")
+    assert {made: dict(vars(made)) for made in ADMITTED.values()} == before
 
 
 def test_a_file_cut_anywhere_is_damaged(read):

@@ -59,6 +59,11 @@ class Population:
     tables
         Paths in the source of the tables whose rows the units are: all of the first in its order, then of the next.
         Empty where there are none.
+    masks_px
+        Pixels of each ROI: x, y and weight, one array of shape (pixels, 3) a unit; empty for a unit without a mask.
+        None where they are not known.
+    notes
+        How the activity was computed or converted, one sentence each. They go into the provenance of every result.
 
     Raises
     ------
@@ -81,6 +86,8 @@ class Population:
     session_id: str = ""
     source: str = ""
     tables: tuple[str, ...] = ()
+    masks_px: tuple[Float32[np.ndarray, "pixels 3"], ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -101,6 +108,8 @@ class Population:
             if not isinstance(series, Series):
                 raise InvalidPopulation(f"covariates[{name!r}] must be a Series, got {type(series).__name__}.")
         object.__setattr__(self, "covariates", dict(self.covariates))
+        if self.masks_px is not None:
+            object.__setattr__(self, "masks_px", tuple(map(frozen_view, self.masks_px)))
         labels = {name: frozen_view(values) for name, values in self.labels.items()}
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "activity", self.activity.within(self.observed_s, self.unit_observed))
@@ -112,6 +121,7 @@ class Population:
             "group": self.group,
             "positions_um": self.positions_um,
             "waveforms_uv": self.waveforms_uv,
+            "masks_px": self.masks_px,
             **{f"labels[{name!r}]": values for name, values in self.labels.items()},
         }
         for name, part in parts.items():
@@ -126,6 +136,8 @@ class Population:
             )
         if self.positions_um is not None and self.positions_um.shape[1:] != (3,):
             raise InvalidPopulation(f"positions_um must have shape (units, 3), got {self.positions_um.shape}.")
+        if any(mask.shape[1:] != (3,) for mask in self.masks_px or ()):
+            raise InvalidPopulation("masks_px must have shape (pixels, 3) for each unit: x, y and weight.")
         self._check_waveforms()
 
     def _check_waveforms(self) -> None:
@@ -155,6 +167,19 @@ class Population:
         """
         if not isinstance(self.activity, Spikes):
             raise InvalidPopulation(f"This needs spikes, the population has traces ({self.activity.kind}).")
+        return self.activity
+
+    @property
+    def traces(self) -> Traces:
+        """The activity, where it is traces.
+
+        Raises
+        ------
+        InvalidPopulation
+            If it is spikes.
+        """
+        if not isinstance(self.activity, Traces):
+            raise InvalidPopulation("This needs traces, the population has spikes.")
         return self.activity
 
     @property
@@ -190,6 +215,7 @@ class Population:
             positions_um=None if self.positions_um is None else self.positions_um[rows],
             waveforms_uv=None if self.waveforms_uv is None else self.waveforms_uv[rows],
             labels={name: values[rows] for name, values in self.labels.items()},
+            masks_px=None if self.masks_px is None else tuple(self.masks_px[row] for row in rows.tolist()),
             excluded={index: self.excluded[row] for index, row in enumerate(rows.tolist()) if row in self.excluded},
         )
 

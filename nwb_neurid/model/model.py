@@ -131,7 +131,7 @@ class Model:
             training=self.training,
             window_s=max((part.window_s for part in parts), default=0.0),
             stitched=any(part.stitched for part in parts),
-            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            notes=tuple(dict.fromkeys([*population.notes, *(note for part in parts for note in part.notes)])),
             source=Path(population.source).name,
             session_id=population.session_id,
             subject_id=population.subject_id,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-TYPES = {"errors", "intervals", "activity", "covariates", "population", "results", "_system"}
+TYPES = {"errors", "intervals", "activity", "covariates", "population", "dff", "results", "_system"}
 CONTRACT = {"contracts", *TYPES}
 
 # Folders of nwb_neurid, and the modules beside them, from the inside out. Within a folder imports are free.
@@ -14,6 +14,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "activity": {"intervals", "errors"},
     "covariates": {"activity", "intervals", "errors"},
     "population": {"activity", "covariates", "intervals", "errors", "_system"},
+    "dff": {"activity", "population"},
     "results": {"activity", "population", "errors", "_system"},
     "contracts": TYPES,
     "configs": {"contracts"},

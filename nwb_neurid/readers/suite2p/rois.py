@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float32, Float64, Shaped
 
 from nwb_neurid.activity import Traces
 from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.dff import compute_dff
 from nwb_neurid.errors import InvalidOption, NeuridError, NeuridWarning, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.suite2p.dff import delta_f_over_f
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
 from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
@@ -43,7 +43,7 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
     path
         The root of suite2p's output or the folder that it is in, the folder of one plane, or the combined folder.
     options
-        `activity` is "dff" (the default, see `delta_f_over_f`), "fluorescence" (corrected for neuropil) or
+        `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or
         "deconvolved" (suite2p's, in arbitrary units). `rate_hz` is the frame rate of one plane, where the settings do
         not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects.
 
@@ -160,7 +160,7 @@ def _activity(
     raw, neuropil = arrays
     if kind == "fluorescence":
         return raw - settings.neuropil_coefficient * neuropil
-    return delta_f_over_f(
+    return compute_dff(
         raw,
         neuropil,
         coefficient=settings.neuropil_coefficient,

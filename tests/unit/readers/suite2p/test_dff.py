@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.readers.suite2p.dff import FLOOR, delta_f_over_f, maximin
+from nwb_neurid.dff import FLOOR, compute_dff, find_baseline
 
 seeds = st.integers(0, 10_000)
 windows = st.integers(1, 60)
@@ -19,20 +19,20 @@ def walks(seed, units=2, frames=80):
 def test_maximin_is_its_definition(suite2p, seed, sigma, window, frames):
     traces = walks(seed, frames=frames)
     expected = [suite2p.maximin_by_loops(trace, sigma, window // 2 * 2 + 1) for trace in traces]
-    np.testing.assert_allclose(maximin(traces, sigma_frames=sigma, window_frames=window), expected, rtol=1e-12)
+    np.testing.assert_allclose(find_baseline(traces, sigma_frames=sigma, window_frames=window), expected, rtol=1e-12)
 
 
 @given(seed=seeds, window=windows)
 def test_without_smoothing_the_baseline_lies_below_the_trace_and_is_its_own_baseline(seed, window):
     traces = walks(seed)
-    baseline = maximin(traces, sigma_frames=0.0, window_frames=window)
+    baseline = find_baseline(traces, sigma_frames=0.0, window_frames=window)
     assert np.all(baseline <= traces)
-    np.testing.assert_array_equal(maximin(baseline, sigma_frames=0.0, window_frames=window), baseline)
+    np.testing.assert_array_equal(find_baseline(baseline, sigma_frames=0.0, window_frames=window), baseline)
 
 
 def test_a_window_longer_than_the_trace_is_its_minimum():
     traces = walks(3)
-    baseline = maximin(traces, sigma_frames=0.0, window_frames=10**15)
+    baseline = find_baseline(traces, sigma_frames=0.0, window_frames=10**15)
     np.testing.assert_array_equal(baseline, np.broadcast_to(traces.min(axis=1, keepdims=True), traces.shape))
 
 
@@ -40,10 +40,8 @@ def test_a_window_longer_than_the_trace_is_its_minimum():
 def test_dff_knows_no_units_of_fluorescence(seed, scale, coefficient):
     raw, neuropil = walks(seed), walks(seed + 1)
     options = {"coefficient": coefficient, "sigma_frames": 2.0, "window_frames": 21}
-    expected = delta_f_over_f(raw, neuropil, **options)
-    np.testing.assert_allclose(
-        delta_f_over_f(scale * raw, scale * neuropil, **options), expected, rtol=1e-9, atol=1e-12
-    )
+    expected = compute_dff(raw, neuropil, **options)
+    np.testing.assert_allclose(compute_dff(scale * raw, scale * neuropil, **options), expected, rtol=1e-9, atol=1e-12)
 
 
 def transients(seed, units=3, frames=400):
@@ -60,7 +58,7 @@ def transients(seed, units=3, frames=400):
 def test_transients_on_a_constant_baseline_are_recovered(seed, baseline):
     expected = transients(seed)
     raw = baseline * (1 + expected)
-    found = delta_f_over_f(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=2.0, window_frames=31)
+    found = compute_dff(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=2.0, window_frames=31)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -69,8 +67,8 @@ def test_what_neuropil_adds_is_taken_away_again(seed):
     cell = 300 * (1 + transients(seed))
     neuropil = walks(seed, *cell.shape)
     options = {"sigma_frames": 2.0, "window_frames": 31}
-    alone = delta_f_over_f(cell, np.zeros_like(cell), coefficient=0.0, **options)
-    within = delta_f_over_f(cell + 0.7 * neuropil, neuropil, coefficient=0.7, **options)
+    alone = compute_dff(cell, np.zeros_like(cell), coefficient=0.0, **options)
+    within = compute_dff(cell + 0.7 * neuropil, neuropil, coefficient=0.7, **options)
     np.testing.assert_allclose(within, alone, atol=1e-9)
 
 
@@ -79,7 +77,7 @@ def test_an_roi_as_dim_as_its_neuropil_stays_bounded(seed, excess):
     """Its corrected baseline nears zero and passes it; the denominator stays at 0.32 of the raw baseline."""
     neuropil = np.full((3, 400), 100.0)
     raw = 100 * (1 + excess) + 50 * transients(seed)
-    found = delta_f_over_f(raw, neuropil, coefficient=0.7, sigma_frames=2.0, window_frames=31)
+    found = compute_dff(raw, neuropil, coefficient=0.7, sigma_frames=2.0, window_frames=31)
     np.testing.assert_allclose(found, 50 * transients(seed) / (FLOOR * 100 * (1 + excess)), atol=1e-9)
 
 
@@ -89,7 +87,7 @@ def test_the_floor_is_what_an_roi_of_three_percent_keeps():
 
 def test_where_the_raw_baseline_is_not_positive_there_is_no_dff():
     raw = np.array([[5.0, 5, -1, 5, 5], [0.0, 0, 3, 0, 0]])
-    found = delta_f_over_f(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=0.0, window_frames=3)
+    found = compute_dff(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=0.0, window_frames=3)
     np.testing.assert_array_equal(np.isnan(found), [[False, False, True, False, False], [True] * 5])
-    found = delta_f_over_f(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=0.0, window_frames=11)
+    found = compute_dff(raw, np.zeros_like(raw), coefficient=0.7, sigma_frames=0.0, window_frames=11)
     assert np.isnan(found).all()

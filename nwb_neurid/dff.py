@@ -1,0 +1,170 @@
+"""dF/F of traces that are something else: fluorescence over its baseline, and deconvolved activity as transients."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from nwb_neurid.population import Population
+
+FLOOR = 1 - 0.7 / 1.03
+"""Share of its raw baseline that an ROI 3 % brighter than its neuropil keeps when 0.7 of that is subtracted: 0.32.
+
+Chen et al. (2013, Nature 499:295) subtract so much and exclude dimmer ROIs, whose correction is not robust.
+"""
+
+LARGEST_DFF = 20.0
+"""More than any indicator reaches: a baseline so near to zero is what background subtraction left of it."""
+
+WINDOW_S, SIGMA_FRAMES = 60.0, 10.0
+"""Of the baseline, as suite2p has them where nobody chooses."""
+
+DECAY_S = 1.0
+"""Time constant of the transients that deconvolved activity becomes; between those of GCaMP6f and GCaMP6s."""
+
+Fluorescence = Float64[np.ndarray, "units samples"]
+
+
+def convert_to_dff(population: Population) -> Population:
+    """Convert the traces of a population to dF/F.
+
+    Fluorescence F becomes (F - B) / B, with the maximin baseline B that suite2p subtracts before it deconvolves
+    (Gaussian of 10 frames, minimum and maximum over 60 s). Where B is not positive for most units, or next to zero, the
+    traces were standardised or had their background subtracted, so that F0 is lost: they become F - B. Deconvolved
+    activity is convolved with a decay of 1 s. Traces that are dF/F stay as they are.
+
+    Parameters
+    ----------
+    population
+        Holds traces.
+
+    Returns
+    -------
+    Population
+        The same units. Its `notes` say what was done; units without a positive baseline are excluded.
+
+    Raises
+    ------
+    InvalidPopulation
+        If it holds spikes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nwb_neurid import Population, Traces
+    >>> values = np.full((1, 100), 200.0, np.float32)
+    >>> values[0, 50] = 300.0
+    >>> traces = Traces(values=values, rate_hz=10.0, kind="fluorescence")
+    >>> recording = Population(unit_ids=np.arange(1), activity=traces, observed_s=np.array([[0.0, 10.0]]))
+    >>> converted = convert_to_dff(recording)
+    >>> converted.activity.kind, float(converted.activity.values[0, 50].round(2))
+    ('dff', 0.5)
+    """
+    traces = population.traces
+    if traces.kind == "dff":
+        return population
+    bridged, missing = _bridge(traces.values)
+    excluded: dict[int, str] = {}
+    if traces.kind == "deconvolved":
+        values = _convolve(bridged, DECAY_S * traces.rate_hz)
+        note = f"Deconvolved activity was convolved with a decay of {DECAY_S:g} s."
+    else:
+        values, excluded, note = _over_baseline(bridged, traces.rate_hz)
+    converted = values.astype(np.float32)
+    converted[missing] = np.nan
+    return replace(
+        population,
+        activity=replace(traces, values=converted, kind="dff"),
+        excluded={**excluded, **population.excluded},
+        notes=(*population.notes, note),
+    )
+
+
+def _over_baseline(values: Fluorescence, rate_hz: float) -> tuple[Fluorescence, dict[int, str], str]:
+    """dF/F, rows that have none and why, and how it was computed."""
+    how = f"maximin baseline over {WINDOW_S:g} s after a Gaussian of {SIGMA_FRAMES:g} frames, as in suite2p"
+    baseline = find_baseline(values, sigma_frames=SIGMA_FRAMES, window_frames=int(WINDOW_S * rate_hz))
+    with np.errstate(all="ignore"):
+        found = np.where(baseline > 0, (values - baseline) / baseline, np.nan)
+        positive = np.quantile(found, 0.99, axis=1) <= LARGEST_DFF  # false beside a NaN
+    if positive.mean() <= 0.5:
+        note = (
+            f"The baseline of {np.sum(~positive)} of {len(values)} traces of fluorescence is not positive (z-scored or "
+            f"without background), so that F0 is not known: F - B was taken for dF/F, with B the {how}."
+        )
+        return values - baseline, {}, note
+    found[~positive] = np.nan
+    rows = np.flatnonzero(~positive).tolist()
+    note = f"dF/F was computed from fluorescence as (F - B) / B, with B the {how}."
+    return found, dict.fromkeys(rows, "its fluorescence has no positive baseline, so dF/F is undefined"), note
+
+
+def _bridge(
+    values: Float32[np.ndarray, "units samples"],
+) -> tuple[Fluorescence, Bool[np.ndarray, "units samples"]]:
+    """The samples with straight lines where there are none, which a filter would spread; and where that is."""
+    missing = ~np.isfinite(values)
+    bridged = values.astype(np.float64)
+    places = np.arange(values.shape[1])
+    for row in np.flatnonzero(missing.any(axis=1)):
+        there = ~missing[row]
+        bridged[row] = np.interp(places, places[there], bridged[row, there]) if there.any() else 0.0
+    return bridged, missing
+
+
+def _convolve(values: Fluorescence, decay_frames: float) -> Fluorescence:
+    """Each sample followed by its exponential decay."""
+    from scipy.signal import lfilter
+
+    return np.asarray(lfilter([1.0], [1.0, -np.exp(-1 / decay_frames)], values, axis=1))
+
+
+def compute_dff(
+    raw: Fluorescence, neuropil: Fluorescence, *, coefficient: float, sigma_frames: float, window_frames: int
+) -> Fluorescence:
+    """Compute dF/F with neuropil correction, NaN where the raw baseline is not positive.
+
+    With Fc = F - coefficient * Fneu and its maximin baseline B, dF/F = (Fc - B) / max(B, 0.32 * B_F), where B_F is the
+    maximin baseline of the raw F. Numerator and B are those of suite2p. B alone is no denominator: where an ROI is
+    hardly brighter than its neuropil it comes near zero or below, and dF/F grows without bound. So no ROI counts as
+    dimmer than the dimmest whose neuropil correction is trusted, see `FLOOR`; without correction this is
+    (F - B) / B.
+
+    Parameters
+    ----------
+    raw, neuropil
+        `F.npy` and `Fneu.npy`.
+    coefficient
+        Share of the neuropil's fluorescence that is subtracted.
+    sigma_frames, window_frames
+        As for `find_baseline`.
+    """
+    corrected = raw - coefficient * neuropil
+    baseline = find_baseline(corrected, sigma_frames=sigma_frames, window_frames=window_frames)
+    floor = FLOOR * find_baseline(raw, sigma_frames=sigma_frames, window_frames=window_frames)
+    f0 = np.maximum(baseline, floor)
+    with np.errstate(all="ignore"):  # what is not positive becomes NaN in the same step
+        return np.where(f0 > 0, (corrected - baseline) / f0, np.nan)
+
+
+def find_baseline(traces: Fluorescence, *, sigma_frames: float, window_frames: int) -> Fluorescence:
+    """Find the running maximum of the running minimum of a smoothed trace, the baseline "maximin" of suite2p 1.1.
+
+    The Gaussian ends at three standard deviations, and a trace goes on as its first and last value beyond its ends.
+
+    Parameters
+    ----------
+    traces
+        Shape (units, samples).
+    sigma_frames
+        Standard deviation of the Gaussian; 0 for none.
+    window_frames
+        Width of the window of minimum and maximum; an even one becomes the next odd one.
+    """
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+
+    # A window of twice the trace already sees all of it from everywhere.
+    window = min(window_frames, 2 * traces.shape[1]) // 2 * 2 + 1
+    smooth = gaussian_filter1d(traces, sigma_frames, mode="nearest", truncate=3.0) if sigma_frames > 0 else traces
+    lower = minimum_filter1d(smooth, window, mode="nearest")
+    return np.asarray(maximum_filter1d(lower, window, mode="nearest"))

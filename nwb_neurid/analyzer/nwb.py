@@ -13,7 +13,7 @@ from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions
 from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
 from nwb_neurid.errors import CannotWrite, NoResults, SourceNotFound
-from nwb_neurid.labels.head import encoder_of
+from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.readers import read
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, standalone, store
@@ -77,7 +77,7 @@ def _of_these_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuri
     provenance = embedded.embeddings().provenance
     found: list[Predictions] = predicted.all_predictions()
     same_groups = embedded.params["pool_groups"] == predicted.params["pool_groups"]
-    if not same_groups or any(encoder_of(part.provenance) != encoder_of(provenance) for part in found):
+    if not same_groups or any(identify_encoder(part.provenance) != identify_encoder(provenance) for part in found):
         raise CannotWrite(
             f"The predictions of the analyzer are of encoder {predicted.params['encoder']!r} and vectors that are not "
             f"those of neurid_embeddings, of encoder {embedded.params['encoder']!r}. Give both the same model: "

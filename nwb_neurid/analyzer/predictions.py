@@ -12,7 +12,7 @@ from nwb_neurid.analyzer.rows import spread_predictions
 from nwb_neurid.analyzer.serialization import arrays_of_predictions, predictions_of_arrays
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.labels.head import chosen, encoder_of
+from nwb_neurid.labels.head import choose_head, identify_encoder
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
@@ -87,7 +87,7 @@ class ComputeNeuridPredictions(NeuridExtension):
     def _model(self) -> Model:
         found = super()._model()
         if self.params["label"] or not found.heads:
-            chosen(found.heads, self.params["label"])
+            choose_head(found.heads, self.params["label"])
         return found
 
     def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
@@ -106,7 +106,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         there = analyzer.get_extension("neurid_embeddings")
         if there is not None and there.params["pool_groups"] == self.params["pool_groups"] and there.is_whole:
             embeddings: Embeddings = there.embeddings()
-            if encoder_of(embeddings.provenance) == model.identity:
+            if identify_encoder(embeddings.provenance) == model.identity:
                 return embeddings
         return model.embed(population, pool_groups=self.params["pool_groups"], progress=progress)
 

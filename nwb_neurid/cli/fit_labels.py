@@ -115,7 +115,7 @@ def _check_free(model: "Model", label: str, folder: Path, elsewhere: bool, overw
 
 
 def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
-    from nwb_neurid.labels.prediction import notes_of
+    from nwb_neurid.labels.prediction import collect_notes
 
     details = head.details
     counts = details.get("units_of_class")
@@ -125,6 +125,6 @@ def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
         f"On {head.left_out}: macro F1 {details['macro_f1']:.3f}, balanced accuracy "
         f"{details['balanced_accuracy']:.3f} (guessing: {1 / len(head.classes):.3f})"
     )
-    for note in notes_of(head, head.coverage):
+    for note in collect_notes(head, head.coverage):
         out.say(note)
     out.say(f"Use it: nwb-neurid embed SOURCE --model {folder}")

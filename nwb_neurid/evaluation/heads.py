@@ -15,7 +15,7 @@ from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, Split
 from nwb_neurid.evaluation.vectors import Vectors, stacked
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.head import LabelHead
-from nwb_neurid.labels.neighbours import check_smoothable, neighbours_of
+from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.results import select
 
@@ -130,7 +130,7 @@ def _neighbours(cohort: Cohort) -> Int64[np.ndarray, "units nearest"]:
     check_smoothable(cohort.label)
     found, first = [], 0
     for population in cohort.populations:
-        rows = neighbours_of(population)
+        rows = find_neighbours(population)
         found.append(np.where(rows >= 0, rows + first, -1))
         first += len(population)
     return np.concatenate(found)
@@ -191,7 +191,7 @@ class _Part:
         found = say()
         probabilities = found.class_probabilities.astype(np.float64)
         best = np.nan_to_num(probabilities).argmax(axis=1)[:, None] == np.arange(len(head.classes))
-        limits = [head.calibration.threshold(level, smooth=probing.smooth) for level in LEVELS]
+        limits = [head.calibration.find_set_threshold(level, smooth=probing.smooth) for level in LEVELS]
         sets = [(probabilities >= limit - 1e-6) | best for limit in limits]
         return cls(
             say(prior="uniform").label,

@@ -11,9 +11,9 @@ from jaxtyping import Bool
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort, cohort_of
-from nwb_neurid.labels.duplicates import neurons_of
-from nwb_neurid.labels.mapping import check_table, renamed, subject_table
-from nwb_neurid.labels.training_data import examples_of
+from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.mapping import check_table, map_labels, read_subjects
+from nwb_neurid.labels.training_data import collect_examples
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
@@ -43,7 +43,7 @@ def gathered(models: Sequence[Model], wanted: Wanted, progress: Progress) -> tup
         Whatever is wrong with a recording, a table, or the label.
     """
     check_table(wanted.map)
-    named = subject_table(wanted.subjects)
+    named = read_subjects(wanted.subjects)
     every = [*wanted.sources, *wanted.train]
     check_each_once(every)
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
@@ -54,9 +54,9 @@ def gathered(models: Sequence[Model], wanted: Wanted, progress: Progress) -> tup
     called, aliases = with_subjects(models[0], found, named, wanted.reading, silent)
     helping = {id(population) for population in called[len(wanted.sources) :]}
     known = with_label(called, wanted.label)
-    truth = renamed(np.concatenate([each.labels[wanted.label].astype(np.str_) for each in known]), wanted.map)
+    truth = map_labels(np.concatenate([each.labels[wanted.label].astype(np.str_) for each in known]), wanted.map)
     helpers = sum(id(population) in helping for population in known)
-    neuron = neurons_of(known, progress=progress)
+    neuron = find_neurons(known, progress=progress)
     return cohort_of(wanted.label, known, truth, helping=helpers, neuron=neuron), aliases
 
 
@@ -77,7 +77,7 @@ def scorable(cohort: Cohort, seen: Bool[np.ndarray, " units"]) -> Bool[np.ndarra
             stacklevel=3,
         )
     labels = np.where(seen, cohort.truth, "")
-    examples, notes = examples_of(np.zeros((len(labels), 1)), labels, cohort.subject, None, None, cohort.label)
+    examples, notes = collect_examples(np.zeros((len(labels), 1)), labels, cohort.subject, None, None, cohort.label)
     for note in notes:
         warnings.warn(note, NeuridWarning, stacklevel=3)
     return np.asarray(seen & np.isin(labels, examples.classes))

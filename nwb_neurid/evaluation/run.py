@@ -14,7 +14,7 @@ from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, check_encoder, check_p
 from nwb_neurid.evaluation.recordings import Wanted, gathered, scorable
 from nwb_neurid.evaluation.results import Evaluation
 from nwb_neurid.evaluation.vectors import System, embedded
-from nwb_neurid.labels.calibration import NOMINAL, too_few
+from nwb_neurid.labels.calibration import NOMINAL, note_few_animals
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model.model import Model, software
@@ -196,4 +196,4 @@ def _notes(work: Work) -> list[Json]:
     if work.probing.protocol == TRANSDUCTIVE:
         return [f"{NOMINAL}: calibrated on other neurons of the animals that are tested."]
     animals = min(len(subjects_of(work.cohort, split)) for split in work.splits)
-    return [*too_few(animals, work.probing.coverage)]
+    return [*note_few_animals(animals, work.probing.coverage)]

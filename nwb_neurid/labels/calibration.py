@@ -40,9 +40,9 @@ def check_coverage(coverage: float) -> None:
         raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
-def too_few(animals: int, coverage: float) -> tuple[str, ...]:
+def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
     """What is to be said of a coverage that was calibrated on so many animals; nothing where they are enough."""
-    needed = Calibration.needed_animals(coverage)
+    needed = Calibration.count_needed_animals(coverage)
     return (f"{NOMINAL}: calibrated on {animals}, needed are {needed}.",) if animals < needed else ()
 
 
@@ -84,7 +84,7 @@ class Calibration:
         """How many animals there are."""
         return len(np.unique(self.animal[self.truth >= 0]))
 
-    def probabilities(
+    def compute_probabilities(
         self,
         scores: Float64[np.ndarray, "units classes"],
         *,
@@ -103,17 +103,17 @@ class Calibration:
             Take the mean over these rows.
         """
         wanted = self.prevalence if prior is None else prior
-        own = tempered(scores, wanted, self.sharpness, self.lapse)
+        own = temper(scores, wanted, self.sharpness, self.lapse)
         if neighbours is None:
             return own
-        return tempered(votes(own, neighbours, wanted), wanted, self.voted_sharpness, self.voted_lapse)
+        return temper(vote(own, neighbours, wanted), wanted, self.voted_sharpness, self.voted_lapse)
 
     @staticmethod
-    def needed_animals(coverage: float) -> int:
+    def count_needed_animals(coverage: float) -> int:
         """How many animals it takes for sets of this coverage to hold for new ones."""
         return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
-    def threshold(
+    def find_set_threshold(
         self, coverage: float, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False
     ) -> float:
         """How probable a class must be to be plausible.
@@ -125,13 +125,13 @@ class Calibration:
         of, truth, weight = self._known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
         animals = round(weight.sum())  # one that has only classes that the prior excludes says nothing
-        animals += animals >= self.needed_animals(coverage)
+        animals += animals >= self.count_needed_animals(coverage)
         order = np.argsort(-reached, kind="stable")
         share = np.cumsum(weight[order]) / animals
         at = int(np.searchsorted(share, coverage - ROUNDING))
         return float(reached[order[at]]) if at < len(order) else 0.0
 
-    def sure(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
+    def find_confidence(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
         """How probable the best class must be, so that few of those named are wrong; infinite if that cannot be.
 
         Of the calibration units whose best class reaches it, at most `FEWER` times as many are wrong as of all.
@@ -153,14 +153,14 @@ class Calibration:
     ) -> tuple[Float64[np.ndarray, "known classes"], Int64[np.ndarray, " known"], Float64[np.ndarray, " known"]]:
         """Probabilities of the units whose class is known, that class, and weights that sum to 1 in each animal."""
         known = self.truth >= 0
-        of = self.probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
+        of = self.compute_probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
         weight = np.ones(known.sum()) if prior is None else (prior / self.prevalence)[self.truth[known]]
         _, animal = np.unique(self.animal[known], return_inverse=True)
         total = np.bincount(animal, weight)
         return of[known], self.truth[known], weight / np.where(total > 0, total, 1.0)[animal]
 
 
-def tempered(
+def temper(
     scores: Float64[np.ndarray, "units classes"],
     prior: Float64[np.ndarray, " classes"],
     sharpness: float,
@@ -173,7 +173,7 @@ def tempered(
     return np.asarray((1 - lapse) * shares / shares.sum(axis=1, keepdims=True) + lapse * prior / prior.sum())
 
 
-def averaged(
+def average_neighbours(
     probabilities: Float64[np.ndarray, "units classes"], neighbours: Int64[np.ndarray, "units nearest"]
 ) -> Float64[np.ndarray, "units classes"]:
     """Mean over the neighbours of each unit that have probabilities; NaN for a unit that has none itself."""
@@ -184,24 +184,24 @@ def averaged(
     return np.where(np.isfinite(probabilities), mean, np.nan)
 
 
-def votes(
+def vote(
     probabilities: Float64[np.ndarray, "units classes"],
     neighbours: Int64[np.ndarray, "units nearest"],
     prior: Float64[np.ndarray, " classes"],
 ) -> Float64[np.ndarray, "units classes"]:
     """What neighbours say together, as scores: log of their mean probability over the prior."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        scores = np.log(np.maximum(averaged(probabilities, neighbours), LEAST) / prior)
+        scores = np.log(np.maximum(average_neighbours(probabilities, neighbours), LEAST) / prior)
     return np.where(prior > 0, scores, np.where(np.isnan(probabilities), np.nan, 0.0))
 
 
-def animal_weights(animal: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
+def weigh_animals(animal: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
     """Weights that sum to 1, with which every animal counts the same."""
     _, at, count = np.unique(animal, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(count) * count[at]))
 
 
-def fit_temper(
+def fit_temperature(
     scores: Float64[np.ndarray, "rows classes"],
     truth: Int64[np.ndarray, " rows"],
     animal: Int64[np.ndarray, " rows"],
@@ -214,11 +214,11 @@ def fit_temper(
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    weights, rows = animal_weights(animal), np.arange(len(truth))
+    weights, rows = weigh_animals(animal), np.arange(len(truth))
 
     def loss(values: Float64[np.ndarray, " parameters"]) -> float:
         log_sharpness = float(np.clip(values[0], -SHARPEST, SHARPEST))
-        reached = tempered(scores, prevalence, math.exp(log_sharpness), float(expit(values[1])))[rows, truth]
+        reached = temper(scores, prevalence, math.exp(log_sharpness), float(expit(values[1])))[rows, truth]
         weak = 1e-3 * (values[0] ** 2 + (values[1] + 4) ** 2)  # holds them where the data say nothing
         return float(-(weights * np.log(np.maximum(reached, 1e-300))).sum() + weak)
 

@@ -34,13 +34,13 @@ class Classifier:
     scale: Float64[np.ndarray, " dim"]
     layers: tuple[Layer, ...]
 
-    def standardised(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
+    def standardise(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
         """Vectors with the mean and spread of the training data taken out."""
         return (vectors.astype(np.float64) - self.center) / self.scale
 
-    def scores(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
+    def score(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
         """Log odds of each class, as if all classes were equally common; NaN for a vector of NaN."""
-        values = self.standardised(vectors)
+        values = self.standardise(vectors)
         for weights, bias in self.layers[:-1]:
             values = np.maximum(values @ weights + bias, 0.0)
         weights, bias = self.layers[-1]
@@ -81,7 +81,7 @@ def fit_classifier(
     if len(known) == 1:
         layers: list[Layer] = [(np.zeros((vectors.shape[1], 1)), np.zeros(1))]
     else:
-        layers = _network(values, at, strength, seed) if kind == "mlp" else [_probe(values, at, strength)]
+        layers = _fit_network(values, at, strength, seed) if kind == "mlp" else [_fit_logistic(values, at, strength)]
     weights, bias = layers.pop()
     if weights.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
         weights, bias = np.hstack([-weights, weights]) / 2, np.r_[-bias, bias] / 2
@@ -90,11 +90,11 @@ def fit_classifier(
     return Classifier(
         center=np.asarray(scaler.mean_, np.float64),
         scale=np.asarray(scaler.scale_, np.float64),
-        layers=(*layers, _spread(weights, bias, known, classes)),
+        layers=(*layers, _widen(weights, bias, known, classes)),
     )
 
 
-def _probe(values: np.ndarray, truth: np.ndarray, strength: float) -> Layer:
+def _fit_logistic(values: np.ndarray, truth: np.ndarray, strength: float) -> Layer:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -105,7 +105,7 @@ def _probe(values: np.ndarray, truth: np.ndarray, strength: float) -> Layer:
     return np.asarray(probe.coef_.T, np.float64), np.asarray(probe.intercept_, np.float64)
 
 
-def _network(values: np.ndarray, truth: np.ndarray, strength: float, seed: int) -> list[Layer]:
+def _fit_network(values: np.ndarray, truth: np.ndarray, strength: float, seed: int) -> list[Layer]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
@@ -117,7 +117,7 @@ def _network(values: np.ndarray, truth: np.ndarray, strength: float, seed: int) 
     return [(np.asarray(weights, np.float64), np.asarray(bias, np.float64)) for weights, bias in pairs]
 
 
-def _spread(weights: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int) -> Layer:
+def _widen(weights: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int) -> Layer:
     """The layer with a column for every class; one that was not seen lies below the mean of the others."""
     wide = np.repeat(weights.mean(axis=1, keepdims=True), classes, axis=1)
     low = np.full(classes, bias.mean() - UNSEEN)

@@ -34,7 +34,7 @@ _SPIKES = 1_000_000  # the first ones; enough to tell
 _SAMPLES = 20_000
 
 
-def neurons_of(populations: Sequence[Population], *, progress: Progress = silent) -> Int64[np.ndarray, " units"]:
+def find_neurons(populations: Sequence[Population], *, progress: Progress = silent) -> Int64[np.ndarray, " units"]:
     """Which neuron each row of all recordings is.
 
     Two rows are one neuron if, within a recording, their spikes coincide far above chance, their traces correlate
@@ -60,19 +60,19 @@ def neurons_of(populations: Sequence[Population], *, progress: Progress = silent
     first = np.cumsum([0, *sizes])
     pairs = [np.empty((0, 2), np.int64)]
     for offset, population in zip(first, progress(populations, label="duplicates", total=len(sizes)), strict=False):
-        pairs.append(_one_neuron(population) + offset)
-    pairs.append(_of_one_id(populations, first))
+        pairs.append(_find_pairs(population) + offset)
+    pairs.append(_find_pairs_by_id(populations, first))
     left, right = np.concatenate(pairs).T
     units = int(first[-1])
     joined = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(units, units))
     return np.asarray(connected_components(joined, directed=False)[1], np.int64)
 
 
-def _one_neuron(population: Population) -> Int64[np.ndarray, "pairs 2"]:
+def _find_pairs(population: Population) -> Int64[np.ndarray, "pairs 2"]:
     """Pairs of rows of one recording."""
     activity = population.activity
     values = activity.values if isinstance(activity, Traces) else np.empty((len(population), 0))
-    alike = twins(population, values)
+    alike = find_twins(population, values)
     found = [np.empty((0, 2), np.int64) if alike is None else np.argwhere(alike)]
     if isinstance(activity, Traces) and population.positions_um is not None:
         from scipy.spatial import KDTree
@@ -84,7 +84,7 @@ def _one_neuron(population: Population) -> Int64[np.ndarray, "pairs 2"]:
     return np.concatenate(found)
 
 
-def _of_one_id(populations: Sequence[Population], first: Int64[np.ndarray, " recordings"]) -> np.ndarray:
+def _find_pairs_by_id(populations: Sequence[Population], first: Int64[np.ndarray, " recordings"]) -> np.ndarray:
     """Pairs of rows of one animal that a column calls by one name."""
     seen: dict[tuple[str, str, str], int] = {}
     pairs = []
@@ -97,7 +97,9 @@ def _of_one_id(populations: Sequence[Population], first: Int64[np.ndarray, " rec
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def twins(population: Population, values: Shaped[np.ndarray, "units bins"]) -> Bool[np.ndarray, "units units"] | None:
+def find_twins(
+    population: Population, values: Shaped[np.ndarray, "units bins"]
+) -> Bool[np.ndarray, "units units"] | None:
     """Which pairs of rows may be one neuron; None where none does.
 
     Parameters
@@ -108,17 +110,17 @@ def twins(population: Population, values: Shaped[np.ndarray, "units bins"]) -> B
         Its bins, by which traces are compared.
     """
     if isinstance(population.activity, Spikes):
-        found = _coincident(population)
+        found = _find_coincident(population)
     else:
-        found = _correlated(np.asarray(values[:, :: 1 + values.shape[1] // _SAMPLES], np.float32))
+        found = _find_correlated(np.asarray(values[:, :: 1 + values.shape[1] // _SAMPLES], np.float32))
     np.fill_diagonal(found, val=False)
     return found if found.any() else None
 
 
-def _coincident(population: Population) -> Bool[np.ndarray, "units units"]:
+def _find_coincident(population: Population) -> Bool[np.ndarray, "units units"]:
     """Units whose spikes fall together at lag zero far more often than those of independent units would."""
     spikes, units = population.spikes, len(population)
-    stop_s = _stop_s(population)
+    stop_s = _choose_stop_s(population)
     counts = np.array([np.searchsorted(spikes.train_s(unit), stop_s) for unit in range(units)], np.int64)
     times = np.concatenate([spikes.train_s(unit)[: counts[unit]] for unit in range(units)] or [np.empty(0)])
     order = np.argsort(times, kind="stable")
@@ -137,7 +139,7 @@ def _coincident(population: Population) -> Bool[np.ndarray, "units units"]:
     return (pairs >= np.maximum(SHARE * sparser, ABOVE_CHANCE * by_chance)) & (pairs >= ABOVE_CHANCE)
 
 
-def _stop_s(population: Population) -> float:
+def _choose_stop_s(population: Population) -> float:
     """Until when to look: a part of the session in proportion, where there are many spikes."""
     share = min(1.0, _SPIKES / max(len(population.spikes.times_s), 1))
     lengths = np.diff(population.observed_s)[:, 0]
@@ -147,7 +149,7 @@ def _stop_s(population: Population) -> float:
     return float(population.observed_s[interval, 0] + wanted - before) if len(lengths) else 0.0
 
 
-def _correlated(values: Float32[np.ndarray, "units samples"]) -> Bool[np.ndarray, "units units"]:
+def _find_correlated(values: Float32[np.ndarray, "units samples"]) -> Bool[np.ndarray, "units units"]:
     """Units whose traces go together; those with a NaN or without variation are left alone."""
     centred = values - values.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)

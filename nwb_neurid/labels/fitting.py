@@ -8,11 +8,11 @@ from jaxtyping import Float, Float64, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temper, tempered, votes
+from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temperature, temper, vote
 from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
 from nwb_neurid.labels.head import LabelHead
-from nwb_neurid.labels.novelty import Novelty, nearest, shape_of, steps_of
-from nwb_neurid.labels.training_data import Examples, examples_of, folds_of
+from nwb_neurid.labels.novelty import Novelty, find_quantiles, fit_shape, measure_distance
+from nwb_neurid.labels.training_data import Examples, collect_examples, draw_folds
 from nwb_neurid.results import Json
 
 FOLDS = 10
@@ -61,7 +61,7 @@ def fit_head(
     neighbours
         Rows of the units that vote together, see `nwb_neurid.labels.neighbours`; needed for smoothing.
     encoder
-        Whose vectors these are, see `nwb_neurid.labels.head.encoder_of`; the head then takes no others.
+        Whose vectors these are, see `nwb_neurid.labels.head.identify_encoder`; the head then takes no others.
     details
         What else is to be told of the training.
     progress
@@ -86,14 +86,14 @@ def fit_head(
             f"{nameless} units have a label but no subject, and folds must part no animal. Name the subjects "
             "(--subjects table.csv, columns source and subject)."
         )
-    examples, notes = examples_of(vectors, labels, subjects, groups, neighbours, label_name)
+    examples, notes = collect_examples(vectors, labels, subjects, groups, neighbours, label_name)
     for note in notes:
         warnings.warn(note, NeuridWarning, stacklevel=2)
-    strength = _chosen(examples, kind, seed, progress)
-    calibration, distances = _calibrated(examples, kind, strength, seed, progress)
-    classifier, rows = _fitted_without(examples, np.empty(0, np.int64), kind, strength, seed)
-    means, precision = shape_of(classifier.standardised(examples.vectors[rows]), examples.truth[rows])
-    told = _told(calibration, examples, subjects)
+    strength = _choose_strength(examples, kind, seed, progress)
+    calibration, distances = _calibrate(examples, kind, strength, seed, progress)
+    classifier, rows = _fit_without(examples, np.empty(0, np.int64), kind, strength, seed)
+    means, precision = fit_shape(classifier.standardise(examples.vectors[rows]), examples.truth[rows])
+    told = _describe_training(calibration, examples, subjects)
     return LabelHead(
         label_name=label_name,
         scope=scope,
@@ -103,7 +103,7 @@ def fit_head(
         coverage=coverage,
         classifier=classifier,
         calibration=calibration,
-        novelty=Novelty(means=means, precision=precision, distances=steps_of(distances, examples.animal[rows])),
+        novelty=Novelty(means=means, precision=precision, distances=find_quantiles(distances, examples.animal[rows])),
         encoder=dict(encoder or {}),
         details={**told, "strength": strength, "seed": seed, "notes": list(notes), **(details or {})},
     )
@@ -122,7 +122,7 @@ def check_head(kind: str, coverage: float) -> None:
     check_coverage(coverage)
 
 
-def _fitted_without(
+def _fit_without(
     examples: Examples, left_out: np.ndarray, kind: str, strength: float, seed: int
 ) -> tuple[Classifier, np.ndarray]:
     """The classifier that has not seen these rows, and the rows that it has."""
@@ -132,42 +132,42 @@ def _fitted_without(
     return fit_classifier(examples.vectors[rows], truth, count, kind=kind, strength=strength, seed=seed), rows
 
 
-def _chosen(examples: Examples, kind: str, seed: int, progress: Progress) -> float:
+def _choose_strength(examples: Examples, kind: str, seed: int, progress: Progress) -> float:
     """The strength with the best mean log probability of the true class, classes weighing the same."""
-    folds = folds_of(examples, FOLDS_OF_CHOICE, seed)
+    folds = draw_folds(examples, FOLDS_OF_CHOICE, seed)
     strengths = STRENGTHS[kind]
     flat = np.ones(len(examples.classes))
     losses = []
     for strength in progress(strengths, label="regularisation", total=len(strengths)):
         reached = np.full(len(examples.truth), np.nan)
         for fold in folds:
-            classifier, _ = _fitted_without(examples, fold, kind, strength, seed)
-            shares = tempered(classifier.scores(examples.vectors[fold]), flat, 1.0, 0.01)
+            classifier, _ = _fit_without(examples, fold, kind, strength, seed)
+            shares = temper(classifier.score(examples.vectors[fold]), flat, 1.0, 0.01)
             reached[fold] = np.log(shares[np.arange(len(fold)), examples.truth[fold]])
         by_class = [reached[examples.truth == at].mean() for at in range(len(examples.classes))]
         losses.append(-float(np.mean(by_class)))
     return strengths[int(np.argmin(losses))]
 
 
-def _calibrated(
+def _calibrate(
     examples: Examples, kind: str, strength: float, seed: int, progress: Progress
 ) -> tuple[Calibration, Float64[np.ndarray, " known"]]:
     """What classifiers teach that have not seen the animal, and how far each known unit lies from other animals."""
     known = examples.known
     scores = np.zeros((len(known), len(examples.classes)))
     distances = np.zeros(len(known))
-    folds = folds_of(examples, FOLDS, seed)
+    folds = draw_folds(examples, FOLDS, seed)
     for fold in progress(folds, label="folds", total=len(folds)):
-        classifier, rows = _fitted_without(examples, fold, kind, strength, seed)
-        scores[fold] = classifier.scores(examples.vectors[fold])
-        shape = shape_of(classifier.standardised(examples.vectors[rows]), examples.truth[rows])
-        distances[fold] = nearest(classifier.standardised(examples.vectors[fold]), *shape)
+        classifier, rows = _fit_without(examples, fold, kind, strength, seed)
+        scores[fold] = classifier.score(examples.vectors[fold])
+        shape = fit_shape(classifier.standardise(examples.vectors[rows]), examples.truth[rows])
+        distances[fold] = measure_distance(classifier.standardise(examples.vectors[fold]), *shape)
     prevalence = np.bincount(examples.truth[known], minlength=len(examples.classes)) / known.sum()
-    sharpness, lapse = fit_temper(scores[known], examples.truth[known], examples.animal[known], prevalence)
+    sharpness, lapse = fit_temperature(scores[known], examples.truth[known], examples.animal[known], prevalence)
     voted = (1.0, 0.0)
     if examples.neighbours is not None:
-        said = votes(tempered(scores, prevalence, sharpness, lapse), examples.neighbours, prevalence)
-        voted = fit_temper(said[known], examples.truth[known], examples.animal[known], prevalence)
+        said = vote(temper(scores, prevalence, sharpness, lapse), examples.neighbours, prevalence)
+        voted = fit_temperature(said[known], examples.truth[known], examples.animal[known], prevalence)
     calibration = Calibration(
         scores=scores,
         truth=examples.truth,
@@ -182,7 +182,9 @@ def _calibrated(
     return calibration, distances[known]
 
 
-def _told(calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]) -> dict[str, Json]:
+def _describe_training(
+    calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]
+) -> dict[str, Json]:
     """Subjects, units of each class, and the scores on animals left out; of one animal alone, on units left out."""
     from sklearn.metrics import balanced_accuracy_score, f1_score
 

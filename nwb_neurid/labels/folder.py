@@ -35,11 +35,11 @@ TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
 
-def packed_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
+def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
     """The files of these heads, by their paths within the model folder."""
     files = {}
     for name, head in heads.items():
-        arrays = _arrays(head)
+        arrays = _collect_arrays(head)
         about = {
             "format": FORMAT,
             "label_name": head.label_name,
@@ -71,26 +71,26 @@ def read_heads(folder: Path) -> dict[str, LabelHead]:
     return {head.label_name: head for head in heads}
 
 
-def told(heads: Mapping[str, LabelHead]) -> Iterator[str]:
+def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
     """What a model card says of the heads, in Markdown."""
     for head in heads.values():
         scores = {name: head.details.get(name) for name in ("macro_f1", "balanced_accuracy")}
         yield f"### {head.label_name}"
         yield ""
         yield f"- Among: {head.scope or 'not stated'}"
-        yield f"- Classes, with their shares in the training data: {_shares(head)}"
+        yield f"- Classes, with their shares in the training data: {_format_shares(head)}"
         yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
         yield f"- Coverage of the sets: {head.coverage:g}, unless another is asked for"
         yield ""
 
 
-def _shares(head: LabelHead) -> str:
+def _format_shares(head: LabelHead) -> str:
     pairs = zip(head.classes.tolist(), head.prevalence.tolist(), strict=True)
     return ", ".join(f"{name} {share:.2f}" for name, share in pairs)
 
 
-def _arrays(head: LabelHead) -> dict[str, np.ndarray]:
+def _collect_arrays(head: LabelHead) -> dict[str, np.ndarray]:
     calibration, novelty = head.calibration, head.novelty
     arrays = {
         "prevalence": head.prevalence,
@@ -114,9 +114,9 @@ def _read_head(path: Path) -> LabelHead:
     arrays = read_arrays(path)
     if hash_arrays(arrays) != about["arrays_sha256"]:
         raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")
-    if fault := _fault(arrays, len(about["classes"])):
+    if fault := _find_fault(arrays, len(about["classes"])):
         raise WrongWeights(f"{path} holds no label head: {fault}.")
-    layers = tuple((arrays[f"weights_{at}"], arrays[f"bias_{at}"]) for at in range(_layers(arrays)))
+    layers = tuple((arrays[f"weights_{at}"], arrays[f"bias_{at}"]) for at in range(_count_layers(arrays)))
     calibration = Calibration(
         scores=arrays["scores"],
         truth=arrays["truth"],
@@ -164,11 +164,11 @@ def _read_description(path: Path) -> dict[str, Any]:
     return about
 
 
-def _layers(arrays: Mapping[str, np.ndarray]) -> int:
+def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:
     return sum(name.startswith("weights_") for name in arrays)
 
 
-def _fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
+def _find_fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
     """What is missing among the arrays or of another shape; "" if nothing is."""
     dim, rows = arrays.get("center", np.empty(0)).shape, arrays.get("truth", np.empty(0)).shape
     wanted: dict[str, tuple[int, ...]] = {
@@ -183,8 +183,8 @@ def _fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
     if "neighbours" in arrays:
         wanted["neighbours"] = (*rows, arrays["neighbours"].shape[-1])
     width = dim
-    for at in range(max(1, _layers(arrays))):
-        last = at + 1 == _layers(arrays)
+    for at in range(max(1, _count_layers(arrays))):
+        last = at + 1 == _count_layers(arrays)
         out = (classes,) if last else arrays.get(f"bias_{at}", np.empty(0)).shape
         wanted |= {f"weights_{at}": (*width, *out), f"bias_{at}": out}
         width = out
@@ -195,10 +195,10 @@ def _fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
             return f"{name} has shape {arrays[name].shape} and type {arrays[name].dtype}, expected {shape}"
     if not len(dim) == len(rows) == 1 or not all(np.isfinite(values).all() for values in arrays.values()):
         return "its values are not finite numbers"
-    return _fault_of_indices(arrays, classes)
+    return _find_index_fault(arrays, classes)
 
 
-def _fault_of_indices(arrays: Mapping[str, np.ndarray], classes: int) -> str:
+def _find_index_fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
     rows = len(arrays["truth"])
     near, means, distances = arrays.get("neighbours"), arrays.get("means"), arrays.get("distances")
     if not ((arrays["truth"] >= -1) & (arrays["truth"] < classes)).all() or not (arrays["truth"] >= 0).any():

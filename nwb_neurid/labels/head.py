@@ -57,9 +57,9 @@ class LabelHead:
         """Length of the vectors."""
         return len(self.classifier.center)
 
-    def probabilities(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
+    def compute_probabilities(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
         """Calibrated probability of each class, shape (units, classes); NaN for a unit without a vector."""
-        return self.calibration.probabilities(self.classifier.scores(vectors))
+        return self.calibration.compute_probabilities(self.classifier.score(vectors))
 
     @property
     def left_out(self) -> str:
@@ -83,7 +83,7 @@ class LabelHead:
                 )
 
 
-def chosen(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
+def choose_head(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
     """The head for this label; "" for the only one.
 
     Raises
@@ -99,7 +99,7 @@ def chosen(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
     raise InvalidOption(f"The model has {asked}. It has: {', '.join(heads)}.")
 
 
-def encoder_of(provenance: Provenance) -> dict[str, Json]:
+def identify_encoder(provenance: Provenance) -> dict[str, Json]:
     """What a head is bound to."""
     return {
         "encoder": provenance.encoder,

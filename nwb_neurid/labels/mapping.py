@@ -21,7 +21,7 @@ NAMES = ("old", "new")
 SUBJECTS = ("source", "subject")
 
 
-def renamed(
+def map_labels(
     labels: Shaped[np.ndarray, " units"], how: Mapping[str, str] | str | Path | None
 ) -> Shaped[np.ndarray, " units"]:
     """Labels under their new names; what is unknown, or maps to nothing, `root` and the like, is "".
@@ -43,7 +43,7 @@ def renamed(
     names = [name for name in np.unique(labels).tolist() if name.lower() not in UNKNOWN]
     new = {name: name for name in names}
     if isinstance(how, str) and how in ATLASES:
-        new = _in_atlas(names, how)
+        new = _look_up(names, how)
     elif how is not None:
         table = how if isinstance(how, Mapping) else read_pairs(Path(how), NAMES)
         if names and not set(names) & (table.keys() | ({*names} if REST in table else set())):
@@ -57,7 +57,7 @@ def renamed(
 
 
 def check_table(how: Mapping[str, str] | str | Path | None) -> None:
-    """Refuse a table that `renamed` could not read, before recordings are.
+    """Refuse a table that `map_labels` could not read, before recordings are.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def check_table(how: Mapping[str, str] | str | Path | None) -> None:
         read_pairs(Path(how), NAMES)
 
 
-def subject_table(how: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
+def read_subjects(how: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
     """The subject of each recording by its path or file name: as given, of a table, or of none."""
     if how is None:
         return {}
@@ -102,12 +102,12 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     return pairs
 
 
-def subject_of(source: str, stated: str, table: Mapping[str, str]) -> str:
+def find_subject(source: str, stated: str, table: Mapping[str, str]) -> str:
     """The subject of a recording: by the table under its path or its file name, or else what it states itself."""
     return table.get(source, table.get(Path(source).name, stated))
 
 
-def check_one_meant(sources: Sequence[str], table: Mapping[str, str]) -> None:
+def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
     """Refuse a table that names by its file name what are several files: `a/rec.nwb` and `b/rec.nwb`.
 
     Raises
@@ -126,7 +126,7 @@ def check_one_meant(sources: Sequence[str], table: Mapping[str, str]) -> None:
             )
 
 
-def _in_atlas(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
+def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     """What the atlas groups each acronym with; "" for one that the Allen CCF does not have, with a warning."""
     try:
         from iblatlas.regions import BrainRegions

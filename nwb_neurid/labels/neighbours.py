@@ -27,7 +27,7 @@ def check_smoothable(label_name: str) -> None:
         )
 
 
-def neighbours_of(population: Population) -> Int64[np.ndarray, "units nearest"]:
+def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"]:
     """Rows of each unit itself and of up to five nearest units within 60 µm on its probe, -1 where there are fewer.
 
     Raises
@@ -42,13 +42,13 @@ def neighbours_of(population: Population) -> Int64[np.ndarray, "units nearest"]:
             f"--smooth lets units vote that lie together on a probe, but the {missing} of the units of "
             f"{population.source or 'this population'} are not known. Leave it out."
         )
-    return nearest_rows(group, positions_um)
+    return find_nearest_rows(group, positions_um)
 
 
-def nearest_rows(
+def find_nearest_rows(
     group: Shaped[np.ndarray, " units"], positions_um: Float[np.ndarray, "units 3"]
 ) -> Int64[np.ndarray, "units nearest"]:
-    """As `neighbours_of`; a unit without a position has itself alone."""
+    """As `find_neighbours`; a unit without a position has itself alone."""
     from scipy.spatial import KDTree
 
     found = np.full((len(group), NEAREST + 1), -1, np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from nwb_neurid.labels.calibration import animal_weights
+from nwb_neurid.labels.calibration import weigh_animals
 
 STEPS = 1000
 UNLIKE = 0.99
@@ -33,12 +33,12 @@ class Novelty:
 
     def score(self, standardised: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, " units"]:
         """The share of training units that lie nearer, from 0 to 1; NaN for a vector of NaN."""
-        distance = nearest(standardised, self.means, self.precision)
+        distance = measure_distance(standardised, self.means, self.precision)
         share = np.searchsorted(self.distances, distance) / len(self.distances)
         return np.where(np.isfinite(distance), share, np.nan)
 
 
-def nearest(
+def measure_distance(
     standardised: Float64[np.ndarray, "units dim"],
     means: Float64[np.ndarray, "classes dim"],
     precision: Float64[np.ndarray, "dim dim"],
@@ -50,7 +50,7 @@ def nearest(
     )
 
 
-def shape_of(
+def fit_shape(
     standardised: Float64[np.ndarray, "units dim"], truth: Int64[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, "classes dim"], Float64[np.ndarray, "dim dim"]]:
     """Mean of each class that there is, and the inverse covariance about them, shrunk by Ledoit and Wolf (2004)."""
@@ -62,11 +62,11 @@ def shape_of(
     return means, np.asarray(covariance.precision_, np.float64)
 
 
-def steps_of(
+def find_quantiles(
     distances: Float64[np.ndarray, " rows"], animal: Int64[np.ndarray, " rows"]
 ) -> Float64[np.ndarray, " steps"]:
     """The distances that 0, 0.1, ... 100 % of the units do not exceed, animals weighing the same."""
     order = np.argsort(distances, kind="stable")
-    share = np.cumsum(animal_weights(animal)[order])
+    share = np.cumsum(weigh_animals(animal)[order])
     at = np.searchsorted(share, np.linspace(0, 1, STEPS + 1) - 1e-9)
     return np.asarray(distances[order[np.minimum(at, len(order) - 1)]])

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.labels.calibration import check_coverage, too_few
-from nwb_neurid.labels.head import LabelHead, chosen, encoder_of
-from nwb_neurid.labels.neighbours import check_smoothable, neighbours_of
+from nwb_neurid.labels.calibration import check_coverage, note_few_animals
+from nwb_neurid.labels.head import LabelHead, choose_head, identify_encoder
+from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
 from nwb_neurid.labels.novelty import UNLIKE
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.results import Embeddings, Predictions
@@ -57,20 +57,20 @@ def predict_all(
             smooth=options.smooth,
             population=population,
         )
-        for head in asked(heads, options)
+        for head in choose_heads(heads, options)
     ]
 
 
 def check_options(heads: Mapping[str, LabelHead], population: Population, options: PredictionOptions) -> None:
     """Raise before anything is computed what `predict_all` would raise after."""
-    for head in asked(heads, options):
+    for head in choose_heads(heads, options):
         check_coverage(head.coverage if options.coverage is None else options.coverage)
-        prior_of(head, options.prior)
+        parse_prior(head, options.prior)
         if options.smooth:
-            _neighbours(head, population)
+            _find_neighbours(head, population)
 
 
-def asked(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[LabelHead]:
+def choose_heads(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[LabelHead]:
     """The heads that are asked for.
 
     Raises
@@ -79,7 +79,7 @@ def asked(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[La
         If there is no such head, or none at all and something is asked of them.
     """
     if options.label or (options != PredictionOptions() and not heads):
-        return [chosen(heads, options.label)]
+        return [choose_head(heads, options.label)]
     return list(heads.values())
 
 
@@ -97,8 +97,8 @@ def predict(
     """Name every unit that can be named with the confidence asked for.
 
     A unit is declined, with the reason, if its set of plausible classes is not a single class, or that class not
-    probable enough for errors to be few (see `Calibration.sure`), if the unit is unlike anything seen in training, or
-    if there is too little evidence. The set always holds the most probable class.
+    probable enough for errors to be few (see `Calibration.find_confidence`), if the unit is unlike anything seen in
+    training, or if there is too little evidence. The set always holds the most probable class.
 
     Parameters
     ----------
@@ -128,24 +128,24 @@ def predict(
         If `coverage` or `prior` cannot be, the units are not those of the population, or smoothing is not for this
         label, these units or this head.
     """
-    head.check_encoder(encoder_of(embeddings.provenance))
+    head.check_encoder(identify_encoder(embeddings.provenance))
     coverage = head.coverage if coverage is None else coverage
     _check(head, embeddings, population, coverage)
-    shares = prior_of(head, prior)
-    near = _neighbours(head, population) if smooth else None
-    probabilities = head.calibration.probabilities(
-        head.classifier.scores(embeddings.vectors), prior=shares, neighbours=near
+    shares = parse_prior(head, prior)
+    near = _find_neighbours(head, population) if smooth else None
+    probabilities = head.calibration.compute_probabilities(
+        head.classifier.score(embeddings.vectors), prior=shares, neighbours=near
     )
     seen = embeddings.reasons == ""
     plausible = seen[:, None] & (
-        probabilities >= head.calibration.threshold(coverage, prior=shares, smooth=smooth) - 1e-12
+        probabilities >= head.calibration.find_set_threshold(coverage, prior=shares, smooth=smooth) - 1e-12
     )
     best = np.where(seen, np.nan_to_num(probabilities).argmax(axis=1), 0)
-    novelty = head.novelty.score(head.classifier.standardised(embeddings.vectors))
-    few = _evidence(embeddings, population, min_spikes, min_windows)
-    unsure = _unsure(probabilities, head.calibration.sure(prior=shares, smooth=smooth))
-    reasons = _reasons(head, embeddings, plausible, novelty, few, unsure, coverage)
-    if other := _other_activity(head, population):
+    novelty = head.novelty.score(head.classifier.standardise(embeddings.vectors))
+    few = _explain_little_evidence(embeddings, population, min_spikes, min_windows)
+    unsure = _explain_unsure(probabilities, head.calibration.find_confidence(prior=shares, smooth=smooth))
+    reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
+    if other := _explain_other_activity(head, population):
         reasons = np.where(seen, other, reasons)
     sets = plausible.copy()
     sets[np.flatnonzero(seen), best[seen]] = True
@@ -163,11 +163,11 @@ def predict(
         prevalence=head.prevalence.astype(np.float32),
         coverage=coverage,
         provenance=embeddings.provenance,
-        notes=notes_of(head, coverage, prior, smooth),
+        notes=collect_notes(head, coverage, prior, smooth),
     )
 
 
-def prior_of(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
+def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
     """Shares of the classes of a head that sum to 1; None for those of the training data.
 
     Raises
@@ -193,9 +193,9 @@ def prior_of(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] |
     return shares / shares.sum()
 
 
-def notes_of(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
+def collect_notes(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
     """What a reader must know of predictions, one sentence each."""
-    notes = [*too_few(head.calibration.animals, coverage)]
+    notes = [*note_few_animals(head.calibration.animals, coverage)]
     if prior is not None:
         notes.append("Probabilities for shares of the classes that were given, not those of the training data.")
     if smooth:
@@ -214,7 +214,7 @@ def _check(head: LabelHead, embeddings: Embeddings, population: Population | Non
         raise InvalidOption("The population must hold the units of the embeddings, in the same order.")
 
 
-def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:
+def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndarray, "units nearest"]:
     check_smoothable(head.label_name)
     if head.calibration.neighbours is None:
         raise InvalidOption(
@@ -223,10 +223,10 @@ def _neighbours(head: LabelHead, population: Population | None) -> Int64[np.ndar
         )
     if population is None:
         raise InvalidOption("Smoothing needs the population, for the groups and positions of its units.")
-    return neighbours_of(population)
+    return find_neighbours(population)
 
 
-def _evidence(
+def _explain_little_evidence(
     embeddings: Embeddings, population: Population | None, min_spikes: int, min_windows: int
 ) -> Shaped[np.ndarray, " units"]:
     """Why there is too little evidence on a unit; "" where there is enough."""
@@ -241,7 +241,7 @@ def _evidence(
     return few.astype(np.str_)
 
 
-def _other_activity(head: LabelHead, population: Population | None) -> str:
+def _explain_other_activity(head: LabelHead, population: Population | None) -> str:
     """Why no unit can be named: the activity is of a kind that the head has not seen."""
     known = head.details.get("activities")
     if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
@@ -249,7 +249,7 @@ def _other_activity(head: LabelHead, population: Population | None) -> str:
     return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
 
 
-def _unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
+def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
     """Why a unit with a single plausible class is declined; "" where that is probable enough."""
     best = probabilities.max(axis=1)
     if sure == np.inf:
@@ -258,7 +258,7 @@ def _unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) ->
     return np.array(said, np.str_)
 
 
-def _reasons(
+def _explain(
     head: LabelHead,
     embeddings: Embeddings,
     plausible: Bool[np.ndarray, "units classes"],

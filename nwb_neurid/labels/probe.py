@@ -70,7 +70,7 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
     for train, test in folds.split(known, truth):
         own = np.searchsorted(classes, truth[train])
         fitted = fit_classifier(known[train].astype(np.float64), own, len(classes))
-        predicted[test] = classes[fitted.scores(known[test]).argmax(axis=1)]
+        predicted[test] = classes[fitted.score(known[test]).argmax(axis=1)]
     guesses = [
         DummyClassifier(strategy="stratified", random_state=seed + draw).fit(known, truth).predict(known)
         for draw in range(CHANCE_DRAWS)

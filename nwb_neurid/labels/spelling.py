@@ -6,7 +6,7 @@ from collections.abc import Sequence
 SYNONYMS = {"pvalb": "pv", "parvalbumin": "pv", "sst": "som", "somatostatin": "som"}
 
 
-def variants(names: Sequence[str]) -> list[list[str]]:
+def group_variants(names: Sequence[str]) -> list[list[str]]:
     """Groups of names that differ in case or signs only, or are known to mean the same; `PV-` is not `PV`."""
     groups: dict[str, list[str]] = {}
     for name in names:
@@ -16,7 +16,7 @@ def variants(names: Sequence[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def spelt_alike(names: Sequence[str]) -> list[list[str]]:
+def group_spellings(names: Sequence[str]) -> list[list[str]]:
     """Groups of names that differ in case, blanks or the sign between their parts only: `M-1` and `m 1`, not `M1`."""
     groups: dict[str, list[str]] = {}
     for name in names:

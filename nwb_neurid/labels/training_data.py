@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import CannotFit
-from nwb_neurid.labels.spelling import spelt_alike, variants
+from nwb_neurid.labels.spelling import group_spellings, group_variants
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -27,7 +27,7 @@ class Examples:
         return self.truth >= 0
 
 
-def examples_of(
+def collect_examples(
     vectors: np.ndarray,
     labels: np.ndarray,
     subjects: np.ndarray,
@@ -43,7 +43,7 @@ def examples_of(
     notes = [f"{label_name} {name!r} has one unit and is left out: a class needs two." for name in single]
     classes = names[counts > 1]
     if len(classes) < 2:
-        raise CannotFit(_too_few(label_name, names, counts, int(seen.sum())))
+        raise CannotFit(_explain_too_few(label_name, names, counts, int(seen.sum())))
     truth = np.where(np.isin(labels, classes), np.searchsorted(classes, labels), -1)
     kept = np.flatnonzero(seen & np.isin(subjects, np.unique(subjects[truth >= 0])))
     _, animal = np.unique(subjects[kept], return_inverse=True)
@@ -58,28 +58,28 @@ def examples_of(
         neighbours=None if neighbours is None else place[neighbours[kept]],
         classes=classes,
     )
-    return examples, (*notes, *_warnings(label_name, names, classes, truth, subjects))
+    return examples, (*notes, *_find_doubts(label_name, names, classes, truth, subjects))
 
 
-def _too_few(label_name: str, names: np.ndarray, counts: np.ndarray, seen: int) -> str:
+def _explain_too_few(label_name: str, names: np.ndarray, counts: np.ndarray, seen: int) -> str:
     if not len(names):
         return f"No unit has a known {label_name}: of {seen} units with a vector, all are unknown."
     found = ", ".join(f"{name} {count}" for name, count in zip(names.tolist(), counts.tolist(), strict=True))
     return f"{label_name} needs two classes of at least two units each to be told apart, got: {found}."
 
 
-def _warnings(
+def _find_doubts(
     label_name: str, names: np.ndarray, classes: np.ndarray, truth: np.ndarray, subjects: np.ndarray
 ) -> list[str]:
     notes = [
         f"{label_name} {', '.join(map(repr, same))} may be one class spelt differently. If so, join them (--map)."
-        for same in variants(names.tolist())
+        for same in group_variants(names.tolist())
     ]
     known = truth >= 0
     notes += [
         f"Subjects {', '.join(map(repr, same))} may be one animal spelt differently, which would then be trained on "
         "and tested. If so, name them alike (--subjects)."
-        for same in spelt_alike(np.unique(subjects[known]).tolist())
+        for same in group_spellings(np.unique(subjects[known]).tolist())
     ]
     pairs = np.unique(np.column_stack([np.unique(subjects[known], return_inverse=True)[1], truth[known]]), axis=0)
     animals = np.unique(subjects[known])
@@ -101,7 +101,7 @@ def _warnings(
     return notes
 
 
-def folds_of(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
+def draw_folds(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
     """Which rows are left out in each fold: whole animals, or of one animal whole neurons."""
     from sklearn.model_selection import StratifiedGroupKFold
 

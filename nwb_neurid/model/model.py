@@ -17,8 +17,8 @@ from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, Encode
 from nwb_neurid.contracts.attribution import blaming, culprit
 from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
-from nwb_neurid.labels.folder import packed_heads, read_heads, told
-from nwb_neurid.labels.head import LabelHead, chosen
+from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
+from nwb_neurid.labels.head import LabelHead, choose_head
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model.bundled import located
 from nwb_neurid.model.folder import Description, card, made_by, read_description, read_weights, write_folder
@@ -155,7 +155,7 @@ class Model:
         WrongWeights
             If the vectors are of another encoder.
         """
-        return predict(chosen(self.heads, label), embeddings, **options)
+        return predict(choose_head(self.heads, label), embeddings, **options)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model folder; a failed write leaves none behind.
@@ -167,8 +167,8 @@ class Model:
         """
         folder = Path(folder)
         about = self.describe()
-        text = card(about, self.spec, self.encoder.dim, told(self.heads))
-        files = packed_heads(self.heads)
+        text = card(about, self.spec, self.encoder.dim, describe_heads(self.heads))
+        files = pack_heads(self.heads)
         write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files)
         return folder
 

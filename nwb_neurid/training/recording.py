@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
 from torch import Tensor
 
 from nwb_neurid.intervals import EDGE_S
-from nwb_neurid.labels.duplicates import twins
+from nwb_neurid.labels.duplicates import find_twins
 from nwb_neurid.population import Population
 from nwb_neurid.training.windows import WindowOptions, columns, stretches
 
@@ -64,7 +64,7 @@ class Recording:
         self.values = torch.from_numpy(np.ascontiguousarray(whole.values)).to(device)
         self.context = None if context is None else context(population, whole.starts_s, options.bin_s).to(device)
         self.runs = np.stack(stretches(whole.run), axis=1)
-        self.twins = twins(population, whole.values)
+        self.twins = find_twins(population, whole.values)
         self._missing = _Missing.of(population, whole.starts_s, options.bin_s)
 
     @property

@@ -11,10 +11,10 @@ from jaxtyping import Float32, Int64, Shaped
 from nwb_neurid import registry
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning, UntrainedEncoder
-from nwb_neurid.labels.duplicates import neurons_of
+from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, fit_head
-from nwb_neurid.labels.mapping import check_one_meant, check_table, renamed, subject_of, subject_table
-from nwb_neurid.labels.neighbours import REGION_LABELS, nearest_rows
+from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
+from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
 from nwb_neurid.model.model import Model, load_model, new_model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
@@ -58,7 +58,7 @@ def fit_labels(
     head
         "linear" or "mlp".
     map
-        New names of classes, see `nwb_neurid.labels.mapping.renamed`.
+        New names of classes, see `nwb_neurid.labels.mapping.map_labels`.
     subjects
         The subject of each recording that names none, by its path or file name, or a table with the columns source
         and subject.
@@ -89,7 +89,7 @@ def fit_labels(
     check_table(map)
     check_each_once(sources)
     built = as_model(model)
-    named = subject_table(subjects)
+    named = read_subjects(subjects)
     populations, aliases = with_subjects(built, sources, named, reading or ReadOptions(), progress)
     known = with_label(populations, label)
     units = _collected(built, known, label, pool_groups, progress)
@@ -97,14 +97,14 @@ def fit_labels(
     alone = len(np.unique(units.subjects)) == 1  # then folds part neurons, and otherwise animals
     fitted = fit_head(
         units.vectors,
-        renamed(units.labels, map),
+        map_labels(units.labels, map),
         units.subjects,
         label_name=label,
         scope=scope,
         kind=head,
         coverage=coverage,
         seed=seed,
-        groups=neurons_of(known, progress=progress) if alone else None,
+        groups=find_neurons(known, progress=progress) if alone else None,
         neighbours=units.neighbours,
         encoder=built.identity,
         details={
@@ -151,13 +151,13 @@ def with_subjects(
     """The recordings, each with its subject, and all names of each subject: in the table and in the files."""
     nameless, found = [], []
     aliases: dict[str, set[str]] = {}
-    check_one_meant([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
+    check_unambiguous([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
         if isinstance(source, Population):
             population, name = source, source.source
         else:
             population, name = read_for(model.spec, reader_for(source), source, options), str(source)
-        subject = subject_of(name, population.subject_id, subjects)
+        subject = find_subject(name, population.subject_id, subjects)
         if not subject:
             nameless.append(name or "a population in memory")
         found.append(replace(population, subject_id=subject))
@@ -206,7 +206,7 @@ def _near(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.n
     for population, offset in zip(populations, first, strict=True):
         if population.group is None or population.positions_um is None:
             return None
-        rows = nearest_rows(population.group, population.positions_um)
+        rows = find_nearest_rows(population.group, population.positions_um)
         found.append(np.where(rows >= 0, rows + offset, -1))
     return np.concatenate(found)
 

@@ -149,3 +149,31 @@ def as_zarr() -> Callable[..., Path]:
         return folder
 
     return convert
+
+
+RATES_HZ = {"fast": 30.0, "slow": 5.0}
+
+
+def animal(number: int, units: int = 8, *, duration_s: float = 8.0, types: tuple[str, ...] = ("fast", "slow"), **parts):
+    """A recording of one animal, whose neurons of two types differ in rate; the types take turns."""
+    from nwb_neurid.population import Population, Spikes
+
+    rng = np.random.default_rng(number)
+    labels = np.array([types[unit % len(types)] for unit in range(units)])
+    trains = [np.sort(rng.uniform(0, duration_s, rng.poisson(RATES_HZ[name] * duration_s))) for name in labels]
+    given = {
+        "unit_ids": np.arange(units),
+        "activity": Spikes.of(trains),
+        "observed_s": np.array([[0.0, duration_s]]),
+        "labels": {"cell_type": labels},
+        "subject_id": f"mouse{number}",
+        "session_id": f"day{number}",
+        "source": f"mouse{number}.nwb",
+    }
+    return Population(**{**given, **parts})
+
+
+@pytest.fixture(scope="session")
+def make_animal() -> Callable[..., object]:
+    """One animal, see `animal`."""
+    return animal

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.labels.calibration import FEWER, Calibration, averaged, fit_temper, tempered, votes
+from nwb_neurid.labels.calibration import FEWER, Calibration, average_neighbours, fit_temperature, temper, vote
 
 FLAT = np.full(3, 1 / 3)
 
@@ -16,7 +16,7 @@ def drawn(units=4000, animals=20, *, sharpness=1.0, lapse=0.0, prior=FLAT, seed=
     """Scores, and truths drawn with the probabilities that they stand for."""
     rng = np.random.default_rng(seed)
     scores = rng.normal(scale=2.0, size=(units, 3))
-    shares = tempered(scores, prior, sharpness, lapse)
+    shares = temper(scores, prior, sharpness, lapse)
     truth = (rng.random((units, 1)) > shares.cumsum(axis=1)).sum(axis=1)
     return scores, truth, rng.integers(animals, size=units)
 
@@ -29,14 +29,14 @@ def made(scores, truth, animal, prevalence=FLAT, **parts):
 def test_sharpness_and_lapse_are_found_again(sharpness, lapse):
     prevalence = np.array([0.2, 0.3, 0.5])
     scores, truth, animal = drawn(20_000, sharpness=sharpness, lapse=lapse, prior=prevalence)
-    found, slips = fit_temper(scores, truth, animal, prevalence)
+    found, slips = fit_temperature(scores, truth, animal, prevalence)
     assert found == pytest.approx(sharpness, rel=0.1)
     assert slips == pytest.approx(lapse, abs=0.02)
 
 
 def test_classes_that_are_never_confused_keep_finite_values():
     scores = 50.0 * np.eye(3)[np.arange(30) % 3]
-    sharpness, lapse = fit_temper(scores, np.arange(30) % 3, np.arange(30) // 10, FLAT)
+    sharpness, lapse = fit_temperature(scores, np.arange(30) % 3, np.arange(30) // 10, FLAT)
     assert math.isfinite(sharpness)
     assert 0 < lapse < 0.1
 
@@ -49,19 +49,22 @@ def test_classes_that_are_never_confused_keep_finite_values():
 )
 def test_probabilities_sum_to_one(scores, prior, sharpness, lapse):
     shares = np.array(prior) / sum(prior)
-    found = tempered(np.array([scores]), shares, sharpness, lapse)
+    found = temper(np.array([scores]), shares, sharpness, lapse)
     assert found.sum() == pytest.approx(1)
     assert np.all(found >= 0)
 
 
 def test_a_class_that_does_not_occur_is_not_probable():
-    found = tempered(np.zeros((1, 3)), np.array([0.5, 0.5, 0.0]), 1.0, 0.1)
+    found = temper(np.zeros((1, 3)), np.array([0.5, 0.5, 0.0]), 1.0, 0.1)
     np.testing.assert_allclose(found, [[0.5, 0.5, 0.0]])
 
 
 def test_the_training_shares_return_what_was_learnt_and_others_reweigh():
     calibration = made(*drawn(), prevalence=np.array([0.1, 0.1, 0.8]))
-    here, flat = calibration.probabilities(np.zeros((1, 3))), calibration.probabilities(np.zeros((1, 3)), prior=FLAT)
+    here, flat = (
+        calibration.compute_probabilities(np.zeros((1, 3))),
+        calibration.compute_probabilities(np.zeros((1, 3)), prior=FLAT),
+    )
     np.testing.assert_allclose(here, [[0.1, 0.1, 0.8]])
     np.testing.assert_allclose(flat, [[1 / 3] * 3])
 
@@ -69,9 +72,9 @@ def test_the_training_shares_return_what_was_learnt_and_others_reweigh():
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
 @pytest.mark.parametrize("animals", [4, 30])
 def test_sets_cover_as_many_units_of_new_animals_as_they_promise(coverage, animals):
-    threshold = made(*drawn(6000, animals)).threshold(coverage)
+    threshold = made(*drawn(6000, animals)).find_set_threshold(coverage)
     scores, truth, _ = drawn(6000, seed=1)
-    shares = tempered(scores, FLAT, 1.0, 0.0)[np.arange(6000), truth]
+    shares = temper(scores, FLAT, 1.0, 0.0)[np.arange(6000), truth]
     assert coverage - 0.02 < np.mean(shares >= threshold) < coverage + 0.06
 
 
@@ -80,12 +83,12 @@ def test_every_animal_counts_the_same():
     sure, unsure = np.array([9.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0])
     scores = np.vstack([np.tile(sure, (1000, 1)), np.tile(unsure, (9, 1))])
     truth, animal = np.zeros(1009, np.int64), np.r_[np.zeros(1000, np.int64), np.arange(1, 10)]
-    assert made(scores, truth, animal).threshold(0.5) == pytest.approx(1 / 3)
+    assert made(scores, truth, animal).find_set_threshold(0.5) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(("coverage", "needed"), [(0.5, 9), (0.9, 9), (0.95, 19), (0.99, 99)])
 def test_it_takes_so_many_animals_to_promise_anything_for_new_ones(coverage, needed):
-    assert made(*drawn(30)).needed_animals(coverage) == needed
+    assert made(*drawn(30)).count_needed_animals(coverage) == needed
 
 
 def test_one_more_animal_is_counted_once_there_are_enough():
@@ -93,10 +96,10 @@ def test_one_more_animal_is_counted_once_there_are_enough():
     rng = np.random.default_rng(0)
     scores = np.column_stack([rng.normal(size=900), np.zeros((900, 2))])
     truth, animal = np.zeros(900, np.int64), np.arange(900) % 9
-    reached = tempered(scores, FLAT, 1.0, 0.0)[:, 0]
-    assert made(scores, truth, animal).threshold(0.9) == pytest.approx(reached.min())
+    reached = temper(scores, FLAT, 1.0, 0.0)[:, 0]
+    assert made(scores, truth, animal).find_set_threshold(0.9) == pytest.approx(reached.min())
     fewer = animal < 8
-    found = made(scores[fewer], truth[fewer], animal[fewer]).threshold(0.9)
+    found = made(scores[fewer], truth[fewer], animal[fewer]).find_set_threshold(0.9)
     assert np.mean(reached[fewer] >= found) == pytest.approx(0.9, abs=0.01)
 
 
@@ -104,7 +107,7 @@ def test_one_more_animal_is_counted_once_there_are_enough():
 def test_more_coverage_never_asks_for_more_probability(low, high):
     calibration = made(*drawn(200))
     low, high = sorted([low, high])
-    assert calibration.threshold(high) <= calibration.threshold(low)
+    assert calibration.find_set_threshold(high) <= calibration.find_set_threshold(low)
 
 
 def test_coverage_holds_for_other_shares_of_the_classes():
@@ -120,19 +123,19 @@ def test_coverage_holds_for_other_shares_of_the_classes():
     prevalence, here = np.array([0.1, 0.2, 0.7]), np.array([0.6, 0.3, 0.1])
     calibration = made(*recorded(prevalence, 0), prevalence=prevalence)
     scores, truth, _ = recorded(here, 1)
-    reached = tempered(scores, here, 1.0, 0.0)[np.arange(20_000), truth]
-    assert 0.78 < np.mean(reached >= calibration.threshold(0.8, prior=here)) < 0.86
+    reached = temper(scores, here, 1.0, 0.0)[np.arange(20_000), truth]
+    assert 0.78 < np.mean(reached >= calibration.find_set_threshold(0.8, prior=here)) < 0.86
 
 
 def test_neighbours_are_averaged_without_those_that_have_nothing():
     shares = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan]])
     near = np.array([[0, 1, 2], [1, -1, -1], [2, 0, 1]])
-    np.testing.assert_array_equal(averaged(shares, near), [[0.5, 0.5], [0.0, 1.0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(average_neighbours(shares, near), [[0.5, 0.5], [0.0, 1.0], [np.nan, np.nan]])
 
 
 def test_votes_are_scores_that_a_class_without_a_prior_has_no_part_in():
     shares, near = np.array([[0.8, 0.2, 0.0], [0.4, 0.6, 0.0], [np.nan] * 3]), np.array([[0, 1], [1, -1], [2, 0]])
-    scores = votes(shares, near, np.array([0.5, 0.5, 0.0]))
+    scores = vote(shares, near, np.array([0.5, 0.5, 0.0]))
     np.testing.assert_allclose(scores[:2, :2], np.log([[1.2, 0.8], [0.8, 1.2]]))
     np.testing.assert_array_equal(scores[:2, 2], 0.0)
     assert np.isnan(scores[2]).all()
@@ -146,8 +149,8 @@ def test_neighbours_that_agree_are_believed():
     scores = np.column_stack([scores, -scores])
     near = np.arange(2400).reshape(-1, 6).repeat(6, axis=0)
     flat = np.full(2, 0.5)
-    said = votes(tempered(scores, flat, 1.0, 0.0), near, flat)
-    sharpness, lapse = fit_temper(said, region, np.arange(2400) // 240, flat)
+    said = vote(temper(scores, flat, 1.0, 0.0), near, flat)
+    sharpness, lapse = fit_temperature(said, region, np.arange(2400) // 240, flat)
     assert sharpness > 3
     calibration = Calibration(
         scores=scores,
@@ -158,15 +161,15 @@ def test_neighbours_that_agree_are_believed():
         voted_sharpness=sharpness,
         voted_lapse=lapse,
     )
-    together = calibration.probabilities(scores, neighbours=near)
+    together = calibration.compute_probabilities(scores, neighbours=near)
     right = together.argmax(axis=1) == region
     assert together.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.04)
 
 
 def test_those_that_are_sure_are_wrong_far_less_often():
-    sure = made(*drawn(20_000)).sure()
+    sure = made(*drawn(20_000)).find_confidence()
     scores, truth, _ = drawn(20_000, seed=1)
-    shares = tempered(scores, FLAT, 1.0, 0.0)
+    shares = temper(scores, FLAT, 1.0, 0.0)
     wrong, named = shares.argmax(axis=1) != truth, shares.max(axis=1) >= sure
     assert named.mean() > 0.2
     assert wrong[named].mean() == pytest.approx(FEWER[0] * wrong.mean(), rel=0.2)
@@ -176,21 +179,23 @@ def test_where_few_errors_cannot_be_had_it_is_half_of_them():
     """One in three of those that look surest is wrong, more than a third of the errors of all."""
     scores = np.repeat([[9.0, 0.0, 0.0], [0.1, 0.0, 0.0]], 300, axis=0)
     truth = np.r_[np.where(np.arange(300) % 3, 0, 1), np.full(300, 2)]
-    assert made(scores, truth, np.arange(600) % 10).sure() == pytest.approx(tempered(scores, FLAT, 1.0, 0.0).max())
+    assert made(scores, truth, np.arange(600) % 10).find_confidence() == pytest.approx(
+        temper(scores, FLAT, 1.0, 0.0).max()
+    )
 
 
 def test_where_nothing_is_wrong_all_are_sure_and_where_nothing_is_right_none():
     scores, animal = 3.0 * np.eye(3)[np.arange(30) % 3], np.arange(30) % 10
     right, wrong = np.arange(30) % 3, (np.arange(30) + 1) % 3
-    assert made(scores, right, animal).sure() == pytest.approx(tempered(scores, FLAT, 1.0, 0.0).max())
-    assert made(scores, wrong, animal).sure() == math.inf
+    assert made(scores, right, animal).find_confidence() == pytest.approx(temper(scores, FLAT, 1.0, 0.0).max())
+    assert made(scores, wrong, animal).find_confidence() == math.inf
 
 
 def test_units_of_one_probability_are_named_together_or_not_at_all():
     """Among equals, those that happen to come first are no surer than the others."""
     scores = np.repeat([[9.0, 0.0, 0.0], [1.0, 0.0, 0.0]], [5, 5], axis=0)
     truth = np.array([0, 0, 0, 1, 1, 0, 0, 0, 1, 1])
-    assert made(scores, truth, np.arange(10)).sure() == math.inf
+    assert made(scores, truth, np.arange(10)).find_confidence() == math.inf
 
 
 def test_an_animal_that_the_prior_excludes_does_not_widen_the_sets():
@@ -198,6 +203,6 @@ def test_an_animal_that_the_prior_excludes_does_not_widen_the_sets():
     truth, animal = np.repeat([0, 1], 20), np.arange(40) // 5  # four animals have nothing but the second class
     calibration = made(scores, truth, animal)
     prior = np.array([0.5, 0.0, 0.5])
-    reached = calibration.probabilities(scores, prior=prior)[0, 0]
-    assert calibration.threshold(0.9, prior=prior) == pytest.approx(reached)
-    assert calibration.sure(prior=prior) == pytest.approx(reached)
+    reached = calibration.compute_probabilities(scores, prior=prior)[0, 0]
+    assert calibration.find_set_threshold(0.9, prior=prior) == pytest.approx(reached)
+    assert calibration.find_confidence(prior=prior) == pytest.approx(reached)

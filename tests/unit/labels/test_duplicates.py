@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nwb_neurid.labels.duplicates import neurons_of
+from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.population import Population, Spikes, Traces
 
 
@@ -9,13 +9,13 @@ def test_a_train_that_two_units_share_is_one_neuron(make_animal):
     one = make_animal(0, units=4)
     trains = [one.spikes.train_s(unit) for unit in range(4)]
     double = make_animal(0, units=4, activity=Spikes.of([trains[0], trains[1], trains[0] + 1e-4, trains[3]]))
-    neuron = neurons_of([double])
+    neuron = find_neurons([double])
     assert neuron[0] == neuron[2]
     assert len(np.unique(neuron)) == 3
 
 
 def test_units_of_two_recordings_are_two_neurons_though_they_fire_alike(make_animal):
-    assert len(np.unique(neurons_of([make_animal(0), make_animal(0, subject_id="other")]))) == 16
+    assert len(np.unique(find_neurons([make_animal(0), make_animal(0, subject_id="other")]))) == 16
 
 
 def test_a_unique_id_joins_the_sessions_of_an_animal_and_not_those_of_two(make_animal):
@@ -23,7 +23,7 @@ def test_a_unique_id_joins_the_sessions_of_an_animal_and_not_those_of_two(make_a
     one = make_animal(0, units=2, labels=labels)
     again = make_animal(1, units=2, labels=labels, subject_id="mouse0")
     other = make_animal(2, units=2, labels=labels)
-    neuron = neurons_of([one, again, other])
+    neuron = find_neurons([one, again, other])
     assert neuron[0] == neuron[2]
     assert len(np.unique(neuron)) == 5
 
@@ -37,7 +37,7 @@ def test_rois_that_overlap_are_one_cell(apart_um, neurons):
         observed_s=np.array([[0.0, 20.0]]),
         positions_um=np.array([[0, 0, 0], [apart_um, 0, 0], [np.nan, np.nan, np.nan]], np.float32),
     )
-    assert len(np.unique(neurons_of([imaged]))) == neurons
+    assert len(np.unique(find_neurons([imaged]))) == neurons
 
 
 def test_spikes_on_a_coarse_grid_do_not_make_twins(make_animal):
@@ -45,8 +45,8 @@ def test_spikes_on_a_coarse_grid_do_not_make_twins(make_animal):
     one = make_animal(0, units=6, types=("fast",), duration_s=30.0)
     trains = [np.unique(np.round(one.spikes.train_s(unit), 2)) for unit in range(6)]
     coarse = make_animal(0, units=6, types=("fast",), duration_s=30.0, activity=Spikes.of(trains))
-    assert len(np.unique(neurons_of([coarse]))) == 6
+    assert len(np.unique(find_neurons([coarse]))) == 6
 
 
 def test_a_recording_without_units_has_no_neurons(make_animal):
-    assert len(neurons_of([make_animal(0, units=2).select(np.empty(0, np.int64)), make_animal(1, units=2)])) == 2
+    assert len(find_neurons([make_animal(0, units=2).select(np.empty(0, np.int64)), make_animal(1, units=2)])) == 2

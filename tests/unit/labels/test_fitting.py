@@ -9,14 +9,14 @@ from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.classifier import STRENGTHS
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.labels.spelling import spelt_alike, variants
-from nwb_neurid.labels.training_data import examples_of, folds_of
+from nwb_neurid.labels.spelling import group_spellings, group_variants
+from nwb_neurid.labels.training_data import collect_examples, draw_folds
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
 def test_classes_that_lie_apart_are_told_apart_in_new_animals(animals, kind):
     head, new = animals(distance=6.0).fit(kind=kind), animals(4, distance=6.0, seed=1)
-    assert np.mean(head.classes[head.probabilities(new.vectors).argmax(axis=1)] == new.labels) > 0.97
+    assert np.mean(head.classes[head.compute_probabilities(new.vectors).argmax(axis=1)] == new.labels) > 0.97
     assert head.classes.tolist() == ["CH", "FS", "RS"]
     assert head.prevalence == pytest.approx([0.2, 0.3, 0.5], abs=0.07)
     assert head.details["macro_f1"] > 0.95
@@ -24,7 +24,7 @@ def test_classes_that_lie_apart_are_told_apart_in_new_animals(animals, kind):
 
 def test_probabilities_of_new_animals_are_calibrated(animals):
     head, new = animals(20, 60, distance=1.5).fit(), animals(40, 60, distance=1.5, seed=1)
-    shares = head.probabilities(new.vectors)
+    shares = head.compute_probabilities(new.vectors)
     for at, name in enumerate(head.classes):
         tenths = np.minimum((shares[:, at] * 10).astype(int), 9)
         off = [abs(np.sum(shares[tenths == ten, at] - (new.labels[tenths == ten] == name))) for ten in range(10)]
@@ -35,19 +35,19 @@ def test_probabilities_of_new_animals_are_calibrated(animals):
 def test_one_seed_is_one_head_bit_for_bit(animals, kind):
     first, second = (animals(4, 20).fit(kind=kind, seed=3) for _ in range(2))
     vectors = animals(seed=5).vectors
-    np.testing.assert_array_equal(first.probabilities(vectors), second.probabilities(vectors))
+    np.testing.assert_array_equal(first.compute_probabilities(vectors), second.compute_probabilities(vectors))
     np.testing.assert_array_equal(first.calibration.scores, second.calibration.scores)
     assert first.details == second.details
 
 
 def examples(data, **options):
     parts = {"groups": None, "neighbours": None} | options
-    return examples_of(data.vectors, data.labels, data.subjects, *parts.values(), "cell_type")[0]
+    return collect_examples(data.vectors, data.labels, data.subjects, *parts.values(), "cell_type")[0]
 
 
 def test_folds_part_no_animal(animals):
     data = animals(7, 12)
-    folds = folds_of(examples(data), 5, 0)
+    folds = draw_folds(examples(data), 5, 0)
     assert sorted(np.concatenate(folds)) == list(range(len(data.labels)))
     for fold in folds:
         inside, outside = data.subjects[fold], np.delete(data.subjects, fold)
@@ -57,7 +57,7 @@ def test_folds_part_no_animal(animals):
 def test_folds_within_one_animal_part_no_neuron(animals):
     data = animals(1, 60)
     neuron = np.arange(60) // 3
-    folds = folds_of(examples(data, groups=neuron), 5, 0)
+    folds = draw_folds(examples(data, groups=neuron), 5, 0)
     assert len(folds) == 5
     for fold in folds:
         assert not set(neuron[fold]) & set(np.delete(neuron, fold))
@@ -196,8 +196,8 @@ def test_a_rare_spelling_is_named_though_it_is_no_class(animals):
 
 @pytest.mark.parametrize("pair", [("PV+", "PV-"), ("PV", "PV-")])
 def test_what_has_a_marker_and_what_has_not_are_no_variants(pair):
-    assert variants(pair) == []
-    assert variants(["PV+", "pv"]) == [["PV+", "pv"]]
+    assert group_variants(pair) == []
+    assert group_variants(["PV+", "pv"]) == [["PV+", "pv"]]
 
 
 def test_rows_that_are_all_one_neuron_are_an_error(animals):
@@ -215,4 +215,4 @@ def test_an_animal_under_two_spellings_is_told(animals):
         "If so, name them alike (--subjects)."
     )
     assert warned(data)[1] == [wanted]
-    assert spelt_alike(["11-2", "1-12", "112"]) == []
+    assert group_spellings(["11-2", "1-12", "112"]) == []

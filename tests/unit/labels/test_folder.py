@@ -9,7 +9,7 @@ from safetensors.numpy import load, save
 
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.errors import InvalidModel, InvalidOption, WrongWeights
-from nwb_neurid.labels.folder import packed_heads, read_heads, told
+from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model.model import load_model, new_model
 
@@ -22,7 +22,7 @@ def head(trained):
 
 def put(folder, heads):
     (folder / "heads").mkdir()
-    for name, content in packed_heads(heads).items():
+    for name, content in pack_heads(heads).items():
         (folder / name).write_bytes(content)
 
 
@@ -56,7 +56,7 @@ def test_a_model_keeps_its_heads(tmp_path, head, animals):
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert "### cell_type" in card
     assert "of 10 animals, linear" in card
-    assert "\n".join(told({"cell_type": head})) in card
+    assert "\n".join(describe_heads({"cell_type": head})) in card
     new = animals(2, seed=1).embeddings()
     assert back.predict(new).label.tolist() == predict(head, new).label.tolist()
     assert back.predict(new, "cell_type", coverage=0.5).coverage == 0.5

@@ -7,7 +7,7 @@ import pytest
 
 from nwb_neurid import evaluate, fit_labels
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.labels.mapping import NAMES, check_one_meant, check_table, read_pairs, renamed, subject_of
+from nwb_neurid.labels.mapping import NAMES, check_table, check_unambiguous, find_subject, map_labels, read_pairs
 
 LABELS = np.array(["CA1", "CA3", "VISp", "root", "", "Unknown", "MRN"])
 
@@ -25,19 +25,19 @@ def table(tmp_path):
 
 
 def test_what_means_unknown_is_never_a_class():
-    assert renamed(LABELS, None).tolist() == ["CA1", "CA3", "VISp", "", "", "", "MRN"]
-    assert renamed(LABELS[:0], None).tolist() == []
+    assert map_labels(LABELS, None).tolist() == ["CA1", "CA3", "VISp", "", "", "", "MRN"]
+    assert map_labels(LABELS[:0], None).tolist() == []
 
 
 def test_classes_are_grouped_and_what_is_not_listed_stays(table):
     path = table("old,new\nCA1,HPF\nCA3, HPF\nMRN,\nroot,HPF\n")
-    assert renamed(LABELS, path).tolist() == ["HPF", "HPF", "VISp", "", "", "", ""]
-    assert renamed(LABELS, {"VISp": "root"}).tolist() == ["CA1", "CA3", "", "", "", "", "MRN"]
+    assert map_labels(LABELS, path).tolist() == ["HPF", "HPF", "VISp", "", "", "", ""]
+    assert map_labels(LABELS, {"VISp": "root"}).tolist() == ["CA1", "CA3", "", "", "", "", "MRN"]
 
 
 def test_a_star_stands_for_the_rest(table):
-    assert renamed(LABELS, table("old,new\nCA1,HPF\n*,\n")).tolist() == ["HPF", "", "", "", "", "", ""]
-    assert renamed(LABELS, {"*": "brain"}).tolist() == ["brain"] * 3 + [""] * 3 + ["brain"]
+    assert map_labels(LABELS, table("old,new\nCA1,HPF\n*,\n")).tolist() == ["HPF", "", "", "", "", "", ""]
+    assert map_labels(LABELS, {"*": "brain"}).tolist() == ["brain"] * 3 + [""] * 3 + ["brain"]
 
 
 def test_a_table_of_a_spreadsheet_is_read(table):
@@ -57,7 +57,7 @@ def test_a_table_of_a_spreadsheet_is_read(table):
 )
 def test_a_table_that_cannot_be_is_an_error(table, text, wanted):
     with pytest.raises(InvalidOption, match=wanted):
-        renamed(LABELS, table(text))
+        map_labels(LABELS, table(text))
 
 
 def test_a_table_that_cannot_be_read_is_told_before_recordings_are_read(tmp_path):
@@ -70,7 +70,7 @@ def test_a_table_that_cannot_be_read_is_told_before_recordings_are_read(tmp_path
 
 def test_a_table_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InvalidOption, match=r"none\.csv cannot be read: No such file or directory\."):
-        renamed(LABELS, tmp_path / "none.csv")
+        map_labels(LABELS, tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_table_that_is_not_there_is_an_error(tmp_path):
 def test_acronyms_of_the_allen_ccf_are_grouped(atlas, wanted):
     pytest.importorskip("iblatlas.regions", reason="atlases need nwb-neurid[atlas]")
     with pytest.warns(NeuridWarning, match=r"Not acronyms of the Allen CCF, and so unknown: left bit\."):
-        found = renamed(np.array(["CA1", "VISp5", "LGd-co", "root", "left bit"]), atlas)
+        found = map_labels(np.array(["CA1", "VISp5", "LGd-co", "root", "left bit"]), atlas)
     assert found.tolist() == wanted
 
 
@@ -88,18 +88,18 @@ def test_without_its_library_an_atlas_is_an_error(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "iblatlas.regions", None)
     message = r'--map beryl looks regions up in iblatlas\. Install it: pip install "nwb-neurid\[atlas\]"'
     with pytest.raises(InvalidOption, match=message):
-        renamed(LABELS, "beryl")
+        map_labels(LABELS, "beryl")
 
 
 def test_a_recording_is_found_in_the_table_by_path_or_name():
     table = {"b/one.nwb": "Anna", "one.nwb": "Bert"}
-    assert subject_of("b/one.nwb", "stated", table) == "Anna"
-    assert subject_of("c/one.nwb", "stated", table) == "Bert"
-    assert subject_of("two.nwb", "stated", table) == "stated"
+    assert find_subject("b/one.nwb", "stated", table) == "Anna"
+    assert find_subject("c/one.nwb", "stated", table) == "Bert"
+    assert find_subject("two.nwb", "stated", table) == "stated"
 
 
 def test_blanks_around_a_name_are_no_part_of_it():
-    assert renamed(np.array([" PV", "PV ", "unknown ", " "]), None).tolist() == ["PV", "PV", "", ""]
+    assert map_labels(np.array([" PV", "PV ", "unknown ", " "]), None).tolist() == ["PV", "PV", "", ""]
 
 
 def test_a_file_name_that_two_files_share_names_neither():
@@ -107,5 +107,5 @@ def test_a_file_name_that_two_files_share_names_neither():
     with pytest.raises(
         InvalidOption, match=r"names rec\.nwb, but there are 2 such files: a/rec\.nwb, b/rec\.nwb\. Name"
     ):
-        check_one_meant(paths, {"rec.nwb": "A"})
-    check_one_meant(paths, {"rec.nwb": "A", "b/rec.nwb": "B"})
+        check_unambiguous(paths, {"rec.nwb": "A"})
+    check_unambiguous(paths, {"rec.nwb": "A", "b/rec.nwb": "B"})

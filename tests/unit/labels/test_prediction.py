@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
-from nwb_neurid.labels.prediction import predict, prior_of
+from nwb_neurid.labels.prediction import parse_prior, predict
 
 
 def test_most_units_are_named_and_rightly(animals, trained):
@@ -100,7 +100,7 @@ def test_a_prior_moves_the_decision(trained, embedded):
     assert "Probabilities for shares of the classes that were given" in " ".join(
         predict(trained, between, prior="uniform").notes
     )
-    np.testing.assert_allclose(prior_of(trained, often), [0.01, 0.98, 0.01])
+    np.testing.assert_allclose(parse_prior(trained, often), [0.01, 0.98, 0.01])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_prior_moves_the_decision(trained, embedded):
 )
 def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
     with pytest.raises(InvalidOption, match=wanted):
-        prior_of(trained, prior)
+        parse_prior(trained, prior)
 
 
 def test_few_animals_promise_nothing_and_say_so(animals, trained):

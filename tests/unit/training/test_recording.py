@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid import Population, Spikes, Traces
-from nwb_neurid.labels.duplicates import twins
+from nwb_neurid.labels.duplicates import find_twins
 from nwb_neurid.training import WindowOptions
 from nwb_neurid.training.recording import Recording
 
@@ -84,13 +84,13 @@ def test_a_neuron_recorded_twice_is_found():
     trains = [np.sort(rng.uniform(0, 100, 800)) for _ in range(6)]
     trains[4] = np.sort(trains[1] + rng.normal(0, 1e-4, 800))
     population = Population(unit_ids=np.arange(6), activity=Spikes.of(trains), observed_s=np.array([[-1.0, 101.0]]))
-    found = twins(population, population.binned(0.02))
+    found = find_twins(population, population.binned(0.02))
     assert np.argwhere(found).tolist() == [[1, 4], [4, 1]]
 
 
 def test_independent_units_are_no_twins(make_population):
     population = make_population(units=30, duration_s=60.0, rate_hz=40.0)
-    assert twins(population, population.binned(0.02)) is None
+    assert find_twins(population, population.binned(0.02)) is None
 
 
 def test_a_cell_in_two_planes_is_found():
@@ -100,4 +100,4 @@ def test_a_cell_in_two_planes_is_found():
     population = Population(
         unit_ids=np.arange(5), activity=Traces(values=values, rate_hz=10.0), observed_s=np.array([[0.0, 40.0]])
     )
-    assert np.argwhere(twins(population, values)).tolist() == [[0, 3], [3, 0]]
+    assert np.argwhere(find_twins(population, values)).tolist() == [[0, 3], [3, 0]]

@@ -148,7 +148,7 @@ def _numbers(text: str) -> list[float]:
 def _report(out: Terminal, found: "Evaluation") -> None:
     scores = found.scores
     each = scores["by_subject"]
-    rows = found.rows()
+    rows = found.to_rows()
     out.say(
         f"{scores['label']} of {scores['units']} units of {len(each)} subjects, {scores['protocol']}, "
         f"{len(scores['splits'])} folds"

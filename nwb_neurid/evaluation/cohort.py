@@ -1,12 +1,26 @@
-"""`Cohort`: the units of several recordings side by side, with what is known of them."""
+"""The cohort: the units of several recordings side by side, with what is known of them."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.mapping import check_table, map_labels, read_subjects
+from nwb_neurid.labels.training_data import collect_examples
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
+from nwb_neurid.readers import check_each_once, read_for, reader_for
+from nwb_neurid.workflows.fit_labels import with_label, with_subjects
+
+Table: TypeAlias = Mapping[str, str] | str | Path | None
+"""Pairs of names, the path of a table of them, or none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -16,22 +30,43 @@ class Cohort:
     Parameters
     ----------
     label
-        What is to be told.
+        The label to predict.
     populations
-        The recordings, with the subject of each.
+        The recordings, each with its subject.
     truth
         The class of each unit, shape (units,); "" where it is not known.
     neuron
-        Which neuron each row is, shape (units,): rows of one neuron share it.
-    helps_only
-        Whether a unit is only ever trained on, shape (units,).
+        Index of the neuron of each row, shape (units,): rows that may be one neuron share it.
+    train_only
+        Whether a unit is only trained on and never tested, shape (units,).
     """
 
     label: str
     populations: tuple[Population, ...]
     truth: Shaped[np.ndarray, " units"]
     neuron: Int64[np.ndarray, " units"]
-    helps_only: Bool[np.ndarray, " units"]
+    train_only: Bool[np.ndarray, " units"]
+
+    @classmethod
+    def of(
+        cls,
+        label: str,
+        populations: Sequence[Population],
+        truth: Shaped[np.ndarray, " units"],
+        *,
+        train_only: int = 0,
+        neuron: Int64[np.ndarray, " units"] | None = None,
+    ) -> "Cohort":
+        """Build the cohort of some recordings, the last `train_only` of which are never tested."""
+        sizes = [len(population) for population in populations]
+        first = sum(sizes[: len(sizes) - train_only])
+        return cls(
+            label=label,
+            populations=tuple(populations),
+            truth=truth,
+            neuron=np.arange(len(truth)) if neuron is None else neuron,
+            train_only=np.arange(len(truth)) >= first,
+        )
 
     @property
     def sizes(self) -> list[int]:
@@ -45,7 +80,7 @@ class Cohort:
 
     @property
     def recording(self) -> Int64[np.ndarray, " units"]:
-        """Which recording each unit is of, shape (units,)."""
+        """Index of the recording of each unit, shape (units,)."""
         return np.repeat(np.arange(len(self.populations)), self.sizes)
 
     @property
@@ -53,26 +88,80 @@ class Cohort:
         """Row of each unit in its recording, shape (units,)."""
         return np.concatenate([np.arange(size) for size in self.sizes])
 
-    def rows_of(self, recording: int) -> Int64[np.ndarray, " rows"]:
-        """Rows here of the units of a recording."""
+    def find_rows(self, recording: int) -> Int64[np.ndarray, " rows"]:
+        """Rows of the cohort that hold the units of a recording."""
         return np.flatnonzero(self.recording == recording)
 
 
-def cohort_of(
-    label: str,
-    populations: Sequence[Population],
-    truth: Shaped[np.ndarray, " units"],
+def read_cohort(
+    models: Sequence[Model],
+    sources: Sequence[object],
     *,
-    helping: int = 0,
-    neuron: Int64[np.ndarray, " units"] | None = None,
-) -> Cohort:
-    """A cohort of recordings, of which the last `helping` are only ever trained on."""
-    sizes = [len(population) for population in populations]
-    first_helper = sum(sizes[: len(sizes) - helping])
-    return Cohort(
-        label=label,
-        populations=tuple(populations),
-        truth=truth,
-        neuron=np.arange(len(truth)) if neuron is None else neuron,
-        helps_only=np.arange(len(truth)) >= first_helper,
+    label: str,
+    train: Sequence[object] = (),
+    map: Table = None,
+    subjects: Table = None,
+    reading: ReadOptions | None = None,
+    progress: Progress = silent,
+) -> tuple[Cohort, dict[str, set[str]]]:
+    """Read recordings into a cohort; the parameters are those of `nwb_neurid.evaluate`.
+
+    Returns
+    -------
+    tuple
+        The cohort, and the names under which the recordings and the table know each subject.
+
+    Raises
+    ------
+    NeuridError
+        If something is wrong with a recording, a table, or the label.
+    """
+    check_table(map)
+    named = read_subjects(subjects)
+    every = [*sources, *train]
+    check_each_once(every)
+    spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
+    options = reading or ReadOptions()
+    found = [
+        source if isinstance(source, Population) else read_for(spec, reader_for(source), source, options)
+        for source in progress(every, label="recordings", total=len(every))
+    ]
+    populations, aliases = with_subjects(models[0], found, named, options, silent)
+    never_tested = {id(population) for population in populations[len(sources) :]}
+    known = with_label(populations, label)
+    cohort = Cohort.of(
+        label,
+        known,
+        map_labels(np.concatenate([each.labels[label].astype(np.str_) for each in known]), map),
+        train_only=sum(id(population) in never_tested for population in known),
+        neuron=find_neurons(known, progress=progress),
     )
+    return cohort, aliases
+
+
+def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> Bool[np.ndarray, " units"]:
+    """Select the units that have a vector and a label that can be learnt.
+
+    Raises
+    ------
+    CannotFit
+        If there are fewer than two classes of two units.
+
+    Warns
+    -----
+    NeuridWarning
+        If units are left out, or the labels are doubtful.
+    """
+    known = cohort.truth != ""
+    if lost := int((known & ~has_vector).sum()):
+        warnings.warn(
+            f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored: not every encoder has a "
+            "vector of them.",
+            NeuridWarning,
+            stacklevel=3,
+        )
+    labels = np.where(has_vector, cohort.truth, "")
+    examples, notes = collect_examples(np.zeros((len(labels), 1)), labels, cohort.subject, None, None, cohort.label)
+    for note in notes:
+        warnings.warn(note, NeuridWarning, stacklevel=3)
+    return np.asarray(has_vector & np.isin(labels, examples.classes))

@@ -1,4 +1,4 @@
-"""Evaluations side by side, on the units that all of them tested."""
+"""Comparison of evaluations on the units that all of them tested."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from nwb_neurid.errors import InvalidOption, UnreadableSource
-from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, resamples
+from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, draw_resamples
 from nwb_neurid.evaluation.results import FORMAT, PREDICTIONS, SCORES
 
 SAME = ("label", "protocol")
@@ -23,13 +23,13 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """An evaluation beside the first one.
+class ComparisonRow:
+    """One evaluation of a comparison.
 
     Parameters
     ----------
     folder, name
-        Where it is kept, and what was evaluated.
+        Where it is kept, and the name of the model.
     macro_f1, balanced_accuracy
         On the units that all tested.
     differences
@@ -46,21 +46,21 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Evaluations side by side.
+    """Scores of several evaluations on the units that all of them tested.
 
     Parameters
     ----------
     rows
-        In the order that they were named.
+        One for each evaluation, in the order in which they were named.
     over
-        What the bootstrap drew anew: "subjects", or "neurons" where there are fewer than six subjects.
+        What the bootstrap resampled: "subjects", or "neurons" where there are fewer than six subjects.
     units, subjects
-        How many all have tested.
+        How many units and subjects all evaluations have tested.
     left_out
-        Units that only some have tested.
+        How many units only some of them have tested.
     """
 
-    rows: tuple[Compared, ...]
+    rows: tuple[ComparisonRow, ...]
     over: str
     units: int
     subjects: int
@@ -68,63 +68,68 @@ class Comparison:
 
 
 def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
-    """Scores of several evaluations on the units that all tested, and paired bootstrap differences from the first.
+    """Compare evaluations on the units that all tested, with paired bootstrap differences from the first.
 
     Parameters
     ----------
     folders
-        Written by `Evaluation.save`, two or more.
+        Two or more, written by `Evaluation.save`.
     seed
-        Of the bootstrap.
+        Random seed of the bootstrap.
+
+    Returns
+    -------
+    Comparison
+        Scores, and their differences from those of the first evaluation.
 
     Raises
     ------
     InvalidOption
-        If there are fewer than two, they differ in label or protocol, share no unit, or disagree on what is true.
+        If there are fewer than two, they differ in label or protocol, share no unit, or disagree on true classes.
     UnreadableSource
         If a folder holds no evaluation.
     """
     if len(folders) < 2:
         raise InvalidOption("compare needs two folders or more, written by evaluate --output.")
-    about = [_scores(Path(folder)) for folder in folders]
+    scores = [_read_scores(Path(folder)) for folder in folders]
     for field in SAME:
-        if len({each[field] for each in about}) > 1:
-            each_has = ", ".join(f"{folder}: {own[field]}" for folder, own in zip(folders, about, strict=True))
+        if len({each[field] for each in scores}) > 1:
+            each_has = ", ".join(f"{folder}: {own[field]}" for folder, own in zip(folders, scores, strict=True))
             raise InvalidOption(f"Only evaluations of one {field} can be compared, got {each_has}.")
-    said = [_predictions(Path(folder)) for folder in folders]
-    keys = sorted(set.intersection(*(set(own) for own in said)))
+    tables = [_read_predictions(Path(folder)) for folder in folders]
+    keys = sorted(set.intersection(*(set(own) for own in tables)))
     if not keys:
         raise InvalidOption("These evaluations have tested no unit in common.")
-    truth = _truth(folders, said, keys)
-    subject = np.array([said[0][key]["subject"] for key in keys])
-    words = [np.array([own[key]["said"] for key in keys]) for own in said]
+    truth = _check_truth(folders, tables, keys)
+    subject = np.array([tables[0][key]["subject"] for key in keys])
+    labels = [np.array([own[key]["said"] for key in keys]) for own in tables]
     over_subjects = len(np.unique(subject)) >= ENOUGH_SUBJECTS
     parts = subject if over_subjects else np.arange(len(keys))
-    classes = np.unique(np.concatenate([truth, *words]))
-    found = [_counted(truth, own, classes, parts) for own in words]
-    names = [str(each["name"]) for each in about]
+    classes = np.unique(np.concatenate([truth, *labels]))
+    found = [_count(truth, own, classes, parts) for own in labels]
+    names = [str(each["name"]) for each in scores]
     pairs = zip(folders, names, found, strict=True)
     return Comparison(
-        rows=tuple(_compared(str(folder), name, own, found[0], seed) for folder, name, own in pairs),
+        rows=tuple(_make_row(str(folder), name, own, found[0], seed) for folder, name, own in pairs),
         over="subjects" if over_subjects else "neurons",
         units=len(keys),
         subjects=len(np.unique(subject)),
-        left_out=len(set.union(*(set(own) for own in said))) - len(keys),
+        left_out=len(set.union(*(set(own) for own in tables))) - len(keys),
     )
 
 
-def _truth(folders: Sequence[str | Path], said: Sequence[Mapping[Key, Any]], keys: Sequence[Key]) -> np.ndarray:
-    for folder, own in zip(folders[1:], said[1:], strict=True):
-        if wrong := sum(own[key]["true"] != said[0][key]["true"] for key in keys):
+def _check_truth(folders: Sequence[str | Path], tables: Sequence[Mapping[Key, Any]], keys: Sequence[Key]) -> np.ndarray:
+    for folder, own in zip(folders[1:], tables[1:], strict=True):
+        if wrong := sum(own[key]["true"] != tables[0][key]["true"] for key in keys):
             raise InvalidOption(
-                f"{folders[0]} and {folder} disagree on what is true of {wrong} units. Evaluate both with one --map."
+                f"{folders[0]} and {folder} disagree on the true class of {wrong} units. Evaluate both with one --map."
             )
-    return np.array([said[0][key]["true"] for key in keys])
+    return np.array([tables[0][key]["true"] for key in keys])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counts:
-    """How many units of each class were called what, part by part: sparse, as a part may be one neuron."""
+    """Confusion of each part (subject or neuron): sparse, as a part may be one neuron."""
 
     cells: Any  # scipy.sparse.csr_array, shape (parts, classes * classes)
     classes: int
@@ -132,35 +137,35 @@ class _Counts:
     @property
     def total(self) -> Int64[np.ndarray, "classes classes"]:
         """Over all parts."""
-        return self.drawn(np.ones((1, self.cells.shape[0]), np.int64))[0]
+        return self.resample(np.ones((1, self.cells.shape[0]), np.int64))[0]
 
-    def drawn(self, times: Int64[np.ndarray, "draws parts"]) -> Int64[np.ndarray, "draws classes classes"]:
-        """With each part so many times."""
+    def resample(self, times: Int64[np.ndarray, "draws parts"]) -> Int64[np.ndarray, "draws classes classes"]:
+        """Confusion with each part taken so many times."""
         return np.asarray(times @ self.cells).reshape(-1, self.classes, self.classes)
 
 
-def _counted(truth: np.ndarray, said: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
+def _count(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
     from scipy.sparse import csr_array
 
     names, part = np.unique(parts, return_inverse=True)
-    cell = np.searchsorted(classes, truth) * len(classes) + np.searchsorted(classes, said)
+    cell = np.searchsorted(classes, truth) * len(classes) + np.searchsorted(classes, label)
     shape = (len(names), len(classes) ** 2)
     return _Counts(csr_array((np.ones(len(cell), np.int64), (part, cell)), shape=shape), len(classes))
 
 
-def _compared(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> Compared:
+def _make_row(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> ComparisonRow:
     values = {metric: float(of(own.total)) for metric, of in METRICS.items()}
-    return Compared(
-        folder=folder, name=name, **values, differences={} if own is first else _differences(own, first, seed)
+    return ComparisonRow(
+        folder=folder, name=name, **values, differences={} if own is first else _bootstrap_differences(own, first, seed)
     )
 
 
-def _differences(own: _Counts, first: _Counts, seed: int) -> dict[str, tuple[float, float, float]]:
+def _bootstrap_differences(own: _Counts, first: _Counts, seed: int) -> dict[str, tuple[float, float, float]]:
     """Both are scored on the same bootstrap samples."""
-    times = resamples(own.cells.shape[0], seed)
+    times = draw_resamples(own.cells.shape[0], seed)
     spread: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
     for some in np.split(times, range(CHUNK, DRAWS, CHUNK)):
-        left, right = own.drawn(some), first.drawn(some)
+        left, right = own.resample(some), first.resample(some)
         for name, metric in METRICS.items():
             spread[name].append(metric(left) - metric(right))
     found = {}
@@ -170,7 +175,7 @@ def _differences(own: _Counts, first: _Counts, seed: int) -> dict[str, tuple[flo
     return found
 
 
-def _scores(folder: Path) -> dict[str, Any]:
+def _read_scores(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / SCORES).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -180,7 +185,7 @@ def _scores(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _predictions(folder: Path) -> dict[Key, dict[str, str]]:
+def _read_predictions(folder: Path) -> dict[Key, dict[str, str]]:
     path = folder / PREDICTIONS
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -1,6 +1,6 @@
-"""What a score must be compared with: guessing, the commonest class, rate and duration, and neighbours in activity."""
+"""The controls that a score is compared with: guesses, the majority class, rate and duration, correlated activity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,40 +16,41 @@ NEIGHBOURS = 15
 BIN_S = 0.05
 
 
-def guessed(cohort: Cohort, split: Split, seed: int) -> Shaped[np.ndarray, "guesses test"]:
-    """Classes drawn as often as they occur in the training units, shape (guesses, test)."""
+def draw_guesses(cohort: Cohort, split: Split, seed: int) -> Shaped[np.ndarray, "guesses test"]:
+    """Draw classes with the frequencies of the training units, shape (guesses, test)."""
     rng = np.random.default_rng(seed)
     return rng.choice(cohort.truth[split.train], size=(GUESSES, len(split.test)))
 
 
-def commonest(cohort: Cohort, split: Split) -> Shaped[np.ndarray, " test"]:
-    """The commonest class of the training units, shape (test,)."""
+def predict_majority(cohort: Cohort, split: Split) -> Shaped[np.ndarray, " test"]:
+    """Predict the most frequent class of the training units, shape (test,)."""
     names, counts = np.unique(cohort.truth[split.train], return_counts=True)
     return np.full(len(split.test), names[counts.argmax()])
 
 
-def rates(population: Population) -> Embeddings:
-    """What rate and duration alone tell: their logarithms, as vectors of two dimensions."""
-    seconds = population.unit_duration_s()
-    if not isinstance(population.activity, Spikes):
-        lengths = np.log10(np.maximum(seconds, 1e-3))
-        return Embeddings.of(population, lengths[:, None])
-    counts = population.activity.counts()
-    rate_hz = (counts + 0.5) / np.maximum(seconds, 1e-3)
-    return Embeddings.of(population, np.column_stack([np.log10(rate_hz), np.log10(np.maximum(seconds, 1e-3))]))
+def embed_rates(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
+    """Embed every recording by the rate and the duration of its units alone, all with the same dimensions.
 
-
-def rates_of(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
-    """`rates` of every recording, all of one width: traces, which have no rate, get a 0 for it beside spikes."""
-    found = [rates(population) for population in populations]
+    Traces have no rate and get a 0 for it where other recordings have spikes.
+    """
+    found = [_embed_rate(population) for population in populations]
     width = max(each.vectors.shape[1] for each in found)
     return tuple(
         replace(each, vectors=np.pad(each.vectors, ((0, 0), (width - each.vectors.shape[1], 0)))) for each in found
     )
 
 
-def correlations(population: Population) -> Float64[np.ndarray, "units units"]:
-    """Correlation of spike counts in bins of 50 ms, or of traces; 0 where a unit never changes."""
+def _embed_rate(population: Population) -> Embeddings:
+    """The logarithms of rate and duration, or of the duration alone for traces."""
+    seconds = np.maximum(population.unit_duration_s(), 1e-3)
+    if not isinstance(population.activity, Spikes):
+        return Embeddings.of(population, np.log10(seconds)[:, None])
+    rate_hz = (population.activity.counts() + 0.5) / seconds
+    return Embeddings.of(population, np.column_stack([np.log10(rate_hz), np.log10(seconds)]))
+
+
+def correlate(population: Population) -> Float64[np.ndarray, "units units"]:
+    """Correlate spike counts in bins of 50 ms, or traces; 0 where a unit never changes."""
     if isinstance(population.activity, Spikes):
         values = population.binned(BIN_S).astype(np.float64)
     else:
@@ -60,17 +61,29 @@ def correlations(population: Population) -> Float64[np.ndarray, "units units"]:
     return np.asarray(scaled @ scaled.T)
 
 
-def neighbours_say(
-    cohort: Cohort, split: Split, alike: dict[int, Float64[np.ndarray, "units units"]]
+def predict_from_neighbours(
+    cohort: Cohort, split: Split, alike: Mapping[int, Float64[np.ndarray, "units units"]]
 ) -> Shaped[np.ndarray, " test"]:
-    """The class that the training units with the most correlated activity in the recording vote for, shape (test,).
+    """Predict each test unit from the training units of its recording with the most correlated activity.
 
     Each of the 15 nearest votes with its correlation. Where a recording has no training unit, or a unit correlates with
-    none, the commonest class of all.
+    none, the prediction is the majority class.
+
+    Parameters
+    ----------
+    cohort, split
+        The units, and which of them train and are tested.
+    alike
+        Correlations of the units of each recording, by its index, see `correlate`.
+
+    Returns
+    -------
+    array
+        Classes, shape (test,).
     """
-    said = commonest(cohort, split).astype(object)
+    predicted = predict_majority(cohort, split).astype(object)
     for recording in np.unique(cohort.recording[split.test]).tolist():
-        rows = cohort.rows_of(recording)
+        rows = cohort.find_rows(recording)
         train, test = np.intersect1d(rows, split.train), np.intersect1d(rows, split.test)
         if not len(train):
             continue
@@ -79,6 +92,6 @@ def neighbours_say(
         voters = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]
         weight = np.maximum(np.take_along_axis(near, voters, axis=1), 0)
         votes = np.stack([(weight * (at[voters] == k)).sum(axis=1) for k in range(len(names))], axis=1)
-        heard = votes.max(axis=1) > 0  # a unit that goes with none has no vote
-        said[np.searchsorted(split.test, test[heard])] = names[votes.argmax(axis=1)[heard]]
-    return said.astype(np.str_)
+        voted = votes.max(axis=1) > 0  # a unit that correlates with none has no vote
+        predicted[np.searchsorted(split.test, test[voted])] = names[votes.argmax(axis=1)[voted]]
+    return predicted.astype(np.str_)

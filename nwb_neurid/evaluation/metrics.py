@@ -1,4 +1,4 @@
-"""Scores of named units, and how sure one can be of them."""
+"""Scores of predicted labels, and how certain they are."""
 
 from dataclasses import dataclass
 
@@ -7,66 +7,68 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 DRAWS = 2000
 ENOUGH_SUBJECTS = 6
-"""From so many subjects on there is an interval over them; under it, the value of each."""
+"""With at least so many subjects there is an interval over them; with fewer, the value of each."""
 
 BINS = 10
 INTERVAL = (2.5, 97.5)
 
 
-def confusions(
+def count_confusions(
     truth: Shaped[np.ndarray, " units"],
-    said: Shaped[np.ndarray, " units"],
+    label: Shaped[np.ndarray, " units"],
     classes: Shaped[np.ndarray, " classes"],
     parts: Shaped[np.ndarray, " units"],
 ) -> Int64[np.ndarray, "parts classes classes"]:
-    """How many units of each class (rows) were called what (columns), for each part (subject) in ascending order."""
+    """Count the units of each true class (rows) by predicted class (columns), for each part in ascending order."""
     names, part = np.unique(parts, return_inverse=True)
     count = len(classes)
-    at = (part * count + np.searchsorted(classes, truth)) * count + np.searchsorted(classes, said)
+    at = (part * count + np.searchsorted(classes, truth)) * count + np.searchsorted(classes, label)
     return np.bincount(at, minlength=len(names) * count**2).reshape(-1, count, count)
 
 
-def macro_f1(confusion: Float[np.ndarray, "*parts classes classes"] | np.ndarray) -> Float64[np.ndarray, "*parts"]:
-    """Mean F1 over the classes that occur in the truth or in what was said, as scikit-learn has it."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return _mean(np.divide(2 * hits, both, out=np.zeros(both.shape), where=both > 0), both > 0)
-
-
-def balanced_accuracy(
+def compute_macro_f1(
     confusion: Float[np.ndarray, "*parts classes classes"] | np.ndarray,
 ) -> Float64[np.ndarray, "*parts"]:
-    """Mean recall over the classes that occur in the truth."""
+    """Average F1 over the classes that occur in the truth or in the predictions, as scikit-learn does."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return _average(np.divide(2 * hits, both, out=np.zeros(both.shape), where=both > 0), both > 0)
+
+
+def compute_balanced_accuracy(
+    confusion: Float[np.ndarray, "*parts classes classes"] | np.ndarray,
+) -> Float64[np.ndarray, "*parts"]:
+    """Average recall over the classes that occur in the truth."""
     hits, of = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
-    return _mean(np.divide(hits, of, out=np.zeros(of.shape), where=of > 0), of > 0)
+    return _average(np.divide(hits, of, out=np.zeros(of.shape), where=of > 0), of > 0)
 
 
-def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def _average(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     number = counted.sum(axis=-1)
     total = np.where(counted, values, 0).sum(axis=-1)
     return np.asarray(np.divide(total, number, out=np.full(np.shape(number), np.nan), where=number > 0))
 
 
-METRICS = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
+METRICS = {"macro_f1": compute_macro_f1, "balanced_accuracy": compute_balanced_accuracy}
 
 
-def resamples(parts: int, seed: int) -> Int64[np.ndarray, "draws parts"]:
-    """How often each part is drawn in each bootstrap sample."""
+def draw_resamples(parts: int, seed: int) -> Int64[np.ndarray, "draws parts"]:
+    """Draw how often each part occurs in each bootstrap sample."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(parts, np.full(parts, 1 / parts), size=DRAWS)
 
 
-def intervals(confusion: Int64[np.ndarray, "subjects classes classes"], seed: int) -> dict[str, list[float]]:
-    """95% bootstrap intervals over subjects of each metric; empty under six subjects."""
+def bootstrap_intervals(confusion: Int64[np.ndarray, "subjects classes classes"], seed: int) -> dict[str, list[float]]:
+    """Bootstrap 95% intervals over subjects of each metric; empty with fewer than six subjects."""
     if len(confusion) < ENOUGH_SUBJECTS:
         return {}
-    drawn = np.tensordot(resamples(len(confusion), seed), confusion, axes=1)
-    return {name: np.percentile(metric(drawn), INTERVAL).tolist() for name, metric in METRICS.items()}
+    resampled = np.tensordot(draw_resamples(len(confusion), seed), confusion, axes=1)
+    return {name: np.percentile(metric(resampled), INTERVAL).tolist() for name, metric in METRICS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassScore:
-    """Of one class: how many of those called so are it, how many of it were called so, their F1, and its units."""
+    """Precision, recall and F1 of one class, and its number of units."""
 
     precision: float
     recall: float
@@ -74,10 +76,10 @@ class ClassScore:
     units: int
 
 
-def per_class(
+def score_classes(
     confusion: Int64[np.ndarray, "classes classes"], classes: Shaped[np.ndarray, " classes"]
 ) -> dict[str, ClassScore]:
-    """Scores of every class that has units."""
+    """Score every class that has units."""
     hits, of, called = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return {
         name: ClassScore(
@@ -93,14 +95,14 @@ def per_class(
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Reliability:
-    """How often what was said with some probability was true, in equal steps of probability.
+    """Accuracy against confidence, in equal bins of confidence.
 
     Parameters
     ----------
     probability, right
         Mean probability of the most probable class, and share in which it was true, shape (bins,); NaN where empty.
     units
-        Units in each step, shape (bins,).
+        Units in each bin, shape (bins,).
     """
 
     probability: Float64[np.ndarray, " bins"]
@@ -115,8 +117,8 @@ class Reliability:
         return float(gaps.sum() / max(self.units.sum(), 1))
 
 
-def reliability(probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]) -> Reliability:
-    """Reliability of the most probable classes."""
+def measure_reliability(probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]) -> Reliability:
+    """Compare the probability of the most probable class with how often it is right."""
     step = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
     units = np.bincount(step, minlength=BINS)
     with np.errstate(invalid="ignore"):
@@ -127,20 +129,20 @@ def reliability(probability: Float[np.ndarray, " units"], right: Bool[np.ndarray
         )
 
 
-def risk_curve(
+def compute_risk_curve(
     probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
-    """Share of units named, and the share of errors among them, as units are named from the surest on.
+    """Compute the share of units that are labelled, most confident first, and the share of errors among them.
 
-    Units of one probability are named together, so that their order does not count.
+    Units of one probability are labelled together, so that their order does not count.
     """
     order = np.argsort(-probability, kind="stable")
     wrong = np.cumsum(~right[order])
-    named = np.arange(1, len(order) + 1)
+    labelled = np.arange(1, len(order) + 1)
     last = np.r_[np.diff(probability[order]) != 0, True] if len(order) else np.empty(0, bool)
-    return named[last] / max(len(order), 1), (wrong / named)[last]
+    return labelled[last] / max(len(order), 1), (wrong / labelled)[last]
 
 
-def area(coverage: Float64[np.ndarray, " points"], risk: Float64[np.ndarray, " points"]) -> float:
-    """Mean risk over all coverages; lower is better."""
-    return float((np.diff(np.r_[0.0, coverage]) * risk).sum())
+def average_risk(share: Float64[np.ndarray, " points"], risk: Float64[np.ndarray, " points"]) -> float:
+    """Average the risk over all shares; lower is better."""
+    return float((np.diff(np.r_[0.0, share]) * risk).sum())

@@ -1,92 +1,114 @@
-"""The models that are asked for, what they are compared with, and their vectors."""
+"""The models under evaluation, their vectors, and the vectors that they are compared with."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from nwb_neurid.contracts import Progress
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from nwb_neurid import registry
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.controls import rates_of
-from nwb_neurid.evaluation.vectors import System, Vectors, concatenated, embedded, taught
+from nwb_neurid.evaluation.controls import embed_rates
+from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, new_model
 from nwb_neurid.population import Population
-from nwb_neurid.results import UNTRAINED, Json
+from nwb_neurid.results import UNTRAINED, Embeddings, Json
 from nwb_neurid.workflows.fit_labels import as_model
 
 RATE = "rate and duration"
+OURS = "nwb-neurid "
+
+Vectors: TypeAlias = tuple[Embeddings, ...]
+"""The vectors of every recording of a cohort."""
+
+
+def stack_vectors(vectors: Vectors) -> Float32[np.ndarray, "units dim"]:
+    """Put the vectors of all recordings one below the other."""
+    return np.concatenate([each.vectors for each in vectors])
+
+
+def find_embedded(vectors: Vectors) -> Bool[np.ndarray, " units"]:
+    """Find the units of the cohort that have a vector."""
+    return np.isfinite(stack_vectors(vectors)).all(axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Asked:
-    """The models asked for, whose vectors are put side by side.
+class ModelSet:
+    """The models under evaluation, whose vectors are concatenated.
 
     Parameters
     ----------
-    names, models
-        One or several.
+    models
+        One or several, by the names that they have in tables.
     vectors
-        Of each model as it is, for all recordings.
+        Of each model as it is, for all recordings, by the same names.
     steps, windows, seed
-        Train those that can learn anew for each split, for so many steps of so many pairs of windows; None to take them
-        as they are, or the number of their recipe.
+        Train the models that can learn anew for each split: number of steps, pairs of windows in each of them, and
+        random seed. `steps` is None for models that are evaluated as they are, `windows` for the number of the recipe.
     pool_groups
         As for `Model.embed`.
     """
 
-    names: tuple[str, ...]
-    models: tuple[Model, ...]
-    vectors: tuple[Vectors, ...]
-    steps: int | None
-    windows: int | None
-    seed: int
-    pool_groups: bool
+    models: Mapping[str, Model]
+    vectors: Mapping[str, Vectors]
+    steps: int | None = None
+    windows: int | None = None
+    seed: int = 0
+    pool_groups: bool = False
 
     @property
     def name(self) -> str:
-        """In tables."""
-        return " + ".join(self.names)
+        """The name of the set in tables."""
+        return " + ".join(self.models)
 
-    def taught(self, cohort: Cohort, subjects: Sequence[str], progress: Progress) -> Vectors:
-        """Vectors of the models, those that learn trained on these subjects where that was asked for."""
+    def embed(self, cohort: Cohort, subjects: Sequence[str], progress: Progress) -> Vectors:
+        """Embed a cohort; models that are trained anew learn from these subjects."""
         parts = []
-        for model, own in zip(self.models, self.vectors, strict=True):
+        for name, model in self.models.items():
             if self.steps is None or not can_learn(model):
-                parts.append(own)
+                parts.append(self.vectors[name])
                 continue
             options = TrainingOptions(steps=self.steps, windows=self.windows, seed=self.seed)
-            parts.append(taught(model, cohort, subjects, options, pool_groups=self.pool_groups, progress=progress))
-        return parts[0] if len(parts) == 1 else concatenated(parts)
+            known = [population for population in cohort.populations if population.subject_id in set(subjects)]
+            trained, _ = fit(model, known, options, pool_groups=self.pool_groups, progress=progress)
+            parts.append(embed_recordings(trained, cohort.populations, pool_groups=self.pool_groups, progress=progress))
+        return parts[0] if len(parts) == 1 else join_vectors(parts)
 
 
 def can_learn(model: Model) -> bool:
-    """Whether its encoder has weights at all."""
+    """Whether the encoder of a model has weights."""
     return model.plugin.initial_state is not None
 
 
 def is_trained(model: Model) -> bool:
-    """Whether its weights have seen data."""
+    """Whether the weights of a model were trained on data."""
     return can_learn(model) and not model.training.startswith(UNTRAINED)
 
 
-def models_of(wanted: Sequence[Model | str | Path], steps: int | None, windows: int | None = None) -> dict[str, Model]:
-    """The models by the names that they have in tables.
+def name_models(given: Sequence[Model | str | Path], steps: int | None, windows: int | None = None) -> dict[str, Model]:
+    """Load the models, and name them for tables.
 
     Raises
     ------
     InvalidOption
-        If none is named, or one is to be trained anew that is trained, or windows are meant for no training.
+        If there is none, `steps` is given for a trained model or for models that learn nothing, or `windows` without
+        `steps`.
     NeuridError
-        Whatever is wrong with a model.
+        If a model cannot be loaded.
     """
-    if not wanted:
+    if not given:
         raise InvalidOption("Name what to evaluate: --model FOLDER or --encoder NAME.")
     if windows is not None and steps is None:
         raise InvalidOption("--windows is how many pairs of windows a step of training takes: name --steps too.")
     found: dict[str, Model] = {}
-    for each in wanted:
+    for each in given:
         model = as_model(each)
         if steps is not None and is_trained(model):
             raise InvalidOption(
@@ -102,29 +124,102 @@ def models_of(wanted: Sequence[Model | str | Path], steps: int | None, windows: 
     return found
 
 
-def systems_of(asked: Asked, populations: Sequence[Population], baseline: str, progress: Progress) -> list[System]:
-    """What the models asked for are compared with, by name: each alone, untrained ones, the baseline, rates alone."""
-    found = {}
-    if len(asked.names) > 1 and asked.steps is None:
-        found = dict(zip(asked.names, asked.vectors, strict=True))
-    for name, model in zip(asked.names, asked.models, strict=True):
+def embed_recordings(
+    model: Model, populations: Sequence[Population], *, pool_groups: bool = False, progress: Progress = silent
+) -> Vectors:
+    """Embed every recording; one that the encoder cannot take has no vectors.
+
+    Raises
+    ------
+    CannotEncode
+        If the encoder can take none of them.
+
+    Warns
+    -----
+    NeuridWarning
+        If the encoder cannot take some of them.
+    """
+    found, refused = [], []
+    for population in progress(populations, label=f"embedding ({model.name})", total=len(populations)):
+        if why := problems(population, model.spec):
+            refused += [f"{population.source or 'a recording'}: {each}" for each in why]
+            nothing = np.zeros((len(population), model.encoder.dim))
+            found.append(Embeddings.of(population, nothing, reasons=["; ".join(why)] * len(population)))
+        else:
+            found.append(model.embed(population, pool_groups=pool_groups, progress=progress))
+    if refused and all((each.reasons != "").all() for each in found):
+        raise CannotEncode(model.name, "these recordings", refused)
+    for line in refused:
+        warnings.warn(f"Left out: {line}.", NeuridWarning, stacklevel=2)
+    return tuple(found)
+
+
+def join_vectors(parts: Sequence[Vectors]) -> Vectors:
+    """Concatenate the vectors of several encoders, unit by unit; a unit without one of them has none."""
+    joined = []
+    for own in zip(*parts, strict=True):
+        reasons = own[0].reasons.astype(object)
+        for other in own[1:]:
+            reasons = np.where(reasons == "", other.reasons.astype(object), reasons)
+        wide = np.hstack([part.vectors for part in own])
+        wide[reasons != ""] = np.nan
+        windowed = [part for part in own if part.provenance.window_s > 0] or own  # others count no windows
+        least = np.min([part.n_windows for part in windowed], axis=0)
+        encoders = " + ".join(part.provenance.encoder for part in own)
+        window_s = max(part.provenance.window_s for part in own)
+        joined.append(
+            replace(
+                own[0],
+                vectors=wide,
+                reasons=reasons.astype(np.str_),
+                n_windows=np.where(reasons == "", least, 0).astype(np.int32),
+                stability=np.where(reasons == "", own[0].stability, np.nan).astype(np.float32),
+                provenance=replace(own[0].provenance, window_s=window_s, encoder=encoders),
+            )
+        )
+    return tuple(joined)
+
+
+def find_baseline() -> str:
+    """Find the encoder of this distribution that has nothing to learn; "" if it is not installed."""
+    encoders = registry.encoders()
+    own = [name for name in encoders if encoders.distribution(name).startswith(OURS)]
+    return next((name for name in own if encoders.load(name).initial_state is None), "")
+
+
+def embed_baselines(
+    models: ModelSet, populations: Sequence[Population], baseline: str, progress: Progress
+) -> dict[str, Vectors]:
+    """Compute the vectors to compare with: each model alone, random weights, the baseline, and rates alone.
+
+    Warns
+    -----
+    NeuridWarning
+        If the baseline can take none of the recordings.
+    """
+    found: dict[str, Vectors] = {}
+    if len(models.models) > 1 and models.steps is None:
+        found |= models.vectors
+    for name, model in models.models.items():
         if is_trained(model):
-            random = untrained(model, asked.seed)
-            found[f"untrained {name}"] = embedded(random, populations, pool_groups=asked.pool_groups, progress=progress)
-        elif can_learn(model) and asked.steps is not None:
-            found[f"untrained {name}"] = dict(zip(asked.names, asked.vectors, strict=True))[name]
-    if baseline and baseline not in (*asked.names, *found):
-        plain = new_model(baseline)
+            random = reset_weights(model, models.seed)
+            found[f"untrained {name}"] = embed_recordings(
+                random, populations, pool_groups=models.pool_groups, progress=progress
+            )
+        elif can_learn(model) and models.steps is not None:
+            found[f"untrained {name}"] = models.vectors[name]
+    if baseline and baseline not in (*models.models, *found):
         try:
-            found[baseline] = embedded(plain, populations, pool_groups=asked.pool_groups, progress=progress)
+            found[baseline] = embed_recordings(
+                new_model(baseline), populations, pool_groups=models.pool_groups, progress=progress
+            )
         except CannotEncode as error:
             warnings.warn(f"No comparison with {baseline}: {error}", NeuridWarning, stacklevel=2)
-    found[RATE] = rates_of(populations)
-    return [System(name=name, vectors=vectors) for name, vectors in found.items()]
+    return {**found, RATE: embed_rates(populations)}
 
 
-def untrained(model: Model, seed: int) -> Model:
-    """The same encoder with random weights."""
+def reset_weights(model: Model, seed: int) -> Model:
+    """Build the same encoder with random weights."""
     plugin, config = model.plugin, model.encoder.config
     if plugin.initial_state is None:
         return model
@@ -132,6 +227,6 @@ def untrained(model: Model, seed: int) -> Model:
     return replace(model, encoder=encoder, training=f"{UNTRAINED}, seed {seed}", details={}, heads={})
 
 
-def record_of(name: str, model: Model) -> dict[str, Json]:
-    """What the results say of a model."""
+def describe_model(name: str, model: Model) -> dict[str, Json]:
+    """Describe a model for the scores."""
     return {"name": name, **model.identity, "training": model.training, "details": dict(model.details)}

@@ -1,4 +1,4 @@
-"""The three protocols of the NuCLR paper, and what may not leak in each.
+"""The three protocols of the NuCLR paper (arXiv 2512.01199), and what may not leak in each.
 
 - transductive: the encoder may have seen the test units, the head is trained on other units of their recordings.
 - transductive-zero-shot: the encoder may have seen the test animals, the head has not.
@@ -30,7 +30,7 @@ class Split:
 
 
 def check_protocol(protocol: str) -> None:
-    """Refuse a protocol that there is none of.
+    """Check that there is such a protocol.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def check_protocol(protocol: str) -> None:
         raise InvalidOption(f"There is no protocol {protocol!r}. Choose one of: {', '.join(PROTOCOLS)}.")
 
 
-def splits_of(
+def split_cohort(
     cohort: Cohort,
     scored: Bool[np.ndarray, " units"],
     protocol: str,
@@ -50,7 +50,7 @@ def splits_of(
     seed: int = 0,
     test_subjects: Sequence[str] = (),
 ) -> list[Split]:
-    """Which units train and which are tested, fold by fold; nothing leaks.
+    """Split a cohort into units that train and units that are tested, fold by fold, so that nothing leaks.
 
     Parameters
     ----------
@@ -61,11 +61,16 @@ def splits_of(
     protocol
         One of `PROTOCOLS`.
     folds
-        How many; over neurons if the protocol is transductive, over subjects otherwise.
+        Number of folds: over neurons if the protocol is transductive, over subjects otherwise.
     seed
-        Of the folds.
+        Random seed of the folds.
     test_subjects
         Test these only; in the zero-shot protocols all others train.
+
+    Returns
+    -------
+    list of Split
+        One for each fold.
 
     Raises
     ------
@@ -80,51 +85,51 @@ def splits_of(
     if folds < 2:
         raise InvalidOption(f"--folds must be at least 2, got {folds}.")
     subject = cohort.subject
-    if unknown := sorted(set(test_subjects) - set(subject[~cohort.helps_only].tolist())):
-        there = ", ".join(np.unique(subject[~cohort.helps_only]).tolist())
+    if unknown := sorted(set(test_subjects) - set(subject[~cohort.train_only].tolist())):
+        there = ", ".join(np.unique(subject[~cohort.train_only]).tolist())
         raise InvalidOption(f"No recording is of the test subject {', '.join(unknown)}. They are of: {there}.")
-    tested = scored & ~cohort.helps_only & (np.isin(subject, list(test_subjects)) if test_subjects else True)
-    if protocol != TRANSDUCTIVE and (both := sorted(set(subject[tested]) & set(subject[cohort.helps_only]))):
+    tested = scored & ~cohort.train_only & (np.isin(subject, list(test_subjects)) if test_subjects else True)
+    if protocol != TRANSDUCTIVE and (both := sorted(set(subject[tested]) & set(subject[cohort.train_only]))):
         raise Leak(
             f"Subjects that are tested are among those of --train: {', '.join(both)}. Leave their recordings out."
         )
-    parted = cohort.neuron if protocol == TRANSDUCTIVE else np.unique(subject, return_inverse=True)[1]
-    apart = bool(test_subjects) or bool(cohort.helps_only.any())
-    if protocol != TRANSDUCTIVE and apart:
+    group = cohort.neuron if protocol == TRANSDUCTIVE else np.unique(subject, return_inverse=True)[1]
+    held_out = bool(test_subjects) or bool(cohort.train_only.any())
+    if protocol != TRANSDUCTIVE and held_out:
         left_out = [np.flatnonzero(tested)]
     else:
-        left_out = _folds(cohort, np.flatnonzero(tested), parted, folds, seed, protocol)
+        left_out = _draw_folds(cohort, np.flatnonzero(tested), group, folds, seed, protocol)
     found = []
     for test in left_out:
-        rest = scored & ~np.isin(parted, parted[test])
+        rest = scored & ~np.isin(group, group[test])
         found.append(Split(train=np.flatnonzero(rest), test=test))
         check_split(cohort, found[-1], protocol)
     return found
 
 
-def _folds(
-    cohort: Cohort, tested: np.ndarray, parted: np.ndarray, folds: int, seed: int, protocol: str
+def _draw_folds(
+    cohort: Cohort, tested: np.ndarray, group: np.ndarray, folds: int, seed: int, protocol: str
 ) -> list[np.ndarray]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups = np.unique(parted[tested])
-    if len(groups) < 2:
+    count = len(np.unique(group[tested]))
+    if count < 2:
         who = ", ".join(np.unique(cohort.subject[tested]).tolist()) or "none"
         what = "neurons" if protocol == TRANSDUCTIVE else "subjects"
         raise CannotFit(
             f"The protocol {protocol} leaves {what} out and needs two of them with a known {cohort.label}, got "
-            f"{len(groups)} (subjects: {who})."
+            f"{count} (subjects: {who})."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
         most = np.unique(cohort.truth[tested], return_counts=True)[1].max()
-        cut = StratifiedGroupKFold(min(folds, len(groups), int(most)), shuffle=True, random_state=seed)
-        parts = [tested[test] for _, test in cut.split(tested, cohort.truth[tested], parted[tested])]
+        cut = StratifiedGroupKFold(min(folds, count, int(most)), shuffle=True, random_state=seed)
+        parts = [tested[test] for _, test in cut.split(tested, cohort.truth[tested], group[tested])]
     return [part for part in parts if len(part)]
 
 
 def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
-    """Refuse a split in which a head could know something of the units that it is tested on.
+    """Check that a head knows nothing of the units that it is tested on.
 
     Raises
     ------
@@ -151,25 +156,25 @@ def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
 def check_encoder(
     name: str, details: Mapping[str, Json], protocol: str, test_subjects: Sequence[str], *, learns: bool
 ) -> None:
-    """Refuse an encoder that has seen a test subject where it may not, or whose record does not tell.
+    """Check that the protocol allows an encoder with this training record.
 
     Parameters
     ----------
     name
-        Of the model, for the message.
+        Name of the model, for the message.
     details
-        Its record, `Model.details`.
+        Its training record, `Model.details`.
     protocol
         One of `PROTOCOLS`; only inductive-zero-shot forbids anything.
     test_subjects
-        Under every name that they go by.
+        Every name of the test subjects.
     learns
-        Whether it was trained at all.
+        Whether the encoder was trained.
 
     Raises
     ------
     Leak
-        If it has, or may have.
+        If it was trained on a test subject, or its record does not name all subjects.
     """
     if protocol != INDUCTIVE or not learns:
         return

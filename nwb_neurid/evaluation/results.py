@@ -1,4 +1,4 @@
-"""`Evaluation`: scores and what was said of every unit, in memory and as a folder."""
+"""`Evaluation`: scores and the prediction of every tested unit, in memory and as a folder."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nwb_neurid._system.atomic import whole
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.heads import Answers
+from nwb_neurid.evaluation.heads import FoldPredictions
 from nwb_neurid.evaluation.protocols import Split
 from nwb_neurid.plots.scores import draw_confusion, draw_growth, draw_reliability, draw_risk, draw_sets
 
@@ -27,46 +27,61 @@ COLUMNS = ("system", "macro_f1", "macro_f1_low", "macro_f1_high", "balanced_accu
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Evaluation:
-    """What `nwb_neurid.evaluate` found.
+    """The result of `nwb_neurid.evaluate`.
 
     Parameters
     ----------
     cohort
         The units.
-    answers
-        What was said of them.
+    predictions
+        Of the tested units, each by a head that had not seen its label.
     splits
-        Which of them trained and were tested, fold by fold.
+        Which units trained and were tested, fold by fold.
     scores
         As they are kept in `scores.json`: `macro_f1`, `balanced_accuracy`, `baselines` and more.
     """
 
     cohort: Cohort
-    answers: Answers
+    predictions: FoldPredictions
     splits: tuple[Split, ...]
     scores: Mapping[str, Any]
 
-    def rows(self) -> list[dict[str, object]]:
-        """One row a system, as in `scores.csv`: what was asked for first, then what it is compared with."""
+    def to_rows(self) -> list[dict[str, object]]:
+        """List the scores, as in `scores.csv`.
+
+        Returns
+        -------
+        list of dict
+            One row for the models, then one for each that they are compared with: `system` (its name), `macro_f1` and
+            its interval, `balanced_accuracy`, `units`.
+        """
         systems = {self.scores["name"]: self.scores}
         if "smoothed" in self.scores:
             systems[f"{self.scores['name']}, neighbours vote"] = self.scores["smoothed"]
         systems |= self.scores["baselines"]
-        return [_row(name, own) for name, own in systems.items()]
+        return [_make_row(name, own) for name, own in systems.items()]
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row for each tested unit, as in `predictions.csv`."""
+        """Tabulate the predictions, as in `predictions.csv`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each tested unit: where it is from, its true class `true`, the class `said` by the
+            class-balanced probe, the calibrated probability of each class, the prediction set, and whether and why the
+            head abstains.
+        """
         import pandas as pd
 
-        return pd.DataFrame(list(self._predictions()))
+        return pd.DataFrame(list(self._list_predictions()))
 
-    def _predictions(self) -> Iterator[dict[str, object]]:
-        cohort, answers = self.cohort, self.answers
+    def _list_predictions(self) -> Iterator[dict[str, object]]:
+        cohort, found = self.cohort, self.predictions
         subject, recording, row = cohort.subject, cohort.recording, cohort.row
         for fold, split in enumerate(self.splits):
             for unit in split.test.tolist():
                 population = cohort.populations[recording[unit]]
-                shares = answers.probabilities[unit]
+                shares = found.probabilities[unit]
                 yield {
                     "source": Path(population.source).name,
                     "session": population.session_id,
@@ -75,24 +90,34 @@ class Evaluation:
                     "unit_id": population.unit_ids[row[unit]],
                     "fold": fold,
                     "true": cohort.truth[unit],
-                    "said": answers.said[unit],
-                    "predicted_label": answers.classes[shares.argmax()],
+                    "said": found.label[unit],
+                    "predicted_label": found.classes[shares.argmax()],
                     "probability": round(float(shares.max()), 5),
-                    "prediction_set": " ".join(answers.classes[answers.sets[-1, unit]]),
-                    "abstained": bool(answers.abstained[unit]),
-                    "reason": answers.reasons[unit],
-                    **{
-                        f"p_{name}": round(float(share), 5) for name, share in zip(answers.classes, shares, strict=True)
-                    },
+                    "prediction_set": " ".join(found.classes[found.sets[-1, unit]]),
+                    "abstained": bool(found.abstained[unit]),
+                    "reason": found.reasons[unit],
+                    **{f"p_{name}": round(float(share), 5) for name, share in zip(found.classes, shares, strict=True)},
                 }
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write scores, predictions and figures into a folder: all of them or none.
 
+        Parameters
+        ----------
+        folder
+            Where to; made if it does not exist.
+        overwrite
+            Replace an evaluation in the folder.
+
+        Returns
+        -------
+        Path
+            The folder.
+
         Raises
         ------
         CannotWrite
-            If there is something in the folder that is not to be replaced, or it cannot be written.
+            If the folder holds something else, or an evaluation and `overwrite` is False, or cannot be written.
         """
         folder = Path(folder)
         check_folder(folder, overwrite=overwrite)
@@ -108,9 +133,9 @@ class Evaluation:
                 scores.write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
                 )
-                _write_table(table, COLUMNS, self.rows())
-                found = list(self._predictions())
-                _write_table(predictions, tuple(found[0]), found)
+                _write_table(table, COLUMNS, self.to_rows())
+                rows = list(self._list_predictions())
+                _write_table(predictions, tuple(rows[0]), rows)
                 for path in drawn:
                     self._draw(path)
         except CannotWrite:
@@ -137,12 +162,12 @@ class Evaluation:
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds something that is not to be replaced.
+    """Check that an evaluation can be written into a folder.
 
     Raises
     ------
     CannotWrite
-        If it does.
+        If the folder holds something else, or an evaluation and `overwrite` is False.
     """
     if folder.exists() and not folder.is_dir():
         raise CannotWrite(f"{folder} is a file. Name a folder (--output).")
@@ -153,7 +178,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         raise CannotWrite(f"{folder} holds an evaluation. Replace it (--overwrite), or choose another (--output).")
 
 
-def _row(name: str, scores: Mapping[str, Any]) -> dict[str, object]:
+def _make_row(name: str, scores: Mapping[str, Any]) -> dict[str, object]:
     low, high = scores.get("intervals_95", {}).get("macro_f1", (None, None))
     return {
         "system": name,

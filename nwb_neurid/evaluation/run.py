@@ -1,27 +1,54 @@
-"""`evaluate`: read recordings, part what is known from what is tested, fit heads, score."""
+"""`evaluate`: read recordings, split them, fit heads, score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.evaluation.assessment import Work, curves, scored
-from nwb_neurid.evaluation.curves import check_fractions, counts_of, subjects_of
-from nwb_neurid.evaluation.heads import Probing
-from nwb_neurid.evaluation.models import Asked, is_trained, models_of, record_of, systems_of
-from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, check_encoder, check_protocol, splits_of
-from nwb_neurid.evaluation.recordings import Wanted, gathered, scorable
+from nwb_neurid.evaluation import controls
+from nwb_neurid.evaluation.cohort import Cohort, read_cohort, select_scorable
+from nwb_neurid.evaluation.curves import (
+    check_fractions,
+    list_train_subjects,
+    parse_counts,
+    score_over_animals,
+    score_over_labels,
+)
+from nwb_neurid.evaluation.heads import FoldPredictions, HeadOptions, predict_folds
+from nwb_neurid.evaluation.models import (
+    ModelSet,
+    Vectors,
+    describe_model,
+    embed_baselines,
+    embed_recordings,
+    find_baseline,
+    find_embedded,
+    is_trained,
+    name_models,
+)
+from nwb_neurid.evaluation.protocols import (
+    INDUCTIVE,
+    TRANSDUCTIVE,
+    Split,
+    check_encoder,
+    check_protocol,
+    split_cohort,
+)
 from nwb_neurid.evaluation.results import Evaluation
-from nwb_neurid.evaluation.vectors import System, embedded
+from nwb_neurid.evaluation.scores import score_details, score_guesses, score_predictions
 from nwb_neurid.labels.calibration import NOMINAL, note_few_animals
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model.model import Model, software
-from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 
-BASELINE = "isi"
+NEIGHBOURS = "neighbours in activity"
+MAJORITY = "majority"
+CHANCE = "chance"
 
 
 def evaluate(
@@ -43,22 +70,25 @@ def evaluate(
     animals: Sequence[int | str] = (),
     steps: int | None = None,
     windows: int | None = None,
-    baseline: str = BASELINE,
+    baseline: str | None = None,
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
-    """How well the vectors of a model tell what units are, under one of the protocols of the NuCLR paper.
+    """Score how well the vectors of a model predict labels, under one of the protocols of the NuCLR paper.
+
+    Every score stands beside those of guessing, of the majority class, of rate and duration alone, and of an encoder
+    that needs no training. Source of the protocols: NuCLR, arXiv 2512.01199.
 
     Parameters
     ----------
     model
-        A model, its folder, or the name of an encoder that needs no training; or several, whose vectors are put side
-        by side.
+        A model, its folder, or the name of an encoder that needs no training; or several, whose vectors are
+        concatenated.
     sources
         Recordings with labels, each whatever `nwb_neurid.read` takes, or a `Population`.
     label
-        Which of their labels: "cell_type", "brain_region", or the name of a column of text.
+        The label to predict: "cell_type", "brain_region", or the name of a column of text.
     protocol
         "transductive", "transductive-zero-shot" or "inductive-zero-shot".
     train
@@ -68,132 +98,236 @@ def evaluate(
     map, subjects, head, coverage
         As for `nwb_neurid.fit_labels`.
     folds
-        Over neurons if the protocol is transductive, over subjects otherwise.
+        Number of folds: over neurons if the protocol is transductive, over subjects otherwise.
     seed
-        Of folds, heads, guesses and training. One seed, one result.
+        Random seed of folds, heads, guesses and training, for reproducible results.
     smooth
         Also score probabilities that are averaged over neighbours on the probe; for regions only.
     label_fractions
-        Also score heads that are fitted to these shares of the labels.
+        Also score heads that are fitted to these shares of the labels, above 0 and at most 1.
     animals
-        Also score so many animals, numbers or "all": to train the head, or the encoder if `steps` is given.
+        Also score with so many animals, numbers or "all": to train the head, or the encoder if `steps` is given.
     steps
         Train encoders that learn anew for each split, for so many steps, without labels: on the training subjects,
         and in the transductive protocols on the test subjects as well.
     windows
         Pairs of windows in each of these steps; the number of the encoder's recipe by default.
     baseline
-        An encoder that needs no training to compare with; "" for none.
+        An encoder that needs no training to compare with; "" for none. By default the one of this package.
     reading
-        For the readers.
+        Options for the readers.
     pool_groups, progress
         As for `Model.embed`.
+
+    Returns
+    -------
+    Evaluation
+        Scores, and the prediction of every tested unit. `Evaluation.save` writes them into a folder.
 
     Raises
     ------
     Leak
         If something of the test units would be known in training.
     CannotFit
-        If the labels cannot be told apart, or there are too few subjects.
+        If there are fewer than two classes, or too few subjects.
     InvalidOption
-        If an option cannot be, or a recording has no subject.
+        If an option is invalid, or a recording has no subject.
     NeuridError
-        Whatever is wrong with a recording or a model.
+        If something is wrong with a recording or a model.
 
     Warns
     -----
     NeuridWarning
-        Of what is doubtful in the labels, as `nwb_neurid.fit_labels` does, and of what is left out.
+        If labels are doubtful, as for `nwb_neurid.fit_labels`, or units or recordings are left out.
+
+    Examples
+    --------
+    >>> from nwb_neurid.simulate import simulate
+    >>> animals = [simulate(units=14, duration_s=30.0, animal=number).population() for number in range(4)]
+    >>> groups = {"FS": "inhibitory", "LTS": "inhibitory", "*": "excitatory"}
+    >>> found = evaluate("isi", animals, label="cell_type", protocol="transductive-zero-shot", folds=2, map=groups)
+    >>> found.scores["units"], len(found.scores["by_subject"])
+    (56, 4)
+    >>> found.scores["macro_f1"] > found.scores["baselines"]["chance"]["macro_f1"]
+    True
     """
     check_protocol(protocol)
     check_fractions(label_fractions)
-    counts_of(animals, 1)
+    parse_counts(animals, 1)
     check_head(head, coverage)
     if smooth:
         check_smoothable(label)
-    named = models_of([model] if isinstance(model, Model | str | Path) else list(model), steps, windows)
-    wanted = Wanted(
-        sources=sources, train=train, label=label, map=map, subjects=subjects, reading=reading or ReadOptions()
-    )
-    cohort, aliases = gathered(list(named.values()), wanted, progress)
-    tested = {*test_subjects} or {*cohort.subject[(cohort.truth != "") & ~cohort.helps_only].tolist()}
-    names = sorted({name for subject in tested for name in aliases.get(subject, {subject})})
-    for name, each in named.items():
-        check_encoder(name, each.details, protocol, names, learns=is_trained(each))
-    asked = _asked(named, cohort.populations, steps, windows, seed, pool_groups, progress)
-    others = systems_of(asked, cohort.populations, baseline, progress)
-    seen = [System(name="", vectors=own).seen for own in asked.vectors] + [system.seen for system in others]
-    units = scorable(cohort, np.all(seen, axis=0))
-    work = Work(
-        cohort=cohort,
-        splits=tuple(splits_of(cohort, units, protocol, folds=folds, seed=seed, test_subjects=test_subjects)),
-        probing=Probing(protocol=protocol, kind=head, coverage=coverage, seed=seed),
-        asked=asked,
+    loaded = name_models([model] if isinstance(model, Model | str | Path) else list(model), steps, windows)
+    cohort, aliases = read_cohort(
+        list(loaded.values()),
+        sources,
+        label=label,
+        train=train,
+        map=map,
+        subjects=subjects,
+        reading=reading,
         progress=progress,
-        cache={},
     )
-    answers = work.answers()
-    plain = next((system for system in others if system.name == baseline), None)
-    scores = {
-        **scored(work, answers, others, smooth=smooth),
-        **curves(work, plain, label_fractions, animals),
-        **_about(work, named),
-    }
-    return Evaluation(cohort=cohort, answers=answers, splits=work.splits, scores=scores)
-
-
-def _asked(
-    named: Mapping[str, Model],
-    populations: Sequence[Population],
-    steps: int | None,
-    windows: int | None,
-    seed: int,
-    pool_groups: bool,
-    progress: Progress,
-) -> Asked:
-    models = tuple(named.values())
-    return Asked(
-        names=tuple(named),
-        models=models,
-        vectors=tuple(embedded(each, populations, pool_groups=pool_groups, progress=progress) for each in models),
+    _check_encoders(loaded, cohort, aliases, protocol, test_subjects)
+    models = ModelSet(
+        models=loaded,
+        vectors={
+            name: embed_recordings(each, cohort.populations, pool_groups=pool_groups, progress=progress)
+            for name, each in loaded.items()
+        },
         steps=steps,
         windows=windows,
         seed=seed,
         pool_groups=pool_groups,
     )
-
-
-def _about(work: Work, named: Mapping[str, Model]) -> dict[str, Json]:
-    """How the scores came to be."""
-    subject, probing = work.cohort.subject, work.probing
-    stitched = [each.provenance.stitched for own in work.asked.vectors for each in own]
-    return {
-        "name": work.asked.name,
-        "label": work.cohort.label,
-        "protocol": probing.protocol,
-        "head": probing.kind,
-        "seed": probing.seed,
-        "steps": work.asked.steps,
-        "windows": work.asked.windows,
-        "stitched": any(stitched),
-        "splits": [
-            {
-                "train_units": len(split.train),
-                "test_units": len(split.test),
-                "train_subjects": np.unique(subject[split.train]).tolist(),
-                "test_subjects": np.unique(subject[split.test]).tolist(),
-            }
-            for split in work.splits
-        ],
-        "notes": _notes(work),
-        "models": [record_of(name, each) for name, each in named.items()],
-        "software": software(),
+    plain = find_baseline() if baseline is None else baseline
+    baselines = embed_baselines(models, cohort.populations, plain, progress)
+    every = [*models.vectors.values(), *baselines.values()]
+    units = select_scorable(cohort, np.all([find_embedded(vectors) for vectors in every], axis=0))
+    assessment = Assessment(
+        cohort=cohort,
+        splits=tuple(split_cohort(cohort, units, protocol, folds=folds, seed=seed, test_subjects=test_subjects)),
+        options=HeadOptions(protocol=protocol, kind=head, coverage=coverage, seed=seed),
+        models=models,
+        baselines=baselines,
+        progress=progress,
+        cache={},
+    )
+    predictions = assessment.predict()
+    scores = {
+        **assessment.score(predictions, smooth=smooth),
+        **assessment.score_curves(plain, label_fractions, animals),
+        **assessment.describe(),
     }
+    return Evaluation(cohort=cohort, predictions=predictions, splits=assessment.splits, scores=scores)
 
 
-def _notes(work: Work) -> list[Json]:
-    """What a reader must know of the coverage that is promised."""
-    if work.probing.protocol == TRANSDUCTIVE:
-        return [f"{NOMINAL}: calibrated on other neurons of the animals that are tested."]
-    animals = min(len(subjects_of(work.cohort, split)) for split in work.splits)
-    return [*note_few_animals(animals, work.probing.coverage)]
+def _check_encoders(
+    models: Mapping[str, Model],
+    cohort: Cohort,
+    aliases: Mapping[str, set[str]],
+    protocol: str,
+    test_subjects: Sequence[str],
+) -> None:
+    """Check that the protocol allows the models, under every name of the test subjects."""
+    tested = {*test_subjects} or {*cohort.subject[(cohort.truth != "") & ~cohort.train_only].tolist()}
+    names = sorted({name for subject in tested for name in aliases.get(subject, {subject})})
+    for name, model in models.items():
+        check_encoder(name, model.details, protocol, names, learns=is_trained(model))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Assessment:
+    """A cohort and its splits, and the vectors to score on them. `cache` keeps vectors by the subjects learned from."""
+
+    cohort: Cohort
+    splits: tuple[Split, ...]
+    options: HeadOptions
+    models: ModelSet
+    baselines: Mapping[str, Vectors]
+    progress: Progress
+    cache: dict[frozenset[str], Vectors]
+
+    def embed(self, split: Split, subjects: Sequence[str] | None = None) -> Vectors:
+        """Embed for a split; encoders that are trained anew learn from these subjects, by default all that train."""
+        known = set(list_train_subjects(self.cohort, split) if subjects is None else subjects)
+        if self.options.protocol != INDUCTIVE:
+            known |= set(self.cohort.subject[split.test].tolist())
+        key = frozenset(known) if self.models.steps is not None else frozenset()
+        if key not in self.cache:
+            self.cache[key] = self.models.embed(self.cohort, sorted(known), self.progress)
+        return self.cache[key]
+
+    def predict(self, *, smooth: bool = False) -> FoldPredictions:
+        """Predict the test units from the vectors of the models."""
+        vectors = [self.embed(split) for split in self.splits]
+        options = replace(self.options, smooth=smooth)
+        return predict_folds(self.cohort, self.splits, vectors, options, progress=self.progress)
+
+    def score(self, predictions: FoldPredictions, *, smooth: bool) -> dict[str, Json]:
+        """Score the models, and under `baselines` everything that they are compared with."""
+        found = {**self._score(predictions), "baselines": self._score_baselines(predictions)}
+        return {**found, "smoothed": self._score(self.predict(smooth=True))} if smooth else found
+
+    def _score(self, found: FoldPredictions) -> dict[str, Json]:
+        return {
+            **score_predictions(self.cohort, found.tested, found.label, self.options.seed),
+            **score_details(self.cohort, found, self.options.coverage),
+        }
+
+    def _score_baselines(self, predictions: FoldPredictions) -> dict[str, Json]:
+        cohort, seed, tested = self.cohort, self.options.seed, predictions.tested
+        scores: dict[str, Json] = {}
+        for name, vectors in self.progress(self.baselines.items(), label="comparisons", total=len(self.baselines)):
+            own = predict_folds(cohort, self.splits, [vectors] * len(self.splits), self.options)
+            scores[name] = score_predictions(cohort, tested, own.label, seed)
+        if self.options.protocol == TRANSDUCTIVE:
+            alike = {at: controls.correlate(each) for at, each in enumerate(cohort.populations)}
+            label = self._predict_by(partial(controls.predict_from_neighbours, alike=alike))
+            scores[NEIGHBOURS] = score_predictions(cohort, tested, label, seed)
+        scores[MAJORITY] = score_predictions(cohort, tested, self._predict_by(controls.predict_majority), seed)
+        guesses = np.full((controls.GUESSES, len(tested)), "", dtype=object)
+        for split in self.splits:
+            guesses[:, split.test] = controls.draw_guesses(cohort, split, seed)
+        scores[CHANCE] = score_guesses(cohort, tested, guesses.astype(np.str_))
+        return scores
+
+    def _predict_by(self, predict: Callable[[Cohort, Split], np.ndarray]) -> Shaped[np.ndarray, " units"]:
+        label = np.full(len(self.cohort.truth), "", dtype=object)
+        for split in self.splits:
+            label[split.test] = predict(self.cohort, split)
+        return label.astype(np.str_)
+
+    def score_curves(self, baseline: str, fractions: Sequence[float], animals: Sequence[int | str]) -> dict[str, Json]:
+        """Score with fewer labels and with fewer animals, the models and the baseline."""
+        learns = self.models.steps is not None
+        own = {self.models.name: self.embed}
+        if baseline in self.baselines:
+            own[baseline] = lambda *_: self.baselines[baseline]
+        given = (self.cohort, self.splits)
+        labels = {
+            name: score_over_labels(*given, embed, self.options, fractions, progress=self.progress)
+            for name, embed in own.items()
+            if fractions
+        }
+        growth = {
+            name: score_over_animals(
+                *given, embed, self.options, animals, encoder_learns=learns, progress=self.progress
+            )
+            for name, embed in own.items()
+            if animals and (name == self.models.name or not learns)  # the baseline does not grow with what is trained
+        }
+        return {name: points for name, points in (("label_fractions", labels), ("animals", growth)) if points}
+
+    def describe(self) -> dict[str, Json]:
+        """Describe how the scores were computed."""
+        subject, models = self.cohort.subject, self.models
+        stitched = [each.provenance.stitched for own in models.vectors.values() for each in own]
+        return {
+            "name": models.name,
+            "label": self.cohort.label,
+            "protocol": self.options.protocol,
+            "head": self.options.kind,
+            "seed": self.options.seed,
+            "steps": models.steps,
+            "windows": models.windows,
+            "stitched": any(stitched),
+            "splits": [
+                {
+                    "train_units": len(split.train),
+                    "test_units": len(split.test),
+                    "train_subjects": np.unique(subject[split.train]).tolist(),
+                    "test_subjects": np.unique(subject[split.test]).tolist(),
+                }
+                for split in self.splits
+            ],
+            "notes": self._note_coverage(),
+            "models": [describe_model(name, each) for name, each in models.models.items()],
+            "software": software(),
+        }
+
+    def _note_coverage(self) -> list[Json]:
+        if self.options.protocol == TRANSDUCTIVE:
+            return [f"{NOMINAL}: calibrated on other neurons of the animals that are tested."]
+        animals = min(len(list_train_subjects(self.cohort, split)) for split in self.splits)
+        return [*note_few_animals(animals, self.options.coverage)]

@@ -1,4 +1,4 @@
-"""Scores of what was said, as plain values for JSON."""
+"""Scores of predictions, as plain values for JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -7,111 +7,115 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.heads import LEVELS, Answers
-from nwb_neurid.evaluation.metrics import METRICS, area, confusions, intervals, per_class, reliability, risk_curve
+from nwb_neurid.evaluation.heads import LEVELS, FoldPredictions
+from nwb_neurid.evaluation.metrics import (
+    METRICS,
+    average_risk,
+    bootstrap_intervals,
+    compute_risk_curve,
+    count_confusions,
+    measure_reliability,
+    score_classes,
+)
 from nwb_neurid.results import Json
 
 POINTS = 50
-"""Points of the curve of risk that are kept."""
+"""Points of the risk curve that are kept."""
 
 
-def scores_of(
-    cohort: Cohort, asked: Bool[np.ndarray, " units"], said: Shaped[np.ndarray, " units"], seed: int
+def score_predictions(
+    cohort: Cohort, tested: Bool[np.ndarray, " units"], label: Shaped[np.ndarray, " units"], seed: int
 ) -> dict[str, Json]:
-    """Scores of all units together, 95% intervals over subjects where there are six, and those of each subject."""
-    truth, words, subject = cohort.truth[asked], said[asked], cohort.subject[asked]
-    classes = np.unique(np.r_[truth, words])
-    confusion = confusions(truth, words, classes, subject)
-    names = np.unique(subject).tolist()
-    each = {name: {**_metrics(own), "units": int(own.sum())} for name, own in zip(names, confusion, strict=True)}
+    """Score all units together and each subject, with 95% intervals over subjects where there are at least six."""
+    truth, predicted, subject = cohort.truth[tested], label[tested], cohort.subject[tested]
+    confusion = count_confusions(truth, predicted, np.unique(np.r_[truth, predicted]), subject)
+    by_subject = zip(np.unique(subject).tolist(), confusion, strict=True)
     return {
-        **_metrics(confusion.sum(axis=0)),
-        "units": int(asked.sum()),
-        "intervals_95": {name: _rounded(limits) for name, limits in intervals(confusion, seed).items()},
-        "by_subject": each,
+        **_compute_metrics(confusion.sum(axis=0)),
+        "units": int(tested.sum()),
+        "intervals_95": {name: _round(limits) for name, limits in bootstrap_intervals(confusion, seed).items()},
+        "by_subject": {name: {**_compute_metrics(own), "units": int(own.sum())} for name, own in by_subject},
     }
 
 
-def _metrics(confusion: np.ndarray) -> dict[str, float]:
+def _compute_metrics(confusion: np.ndarray) -> dict[str, float]:
     return {name: round(float(metric(confusion)), 4) for name, metric in METRICS.items()}
 
 
-def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
-    """For JSON, which knows no NaN."""
+def _round(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    """Four digits, for JSON, which has no NaN."""
     return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
-def guess_scores(
-    cohort: Cohort, asked: Bool[np.ndarray, " units"], guesses: Shaped[np.ndarray, "guesses units"]
+def score_guesses(
+    cohort: Cohort, tested: Bool[np.ndarray, " units"], guesses: Shaped[np.ndarray, "guesses units"]
 ) -> dict[str, Json]:
-    """Mean scores of several rounds of guessing."""
-    truth = cohort.truth[asked]
+    """Average the scores of several rounds of guessing."""
+    truth = cohort.truth[tested]
     rounds = []
-    for words in guesses[:, asked]:
-        classes = np.unique(np.r_[truth, words])
-        rounds.append(confusions(truth, words, classes, np.zeros(len(truth)))[0])
+    for guessed in guesses[:, tested]:
+        classes = np.unique(np.r_[truth, guessed])
+        rounds.append(count_confusions(truth, guessed, classes, np.zeros(len(truth)))[0])
     mean = {name: round(float(np.mean([metric(own) for own in rounds])), 4) for name, metric in METRICS.items()}
-    return {**mean, "units": int(asked.sum())}
+    return {**mean, "units": int(tested.sum())}
 
 
-def details_of(cohort: Cohort, answers: Answers, coverage: float) -> dict[str, Json]:
-    """Scores of each class, the confusion, and what calibration and the right to decline are worth."""
-    asked = answers.asked
-    truth, said = cohort.truth[asked], answers.said[asked]
-    classes = np.unique(np.r_[truth, said])
-    confusion = confusions(truth, said, classes, np.zeros(len(truth)))[0]
-    probable = answers.classes[answers.probabilities[asked].argmax(axis=1)]
-    surest = answers.probabilities[asked].max(axis=1)
-    right = probable == truth
-    reliable = reliability(surest, right)
-    share, risk = risk_curve(surest, right)
-    named = ~answers.abstained[asked]
+def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> dict[str, Json]:
+    """Score each class, the confusion, calibration, prediction sets and abstention."""
+    tested = found.tested
+    truth, predicted = cohort.truth[tested], found.label[tested]
+    classes = np.unique(np.r_[truth, predicted])
+    confusion = count_confusions(truth, predicted, classes, np.zeros(len(truth)))[0]
+    most_probable = found.classes[found.probabilities[tested].argmax(axis=1)]
+    probability = found.probabilities[tested].max(axis=1)
+    right = most_probable == truth
+    reliable = measure_reliability(probability, right)
+    share, risk = compute_risk_curve(probability, right)
+    named = ~found.abstained[tested]
     return {
         "accuracy": round(float(right.mean()), 4),
-        "per_class": {name: _plain(asdict(score)) for name, score in per_class(confusion, classes).items()},
+        "per_class": {
+            name: {field: round(value, 4) for field, value in asdict(own).items()}
+            for name, own in score_classes(confusion, classes).items()
+        },
         "confusion": {"classes": classes.tolist(), "units": confusion.tolist()},
         "calibration": {
             "expected_error": round(reliable.error, 4),
-            "probability": _rounded(reliable.probability),
-            "right": _rounded(reliable.right),
+            "probability": _round(reliable.probability),
+            "right": _round(reliable.right),
             "units": reliable.units.tolist(),
         },
-        "sets": _sets(cohort, answers),
-        "at_coverage": _at_coverage(cohort, answers, coverage),
+        "sets": _score_sets(cohort, found),
+        "at_coverage": _score_coverage(cohort, found, coverage),
         "named": {
             "share": round(float(named.mean()), 4),
             "error": round(float((~right[named]).mean()), 4) if named.any() else None,
             "error_of_all": round(float((~right).mean()), 4),
         },
-        "risk": {"area": round(area(share, risk), 4), **_thinned(share, risk)},
+        "risk": {"area": round(average_risk(share, risk), 4), **_thin(share, risk)},
     }
 
 
-def _plain(values: dict[str, float]) -> dict[str, Json]:
-    return {name: round(value, 4) for name, value in values.items()}
+def _check_sets(cohort: Cohort, found: FoldPredictions, level: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the set of each tested unit holds its class, and the size of the set."""
+    sets = found.sets[level, found.tested]
+    holds = (sets & (found.classes == cohort.truth[found.tested][:, None])).any(axis=1)
+    return holds, sets.sum(axis=1)
 
 
-def _holds(cohort: Cohort, answers: Answers, level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the set of each tested unit holds its class, and its size."""
-    asked = answers.asked
-    chosen = answers.sets[level, asked]
-    holds = (chosen & (answers.classes == cohort.truth[asked][:, None])).any(axis=1)
-    return holds, chosen.sum(axis=1)
-
-
-def _sets(cohort: Cohort, answers: Answers) -> list[Json]:
-    """Promised and real coverage of the sets, and their mean size."""
+def _score_sets(cohort: Cohort, found: FoldPredictions) -> list[Json]:
+    """Promised and reached coverage of the sets at each level, and their mean size."""
     rows: list[Json] = []
     for at, level in enumerate(LEVELS):
-        holds, size = _holds(cohort, answers, at)
+        holds, size = _check_sets(cohort, found, at)
         rows.append({"promised": level, "reached": round(float(holds.mean()), 4), "size": round(float(size.mean()), 3)})
     return rows
 
 
-def _at_coverage(cohort: Cohort, answers: Answers, coverage: float) -> dict[str, Json]:
-    """The same at the coverage asked for, and in the worst subject."""
-    holds, size = _holds(cohort, answers, len(LEVELS))
-    subject = cohort.subject[answers.asked]
+def _score_coverage(cohort: Cohort, found: FoldPredictions, coverage: float) -> dict[str, Json]:
+    """Coverage and size of the sets at the requested coverage, over all units and in the worst subject."""
+    holds, size = _check_sets(cohort, found, len(LEVELS))
+    subject = cohort.subject[found.tested]
     each = {name: float(holds[subject == name].mean()) for name in np.unique(subject).tolist()}
     worst = min(each, key=lambda name: each[name])
     return {
@@ -124,6 +128,6 @@ def _at_coverage(cohort: Cohort, answers: Answers, coverage: float) -> dict[str,
     }
 
 
-def _thinned(share: np.ndarray, risk: np.ndarray) -> dict[str, Json]:
+def _thin(share: np.ndarray, risk: np.ndarray) -> dict[str, Json]:
     pick = np.unique(np.linspace(0, len(share) - 1, POINTS).round().astype(int))
-    return {"share": _rounded(share[pick]), "error": _rounded(risk[pick])}
+    return {"share": _round(share[pick]), "error": _round(risk[pick])}

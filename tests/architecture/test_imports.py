@@ -30,7 +30,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "scaffold": CONTRACT,
     "testing": CONTRACT,
     "workflows": {"readers", "model", "labels", "writers", "plots", "simulate", "registry", *CONTRACT},
-    "evaluation": {"readers", "model", "labels", "training", "plots", "workflows", *CONTRACT},
+    "evaluation": {"readers", "registry", "model", "labels", "training", "plots", "workflows", *CONTRACT},
     "analyzer": {"readers", "model", "labels", "writers", "plots", *CONTRACT},
     "cli": {
         "readers",

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import CannotFit, InvalidOption, Leak
-from nwb_neurid.evaluation.cohort import cohort_of
-from nwb_neurid.evaluation.protocols import PROTOCOLS, Split, check_encoder, check_split, splits_of
+from nwb_neurid.evaluation.cohort import Cohort
+from nwb_neurid.evaluation.protocols import PROTOCOLS, Split, check_encoder, check_split, split_cohort
 
 ZERO_SHOT = PROTOCOLS[1:]
 
@@ -11,11 +11,11 @@ ZERO_SHOT = PROTOCOLS[1:]
 @pytest.fixture
 def cohort(animals):
     truth = np.concatenate([animal.labels["cell_type"] for animal in animals])
-    return cohort_of("cell_type", animals, truth)
+    return Cohort.of("cell_type", animals, truth)
 
 
 def splits(cohort, protocol, **options):
-    return splits_of(cohort, cohort.truth != "", protocol, **options)
+    return split_cohort(cohort, cohort.truth != "", protocol, **options)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -33,7 +33,7 @@ def test_no_test_subject_trains(cohort, protocol):
 def test_rows_of_one_neuron_share_a_fold(animals):
     truth = np.concatenate([animal.labels["cell_type"] for animal in animals])
     neuron = np.repeat(np.arange(16), 2)
-    cohort = cohort_of("cell_type", animals, truth, neuron=neuron)
+    cohort = Cohort.of("cell_type", animals, truth, neuron=neuron)
     for split in splits(cohort, "transductive"):
         assert np.intersect1d(neuron[split.train], neuron[split.test]).size == 0
 
@@ -51,14 +51,14 @@ def test_only_the_subjects_named_are_tested(cohort):
 
 def test_recordings_that_only_train_are_not_tested(animals):
     truth = np.concatenate([animal.labels["cell_type"] for animal in animals])
-    (split,) = splits(cohort_of("cell_type", animals, truth, helping=2), "transductive-zero-shot")
+    (split,) = splits(Cohort.of("cell_type", animals, truth, train_only=2), "transductive-zero-shot")
     assert split.test.tolist() == list(range(16))
     assert split.train.tolist() == list(range(16, 32))
 
 
 def test_a_subject_on_both_sides_is_refused(make_animal):
     both = [make_animal(0), make_animal(1), make_animal(2, subject_id="mouse0")]
-    cohort = cohort_of("cell_type", both, np.tile(["fast", "slow"], 12), helping=1)
+    cohort = Cohort.of("cell_type", both, np.tile(["fast", "slow"], 12), train_only=1)
     with pytest.raises(Leak, match=r"tested are among those of --train: mouse0\. Leave"):
         splits(cohort, "transductive-zero-shot")
 
@@ -71,13 +71,13 @@ def test_a_split_that_leaks_is_refused(cohort):
 
 
 def test_one_subject_is_too_few_to_leave_out(animals):
-    cohort = cohort_of("cell_type", animals[:1], animals[0].labels["cell_type"])
+    cohort = Cohort.of("cell_type", animals[:1], animals[0].labels["cell_type"])
     with pytest.raises(CannotFit, match=r"needs two of them with a known cell_type, got 1 \(subjects: mouse0\)"):
         splits(cohort, "inductive-zero-shot")
 
 
 def test_what_leaves_nothing_to_train_on_is_refused(animals):
-    cohort = cohort_of("cell_type", animals[:1], animals[0].labels["cell_type"])
+    cohort = Cohort.of("cell_type", animals[:1], animals[0].labels["cell_type"])
     with pytest.raises(CannotFit, match="No unit with a known cell_type is left to train on"):
         splits(cohort, "inductive-zero-shot", test_subjects=["mouse0"])
 

@@ -117,7 +117,7 @@ def test_what_cannot_be_compared_is_refused(folder, tmp_path):
     with pytest.raises(UnreadableSource, match="holds no evaluation"):
         compare([folder, tmp_path])
     disagree = rewrite(folder, tmp_path / "disagree", lambda *_: {"true": "slow"})
-    with pytest.raises(InvalidOption, match="disagree on what is true of 16 units"):
+    with pytest.raises(InvalidOption, match="disagree on the true class of 16 units"):
         compare([folder, disagree])
     apart = rewrite(folder, tmp_path / "apart", lambda *_: {"session": "another"})
     with pytest.raises(InvalidOption, match="no unit in common"):

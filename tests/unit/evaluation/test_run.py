@@ -7,7 +7,7 @@ import pytest
 import nwb_neurid
 from nwb_neurid.errors import CannotEncode, CannotFit, InvalidOption, Leak, NeuridWarning
 from nwb_neurid.evaluation.protocols import PROTOCOLS
-from nwb_neurid.evaluation.vectors import concatenated
+from nwb_neurid.evaluation.models import join_vectors
 from nwb_neurid.population import Traces
 
 LABEL = {"label": "cell_type", "protocol": "inductive-zero-shot"}
@@ -183,7 +183,7 @@ def test_votes_of_neighbours_stand_beside_the_score(make_animal):
         "isi", animals, label="brain_region", protocol="inductive-zero-shot", smooth=True, baseline=""
     )
     assert found.scores["smoothed"]["units"] == 24
-    assert [row["system"] for row in found.rows()][:2] == ["isi", "isi, neighbours vote"]
+    assert [row["system"] for row in found.to_rows()][:2] == ["isi", "isi, neighbours vote"]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_an_encoder_without_windows_does_not_take_them_from_another(animals):
     plain = nwb_neurid.new_model("isi").embed(animals[0])
     windows = np.full(len(plain), 20, np.int32)
     other = replace(plain, n_windows=windows, provenance=replace(plain.provenance, window_s=1.0))
-    (both,) = concatenated([(plain,), (other,)])
+    (both,) = join_vectors([(plain,), (other,)])
     assert both.n_windows.tolist() == windows.tolist()
 
 

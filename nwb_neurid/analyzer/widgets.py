@@ -12,7 +12,8 @@ from spikeinterface.widgets.base import BaseWidget
 from nwb_neurid.analyzer.predictions import names_of
 from nwb_neurid.analyzer.properties import predictions_in
 from nwb_neurid.errors import InvalidOption, NoResults
-from nwb_neurid.plots.embedding import PALETTE, flat
+from nwb_neurid.plots.embedding import project_vectors
+from nwb_neurid.plots.figure import PALETTE
 from nwb_neurid.results import Predictions
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
             raise NoResults(f"{seen.sum()} units have a vector, a picture needs {FEWEST}.")
         shown = _Vectors(
             unit_ids=embeddings.unit_ids[seen],
-            points=flat(embeddings.vectors[seen], seed=seed),
+            points=project_vectors(embeddings.vectors[seen], seed=seed),
             colours=_colours(sorting_analyzer, color_by)[seen],
             title=color_by if isinstance(color_by, str) else "",
             chosen=_chosen(sorting_analyzer, unit_ids),

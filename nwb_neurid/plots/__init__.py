@@ -1,1 +1,1 @@
-"""Results as figures of matplotlib."""
+"""Results as matplotlib figures."""

@@ -9,8 +9,15 @@ from jaxtyping import Float32, Float64, Int64, Shaped
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.simulate.cell_types import CELL_TYPES, COUPLING_SPREAD, DRIVE_SPREAD, MIX, PARAMETER_SPREAD
-from nwb_neurid.simulate.network import BLOCK_STEPS, STEP_S, Network, run
-from nwb_neurid.simulate.regions import SLOW_HZ, Region, draw_regions, running_speed_cm_s, shared_currents, slow_drives
+from nwb_neurid.simulate.network import BLOCK_STEPS, STEP_S, Network, run_network
+from nwb_neurid.simulate.regions import (
+    SLOW_HZ,
+    Region,
+    compute_speed_cm_s,
+    draw_regions,
+    draw_shared_currents,
+    draw_slow_drives,
+)
 from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM, REGION_UM, Simulation
 from nwb_neurid.simulate.wiring import draw_synapses
 
@@ -105,7 +112,7 @@ def simulate(
     >>> sorted(simulate(units=7, duration_s=1.0).cell_type.tolist())
     ['CH', 'FS', 'IB', 'LTS', 'RS', 'RS', 'RS']
     """
-    check(units, duration_s, seed, regions, animal)
+    check_options(units, duration_s, seed, regions, animal)
     nominal = animal == 0 and not out_of_domain
     own = np.random.SeedSequence(seed, spawn_key=() if nominal else (animal, int(out_of_domain)))
     rng = np.random.default_rng(own)
@@ -118,11 +125,11 @@ def simulate(
     steps = math.ceil(duration_s / STEP_S)
     speed_cm_s, shared = None, None
     if regions > 1:
-        slow = slow_drives(of_slow, parts, SLOW_HZ * math.ceil(steps / BLOCK_STEPS))  # a block lasts a second
-        speed_cm_s = running_speed_cm_s(slow[: math.ceil(duration_s * SLOW_HZ)])
+        slow = draw_slow_drives(of_slow, parts, SLOW_HZ * math.ceil(steps / BLOCK_STEPS))  # a block lasts a second
+        speed_cm_s = compute_speed_cm_s(slow[: math.ceil(duration_s * SLOW_HZ)])
         coupling = _draw_coupling(of_regions, cell_type)
-        shared = shared_currents(of_rhythms, parts, region, slow, *coupling, BLOCK_STEPS, STEP_S)
-    times_s, rows = run(network, rng, steps, progress, shared)
+        shared = draw_shared_currents(of_rhythms, parts, region, slow, *coupling, BLOCK_STEPS, STEP_S)
+    times_s, rows = run_network(network, rng, steps, progress, shared)
     times_s = np.rint(times_s * CLOCK_HZ) / CLOCK_HZ
     times_s, rows = times_s[times_s < duration_s], rows[times_s < duration_s]
     names = np.array([part.name for part in parts] if regions > 1 else [""])
@@ -140,7 +147,7 @@ def simulate(
     )
 
 
-def check(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
+def check_options(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
     """Raise what `simulate` would raise, without simulating."""
     if units < 1:
         raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
@@ -169,7 +176,7 @@ def _draw_neurons(
     return cell_type, positions_um.astype(np.float32)
 
 
-def _of_type(cell_type: Shaped[np.ndarray, " units"]) -> Float64[np.ndarray, "parameters units"]:
+def _look_up(cell_type: Shaped[np.ndarray, " units"]) -> Float64[np.ndarray, "parameters units"]:
     return np.array([CELL_TYPES[name] for name in cell_type]).T
 
 
@@ -182,7 +189,7 @@ def _draw_network(
 ) -> Network:
     """Each neuron differs a little from its type."""
     units = len(cell_type)
-    of_type = _of_type(cell_type)
+    of_type = _look_up(cell_type)
     abcd, (drive, noise, strength) = of_type[:4], of_type[4:7]
     spread = rng.standard_normal((4, units)).clip(-2, 2) * np.reshape(PARAMETER_SPREAD, (4, 1))
     drive = drive + DRIVE_SPREAD * rng.standard_normal(units) + level.drive_shift
@@ -195,5 +202,5 @@ def _draw_coupling(
     rng: np.random.Generator, cell_type: Shaped[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " units"], Float64[np.ndarray, " units"]]:
     """How much of the slow drive and of the rhythm of its region each neuron gets."""
-    slow, rhythm = _of_type(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
+    slow, rhythm = _look_up(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
     return slow, rhythm

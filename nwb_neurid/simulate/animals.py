@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotWrite, InvalidOption
-from nwb_neurid.simulate.animal import check, simulate
+from nwb_neurid.simulate.animal import check_options, simulate
 from nwb_neurid.simulate.fluorescence import count_frames
 from nwb_neurid.simulate.nwb import check_path, write_nwb
 
@@ -67,7 +67,7 @@ def write_animals(
     jobs = min(animals + out_of_domain, (os.cpu_count() or 1) if jobs is None else jobs)
     if jobs < 1:
         raise InvalidOption(f"The number of processes to simulate in must be 1 or more, got {jobs}.")
-    check(units, duration_s, seed, regions, 0)
+    check_options(units, duration_s, seed, regions, 0)
     if imaging_hz is not None:
         count_frames(duration_s, imaging_hz)
     try:
@@ -79,7 +79,7 @@ def write_animals(
     for path in paths:
         check_path(path, overwrite=overwrite)
     write = partial(_write, units, duration_s, seed, regions, imaging_hz, overwrite)
-    _run(write, [(path, *own) for path, own in zip(paths, which, strict=True)], jobs, progress)
+    _write_all(write, [(path, *own) for path, own in zip(paths, which, strict=True)], jobs, progress)
     return paths
 
 
@@ -99,7 +99,9 @@ def _write(
     write_nwb(simulation, path, imaging_hz=imaging_hz, overwrite=overwrite)
 
 
-def _run(write: "partial[None]", animals: Sequence[tuple[Path, int, bool]], jobs: int, progress: Progress) -> None:
+def _write_all(
+    write: "partial[None]", animals: Sequence[tuple[Path, int, bool]], jobs: int, progress: Progress
+) -> None:
     """Write every animal; the first error ends it, once the animals under way are through."""
     if jobs == 1:
         for own in progress(animals, label="Animals"):

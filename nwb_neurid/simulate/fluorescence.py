@@ -24,7 +24,7 @@ NOISE_HZ = 4.28
 """The noise is that of frames at this rate; of shorter frames, which gather less light, it is larger."""
 
 
-def fluorescence(
+def simulate_fluorescence(
     times_s: Float64[np.ndarray, " spikes"],
     splits: Int64[np.ndarray, " units_and_one"],
     duration_s: float,
@@ -56,8 +56,8 @@ def fluorescence(
         If the rate is not positive and finite, or there is no time for a frame.
     """
     frames = count_frames(duration_s, rate_hz)
-    calcium = _decayed(times_s, splits, frames, rate_hz, DECAY_S) - _decayed(times_s, splits, frames, rate_hz, RISE_S)
-    linear = SPIKE_DFF * calcium / _peak()
+    calcium = _decay(times_s, splits, frames, rate_hz, DECAY_S) - _decay(times_s, splits, frames, rate_hz, RISE_S)
+    linear = SPIKE_DFF * calcium / _find_peak()
     noise = np.random.default_rng(seed).standard_normal((frames, len(splits) - 1)).T
     noise *= NOISE_DFF * np.sqrt(rate_hz / NOISE_HZ)
     values: Float32[np.ndarray, "units samples"] = (linear / (1 + linear / SATURATED_DFF) + noise).astype(np.float32)
@@ -80,7 +80,7 @@ def count_frames(duration_s: float, rate_hz: float) -> int:
     return frames
 
 
-def _decayed(
+def _decay(
     times_s: Float64[np.ndarray, " spikes"],
     splits: Int64[np.ndarray, " units_and_one"],
     frames: int,
@@ -102,7 +102,7 @@ def _decayed(
     return sums.T
 
 
-def _peak() -> float:
+def _find_peak() -> float:
     """The largest value of the difference of the two exponentials."""
     at_s = RISE_S * DECAY_S / (DECAY_S - RISE_S) * np.log(DECAY_S / RISE_S)
     return float(np.exp(-at_s / DECAY_S) - np.exp(-at_s / RISE_S))

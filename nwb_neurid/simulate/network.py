@@ -60,7 +60,7 @@ class Network:
         )
 
 
-def run(
+def run_network(
     network: Network,
     rng: np.random.Generator,
     steps: int,
@@ -103,7 +103,7 @@ def run(
             current += 0.01 * next(shared)[:count]
         _integrate(network, current, before[: count + 1], mid[:count], after[:count], y, synaptic)
         step, row = np.nonzero(after[:count] >= _PEAK)
-        crossed = _crossing(before[step, row], mid[step, row], after[step, row])
+        crossed = _find_crossing(before[step, row], mid[step, row], after[step, row])
         times_s.append((start + step + crossed) * STEP_S)
         rows.append(row)
         before[0] = before[count]
@@ -145,7 +145,7 @@ def _integrate(
             np.add.at(synaptic, network.targets[fired], network.weights[fired])
 
 
-def _crossing(
+def _find_crossing(
     before: Float64[np.ndarray, " spikes"],
     mid: Float64[np.ndarray, " spikes"],
     after: Float64[np.ndarray, " spikes"],

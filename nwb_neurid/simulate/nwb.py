@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from nwb_neurid.errors import CannotWrite
+from nwb_neurid._system.atomic import check_free, whole
 from nwb_neurid.simulate.ecephys import add_units
 from nwb_neurid.simulate.ophys import add_rois
 from nwb_neurid.simulate.regions import SLOW_HZ
@@ -52,44 +52,44 @@ def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = 
     CannotWrite
         If there is a file and `overwrite` was not asked for, the folder does not exist, or writing fails.
     """
-    import h5py
-    from pynwb import NWBHDF5IO
-
     check_path(path, overwrite=overwrite)
-    nwbfile = _to_nwb(simulation, imaging_hz)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with h5py.File(str(partial), "w") as file, NWBHDF5IO(file=file, mode="w") as io:
-            io.write(nwbfile)
-        partial.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    image = _to_bytes(_to_nwb(simulation, imaging_hz))
+    with whole(path) as (made,):
+        made.write_bytes(image)
     return path
 
 
+def _to_bytes(nwbfile: "NWBFile") -> bytes:
+    """The file as it will be on the disk; made in memory, as HDF5 can crash where the disk is full."""
+    import h5py
+    from pynwb import NWBHDF5IO
+
+    with (
+        h5py.File("simulated.nwb", "w", driver="core", backing_store=False) as file,
+        NWBHDF5IO(file=file, mode="w") as io,
+    ):
+        io.write(nwbfile)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+        return image
+
+
 def check_path(path: Path, *, overwrite: bool) -> None:
-    """Raise what `write_nwb` would raise of a path, before anything is simulated for it.
+    """Check that a simulation can be written to a path, before anything is simulated for it.
 
     Raises
     ------
     CannotWrite
-        If there is a file and `overwrite` was not asked for, it is a folder, or its folder does not exist.
+        If there is a file and `overwrite` is False, it is a folder, or its folder does not exist or is read-only.
     """
-    if not path.parent.is_dir():
-        raise CannotWrite(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise CannotWrite(f"Cannot write {path}: it is a folder. Name a file.")
-    if path.exists() and not overwrite:
-        raise CannotWrite(f"Cannot write {path}: it exists already. Pass --overwrite to replace it.")
+    check_free(path, overwrite=overwrite, instead="name another file")
 
 
 def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":
     """The whole file in memory."""
     from pynwb import NWBFile
 
-    what = _described(simulation, imaging_hz)
+    what = _describe(simulation, imaging_hz)
     nwbfile = NWBFile(
         session_description=f"A computer simulation, not a recording: {what}.",
         identifier=f"simulated: {what}",
@@ -111,7 +111,7 @@ def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":
     return nwbfile
 
 
-def _described(simulation: Simulation, imaging_hz: float | None) -> str:
+def _describe(simulation: Simulation, imaging_hz: float | None) -> str:
     """How large it is, and what it was simulated with."""
     what = [f"{len(simulation)} units", f"{simulation.duration_s:g} s", f"seed {simulation.seed}"]
     if simulation.regions:

@@ -93,14 +93,14 @@ def _create_rois(
         name="PlaneSegmentation", description="Simulated neurons.", imaging_plane=plane
     )
     for place in simulation.positions_um:
-        rois.add_roi(pixel_mask=[(x, y, 1.0) for x, y in _disc(place)])
+        rois.add_roi(pixel_mask=[(x, y, 1.0) for x, y in _find_pixels(place)])
     rois.add_column("cell_type", cell_type, data=simulation.cell_type.tolist())
     if simulation.regions:
         rois.add_column("brain_region", "Simulated region of the neuron.", data=simulation.brain_region.tolist())
     return rois
 
 
-def _disc(place_um: Float32[np.ndarray, " 3"]) -> Int64[np.ndarray, "pixels 2"]:
+def _find_pixels(place_um: Float32[np.ndarray, " 3"]) -> Int64[np.ndarray, "pixels 2"]:
     """The pixels around the one nearest to a place, which is their centre."""
     centre = np.rint((place_um[:2] - ORIGIN_UM) / PIXEL_UM).astype(np.int64)
     reach = np.arange(-int(RADIUS_UM / PIXEL_UM), int(RADIUS_UM / PIXEL_UM) + 1)

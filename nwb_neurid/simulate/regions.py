@@ -76,7 +76,7 @@ def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
     )
 
 
-def slow_drives(
+def draw_slow_drives(
     rng: np.random.Generator, regions: tuple[Region, ...], samples: int
 ) -> Float64[np.ndarray, "samples signals"]:
     """Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: of the running, then of each region."""
@@ -88,7 +88,7 @@ def slow_drives(
     return drives
 
 
-def rhythms(
+def draw_rhythms(
     rng: np.random.Generator, regions: tuple[Region, ...], steps: int, step_s: float
 ) -> Iterator[Float64[np.ndarray, "steps regions"]]:
     """Block after block of `steps`, the rhythm of each region: a cosine of amplitude 1 whose phase walks."""
@@ -101,13 +101,13 @@ def rhythms(
         yield np.cos(2 * np.pi * phases)
 
 
-def running_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
+def compute_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
     """How fast the animal runs: the drive of the running where it is above 0, or else it stands still."""
     speed: Float64[np.ndarray, " samples"] = RUNNING_CM_S * slow[:, 0].clip(0.0)
     return speed
 
 
-def shared_currents(
+def draw_shared_currents(
     rng: np.random.Generator,
     regions: tuple[Region, ...],
     region: Int64[np.ndarray, " units"],
@@ -124,7 +124,9 @@ def shared_currents(
     of_slow = slow_coupling * np.vstack([RUNNING_DEPTH * running, depth * own])
     of_rhythm = RHYTHM_DEPTH * rhythm_coupling * own
     hold = round(1 / (SLOW_HZ * step_s))
-    for start, rhythm in zip(range(0, len(slow), steps // hold), rhythms(rng, regions, steps, step_s), strict=False):
+    for start, rhythm in zip(
+        range(0, len(slow), steps // hold), draw_rhythms(rng, regions, steps, step_s), strict=False
+    ):
         current = rhythm @ of_rhythm
         held = slow[start : start + steps // hold] @ of_slow
         current += np.repeat(held, hold, axis=0)

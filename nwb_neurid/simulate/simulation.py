@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped
 
 from nwb_neurid.population import Population, Series, Spikes, Traces
-from nwb_neurid.simulate.fluorescence import FRAME_HZ, fluorescence
+from nwb_neurid.simulate.fluorescence import FRAME_HZ, simulate_fluorescence
 from nwb_neurid.simulate.regions import SLOW_HZ
 
 CLOCK_HZ = 30_000
@@ -82,7 +82,7 @@ class Simulation:
     def population(self) -> Population:
         """The spikes, as they would be read from the file of this simulation; positions are those of the neurons."""
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
-        return self._recorded(spikes, "probe")
+        return self._build_population(spikes, "probe")
 
     def imaged_population(self, rate_hz: float = FRAME_HZ) -> Population:
         """The dF/F of the neurons, as it would be read from the imaging file of this simulation.
@@ -97,14 +97,14 @@ class Simulation:
         InvalidOption
             If the rate is not positive and finite, or the duration holds no frame.
         """
-        return self._recorded(self.traces(rate_hz), "plane")
+        return self._build_population(self.traces(rate_hz), "plane")
 
     def traces(self, rate_hz: float = FRAME_HZ) -> Traces:
         """The dF/F of the neurons; errors as of `imaged_population`."""
         noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
-        return fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)
+        return simulate_fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)
 
-    def _recorded(self, activity: Spikes | Traces, group: str) -> Population:
+    def _build_population(self, activity: Spikes | Traces, group: str) -> Population:
         stop_s = self.duration_s if isinstance(activity, Spikes) else activity.values.shape[1] / activity.rate_hz
         labels = {"cell_type": self.cell_type.astype(np.str_)}
         if self.regions:
@@ -115,14 +115,14 @@ class Simulation:
             observed_s=np.array([[0.0, stop_s]]),
             group=np.full(len(self), group),
             positions_um=self.positions_um,
-            covariates=self._covariates(),
+            covariates=self._build_covariates(),
             labels=labels,
             subject_id=self.subject_id,
             session_id=self.session_id,
             source=self.session_id,
         )
 
-    def _covariates(self) -> dict[str, Series]:
+    def _build_covariates(self) -> dict[str, Series]:
         if self.running_speed_cm_s is None:
             return {}
         values = self.running_speed_cm_s[:, None].astype(np.float32)

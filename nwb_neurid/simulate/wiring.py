@@ -38,15 +38,15 @@ def draw_synapses(
     for index, part in enumerate(local):
         members = np.flatnonzero(region == index)
         if part == 1 or len(members) > 1:
-            targets[members] = members[_others(rng, np.arange(len(members)), len(members), shape[1])]
+            targets[members] = members[_draw_others(rng, np.arange(len(members)), len(members), shape[1])]
         if part < 1:
             far = (rng.random((len(members), shape[1])) >= part) | (len(members) < 2)
-            targets[members] = np.where(far, _others(rng, members, units, shape[1]), targets[members])
+            targets[members] = np.where(far, _draw_others(rng, members, units, shape[1]), targets[members])
     weights = rng.exponential(size=shape) * (strength / fanout)[:, None]
     return targets, weights
 
 
-def _others(
+def _draw_others(
     rng: np.random.Generator, own: Int64[np.ndarray, " members"], count: int, fanout: int
 ) -> Int64[np.ndarray, "members fanout"]:
     """For each neuron some of `count` places, its own skipped."""

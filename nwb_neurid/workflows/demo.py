@@ -9,7 +9,7 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.labels.probe import ProbeScore, probe
 from nwb_neurid.model.model import new_model
-from nwb_neurid.plots.embedding import draw, flat
+from nwb_neurid.plots.embedding import draw_embedding, project_vectors
 from nwb_neurid.readers import read
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows.embed import Outcome, embed_file
@@ -63,5 +63,5 @@ def run_demo(
     seen = np.isfinite(outcome.embeddings.vectors).all(axis=1)
     picture = folder / "embeddings.png"
     title = f"{int(seen.sum())} simulated neurons, encoder {encoder}"
-    draw(flat(outcome.embeddings.vectors[seen], seed=seed), cell_type[seen], picture, title=title)
+    draw_embedding(project_vectors(outcome.embeddings.vectors[seen], seed=seed), cell_type[seen], picture, title=title)
     return Demo(outcome=outcome, score=score, picture=picture)

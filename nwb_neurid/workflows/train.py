@@ -14,7 +14,7 @@ from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import STEPS, fit
 from nwb_neurid.model.folder import CHECKPOINT, KNOWN
 from nwb_neurid.model.model import Model, load_model, new_model
-from nwb_neurid.plots.training import draw_curve
+from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
 from nwb_neurid.results import Json
@@ -125,7 +125,7 @@ def _keep(folder: Path, model: Model, log: TrainingLog) -> None:
             (folder / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
         raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from error
-    draw_curve(np.asarray(log.loss), folder / f"{CURVE}.png")
+    draw_loss(np.asarray(log.loss), folder / f"{CURVE}.png")
 
 
 def _finished(folder: Path) -> bool:

@@ -6,8 +6,8 @@ import pytest
 
 import nwb_neurid
 from nwb_neurid.errors import CannotEncode, CannotFit, InvalidOption, Leak, NeuridWarning
-from nwb_neurid.evaluation.protocols import PROTOCOLS
 from nwb_neurid.evaluation.models import join_vectors
+from nwb_neurid.evaluation.protocols import PROTOCOLS
 from nwb_neurid.population import Traces
 
 LABEL = {"label": "cell_type", "protocol": "inductive-zero-shot"}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.simulate.fluorescence import DECAY_S, NOISE_DFF, RISE_S, SATURATED_DFF, SPIKE_DFF, fluorescence
+from nwb_neurid.simulate.fluorescence import DECAY_S, NOISE_DFF, RISE_S, SATURATED_DFF, SPIKE_DFF, simulate_fluorescence
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def without_noise(monkeypatch):
 
 def of(*trains_s, duration_s=10.0, **options):
     splits = np.cumsum([0, *map(len, trains_s)]).astype(np.int64)
-    return fluorescence(np.concatenate(trains_s).astype(float), splits, duration_s, **options)
+    return simulate_fluorescence(np.concatenate(trains_s).astype(float), splits, duration_s, **options)
 
 
 @given(first_s=st.floats(0, 5), second_s=st.floats(0, 5), rate_hz=st.floats(2, 60))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.simulate import simulate
-from nwb_neurid.simulate.network import Network, run
+from nwb_neurid.simulate.network import Network, run_network
 from nwb_neurid.simulate.simulation import CLOCK_HZ, DEPTH_UM
 
 TYPES = {"RS", "IB", "CH", "FS", "LTS"}
@@ -115,7 +115,7 @@ def network(abcd, drive, targets=((),), weights=((),)):
 
 
 def fired(neurons, steps):
-    return run(neurons, np.random.default_rng(0), steps, progress=lambda items, **_: items)
+    return run_network(neurons, np.random.default_rng(0), steps, progress=lambda items, **_: items)
 
 
 @pytest.mark.parametrize(

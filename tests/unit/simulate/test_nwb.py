@@ -1,5 +1,9 @@
 """The file of a simulation: a valid recording that says it is none, written whole or not at all."""
 
+import errno
+import os
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -114,7 +118,7 @@ def test_an_existing_file_is_kept_unless_asked(simulation, tmp_path):
     path.write_bytes(b"mine")
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, path)
-    assert str(refused.value) == f"Cannot write {path}: it exists already. Pass --overwrite to replace it."
+    assert str(refused.value) == f"{path} exists. Replace it (--overwrite), or name another file."
     assert path.read_bytes() == b"mine"
     write_nwb(simulation, path, overwrite=True)
     assert h5py.is_hdf5(path)
@@ -124,24 +128,26 @@ def test_a_missing_folder_is_named(simulation, tmp_path):
     path = tmp_path / "nowhere" / "simulated.nwb"
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, path)
-    assert str(refused.value) == f"Cannot write {path}: the folder {path.parent} does not exist. Make it first."
+    assert str(refused.value) == f"{path} cannot be written: the folder {path.parent} does not exist."
 
 
 def test_a_folder_is_no_file(simulation, tmp_path):
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, tmp_path, overwrite=True)
-    assert str(refused.value) == f"Cannot write {tmp_path}: it is a folder. Name a file."
+    assert str(refused.value) == f"{tmp_path} is a folder. Name a file (--output)."
 
 
 def test_a_failed_write_leaves_everything_as_it_was(simulation, tmp_path, monkeypatch):
     path = tmp_path / "mine.nwb"
     path.write_bytes(b"mine")
 
-    def full(*_, **__):
-        raise OSError("No space left on device")
+    def fill(part, image):
+        with part.open("wb") as file:
+            file.write(image[: len(image) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("pynwb.NWBHDF5IO.write", full)
+    monkeypatch.setattr(Path, "write_bytes", fill)
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, path, overwrite=True)
-    assert str(refused.value) == f"Cannot write {path}: No space left on device"
+    assert str(refused.value) == f"{path} cannot be written: No space left on device."
     assert [(left.name, left.read_bytes()) for left in tmp_path.iterdir()] == [("mine.nwb", b"mine")]

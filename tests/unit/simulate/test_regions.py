@@ -10,11 +10,11 @@ from nwb_neurid.simulate.regions import (
     RUNNING_CM_S,
     SLOW_HZ,
     Region,
+    compute_speed_cm_s,
     draw_regions,
-    rhythms,
-    running_speed_cm_s,
-    shared_currents,
-    slow_drives,
+    draw_rhythms,
+    draw_shared_currents,
+    draw_slow_drives,
 )
 
 STEPS, STEP_S = 1000, 1e-3
@@ -61,7 +61,7 @@ def test_a_single_region_keeps_all_its_synapses():
 
 
 def test_slow_drives_have_unit_variance_and_their_time_constant():
-    drives = slow_drives(np.random.default_rng(1), (region(slow_s=0.5), region(slow_s=3.0)), 200_000)
+    drives = draw_slow_drives(np.random.default_rng(1), (region(slow_s=0.5), region(slow_s=3.0)), 200_000)
     assert drives.shape == (200_000, 3)
     np.testing.assert_allclose(drives.std(axis=0), 1.0, atol=0.05)
     for signal, slow_s in ((1, 0.5), (2, 3.0)):
@@ -71,7 +71,7 @@ def test_slow_drives_have_unit_variance_and_their_time_constant():
 
 
 def test_rhythms_peak_at_their_frequency_and_go_on_from_block_to_block():
-    blocks = rhythms(np.random.default_rng(2), (region(rhythm_hz=8.0), region(rhythm_hz=30.0)), STEPS, STEP_S)
+    blocks = draw_rhythms(np.random.default_rng(2), (region(rhythm_hz=8.0), region(rhythm_hz=30.0)), STEPS, STEP_S)
     rhythm = np.concatenate([next(blocks) for _ in range(100)])
     assert np.abs(rhythm).max() <= 1
     moved = np.abs(np.diff(rhythm, axis=0))
@@ -82,14 +82,14 @@ def test_rhythms_peak_at_their_frequency_and_go_on_from_block_to_block():
 
 def test_the_animal_stands_still_where_its_drive_is_below_zero():
     slow = np.array([[-1.0, 5.0], [0.0, 5.0], [2.0, 5.0]])
-    np.testing.assert_array_equal(running_speed_cm_s(slow), [0.0, 0.0, 2 * RUNNING_CM_S])
+    np.testing.assert_array_equal(compute_speed_cm_s(slow), [0.0, 0.0, 2 * RUNNING_CM_S])
 
 
 def test_a_neuron_gets_the_drive_of_its_own_region_only():
     regions = (region(running=1.0, slow_depth=3.0), region(running=-1.0, slow_depth=5.0))
     slow = np.zeros((SLOW_HZ, 3))
     slow[:, 1] = 1.0
-    (current,) = shared_currents(
+    (current,) = draw_shared_currents(
         np.random.default_rng(0), regions, np.array([0, 1]), slow, np.array([1.0, 1.0]), np.zeros(2), STEPS, STEP_S
     )
     np.testing.assert_allclose(current, np.tile([3.0, 0.0], (STEPS, 1)))
@@ -99,7 +99,7 @@ def test_running_moves_regions_against_each_other():
     regions = (region(running=1.0), region(running=-1.0))
     slow = np.zeros((SLOW_HZ, 3))
     slow[:, 0] = 1.0
-    (current,) = shared_currents(
+    (current,) = draw_shared_currents(
         np.random.default_rng(0), regions, np.array([0, 1]), slow, np.array([1.0, 2.0]), np.zeros(2), STEPS, STEP_S
     )
     assert np.all(current[:, 0] > 0)

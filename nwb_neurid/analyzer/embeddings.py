@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
-from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, population_of, register
+from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, read_population, register
 from nwb_neurid.analyzer.rows import spread_embeddings
-from nwb_neurid.analyzer.serialization import arrays_of_embeddings, embeddings_of_arrays
+from nwb_neurid.analyzer.serialization import pack_embeddings, unpack_embeddings
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.model.candidates import check_suits
@@ -69,14 +69,14 @@ class ComputeNeuridEmbeddings(NeuridExtension):
             weights_sha256=weights_sha256,
         )
 
-    def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
+    def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         model = self._model()
-        population = population_of(analyzer, model)
+        population = read_population(analyzer, model)
         check_suits(population, model)
-        return arrays_of_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
+        return pack_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
 
-    def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return arrays_of_embeddings(spread_embeddings(self.embeddings(), rows, unit_ids, WITHOUT_MODEL))
+    def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return pack_embeddings(spread_embeddings(self.embeddings(), rows, unit_ids, WITHOUT_MODEL))
 
     @property
     def is_whole(self) -> bool:
@@ -85,7 +85,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
 
     def embeddings(self) -> Embeddings:
         """The results as nwb_neurid has them, with reasons and provenance."""
-        return embeddings_of_arrays(self.data, np.asarray(self.sorting_analyzer.unit_ids))
+        return unpack_embeddings(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "numpy") -> "np.ndarray | pd.DataFrame":
         if outputs == "numpy":

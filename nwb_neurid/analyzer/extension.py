@@ -12,8 +12,8 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
-from nwb_neurid.analyzer.models import check_model, check_names, model_of, named
-from nwb_neurid.analyzer.serialization import rows_of
+from nwb_neurid.analyzer.models import build_model, check_model, check_names, fill_default
+from nwb_neurid.analyzer.serialization import select_rows
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
 from nwb_neurid.model.model import Model
@@ -42,11 +42,11 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         self._saved_is_older = False
 
     @abstractmethod
-    def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
+    def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         """The arrays for the units of an analyzer, with the parameters of this extension."""
 
     @abstractmethod
-    def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays for other units, from these rows of this extension; where a row is negative, a reason."""
 
     @classmethod
@@ -58,7 +58,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         InvalidOption, InvalidModel
             If a parameter does not exist, or names no model.
         """
-        check_names(cls.extension_name, params, known_parameters(cls))
+        check_names(cls.extension_name, params, list_parameters(cls))
         check_model(**params)
         return []
 
@@ -69,14 +69,14 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
         """Take the parameters; what is saved stays until `run` is through."""
-        check_names(self.extension_name, params, known_parameters(type(self)))
+        check_names(self.extension_name, params, list_parameters(type(self)))
         self._saved_is_older = True
         self.params = self._set_params(**params)
 
     def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
         """Compute, then replace what is saved. Of the job parameters, `progress_bar` has a meaning here."""
         started = perf_counter()
-        self.data = self._computed(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
+        self.data = self._compute(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
         self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
         self._saved_is_older = False
         if save and not self.sorting_analyzer.is_read_only():
@@ -99,15 +99,15 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     def _with_model(self, **params: Any) -> dict[str, Any]:
         """These parameters, with what the model that they name is."""
-        self.params = named(params)
+        self.params = fill_default(params)
         found = self._model()
         return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
 
     def _model(self) -> Model:
-        return model_of(**{name: self.params[name] for name in MODEL_PARAMETERS})
+        return build_model(**{name: self.params[name] for name in MODEL_PARAMETERS})
 
     def _select_units_extension_data(self, unit_ids: Iterable[Any]) -> dict[str, np.ndarray]:
-        return rows_of(self.data, self.sorting_analyzer.sorting.ids_to_indices(unit_ids))
+        return select_rows(self.data, self.sorting_analyzer.sorting.ids_to_indices(unit_ids))
 
     def _merge_extension_data(
         self,
@@ -118,7 +118,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         verbose: bool = False,  # noqa: ARG002
         **job_kwargs: Any,
     ) -> dict[str, np.ndarray]:
-        return self._renewed(new_sorting_analyzer, job_kwargs)
+        return self._recompute(new_sorting_analyzer, job_kwargs)
 
     def _split_extension_data(
         self,
@@ -128,9 +128,9 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         verbose: bool = False,  # noqa: ARG002
         **job_kwargs: Any,
     ) -> dict[str, np.ndarray]:
-        return self._renewed(new_sorting_analyzer, job_kwargs)
+        return self._recompute(new_sorting_analyzer, job_kwargs)
 
-    def _renewed(self, analyzer: SortingAnalyzer, job_kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def _recompute(self, analyzer: SortingAnalyzer, job_kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """For other units of the same spikes: computed anew, as an encoder may look at all of them.
 
         Without the model, units that are as they were keep their rows.
@@ -146,17 +146,17 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             )
             old = {unit: row for row, unit in enumerate(self.sorting_analyzer.unit_ids.tolist())}
             rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)
-            return self._without_model(np.asarray(analyzer.unit_ids), rows)
-        return self._computed(analyzer, _progress(self.extension_name, job_kwargs))
+            return self._keep_rows(np.asarray(analyzer.unit_ids), rows)
+        return self._compute(analyzer, _progress(self.extension_name, job_kwargs))
 
 
-def known_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:
+def list_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:
     """The parameters of an extension, with what they are if nobody says."""
     parameters = inspect.signature(extension._set_params).parameters
     return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 
 
-def population_of(analyzer: SortingAnalyzer, model: Model) -> Population:
+def read_population(analyzer: SortingAnalyzer, model: Model) -> Population:
     """The units of an analyzer, in its order, as the model needs them."""
     return read_for(model.spec, reader_for(analyzer), analyzer, ReadOptions())
 

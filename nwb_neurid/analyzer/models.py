@@ -47,13 +47,13 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
         read_description(located(model))
 
 
-def named(params: Mapping[str, Any]) -> dict[str, Any]:
+def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
     """These parameters, with the model that ships where they name neither a model nor an encoder."""
     asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
     return dict(params) if asked else {**params, "model": DEFAULT}
 
 
-def model_of(
+def build_model(
     *,
     model: Model | str | Path,
     encoder: str,

@@ -59,7 +59,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     if extension is None:
         raise NoResults('The analyzer has no embeddings: analyzer.compute("neurid_embeddings") makes them.')
     predicted = analyzer.get_extension("neurid_predictions")
-    predictions = _of_these_vectors(extension, predicted) if predicted else []
+    predictions = _check_vectors(extension, predicted) if predicted else []
     if not new:
         return _write(analyzer, Path(path), extension.embeddings(), predictions, options)
     check_free(Path(path), overwrite=False)
@@ -69,7 +69,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     return Path(path)
 
 
-def _of_these_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
+def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
     """The predictions, which a file holds beside the vectors that they were made of.
 
     They may have been computed first, from vectors that were not kept: the same ones, whatever was imported since.
@@ -93,8 +93,8 @@ def _write(
     predictions: list[Predictions],
     options: Mapping[str, Any],
 ) -> Path:
-    names, ids = _units_of(path, str(options.get("table", UNITS)))
-    rows = _rows(np.asarray(analyzer.unit_ids), names, path)
+    names, ids = _read_units(path, str(options.get("table", UNITS)))
+    rows = _match_rows(np.asarray(analyzer.unit_ids), names, path)
     return store.write(
         path,
         spread_embeddings(embeddings, rows, ids, ABSENT),
@@ -103,7 +103,7 @@ def _write(
     )
 
 
-def _units_of(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
     """What SpikeInterface calls the units of a file, and their ids."""
     if not path.exists():
         raise SourceNotFound(f"{path} does not exist.")
@@ -114,7 +114,7 @@ def _units_of(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
         return (existing.column(units, named[0]).values if named else ids), ids
 
 
-def _rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:
+def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:
     """The row of the analyzer for each unit of the file, -1 where there is none."""
     own = {str(unit): row for row, unit in enumerate(unit_ids.tolist())}
     there = [str(name) for name in names.tolist()]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
-from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, population_of, register
+from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, read_population, register
 from nwb_neurid.analyzer.rows import spread_predictions
-from nwb_neurid.analyzer.serialization import arrays_of_predictions, predictions_of_arrays
+from nwb_neurid.analyzer.serialization import pack_predictions, unpack_predictions
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.head import choose_head, identify_encoder
@@ -90,19 +90,17 @@ class ComputeNeuridPredictions(NeuridExtension):
             choose_head(found.heads, self.params["label"])
         return found
 
-    def _computed(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
+    def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         model = self._model()
-        population = population_of(analyzer, model)
-        embeddings = self._embedded(analyzer, model, population, progress)
+        population = read_population(analyzer, model)
+        embeddings = self._embed(analyzer, model, population, progress)
         options = {name: self.params[name] for name in OPTIONS}
         labels = [self.params["label"]] if self.params["label"] else list(model.heads)
-        return arrays_of_predictions(
+        return pack_predictions(
             [model.predict(embeddings, label, population=population, **options) for label in labels]
         )
 
-    def _embedded(
-        self, analyzer: SortingAnalyzer, model: Model, population: Population, progress: Progress
-    ) -> Embeddings:
+    def _embed(self, analyzer: SortingAnalyzer, model: Model, population: Population, progress: Progress) -> Embeddings:
         there = analyzer.get_extension("neurid_embeddings")
         if there is not None and there.params["pool_groups"] == self.params["pool_groups"] and there.is_whole:
             embeddings: Embeddings = there.embeddings()
@@ -110,8 +108,8 @@ class ComputeNeuridPredictions(NeuridExtension):
                 return embeddings
         return model.embed(population, pool_groups=self.params["pool_groups"], progress=progress)
 
-    def _without_model(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return arrays_of_predictions(
+    def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return pack_predictions(
             [spread_predictions(part, rows, unit_ids, WITHOUT_MODEL) for part in self.all_predictions()]
         )
 
@@ -130,7 +128,7 @@ class ComputeNeuridPredictions(NeuridExtension):
 
     def all_predictions(self) -> list[Predictions]:
         """The results on each label."""
-        return predictions_of_arrays(self.data, np.asarray(self.sorting_analyzer.unit_ids))
+        return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "dataframe", label: str = "") -> "np.ndarray | pd.DataFrame":
         """Names and probabilities by unit id, or the probabilities of the classes as an array."""
@@ -138,23 +136,23 @@ class ComputeNeuridPredictions(NeuridExtension):
         if outputs == "numpy":
             return found.class_probabilities
         if outputs == "dataframe":
-            return named(found)
+            return tabulate(found)
         raise InvalidOption(f'outputs must be "numpy" or "dataframe", got {outputs!r}.')
 
 
-def named(found: Predictions) -> "pd.DataFrame":
+def tabulate(found: Predictions) -> "pd.DataFrame":
     """The table of SpikeInterface's own model-based curation, and what else is known.
 
     The columns `prediction`, "" where the model declines, and `probability`, that of the most probable class, which
     stands in `most_probable`.
     """
     table = found.to_dataframe().set_index("unit_id").rename(columns={"predicted_label": "most_probable"})
-    table.insert(0, "prediction", names_of(found).astype(object))
+    table.insert(0, "prediction", find_names(found).astype(object))
     table.insert(1, "probability", table.pop("probability"))
     return table
 
 
-def names_of(found: Predictions) -> np.ndarray:
+def find_names(found: Predictions) -> np.ndarray:
     """The class of each unit, "" where the model declines."""
     return np.where(found.abstained, "", found.label)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
-from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions, names_of
+from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions, find_names
 from nwb_neurid.errors import CannotWrite, NoResults
 
 PREFIX = "neurid_"
@@ -14,7 +14,7 @@ WIDTH = 64
 """Of texts: SpikeInterface cuts longer ones off when it writes a property in Zarr again."""
 
 
-def predictions_in(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
+def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
     """The extension `neurid_predictions` of an analyzer.
 
     Raises
@@ -56,7 +56,7 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
         If the name of a class is too long for a property.
     """
     names = []
-    for found in predictions_in(analyzer).all_predictions():
+    for found in get_predictions(analyzer).all_predictions():
         if long := [name for name in found.classes.tolist() if len(name) > WIDTH]:
             raise CannotWrite(
                 f"The class {long[0]!r} has {len(long[0])} characters, a property holds {WIDTH}. Fit the label head to "
@@ -64,7 +64,7 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
             )
         name = f"{PREFIX}{found.label_name}"
         probability = found.probability.astype(np.float64)
-        analyzer.set_sorting_property(name, names_of(found).astype(f"U{WIDTH}"), save=save)
+        analyzer.set_sorting_property(name, find_names(found).astype(f"U{WIDTH}"), save=save)
         analyzer.set_sorting_property(f"{name}_probability", probability, save=save)
         names += [name, f"{name}_probability"]
     return names
@@ -92,7 +92,7 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
     """
     from spikeinterface.exporters import export_to_phy
 
-    predictions_in(analyzer)
+    get_predictions(analyzer)
     spikes = analyzer.sorting.count_num_spikes_per_unit()
     fired = [unit for unit in analyzer.unit_ids if spikes[unit]]
     exported = analyzer if len(fired) == len(analyzer.unit_ids) else analyzer.select_units(fired)
@@ -111,21 +111,21 @@ def neurid_curation(analyzer: SortingAnalyzer) -> dict[str, Any]:
     NoResults
         If there are no predictions.
     """
-    parts = predictions_in(analyzer).all_predictions()
+    parts = get_predictions(analyzer).all_predictions()
     unit_ids = np.asarray(analyzer.unit_ids).tolist()
     definitions = {
         f"{PREFIX}{part.label_name}": {"label_options": part.classes.tolist(), "exclusive": True} for part in parts
     }
     labels: dict[Any, dict[str, list[str]]] = {unit_id: {} for unit_id in unit_ids}
     for part in parts:
-        for unit_id, name in zip(unit_ids, names_of(part).tolist(), strict=True):
+        for unit_id, name in zip(unit_ids, find_names(part).tolist(), strict=True):
             if name:
                 labels[unit_id][f"{PREFIX}{part.label_name}"] = [name]
     return {
         "format_version": "2",
         "unit_ids": unit_ids,
         "label_definitions": definitions,
-        "manual_labels": [{"unit_id": unit_id, "labels": named} for unit_id, named in labels.items() if named],
+        "manual_labels": [{"unit_id": unit_id, "labels": own} for unit_id, own in labels.items() if own],
         "removed": [],
         "merges": [],
         "splits": [],

@@ -20,25 +20,25 @@ OF_EMBEDDINGS = ("vectors", "n_windows", "stability", "reasons")
 OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons", "ood_score")
 
 
-def arrays_of_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
+def pack_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
     """The rows as arrays, and their provenance as JSON in an array."""
     rows = {name: np.array(getattr(embeddings, name)) for name in OF_EMBEDDINGS}
-    return {**rows, ABOUT: _written(asdict(embeddings.provenance))}
+    return {**rows, ABOUT: _to_json(asdict(embeddings.provenance))}
 
 
-def embeddings_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
-    """What `arrays_of_embeddings` made these of, on these units."""
+def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
+    """What `pack_embeddings` made these of, on these units."""
     rows = {name: np.asarray(arrays[name]) for name in OF_EMBEDDINGS}
-    return Embeddings(unit_ids=unit_ids, provenance=_provenance(_read(arrays[ABOUT])), **rows)
+    return Embeddings(unit_ids=unit_ids, provenance=_to_provenance(_from_json(arrays[ABOUT])), **rows)
 
 
-def arrays_of_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
+def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
     """Those of each label as arrays with its number in their names, and what they are about as JSON in an array."""
     arrays: dict[str, np.ndarray] = {}
     about = []
     for at, part in enumerate(predictions):
         arrays |= {f"{name}_{at}": np.array(getattr(part, name)) for name in OF_PREDICTIONS}
-        arrays[f"class_index_{at}"] = _class_index(part)
+        arrays[f"class_index_{at}"] = _index_classes(part)
         arrays[f"prevalence_{at}"] = np.array(part.prevalence)
         about.append(
             {
@@ -51,13 +51,13 @@ def arrays_of_predictions(predictions: list[Predictions]) -> dict[str, np.ndarra
                 "notes": part.notes,
             }
         )
-    return {**arrays, ABOUT: _written(about)}
+    return {**arrays, ABOUT: _to_json(about)}
 
 
-def predictions_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions]:
-    """What `arrays_of_predictions` made these of, on these units."""
+def unpack_predictions(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions]:
+    """What `pack_predictions` made these of, on these units."""
     made = []
-    for at, about in enumerate(_read(arrays[ABOUT])):
+    for at, about in enumerate(_from_json(arrays[ABOUT])):
         classes = np.array(about.pop("classes"), np.str_)
         index = np.asarray(arrays[f"class_index_{at}"])
         rows: dict[str, Any] = {name: np.asarray(arrays[f"{name}_{at}"]) for name in OF_PREDICTIONS}
@@ -67,7 +67,7 @@ def predictions_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> list[Predicti
                 classes=classes,
                 label=np.where(index < 0, "", classes[index]),
                 prevalence=np.asarray(arrays[f"prevalence_{at}"]),
-                provenance=_provenance(about.pop("provenance")),
+                provenance=_to_provenance(about.pop("provenance")),
                 notes=tuple(about.pop("notes")),
                 **about,
                 **rows,
@@ -76,24 +76,24 @@ def predictions_of_arrays(arrays: Arrays, unit_ids: np.ndarray) -> list[Predicti
     return made
 
 
-def rows_of(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
+def select_rows(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The arrays of these units."""
     of_all = (ABOUT, "prevalence")
     return {name: values if name.startswith(of_all) else values[rows] for name, values in arrays.items()}
 
 
-def _class_index(part: Predictions) -> np.ndarray:
+def _index_classes(part: Predictions) -> np.ndarray:
     rows = {name: row for row, name in enumerate(part.classes.tolist())}
     return np.array([rows.get(name, -1) for name in part.label.tolist()], np.int32)
 
 
-def _provenance(about: dict[str, Any]) -> Provenance:
+def _to_provenance(about: dict[str, Any]) -> Provenance:
     return Provenance(**{**about, "notes": tuple(about["notes"])})
 
 
-def _written(about: object) -> np.ndarray:
+def _to_json(about: object) -> np.ndarray:
     return np.array([json.dumps(about, default=dict)], np.str_)
 
 
-def _read(array: np.ndarray) -> Any:
+def _from_json(array: np.ndarray) -> Any:
     return json.loads(str(np.asarray(array)[0]))

@@ -9,8 +9,8 @@ from jaxtyping import Float64, Shaped
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.widgets.base import BaseWidget
 
-from nwb_neurid.analyzer.predictions import names_of
-from nwb_neurid.analyzer.properties import predictions_in
+from nwb_neurid.analyzer.predictions import find_names
+from nwb_neurid.analyzer.properties import get_predictions
 from nwb_neurid.errors import InvalidOption, NoResults
 from nwb_neurid.plots.embedding import project_vectors
 from nwb_neurid.plots.figure import PALETTE
@@ -88,9 +88,9 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         shown = _Vectors(
             unit_ids=embeddings.unit_ids[seen],
             points=project_vectors(embeddings.vectors[seen], seed=seed),
-            colours=_colours(sorting_analyzer, color_by)[seen],
+            colours=_choose_colours(sorting_analyzer, color_by)[seen],
             title=color_by if isinstance(color_by, str) else "",
-            chosen=_chosen(sorting_analyzer, unit_ids),
+            chosen=_choose_units(sorting_analyzer, unit_ids),
         )
         super().__init__(shown, backend=backend, **backend_kwargs)
 
@@ -137,8 +137,8 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         backend: str | None = None,
         **backend_kwargs: Any,
     ) -> None:
-        found = predictions_in(sorting_analyzer).predictions(label)
-        shown = _Names(predictions=found, chosen=_chosen(sorting_analyzer, unit_ids))
+        found = get_predictions(sorting_analyzer).predictions(label)
+        shown = _Names(predictions=found, chosen=_choose_units(sorting_analyzer, unit_ids))
         super().__init__(shown, backend=backend, **backend_kwargs)
 
     def plot_matplotlib(self, data_plot: _Names, **backend_kwargs: Any) -> None:
@@ -158,7 +158,7 @@ plot_neurid_embeddings = NeuridEmbeddingsWidget
 plot_neurid_predictions = NeuridPredictionsWidget
 
 
-def _chosen(analyzer: SortingAnalyzer, unit_ids: Sequence[Any] | np.ndarray | None) -> list[Any]:
+def _choose_units(analyzer: SortingAnalyzer, unit_ids: Sequence[Any] | np.ndarray | None) -> list[Any]:
     there = np.asarray(analyzer.unit_ids).tolist()
     chosen = there if unit_ids is None else np.asarray(unit_ids).tolist()
     if unknown := [unit for unit in chosen if unit not in there]:
@@ -166,7 +166,7 @@ def _chosen(analyzer: SortingAnalyzer, unit_ids: Sequence[Any] | np.ndarray | No
     return chosen
 
 
-def _colours(
+def _choose_colours(
     analyzer: SortingAnalyzer, color_by: str | Sequence[Any] | np.ndarray | None
 ) -> Shaped[np.ndarray, " units"]:
     """One value for each unit: texts or numbers."""
@@ -174,18 +174,18 @@ def _colours(
     if color_by is None:
         return np.full(units, "")
     if isinstance(color_by, str):
-        return _named_colours(analyzer, color_by)
+        return _look_up_colours(analyzer, color_by)
     values = np.asarray(color_by)
     if values.shape != (units,):
         raise InvalidOption(f"color_by must have one value for each of {units} units, got shape {values.shape}.")
     return values if values.dtype.kind in "biuf" else values.astype(np.str_)
 
 
-def _named_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray, " units"]:
+def _look_up_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray, " units"]:
     extension = analyzer.get_extension("neurid_predictions")
     predicted = {part.label_name: part for part in (extension.all_predictions() if extension else ())}
     if name in predicted:
-        return names_of(predicted[name])
+        return find_names(predicted[name])
     if name in analyzer.sorting.get_property_keys():
         values = np.asarray(analyzer.sorting.get_property(name))
         return values if values.dtype.kind in "biuf" else values.astype(np.str_)
@@ -247,21 +247,20 @@ def _show_beside_units(
     from spikeinterface.widgets.utils_ipywidgets import UnitSelector, check_ipywidget_backend
 
     check_ipywidget_backend()
-    inch = 2.54
     with plt.ioff():
         widget.figure = plt.figure(
-            figsize=(0.85 * backend_kwargs["width_cm"] / inch, backend_kwargs["height_cm"] / inch)
+            figsize=(0.85 * backend_kwargs["width_cm"] / CM_PER_INCH, backend_kwargs["height_cm"] / CM_PER_INCH)
         )
     widget.unit_selector = UnitSelector(np.asarray(unit_ids).tolist())
 
-    def drawn(_: object = None) -> None:
+    def redraw(_: object = None) -> None:
         widget.figure.clear()
         widget.ax = widget.figure.add_subplot()
         draw(widget.ax, widget.unit_selector.value)
         widget.figure.canvas.draw_idle()
 
-    drawn()
-    widget.unit_selector.observe(drawn, names="value", type="change")
+    redraw()
+    widget.unit_selector.observe(redraw, names="value", type="change")
     widget.widget = widgets.AppLayout(
         left_sidebar=widget.unit_selector, center=widget.figure.canvas, pane_widths=[0.15, 0.85, 0]
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nwb_neurid
-from nwb_neurid.analyzer.extension import population_of
+from nwb_neurid.analyzer.extension import read_population
 
 core = pytest.importorskip("spikeinterface.core", reason="spikeinterface is not installed")
 
@@ -106,4 +106,6 @@ def test_units_that_are_merged_split_or_selected_take_theirs_along(make, first, 
     split = analyzer.split_units({"3": halves}, splitting_mode=mode)
     np.testing.assert_array_equal(seen[-1].waveforms_uv, largest(split))
     selected = analyzer.select_units(["4", "0"])
-    np.testing.assert_array_equal(population_of(selected, nwb_neurid.new_model("isi")).waveforms_uv, largest(selected))
+    np.testing.assert_array_equal(
+        read_population(selected, nwb_neurid.new_model("isi")).waveforms_uv, largest(selected)
+    )

@@ -12,7 +12,7 @@ from nwb_neurid.errors import InvalidOption, NoResults
 pytest.importorskip("spikeinterface.widgets", reason="spikeinterface is not installed")
 
 from nwb_neurid.analyzer import plot_neurid_embeddings, plot_neurid_predictions
-from nwb_neurid.analyzer.extension import population_of
+from nwb_neurid.analyzer.extension import read_population
 from nwb_neurid.plots.embedding import PALETTE
 
 # SpikeInterface says so of what is in memory alone.
@@ -141,7 +141,7 @@ def test_two_points_are_no_picture(make_analyzer, sorting):
 
 def test_locations_reach_the_population(voltage, sorting, analyzer, predicting):
     analyzer.compute(["random_spikes", "templates"], progress_bar=False)
-    assert population_of(analyzer, predicting).positions_um is None
+    assert read_population(analyzer, predicting).positions_um is None
     analyzer.compute("unit_locations", method="grid_convolution", progress_bar=False)
-    positions = population_of(analyzer, predicting).positions_um
+    positions = read_population(analyzer, predicting).positions_um
     np.testing.assert_allclose(positions[:, :2], analyzer.get_extension("unit_locations").get_data()[:, :2], rtol=1e-6)

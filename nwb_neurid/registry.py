@@ -3,13 +3,17 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
 from nwb_neurid.contracts.attribution import blaming
-from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, UnknownPlugin
+from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, NeuridError, UnknownPlugin
+
+OWN = "nwb-neurid"
+"""The distribution that this package comes with."""
 
 Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)
 
@@ -115,6 +119,31 @@ def readers(points: Iterable[EntryPoint] | None = None) -> Registry[ReaderPlugin
     """The installed readers, or those of `points`."""
     found = entry_points(group="nwb_neurid.readers") if points is None else points
     return Registry("reader", ReaderPlugin, tuple(found))
+
+
+def default_encoder(use: str) -> str:
+    """Name of the encoder that is taken for a use where nobody names one: the one whose spec says so.
+
+    Those that come with nwb-neurid go first, then the alphabet decides. Encoders that do not load are passed over.
+
+    Parameters
+    ----------
+    use
+        One of `nwb_neurid.contracts.encoder.DEFAULTS`: "baseline" or "training".
+
+    Raises
+    ------
+    UnknownPlugin
+        If no installed encoder is for that use.
+    """
+    installed = encoders()
+    for name in sorted(installed, key=lambda name: (installed.distribution(name).split()[0] != OWN, name)):
+        with suppress(NeuridError):
+            if use in installed.load(name).spec.default_for:
+                return name
+    raise UnknownPlugin(
+        f"No installed encoder is the default for {use}: name one. Installed: {', '.join(installed) or 'none'}."
+    )
 
 
 def _distribution(point: EntryPoint) -> str:

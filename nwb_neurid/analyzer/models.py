@@ -6,12 +6,10 @@ from typing import Any
 
 from nwb_neurid.contracts import DEVICES
 from nwb_neurid.errors import InvalidOption, WrongWeights
-from nwb_neurid.model.bundled import located, shipped_for
+from nwb_neurid.model.bundled import choose_bundled, find_model_folder
 from nwb_neurid.model.folder import read_description
 from nwb_neurid.model.model import Model, load_model, new_model
-
-DEFAULT = shipped_for("spikes")
-"""What `embed` takes too, where nobody names a model or an encoder."""
+from nwb_neurid.registry import default_encoder
 
 
 def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -44,13 +42,13 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     if not isinstance(model, Model) and str(model) and weights_sha256 is None:
-        read_description(located(model))
+        read_description(find_model_folder(model))
 
 
 def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
     """These parameters, with the model that ships where they name neither a model nor an encoder."""
     asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
-    return dict(params) if asked else {**params, "model": DEFAULT}
+    return dict(params) if asked else {**params, "model": choose_bundled("spikes")}
 
 
 def build_model(
@@ -81,7 +79,8 @@ def build_model(
     elif encoder:
         found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
     else:
-        raise InvalidOption('preset and untrained are for an encoder: name one, such as encoder="nuclr".')
+        some = default_encoder("training")
+        raise InvalidOption(f"preset and untrained are for an encoder: name one, such as encoder={some!r}.")
     if encoder and encoder.partition("@")[0] != found.name:
         raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
     if weights_sha256 is not None and weights_sha256 != found.weights_sha256:

@@ -153,7 +153,10 @@ def _model(
     if encoder is not None:
         return new_model(encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device)
     if preset is not None or untrained or fit:
-        raise InvalidOption("--preset, --untrained and --fit are for an encoder: name one, such as --encoder nuclr.")
+        from nwb_neurid.registry import default_encoder
+
+        some = default_encoder("training")
+        raise InvalidOption(f"--preset, --untrained and --fit are for an encoder: name one, such as --encoder {some}.")
     return None
 
 

@@ -94,7 +94,9 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for recording and picture.")] = Path(
         "neurid-demo"
     ),
-    encoder: Annotated[str, typer.Option(help="An installed encoder that needs no training.")] = "isi",
+    encoder: Annotated[
+        str | None, typer.Option(help="An installed encoder that needs no training; spike-train statistics by default.")
+    ] = None,
     units: Units = 150,
     duration: Duration = 60.0,
     seed: Seed = 0,
@@ -106,8 +108,8 @@ def demo(
         from nwb_neurid.workflows.demo import run_demo
 
         made = run_demo(output, encoder=encoder, units=units, duration_s=duration, seed=seed, progress=out.progress)
-        score = made.score
-        out.say(f"{made.outcome.path}: {units} simulated units over {duration:g} s, embedded with {encoder}")
+        score, used = made.score, made.outcome.embeddings.provenance.encoder
+        out.say(f"{made.outcome.path}: {units} simulated units over {duration:g} s, embedded with {used}")
         out.say(
             f"Types {', '.join(score.classes)} told apart by a cross-validated linear probe on {score.units} units: "
             f"macro F1 {score.macro_f1:.3f} (chance {score.chance:.3f})"
@@ -117,7 +119,7 @@ def demo(
 
 
 def import_checkpoint(
-    encoder: Annotated[str, typer.Argument(help="The encoder that the checkpoint is of, e.g. nuclr.")],
+    encoder: Annotated[str, typer.Argument(help="The encoder that the checkpoint is of.")],
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of the method's original code.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The model folder to write.")],
     settings: Annotated[

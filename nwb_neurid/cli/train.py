@@ -22,7 +22,9 @@ def train(
         typer.Argument(metavar="SOURCE", help="Recordings to train on; labels are not used.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The model folder to write.")],
-    encoder: Annotated[str, typer.Option(help="An installed encoder that learns, e.g. nuclr.")] = "nuclr",
+    encoder: Annotated[
+        str | None, typer.Option(help="An installed encoder that learns; see nwb-neurid plugins. One is the default.")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="A preset of the encoder: small trains on a laptop; its first by default.")
     ] = None,
@@ -61,6 +63,7 @@ def train(
     on from there. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ...
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
+        from nwb_neurid.registry import default_encoder
         from nwb_neurid.training.processes import joined
         from nwb_neurid.workflows.train import train as run
 
@@ -69,7 +72,7 @@ def train(
             model = run(
                 sources,
                 output,
-                encoder=encoder,
+                encoder=encoder or default_encoder("training"),
                 preset=preset,
                 steps=steps,
                 seed=seed,

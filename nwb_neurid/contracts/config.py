@@ -1,24 +1,42 @@
-"""Checks of an encoder's config, which comes from a model folder and may hold anything."""
+"""The settings of an encoder: a dataclass that says once what each of them must be.
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+A config comes from a model folder, or from a user, and may hold anything. `read_config` checks it against the fields of
+a dataclass and returns one:
+
+    @dataclass(frozen=True, kw_only=True)
+    class Settings:
+        dim: Annotated[int, COUNT]
+        dropout: Annotated[float, SHARE] = 0.1
+        activity: Literal["spikes", "dff"] = "spikes"
+
+A field with a default may be missing. What concerns several fields is checked in `__post_init__`, by a `ValueError`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nwb_neurid.contracts.encoder import Config
 from nwb_neurid.errors import InvalidModel
 
+Settings = TypeVar("Settings")
+
 Entry: TypeAlias = tuple[str, Callable[[Any], bool]]
-"""What a value must be, in words and as a check."""
+"""What a value must be, in words and as a check of the value as JSON gives it."""
+
+LARGEST = 2**31 - 1
+"""The largest count: what is larger is a mistake, or meant to exhaust whoever builds it."""
 
 
 def is_positive(value: Any) -> bool:
     """Whether it is a positive, finite number."""
-    return type(value) in {int, float} and 0 < value < math.inf
+    return type(value) in {int, float} and 0 < value <= 1e300
 
 
 def is_count(value: Any) -> bool:
-    """Whether it is a positive whole number."""
-    return type(value) is int and value > 0
+    """Whether it is a positive whole number, at most `LARGEST`."""
+    return type(value) is int and 0 < value <= LARGEST
 
 
 def is_share(value: Any) -> bool:
@@ -29,6 +47,12 @@ def is_share(value: Any) -> bool:
 POSITIVE: Entry = ("a positive number", is_positive)
 COUNT: Entry = ("a positive whole number", is_count)
 SHARE: Entry = ("from 0 to below 1", is_share)
+_PLAIN: Mapping[type, Entry] = {
+    bool: ("true or false", lambda value: type(value) is bool),
+    str: ("text", lambda value: isinstance(value, str)),
+    int: ("a whole number", lambda value: type(value) is int),
+    float: ("a finite number", lambda value: type(value) in {int, float} and abs(value) <= 1e300),
+}
 
 
 def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> None:
@@ -47,24 +71,113 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     ------
     InvalidModel
         If keys are missing or unknown, or their values cannot be used; all of them are listed.
+
+    Examples
+    --------
+    >>> check_config({"dim": 8}, {"dim": COUNT}, "the network")
     """
-    faults = [f"{key} is unknown, known are {', '.join(expected)}" for key in config if key not in expected]
+    _refuse(_list_faults(config, expected, expected.keys()), owner)
+
+
+def read_config(settings: type[Settings], config: Config, owner: str) -> Settings:
+    """The settings that a config holds, each of them checked against its field.
+
+    Parameters
+    ----------
+    settings
+        A dataclass. The annotation of a field says what its value must be: `Annotated[int, COUNT]` (or another
+        `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these `| None`. A field without a
+        default is required. Whole numbers become floats, and lists become tuples, where the annotation says so.
+    config
+        What a model folder, or a user, says.
+    owner
+        Whose config it is, for the message.
+
+    Returns
+    -------
+    Settings
+        An instance of `settings`.
+
+    Raises
+    ------
+    InvalidModel
+        If keys are missing or unknown, or their values cannot be used; all of them are listed. Also if `__post_init__`
+        of the dataclass raises a `ValueError`, whose message is listed.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Sizes:
+    ...     dim: Annotated[int, COUNT]
+    ...     dropout: Annotated[float, SHARE] = 0.0
+    >>> read_config(Sizes, {"dim": 8}, "the network")
+    Sizes(dim=8, dropout=0.0)
+    >>> read_config(Sizes, {"dim": 0, "colour": "red"}, "the network")
+    Traceback (most recent call last):
+    nwb_neurid.errors.InvalidModel: The config of the network cannot be used:
+      - colour is unknown, known are dim, dropout
+      - dim must be a positive whole number, got 0
+    """
+    if not is_dataclass(settings):
+        raise TypeError(f"settings must be a dataclass, got {settings!r}.")
+    hints = get_type_hints(settings, include_extras=True)
+    known = [field for field in fields(settings) if field.init]
+    expected = {field.name: _entry(hints[field.name], field) for field in known}
+    required = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    _refuse(_list_faults(config, expected, required), owner)
+    values = {name: _convert(hints[name], value) for name, value in config.items()}
+    try:
+        return settings(**values)
+    except ValueError as error:
+        raise InvalidModel(f"The config of {owner} cannot be used:\n  - {error}") from error
+
+
+def _list_faults(config: Config, expected: Mapping[str, Entry], required: Any) -> Iterator[str]:
+    for key in config:
+        if key not in expected:
+            yield f"{key} is unknown, known are {', '.join(expected)}"
     for key, (wanted, holds) in expected.items():
-        if key not in config:
-            faults.append(f"{key} must be {wanted}, it is missing")
-        elif not holds(config[key]):
-            faults.append(f"{key} must be {wanted}, got {config[key]!r}")
-    if faults:
-        raise InvalidModel("\n  - ".join([f"The config of {owner} cannot be used:", *faults]))
+        if key in config:
+            if not holds(config[key]):
+                yield f"{key} must be {wanted}, got {config[key]!r:.60}"
+        elif key in required:
+            yield f"{key} must be {wanted}, it is missing"
 
 
-def checked_values(config: Config, expected: Mapping[str, Entry], owner: str) -> dict[str, Any]:
-    """The values of a config in which spikes have `bin_s` and traces have `rate_hz`; with `bin_s` in either case.
+def _refuse(faults: Iterator[str], owner: str) -> None:
+    if found := list(faults):
+        raise InvalidModel("\n  - ".join([f"The config of {owner} cannot be used:", *found]))
 
-    `expected` names both; otherwise as for `check_config`.
-    """
-    other = "bin_s" if config.get("activity") == "dff" else "rate_hz"
-    check_config(config, {key: entry for key, entry in expected.items() if key != other}, owner)
-    values: dict[str, Any] = dict(config)
-    bin_s = 1 / values.pop("rate_hz") if "rate_hz" in values else float(values["bin_s"])
-    return values | {"bin_s": bin_s}
+
+def _parts(hint: Any) -> tuple[Any, Entry | None, bool]:
+    """Type, entry and whether None is allowed, of an annotation."""
+    optional = False
+    if get_origin(hint) in {Union, UnionType}:
+        inner = [part for part in get_args(hint) if part is not type(None)]
+        optional, hint = len(inner) < len(get_args(hint)), inner[0] if len(inner) == 1 else hint
+    if get_origin(hint) is Annotated:
+        plain, *marks = get_args(hint)
+        return plain, next((mark for mark in marks if isinstance(mark, tuple) and len(mark) == 2), None), optional
+    return hint, None, optional
+
+
+def _entry(hint: Any, field: "Field[Any]") -> Entry:
+    """What the annotation of a field asks of its value."""
+    plain, entry, optional = _parts(hint)
+    if entry is None and get_origin(plain) is Literal:
+        choices = get_args(plain)
+        entry = (" or ".join(map(repr, choices)), lambda value: isinstance(value, str | int) and value in choices)
+    entry = entry or _PLAIN.get(plain)
+    if entry is None:
+        raise TypeError(f"The annotation of {field.name} must say what its value must be, got {hint}.")
+    wanted, holds = entry
+    return (wanted, lambda value: value is None or holds(value)) if optional else entry
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """A value of JSON as the annotation has it."""
+    plain, _, _ = _parts(hint)
+    if plain is float and value is not None:
+        return float(value)
+    return tuple(value) if get_origin(plain) is tuple and value is not None else value

@@ -15,6 +15,8 @@ from nwb_neurid.population import ACTIVITIES, Population
 from nwb_neurid.results import Embeddings, Json
 
 DEVICES = ("auto", "cpu", "cuda")
+DEFAULTS = frozenset({"baseline", "training"})
+"""Uses for which an encoder may be the one that is taken where nobody names one."""
 
 
 def _ascend(rate_hz: object) -> bool:
@@ -44,6 +46,9 @@ class EncoderSpec:
         The smallest population, in units and in seconds of observed time.
     uses_covariates
         Whether it looks at behaviour and stimulus: they are read then, where the reader can.
+    default_for
+        For what it is taken where nobody names an encoder: "baseline" (it needs no training, and others are compared
+        with it) or "training". Where several encoders claim a use, those of nwb-neurid itself come first.
 
     Raises
     ------
@@ -62,9 +67,11 @@ class EncoderSpec:
     min_units: int = 1
     min_observed_s: float = 0.0
     uses_covariates: bool = False
+    default_for: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         faults = [*list_faults(self), *list_set_faults("accepts", self.accepts, ACTIVITIES, least=1)]
+        faults += list_set_faults("default_for", self.default_for, DEFAULTS, least=0)
         if self.rate_hz is not None and not _ascend(self.rate_hz):
             faults.append(f"rate_hz must be None, or the lowest and the highest rate, got {self.rate_hz!r}")
         if type(self.min_units) is not int or self.min_units < 0:
@@ -122,14 +129,17 @@ class EncoderPlugin:
     initial_state
         Untrained weights for a config and a seed; None where there is nothing to learn.
     narrowed
-        The spec for a config, where what the encoder needs depends on its config; None where it does not.
+        What `spec_for_config` was called in nwb-neurid 0.1; plugins that still call it so work as before.
     import_checkpoint
         Reads a checkpoint of the method's original code, with the user's settings, into config and state.
+    spec_for_config
+        The spec of an encoder with a given config, where what the encoder needs depends on its config; None where it
+        does not. It may only narrow `spec`: same name and version, no further kinds of activity.
 
     Raises
     ------
     BrokenPlugin
-        If there is no preset.
+        If there is no preset, or both `spec_for_config` and `narrowed` are given.
     """
 
     spec: EncoderSpec
@@ -138,11 +148,17 @@ class EncoderPlugin:
     initial_state: Callable[[Config, int], State] | None = None
     narrowed: Callable[[Config], EncoderSpec] | None = None
     import_checkpoint: Callable[[Path, Config], tuple[Config, State]] | None = None
+    spec_for_config: Callable[[Config], EncoderSpec] | None = None
 
     def __post_init__(self) -> None:
         if not self.presets:
             raise BrokenPlugin(f"Encoder {self.spec.name!r} must have a preset; an empty config makes one.")
+        if self.narrowed is not None and self.spec_for_config is not None:
+            raise BrokenPlugin(
+                f"Encoder {self.spec.name!r} must give spec_for_config or narrowed (its name in 0.1), not both."
+            )
 
     def spec_for(self, config: Config) -> EncoderSpec:
         """What an encoder of this config is and needs."""
-        return self.spec if self.narrowed is None else self.narrowed(config)
+        narrow = self.spec_for_config or self.narrowed
+        return self.spec if narrow is None else narrow(config)

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from nwb_neurid import registry
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.contracts.training import TrainingOptions
@@ -23,7 +22,6 @@ from nwb_neurid.results import UNTRAINED, Embeddings, Json
 from nwb_neurid.workflows.fit_labels import as_model
 
 RATE = "rate and duration"
-OURS = "nwb-neurid "
 
 Vectors: TypeAlias = tuple[Embeddings, ...]
 """The vectors of every recording of a cohort."""
@@ -178,13 +176,6 @@ def join_vectors(parts: Sequence[Vectors]) -> Vectors:
             )
         )
     return tuple(joined)
-
-
-def find_baseline() -> str:
-    """Find the encoder of this distribution that has nothing to learn; "" if it is not installed."""
-    encoders = registry.encoders()
-    own = [name for name in encoders if encoders.distribution(name).startswith(OURS)]
-    return next((name for name in own if encoders.load(name).initial_state is None), "")
 
 
 def embed_baselines(

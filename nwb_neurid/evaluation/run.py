@@ -25,7 +25,6 @@ from nwb_neurid.evaluation.models import (
     describe_model,
     embed_baselines,
     embed_recordings,
-    find_baseline,
     find_embedded,
     is_trained,
     name_models,
@@ -44,6 +43,7 @@ from nwb_neurid.labels.calibration import NOMINAL, note_few_animals
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
 from nwb_neurid.model.model import Model, software
+from nwb_neurid.registry import default_encoder
 from nwb_neurid.results import Json
 
 NEIGHBOURS = "neighbours in activity"
@@ -180,7 +180,7 @@ def evaluate(
         seed=seed,
         pool_groups=pool_groups,
     )
-    plain = find_baseline() if baseline is None else baseline
+    plain = default_encoder("baseline") if baseline is None else baseline
     baselines = embed_baselines(models, cohort.populations, plain, progress)
     every = [*models.vectors.values(), *baselines.values()]
     units = select_scorable(cohort, np.all([find_embedded(vectors) for vectors in every], axis=0))

@@ -2,30 +2,44 @@
 
 from pathlib import Path
 
+from nwb_neurid import registry
+from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.model.folder import read_description
 
 FOLDER = Path(__file__).parent / "weights"
-BY_ACTIVITY = {"spikes": "default-spikes", "dff": "default-calcium"}
-ENCODERS = {"spikes": "neurpir", "dff": "nuclr"}
-"""What they are models of."""
 
 
-def located(model: str | Path) -> Path:
+def list_bundled() -> list[str]:
+    """Names of the models that ship, which `nwb_neurid.load_model` takes."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+
+
+def read_spec(name: str) -> EncoderSpec:
+    """What a model that ships needs, from its description: no weights are loaded."""
+    about = read_description(FOLDER / name)
+    return registry.encoders().load(about.encoder).spec_for(about.config)
+
+
+def find_model_folder(model: str | Path) -> Path:
     """The folder of a model: as it is named, or else of the model of that name that ships."""
-    return FOLDER / model if not Path(model).exists() and model in BY_ACTIVITY.values() else Path(model)
+    return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
 
 
-def shipped_for(activity: str) -> str:
-    """The name of the model that ships for an activity.
+def choose_bundled(activity: str) -> str:
+    """The name of the model that ships for a kind of activity.
 
     Raises
     ------
     InvalidOption
         If there is none.
     """
-    if activity not in BY_ACTIVITY:
-        raise InvalidOption(
-            f"No model ships for {activity}, only for {' and '.join(BY_ACTIVITY)}. Name an encoder (--encoder) or a "
-            "model (--model) that takes it."
-        )
-    return BY_ACTIVITY[activity]
+    takes = {name: read_spec(name).accepts for name in list_bundled()}
+    for name, kinds in takes.items():
+        if activity in kinds:
+            return name
+    known = sorted(frozenset().union(*takes.values()))
+    raise InvalidOption(
+        f"No model ships for {activity}, only for {' and '.join(known)}. Name an encoder (--encoder) or a model "
+        "(--model) that takes it."
+    )

@@ -6,7 +6,7 @@ from nwb_neurid import registry
 from nwb_neurid.contracts import EncoderPlugin
 from nwb_neurid.contracts.compatibility import problems
 from nwb_neurid.errors import CannotEncode, NeuridError
-from nwb_neurid.model.bundled import BY_ACTIVITY, ENCODERS
+from nwb_neurid.model.bundled import list_bundled, read_spec
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 
@@ -63,8 +63,6 @@ def check_suits(population: Population, model: Model) -> None:
         return
     able = {fit.encoder: fit for fit in fits(population) if fit.presets}
     instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
-    kind = population.activity.kind
-    if ENCODERS.get(kind) in able:
-        instead[BY_ACTIVITY[kind]] = "model"
+    instead |= {name: "model" for name in list_bundled() if not problems(population, read_spec(name))}
     presets = able[model.name].presets if model.name in able and model.name not in instead else ()
     raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

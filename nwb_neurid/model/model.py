@@ -20,7 +20,7 @@ from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, Unknown
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import LabelHead, choose_head
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.model.bundled import located
+from nwb_neurid.model.bundled import find_model_folder
 from nwb_neurid.model.folder import Description, card, made_by, read_description, read_weights, write_folder
 from nwb_neurid.model.groups import embed_groups
 from nwb_neurid.population import Population
@@ -261,7 +261,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     WrongWeights
         If the weights, or those of a label head, are damaged or do not fit.
     """
-    folder = located(folder)
+    folder = find_model_folder(folder)
     about = read_description(folder)
     encoders = registry.encoders()
     exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"

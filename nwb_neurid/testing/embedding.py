@@ -77,7 +77,7 @@ class EmbeddingRules(Built):
     def test_the_session_clock_means_nothing(self) -> None:
         """Shifting all times by the same amount changes no vector.
 
-        Measure time from the start of a run (`population.runs_s`); bin with `population.binned` or `cut`.
+        Measure time from the start of a run (`population.runs_s`); bin with `population.binned` or `cut_windows`.
         """
         expected = self.encoder().embed(self.made())
         for start_s in (0.1, -7 / 3, 86_400.0):
@@ -107,8 +107,8 @@ class EmbeddingRules(Built):
     def test_unobserved_time_changes_nothing(self) -> None:
         """What happens in a gap of the observation, and how long it lasts, change no vector.
 
-        Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, windows from `cut`;
-        never connect what lies on two sides of a gap.
+        Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
+        `cut_windows`; never connect what lies on two sides of a gap.
         """
         after_s = self.duration_s / 2
         found = [
@@ -121,11 +121,13 @@ class EmbeddingRules(Built):
     def test_the_spec_is_honest(self) -> None:
         """What the spec says it takes is embedded, and what it says it does not take is refused.
 
-        Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `narrowed` may only narrow the spec.
+        Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `spec_for_config` may only narrow the spec.
         """
         whole, spec = self.plugin.spec, self.spec
         same = (whole.name, whole.version, whole.contract) == (spec.name, spec.version, spec.contract)
-        require(same and spec.accepts <= whole.accepts, "narrowed gives a spec that is no narrower one of the same")
+        require(
+            same and spec.accepts <= whole.accepts, "spec_for_config gives a spec that is no narrower one of the same"
+        )
         for kind in sorted(spec.accepts):
             for rate_hz in self.rates_hz(kind):
                 for small in (False, True):

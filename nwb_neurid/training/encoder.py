@@ -18,7 +18,7 @@ from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context
 from nwb_neurid.training.schedule import Fitted
 from nwb_neurid.training.views import batches, packed
-from nwb_neurid.training.windows import WindowOptions, Windows, cut
+from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 
 
 class WindowModule(Protocol):
@@ -70,7 +70,7 @@ class TorchEncoder:
         recipe: Recipe,
         context: Context | None = None,
     ) -> None:
-        self._device = chosen_device(device)
+        self._device = choose_device(device)
         self._module = module.to(self._device).eval()
         self._config = config
         self._dim = dim
@@ -114,7 +114,7 @@ class TorchEncoder:
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
         """The mean vector of each unit over its windows; a reason for a unit that is active in none."""
-        windows = cut(population, self._options)
+        windows = cut_windows(population, self._options)
         half = _halves(windows.active)
         sums = np.zeros((2, len(population), self._dim))
         values = torch.from_numpy(windows.values).to(self._device)
@@ -159,7 +159,7 @@ class TorchEncoder:
         return f"silent or not observed in each of {windows} windows of {self._options.window_s:g} s"
 
 
-def chosen_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The device of this name; "auto" is CUDA where there is one.
 
     Raises

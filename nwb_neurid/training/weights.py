@@ -51,7 +51,7 @@ def with_weights(
     return module.eval()
 
 
-def drawn(make: Callable[[], nn.Module], seed: int) -> dict[str, np.ndarray]:
+def draw_weights(make: Callable[[], nn.Module], seed: int) -> dict[str, np.ndarray]:
     """Untrained weights; the same for the same module and seed, and no other random numbers are touched."""
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs

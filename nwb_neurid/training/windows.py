@@ -138,7 +138,7 @@ def columns(population: Population, options: WindowOptions) -> Columns:
     return Columns(values=values, starts_s=starts_s, run=np.zeros(len(kept), np.int64), stitched=stitched, notes=notes)
 
 
-def cut(population: Population, options: WindowOptions) -> Windows:
+def cut_windows(population: Population, options: WindowOptions) -> Windows:
     """Consecutive windows that do not overlap, of the bins that `columns` gives."""
     whole = columns(population, options)
     first = _first_columns(whole.run, options.bins)

@@ -11,6 +11,7 @@ from nwb_neurid.labels.probe import ProbeScore, probe
 from nwb_neurid.model.model import new_model
 from nwb_neurid.plots.embedding import draw_embedding, project_vectors
 from nwb_neurid.readers import read
+from nwb_neurid.registry import default_encoder
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows.embed import Outcome, embed_file
 
@@ -37,13 +38,15 @@ class Demo:
 def run_demo(
     folder: Path,
     *,
-    encoder: str = "isi",
+    encoder: str | None = None,
     units: int,
     duration_s: float,
     seed: int,
     progress: Progress = silent,
 ) -> Demo:
     """Simulate a recording into `folder`, embed its units, write the vectors into it, score and draw them.
+
+    The encoder is an installed one that needs no training; None for the default.
 
     Raises
     ------
@@ -57,11 +60,12 @@ def run_demo(
     recording = folder / "simulated.nwb"
     simulation = simulate(units, duration_s, seed, progress)
     write_nwb(simulation, recording, overwrite=True)
-    outcome = embed_file(recording, new_model(encoder), progress=progress)
+    model = new_model(encoder or default_encoder("baseline"))
+    outcome = embed_file(recording, model, progress=progress)
     cell_type = read(recording).labels["cell_type"]
     score = probe(outcome.embeddings.vectors, cell_type, seed=seed)
     seen = np.isfinite(outcome.embeddings.vectors).all(axis=1)
     picture = folder / "embeddings.png"
-    title = f"{int(seen.sum())} simulated neurons, encoder {encoder}"
+    title = f"{int(seen.sum())} simulated neurons, encoder {model.name}"
     draw_embedding(project_vectors(outcome.embeddings.vectors[seen], seed=seed), cell_type[seen], picture, title=title)
     return Demo(outcome=outcome, score=score, picture=picture)

@@ -6,7 +6,7 @@ from pathlib import Path
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
-from nwb_neurid.model.bundled import shipped_for
+from nwb_neurid.model.bundled import choose_bundled
 from nwb_neurid.model.candidates import check_suits
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, load_model
@@ -78,7 +78,7 @@ def embed_file(
     seen, population = fingerprint_of(source), None
     if model is None:
         population = read_for(None, reader, source, asked)
-        model = load_model(shipped_for(population.activity.kind), device=device)
+        model = load_model(choose_bundled(population.activity.kind), device=device)
     write = write or WriteOptions()
     place = output_for(source, replace(write, name=write.name or default_name(model.name)), seen=seen)
     if population is None:

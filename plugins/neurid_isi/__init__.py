@@ -66,6 +66,7 @@ PLUGIN = EncoderPlugin(
         citation="CV2: Holt et al. 1996; local variation: Shinomoto et al. 2003",
         contract=CONTRACT,
         accepts=frozenset({"spikes"}),
+        default_for=frozenset({"baseline"}),
     ),
     build=build,
 )

@@ -37,10 +37,10 @@ SPIKES: Config = {
 CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens": 10, "reach_s": 5.0, "most_hz": 2.5}
 
 
-def narrowed(config: Config) -> EncoderSpec:
+def spec_for_config(config: Config) -> EncoderSpec:
     """What a network of this config needs: its kind of activity, and one segment of it."""
     checked = NetworkConfig.from_json(config)
-    segment_s = checked.token_bins * checked.tokens * checked.bin_s
+    segment_s = checked.token_bins * checked.tokens * checked.step_s
     return replace(
         SPEC,
         accepts=frozenset({checked.activity}),
@@ -59,12 +59,12 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFir
 
     checked = NetworkConfig.from_json(config)
     options = WindowOptions(
-        bin_s=checked.bin_s,
+        bin_s=checked.step_s,
         token_bins=checked.token_bins,
         tokens=checked.tokens,
         scale_quantile=0.99 if checked.activity == "dff" else None,
     )
-    network = with_weights(lambda: Network(**checked.sizes), state, owner="the NeurPIR network")
+    network = with_weights(lambda: Network(checked), state, owner="the NeurPIR network")
     beside = partial(context, roles=checked.behaviour) if checked.behaviour else None
     encoder = TorchEncoder(
         network, config=config, dim=checked.dim, options=options, device=device, recipe=RECIPE, context=beside
@@ -75,10 +75,10 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFir
 def initial_state(config: Config, seed: int) -> State:
     """Untrained weights."""
     from neurid_neurpir.network import Network
-    from nwb_neurid.training import drawn
+    from nwb_neurid.training import draw_weights
 
-    sizes = NetworkConfig.from_json(config).sizes
-    return drawn(lambda: Network(**sizes), seed)
+    checked = NetworkConfig.from_json(config)
+    return draw_weights(lambda: Network(checked), seed)
 
 
 PLUGIN = EncoderPlugin(
@@ -95,5 +95,5 @@ PLUGIN = EncoderPlugin(
         "base-calcium-cebra": {**CALCIUM, **BASE, "cebra": 8},
     },
     initial_state=initial_state,
-    narrowed=narrowed,
+    spec_for_config=spec_for_config,
 )

@@ -1,53 +1,56 @@
-"""What a network takes in, and its sizes."""
+"""The settings of NeurPIR: what the network takes in, and its sizes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.contracts import Config
-from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, checked_values
-from nwb_neurid.errors import InvalidModel
+from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, is_positive, read_config
+
+FINEST_S = 1e-4
+"""The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
+
+STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)
+RATE: Entry = (f"a rate in Hz of up to {1 / FINEST_S:g}", lambda value: is_positive(value) and value <= 1 / FINEST_S)
 
 
 def _are_roles(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(set(value)) == len(value) and set(value) <= set(ROLES)
+    texts = isinstance(value, list | tuple) and all(isinstance(role, str) for role in value)
+    return texts and len(set(value)) == len(value) and set(value) <= set(ROLES)
 
 
-_EXPECTED: Mapping[str, Entry] = {
-    "activity": ("'spikes' or 'dff'", lambda value: value in ("spikes", "dff")),
-    "bin_s": POSITIVE,
-    "rate_hz": POSITIVE,
-    "token_bins": COUNT,
-    "tokens": COUNT,
-    "reach_s": POSITIVE,
-    "most_hz": POSITIVE,
-    "hidden": COUNT,
-    "layers": COUNT,
-    "dim": COUNT,
-    "masked": SHARE,
-    "cebra": (
-        "0 for none, or a whole number of 3 or more",
-        lambda value: type(value) is int and (value == 0 or value > 2),
-    ),
-    "behaviour": (f"a list of some of {', '.join(ROLES)}, none of them twice", _are_roles),
-}
+ROLES_ONCE: Entry = (f"a list of some of {', '.join(ROLES)}, none of them twice", _are_roles)
+LATENTS: Entry = (
+    "0 for none, or a whole number from 3 to 1000",
+    lambda value: type(value) is int and (value == 0 or 2 < value <= 1000),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What a network takes in, and its sizes.
+    """The settings of a NeurPIR network.
 
     Parameters
     ----------
     activity
-        "spikes" or "dff".
+        "spikes", or "dff" for calcium imaging.
     bin_s
-        Length of a bin of spikes, or time between two frames, in seconds.
+        Length of a bin of spikes, in seconds; for spikes only.
+    rate_hz
+        Frames a second of traces; for calcium imaging only.
     token_bins, tokens
         The grid of segments, in bins, and a segment of embedding, in steps of that grid.
-    reach_s, most_hz, hidden, layers, dim, masked
-        As `Network` takes them.
+    reach_s
+        How far a step sees to either side, in seconds.
+    most_hz
+        Steps a second of a segment at most, of each unit; of more, those are taken that lie evenly among them.
+    hidden, layers
+        Width and number of the hidden layers.
+    dim
+        Length of a vector.
+    masked
+        Share of segments of training in which the mean activity of the others is not seen, and of those in which each
+        channel of behaviour, or all that CEBRA makes of them, is not.
     behaviour
         Which covariates it looks at, by their role; see `neurid_neurpir.surroundings`.
     cebra
@@ -55,34 +58,38 @@ class NetworkConfig:
     """
 
     activity: Literal["spikes", "dff"]
-    bin_s: float
-    token_bins: int
-    tokens: int
-    reach_s: float
-    most_hz: float
-    hidden: int
-    layers: int
-    dim: int
-    masked: float
-    behaviour: tuple[str, ...]
-    cebra: int
+    bin_s: Annotated[float, STEP] | None = None
+    rate_hz: Annotated[float, RATE] | None = None
+    token_bins: Annotated[int, COUNT]
+    tokens: Annotated[int, COUNT]
+    reach_s: Annotated[float, POSITIVE]
+    most_hz: Annotated[float, POSITIVE]
+    hidden: Annotated[int, COUNT]
+    layers: Annotated[int, COUNT]
+    dim: Annotated[int, COUNT]
+    masked: Annotated[float, SHARE]
+    behaviour: Annotated[tuple[str, ...], ROLES_ONCE]
+    cebra: Annotated[int, LATENTS] = 0
+
+    def __post_init__(self) -> None:
+        given = (self.bin_s is not None, self.rate_hz is not None)
+        if given != (self.activity == "spikes", self.activity == "dff"):
+            raise ValueError("spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s")
+        if self.cebra and not self.behaviour:
+            raise ValueError("cebra embeds behaviour, so behaviour must not be empty")
 
     @classmethod
     def from_json(cls, config: Config) -> "NetworkConfig":
-        """Check a config, in which spikes have `bin_s` and traces have `rate_hz`.
+        """Check a config.
 
         Raises
         ------
         InvalidModel
             If keys are missing or unknown, or their values cannot be used; all of them are listed.
         """
-        values = checked_values({"cebra": 0, **config}, _EXPECTED, "the NeurPIR network")
-        if values["cebra"] and not values["behaviour"]:
-            raise InvalidModel("The NeurPIR network cannot embed behaviour with CEBRA (cebra) without any (behaviour).")
-        return cls(**values | {"behaviour": tuple(values["behaviour"])})
+        return read_config(cls, config, "the NeurPIR network")
 
     @property
-    def sizes(self) -> dict[str, Any]:
-        """What `Network` is made with."""
-        names = ("activity", "bin_s", "reach_s", "most_hz", "hidden", "layers", "dim", "masked", "cebra")
-        return {name: getattr(self, name) for name in names} | {"channels": len(self.behaviour)}
+    def step_s(self) -> float:
+        """Length of a bin of spikes, or time between two frames, in seconds."""
+        return self.bin_s if self.bin_s is not None else 1 / (self.rate_hz or 1)

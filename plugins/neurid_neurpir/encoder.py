@@ -75,12 +75,12 @@ class CebraFirst:
         learnt = learn(
             self._latents,
             populations,
-            bin_s=config.bin_s,
+            bin_s=config.step_s,
             roles=config.behaviour,
             masked=config.masked,
             seed=options.seed,
             progress=progress,
         )
-        span_s = SPAN * self._latents.stride * config.bin_s
+        span_s = SPAN * self._latents.stride * config.step_s
         unheard = f"CEBRA: no recording has {span_s:g} s of behaviour without a gap ({', '.join(config.behaviour)})."
         return () if learnt else (unheard,)

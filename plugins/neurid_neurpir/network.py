@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
+from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.latents import Latents, partly
 
 LAG_RATIO = 1.35
@@ -39,59 +40,30 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    activity
-        "spikes" or "dff".
-    bin_s
-        Length of a bin in seconds.
-    reach_s
-        How far a step sees to either side, in seconds.
-    most_hz
-        Steps a second of a segment at most, of each unit; of more, those are taken that lie evenly among them.
-    hidden, layers
-        Width and number of the hidden layers.
-    dim
-        Length of a vector.
-    masked
-        Share of segments of training in which the mean activity of the others is not seen, and of those in which each
-        channel of behaviour, or all that CEBRA makes of them, is not.
-    channels
-        Channels of behaviour.
-    cebra
-        How many latents of CEBRA it sees in place of these channels; 0 for the channels themselves.
+    config
+        What it takes in, and its sizes.
     """
 
     learnt: Tensor
 
-    def __init__(
-        self,
-        *,
-        activity: str,
-        bin_s: float,
-        reach_s: float,
-        most_hz: float,
-        hidden: int,
-        layers: int,
-        dim: int,
-        masked: float,
-        channels: int,
-        cebra: int = 0,
-    ) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        edges = lag_edges(max(1, round(reach_s / bin_s)))
+        bin_s, hidden, channels = config.step_s, config.hidden, len(config.behaviour)
+        edges = lag_edges(max(1, round(config.reach_s / bin_s)))
         before = [(-right, -left) for left, right in pairwise(edges)]
         after = [(left + 1, right + 1) for left, right in pairwise(edges)]
         self.lags = [*reversed(before), (0, 1), *after]
-        self.counts, self.bin_s, self.most_hz, self.masked = activity == "spikes", bin_s, most_hz, masked
-        self.dim = dim
+        self.counts, self.bin_s, self.most_hz = config.activity == "spikes", bin_s, config.most_hz
+        self.masked, self.dim = config.masked, config.dim
         lags = len(self.lags)
-        signals = 1 + (cebra or channels)
-        self.latents = Latents(channels, cebra, bin_s) if cebra else None
+        signals = 1 + (config.cebra or channels)
+        self.latents = Latents(channels, config.cebra, bin_s) if config.cebra else None
         self.own = nn.Linear(lags + 1, hidden)
         self.around = nn.Linear(signals * lags, hidden, bias=False)
         self.unseen = nn.Parameter(torch.zeros(signals, hidden))
         self.register_buffer("learnt", torch.zeros(signals - 1))
-        deeper = [layer for _ in range(layers - 1) for layer in (nn.Linear(hidden, hidden), nn.GELU())]
-        self.out = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), *deeper, nn.Linear(hidden, dim))
+        deeper = [layer for _ in range(config.layers - 1) for layer in (nn.Linear(hidden, hidden), nn.GELU())]
+        self.out = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), *deeper, nn.Linear(hidden, config.dim))
 
     def forward(
         self,

@@ -19,6 +19,7 @@ SPEC = EncoderSpec(
     contract=CONTRACT,
     accepts=frozenset({"spikes", "dff"}),
     rate_hz=(3.0, 1000.0),
+    default_for=frozenset({"training"}),
 )
 DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2}
 SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, "dropout": 0.0, **DEPTH}
@@ -28,10 +29,10 @@ HALVES: Config = {**SPIKES, "patch": 25, "tokens": 20}
 CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "tokens": 32}
 
 
-def narrowed(config: Config) -> EncoderSpec:
+def spec_for_config(config: Config) -> EncoderSpec:
     """What a network of this config needs: its kind of activity, and one window of it."""
     checked = NetworkConfig.from_json(config)
-    window_s = checked.patch * checked.tokens * checked.bin_s
+    window_s = checked.patch * checked.tokens * checked.step_s
     return replace(SPEC, accepts=frozenset({checked.activity}), min_observed_s=window_s)
 
 
@@ -42,7 +43,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
 
     checked = NetworkConfig.from_json(config)
     options = WindowOptions(
-        bin_s=checked.bin_s,
+        bin_s=checked.step_s,
         token_bins=checked.patch,
         tokens=checked.tokens,
         scale_quantile=0.99 if checked.activity == "dff" else None,
@@ -53,9 +54,11 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
 
 def initial_state(config: Config, seed: int) -> State:
     """Untrained weights."""
-    from neurid_nuclr.network import initial_state as drawn
+    from neurid_nuclr.network import Network
+    from nwb_neurid.training import draw_weights
 
-    return drawn(config, seed)
+    checked = NetworkConfig.from_json(config)
+    return draw_weights(lambda: Network(checked), seed)
 
 
 PLUGIN = EncoderPlugin(
@@ -68,6 +71,6 @@ PLUGIN = EncoderPlugin(
         "small-calcium": {**CALCIUM, **SMALL},
     },
     initial_state=initial_state,
-    narrowed=narrowed,
+    spec_for_config=spec_for_config,
     import_checkpoint=read_checkpoint,
 )

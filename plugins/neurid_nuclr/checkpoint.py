@@ -53,8 +53,8 @@ def load_network(
     from neurid_nuclr.network import Network
     from nwb_neurid.training import with_weights
 
-    sizes = NetworkConfig.from_json(config).sizes
-    return with_weights(lambda: Network(**sizes), state, owner="the NuCLR network", origin=origin, device=device)
+    checked = NetworkConfig.from_json(config)
+    return with_weights(lambda: Network(checked), state, owner="the NuCLR network", origin=origin, device=device)
 
 
 def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict[str, np.ndarray]]:

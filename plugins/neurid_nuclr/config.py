@@ -1,70 +1,79 @@
-"""What a network takes in, and its sizes."""
+"""The settings of NuCLR: what the network takes in, and its sizes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from nwb_neurid.contracts import Config
-from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, checked_values, is_count
+from nwb_neurid.contracts.config import COUNT, SHARE, Entry, is_count, is_positive, read_config
 
 FRAME_S = 0.23344201114422702
 """Time between two frames of the authors' calcium models, a constant of their code."""
 
+FINEST_S = 1e-4
+"""The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
 
-_EXPECTED: Mapping[str, Entry] = {
-    "activity": ("'spikes' or 'dff'", lambda value: value in ("spikes", "dff")),
-    "bin_s": POSITIVE,
-    "rate_hz": POSITIVE,
-    "patch": COUNT,
-    "tokens": COUNT,
-    "dim": COUNT,
-    "heads": COUNT,
-    "dim_head": ("a positive multiple of 4", lambda value: is_count(value) and value % 4 == 0),
-    "temporal_blocks": COUNT,
-    "spatiotemporal_blocks": COUNT,
-    "dropout": SHARE,
-}
+STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)
+RATE: Entry = (f"a rate in Hz of up to {1 / FINEST_S:g}", lambda value: is_positive(value) and value <= 1 / FINEST_S)
+FOURS: Entry = ("a positive multiple of 4", lambda value: is_count(value) and value % 4 == 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What a network takes in, and its sizes.
+    """The settings of a NuCLR network.
 
     Parameters
     ----------
     activity
-        "spikes" or "dff".
+        "spikes", or "dff" for calcium imaging.
     bin_s
-        Length of a bin of spikes, or time between two frames, in seconds.
-    patch, tokens, dim, heads, dim_head, temporal_blocks, spatiotemporal_blocks, dropout
-        As `Network` takes them.
+        Length of a bin of spikes, in seconds; for spikes only.
+    rate_hz
+        Frames a second of traces; for calcium imaging only.
+    patch
+        Bins or frames in a token.
+    tokens
+        Tokens in a window of training; sets the periods of rotary positions. Windows of any length can be embedded.
+    dim
+        Length of a vector.
+    heads, dim_head
+        Attention heads and their dimensions, a multiple of 4.
+    temporal_blocks
+        Blocks that attend along time.
+    spatiotemporal_blocks
+        Blocks that attend across units, then along time.
+    dropout
+        Share of hidden units and of residuals left out in training.
     """
 
     activity: Literal["spikes", "dff"]
-    bin_s: float
-    patch: int
-    tokens: int
-    dim: int
-    heads: int
-    dim_head: int
-    temporal_blocks: int
-    spatiotemporal_blocks: int
-    dropout: float
+    bin_s: Annotated[float, STEP] | None = None
+    rate_hz: Annotated[float, RATE] | None = None
+    patch: Annotated[int, COUNT]
+    tokens: Annotated[int, COUNT]
+    dim: Annotated[int, COUNT]
+    heads: Annotated[int, COUNT]
+    dim_head: Annotated[int, FOURS]
+    temporal_blocks: Annotated[int, COUNT]
+    spatiotemporal_blocks: Annotated[int, COUNT]
+    dropout: Annotated[float, SHARE]
+
+    def __post_init__(self) -> None:
+        given = (self.bin_s is not None, self.rate_hz is not None)
+        if given != (self.activity == "spikes", self.activity == "dff"):
+            raise ValueError("spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s")
 
     @classmethod
     def from_json(cls, config: Config) -> "NetworkConfig":
-        """Check a config, in which spikes have `bin_s` and traces have `rate_hz`.
+        """Check a config.
 
         Raises
         ------
         InvalidModel
             If keys are missing or unknown, or their values cannot be used; all of them are listed.
         """
-        values = checked_values(config, _EXPECTED, "the NuCLR network")
-        return cls(**values | {"dropout": float(values["dropout"])})
+        return read_config(cls, config, "the NuCLR network")
 
     @property
-    def sizes(self) -> dict[str, Any]:
-        """What `Network` is made with."""
-        names = [field.name for field in fields(self) if field.name not in {"activity", "bin_s"}]
-        return {name: getattr(self, name) for name in names}
+    def step_s(self) -> float:
+        """Length of a bin of spikes, or time between two frames, in seconds."""
+        return self.bin_s if self.bin_s is not None else 1 / (self.rate_hz or 1)

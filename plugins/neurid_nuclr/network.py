@@ -8,15 +8,13 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Complex, Float, Real
 from torch import Tensor, nn
 
 from neurid_nuclr.config import NetworkConfig
-from nwb_neurid.contracts import Config
-from nwb_neurid.training import Dropout, drawn
+from nwb_neurid.training import Dropout
 
 PIECE_TOKENS = 1024
 """Tokens whose hidden units stay in a processor's cache; more at a time are slower."""
@@ -113,45 +111,26 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    patch
-        Bins or frames in a token.
-    tokens
-        Tokens in a window of training; sets the periods of rotary positions. Windows of any length can be embedded.
-    dim
-        Length of a vector.
-    heads, dim_head
-        Attention heads and their dimensions, a multiple of 4.
-    temporal_blocks
-        Blocks that attend along time.
-    spatiotemporal_blocks
-        Blocks that attend across units, then along time.
-    dropout
-        Share of hidden units and of residuals left out in training.
+    config
+        Its sizes.
     """
 
-    def __init__(
-        self,
-        *,
-        patch: int,
-        tokens: int,
-        dim: int,
-        heads: int,
-        dim_head: int,
-        temporal_blocks: int,
-        spatiotemporal_blocks: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        dim, dropout = config.dim, config.dropout
 
         def layers(kinds: int) -> nn.ModuleList:
-            pairs = [(Attention(dim, heads, dim_head, dropout), FeedForward(dim, dropout)) for _ in range(kinds)]
+            pairs = [
+                (Attention(dim, config.heads, config.dim_head, dropout), FeedForward(dim, dropout))
+                for _ in range(kinds)
+            ]
             return nn.ModuleList(layer for pair in pairs for layer in pair)
 
-        self.patch = patch
-        self.read_in = nn.Linear(patch, dim)
-        self.rotary_emb = RotaryPositions(dim_head, tokens)
-        self.t_blocks = nn.ModuleList(layers(1) for _ in range(temporal_blocks))
-        self.st_blocks = nn.ModuleList(layers(2) for _ in range(spatiotemporal_blocks))
+        self.patch = config.patch
+        self.read_in = nn.Linear(config.patch, dim)
+        self.rotary_emb = RotaryPositions(config.dim_head, config.tokens)
+        self.t_blocks = nn.ModuleList(layers(1) for _ in range(config.temporal_blocks))
+        self.st_blocks = nn.ModuleList(layers(2) for _ in range(config.spatiotemporal_blocks))
 
     def forward(
         self, activity: Real[Tensor, "windows units bins"], present: Bool[Tensor, "windows units"] | None = None
@@ -184,15 +163,3 @@ class Network(nn.Module):
             x = _residual(x, partial(temporal, turns=turns), pieces)
             x = _residual(x, feed_forward, pieces)
         return x.view(grid).mean(2)
-
-
-def initial_state(config: Config, seed: int) -> dict[str, np.ndarray]:
-    """Untrained weights; the same for the same config and seed, and no other random numbers are touched.
-
-    Raises
-    ------
-    InvalidModel
-        If the config is not one of a network.
-    """
-    sizes = NetworkConfig.from_json(config).sizes
-    return drawn(lambda: Network(**sizes), seed)

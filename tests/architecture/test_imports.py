@@ -1,6 +1,9 @@
 """Who may import whom. A failure names the file and what it imports."""
 
-from collections.abc import Mapping
+import ast
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 TYPES = {"errors", "intervals", "activity", "covariates", "population", "dff", "results", "_system"}
@@ -31,7 +34,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "testing": CONTRACT,
     "workflows": {"readers", "model", "labels", "writers", "plots", "simulate", "registry", *CONTRACT},
     "evaluation": {"readers", "registry", "model", "labels", "training", "plots", "workflows", *CONTRACT},
-    "analyzer": {"readers", "model", "labels", "writers", "plots", *CONTRACT},
+    "analyzer": {"readers", "model", "labels", "writers", "plots", "registry", *CONTRACT},
     "cli": {
         "readers",
         "model",
@@ -93,6 +96,30 @@ def test_the_core_knows_no_plugin(imports, plugins):
     core = [(path, name) for path, name in imports if path.startswith("nwb_neurid/")]
     named = [f"{path} imports {name}" for path, name in core if name.split(".")[0] in plugins]
     assert not named, "\n".join(named)
+
+
+def test_the_core_names_no_plugin(root, sources):
+    """Take a default from the registry (`default_encoder`) or from what ships (`nwb_neurid.model.bundled`)."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    names = [*project["entry-points"]["nwb_neurid.encoders"]]
+    names += [path.parent.name for path in root.glob("nwb_neurid/model/weights/*/model.json")]
+    named = re.compile(rf"(?<![\w-])({'|'.join(names)})(?![\w-])")
+    found = [
+        f"{path}:{node.lineno} says {node.value!r}"
+        for path, tree in sources.items()
+        if path.startswith("nwb_neurid/")
+        for node in strings(tree)
+        if named.search(node.value)
+    ]
+    assert not found, "\n".join(found)
+
+
+def strings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """The texts in a module, without docstrings."""
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node
 
 
 def test_plugins_import_public_names_only(imports, plugins):

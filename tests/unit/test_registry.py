@@ -10,8 +10,15 @@ from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec, ReaderPlu
 from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, UnknownPlugin
 
 
-def encoder(name="isi", contract=CONTRACT):
-    spec = EncoderSpec(name=name, version="1", summary="", contract=contract, accepts=frozenset({"spikes"}))
+def encoder(name="isi", contract=CONTRACT, default_for=frozenset()):
+    spec = EncoderSpec(
+        name=name,
+        version="1",
+        summary="",
+        contract=contract,
+        accepts=frozenset({"spikes"}),
+        default_for=default_for,
+    )
     return EncoderPlugin(spec=spec, build=lambda *_: None)
 
 
@@ -169,3 +176,32 @@ def test_an_entry_point_without_a_distribution_can_be_loaded(module):
     encoders = registry.encoders([point])
     assert encoders.load("isi").spec.name == "isi"
     assert encoders.distribution("isi") == "no distribution"
+
+
+def test_a_default_is_an_encoder_that_says_so(installed, entry_points_of, module):
+    """Those of nwb-neurid go first, and what does not load is passed over."""
+    baseline = frozenset({"baseline"})
+    others = entry_points_of(
+        "lab-a",
+        alpha=module("lab_alpha", encoder("alpha", default_for=baseline)),
+        beta=module("lab_beta", encoder("beta")),
+    )
+    own = entry_points_of("nwb-neurid", zeta=module("own_zeta", encoder("zeta", default_for=baseline)))
+    broken = entry_points_of("nwb-neurid", broken="no_such_module:PLUGIN")
+    installed([*broken, *others, *own])
+    assert registry.default_encoder("baseline") == "zeta"
+    installed([*broken, *others])
+    assert registry.default_encoder("baseline") == "alpha"
+    with pytest.raises(
+        UnknownPlugin,
+        match=r"No installed encoder is the default for training: name one\. Installed: alpha, beta, broken",
+    ):
+        registry.default_encoder("training")
+
+
+def test_the_defaults_that_ship():
+    assert registry.default_encoder("baseline") == "isi"
+    assert registry.default_encoder("training") == "nuclr"
+    message = r"default_for must be a frozenset with \['baseline', 'training'\], got \['everything'\]"
+    with pytest.raises(BrokenPlugin, match=message):
+        encoder(default_for=frozenset({"everything"}))

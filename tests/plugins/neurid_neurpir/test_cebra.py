@@ -261,9 +261,9 @@ def test_models_without_the_key_see_behaviour_itself():
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"cebra": 2}, r"cebra must be 0 for none, or a whole number of 3 or more, got 2"),
-        ({"cebra": False}, r"cebra must be 0 for none, or a whole number of 3 or more, got False"),
-        ({"cebra": 3, "behaviour": []}, r"cannot embed behaviour with CEBRA \(cebra\) without any \(behaviour\)"),
+        ({"cebra": 2}, r"cebra must be 0 for none, or a whole number from 3 to 1000, got 2"),
+        ({"cebra": False}, r"cebra must be 0 for none, or a whole number from 3 to 1000, got False"),
+        ({"cebra": 3, "behaviour": []}, r"cebra embeds behaviour, so behaviour must not be empty"),
     ],
 )
 def test_a_config_of_cebra_that_cannot_be_used_is_told(parts, message):

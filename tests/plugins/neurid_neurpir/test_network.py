@@ -7,16 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurid_neurpir import PLUGIN, build, initial_state
+from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.network import Network, lag_edges
+from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.errors import InvalidModel, WrongWeights
 
-SIZES = {"bin_s": 0.004, "reach_s": 0.1, "most_hz": 10.0, "hidden": 16, "layers": 2, "dim": 8, "masked": 0.5}
+SIZES = {"token_bins": 25, "tokens": 4, "reach_s": 0.1, "most_hz": 10.0, "hidden": 16, "layers": 2, "dim": 8}
+STEP = {"spikes": {"bin_s": 0.004}, "dff": {"rate_hz": 250.0}}
 
 
 def network(activity="spikes", channels=0, **sizes):
+    config = {"activity": activity, "behaviour": tuple(ROLES)[:channels], "masked": 0.5, **STEP[activity], **SIZES}
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(0)
-        return Network(activity=activity, channels=channels, **SIZES | sizes).eval()
+        return Network(NetworkConfig(**config | sizes)).eval()
 
 
 def spikes(seed=0, windows=2, units=5, bins=400, rate=0.05):

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -13,9 +14,9 @@ import torch
 from safetensors.torch import save_file
 from torch.serialization import get_safe_globals
 
+from neurid_nuclr import initial_state
 from neurid_nuclr.checkpoint import load_network, read_checkpoint
 from neurid_nuclr.config import FRAME_S, NetworkConfig
-from neurid_nuclr.network import initial_state
 from nwb_neurid.errors import InvalidModel, WrongWeights
 
 SIZES = {
@@ -65,11 +66,12 @@ def same(state, arrays):
 def test_a_config_holds_what_its_json_says():
     config = NetworkConfig.from_json(SPIKES)
     assert (config.activity, config.bin_s) == ("spikes", 0.02)
-    assert {"activity": "spikes", "bin_s": 0.02} | config.sizes == SPIKES
+    assert {name: value for name, value in asdict(config).items() if value is not None} == SPIKES
 
 
-def test_a_frame_rate_is_kept_as_time_between_frames():
-    assert NetworkConfig.from_json(CALCIUM).bin_s == pytest.approx(FRAME_S)
+@pytest.mark.parametrize(("config", "step_s"), [(SPIKES, 0.02), (CALCIUM, FRAME_S)])
+def test_the_time_between_bins_or_frames(config, step_s):
+    assert NetworkConfig.from_json(config).step_s == pytest.approx(step_s)
 
 
 @pytest.mark.parametrize("kind", ["spikes", "calcium"])
@@ -178,12 +180,12 @@ def test_settings_stored_by_omegaconf_are_read_without_it(saved, weights, monkey
     [
         ({"activity": "deconvolved"}, "activity must be 'spikes' or 'dff', got 'deconvolved'"),
         ({"activity": 3}, "activity must be 'spikes' or 'dff', got 3"),
-        ({"activity": "dff"}, "bin_s is unknown, known are activity, rate_hz, patch"),
-        ({"activity": "dff"}, "rate_hz must be a positive number, it is missing"),
-        ({"rate_hz": 30}, "rate_hz is unknown, known are activity, bin_s, patch"),
-        ({"bin_s": 0}, "bin_s must be a positive number, got 0"),
-        ({"bin_s": float("nan")}, "bin_s must be a positive number, got nan"),
-        ({"bin_s": "0.02"}, "bin_s must be a positive number, got '0.02'"),
+        ({"activity": "dff"}, "spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s"),
+        ({"rate_hz": 1e9}, "rate_hz must be a rate in Hz of up to 10000, got 1000000000.0"),
+        ({"rate_hz": 30}, "spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s"),
+        ({"bin_s": 0}, "bin_s must be a number of seconds from 0.0001, got 0"),
+        ({"bin_s": float("nan")}, "bin_s must be a number of seconds from 0.0001, got nan"),
+        ({"bin_s": "0.02"}, "bin_s must be a number of seconds from 0.0001, got '0.02'"),
         ({"patch": 2.5}, "patch must be a positive whole number, got 2.5"),
         ({"tokens": True}, "tokens must be a positive whole number, got True"),
         ({"dim": None}, "dim must be a positive whole number, got None"),
@@ -205,10 +207,10 @@ def test_faults_of_a_config_come_at_once():
         NetworkConfig.from_json({"activity": "spikes", "dim": 0, "colour": "red"})
     assert str(raised.value).splitlines()[:2] == [
         "The config of the NuCLR network cannot be used:",
-        "  - colour is unknown, known are activity, bin_s, patch, tokens, dim, heads, dim_head, temporal_blocks, "
-        "spatiotemporal_blocks, dropout",
+        "  - colour is unknown, known are activity, bin_s, rate_hz, patch, tokens, dim, heads, dim_head, "
+        "temporal_blocks, spatiotemporal_blocks, dropout",
     ]
-    assert len(str(raised.value).splitlines()) == 2 + len(SPIKES) - 1
+    assert len(str(raised.value).splitlines()) == 2 + len(SPIKES) - 2
 
 
 def test_faults_of_weights_come_at_once(arrays):

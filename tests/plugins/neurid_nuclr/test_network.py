@@ -10,9 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurid_nuclr import initial_state
 from neurid_nuclr import network as module
 from neurid_nuclr.checkpoint import load_network, read_checkpoint
-from neurid_nuclr.network import Network, RotaryPositions, initial_state
+from neurid_nuclr.config import NetworkConfig
+from neurid_nuclr.network import Network, RotaryPositions
 from nwb_neurid.errors import InvalidModel
 
 SMALL = {
@@ -28,6 +30,8 @@ SMALL = {
     "dropout": 0.2,
 }
 BASE = {
+    "activity": "spikes",
+    "bin_s": 0.02,
     "patch": 50,
     "tokens": 10,
     "dim": 256,
@@ -98,7 +102,7 @@ def test_rotary_periods_are_the_official_ones(golden):
 
 
 def test_base_has_the_parameters_of_the_paper():
-    assert sum(parameter.numel() for parameter in Network(**BASE).parameters()) == 6_330_624
+    assert sum(parameter.numel() for parameter in Network(NetworkConfig(**BASE)).parameters()) == 6_330_624
 
 
 @given(seed=st.integers(0, 1000))
@@ -227,9 +231,10 @@ def test_a_large_population_fits_in_memory():
     """1,769 units are the largest session of Steinmetz et al. (2019)."""
     code = f"""
 import re, torch
+from neurid_nuclr.config import NetworkConfig
 from neurid_nuclr.network import Network
 torch.set_num_threads(1)
-network = Network(**{BASE}).eval()
+network = Network(NetworkConfig(**{BASE})).eval()
 activity = torch.randint(0, 3, (1, 1769, 500), dtype=torch.uint8)
 present = torch.arange(1769)[None] < 1700
 with torch.inference_mode():

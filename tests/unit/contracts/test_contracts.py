@@ -57,14 +57,22 @@ def test_an_encoder_has_a_preset():
         EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, presets={})
 
 
-def test_what_an_encoder_needs_may_depend_on_its_config():
+@pytest.mark.parametrize("field", ["spec_for_config", "narrowed"])
+def test_what_an_encoder_needs_may_depend_on_its_config(field):
+    """`narrowed` is the name of the field in nwb-neurid 0.1."""
     plugin = EncoderPlugin(
         spec=spec(accepts=frozenset({"spikes", "dff"})),
         build=lambda *_: None,
-        narrowed=lambda config: spec(accepts=frozenset({config["modality"]})),
+        **{field: lambda config: spec(accepts=frozenset({config["modality"]}))},
     )
     assert plugin.spec_for({"modality": "dff"}).accepts == {"dff"}
     assert EncoderPlugin(spec=plugin.spec, build=plugin.build).spec_for({"modality": "dff"}) is plugin.spec
+
+
+def test_one_name_for_the_spec_of_a_config_is_enough():
+    both = dict.fromkeys(["spec_for_config", "narrowed"], lambda _: None)
+    with pytest.raises(BrokenPlugin, match=r"Encoder 'isi' must give spec_for_config or narrowed .*, not both"):
+        EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, **both)
 
 
 def test_silence_passes_everything_on():

@@ -199,7 +199,7 @@ def test_what_cannot_be_embedded_says_every_reason(model, make_population):
 def test_an_encoder_may_need_what_its_config_says(provide, make_population):
     plugin = plugin_of()
     spec = plugin.spec
-    provide(replace(plugin, narrowed=lambda config: replace(spec, min_observed_s=100 * config["gain"])))
+    provide(replace(plugin, spec_for_config=lambda config: replace(spec, min_observed_s=100 * config["gain"])))
     assert new_model("rates", untrained=True).spec.min_observed_s == 100
     with pytest.raises(CannotEncode, match="it needs 1000 s of observed time, the recording has 20 s"):
         new_model("rates", preset="loud", untrained=True).embed(make_population())

@@ -242,9 +242,9 @@ def test_a_broken_plugin_fails_exactly_its_rule(rule):
         (plugin_of(Idle), "test_training_lowers_the_loss", "training changes no weight"),
         (writing_into_its_state(), "test_it_touches_only_its_own_state", "it writes into the state that it was given"),
         (
-            plugin_of(spec=replace(SPEC, accepts=frozenset({"spikes"})), narrowed=lambda _: SPEC),
+            plugin_of(spec=replace(SPEC, accepts=frozenset({"spikes"})), spec_for_config=lambda _: SPEC),
             "test_the_spec_is_honest",
-            "narrowed gives a spec that is no narrower one of the same",
+            "spec_for_config gives a spec that is no narrower one of the same",
         ),
     ],
 )

@@ -7,7 +7,16 @@ from torch import nn
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, WindowOptions, chosen_device, cut, encoder, views
+from nwb_neurid.training import (
+    ContrastiveLoss,
+    Recipe,
+    TorchEncoder,
+    WindowOptions,
+    choose_device,
+    cut_windows,
+    encoder,
+    views,
+)
 
 SECOND = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
 RECIPE = Recipe(loss=ContrastiveLoss, windows=4, learning_rate=1e-3, max_distance_s=None)
@@ -39,7 +48,7 @@ def torch_encoder():
 
 def by_hand(population, options=SECOND):
     """Mean over windows, one window and one unit at a time."""
-    windows = cut(population, options)
+    windows = cut_windows(population, options)
     sums, counts = np.zeros((len(population), 3)), np.zeros(len(population), int)
     for first, active in zip(windows.first, windows.active, strict=True):
         shown = windows.values[:, first : first + options.bins].astype(float)
@@ -115,7 +124,7 @@ def test_stability_needs_four_windows(torch_encoder, make_population, seconds, k
 
 
 def test_stability_is_the_cosine_of_two_halves_of_equal_size(torch_encoder, patchy):
-    windows = cut(patchy, SECOND)
+    windows = cut_windows(patchy, SECOND)
     half = encoder._halves(windows.active)
     for unit, active in enumerate(windows.active.T):
         sides = [np.sum(half[:, unit] == side) for side in (0, 1)]
@@ -194,10 +203,10 @@ def test_the_module_does_not_learn_while_it_embeds(torch_encoder, patchy):
 
 
 def test_a_device_is_one_that_there_is(monkeypatch):
-    assert chosen_device("cpu").type == "cpu"
+    assert choose_device("cpu").type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert chosen_device("auto").type == "cpu"
+    assert choose_device("auto").type == "cpu"
     with pytest.raises(InvalidOption, match=r"There is no CUDA device here: choose --device cpu, or auto\."):
-        chosen_device("cuda")
+        choose_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert chosen_device("auto").type == chosen_device("cuda").type == "cuda"
+    assert choose_device("auto").type == choose_device("cuda").type == "cuda"

@@ -5,12 +5,12 @@ The weights have the names and shapes of the authors' code, so that their checkp
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
-from jaxtyping import Bool, Complex, Float, Real
+from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
 from neurid_nuclr.config import NetworkConfig
@@ -18,6 +18,15 @@ from nwb_neurid.training import Dropout
 
 PIECE_TOKENS = 1024
 """Tokens whose hidden units stay in a processor's cache; more at a time are slower."""
+
+MOST_ROWS = 32_768
+"""Rows of one call of attention: CUDA kernels fail from 65,536 on, and their gradients from 2**31 padded numbers."""
+
+LEAST_PRESENT = 0.9
+"""Share of rows that must be no padding on a CPU, or padding is taken out before and put back after each attention."""
+
+ALIGNED = 8
+"""A mask of which this divides the length needs no copy in CUDA's attention."""
 
 
 class RotaryPositions(nn.Module):
@@ -33,18 +42,55 @@ class RotaryPositions(nn.Module):
         periods = (8.0 * tokens) ** torch.linspace(0, 1, dim_head // 4)
         self.register_buffer("omega", F.pad(2 * math.pi / periods, (0, dim_head // 4)))
 
-    def forward(self, tokens: int) -> Complex[Tensor, "tokens 1 pairs"]:
-        """The turns of the first `tokens` positions, as numbers on the unit circle."""
+    def forward(self, tokens: int) -> Float[Tensor, "tokens 1 pairs 2"]:
+        """Cosine and sine of the turns of the first `tokens` positions."""
         angles = torch.arange(tokens, device=self.omega.device)[:, None, None] * self.omega
-        return torch.polar(torch.ones_like(angles), angles)
+        return torch.stack([angles.cos(), angles.sin()], -1)
 
 
-def _turned(
-    x: Float[Tensor, "rows tokens heads dim_head"], turns: Complex[Tensor, "tokens 1 pairs"]
+def _rotate(
+    x: Float[Tensor, "rows tokens heads dim_head"], turns: Float[Tensor, "tokens 1 pairs 2"], *, back: bool = False
 ) -> Float[Tensor, "rows tokens heads dim_head"]:
-    """`x` with each pair of neighbouring dimensions turned."""
-    pairs = torch.view_as_complex(torch.unflatten(x.float(), -1, (-1, 2)))
-    return torch.view_as_real(pairs * turns).flatten(-2).type_as(x)
+    """`x` with each pair of neighbouring dimensions turned, or turned back."""
+    pairs = torch.unflatten(x.float(), -1, (-1, 2))
+    if torch.compiler.is_compiling():  # torch compiles no complex numbers
+        (left, right), (cosine, sine) = pairs.unbind(-1), turns.unbind(-1)
+        sine = -sine if back else sine
+        turned = torch.stack([left * cosine - right * sine, left * sine + right * cosine], -1)
+    else:
+        factors = torch.view_as_complex(turns)
+        turned = torch.view_as_real(torch.view_as_complex(pairs) * (factors.conj() if back else factors))
+    return turned.flatten(-2).type_as(x)
+
+
+def on_cpu(x: Tensor) -> bool:
+    """Whether to compute as is fastest on a CPU."""
+    return x.device.type == "cpu"
+
+
+def _project(x: Float[Tensor, "*places dim"], layer: nn.Linear, parts: int) -> Sequence[Float[Tensor, "*places part"]]:
+    """What a layer makes of `x`, in equal parts."""
+    if not on_cpu(x) and x.ndim <= 3:
+        return layer(x).chunk(parts, -1)
+    # On a CPU one product for each part: gelu is slow on rows with something else between them, and places and heads
+    # merge into one axis without a copy, which is why places of attention have products of their own everywhere.
+    layers = zip(layer.weight.chunk(parts), layer.bias.chunk(parts), strict=True)
+    return [F.linear(x, *own) for own in layers]
+
+
+def _attend(
+    query: Float[Tensor, "rows heads length dim_head"],
+    key: Float[Tensor, "rows heads length dim_head"],
+    value: Float[Tensor, "rows heads length dim_head"],
+    mask: Bool[Tensor, "rows 1 1 length"] | None,
+) -> Float[Tensor, "rows heads length dim_head"]:
+    """Attention, in pieces where there are more rows than a kernel takes."""
+    if len(query) <= MOST_ROWS:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    parts = [part.split(MOST_ROWS) for part in (query, key, value)]
+    masks = [None] * len(parts[0]) if mask is None else mask.split(MOST_ROWS)
+    attended = [F.scaled_dot_product_attention(*piece) for piece in zip(*parts, masks, strict=True)]
+    return torch.cat(attended)
 
 
 class Attention(nn.Module):
@@ -62,19 +108,19 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "rows length *places dim"],
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
-        turns: Complex[Tensor, "length 1 pairs"] | None = None,
+        turns: Float[Tensor, "length 1 pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
         """Attend to where `mask` is true. `turns` turns values too, and back afterwards: only distances count."""
-        normed = self.norm(x)
-        # Three products and not one, because then places and heads merge into one axis without a copy.
-        layers = zip(self.to_qkv.weight.chunk(3), self.to_qkv.bias.chunk(3), strict=True)
-        parts = [torch.unflatten(F.linear(normed, *layer), -1, (-1, self.dim_head)).flatten(2, -2) for layer in layers]
+        parts = [
+            torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
+            for part in _project(self.norm(x), self.to_qkv, 3)
+        ]
         if turns is not None:
-            parts = [_turned(part, turns) for part in parts]
+            parts = [_rotate(part, turns) for part in parts]
         query, key, value = (part.transpose(1, 2) for part in parts)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2)
+        attended = _attend(query, key, value, mask).transpose(1, 2)
         if turns is not None:
-            attended = _turned(attended, turns.conj())
+            attended = _rotate(attended, turns, back=True)
         return self.dropout(self.to_out(attended.reshape(*x.shape[:-1], self.to_out.in_features)))
 
 
@@ -90,10 +136,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*places dim"]) -> Float[Tensor, "*places dim"]:
         """The second half of the hidden units is the gate."""
-        normed = self.norm(x)
-        # Two products and not one, because gelu is slow on rows with something else between them.
-        layers = zip(self.in_proj.weight.chunk(2), self.in_proj.bias.chunk(2), strict=True)
-        value, gate = (F.linear(normed, *layer) for layer in layers)
+        value, gate = _project(self.norm(x), self.in_proj, 2)
         return self.dropout(self.out_proj(self.dropout(F.gelu(gate).mul_(value))))
 
 
@@ -145,21 +188,52 @@ class Network(nn.Module):
             False where a row is padding, which no unit attends to and whose vector means nothing; None where no
             row is.
         """
+        windows, units = shape = activity.shape[:2]
+        rows = None
+        if present is not None and (not on_cpu(activity) or float(present.float().mean()) < LEAST_PRESENT):
+            window, unit = present.nonzero(as_tuple=True)
+            units = -(-units // ALIGNED) * ALIGNED
+            rows, activity = window * units + unit, activity[window, unit]
+            present = F.pad(present, (0, units - present.shape[1]))
         x = self.read_in(torch.unflatten(activity.to(self.read_in.weight.dtype), -1, (-1, self.patch)))
-        windows, units, tokens, _ = grid = x.shape
-        pieces = 1 + windows * units * tokens // PIECE_TOKENS if x.device.type == "cpu" else 1
-        turns = self.rotary_emb(tokens)
+        if rows is None:
+            x = x.flatten(0, 1)
         # Attention over nothing is not a number: in a window without units all of its padding is attended to.
         masks = () if present is None else ((present | ~present.any(1, keepdim=True))[:, None, None],)
-        x = x.flatten(0, 1)
+        vectors = self._embed(x, (windows, units), rows, *masks)
+        return _spread(vectors, (windows, units), rows)[:, : shape[1]]
+
+    def _embed(
+        self,
+        x: Float[Tensor, "rows tokens dim"],
+        grid: tuple[int, int],
+        rows: Int64[Tensor, " rows"] | None,
+        *masks: Bool[Tensor, "windows 1 1 units"],
+    ) -> Float[Tensor, "rows dim"]:
+        """The vectors of rows of a grid of windows and units: of all of them, in turn, or of those named."""
+        tokens = x.shape[1]
+        pieces = 1 + len(x) * tokens // PIECE_TOKENS if on_cpu(x) else 1
+        turns = self.rotary_emb(tokens)
         for block in self.t_blocks:
             temporal, feed_forward = block.children()
             x = _residual(x, partial(temporal, turns=turns), pieces)
             x = _residual(x, feed_forward, pieces)
         for block in self.st_blocks:  # they keep the layers along time first, but run them last
             temporal, feed_forward, spatial, spatial_feed_forward = block.children()
-            x = _residual(x.view(grid), spatial, pieces, *masks).flatten(0, 1)
+            if rows is None:
+                x = _residual(x.unflatten(0, grid), spatial, pieces, *masks).flatten(0, 1)
+            else:
+                x = x + spatial(_spread(x, grid, rows), *masks).flatten(0, 1).index_select(0, rows)
             x = _residual(x, spatial_feed_forward, pieces)
             x = _residual(x, partial(temporal, turns=turns), pieces)
             x = _residual(x, feed_forward, pieces)
-        return x.view(grid).mean(2)
+        return x.mean(1)
+
+
+def _spread(
+    x: Float[Tensor, "rows ..."], grid: tuple[int, int], rows: Int64[Tensor, " rows"] | None
+) -> Float[Tensor, "windows units ..."]:
+    """`x` on a grid of windows and units, of which it is all rows or those named; the others are zero."""
+    if rows is not None:
+        x = x.new_zeros(grid[0] * grid[1], *x.shape[1:]).index_copy(0, rows, x)
+    return x.unflatten(0, grid)

@@ -175,6 +175,43 @@ def test_pieces_without_gradients_give_the_same(network, monkeypatch, piece_toke
         close(network(activity, present).clone(), with_gradients)
 
 
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("on_cpu", lambda _: False),  # as on a GPU: padding taken out, one product for all parts of a layer
+        ("LEAST_PRESENT", 2.0),
+        ("LEAST_PRESENT", 0.0),
+        ("MOST_ROWS", 2),
+    ],
+)
+def test_however_it_is_computed_vectors_and_gradients_are_the_same(network, monkeypatch, name, value, gradients):
+    activity = counts(0, windows=5, units=11)
+    present = torch.arange(11) < torch.tensor([11, 10, 11, 9, 11])[:, None]
+
+    def compute():
+        network.zero_grad()
+        vectors = network(activity, present)[present]
+        if gradients:
+            vectors.square().sum().backward()
+        slopes = [parameter.grad for parameter in network.parameters() if gradients]
+        return torch.cat([part.flatten() for part in [vectors.detach(), *slopes]])
+
+    with torch.inference_mode(not gradients):
+        expected = compute()
+        monkeypatch.setattr(module, name, value)
+        found = compute()
+    assert (found - expected).norm() < 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_compiled_code_rotates_without_complex_numbers(network, monkeypatch, back):
+    x, turns = torch.randn(3, 4, 2, 8, generator=torch.Generator().manual_seed(0)), network.rotary_emb(4)
+    expected = module._rotate(x, turns, back=back)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    close(module._rotate(x, turns, back=back), expected, 1e-6)
+
+
 def test_activity_is_left_as_it_was(network):
     activity = counts(0).float()
     before = activity.clone()

@@ -191,7 +191,7 @@ class Predictions:
     label
         The most probable class of each unit, shape (units,); "" for a unit without a vector.
     class_probabilities
-        Shape (units, classes), rows summing to 1; NaN for a unit without a vector.
+        Shape (units, classes), rows summing to 1; NaN for a unit without a vector, and where there are none.
     prediction_set
         Which classes are plausible at `coverage`, shape (units, classes).
     abstained, reasons
@@ -201,7 +201,7 @@ class Predictions:
     prevalence
         Share of each class in the training data, shape (classes,).
     coverage
-        The share of units whose set should hold their true class.
+        The share of units whose set should hold their true class; NaN where there are no such sets.
     provenance
         Of the embeddings that were classified.
     descriptions
@@ -241,7 +241,7 @@ class Predictions:
             raise InvalidResults("The class probabilities of a unit must sum to 1.")
         if unknown := sorted(self.descriptions.keys() - set(self.classes.tolist())):
             raise InvalidResults(f"Only classes have descriptions, got one of {', '.join(unknown)}.")
-        if not 0 < self.coverage < 1:
+        if not (0 < self.coverage < 1 or np.isnan(self.coverage)):
             raise InvalidResults(f"coverage must lie between 0 and 1, got {self.coverage}.")
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ MODULES = (
     "configs",
     "contracts",
     "contracts.config",
+    "correlogram",
     "errors",
     "intervals",
     "population",

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-TYPES = {"errors", "intervals", "activity", "covariates", "population", "dff", "results", "_system"}
+TYPES = {"errors", "intervals", "correlogram", "activity", "covariates", "population", "dff", "results", "_system"}
 CONTRACT = {"contracts", *TYPES}
 
 # Folders of nwb_neurid, and the modules beside them, from the inside out. Within a folder imports are free.
@@ -14,6 +14,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "_system": {"errors"},
     "intervals": {"errors"},
+    "correlogram": {"intervals"},
     "activity": {"intervals", "errors"},
     "covariates": {"activity", "intervals", "errors"},
     "population": {"activity", "covariates", "intervals", "errors", "_system"},
@@ -56,6 +57,7 @@ PUBLIC = {
     "nwb_neurid",
     "nwb_neurid.contracts.config",
     "nwb_neurid.contracts",
+    "nwb_neurid.correlogram",
     "nwb_neurid.errors",
     "nwb_neurid.intervals",
     "nwb_neurid.population",

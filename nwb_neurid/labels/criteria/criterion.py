@@ -1,0 +1,248 @@
+"""A criterion: published thresholds on what is measured of a unit, which need no training and give no probability."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
+
+KIND = "a published criterion: thresholds on measured values, no classifier, so that it has no probabilities"
+NO_WAVEFORM = "no mean waveform with a known sampling rate"
+FEWEST_SAMPLES = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Unit:
+    """What a criterion is given of one unit.
+
+    Parameters
+    ----------
+    train_s, runs_s
+        Its spike times and the unbroken runs in which it was observed, in seconds.
+    resolution_s
+        How coarse the spike times are.
+    waveform
+        Mean waveform on its peak channel, shape (samples,), finite; None where it is not known.
+    rate_hz
+        Samples per second of the waveform; NaN without one.
+    region
+        Its brain region, "" where not known.
+    """
+
+    train_s: Float[np.ndarray, " spikes"]
+    runs_s: Float[np.ndarray, "runs 2"]
+    resolution_s: float
+    waveform: Float[np.ndarray, " samples"] | None
+    rate_hz: float
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a criterion says of one unit.
+
+    Parameters
+    ----------
+    label
+        Its class; "" where the criterion does not say.
+    reason
+        Why it does not say, or cannot be applied; "" where it does.
+    values
+        What was measured, by name; what was not needed or could not be measured is missing.
+    """
+
+    label: str = ""
+    reason: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """A published criterion for the type of a unit.
+
+    Parameters
+    ----------
+    name, version
+        As `--criteria` takes it, and the version of the rule here.
+    title
+        How it is called in messages: "CellExplorer's criterion".
+    label_name
+        What it says of a unit. Never the name of a label that is known: it is putative.
+    scope
+        Where it is valid, in words.
+    citation
+        The publication.
+    classes
+        Its classes, with a description each.
+    thresholds
+        By what they are thresholds of, with the unit in the name.
+    values
+        Names of what it measures, with their units.
+    judge
+        Applies it to one unit.
+    suits
+        Whether `embed` applies it to a recording by default.
+    """
+
+    name: str
+    version: str
+    title: str
+    label_name: str
+    scope: str
+    citation: str
+    classes: Mapping[str, str]
+    thresholds: Mapping[str, float]
+    values: tuple[str, ...]
+    judge: Callable[[Unit], Verdict]
+    suits: Callable[[Population], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Judgement:
+    """What a criterion says of the units of a recording.
+
+    Parameters
+    ----------
+    criterion
+        Which one.
+    measured
+        What it measured, as vectors with an axis for each of `Criterion.values`. A unit has all of them or, with a
+        reason, none.
+    predictions
+        The class of each unit, without a probability.
+    """
+
+    criterion: Criterion
+    measured: Embeddings
+    predictions: Predictions
+
+    @property
+    def summary(self) -> str:
+        """One line on how many units are of which class, and why the others are of none."""
+        predictions = self.predictions
+        counts = Counter(predictions.label[~predictions.abstained].tolist())
+        said = [f"{counts[name]} {name}" for name in self.criterion.classes if counts[name]]
+        why = Counter(reason.partition(":")[0] for reason in predictions.reasons[predictions.abstained].tolist())
+        said += [f"{count} without ({reason})" for reason, count in why.most_common()]
+        label = predictions.label_name.replace("_", " ")
+        return f"{label} by {self.criterion.title}: {', '.join(said)}"
+
+
+def apply_criterion(criterion: Criterion, population: Population, *, progress: Progress = silent) -> Judgement:
+    """Apply a criterion to every unit of a recording.
+
+    Parameters
+    ----------
+    criterion
+        Which one.
+    population
+        Units with spikes.
+    progress
+        Progress callback, called for every unit.
+
+    Returns
+    -------
+    Judgement
+        A row for each unit; an excluded one has its reason.
+
+    Raises
+    ------
+    InvalidPopulation
+        If the activity is not spikes.
+    """
+    units, classes = len(population), np.array(list(criterion.classes), np.str_)
+    resolution_s = population.resolution_s()
+    rows = progress(range(units), label=criterion.title, total=units)
+    verdicts = [_judge(criterion, population, row, resolution_s) for row in rows]
+    label = np.array([verdict.label for verdict in verdicts], np.str_).reshape(units)
+    provenance = _describe(criterion, population)
+    return Judgement(
+        criterion=criterion,
+        measured=_collect_values(criterion, population, verdicts, provenance),
+        predictions=Predictions(
+            label_name=criterion.label_name,
+            scope=f"{criterion.scope}; {criterion.title}, {KIND}",
+            classes=classes,
+            unit_ids=population.unit_ids,
+            label=label,
+            class_probabilities=np.full((units, len(classes)), np.nan, np.float32),
+            prediction_set=np.zeros((units, len(classes)), np.bool_),
+            abstained=label == "",
+            reasons=np.array([verdict.reason for verdict in verdicts], np.str_).reshape(units),
+            ood_score=np.full(units, np.nan, np.float32),
+            prevalence=np.full(len(classes), np.nan, np.float32),
+            coverage=np.nan,
+            provenance=provenance,
+            descriptions=criterion.classes,
+            notes=(f"Source: {criterion.citation}.",),
+        ),
+    )
+
+
+def _judge(criterion: Criterion, population: Population, row: int, resolution_s: float) -> Verdict:
+    """What the criterion says of the unit in a row."""
+    train_s, runs_s = population.spikes.train_s(row), population.runs_s(row)
+    if reason := population.excluded.get(row, "") or _find_missing(train_s, runs_s):
+        return Verdict(reason=reason)
+    waveform, rate_hz = None, np.nan
+    if population.waveforms_uv is not None and population.waveform_rate_hz is not None:
+        known = population.waveforms_uv[row]
+        known = known[np.isfinite(known)]
+        if len(known) >= FEWEST_SAMPLES and np.ptp(known) > 0:
+            waveform, rate_hz = known, population.waveform_rate_hz
+    regions = population.labels.get("brain_region")
+    return criterion.judge(
+        Unit(
+            train_s=train_s,
+            runs_s=runs_s,
+            resolution_s=resolution_s,
+            waveform=waveform,
+            rate_hz=rate_hz,
+            region="" if regions is None else str(regions[row]),
+        )
+    )
+
+
+def _find_missing(train_s: Float[np.ndarray, " spikes"], runs_s: Float[np.ndarray, "runs 2"]) -> str:
+    """Why nothing can be measured of a unit; "" where something can."""
+    if len(runs_s) == 0:
+        return "never observed"
+    return "" if len(train_s) else "no spikes in observed time"
+
+
+def _describe(criterion: Criterion, population: Population) -> Provenance:
+    """How the classes came to be: by thresholds that somebody published."""
+    config: dict[str, Json] = {
+        "thresholds": dict(criterion.thresholds),
+        "values": list(criterion.values),
+        "citation": criterion.citation,
+    }
+    return Provenance(
+        encoder=criterion.name,
+        encoder_version=criterion.version,
+        config=config,
+        training=KIND,
+        notes=(f"Not a trained encoder: {criterion.title}. Its vectors are {', '.join(criterion.values)}.",),
+        source=Path(population.source).name,
+        session_id=population.session_id,
+        subject_id=population.subject_id,
+    )
+
+
+def _collect_values(
+    criterion: Criterion, population: Population, verdicts: Sequence[Verdict], provenance: Provenance
+) -> Embeddings:
+    """What was measured, a vector for each unit of which everything was."""
+    vectors = np.zeros((len(verdicts), len(criterion.values)))
+    reasons = []
+    for row, verdict in enumerate(verdicts):
+        missing = [name for name in criterion.values if name not in verdict.values]
+        vectors[row] = [verdict.values.get(name, 0.0) for name in criterion.values]
+        reasons.append((verdict.reason or f"not measured: {', '.join(missing)}") if missing else "")
+    return Embeddings.of(population, vectors, reasons=reasons, provenance=provenance)

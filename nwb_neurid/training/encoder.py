@@ -1,6 +1,6 @@
 """A torch module over windows, as an `Encoder`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 from nwb_neurid.training.loop import fit
+from nwb_neurid.training.memory import to_device
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context
 from nwb_neurid.training.schedule import Fitted
@@ -116,42 +117,49 @@ class TorchEncoder:
         """The mean vector of each unit over its windows; a reason for a unit that is active in none."""
         windows = cut_windows(population, self._options)
         half = _halves(windows.active)
-        sums = np.zeros((2, len(population), self._dim))
-        values = torch.from_numpy(windows.values).to(self._device)
+        sums = torch.zeros(2 * len(population), self._dim, dtype=torch.float64, device=self._device)
+        values = to_device(windows.values, self._device)
         context = None
         if self._context is not None:
             context = self._context(population, windows.starts_s, self._options.bin_s).to(self._device)
-        todo = list(batches(windows.active.sum(axis=1), self._options.tokens))
+        todo = list(batches(windows.active.sum(axis=1), self._options.tokens, self._device))
         for batch in progress(todo, label="windows", total=len(todo)):
-            for window, units, vectors in self._forward(windows, values, context, batch):
-                for side in (0, 1):
-                    chosen = half[window, units] == side
-                    sums[side, units[chosen]] += vectors[chosen]
-        counts = np.stack([(half == side).sum(axis=0) for side in (0, 1)])
-        n_windows = counts.sum(axis=0)
+            self._add_vectors(sums, half, windows, values, context, batch)
+        first, second = sums.view(2, len(population), self._dim).cpu().numpy()
+        n_windows = (half >= 0).sum(axis=0)
         return Embeddings.of(
             population,
-            sums.sum(axis=0) / np.maximum(n_windows, 1)[:, None],
+            (first + second) / np.maximum(n_windows, 1)[:, None],
             n_windows=n_windows,
-            stability=np.where(n_windows >= 4, _cosine(sums[0], sums[1]), np.nan),
+            stability=np.where(n_windows >= 4, _cosine(first, second), np.nan),
             reasons=["" if count else self._reason(len(windows)) for count in n_windows],
             provenance=Provenance(window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes),
         )
 
-    def _forward(
-        self, windows: Windows, values: Tensor, context: Tensor | None, batch: Int64[np.ndarray, " batch"]
-    ) -> Iterator[tuple[int, Int64[np.ndarray, " active"], Float64[np.ndarray, "active dim"]]]:
-        """The vectors of the active units of each window of a batch."""
+    def _add_vectors(
+        self,
+        sums: Float64[Tensor, "halves_of_units dim"],
+        half: Int64[np.ndarray, "windows units"],
+        windows: Windows,
+        values: Tensor,
+        context: Tensor | None,
+        batch: Int64[np.ndarray, " batch"],
+    ) -> None:
+        """Add the vectors of the active units of each window of a batch to the sums over their half of the windows.
+
+        The sums stay on the device: fetching every vector would take longer than a GPU takes to compute it.
+        """
         rows, present = packed(windows.active[batch])
-        columns = windows.first[batch][:, None] + np.arange(windows.bins)
-        unit_index = torch.from_numpy(rows).to(self._device)[:, :, None]
-        column_index = torch.from_numpy(columns).to(self._device)[:, None, :]
-        mask = None if present.all() else torch.from_numpy(present).to(self._device)
+        target = half[batch[:, None], rows] * half.shape[1] + rows
+        begin, unit = to_device(windows.first[batch], self._device), to_device(rows, self._device)
+        bins = begin[:, None] + torch.arange(windows.bins, device=self._device)
+        mask = None if present.all() else to_device(present, self._device)
         with torch.inference_mode():
-            beside = () if context is None else (context[:, column_index[:, 0]].transpose(0, 1),)
-            vectors = self._module(values[unit_index, column_index], mask, *beside).double().cpu().numpy()
-        for window, units, there, found in zip(batch, rows, present, vectors, strict=True):
-            yield int(window), units[there], found[there]
+            beside = () if context is None else (context[:, bins].transpose(0, 1),)
+            vectors = self._module(values[unit[:, :, None], bins[:, None]], mask, *beside).flatten(0, 1)
+            if mask is not None:
+                vectors = vectors.index_select(0, to_device(np.flatnonzero(present), self._device))
+            sums.index_add_(0, to_device(target[present], self._device), vectors.double())
 
     def _reason(self, windows: int) -> str:
         if windows == 0:

@@ -8,10 +8,14 @@ import torch
 from jaxtyping import Bool, Float32, Int, Int64
 from torch import Tensor, nn
 
+from nwb_neurid.training.memory import most_tokens, to_device
 from nwb_neurid.training.recording import Pairs
 
-TOKENS_PER_BATCH = 16_384
-PADDING = 0.1  # share of a batch that may be padding
+PADDING = 0.1
+"""Share of a batch that may be padding on a CPU."""
+
+PADDING_ON_GPU = 0.5
+"""The same on a GPU, where more batches cost more than more padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -23,14 +27,17 @@ class Views:
     twins: Bool[Tensor, "windows units units"] | None
 
 
-def batches(counts: Int[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " batch"]]:
+def batches(
+    counts: Int[np.ndarray, " windows"], tokens: int, device: torch.device
+) -> Iterator[Int64[np.ndarray, " batch"]]:
     """Windows with at least one active unit, those of similar count together, so that little is padding."""
+    padding = PADDING_ON_GPU if device.type == "cuda" else PADDING
     order = np.argsort(counts, kind="stable")[::-1]
     order = order[counts[order] > 0]
     while len(order):
         longest = counts[order[0]]
-        fits = max(1, TOKENS_PER_BATCH // (int(longest) * tokens))
-        similar = int(np.searchsorted(-counts[order], -(1 - PADDING) * longest, "right"))
+        fits = max(1, most_tokens(device) // (int(longest) * tokens))
+        similar = int(np.searchsorted(-counts[order], -(1 - padding) * longest, "right"))
         size = min(fits, similar)
         yield order[:size].astype(np.int64)
         order = order[size:]
@@ -76,17 +83,17 @@ def embedded(
     samples, values = keep.reshape(-1, keep.shape[2]), pairs.values.flatten(0, 1)
     context = None if pairs.context is None else pairs.context.flatten(0, 1)
     vectors, targets = [], []
-    for batch in batches(samples.sum(axis=1), tokens):
+    for batch in batches(samples.sum(axis=1), tokens, device):
         units, there = packed(samples[batch])
-        at = torch.from_numpy(batch).to(device)[:, None], torch.from_numpy(units).to(device)
-        mask = None if there.all() else torch.from_numpy(there).to(device)
+        at = to_device(batch, device)[:, None], to_device(units, device)
+        mask = None if there.all() else to_device(there, device)
         beside = () if context is None else (context[at[0][:, 0]],)
         out = module(values[at], mask, *beside).float().flatten(0, 1)
-        vectors.append(out[torch.from_numpy(np.flatnonzero(there)).to(device)])
+        vectors.append(out[to_device(np.flatnonzero(there), device)])
         targets.append((batch[:, None] * width + place[batch[:, None] % windows, units])[there])
     found = torch.cat(vectors)
     flat = found.new_zeros(2 * windows * width, found.shape[1])
-    flat = flat.index_copy(0, torch.from_numpy(np.concatenate(targets)).to(device), found)
+    flat = flat.index_copy(0, to_device(np.concatenate(targets), device), found)
     seen = np.take_along_axis(keep, rows[None].repeat(2, 0), axis=2) & present
-    same = None if twins is None else torch.from_numpy(twins[rows[:, :, None], rows[:, None, :]]).to(device)
-    return Views(vectors=flat.view(2, windows, width, -1), seen=torch.from_numpy(seen).to(device), twins=same)
+    same = None if twins is None else to_device(twins[rows[:, :, None], rows[:, None, :]], device)
+    return Views(vectors=flat.view(2, windows, width, -1), seen=to_device(seen, device), twins=same)

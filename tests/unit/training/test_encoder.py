@@ -80,7 +80,7 @@ def test_vectors_are_means_over_windows(torch_encoder, patchy):
 def test_batches_and_padding_change_nothing(torch_encoder, patchy, monkeypatch, tokens_per_batch, padding):
     plain = torch_encoder.embed(patchy)
     torch_encoder._module.calls.clear()
-    monkeypatch.setattr(views, "TOKENS_PER_BATCH", tokens_per_batch)
+    monkeypatch.setattr(views, "most_tokens", lambda _: tokens_per_batch)
     monkeypatch.setattr(views, "PADDING", padding)
     batched = torch_encoder.embed(patchy)
     np.testing.assert_allclose(batched.vectors, plain.vectors, rtol=1e-6)
@@ -90,7 +90,7 @@ def test_batches_and_padding_change_nothing(torch_encoder, patchy, monkeypatch, 
 
 
 def test_batches_hold_no_more_tokens_than_they_may(torch_encoder, make_population, monkeypatch):
-    monkeypatch.setattr(views, "TOKENS_PER_BATCH", 40)
+    monkeypatch.setattr(views, "most_tokens", lambda _: 40)
     torch_encoder.embed(make_population(units=5, rate_hz=50.0))
     shapes = [shape for shape, _ in torch_encoder._module.calls]
     assert max(windows * units * SECOND.tokens for windows, units, _ in shapes) <= 40

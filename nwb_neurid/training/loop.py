@@ -6,8 +6,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from nwb_neurid._system.text import counted
@@ -121,12 +123,14 @@ class Training:
         matched = int(self.processes.total(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
         if matched < 2:
             return math.nan, matched
-        views: Iterable[Views] = (self._views(part) for part in drawn if part.keep.any())
+        pieces = (piece for part in drawn for piece in part.pieces() if piece.keep.any())
+        views: Iterable[Views] = (self._views(piece) for piece in pieces)
         share = matched
         if self.loss.over_step:
             views = [self.processes.gathered(list(views), self.fitted.dim, self.device)]
             share = matched * self.processes.number
-        loss = math.fsum(self._backward(found, share) for found in views)
+        parts = [self._backward(found, share) for found in views]
+        loss = math.fsum(float(part) for part in parts)  # only now: each number that is fetched waits for a GPU
         return float(self.processes.total(loss, self.device)), matched
 
     def _step(self, number: int) -> None:
@@ -145,11 +149,11 @@ class Training:
             group["lr"] = self.schedule.learning_rate(number)
         self.optimiser.step()
 
-    def _backward(self, views: Views, share: int) -> float:
+    def _backward(self, views: Views, share: int) -> Float[Tensor, ""]:
         """The part of these views in the mean over all matched units; their gradients are added."""
         part: Tensor = self.loss(views.vectors, views.seen, views.twins) / share
         part.backward()
-        return float(part.detach())
+        return part.detach()
 
     def _own(self, number: int) -> range:
         """The micro-batches of a step that are this process's."""
@@ -211,17 +215,22 @@ class Training:
         self.done, self.seconds = len(tensors["log.loss"]), checkpoint.seconds
         self.losses[: self.done], self.matched[: self.done] = tensors["log.loss"], tensors["log.matched"]
 
+    @cached_property
+    def _checksum(self) -> int:
+        """Of all recordings, computed once, since they are fetched from the device for it."""
+        crc = 0
+        for row in (row for recording in self.recordings for row in recording.values):
+            crc = zlib.crc32(row.cpu().numpy(), crc)
+        return crc
+
     def _fingerprint(self) -> dict[str, str]:
         """What a training that goes on must have in common with the one that stopped."""
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
-        crc = 0
-        for recording in self.recordings:
-            crc = zlib.crc32(recording.values.cpu().numpy().tobytes(), crc)
         return {
             **{name: repr(getattr(self.options, name)) for name in SAME},
             "windows": repr(self.fitted.windows),
             "recipe": repr(replace(self.fitted.recipe, loss=type(self.loss))),
-            "recordings": f"{' '.join(shapes)} {crc:08x}",
+            "recordings": f"{' '.join(shapes)} {self._checksum:08x}",
         }
 
 

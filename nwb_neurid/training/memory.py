@@ -14,8 +14,8 @@ EVERY_STEPS = 10
 TOKENS = 16_384
 """Tokens at a time on a CPU: more are no faster, and take more memory."""
 
-BYTES_PER_TOKEN = 2**19
-"""Memory of a GPU for each token at a time. To train NuCLR `base` in float32 should take about half of it."""
+BYTES_PER_TOKEN = 2**20
+"""Memory of a GPU for each token of a view. To train NuCLR `base` in float32 should take about half of it."""
 
 PINNED_BYTES = 2**24
 """Arrays up to this size are copied through memory that a GPU reads by itself; PyTorch keeps such memory for good."""

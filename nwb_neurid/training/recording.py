@@ -39,6 +39,11 @@ class Pairs:
     active: Bool[np.ndarray, "2 windows units"]
     context: Float32[Tensor, "2 windows channels bins"] | None
 
+    def windows(self, part: slice) -> "Pairs":
+        """Some of the pairs."""
+        context = None if self.context is None else self.context[:, part]
+        return Pairs(values=self.values[:, part], active=self.active[:, part], context=context)
+
 
 class Recording:
     """Units recorded together, binned once; what a draw costs does not depend on how long they were recorded.

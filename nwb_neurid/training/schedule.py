@@ -1,21 +1,22 @@
 """What each step of a training does: which windows of which recordings, which units, at what learning rate."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool
 from torch import nn
 
 from nwb_neurid.contracts.training import TrainingOptions
+from nwb_neurid.training.memory import TOKENS, most_tokens
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context, Pairs, Recording
 from nwb_neurid.training.views import kept
 from nwb_neurid.training.windows import WindowOptions
 
-TOKENS = 16_384
-"""Tokens of a view in a micro-batch at most, unless one window has more: bounds the memory that training takes."""
+SHARE = {"cpu": 0.0, "cuda": 1 / 16}
+"""Windows of a step, as a share, that a micro-batch may have although a CPU would take fewer at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -50,6 +51,14 @@ class MicroBatch:
     tokens: int
     seed: int
 
+    def pieces(self) -> Iterator["MicroBatch"]:
+        """Parts of it that are computed at a time; on a CPU it is one."""
+        width = int(self.keep.any(axis=0).sum(axis=1).max(initial=0))
+        size = max(1, most_tokens(self.pairs.values.device) // max(width * self.tokens, 1))
+        for number, at in enumerate(range(0, self.keep.shape[1], size)):
+            part = slice(at, at + size)
+            yield replace(self, pairs=self.pairs.windows(part), keep=self.keep[:, part], seed=self.seed + number)
+
 
 class Schedule:
     """The steps of a training.
@@ -63,18 +72,23 @@ class Schedule:
         bins = np.array([recording.bins for recording in recordings], np.float64)
         self._chances = bins / bins.sum()
         self._longest = [self._fitted.longest(recording) for recording in recordings]
+        self._windows = options.windows or fitted.recipe.windows
 
     def plan(self, number: int) -> list[tuple[int, int]]:
         """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
         rng = np.random.default_rng([self._options.seed, number])
-        left = self._options.windows or self._fitted.recipe.windows
-        plan = []
+        left, plan = self._windows, []
         while left > 0:
             which = int(rng.choice(len(self._recordings), p=self._chances))
-            most = max(1, TOKENS // max(self._recordings[which].units * self._longest[which], 1))
-            plan.append((which, min(most, left)))
+            plan.append((which, min(self._most_windows(which), left)))
             left -= plan[-1][1]
         return plan
+
+    def _most_windows(self, which: int) -> int:
+        """Windows of a micro-batch, which do not depend on the memory of a GPU."""
+        recording = self._recordings[which]
+        few = TOKENS // max(recording.units * self._longest[which], 1)
+        return max(1, few, math.ceil(SHARE[recording.values.device.type] * self._windows))
 
     def drawn(self, number: int, at: int) -> MicroBatch:
         """A micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""

@@ -11,11 +11,8 @@ from torch import Tensor, nn
 from nwb_neurid.training.memory import most_tokens, to_device
 from nwb_neurid.training.recording import Pairs
 
-PADDING = 0.1
-"""Share of a batch that may be padding on a CPU."""
-
-PADDING_ON_GPU = 0.5
-"""The same on a GPU, where more batches cost more than more padding."""
+PADDING = {"cpu": 0.1, "cuda": 0.5}
+"""Share of a batch that may be padding. On a GPU more batches cost more than more padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -31,7 +28,7 @@ def batches(
     counts: Int[np.ndarray, " windows"], tokens: int, device: torch.device
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
     """Windows with at least one active unit, those of similar count together, so that little is padding."""
-    padding = PADDING_ON_GPU if device.type == "cuda" else PADDING
+    padding = PADDING[device.type]
     order = np.argsort(counts, kind="stable")[::-1]
     order = order[counts[order] > 0]
     while len(order):

@@ -81,7 +81,7 @@ def test_batches_and_padding_change_nothing(torch_encoder, patchy, monkeypatch, 
     plain = torch_encoder.embed(patchy)
     torch_encoder._module.calls.clear()
     monkeypatch.setattr(views, "most_tokens", lambda _: tokens_per_batch)
-    monkeypatch.setattr(views, "PADDING", padding)
+    monkeypatch.setitem(views.PADDING, "cpu", padding)
     batched = torch_encoder.embed(patchy)
     np.testing.assert_allclose(batched.vectors, plain.vectors, rtol=1e-6)
     np.testing.assert_allclose(batched.stability, plain.stability, rtol=1e-6)

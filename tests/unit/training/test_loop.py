@@ -12,7 +12,9 @@ from torch import nn
 from nwb_neurid import Population, Traces
 from nwb_neurid.contracts.training import Trainable, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
-from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, VICRegLoss, WindowOptions
+from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, VICRegLoss, WindowOptions, schedule
+from nwb_neurid.training.loop import _recordings
+from nwb_neurid.training.schedule import Fitted
 
 OPTIONS = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
 RECIPE = Recipe(loss=ContrastiveLoss, windows=6, learning_rate=1e-3, max_distance_s=10.0)
@@ -150,6 +152,30 @@ def test_nan_and_constant_traces_never_reach_the_weights(loss):
     trained = encoder(replace(RECIPE, loss=loss))
     trained.fit([population], TrainingOptions(steps=20))
     assert np.isfinite(weights(trained)).all()
+
+
+def test_pieces_of_a_micro_batch_add_up_to_it(populations, monkeypatch):
+    found = []
+    for tokens in (schedule.TOKENS, 1):
+        monkeypatch.setattr(schedule, "most_tokens", lambda _, tokens=tokens: tokens)
+        whole = encoder()
+        whole._module.dropout.p = 0.0
+        found.append(whole.fit(populations, TrainingOptions(steps=5)).loss)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_micro_batches_are_larger_on_a_gpu_and_of_several_recordings_still(populations, monkeypatch):
+    own = encoder()
+    fitted = Fitted(module=own._module, dim=8, windows=OPTIONS, recipe=RECIPE)
+    recordings, _ = _recordings(fitted, populations, torch.device("cpu"))
+    monkeypatch.setattr(schedule, "TOKENS", 10)
+    plans = []
+    for share in (schedule.SHARE["cpu"], schedule.SHARE["cuda"]):
+        monkeypatch.setitem(schedule.SHARE, "cpu", share)
+        plans.append(schedule.Schedule(fitted, recordings, TrainingOptions(steps=1, windows=100)).plan(0))
+    assert [windows for _, windows in plans[0]] == [1] * 100
+    assert [windows for _, windows in plans[1]] == [7] * 14 + [2]
+    assert {which for which, _ in plans[1]} == {0, 1, 2}
 
 
 def test_bfloat16_learns_too(populations):

@@ -33,7 +33,7 @@ def test_a_gpu_gets_as_many_tokens_as_its_memory_holds(monkeypatch):
         total_memory = 80 * 2**30
 
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Card())
-    assert most_tokens(torch.device("cuda")) == 163_840
+    assert most_tokens(torch.device("cuda")) == 81_920
     Card.total_memory = 2**30
     assert most_tokens(torch.device("cuda")) == most_tokens(torch.device("cpu")) == TOKENS
 

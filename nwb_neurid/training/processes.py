@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from torch import Tensor, distributed
 
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.training.views import Views
 
 
@@ -15,13 +17,24 @@ def joined(device: str) -> Iterator[bool]:
     """Join the processes that `torchrun` started, if it did; whether this is the first of them.
 
     Each takes the GPU of its number on its node, unless `device` is "cpu".
+
+    Raises
+    ------
+    InvalidOption
+        If a node has more processes than GPUs.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield True
         return
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        number, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if number >= gpus:
+            raise InvalidOption(
+                f"torchrun started more processes than this node has GPUs ({gpus}). Start one for each "
+                f"(--nproc-per-node {gpus}), or train on CPUs (--device cpu)."
+            )
+        torch.cuda.set_device(number)
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         yield distributed.get_rank() == 0
@@ -67,13 +80,14 @@ class Processes:
         return Views(vectors=vectors[:, None], seen=seen[:, None], twins=None)
 
     def _from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        from torch.distributed.nn.functional import all_gather
+        """Those of every process, one after the other, by sums alone: every backend sums on every device."""
+        from torch.distributed.nn.functional import all_reduce
 
         longest = torch.tensor(vectors.shape[1], device=vectors.device)
         distributed.all_reduce(longest, distributed.ReduceOp.MAX)
         short = int(longest) - vectors.shape[1]
-        vectors = torch.cat([vectors, vectors.new_zeros(2, short, vectors.shape[2])], dim=1)
-        seen = torch.cat([seen, seen.new_zeros(2, short)], dim=1)
-        flags = [torch.empty_like(seen, dtype=torch.uint8) for _ in range(self.number)]
-        distributed.all_gather(flags, seen.byte())
-        return torch.cat(all_gather(vectors), dim=1), torch.cat(flags, dim=1).bool()
+        place = (self.rank, self.number - 1 - self.rank)  # zeros before and after, where those of others go
+        found = all_reduce(F.pad(vectors[None], (0, 0, 0, short, 0, 0, *place)))
+        flags = F.pad(seen.int()[None], (0, short, 0, 0, *place))
+        distributed.all_reduce(flags)
+        return found.transpose(0, 1).flatten(1, 2), flags.transpose(0, 1).flatten(1, 2).bool()

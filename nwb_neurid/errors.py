@@ -78,6 +78,10 @@ class CannotFit(NeuridError):
     """The labels of these units cannot be learnt."""
 
 
+class OutOfMemory(NeuridError, MemoryError):
+    """The GPU, or the computer, has too little memory for what was asked."""
+
+
 class Leak(NeuridError):
     """Something of the test data would be known in training."""
 

@@ -14,7 +14,7 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 from nwb_neurid.training.loop import fit
-from nwb_neurid.training.memory import to_device
+from nwb_neurid.training.memory import explain_lack, to_device
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context
 from nwb_neurid.training.schedule import Fitted
@@ -72,7 +72,8 @@ class TorchEncoder:
         context: Context | None = None,
     ) -> None:
         self._device = choose_device(device)
-        self._module = module.to(self._device).eval()
+        with explain_lack("hold the network", self._device):
+            self._module = module.to(self._device).eval()
         self._config = config
         self._dim = dim
         self._options = options
@@ -104,17 +105,30 @@ class TorchEncoder:
             If no population has two windows and two units.
         WrongWeights
             If the checkpoint to resume from is damaged, or of another training.
+        OutOfMemory
+            If the device has too little memory.
         """
         fitted = Fitted(
             module=self._module, dim=self._dim, windows=self._options, recipe=self._recipe, context=self._context
         )
         try:
-            return fit(fitted, populations, options, self._device, progress)
+            with explain_lack("train", self._device):
+                return fit(fitted, populations, options, self._device, progress)
         finally:
-            self._module.eval()
+            self._module.eval().zero_grad()  # gradients take as much memory as the weights
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """The mean vector of each unit over its windows; a reason for a unit that is active in none."""
+        """The mean vector of each unit over its windows; a reason for a unit that is active in none.
+
+        Raises
+        ------
+        OutOfMemory
+            If the device has too little memory.
+        """
+        with explain_lack(f"embed {population.source or 'this recording'}", self._device):
+            return self._embed(population, progress)
+
+    def _embed(self, population: Population, progress: Progress) -> Embeddings:
         windows = cut_windows(population, self._options)
         half = _halves(windows.active)
         sums = torch.zeros(2 * len(population), self._dim, dtype=torch.float64, device=self._device)

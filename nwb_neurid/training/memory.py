@@ -2,11 +2,15 @@
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
+
+from nwb_neurid.errors import NeuridError, OutOfMemory
 
 EVERY_STEPS = 10
 """How often it is given back; between two times it grows by some tens of MB."""
@@ -19,6 +23,9 @@ BYTES_PER_TOKEN = 2**20
 
 PINNED_BYTES = 2**24
 """Arrays up to this size are copied through memory that a GPU reads by itself; PyTorch keeps such memory for good."""
+
+LACKS = ("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED")
+"""What the messages of PyTorch have in common where memory ran out: on a GPU, on a CPU, in a library of CUDA."""
 
 
 def most_tokens(device: torch.device) -> int:
@@ -34,6 +41,45 @@ def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[
     if device.type == "cuda" and array.nbytes <= PINNED_BYTES:
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+@contextmanager
+def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
+    """Around what computes on a device; afterwards PyTorch keeps none of the memory of a GPU that is not in use.
+
+    Parameters
+    ----------
+    doing
+        What is computed, for the message: "embed a.nwb".
+    device
+        Where.
+
+    Raises
+    ------
+    OutOfMemory
+        If the device has too little memory for it.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, NeuridError) or not (lack := _lack(error)):
+            raise
+        advice = "fewer units (--where), one group at a time (without --pool-groups) or a smaller preset"
+        if device.type == "cuda":
+            advice += (
+                "; end other programs that use the GPU (nvidia-smi lists them); or compute on the CPU (--device cpu)"
+            )
+        raise OutOfMemory(f"There is too little memory to {doing}: {lack}. Take {advice}.") from error
+    finally:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _lack(error: Exception) -> str:
+    """What PyTorch or NumPy say that there was too little memory for; "" for another error."""
+    text = str(error).partition(" Of the allocated memory")[0].rpartition("DefaultCPUAllocator: ")[2]
+    lacks = isinstance(error, MemoryError) or any(word in str(error) for word in LACKS)
+    return (text.splitlines() or ["it ran out"])[0].rstrip(".") if lacks else ""
 
 
 def give_back() -> None:

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
-from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, NeuridError, UnknownPlugin
 
 OWN = "nwb-neurid"
@@ -71,7 +71,7 @@ class Registry(Generic[Plugin]):
         def who() -> str:  # reading what a distribution is takes longer than all the rest
             return f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
 
-        with blaming(who, "does not import"):
+        with attribute_errors(who, "does not import"):
             try:
                 plugin = point.load()
             except BrokenPlugin as error:  # what it is made of refuses it, and does not know whose it is

@@ -11,7 +11,7 @@ from nwb_neurid.analyzer.rows import spread_embeddings
 from nwb_neurid.analyzer.serialization import pack_embeddings, unpack_embeddings
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.model.candidates import check_suits
+from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.model import Model
 from nwb_neurid.results import Embeddings
 
@@ -72,7 +72,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         model = self._model()
         population = read_population(analyzer, model)
-        check_suits(population, model)
+        check_fits(population, model)
         return pack_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
 
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def inspect(
     """Tell what is in a recording, and which installed encoders can embed it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.contracts import is_url
-        from nwb_neurid.model.candidates import fits
+        from nwb_neurid.model.candidates import list_fits
         from nwb_neurid.readers import read_with, reader_for, with_covariates
 
         wanted = reading.read_options(
@@ -54,7 +54,7 @@ def inspect(
         elif population.covariates:
             _list_covariates(out, population.covariates)
         out.say("encoders")
-        for fit in fits(population):
+        for fit in list_fits(population):
             if not fit.problems:
                 presets = f" (presets: {', '.join(fit.presets)})" if len(fit.presets) > 1 else ""
                 out.say(f"  {fit.encoder}: yes{presets}")

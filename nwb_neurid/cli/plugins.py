@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
-from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, InvalidOption, NeuridError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def check(
     """Try on an installed plugin every rule that plugins owe, and tell what fails and how to mend it."""
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid import registry
-        from nwb_neurid.testing.verdicts import encoder_kit, reader_kit, verdicts
+        from nwb_neurid.testing.verdicts import make_encoder_kit, make_reader_kit, run_kit
 
         bare = name.partition("@")[0]
         encoders, readers = registry.encoders(), registry.readers()
@@ -71,15 +71,15 @@ def check(
         if found is readers:
             if preset is not None:
                 raise InvalidOption(f"{name!r} is a reader, which has no presets.")
-            kit = reader_kit(readers.load(name), source)
+            kit = make_reader_kit(readers.load(name), source)
         else:
             if source is not None:
                 raise InvalidOption(f"{name!r} is no reader: leave out --source.")
-            kit = encoder_kit(encoders.load(name), preset)
+            kit = make_encoder_kit(encoders.load(name), preset)
         who = f"{found.kind} {name!r} ({found.distribution(name)})"
         out.say(who)
-        with blaming(lambda: who):
-            results = list(verdicts(kit, progress=out.progress))
+        with attribute_errors(lambda: who):
+            results = list(run_kit(kit, progress=out.progress))
         _report(out, who, results)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nwb_neurid.contracts.attribution import running
+from nwb_neurid.contracts.attribution import name_running_plugin
 from nwb_neurid.errors import NeuridError, NeuridWarning
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ class Stray(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Pass text on, or say who printed it."""
-        who = running()
+        who = name_running_plugin()
         if not who:
             self._stdout.write(text)
             return len(text)

@@ -64,10 +64,10 @@ def train(
     """
     with terminal(quiet=quiet, verbose=verbose) as out:
         from nwb_neurid.registry import default_encoder
-        from nwb_neurid.training.processes import joined
+        from nwb_neurid.training.processes import join_processes
         from nwb_neurid.workflows.train import train as run
 
-        with joined(device) as first:
+        with join_processes(device) as first:
             shown = _Live(out) if first else None
             model = run(
                 sources,

@@ -13,18 +13,18 @@ Who: TypeAlias = Callable[[], str]
 _running: ContextVar[Who] = ContextVar("running", default=str)
 
 
-def culprit(kind: str, name: str, distribution: str) -> str:
+def name_plugin(kind: str, name: str, distribution: str) -> str:
     """A plugin in a message, with where it comes from."""
     return f"{kind} {name!r} ({distribution or 'no distribution'})"
 
 
-def running() -> str:
+def name_running_plugin() -> str:
     """Which plugin's code is running, with its distribution and version; "" where none is."""
     return _running.get()()
 
 
 @contextmanager
-def blaming(who: Who, failed: str = "failed") -> Iterator[None]:
+def attribute_errors(who: Who, failed: str = "failed") -> Iterator[None]:
     """Around code of a plugin. Its deliberate errors, warnings, and a lack of memory pass as they are.
 
     Parameters

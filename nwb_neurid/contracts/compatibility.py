@@ -56,6 +56,6 @@ def check_positions(population: Population, spec: EncoderSpec) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (check_activity, check_rate, check_duration, check_units, check_positions)
 
 
-def problems(population: Population, spec: EncoderSpec) -> list[str]:
+def list_problems(population: Population, spec: EncoderSpec) -> list[str]:
     """Every reason why an encoder of this spec cannot embed the population; empty if it can."""
     return [problem for check in CHECKS for problem in check(population, spec)]

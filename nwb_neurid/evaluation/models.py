@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort
@@ -139,7 +139,7 @@ def embed_recordings(
     """
     found, refused = [], []
     for population in progress(populations, label=f"embedding ({model.name})", total=len(populations)):
-        if why := problems(population, model.spec):
+        if why := list_problems(population, model.spec):
             refused += [f"{population.source or 'a recording'}: {each}" for each in why]
             nothing = np.zeros((len(population), model.encoder.dim))
             found.append(Embeddings.of(population, nothing, reasons=["; ".join(why)] * len(population)))

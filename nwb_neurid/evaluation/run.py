@@ -42,7 +42,7 @@ from nwb_neurid.evaluation.scores import score_details, score_guesses, score_pre
 from nwb_neurid.labels.calibration import NOMINAL, note_few_animals
 from nwb_neurid.labels.fitting import check_head
 from nwb_neurid.labels.neighbours import check_smoothable
-from nwb_neurid.model.model import Model, software
+from nwb_neurid.model.model import Model, list_software
 from nwb_neurid.registry import default_encoder
 from nwb_neurid.results import Json
 
@@ -323,7 +323,7 @@ class Assessment:
             ],
             "notes": self._note_coverage(),
             "models": [describe_model(name, each) for name, each in models.models.items()],
-            "software": software(),
+            "software": list_software(),
         }
 
     def _note_coverage(self) -> list[Json]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nwb_neurid import registry
 from nwb_neurid.contracts import EncoderPlugin
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import CannotEncode, NeuridError
 from nwb_neurid.model.bundled import list_bundled, read_spec
 from nwb_neurid.model.model import Model
@@ -33,7 +33,7 @@ class Fit:
     problems: tuple[str, ...]
 
 
-def fits(population: Population) -> list[Fit]:
+def list_fits(population: Population) -> list[Fit]:
     """For every installed encoder, whether it can embed the population, and if not, exactly why."""
     encoders = registry.encoders()
     found = []
@@ -43,14 +43,16 @@ def fits(population: Population) -> list[Fit]:
         except NeuridError as error:
             found.append(Fit(encoder=name, plugin=None, presets=(), problems=(str(error),)))
             continue
-        by_preset = {preset: problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()}
+        by_preset = {
+            preset: list_problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()
+        }
         able = tuple(preset for preset, why in by_preset.items() if not why)
         why = () if able else tuple(dict.fromkeys(reason for found in by_preset.values() for reason in found))
         found.append(Fit(encoder=name, plugin=plugin, presets=able, problems=why))
     return found
 
 
-def check_suits(population: Population, model: Model) -> None:
+def check_fits(population: Population, model: Model) -> None:
     """Refuse a population that the model cannot embed, and name what could: at once, or with another preset.
 
     Raises
@@ -58,11 +60,11 @@ def check_suits(population: Population, model: Model) -> None:
     CannotEncode
         With all reasons.
     """
-    found = problems(population, model.spec)
+    found = list_problems(population, model.spec)
     if not found:
         return
-    able = {fit.encoder: fit for fit in fits(population) if fit.presets}
+    able = {fit.encoder: fit for fit in list_fits(population) if fit.presets}
     instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
-    instead |= {name: "model" for name in list_bundled() if not problems(population, read_spec(name))}
+    instead |= {name: "model" for name in list_bundled() if not list_problems(population, read_spec(name))}
     presets = able[model.name].presets if model.name in able and model.name not in instead else ()
     raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

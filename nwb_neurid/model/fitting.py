@@ -7,11 +7,11 @@ import numpy as np
 
 from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.contracts.attribution import blaming
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.attribution import attribute_errors
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import Trainable, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotTrain, InvalidOption
-from nwb_neurid.model.groups import groups
+from nwb_neurid.model.groups import split_groups
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
@@ -54,31 +54,33 @@ def fit(
         If none of the populations can be trained on; every reason is listed.
     """
     config = model.encoder.config
-    with blaming(lambda: model.who, "failed while it was built"):
+    with attribute_errors(lambda: model.who, "failed while it was built"):
         encoder = model.plugin.build(config, model.encoder.state(), model.device)
     if not isinstance(encoder, Trainable):
         raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
     parts, left_out = [], []
     for population in populations:
-        if found := problems(population, model.spec):
+        if found := list_problems(population, model.spec):
             left_out += [f"{population.source or 'a recording'}: {problem}." for problem in found]
             continue
-        parts += [population.select(rows) for _, rows in groups(population, pool_groups)]
+        parts += [population.select(rows) for _, rows in split_groups(population, pool_groups)]
     if not parts:
         raise CannotTrain(left_out or ["no recording was named."])
 
-    def trained(log: TrainingLog) -> Model:
-        details = _details(parts, options, log)
-        return replace(model, encoder=encoder, training=_in_words(parts, details, log), details=details, heads={})
+    def describe_trained(log: TrainingLog) -> Model:
+        details = _collect_details(parts, options, log)
+        return replace(
+            model, encoder=encoder, training=_describe_training(parts, details, log), details=details, heads={}
+        )
 
     if keep is not None:
-        options = replace(options, saved=lambda log: keep(trained(log), log))
-    with blaming(lambda: model.who, "failed while it was trained"):
+        options = replace(options, saved=lambda log: keep(describe_trained(log), log))
+    with attribute_errors(lambda: model.who, "failed while it was trained"):
         log = encoder.fit(parts, options, progress=progress)
-    return trained(log), replace(log, notes=(*left_out, *log.notes))
+    return describe_trained(log), replace(log, notes=(*left_out, *log.notes))
 
 
-def _details(parts: Sequence[Population], options: TrainingOptions, log: TrainingLog) -> dict[str, Json]:
+def _collect_details(parts: Sequence[Population], options: TrainingOptions, log: TrainingLog) -> dict[str, Json]:
     """What `model.json` tells of the training."""
     last = log.loss[np.isfinite(log.loss)][-50:]
     return {
@@ -96,7 +98,7 @@ def _details(parts: Sequence[Population], options: TrainingOptions, log: Trainin
     }
 
 
-def _in_words(parts: Sequence[Population], details: dict[str, Json], log: TrainingLog) -> str:
+def _describe_training(parts: Sequence[Population], details: dict[str, Json], log: TrainingLog) -> str:
     done = len(log.loss)
     steps = counted(done, "step") if log.finished else f"interrupted after {done} of {log.steps} steps"
     what = f"{counted(sum(map(len, parts)), 'unit')} of {counted(len(parts), 'population')}"

@@ -56,7 +56,7 @@ class Description:
     software: dict[str, str]
 
 
-def card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
+def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
     """The model card, in Markdown, with these lines on the label heads."""
     predicted = list(heads)
     lines = [
@@ -71,7 +71,7 @@ def card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] =
         f"- Encoder from: {about.distribution or 'unknown'}",
         f"- Cite: {spec.citation or 'nothing stated'}",
         "",
-        *_list("Training", about.details),
+        *_format_section("Training", about.details),
         *(["## Labels that it predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
@@ -82,7 +82,7 @@ def card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] =
     return "\n".join(lines) + "\n"
 
 
-def _list(title: str, details: Mapping[str, Json]) -> list[str]:
+def _format_section(title: str, details: Mapping[str, Json]) -> list[str]:
     """A section of the card, with nested values as JSON; nothing where there is nothing to tell."""
     if not details:
         return []
@@ -171,7 +171,7 @@ def read_description(folder: Path) -> Description:
 
 
 @contextmanager
-def made_by(about: Description, folder: Path) -> Iterator[None]:
+def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
     """Weights that do not fit the encoder are told with their folder, and what to do.
 
     Raises

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from nwb_neurid.contracts import Encoder, EncoderSpec, Progress
-from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, InvalidResults
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Provenance
 
 
-def groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
+def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
     """Rows of each group without the excluded ones, groups in the order of their first unit."""
     rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
     if pool_groups or population.group is None:
@@ -37,12 +37,12 @@ def embed_groups(
     n_windows = np.zeros(len(population), np.int32)
     stability = np.full(len(population), np.nan, np.float32)
     parts: list[Provenance] = []
-    for group, rows in groups(population, pool):
+    for group, rows in split_groups(population, pool):
         if len(rows) < spec.min_units:
             for row in rows:
                 reasons[row] = f"group {group} has {len(rows)} of the {spec.min_units} units that are needed"
             continue
-        part = _embedded(encoder, population.select(rows), who, progress)
+        part = _embed_group(encoder, population.select(rows), who, progress)
         vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability
         for row, reason in zip(rows, part.reasons, strict=True):
             reasons[row] = str(reason)
@@ -51,9 +51,9 @@ def embed_groups(
     return found, parts
 
 
-def _embedded(encoder: Encoder, group: Population, who: str, progress: Progress) -> Embeddings:
+def _embed_group(encoder: Encoder, group: Population, who: str, progress: Progress) -> Embeddings:
     try:
-        with blaming(lambda: who, f"failed on {group.source or 'this recording'}"):
+        with attribute_errors(lambda: who, f"failed on {group.source or 'this recording'}"):
             part = encoder.embed(group, progress=progress)
     except InvalidResults as error:
         raise BrokenPlugin(f"{who} gave results that contradict one another: {error}") from error

@@ -14,14 +14,21 @@ from typing import Any
 from nwb_neurid import __version__, registry
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
-from nwb_neurid.contracts.attribution import blaming, culprit
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import LabelHead, choose_head
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model.bundled import find_model_folder
-from nwb_neurid.model.folder import Description, card, made_by, read_description, read_weights, write_folder
+from nwb_neurid.model.folder import (
+    Description,
+    describe_card,
+    explain_misfit,
+    read_description,
+    read_weights,
+    write_folder,
+)
 from nwb_neurid.model.groups import embed_groups
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
@@ -83,7 +90,7 @@ class Model:
     @property
     def who(self) -> str:
         """Its encoder and where that comes from, for messages."""
-        return culprit("Encoder", self.name, self.distribution)
+        return name_plugin("Encoder", self.name, self.distribution)
 
     @property
     def identity(self) -> dict[str, Json]:
@@ -115,7 +122,7 @@ class Model:
         BrokenPlugin
             If the encoder breaks its contract.
         """
-        if found := problems(population, self.spec):
+        if found := list_problems(population, self.spec):
             raise CannotEncode(self.name, population.source, found)
         vectors, parts = embed_groups(
             self.encoder, self.spec, population, who=self.who, pool=pool_groups, progress=progress
@@ -135,7 +142,7 @@ class Model:
             source=Path(population.source).name,
             session_id=population.session_id,
             subject_id=population.subject_id,
-            software=software(),
+            software=list_software(),
         )
 
     def predict(self, embeddings: Embeddings, label: str = "", **options: Any) -> Predictions:
@@ -167,7 +174,7 @@ class Model:
         """
         folder = Path(folder)
         about = self.describe()
-        text = card(about, self.spec, self.encoder.dim, describe_heads(self.heads))
+        text = describe_card(about, self.spec, self.encoder.dim, describe_heads(self.heads))
         files = pack_heads(self.heads)
         write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files)
         return folder
@@ -182,7 +189,7 @@ class Model:
             training=self.training,
             details=dict(self.details),
             weights_sha256=self.weights_sha256,
-            software=software(),
+            software=list_software(),
         )
 
 
@@ -226,9 +233,11 @@ def new_model(
                 f"Encoder {encoder!r} learns, and no trained model was named. Name one (--model FOLDER), or take "
                 "random weights (--untrained): their vectors mean little."
             )
-        with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"):
+        with attribute_errors(
+            lambda: name_plugin("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"
+        ):
             state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
-    return _built(plugin, config, state, device, training, encoders.distribution(encoder))
+    return _build(plugin, config, state, device, training, encoders.distribution(encoder))
 
 
 def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
@@ -245,10 +254,12 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     plugin = encoders.load(encoder)
     if plugin.import_checkpoint is None:
         raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
-    with blaming(lambda: culprit("Encoder", encoder, encoders.distribution(encoder)), f"failed on {checkpoint}"):
+    with attribute_errors(
+        lambda: name_plugin("Encoder", encoder, encoders.distribution(encoder)), f"failed on {checkpoint}"
+    ):
         config, state = plugin.import_checkpoint(checkpoint, settings)
     training = f"imported from {checkpoint.name}, which does not state what it was trained on"
-    return _built(plugin, config, state, "cpu", training, encoders.distribution(encoder))
+    return _build(plugin, config, state, "cpu", training, encoders.distribution(encoder))
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:
@@ -274,21 +285,21 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None
     state = read_weights(folder, about.weights_sha256)
-    with made_by(about, folder):
-        built = _built(plugin, about.config, state, device, about.training, encoders.distribution(name))
+    with explain_misfit(about, folder):
+        built = _build(plugin, about.config, state, device, about.training, encoders.distribution(name))
     return replace(built, details=about.details, heads=read_heads(folder))
 
 
-def _built(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
+def _build(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
     """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
-    with blaming(lambda: culprit("Encoder", plugin.spec.name, distribution), "failed while it was built"):
+    with attribute_errors(lambda: name_plugin("Encoder", plugin.spec.name, distribution), "failed while it was built"):
         encoder = plugin.build(config, state, device)
     return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution, device=device)
 
 
-def software() -> dict[str, str]:
+def list_software() -> dict[str, str]:
     """Versions of what computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

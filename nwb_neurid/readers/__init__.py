@@ -11,7 +11,7 @@ import numpy as np
 from nwb_neurid import registry
 from nwb_neurid._system import limits
 from nwb_neurid.contracts import EncoderSpec, ReaderPlugin, ReadOptions, is_url
-from nwb_neurid.contracts.attribution import blaming, culprit
+from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
@@ -89,7 +89,7 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
                 f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
                 f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
-    with limits.reading(source), blaming(lambda: _who(reader), f"failed on {source}"):
+    with limits.reading(source), attribute_errors(lambda: _who(reader), f"failed on {source}"):
         population = reader.read(source, options)
     if not isinstance(population, Population):
         raise BrokenPlugin(f"{_who(reader)} must return a Population of {source}, got {type(population).__name__}.")
@@ -121,7 +121,7 @@ def _stretch(population: Population, source: object, options: ReadOptions) -> Po
 def _who(reader: ReaderPlugin) -> str:
     """A reader and where it comes from, for messages."""
     name, readers = reader.spec.name, registry.readers()
-    return culprit("Reader", name, readers.distribution(name) if name in set(readers) else "")
+    return name_plugin("Reader", name, readers.distribution(name) if name in set(readers) else "")
 
 
 def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
@@ -162,7 +162,7 @@ def reader_for(source: object) -> ReaderPlugin:
             break
         try:
             plugin = readers.load(name)
-            with blaming(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
+            with attribute_errors(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
                 recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
             warnings.warn(str(error), NeuridWarning, stacklevel=2)

@@ -35,12 +35,12 @@ def write_package(template: str, name: str, parent: Path) -> Path:
     CannotWrite
         If the folder exists, or cannot be written.
     """
-    module = _module_of(name)
+    module = _choose_module(name)
     words = {"name": name, "module": module, "contract": str(CONTRACT)}
     folder = parent / name
     try:
         folder.mkdir(parents=True)
-        for path, text in _texts(files(__package__) / "templates" / template):
+        for path, text in _read_templates(files(__package__) / "templates" / template):
             target = folder / Template(path).substitute(words)
             target.parent.mkdir(exist_ok=True)
             target.write_text(Template(text).substitute(words), encoding="utf-8")
@@ -51,7 +51,7 @@ def write_package(template: str, name: str, parent: Path) -> Path:
     return folder
 
 
-def _module_of(name: str) -> str:
+def _choose_module(name: str) -> str:
     if NAME.fullmatch(name) is None:
         raise InvalidOption(
             f"A plugin's name must be small letters and digits, with single hyphens between, got {name!r}."
@@ -63,12 +63,12 @@ def _module_of(name: str) -> str:
     return module
 
 
-def _texts(folder: Traversable, above: str = "") -> list[tuple[str, str]]:
+def _read_templates(folder: Traversable, above: str = "") -> list[tuple[str, str]]:
     """Path below the folder, without the ending that keeps tools from taking it for code, and text of each template."""
     found = []
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _texts(entry, f"{above}{entry.name}/")
+            found += _read_templates(entry, f"{above}{entry.name}/")
         else:
             found.append((above + entry.name.removesuffix(".txt"), entry.read_text("utf-8")))
     return found

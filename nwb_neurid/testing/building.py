@@ -7,11 +7,11 @@ import numpy as np
 
 from nwb_neurid.contracts import Config, Encoder, EncoderPlugin, EncoderSpec
 from nwb_neurid.population import Population
-from nwb_neurid.testing.populations import made_population
-from nwb_neurid.testing.rules import imported_alone
+from nwb_neurid.testing.populations import mock_population
+from nwb_neurid.testing.rules import import_alone
 
 
-class Built:
+class EncoderKit:
     """What a subclass names, and what is made of it.
 
     Parameters
@@ -47,10 +47,10 @@ class Built:
         return max(60.0, 4 * self.spec.min_observed_s + 1)
 
     @property
-    def wanted(self) -> dict[str, Any]:
-        """A population that the spec takes, as arguments of `made_population`."""
+    def arguments(self) -> dict[str, Any]:
+        """A population that the spec takes, as arguments of `mock_population`."""
         kind = "spikes" if "spikes" in self.spec.accepts else min(self.spec.accepts)
-        rate_hz = sorted(self.rates_hz(kind))[-1]
+        rate_hz = sorted(self.list_rates(kind))[-1]
         return {
             "kind": kind,
             "units": max(8, self.spec.min_units + 3),
@@ -58,25 +58,28 @@ class Built:
             "rate_hz": rate_hz,
         }
 
-    def rates_hz(self, kind: str) -> list[float]:
+    def list_rates(self, kind: str) -> list[float]:
         """Frame rates that the spec takes, of those that are common."""
         low, high = self.spec.rate_hz or (0.0, np.inf)
         common = [rate for rate in (5.0, 30.0) if low <= rate <= high]
         return [30.0] if kind == "spikes" else common or [float(low)]
 
-    def made(self, **parts: Any) -> Population:
-        """A population that the spec takes, with these arguments of `made_population`."""
-        return made_population(**{**self.wanted, **parts})
+    def make(self, **parts: Any) -> Population:
+        """A population that the spec takes, with these arguments of `mock_population`."""
+        return mock_population(**{**self.arguments, **parts})
 
-    def state(self) -> Mapping[str, np.ndarray]:
+    made = make
+    """The name of `make` in nwb-neurid 0.1."""
+
+    def draw_state(self) -> Mapping[str, np.ndarray]:
         """Untrained weights, new arrays each time."""
         first = self.plugin.initial_state
         return {} if first is None else {name: np.array(value) for name, value in first(self.config, 0).items()}
 
-    def encoder(self) -> Encoder:
+    def build(self) -> Encoder:
         """The encoder, on the CPU, with untrained weights."""
-        return self.plugin.build(self.config, self.state(), "cpu")
+        return self.plugin.build(self.config, self.draw_state(), "cpu")
 
-    def imported(self) -> tuple[frozenset[str], str]:
+    def import_plugin(self) -> tuple[frozenset[str], str]:
         """Modules that importing the plugin brings along, and what it prints."""
-        return imported_alone(self.module or self.plugin.build.__module__)
+        return import_alone(self.module or self.plugin.build.__module__)

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.population import ACTIVITIES
 from nwb_neurid.results import Embeddings
-from nwb_neurid.testing.building import Built
-from nwb_neurid.testing.populations import made_population
-from nwb_neurid.testing.rules import printed, require, require_close
+from nwb_neurid.testing.building import EncoderKit
+from nwb_neurid.testing.populations import mock_population
+from nwb_neurid.testing.rules import capture_output, require, require_close
 
 T = TypeVar("T")
 
@@ -27,15 +27,15 @@ class Counting:
         """Yield `items` unchanged."""
         require(total is not None or hasattr(items, "__len__"), "progress is told neither a total nor a sized iterable")
         self.labels.append(label)
-        return self._counted(items)
+        return self._count(items)
 
-    def _counted(self, items: Iterable[T]) -> Iterable[T]:
+    def _count(self, items: Iterable[T]) -> Iterable[T]:
         for item in items:
             self.items += 1
             yield item
 
 
-class EmbeddingRules(Built):
+class EmbeddingRules(EncoderKit):
     """What holds for the vectors of every encoder."""
 
     def test_every_unit_has_its_row_in_float32(self) -> None:
@@ -43,7 +43,7 @@ class EmbeddingRules(Built):
 
         Return `Embeddings.of(population, vectors, reasons=...)` with one row of length `dim` for each unit.
         """
-        population, encoder = self.made(), self.encoder()
+        population, encoder = self.make(), self.build()
         found = encoder.embed(population)
         require(isinstance(found, Embeddings), f"embed must return Embeddings, got {type(found).__name__}")
         wanted = (len(population), encoder.dim)
@@ -57,11 +57,11 @@ class EmbeddingRules(Built):
 
         Address units by their row; never use `unit_ids` as a key.
         """
-        population = self.made()
+        population = self.make()
         ids = np.array(population.unit_ids)
         ids[1] = ids[0]
-        found = self.encoder().embed(self.made(unit_ids=ids))
-        expected = self.encoder().embed(population)
+        found = self.build().embed(self.make(unit_ids=ids))
+        expected = self.build().embed(population)
         require_close(found.vectors, expected.vectors, self.tolerance, "equal ids change vectors")
 
     def test_permuted_units_are_permuted_rows(self) -> None:
@@ -69,9 +69,9 @@ class EmbeddingRules(Built):
 
         Treat units alike: no position in the list may enter a vector.
         """
-        population = self.made()
+        population = self.make()
         order = np.random.default_rng(1).permutation(len(population))
-        found, expected = self.encoder().embed(population.select(order)), self.encoder().embed(population)
+        found, expected = self.build().embed(population.select(order)), self.build().embed(population)
         require_close(found.vectors, expected.vectors[order], self.tolerance, "permuting units does not permute rows")
 
     def test_the_session_clock_means_nothing(self) -> None:
@@ -79,9 +79,9 @@ class EmbeddingRules(Built):
 
         Measure time from the start of a run (`population.runs_s`); bin with `population.binned` or `cut_windows`.
         """
-        expected = self.encoder().embed(self.made())
+        expected = self.build().embed(self.make())
         for start_s in (0.1, -7 / 3, 86_400.0):
-            found = self.encoder().embed(self.made(start_s=start_s))
+            found = self.build().embed(self.make(start_s=start_s))
             require_close(found.vectors, expected.vectors, self.tolerance, f"a clock shifted by {start_s:g} s matters")
 
     def test_the_same_input_gives_the_same_vectors(self) -> None:
@@ -89,8 +89,8 @@ class EmbeddingRules(Built):
 
         Draw random numbers from a generator that is seeded in `embed`; keep nothing from one call to the next.
         """
-        encoder = self.encoder()
-        first, again = encoder.embed(self.made()), encoder.embed(self.made())
+        encoder = self.build()
+        first, again = encoder.embed(self.make()), encoder.embed(self.make())
         require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call gives other vectors")
 
     def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
@@ -98,8 +98,8 @@ class EmbeddingRules(Built):
 
         Give `Embeddings.of` a reason for it: look at `population.runs_s(unit)`, or at `unit_duration_s()`.
         """
-        population = self.made()
-        found = self.encoder().embed(self.made(observed=[unit != 1 for unit in range(len(population))]))
+        population = self.make()
+        found = self.build().embed(self.make(observed=[unit != 1 for unit in range(len(population))]))
         require(bool(np.isnan(found.vectors[1]).all()), "a unit that was never observed got a vector")
         require(bool(found.reasons[1]), "a unit that was never observed got no reason")
         require(bool((found.reasons == "").any()), "with one unit unobserved, no other got a vector")
@@ -112,7 +112,7 @@ class EmbeddingRules(Built):
         """
         after_s = self.duration_s / 2
         found = [
-            self.encoder().embed(self.made(gap=(after_s, gap_s), in_gap=seed)).vectors
+            self.build().embed(self.make(gap=(after_s, gap_s), in_gap=seed)).vectors
             for gap_s, seed in ((20.0, 0), (20.0, 1), (47.0, 0))
         ]
         require_close(found[1], found[0], self.tolerance, "what happens in a gap matters")
@@ -129,11 +129,11 @@ class EmbeddingRules(Built):
             same and spec.accepts <= whole.accepts, "spec_for_config gives a spec that is no narrower one of the same"
         )
         for kind in sorted(spec.accepts):
-            for rate_hz in self.rates_hz(kind):
+            for rate_hz in self.list_rates(kind):
                 for small in (False, True):
                     self._require_embedded(kind, rate_hz, small)
         for kind in sorted(ACTIVITIES - spec.accepts):
-            require(bool(problems(self.made(kind=kind), spec)), f"a recording with {kind} is not refused")
+            require(bool(list_problems(self.make(kind=kind), spec)), f"a recording with {kind} is not refused")
 
     def _require_embedded(self, kind: str, rate_hz: float, small: bool) -> None:
         parts: dict[str, Any] = {"kind": kind, "rate_hz": rate_hz}
@@ -145,7 +145,7 @@ class EmbeddingRules(Built):
             }
             what += f", {parts['units']} units and {parts['duration_s']:.3g} s, which the spec calls enough,"
         try:
-            found = self.encoder().embed(made_population(**{**self.wanted, **parts}))
+            found = self.build().embed(mock_population(**{**self.arguments, **parts}))
         except NeuridError as error:
             require(False, f"{what} is refused: {error}")
         if small and self.spec.min_observed_s == 0:
@@ -158,7 +158,7 @@ class EmbeddingRules(Built):
         Write `for item in progress(items, label="what is done", total=len(items))`.
         """
         counting = Counting()
-        self.encoder().embed(self.made(), progress=counting)
+        self.build().embed(self.make(), progress=counting)
         require(counting.items > 0, "embed passes nothing through progress")
         require(all(counting.labels), "embed gives progress no label")
 
@@ -167,8 +167,8 @@ class EmbeddingRules(Built):
 
         Say what the user should know in `Provenance.notes`, or as a `NeuridWarning`.
         """
-        _, said = self.imported()
+        _, said = self.import_plugin()
         require(not said, f"importing prints {said[:60]!r}")
-        with printed() as lines:
-            self.encoder().embed(self.made())
+        with capture_output() as lines:
+            self.build().embed(self.make())
         require(not lines, f"building or embedding prints {lines[:1]}")

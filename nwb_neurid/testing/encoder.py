@@ -45,7 +45,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
 
         Import torch, scipy and the like inside the functions that use them: `build`, `embed`, `initial_state`.
         """
-        modules, _ = self.imported()
+        modules, _ = self.import_plugin()
         heavy = sorted(modules & HEAVY)
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
@@ -56,7 +56,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         """
         from safetensors.numpy import load, save
 
-        encoder = self.encoder()
+        encoder = self.build()
         try:
             config = json.loads(json.dumps(dict(encoder.config)))
         except TypeError as error:
@@ -64,7 +64,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         arrays = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
         again = self.plugin.build(config, load(save(arrays)), "cpu")
         require(again.dim == encoder.dim, f"rebuilt, its dim is {again.dim}, not {encoder.dim}")
-        population = self.made()
+        population = self.make()
         found, expected = again.embed(population).vectors, encoder.embed(population).vectors
         require_close(found, expected, self.tolerance, "rebuilt from config and state it gives other vectors")
 
@@ -74,7 +74,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         Raise `InvalidModel` for a config and `WrongWeights` for a state that does not fit, naming what is wrong.
         """
         unknown = {"no such setting": 1}
-        state = self.state()
+        state = self.draw_state()
         self._require_refused({**self.config, **unknown}, state, "a config with an unknown setting")
         extra = {**state, "no such weight": np.zeros(3, np.float32)}
         self._require_refused(self.config, extra, "a state with an unknown weight")
@@ -115,5 +115,5 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require(held[-1] - before <= WORKSPACE_BYTES, f"it is gone, and holds {held[-1] - before} bytes of the GPU")
 
     def _embed_on(self, device: str, seed: int) -> None:
-        self.plugin.build(self.config, self.state(), device).embed(self.made(seed=seed))
+        self.plugin.build(self.config, self.draw_state(), device).embed(self.make(seed=seed))
         gc.collect()

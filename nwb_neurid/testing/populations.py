@@ -11,7 +11,7 @@ SAMPLING_HZ = 30_000.0
 DECAY_S = 0.7
 
 
-def made_population(
+def mock_population(
     kind: str = "spikes",
     *,
     units: int = 8,
@@ -56,7 +56,7 @@ def made_population(
     """
     rng = np.random.default_rng(seed)
     duration_s = round(duration_s * rate_hz) / rate_hz
-    trains = [_train_s(rng, unit, duration_s) for unit in range(units)]
+    trains = [_draw_train(rng, unit, duration_s) for unit in range(units)]
     if units > 3:
         trains[-1] = np.empty(0)
     first_s, gap_s = (duration_s, 0.0) if gap is None else (round(edge * rate_hz) / rate_hz for edge in gap)
@@ -68,7 +68,7 @@ def made_population(
         both = [np.sort(np.r_[own, other]) + start_s for own, other in zip(spread, within, strict=True)]
         activity: Spikes | Traces = Spikes.of(both)
     else:
-        values = _traces(rng, trains, round(duration_s * rate_hz), rate_hz)
+        values = _draw_traces(rng, trains, round(duration_s * rate_hz), rate_hz)
         hidden = others.normal(50, 20, (units, round(gap_s * rate_hz))).astype(np.float32)
         frames = round(first_s * rate_hz)
         values = np.concatenate([values[:, :frames], hidden, values[:, frames:]], axis=1)
@@ -77,7 +77,7 @@ def made_population(
         unit_ids=np.arange(units) if unit_ids is None else unit_ids,
         activity=activity,
         observed_s=runs + start_s,
-        unit_observed=None if observed is None else _seen(observed, len(runs)),
+        unit_observed=None if observed is None else _repeat_observed(observed, len(runs)),
         positions_um=rng.uniform(0, 1000, (units, 3)).astype(np.float32),
         waveforms_uv=rng.normal(0, 50, (units, 60)).astype(np.float32) if kind == "spikes" else None,
         waveform_rate_hz=SAMPLING_HZ if kind == "spikes" else None,
@@ -85,7 +85,7 @@ def made_population(
     )
 
 
-def _train_s(rng: np.random.Generator, unit: int, duration_s: float) -> Float64[np.ndarray, " spikes"]:
+def _draw_train(rng: np.random.Generator, unit: int, duration_s: float) -> Float64[np.ndarray, " spikes"]:
     """A gamma process of its own rate and regularity, on the clock of an amplifier."""
     rate_hz, shape = 4.0 + 5 * (unit % 4), 0.5 + (unit % 3)
     steps = rng.gamma(shape, 1 / (shape * rate_hz), int(2 * rate_hz * duration_s) + 20) + 0.002
@@ -93,7 +93,7 @@ def _train_s(rng: np.random.Generator, unit: int, duration_s: float) -> Float64[
     return ticks[ticks < (duration_s - 0.001) * SAMPLING_HZ] / SAMPLING_HZ
 
 
-def _traces(
+def _draw_traces(
     rng: np.random.Generator, trains: Sequence[Float64[np.ndarray, " _"]], samples: int, rate_hz: float
 ) -> Float32[np.ndarray, "units samples"]:
     """Spikes as an indicator shows them: each a jump that decays, with noise."""
@@ -104,5 +104,5 @@ def _traces(
     return np.asarray(0.3 * glow + 0.05 * np.abs(rng.normal(size=glow.shape)), np.float32)
 
 
-def _seen(observed: Sequence[bool], intervals: int) -> Bool[np.ndarray, "units intervals"]:
+def _repeat_observed(observed: Sequence[bool], intervals: int) -> Bool[np.ndarray, "units intervals"]:
     return np.repeat(np.array(observed, bool)[:, None], intervals, axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReadOptions
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.population import Population, Spikes
-from nwb_neurid.testing.rules import HEAVY, imported_alone, printed, require
+from nwb_neurid.testing.rules import HEAVY, capture_output, import_alone, require
 
 NONSENSE = "no_such_thing_17"
 TEXTS = frozenset({"where", "part", "intervals", "activity"})
@@ -41,11 +41,14 @@ class ReaderConformance:
         raise SkipTest("no source was given")
 
     @contextmanager
-    def made(self) -> Iterator[object]:
+    def make(self) -> Iterator[object]:
         """A source in a folder of its own."""
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield self.source(Path(folder))
+
+    made = make
+    """The name of `make` in nwb-neurid 0.1."""
 
     def read(self, source: object, **options: object) -> Population:
         """The population of a source."""
@@ -67,7 +70,7 @@ class ReaderConformance:
 
         Import the library of the format inside `read`.
         """
-        modules, _ = imported_alone(self.module or self.plugin.read.__module__)
+        modules, _ = import_alone(self.module or self.plugin.read.__module__)
         heavy = sorted(modules & HEAVY)
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
@@ -76,7 +79,7 @@ class ReaderConformance:
 
         Let `recognises` look at the name, or at the first bytes.
         """
-        with self.made() as source:
+        with self.make() as source:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
@@ -103,7 +106,7 @@ class ReaderConformance:
 
         Pass `source=str(source)`, and say in `observed_s` when anything was observed.
         """
-        with self.made() as source:
+        with self.make() as source:
             population = self.read(source)
             require(isinstance(population, Population), f"it must give a Population, got {type(population).__name__}")
             require(len(population) > 0, "there are no units")
@@ -116,23 +119,23 @@ class ReaderConformance:
 
         Sort what a file system or a set gives in any order.
         """
-        with self.made() as source:
+        with self.make() as source:
             first, again = self.read(source), self.read(source)
             for name in ("unit_ids", "observed_s", "group", "positions_um", "waveforms_uv"):
                 left, right = getattr(first, name), getattr(again, name)
                 same = left is None and right is None
-                require(same or _same(left, right), f"{name} differs the second time")
-            require(_same(_values(first), _values(again)), "the activity differs the second time")
+                require(same or _equal(left, right), f"{name} differs the second time")
+            require(_equal(_get_values(first), _get_values(again)), "the activity differs the second time")
 
     def test_the_source_stays_as_it_is(self) -> None:
         """Reading writes nothing: no file is changed or added.
 
         Open files for reading, and keep no cache beside them.
         """
-        with self.made() as source:
-            before = _contents(self._path(source))
+        with self.make() as source:
+            before = _read_files(self._get_path(source))
             self.read(source)
-            after = _contents(self._path(source))
+            after = _read_files(self._get_path(source))
             changed = sorted(str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
             require(not changed, f"reading changes {', '.join(changed[:3])}")
 
@@ -143,8 +146,8 @@ class ReaderConformance:
         """
         if not OPEN_FILES.is_dir():
             raise SkipTest("this system does not tell which files are open")
-        with self.made() as source:
-            path = self._path(source).resolve()
+        with self.make() as source:
+            path = self._get_path(source).resolve()
             population = self.read(source)
             names = [link.readlink() for link in OPEN_FILES.iterdir() if link.is_symlink()]
             still = sorted(str(name) for name in names if name.is_relative_to(path))
@@ -155,8 +158,8 @@ class ReaderConformance:
 
         Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
         """
-        with self.made() as source:
-            root = self._path(source)
+        with self.make() as source:
+            root = self._get_path(source)
             files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
             for file in files:
                 whole = file.read_bytes()
@@ -171,7 +174,7 @@ class ReaderConformance:
         Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
         """
         options = self.plugin.spec.options
-        with self.made() as source:
+        with self.make() as source:
             for name in sorted(options & FLAGS):
                 self.read(source, **{name: True})
             for name in sorted(options & TEXTS):
@@ -186,14 +189,14 @@ class ReaderConformance:
 
         Say what the user should know as a `NeuridWarning`.
         """
-        _, said = imported_alone(self.module or self.plugin.read.__module__)
+        _, said = import_alone(self.module or self.plugin.read.__module__)
         require(not said, f"importing prints {said[:60]!r}")
-        with self.made() as source, printed() as lines:
+        with self.make() as source, capture_output() as lines:
             self.plugin.recognises(source)
             self.read(source)
         require(not lines, f"recognising or reading prints {lines[:1]}")
 
-    def _path(self, source: object) -> Path:
+    def _get_path(self, source: object) -> Path:
         if not isinstance(source, str | Path):
             raise SkipTest("the source is an object, not a path")
         return Path(source)
@@ -207,7 +210,7 @@ class ReaderConformance:
             require(False, f"{what}, it raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
 
 
-def copied(source: Path, folder: Path) -> Path:
+def copy_source(source: Path, folder: Path) -> Path:
     """A copy of a file or a folder that a rule may damage."""
     target = folder / source.name
     if source.is_dir():
@@ -215,17 +218,17 @@ def copied(source: Path, folder: Path) -> Path:
     return Path(shutil.copy(source, target))
 
 
-def _values(population: Population) -> np.ndarray:
+def _get_values(population: Population) -> np.ndarray:
     activity = population.activity
     return activity.times_s if isinstance(activity, Spikes) else activity.values
 
 
-def _same(left: np.ndarray, right: np.ndarray) -> bool:
+def _equal(left: np.ndarray, right: np.ndarray) -> bool:
     numbers = left.dtype.kind == "f" and right.dtype.kind == "f"
     return bool(np.array_equal(left, right, equal_nan=numbers))
 
 
-def _contents(root: Path) -> dict[Path, bytes]:
+def _read_files(root: Path) -> dict[Path, bytes]:
     """Every file beside and below a path, with what is in it."""
     folder = root.parent if root.is_file() else root
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

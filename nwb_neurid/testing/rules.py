@@ -65,7 +65,7 @@ def require_close(
 
 
 @cache
-def imported_alone(module: str) -> tuple[frozenset[str], str]:
+def import_alone(module: str) -> tuple[frozenset[str], str]:
     """Top-level modules that importing this one brings along in a fresh interpreter, and what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
@@ -76,7 +76,7 @@ def imported_alone(module: str) -> tuple[frozenset[str], str]:
 
 
 @contextlib.contextmanager
-def printed() -> Iterator[list[str]]:
+def capture_output() -> Iterator[list[str]]:
     """Collects what is printed to standard output within, from Python or from a library below it."""
     found: list[str] = []
     sys.stdout.flush()
@@ -99,7 +99,7 @@ def advance_generators() -> None:
         torch.rand(())
 
 
-def global_state() -> Mapping[str, bytes]:
+def read_global_state() -> Mapping[str, bytes]:
     """What belongs to the whole process, and to no plugin: random generators, and settings of torch."""
     found = {"NumPy's global random generator": repr(np.random.get_state()).encode()}  # noqa: NPY002 - what must not change
     if (torch := sys.modules.get("torch")) is not None:

@@ -5,20 +5,20 @@ from unittest import SkipTest
 import numpy as np
 
 from nwb_neurid.contracts.training import Trainable, TrainingOptions
-from nwb_neurid.testing.building import Built
+from nwb_neurid.testing.building import EncoderKit
 from nwb_neurid.testing.embedding import Counting
-from nwb_neurid.testing.rules import advance_generators, global_state, require, require_close
+from nwb_neurid.testing.rules import advance_generators, read_global_state, require, require_close
 
 STEPS = 5
 WINDOWS = 16
 
 
-class TrainingRules(Built):
+class TrainingRules(EncoderKit):
     """What holds for every encoder that learns; skipped for those that do not."""
 
-    def trainable(self) -> Trainable:
+    def build_trainable(self) -> Trainable:
         """The encoder, if it learns."""
-        encoder = self.encoder()
+        encoder = self.build()
         if not isinstance(encoder, Trainable):
             raise SkipTest("it has nothing to learn")
         return encoder
@@ -29,10 +29,10 @@ class TrainingRules(Built):
         See that `fit` changes the weights that `state` gives, that the loss falls along its gradient, and that the
         seed of the options decides which windows a step gets.
         """
-        encoder = self.trainable()
+        encoder = self.build_trainable()
         before = encoder.state()
         before = {name: np.array(value) for name, value in before.items()}
-        log = encoder.fit([self.made()], TrainingOptions(steps=STEPS, windows=WINDOWS))
+        log = encoder.fit([self.make()], TrainingOptions(steps=STEPS, windows=WINDOWS))
         require(len(log.loss) == STEPS, f"{STEPS} steps were asked for, {len(log.loss)} are in the log")
         require(bool(np.isfinite(log.loss).all()), f"the loss is not finite: {log.loss}")
         after = encoder.state()
@@ -41,7 +41,7 @@ class TrainingRules(Built):
         require(changed, "training changes no weight")
         again = self.plugin.build(self.config, after, "cpu")
         require(isinstance(again, Trainable), "rebuilt from its state, the encoder cannot be trained")
-        later = again.fit([self.made()], TrainingOptions(steps=1, windows=WINDOWS))  # type: ignore[attr-defined]
+        later = again.fit([self.make()], TrainingOptions(steps=1, windows=WINDOWS))  # type: ignore[attr-defined]
         fell = later.loss[0] < log.loss[0]
         require(bool(fell), f"the loss on the first windows went from {log.loss[0]:.4g} to {later.loss[0]:.4g}")
 
@@ -51,7 +51,7 @@ class TrainingRules(Built):
         Write `for step in progress(range(options.steps), label="training")`.
         """
         counting = Counting()
-        self.trainable().fit([self.made()], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
+        self.build_trainable().fit([self.make()], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
         require(counting.items >= 2, f"2 steps were done, progress was told of {counting.items} items")
         require(all(counting.labels), "fit gives progress no label")
 
@@ -61,19 +61,19 @@ class TrainingRules(Built):
         Copy the state that `build` is given; use generators of your own (`np.random.default_rng(seed)`), and
         `torch.random.fork_rng` where torch draws.
         """
-        given, config = self.state(), dict(self.config)
-        encoder, other = self.plugin.build(self.config, given, "cpu"), self.encoder()
-        population = self.made()
+        given, config = self.draw_state(), dict(self.config)
+        encoder, other = self.plugin.build(self.config, given, "cpu"), self.build()
+        population = self.make()
         expected = other.embed(population).vectors  # what is set up on first use is set up now
         advance_generators()
-        before = global_state()
+        before = read_global_state()
         encoder.embed(population)
         if isinstance(encoder, Trainable):
             encoder.fit([population], TrainingOptions(steps=1, windows=WINDOWS))
-        changed = [name for name, value in global_state().items() if value != before.get(name, value)]
+        changed = [name for name, value in read_global_state().items() if value != before.get(name, value)]
         require(not changed, f"it changes {', '.join(changed)}")
         require(dict(self.config) == config, "it changes the config that it was given")
-        start = self.state()
+        start = self.draw_state()
         written = [name for name in start if not np.array_equal(start[name], given[name], equal_nan=True)]
         require(not written, f"it writes into the state that it was given: {', '.join(written[:3])}")
         found = other.embed(population).vectors

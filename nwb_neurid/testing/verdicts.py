@@ -10,7 +10,7 @@ from unittest import SkipTest
 from nwb_neurid.contracts import EncoderPlugin, Progress, ReaderPlugin, silent
 from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound
 from nwb_neurid.testing.encoder import EncoderConformance
-from nwb_neurid.testing.reader import ReaderConformance, copied
+from nwb_neurid.testing.reader import ReaderConformance, copy_source
 from nwb_neurid.testing.rules import RuleBroken
 
 LARGEST_BYTES = 10**8
@@ -39,7 +39,7 @@ class Verdict:
     advice: str = ""
 
 
-def encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderConformance]:
+def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderConformance]:
     """The kit of an installed encoder.
 
     Raises
@@ -54,7 +54,7 @@ def encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderConfor
     return type("Kit", (EncoderConformance,), {"plugin": plugin, "preset": preset or ""})
 
 
-def reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
+def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
     """The kit of an installed reader, with copies of this recording; without one, the rules that need none.
 
     Raises
@@ -73,15 +73,17 @@ def reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConform
         raise InvalidOption(
             f"{example} has {size} bytes, and is copied for every rule. Name one below {LARGEST_BYTES}."
         )
-    return type("Kit", (ReaderConformance,), {"plugin": plugin, "source": lambda _, folder: copied(example, folder)})
+    return type(
+        "Kit", (ReaderConformance,), {"plugin": plugin, "source": lambda _, folder: copy_source(example, folder)}
+    )
 
 
-def rules_of(kit: type) -> list[str]:
+def list_rules(kit: type) -> list[str]:
     """Names of the rules of a kit."""
     return [name for name in dir(kit) if name.startswith("test_")]
 
 
-def verdicts(kit: type, *, progress: Progress = silent) -> Iterator[Verdict]:
+def run_kit(kit: type, *, progress: Progress = silent) -> Iterator[Verdict]:
     """Run every rule of a kit on a plugin, whatever comes of the others.
 
     Parameters
@@ -91,7 +93,7 @@ def verdicts(kit: type, *, progress: Progress = silent) -> Iterator[Verdict]:
     progress
         Told of every rule.
     """
-    names = rules_of(kit)
+    names = list_rules(kit)
     for name in progress(names, label="rules", total=len(names)):
         rule, _, advice = (inspect.getdoc(getattr(kit, name)) or name).partition("\n")
         advice = " ".join(advice.split())

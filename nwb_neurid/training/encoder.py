@@ -17,8 +17,8 @@ from nwb_neurid.training.loop import fit
 from nwb_neurid.training.memory import explain_lack, to_device
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context
-from nwb_neurid.training.schedule import Fitted
-from nwb_neurid.training.views import batches, packed
+from nwb_neurid.training.schedule import TrainingTask
+from nwb_neurid.training.views import batch_windows, pack_active
 from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 
 
@@ -108,12 +108,12 @@ class TorchEncoder:
         OutOfMemory
             If the device has too little memory.
         """
-        fitted = Fitted(
+        task = TrainingTask(
             module=self._module, dim=self._dim, windows=self._options, recipe=self._recipe, context=self._context
         )
         try:
             with explain_lack("train", self._device):
-                return fit(fitted, populations, options, self._device, progress)
+                return fit(task, populations, options, self._device, progress)
         finally:
             self._module.eval().zero_grad()  # gradients take as much memory as the weights
 
@@ -130,13 +130,13 @@ class TorchEncoder:
 
     def _embed(self, population: Population, progress: Progress) -> Embeddings:
         windows = cut_windows(population, self._options)
-        half = _halves(windows.active)
+        half = _split_halves(windows.active)
         sums = torch.zeros(2 * len(population), self._dim, dtype=torch.float64, device=self._device)
         values = to_device(windows.values, self._device)
         context = None
         if self._context is not None:
             context = self._context(population, windows.starts_s, self._options.bin_s).to(self._device)
-        todo = list(batches(windows.active.sum(axis=1), self._options.tokens, self._device))
+        todo = list(batch_windows(windows.active.sum(axis=1), self._options.tokens, self._device))
         for batch in progress(todo, label="windows", total=len(todo)):
             self._add_vectors(sums, half, windows, values, context, batch)
         first, second = sums.view(2, len(population), self._dim).cpu().numpy()
@@ -145,8 +145,8 @@ class TorchEncoder:
             population,
             (first + second) / np.maximum(n_windows, 1)[:, None],
             n_windows=n_windows,
-            stability=np.where(n_windows >= 4, _cosine(first, second), np.nan),
-            reasons=["" if count else self._reason(len(windows)) for count in n_windows],
+            stability=np.where(n_windows >= 4, _measure_cosine(first, second), np.nan),
+            reasons=["" if count else self._explain_missing(len(windows)) for count in n_windows],
             provenance=Provenance(window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes),
         )
 
@@ -163,7 +163,7 @@ class TorchEncoder:
 
         The sums stay on the device: fetching every vector would take longer than a GPU takes to compute it.
         """
-        rows, present = packed(windows.active[batch])
+        rows, present = pack_active(windows.active[batch])
         target = half[batch[:, None], rows] * half.shape[1] + rows
         begin, unit = to_device(windows.first[batch], self._device), to_device(rows, self._device)
         bins = begin[:, None] + torch.arange(windows.bins, device=self._device)
@@ -175,7 +175,7 @@ class TorchEncoder:
                 vectors = vectors.index_select(0, to_device(np.flatnonzero(present), self._device))
             sums.index_add_(0, to_device(target[present], self._device), vectors.double())
 
-    def _reason(self, windows: int) -> str:
+    def _explain_missing(self, windows: int) -> str:
         if windows == 0:
             return f"observed time holds no whole window of {self._options.window_s:g} s"
         return f"silent or not observed in each of {windows} windows of {self._options.window_s:g} s"
@@ -194,7 +194,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:
+def _split_halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:
     """Which random half (0 or 1) of its windows each window is for each unit; -1 where the unit is not active.
 
     The order is drawn for windows, not for units, so that the order of units changes nothing.
@@ -206,7 +206,7 @@ def _halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "win
     return half
 
 
-def _cosine(
+def _measure_cosine(
     left: Float64[np.ndarray, "units dim"], right: Float64[np.ndarray, "units dim"]
 ) -> Float64[np.ndarray, " units"]:
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)

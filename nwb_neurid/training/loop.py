@@ -21,8 +21,8 @@ from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_ch
 from nwb_neurid.training.memory import EVERY_STEPS, give_back
 from nwb_neurid.training.processes import Processes
 from nwb_neurid.training.recording import Recording
-from nwb_neurid.training.schedule import Fitted, MicroBatch, Schedule
-from nwb_neurid.training.views import Views, embedded
+from nwb_neurid.training.schedule import MicroBatch, Schedule, TrainingTask
+from nwb_neurid.training.views import Views, embed_views
 
 SAME = ("steps", "seed", "windows", "learning_rate", "precision")
 """Options that a training which goes on must have in common with the one that stopped."""
@@ -31,34 +31,34 @@ EMPTY_STEPS = 100
 
 
 def fit(
-    fitted: Fitted,
+    task: TrainingTask,
     populations: Sequence[Population],
     options: TrainingOptions,
     device: torch.device,
     progress: Progress,
 ) -> TrainingLog:
     """Train a module in place; see `nwb_neurid.contracts.training.Trainable.fit`."""
-    recordings, notes = _recordings(fitted, populations, device)
+    recordings, notes = _load_recordings(task, populations, device)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        training = Training(fitted, recordings, options, device)
+        training = Training(task, recordings, options, device)
         with suppress(KeyboardInterrupt):
             training.run(progress)
     return replace(training.log(), notes=notes)
 
 
-def _recordings(
-    fitted: Fitted, populations: Sequence[Population], device: torch.device
+def _load_recordings(
+    task: TrainingTask, populations: Sequence[Population], device: torch.device
 ) -> tuple[list[Recording], tuple[str, ...]]:
     """The recordings that can be trained on, and what is left out and why."""
-    windows = fitted.windows
+    windows = task.windows
     kept_ones, left_out = [], []
     for population in populations:
         who = f"{population.source or 'a recording'} ({counted(len(population), 'unit')}, {population.duration_s:g} s)"
-        recording = Recording(population, windows, device, fitted.context)
+        recording = Recording(population, windows, device, task.context)
         if recording.units < 2:
             left_out.append(f"{who}: one unit alone has none to be told from.")
-        elif not recording.pairs_exist(windows.bins, fitted.farthest(recording)):
+        elif not recording.has_pairs(windows.bins, task.find_farthest(recording)):
             left_out.append(f"{who}: observed time does not hold two windows of {windows.window_s:g} s.")
         else:
             kept_ones.append(recording)
@@ -71,16 +71,16 @@ class Training:
     """A training that is under way: weights, moments of the optimiser, and the log."""
 
     def __init__(
-        self, fitted: Fitted, recordings: Sequence[Recording], options: TrainingOptions, device: torch.device
+        self, task: TrainingTask, recordings: Sequence[Recording], options: TrainingOptions, device: torch.device
     ) -> None:
-        self.fitted, self.recordings, self.options, self.device = fitted, recordings, options, device
-        self.schedule = Schedule(fitted, recordings, options)
+        self.task, self.recordings, self.options, self.device = task, recordings, options, device
+        self.schedule = Schedule(task, recordings, options)
         self.processes = Processes()
         _seed_torch(options.seed, device)
-        self.loss = fitted.recipe.loss(fitted.dim).to(device)
-        module = fitted.module.train()
+        self.loss = task.recipe.loss(task.dim).to(device)
+        module = task.module.train()
         self.forward: nn.Module = torch.compile(module, dynamic=True) if options.compile else module  # type: ignore[assignment]
-        self.optimiser = _optimiser(fitted, self.loss)
+        self.optimiser = _make_optimiser(task, self.loss)
         self.losses = torch.full((options.steps,), torch.nan)
         self.matched = torch.zeros(options.steps, dtype=torch.int64)
         self.done, self.seconds = 0, 0.0
@@ -117,36 +117,36 @@ class Training:
             seconds=self.seconds,
         )
 
-    def gradients(self, number: int) -> tuple[float, int]:
+    def add_gradients(self, number: int) -> tuple[float, int]:
         """Loss and matched units of a step; adds its gradients to those of the parameters."""
-        drawn = [self.schedule.drawn(number, at) for at in self._own(number)]
-        matched = int(self.processes.total(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
+        drawn = [self.schedule.draw(number, at) for at in self._list_own(number)]
+        matched = int(self.processes.sum(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
         if matched < 2:
             return math.nan, matched
         pieces = (piece for part in drawn for piece in part.pieces() if piece.keep.any())
-        views: Iterable[Views] = (self._views(piece) for piece in pieces)
+        views: Iterable[Views] = (self._embed_views(piece) for piece in pieces)
         share = matched
         if self.loss.over_step:
-            views = [self.processes.gathered(list(views), self.fitted.dim, self.device)]
+            views = [self.processes.gather(list(views), self.task.dim, self.device)]
             share = matched * self.processes.number
         parts = [self._backward(found, share) for found in views]
         loss = math.fsum(float(part) for part in parts)  # only now: each number that is fetched waits for a GPU
-        return float(self.processes.total(loss, self.device)), matched
+        return float(self.processes.sum(loss, self.device)), matched
 
     def _step(self, number: int) -> None:
         self.optimiser.zero_grad(set_to_none=True)
-        loss, matched = self.gradients(number)
+        loss, matched = self.add_gradients(number)
         self.losses[number], self.matched[number] = loss, matched
         if not math.isfinite(loss):
             return
-        modules = (self.fitted.module, self.loss)
+        modules = (self.task.module, self.loss)
         self.processes.sum_gradients([weight for module in modules for weight in module.parameters()])
-        norms = [nn.utils.clip_grad_norm_(module.parameters(), self.fitted.recipe.clip) for module in modules]
+        norms = [nn.utils.clip_grad_norm_(module.parameters(), self.task.recipe.clip) for module in modules]
         if not all(bool(torch.isfinite(norm)) for norm in norms):
             self.losses[number] = torch.nan
             return
         for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.learning_rate(number)
+            group["lr"] = self.schedule.compute_learning_rate(number)
         self.optimiser.step()
 
     def _backward(self, views: Views, share: int) -> Float[Tensor, ""]:
@@ -155,16 +155,16 @@ class Training:
         part.backward()
         return part.detach()
 
-    def _own(self, number: int) -> range:
+    def _list_own(self, number: int) -> range:
         """The micro-batches of a step that are this process's."""
         return range(self.processes.rank, len(self.schedule.plan(number)), self.processes.number)
 
-    def _views(self, drawn: MicroBatch) -> Views:
+    def _embed_views(self, drawn: MicroBatch) -> Views:
         _seed_torch(drawn.seed, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16()):
-            return embedded(self.forward, drawn.pairs, drawn.keep, drawn.recording.twins, drawn.tokens)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._uses_bfloat16()):
+            return embed_views(self.forward, drawn.pairs, drawn.keep, drawn.recording.twins, drawn.tokens)
 
-    def _bfloat16(self) -> bool:
+    def _uses_bfloat16(self) -> bool:
         if self.options.precision == "auto":
             return self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return self.options.precision == "bfloat16"
@@ -174,8 +174,8 @@ class Training:
             loss, matched = float(self.losses[number]), int(self.matched[number])
             self.options.watch(Step(number=number + 1, steps=self.options.steps, loss=loss, matched=matched))
 
-    def _named_weights(self) -> dict[str, Tensor]:
-        modules = {"encoder": self.fitted.module, "loss": self.loss}
+    def _collect_weights(self) -> dict[str, Tensor]:
+        modules = {"encoder": self.task.module, "loss": self.loss}
         return {
             f"{part}.{name}": value for part, module in modules.items() for name, value in module.state_dict().items()
         }
@@ -183,11 +183,11 @@ class Training:
     def _save(self) -> None:
         if self.options.checkpoint is None or self.processes.rank != 0:
             return
-        tensors = dict(self._named_weights())
+        tensors = dict(self._collect_weights())
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
         log = {"log.loss": self.losses[: self.done], "log.matched": self.matched[: self.done]}
-        fingerprint = self._fingerprint()
+        fingerprint = self._make_fingerprint()
         cpu = {name: tensor.detach().cpu() for name, tensor in (tensors | log).items()}
         write_checkpoint(
             self.options.checkpoint, Checkpoint(tensors=cpu, seconds=self.seconds, fingerprint=fingerprint)
@@ -196,7 +196,7 @@ class Training:
             self.options.saved(self.log())
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        own = self._fingerprint()
+        own = self._make_fingerprint()
         if other := [name for name in own if checkpoint.fingerprint.get(name) != own[name]]:
             raise WrongWeights(
                 f"{self.options.checkpoint} is of another training: it differs in {', '.join(other)}. Repeat the "
@@ -204,7 +204,7 @@ class Training:
             )
         tensors = checkpoint.tensors
         with torch.no_grad():
-            for name, value in self._named_weights().items():
+            for name, value in self._collect_weights().items():
                 value.copy_(tensors[name])
         state: dict[int, dict[str, Tensor]] = {}
         for name in (name for name in tensors if name.startswith("adam.")):
@@ -223,25 +223,25 @@ class Training:
             crc = zlib.crc32(row.cpu().numpy(), crc)
         return crc
 
-    def _fingerprint(self) -> dict[str, str]:
+    def _make_fingerprint(self) -> dict[str, str]:
         """What a training that goes on must have in common with the one that stopped."""
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
         return {
             **{name: repr(getattr(self.options, name)) for name in SAME},
-            "windows": repr(self.fitted.windows),
-            "recipe": repr(replace(self.fitted.recipe, loss=type(self.loss))),
+            "windows": repr(self.task.windows),
+            "recipe": repr(replace(self.task.recipe, loss=type(self.loss))),
             "recordings": f"{' '.join(shapes)} {self._checksum:08x}",
         }
 
 
-def _optimiser(fitted: Fitted, loss: nn.Module) -> torch.optim.Optimizer:
+def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimizer:
     """AdamW that pulls matrices alone towards zero, not scales and biases."""
-    weights = [*fitted.module.parameters(), *loss.parameters()]
+    weights = [*task.module.parameters(), *loss.parameters()]
     groups = [
-        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": fitted.recipe.weight_decay},
+        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": task.recipe.weight_decay},
         {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=fitted.recipe.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=task.recipe.learning_rate, fused=True)
 
 
 def _seed_torch(seed: int, device: torch.device) -> None:

@@ -13,7 +13,7 @@ from nwb_neurid.training.views import Views
 
 
 @contextmanager
-def joined(device: str) -> Iterator[bool]:
+def join_processes(device: str) -> Iterator[bool]:
     """Join the processes that `torchrun` started, if it did; whether this is the first of them.
 
     Each takes the GPU of its number on its node, unless `device` is "cpu".
@@ -51,7 +51,7 @@ class Processes:
         self.rank = distributed.get_rank() if several else 0
         self.number = distributed.get_world_size() if several else 1
 
-    def total(self, own: int | float, device: torch.device) -> int | float:
+    def sum(self, own: int | float, device: torch.device) -> int | float:
         """The sum of a number over all processes."""
         if self.number == 1:
             return own
@@ -70,16 +70,16 @@ class Processes:
         for weight, piece in zip(weights, pieces, strict=True):
             weight.grad = piece.view_as(weight)
 
-    def gathered(self, views: Sequence[Views], dim: int, device: torch.device) -> Views:
+    def gather(self, views: Sequence[Views], dim: int, device: torch.device) -> Views:
         """All units of a step as those of one window, from all processes; gradients flow back to each."""
         empty = torch.zeros(2, 0, dim, device=device)
         vectors = torch.cat([empty, *(found.vectors.flatten(1, 2) for found in views)], dim=1)
         seen = torch.cat([empty[:, :, 0].bool(), *(found.seen.flatten(1, 2) for found in views)], dim=1)
         if self.number > 1:
-            vectors, seen = self._from_all(vectors, seen)
+            vectors, seen = self._gather_from_all(vectors, seen)
         return Views(vectors=vectors[:, None], seen=seen[:, None], twins=None)
 
-    def _from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def _gather_from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Those of every process, one after the other, by sums alone: every backend sums on every device."""
         from torch.distributed.nn.functional import all_reduce
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.labels.duplicates import find_twins
 from nwb_neurid.population import Population
-from nwb_neurid.training.windows import WindowOptions, columns, stretches
+from nwb_neurid.training.windows import WindowOptions, bin_recording, find_stretches
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
 """What went on beside the units, from when bins begin and how long they are, both in seconds."""
@@ -63,12 +63,12 @@ class Recording:
     def __init__(
         self, population: Population, options: WindowOptions, device: torch.device, context: Context | None = None
     ) -> None:
-        whole = columns(population, options)
+        whole = bin_recording(population, options)
         self.source = population.source
         self.bin_s = options.bin_s
         self.values = torch.from_numpy(np.ascontiguousarray(whole.values)).to(device)
         self.context = None if context is None else context(population, whole.starts_s, options.bin_s).to(device)
-        self.runs = np.stack(stretches(whole.run), axis=1)
+        self.runs = np.stack(find_stretches(whole.run), axis=1)
         self.twins = find_twins(population, whole.values)
         self._missing = _Missing.of(population, whole.starts_s, options.bin_s)
 
@@ -82,12 +82,12 @@ class Recording:
         """How many units it has."""
         return self.values.shape[0]
 
-    def pairs_exist(self, bins: int, farthest: int) -> bool:
+    def has_pairs(self, bins: int, farthest: int) -> bool:
         """Whether two windows of this length, at most `farthest` bins apart, can be drawn without a shared bin."""
         starts = _Starts.of(self.runs, bins)
-        return starts.total > 0 and bool(starts.partners(starts.runs[:, 0], bins, farthest).any())
+        return starts.total > 0 and bool(starts.count_partners(starts.runs[:, 0], bins, farthest).any())
 
-    def longest(self, tokens: int, token_bins: int, farthest: int) -> int:
+    def find_longest(self, tokens: int, token_bins: int, farthest: int) -> int:
         """The most tokens, of those asked for, with which windows all over the recording have a partner; 0 for none."""
 
         def too_long(number: int) -> bool:
@@ -95,8 +95,8 @@ class Recording:
             starts = _Starts.of(self.runs, bins)
             if starts.total == 0:
                 return True
-            first = starts.nth(np.linspace(0, starts.total - 1, _TRIED).astype(np.int64))
-            return not np.all(starts.partners(first, bins, farthest))
+            first = starts.pick(np.linspace(0, starts.total - 1, _TRIED).astype(np.int64))
+            return not np.all(starts.count_partners(first, bins, farthest))
 
         return bisect_left(range(tokens), x=True, key=too_long)
 
@@ -115,15 +115,15 @@ class Recording:
             How far apart the two may begin, in bins of observed time. They never share a bin.
         """
         starts = _Starts.of(self.runs, bins)
-        first = starts.nth(rng.integers(starts.total, size=windows))
-        second = starts.partner(rng, first, bins, farthest)
+        first = starts.pick(rng.integers(starts.total, size=windows))
+        second = starts.draw_partner(rng, first, bins, farthest)
         begins = np.stack([first[second >= 0], second[second >= 0]])
         at = torch.from_numpy(begins[:, :, None] + np.arange(bins)).to(self.values.device)
         values = self.values[:, at].permute(1, 2, 0, 3)
         lowest = 0 if values.dtype == torch.uint8 else values.amin(-1)
         active = (values.amax(-1) > lowest).cpu().numpy()  # false beside a NaN
         if self._missing is not None:
-            active &= self._missing.observed(begins, bins)
+            active &= self._missing.find_observed(begins, bins)
         context = None if self.context is None else self.context[:, at].permute(1, 2, 0, 3)
         return Pairs(values=values, active=active, context=context)
 
@@ -148,34 +148,38 @@ class _Starts:
     def total(self) -> int:
         return int(self.before[-1])
 
-    def nth(self, index: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
+    def pick(self, index: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
         run = np.searchsorted(self.before, index, "right") - 1
         return self.runs[run, 0] + index - self.before[run]
 
-    def below(self, column: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
+    def count_below(self, column: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
         """How many of them lie below a column."""
         run = np.maximum(np.searchsorted(self.runs[:, 0], column, "right") - 1, 0)
         return self.before[run] + np.clip(column - self.runs[run, 0], 0, self.runs[run, 1])
 
-    def _sides(self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int) -> Int64[np.ndarray, "4 windows"]:
+    def _find_sides(
+        self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
+    ) -> Int64[np.ndarray, "4 windows"]:
         """Indices between which the partners lie: from [0] to [1] on the left, from [2] to [3] on the right."""
-        return self.below(np.stack([first - farthest, first - bins + 1, first + bins, first + farthest + 1]))
+        return self.count_below(np.stack([first - farthest, first - bins + 1, first + bins, first + farthest + 1]))
 
-    def partners(self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int) -> Int64[np.ndarray, " windows"]:
+    def count_partners(
+        self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
+    ) -> Int64[np.ndarray, " windows"]:
         """How many windows each may be paired with."""
-        left, left_stop, right, right_stop = self._sides(first, bins, farthest)
+        left, left_stop, right, right_stop = self._find_sides(first, bins, farthest)
         return np.maximum(left_stop - left, 0) + np.maximum(right_stop - right, 0)
 
-    def partner(
+    def draw_partner(
         self, rng: np.random.Generator, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, " windows"]:
         """Where the other view of each begins; -1 where there is none."""
-        left, left_stop, right, _ = self._sides(first, bins, farthest)
-        count = self.partners(first, bins, farthest)
+        left, left_stop, right, _ = self._find_sides(first, bins, farthest)
+        count = self.count_partners(first, bins, farthest)
         index = rng.integers(np.maximum(count, 1))
         on_left = np.maximum(left_stop - left, 0)
         chosen = np.where(index < on_left, left + index, right + index - on_left)
-        return np.where(count > 0, self.nth(np.clip(chosen, 0, self.total - 1)), -1)
+        return np.where(count > 0, self.pick(np.clip(chosen, 0, self.total - 1)), -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -206,7 +210,7 @@ class _Missing:
             pieces=np.stack([first, last]).astype(np.int32),
         )
 
-    def observed(self, begins: Int64[np.ndarray, "2 windows"], bins: int) -> Bool[np.ndarray, "2 windows units"]:
+    def find_observed(self, begins: Int64[np.ndarray, "2 windows"], bins: int) -> Bool[np.ndarray, "2 windows units"]:
         """Which units were observed throughout each window."""
         first, last = self.pieces[0, begins], self.pieces[1, begins + bins - 1]
         return np.moveaxis(self.missed[:, last + 1] == self.missed[:, first], 0, -1)

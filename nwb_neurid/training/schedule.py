@@ -12,7 +12,7 @@ from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.training.memory import TOKENS, most_tokens
 from nwb_neurid.training.recipe import Recipe
 from nwb_neurid.training.recording import Context, Pairs, Recording
-from nwb_neurid.training.views import kept
+from nwb_neurid.training.views import drop_units
 from nwb_neurid.training.windows import WindowOptions
 
 SHARE = {"cpu": 0.0, "cuda": 1 / 16}
@@ -20,7 +20,7 @@ SHARE = {"cpu": 0.0, "cuda": 1 / 16}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Fitted:
+class TrainingTask:
     """What is trained, and how: the module with the length of its vectors, its windows and context, and the recipe."""
 
     module: nn.Module
@@ -29,15 +29,15 @@ class Fitted:
     recipe: Recipe
     context: Context | None = None
 
-    def farthest(self, recording: Recording) -> int:
+    def find_farthest(self, recording: Recording) -> int:
         """How far apart two views may begin, in bins."""
         distance_s = self.recipe.max_distance_s
         return recording.bins if distance_s is None else round(distance_s / self.windows.bin_s)
 
-    def longest(self, recording: Recording) -> int:
+    def find_longest(self, recording: Recording) -> int:
         """The most tokens that a pair of views of it has: more than a window holds only where there is time for it."""
         asked = round(self.recipe.longest * self.windows.tokens)
-        longest = recording.longest(asked, self.windows.token_bins, self.farthest(recording))
+        longest = recording.find_longest(asked, self.windows.token_bins, self.find_farthest(recording))
         return max(longest, min(asked, self.windows.tokens))
 
 
@@ -67,12 +67,12 @@ class Schedule:
     the training was interrupted, and in however many processes it runs.
     """
 
-    def __init__(self, fitted: Fitted, recordings: Sequence[Recording], options: TrainingOptions) -> None:
-        self._fitted, self._recordings, self._options = fitted, recordings, options
+    def __init__(self, task: TrainingTask, recordings: Sequence[Recording], options: TrainingOptions) -> None:
+        self._task, self._recordings, self._options = task, recordings, options
         bins = np.array([recording.bins for recording in recordings], np.float64)
         self._chances = bins / bins.sum()
-        self._longest = [self._fitted.longest(recording) for recording in recordings]
-        self._windows = options.windows or fitted.recipe.windows
+        self._longest = [self._task.find_longest(recording) for recording in recordings]
+        self._windows = options.windows or task.recipe.windows
 
     def plan(self, number: int) -> list[tuple[int, int]]:
         """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
@@ -90,22 +90,22 @@ class Schedule:
         few = TOKENS // max(recording.units * self._longest[which], 1)
         return max(1, few, math.ceil(SHARE[recording.values.device.type] * self._windows))
 
-    def drawn(self, number: int, at: int) -> MicroBatch:
+    def draw(self, number: int, at: int) -> MicroBatch:
         """A micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""
-        windows, recipe = self._fitted.windows, self._fitted.recipe
+        windows, recipe = self._task.windows, self._task.recipe
         which, count = self.plan(number)[at]
         recording = self._recordings[which]
         rng = np.random.default_rng([self._options.seed, number, at])
         longest = self._longest[which]
         shortest = min(math.ceil(recipe.shortest * windows.tokens), longest)
         tokens = int(rng.integers(shortest, longest, endpoint=True))
-        pairs = recording.draw(rng, count, tokens * windows.token_bins, self._fitted.farthest(recording))
-        keep = kept(rng, pairs.active, recipe.keep_units)
+        pairs = recording.draw(rng, count, tokens * windows.token_bins, self._task.find_farthest(recording))
+        keep = drop_units(rng, pairs.active, recipe.keep_units)
         return MicroBatch(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))
 
-    def learning_rate(self, number: int) -> float:
+    def compute_learning_rate(self, number: int) -> float:
         """Up along a line, down along a cosine."""
-        recipe, steps = self._fitted.recipe, self._options.steps
+        recipe, steps = self._task.recipe, self._options.steps
         rise = max(1, round(recipe.warm_up * steps))
         fall = 0.5 * (1 + math.cos(math.pi * max(0, number - rise) / max(1, steps - rise)))
         return (self._options.learning_rate or recipe.learning_rate) * min(1.0, (number + 1) / rise) * fall

@@ -24,7 +24,7 @@ class Views:
     twins: Bool[Tensor, "windows units units"] | None
 
 
-def batches(
+def batch_windows(
     counts: Int[np.ndarray, " windows"], tokens: int, device: torch.device
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
     """Windows with at least one active unit, those of similar count together, so that little is padding."""
@@ -40,7 +40,7 @@ def batches(
         order = order[size:]
 
 
-def packed(
+def pack_active(
     active: Bool[np.ndarray, "windows units"],
 ) -> tuple[Int64[np.ndarray, "windows most"], Bool[np.ndarray, "windows most"]]:
     """Rows of the active units of each window, and where they are no padding."""
@@ -49,7 +49,7 @@ def packed(
     return rows, np.arange(rows.shape[1]) < counts[:, None]
 
 
-def kept(
+def drop_units(
     rng: np.random.Generator, active: Bool[np.ndarray, "2 windows units"], smallest: float
 ) -> Bool[np.ndarray, "2 windows units"]:
     """Unit dropout: in each view apart, a random number of units from the smallest share to all; and the active ones.
@@ -64,7 +64,7 @@ def kept(
     return keep & in_both.any(axis=1)[:, None]
 
 
-def embedded(
+def embed_views(
     module: nn.Module,
     pairs: Pairs,
     keep: Bool[np.ndarray, "2 windows units"],
@@ -73,15 +73,15 @@ def embedded(
 ) -> Views:
     """The vectors of the units that are kept, in batches of windows of similar count."""
     device = pairs.values.device
-    rows, present = packed(keep[0] | keep[1])
+    rows, present = pack_active(keep[0] | keep[1])
     place = np.zeros(keep.shape[1:], np.int64)
     np.put_along_axis(place, rows, np.arange(rows.shape[1])[None].repeat(len(rows), 0), axis=1)
     windows, width = rows.shape
     samples, values = keep.reshape(-1, keep.shape[2]), pairs.values.flatten(0, 1)
     context = None if pairs.context is None else pairs.context.flatten(0, 1)
     vectors, targets = [], []
-    for batch in batches(samples.sum(axis=1), tokens, device):
-        units, there = packed(samples[batch])
+    for batch in batch_windows(samples.sum(axis=1), tokens, device):
+        units, there = pack_active(samples[batch])
         at = to_device(batch, device)[:, None], to_device(units, device)
         mask = None if there.all() else to_device(there, device)
         beside = () if context is None else (context[at[0][:, 0]],)

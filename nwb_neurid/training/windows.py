@@ -116,7 +116,7 @@ class Columns:
     notes: tuple[str, ...] = ()
 
 
-def columns(population: Population, options: WindowOptions) -> Columns:
+def bin_recording(population: Population, options: WindowOptions) -> Columns:
     """Bin a recording, from observed time alone.
 
     Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
@@ -128,11 +128,11 @@ def columns(population: Population, options: WindowOptions) -> Columns:
         values: np.ndarray = population.binned(options.bin_s)
         starts_s = population.bin_starts_s(options.bin_s)
     else:
-        values, starts_s, notes = _samples(population, population.activity, options)
+        values, starts_s, notes = _resample_traces(population, population.activity, options)
     run = located(starts_s, population.runs_s())
-    if len(_first_columns(run, options.bins)) >= (len(run) // options.bins) / 2:
+    if len(_find_first_columns(run, options.bins)) >= (len(run) // options.bins) / 2:
         return Columns(values=values, starts_s=starts_s, run=run, stitched=False, notes=notes)
-    kept = _whole_tokens(run, options.token_bins)
+    kept = _keep_whole_tokens(run, options.token_bins)
     values, starts_s = values[:, kept], starts_s[kept]
     stitched = len(kept) >= options.bins
     return Columns(values=values, starts_s=starts_s, run=np.zeros(len(kept), np.int64), stitched=stitched, notes=notes)
@@ -140,12 +140,12 @@ def columns(population: Population, options: WindowOptions) -> Columns:
 
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
     """Consecutive windows that do not overlap, of the bins that `columns` gives."""
-    whole = columns(population, options)
-    first = _first_columns(whole.run, options.bins)
+    whole = bin_recording(population, options)
+    first = _find_first_columns(whole.run, options.bins)
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
         part = slice(column, column + options.bins)
-        active[window] = _active(population, whole.values[:, part], whole.starts_s[part], options.bin_s)
+        active[window] = _find_active(population, whole.values[:, part], whole.starts_s[part], options.bin_s)
     return Windows(
         values=whole.values,
         starts_s=whole.starts_s,
@@ -157,23 +157,23 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
     )
 
 
-def _first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
+def _find_first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
     """Where windows begin that lie in one run each."""
-    begins, lengths = stretches(run)
+    begins, lengths = find_stretches(run)
     firsts = [begin + np.arange(0, length - bins + 1, bins) for begin, length in zip(begins, lengths, strict=True)]
     return np.concatenate([np.empty(0, np.int64), *firsts])
 
 
-def _whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
+def _keep_whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
     """Columns that make up whole tokens within runs; all of them where no run is as long as a token."""
-    begins, lengths = stretches(run)
+    begins, lengths = find_stretches(run)
     if lengths.max(initial=0) < token_bins:
         return np.arange(len(run))
     place = np.arange(len(run)) - np.repeat(begins, lengths)
     return np.flatnonzero(place < np.repeat(lengths // token_bins * token_bins, lengths))
 
 
-def stretches(
+def find_stretches(
     run: Int64[np.ndarray, " columns"],
 ) -> tuple[Int64[np.ndarray, " stretches"], Int64[np.ndarray, " stretches"]]:
     """Where columns of one run begin, and how many they are."""
@@ -181,7 +181,7 @@ def stretches(
     return begins, np.diff(begins, append=len(run))
 
 
-def _active(
+def _find_active(
     population: Population,
     values: Shaped[np.ndarray, "units bins"],
     starts_s: Float64[np.ndarray, " bins"],
@@ -197,7 +197,7 @@ def _active(
     return active
 
 
-def _samples(
+def _resample_traces(
     population: Population, traces: Traces, options: WindowOptions
 ) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"], tuple[str, ...]]:
     """Samples in observed time, at the rate that is wanted and scaled; when they are; and a note on their rate.
@@ -211,8 +211,8 @@ def _samples(
     wanted_hz = 1 / options.bin_s
     if abs(traces.rate_hz / wanted_hz - 1) >= SAME_RATE:
         ratio = Fraction(wanted_hz / traces.rate_hz).limit_denominator(1000)
-        begins, lengths = stretches(run)
-        parts = [_at_rate(values[:, at : at + length], ratio) for at, length in zip(begins, lengths, strict=True)]
+        begins, lengths = find_stretches(run)
+        parts = [_resample(values[:, at : at + length], ratio) for at, length in zip(begins, lengths, strict=True)]
         step_s = 1 / (traces.rate_hz * float(ratio))
         times_s = [starts_s[at] + np.arange(part.shape[1]) * step_s for at, part in zip(begins, parts, strict=True)]
         values, starts_s = np.concatenate([values[:, :0], *parts], axis=1), np.concatenate([starts_s[:0], *times_s])
@@ -225,13 +225,13 @@ def _samples(
     return values, starts_s, notes
 
 
-def _at_rate(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> Float32[np.ndarray, "units bins"]:
+def _resample(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> Float32[np.ndarray, "units bins"]:
     """The samples of one run at so many times their rate, low-passed against aliasing."""
     from scipy.signal import resample_poly
 
     if values.shape[1] < 2:
         return values
-    bridged, missing = _bridged(values)
+    bridged, missing = _bridge(values)
     found = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)
     if missing.any():
         at = np.arange(found.shape[1]) / float(ratio)
@@ -240,7 +240,7 @@ def _at_rate(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> F
     return found
 
 
-def _bridged(
+def _bridge(
     values: Float32[np.ndarray, "units samples"],
 ) -> tuple[Float32[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
     """The samples with straight lines where there are none, lest a filter spread what is missing; and where that is."""

@@ -7,7 +7,7 @@ from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import choose_bundled
-from nwb_neurid.model.candidates import check_suits
+from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, load_model
 from nwb_neurid.population import Population
@@ -84,7 +84,7 @@ def embed_file(
     if population is None:
         population = read_for(model.spec, reader, source, asked)
     place.check(population)
-    check_suits(population, model)
+    check_fits(population, model)
     model = model if training is None else _fitted(model, population, training, pool_groups, progress)
     naming = prediction or PredictionOptions()
     check_options(model.heads, population, naming)

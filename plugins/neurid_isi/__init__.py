@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neurid_isi.features import DIM, FINEST_S, features
+from neurid_isi.features import DIM, FINEST_S, compute_features
 from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import InvalidModel
 from nwb_neurid.population import Population
@@ -30,11 +30,11 @@ class IsiEncoder:
         vectors = np.zeros((len(population), DIM))
         reasons = []
         for unit in progress(range(len(population)), label="spike-train statistics", total=len(population)):
-            reason = _missing(population, unit)
+            reason = _explain_missing(population, unit)
             reasons.append(reason)
             if not reason:
                 train_s, runs_s = population.spikes.train_s(unit), population.runs_s(unit)
-                vectors[unit] = features(train_s, runs_s, resolution_s)
+                vectors[unit] = compute_features(train_s, runs_s, resolution_s)
         coarse = f"Spike times are exact to {resolution_s * 1e3:g} ms only: finer features are masked."
         notes = (coarse,) if resolution_s > FINEST_S else ()
         return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes))
@@ -44,7 +44,7 @@ class IsiEncoder:
         return {}
 
 
-def _missing(population: Population, unit: int) -> str:
+def _explain_missing(population: Population, unit: int) -> str:
     """Why a unit has no vector."""
     if len(population.runs_s(unit)) == 0:
         return "never observed"

@@ -15,7 +15,9 @@ DIM = len(ISI_EDGES_S) - 1 + 5 + len(LAG_EDGES_S) - 1
 Train = Float64[np.ndarray, " spikes"]
 
 
-def features(train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s: float) -> Float64[np.ndarray, " dim"]:
+def compute_features(
+    train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s: float
+) -> Float64[np.ndarray, " dim"]:
     """The statistics of one unit, shape (53,).
 
     Parameters
@@ -47,12 +49,12 @@ def features(train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s
     bursts = np.sum(intervals < BURST_S) / max(1, len(intervals)) if resolution_s < BURST_S else 0.0
     cv = intervals.std() / intervals.mean() if len(intervals) > 1 and intervals.mean() > 0 else 1.0
     pairs = unbroken[1:] & unbroken[:-1]
-    cv2, lv = _local_variation(steps[:-1][pairs], steps[1:][pairs])
+    cv2, lv = _measure_variation(steps[:-1][pairs], steps[1:][pairs])
     scalars = [np.log10(rate_hz), cv, cv2, lv, bursts]
-    return np.r_[histogram, scalars, _autocorrelogram(train_s, run, runs_s, resolution_s)]
+    return np.r_[histogram, scalars, _compute_autocorrelogram(train_s, run, runs_s, resolution_s)]
 
 
-def _local_variation(
+def _measure_variation(
     first_s: Float64[np.ndarray, " pairs"], second_s: Float64[np.ndarray, " pairs"]
 ) -> tuple[float, float]:
     """CV2 and local variation of consecutive intervals; 1, as of a Poisson train, where there are none."""
@@ -63,7 +65,7 @@ def _local_variation(
     return 2 * float(contrast.mean()), 3 * float((contrast**2).mean())
 
 
-def _autocorrelogram(
+def _compute_autocorrelogram(
     train_s: Train,
     run: Int64[np.ndarray, " spikes"],
     runs_s: Float64[np.ndarray, "runs 2"],

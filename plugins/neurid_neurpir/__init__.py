@@ -53,7 +53,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFir
     """The network with its weights, over consecutive segments, averaged before the projector."""
     from neurid_neurpir.encoder import CebraFirst
     from neurid_neurpir.network import Network
-    from neurid_neurpir.surroundings import context
+    from neurid_neurpir.surroundings import make_context
     from neurid_neurpir.training import RECIPE
     from nwb_neurid.training import TorchEncoder, WindowOptions, with_weights
 
@@ -65,7 +65,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFir
         scale_quantile=0.99 if checked.activity == "dff" else None,
     )
     network = with_weights(lambda: Network(checked), state, owner="the NeurPIR network")
-    beside = partial(context, roles=checked.behaviour) if checked.behaviour else None
+    beside = partial(make_context, roles=checked.behaviour) if checked.behaviour else None
     encoder = TorchEncoder(
         network, config=config, dim=checked.dim, options=options, device=device, recipe=RECIPE, context=beside
     )

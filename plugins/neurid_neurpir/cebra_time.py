@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from neurid_neurpir.latents import HIDDEN, SEEN, Latents, flagged, partly, stepped
-from neurid_neurpir.surroundings import context
+from neurid_neurpir.latents import HIDDEN, SEEN, Latents, average_steps, flag_known, hide_some
+from neurid_neurpir.surroundings import make_context
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
@@ -62,7 +62,7 @@ def learn(
     InvalidOption
         If CEBRA is not installed.
     """
-    cebra = imported()
+    cebra = import_cebra()
     recordings = [Moments.of(population, latents.stride, bin_s, roles) for population in populations]
     recordings = [recording for recording in recordings if len(recording.first)]
     if not recordings:
@@ -80,14 +80,14 @@ def learn(
         )
         for _ in progress(range(STEPS), label="CEBRA"):
             recording = recordings[int(rng.choice(len(recordings), p=lengths / lengths.sum()))]
-            parts = [flagged(partly(part, masked)) for part in recording.drawn(rng)]
+            parts = [flag_known(hide_some(part, masked)) for part in recording.draw(rng)]
             solver.step(cebra.data.Batch(*parts))
     take_over(latents, model)
-    latents.learnt.copy_(torch.stack([recording.known() for recording in recordings]).any(0))
+    latents.learnt.copy_(torch.stack([recording.find_known() for recording in recordings]).any(0))
     return True
 
 
-def imported() -> Any:
+def import_cebra() -> Any:
     """CEBRA, of which only training has need.
 
     Raises
@@ -138,10 +138,10 @@ class Moments:
     def of(cls, population: Population, stride: int, bin_s: float, roles: tuple[str, ...]) -> "Moments":
         """The moments of a recording."""
         starts_s = population.bin_starts_s(bin_s)
-        channels = context(population, starts_s, bin_s, roles)
+        channels = make_context(population, starts_s, bin_s, roles)
         gaps = np.flatnonzero(np.diff(starts_s) > 1.5 * bin_s) + 1
         bins = np.diff(np.concatenate([[0], gaps, [len(starts_s)]])).tolist()
-        runs = [stepped(run[None], stride)[0] for run in channels.split(bins, 1)]
+        runs = [average_steps(run[None], stride)[0] for run in channels.split(bins, 1)]
         behaviour = torch.cat(runs, 1)
         steps = np.array([run.shape[1] for run in runs])
         ends = np.repeat(np.cumsum(steps), steps)  # where the run of each step ends
@@ -151,12 +151,12 @@ class Moments:
         first = first[told[0] & told[1]]
         return cls(behaviour=behaviour, first=first)
 
-    def known(self) -> Bool[Tensor, " roles"]:
+    def find_known(self) -> Bool[Tensor, " roles"]:
         """Which roles are known where a pair begins or ends."""
         at = torch.from_numpy(np.concatenate([self.first, self.first + SPAN - 1]))
         return ~self.behaviour[:, at].isnan().all(1)
 
-    def drawn(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
+    def draw(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
         """Reference, positive and negative moments."""
         reference, negative = self.first[rng.integers(len(self.first), size=(2, BATCH))]
         columns = [at[:, None] + np.arange(sum(SEEN)) for at in (reference, reference + APART, negative)]

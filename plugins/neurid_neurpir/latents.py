@@ -56,13 +56,13 @@ class Latents(nn.Module):
         """
         bins = behaviour.shape[2]
         known = behaviour.where(self.learnt[:, None] > 0, torch.nan)
-        padded = F.pad(stepped(known, self.stride), (SEEN[0], SEEN[1] - 1), "replicate")
+        padded = F.pad(average_steps(known, self.stride), (SEEN[0], SEEN[1] - 1), "replicate")
         # On the unit sphere a latent is the smaller the more of them there are; raw channels have variance 1.
-        latents = self.convolved(flagged(padded)) * self.dim**0.5
+        latents = self.convolve(flag_known(padded)) * self.dim**0.5
         told = ~known.isnan().all(2).all(1)
         return latents.where(told[:, None, None], torch.nan).repeat_interleave(self.stride, 2)[:, :, :bins]
 
-    def convolved(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows dim fewer"]:
+    def convolve(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows dim fewer"]:
         """Points on the unit sphere; of `SEEN` steps one is left."""
         hidden = F.gelu(self.first(inputs))
         for convolution in self.deeper:
@@ -85,18 +85,18 @@ class _Convolution(nn.Module):
         return F.conv1d(inputs, self.weight, self.bias)
 
 
-def stepped(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
+def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
     """Means over `stride` bins each, of those that are known; NaN where none is."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 
 
-def flagged(behaviour: Float[Tensor, "windows roles steps"]) -> Float[Tensor, "windows inputs steps"]:
+def flag_known(behaviour: Float[Tensor, "windows roles steps"]) -> Float[Tensor, "windows inputs steps"]:
     """What CEBRA gets: each role, 0 where it is not known, and then for each role whether it is."""
     return torch.cat([behaviour.nan_to_num(0.0), (~behaviour.isnan()).to(behaviour)], 1)
 
 
-def partly(behaviour: Float[Tensor, "windows roles bins"], share: float) -> Float[Tensor, "windows roles bins"]:
+def hide_some(behaviour: Float[Tensor, "windows roles bins"], share: float) -> Float[Tensor, "windows roles bins"]:
     """Hide this share of the roles, each by chance, from segments in which another one is known."""
     there = ~behaviour.isnan().all(2)
     kept = torch.rand(there.shape, device=there.device) >= share

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
 from neurid_neurpir.config import NetworkConfig
-from neurid_neurpir.latents import Latents, partly
+from neurid_neurpir.latents import Latents, hide_some
 
 LAG_RATIO = 1.35
 """How much longer each lag is than the one before, from where lags are longer than a bin."""
@@ -89,31 +89,33 @@ class Network(nn.Module):
         if behaviour is None:
             behaviour = values.new_zeros(windows, 0, bins)
         if self.latents is not None:
-            behaviour = self.latents(partly(behaviour, self.masked) if self.training else behaviour)
-        surroundings, seen = _surroundings(values, behaviour)
+            behaviour = self.latents(hide_some(behaviour, self.masked) if self.training else behaviour)
+        surroundings, seen = _join_surroundings(values, behaviour)
         if self.training:
             self.learnt.copy_(torch.maximum(self.learnt, seen[:, 1:].any(0).float()))
-            seen = seen & ~self._hidden(seen)
+            seen = seen & ~self._draw_hidden(seen)
         else:  # weights for what no recording of the training had are as they were drawn
             seen = seen & F.pad(self.learnt > 0, (1, 0), value=True)
-        sums = _running_sums(values), _running_sums(surroundings * seen[:, :, None])
-        row, bin_ = self._steps(values.flatten(0, 1))
-        mean, scale = values.mean(2).flatten(), self._scale(values)
+        sums = _sum_up(values), _sum_up(surroundings * seen[:, :, None])
+        row, bin_ = self._choose_steps(values.flatten(0, 1))
+        mean, scale = values.mean(2).flatten(), self._measure_scale(values)
         total = values.new_zeros(windows * units, self.dim)
         pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS
         for rows, at in zip(row.chunk(pieces), bin_.chunk(pieces), strict=True):
-            vectors = self._vectors(rows, at, units, mean, sums, scale, seen)
+            vectors = self._embed_steps(rows, at, units, mean, sums, scale, seen)
             total = total.index_add(0, rows, vectors.float())
         steps = torch.bincount(row, minlength=windows * units).clamp(min=1)
         return (total / steps[:, None]).view(windows, units, -1)
 
-    def _hidden(self, seen: Bool[Tensor, "windows signals"]) -> Bool[Tensor, "windows signals"]:
+    def _draw_hidden(self, seen: Bool[Tensor, "windows signals"]) -> Bool[Tensor, "windows signals"]:
         """What training does not show of some segments: the others, and each channel, or all latents at once."""
         parts = seen.shape[1] if self.latents is None else 2
         hidden = torch.rand(len(seen), parts, device=seen.device) < self.masked
         return torch.cat([hidden[:, :1], hidden[:, 1:].expand(-1, seen.shape[1] - 1)], 1)
 
-    def _steps(self, values: Float[Tensor, "rows bins"]) -> tuple[Int64[Tensor, " steps"], Int64[Tensor, " steps"]]:
+    def _choose_steps(
+        self, values: Float[Tensor, "rows bins"]
+    ) -> tuple[Int64[Tensor, " steps"], Int64[Tensor, " steps"]]:
         """Row and bin of each step, row after row."""
         usable = values > 0 if self.counts else torch.ones_like(values, dtype=torch.bool)
         row, bin_ = torch.nonzero(usable, as_tuple=True)
@@ -124,14 +126,14 @@ class Network(nn.Module):
         kept = (rank + 1) * taken // number[row] > rank * taken // number[row]
         return row[kept], bin_[kept]
 
-    def _scale(self, values: Float[Tensor, "windows units bins"]) -> Float[Tensor, " rows"]:
+    def _measure_scale(self, values: Float[Tensor, "windows units bins"]) -> Float[Tensor, " rows"]:
         """Standard deviation of what is around each unit: the sum of the others."""
         total = values.sum(1, keepdim=True)
         square = total.square().mean(2) - 2 * (total * values).mean(2) + values.square().mean(2)
         variance = square - (total.mean(2) - values.mean(2)).square()
         return variance.clamp(min=1e-6).sqrt().flatten()
 
-    def _vectors(
+    def _embed_steps(
         self,
         row: Int64[Tensor, " steps"],
         bin_: Int64[Tensor, " steps"],
@@ -169,7 +171,7 @@ class Network(nn.Module):
         return vectors
 
 
-def _surroundings(
+def _join_surroundings(
     values: Float[Tensor, "windows units bins"], behaviour: Float[Tensor, "windows channels bins"]
 ) -> tuple[Float[Tensor, "windows signals bins"], Bool[Tensor, "windows signals"]]:
     """The sum of all units about its mean, and behaviour with 0 where it is unknown; and which of them are known."""
@@ -180,6 +182,6 @@ def _surroundings(
     return signals, torch.cat([others, known.any(2)], 1)
 
 
-def _running_sums(values: Float[Tensor, "windows rows bins"]) -> Float[Tensor, "windows rows edges"]:
+def _sum_up(values: Float[Tensor, "windows rows bins"]) -> Float[Tensor, "windows rows edges"]:
     """Sums up to each bin; those of a stretch of bins are a difference of two."""
     return F.pad(values.cumsum(2), (1, 0))

@@ -28,12 +28,12 @@ ROLES = {
 """What a covariate is, by words in its name; the first that fits."""
 
 
-def role(name: str) -> str:
+def find_role(name: str) -> str:
     """The role of a covariate of this name; "" for none."""
     return next((role for role, words in ROLES.items() if words.search(name.lower())), "")
 
 
-def channels(
+def make_channels(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> Float32[np.ndarray, "roles bins"]:
     """One channel for each role, standardised over the recording; NaN where it has none.
@@ -50,25 +50,25 @@ def channels(
     found = np.full((len(roles), len(starts_s)), np.nan, np.float32)
     for at, wanted in enumerate(roles):
         parts = [
-            _standardised(series.binned(starts_s, bin_s))
+            _standardise(series.binned(starts_s, bin_s))
             for name, series in population.covariates.items()
-            if role(name) == wanted
+            if find_role(name) == wanted
         ]
         if parts and len(starts_s):
-            found[at] = _mean(np.concatenate(parts, axis=1))
+            found[at] = _average_known(np.concatenate(parts, axis=1))
     return found
 
 
-def context(
+def make_context(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> "Float32[Tensor, 'roles bins']":
     """The same as a tensor, which is how training and embedding take it."""
     import torch
 
-    return torch.from_numpy(channels(population, starts_s, bin_s, roles))
+    return torch.from_numpy(make_channels(population, starts_s, bin_s, roles))
 
 
-def _standardised(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
+def _standardise(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
     """Each channel with mean 0 and standard deviation 1; NaN throughout where it does not vary."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of channels that are NaN throughout, which stay so
@@ -77,7 +77,7 @@ def _standardised(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.nd
     return np.asarray(centred / np.where(spread > 0, spread, np.nan), np.float32)
 
 
-def _mean(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, " bins"]:
+def _average_known(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, " bins"]:
     """Over the channels that are known."""
     known = ~np.isnan(values)
     count = known.sum(axis=1)

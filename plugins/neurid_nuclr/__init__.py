@@ -38,7 +38,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
     """The network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
-    from neurid_nuclr.training import recipe
+    from neurid_nuclr.training import choose_recipe
     from nwb_neurid.training import TorchEncoder, WindowOptions
 
     checked = NetworkConfig.from_json(config)
@@ -49,7 +49,9 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
         scale_quantile=0.99 if checked.activity == "dff" else None,
     )
     network = load_network(config, state)
-    return TorchEncoder(network, config=config, dim=checked.dim, options=options, device=device, recipe=recipe(checked))
+    return TorchEncoder(
+        network, config=config, dim=checked.dim, options=options, device=device, recipe=choose_recipe(checked)
+    )
 
 
 def initial_state(config: Config, seed: int) -> State:

@@ -80,14 +80,14 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     InvalidModel
         If nothing tells what activity it was trained on, or the settings cannot be used.
     """
-    content = _loaded(path)
-    state = _encoder_state(_mapping(content.get("model_state_dict", content)))
+    content = _load(path)
+    state = _select_encoder(_as_mapping(content.get("model_state_dict", content)))
     lacking = [name for name, axes in _SIZED_BY.items() if np.ndim(state.get(name, 0)) != axes]
     if lacking:
         raise WrongWeights(f"{path} holds no NuCLR encoder of binned activity: it lacks {', '.join(lacking)}.")
-    stored = _mapping(_mapping(_plain(content.get("cfg"))).get("model"))
-    sizes = _sizes(state)
-    recorded = _recorded(sizes["patch"], stored)
+    stored = _as_mapping(_as_mapping(_simplify(content.get("cfg"))).get("model"))
+    sizes = _infer_sizes(state)
+    recorded = _infer_activity(sizes["patch"], stored)
     if settings.get("activity", recorded.get("activity")) != recorded.get("activity"):
         recorded = {}
     config = {**sizes, **recorded, "dropout": stored.get("lin_dropout", DROPOUT), **settings}
@@ -100,14 +100,14 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     return config, state
 
 
-def _loaded(path: Path) -> Mapping[Any, Any]:
+def _load(path: Path) -> Mapping[Any, Any]:
     """What a checkpoint holds: tensors, plain values, and stand-ins for settings."""
     from safetensors.torch import load_file
 
     if not path.is_file():
         raise WrongWeights(f"There is no file {path}.")
     try:
-        return _mapping(load_file(path) if path.suffix == ".safetensors" else _unpickled(path))
+        return _as_mapping(load_file(path) if path.suffix == ".safetensors" else _unpickle(path))
     except WrongWeights:
         raise
     except Exception as error:  # whatever a file that is damaged, or something else, makes them raise
@@ -116,7 +116,7 @@ def _loaded(path: Path) -> Mapping[Any, Any]:
         ) from error
 
 
-def _unpickled(path: Path) -> object:
+def _unpickle(path: Path) -> object:
     """What `torch.save` wrote, without running code of it: classes that it names are not even imported."""
     import torch
     from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
@@ -138,24 +138,24 @@ class _StandIn:
     def __init__(self, *_: object) -> None: ...
 
 
-def _plain(node: Any) -> Any:
+def _simplify(node: Any) -> Any:
     """A tree of settings that OmegaConf built, as plain values."""
     if isinstance(node, _StandIn):
-        return _plain(vars(node).get("_content", vars(node).get("_val")))
-    return {key: _plain(value) for key, value in node.items()} if isinstance(node, dict) else node
+        return _simplify(vars(node).get("_content", vars(node).get("_val")))
+    return {key: _simplify(value) for key, value in node.items()} if isinstance(node, dict) else node
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
+def _as_mapping(value: Any) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _encoder_state(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
+def _select_encoder(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
     """The encoder's arrays by the names that it gives them itself."""
     names = {name: _WRAPPERS.sub("", str(name)) for name, value in tensors.items() if hasattr(value, "detach")}
     return {own: tensors[name].detach().float().numpy() for name, own in names.items() if not _OTHER_PARTS.match(own)}
 
 
-def _sizes(state: State) -> dict[str, Any]:
+def _infer_sizes(state: State) -> dict[str, Any]:
     """What the shapes and names of the weights tell, and the longest period of rotary positions: 8 windows."""
     dim, patch = state["read_in.weight"].shape
     omega = state["rotary_emb.omega"]
@@ -166,16 +166,16 @@ def _sizes(state: State) -> dict[str, Any]:
         "dim": dim,
         "heads": len(state["t_blocks.0.0.to_qkv.weight"]) // max(3 * dim_head, 1),
         "dim_head": dim_head,
-        "temporal_blocks": _count("t_blocks", state),
-        "spatiotemporal_blocks": _count("st_blocks", state),
+        "temporal_blocks": _count_blocks("t_blocks", state),
+        "spatiotemporal_blocks": _count_blocks("st_blocks", state),
     }
 
 
-def _count(blocks: str, state: State) -> int:
+def _count_blocks(blocks: str, state: State) -> int:
     return len({name.split(".")[1] for name in state if name.startswith(f"{blocks}.")})
 
 
-def _recorded(patch: int, stored: Mapping[str, Any]) -> dict[str, Any]:
+def _infer_activity(patch: int, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The activity that a model of the authors takes, from its settings, or else from the patches they use."""
     if "patch_size" in stored or (patch == 4 and "bin_size" not in stored):
         return {"activity": "dff", "rate_hz": 1 / FRAME_S}

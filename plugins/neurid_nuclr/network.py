@@ -140,7 +140,7 @@ class FeedForward(nn.Module):
         return self.dropout(self.out_proj(self.dropout(F.gelu(gate).mul_(value))))
 
 
-def _residual(x: Tensor, layer: Callable[..., Tensor], pieces: int, *masks: Tensor) -> Tensor:
+def _add_residual(x: Tensor, layer: Callable[..., Tensor], pieces: int, *masks: Tensor) -> Tensor:
     """`x + layer(x)`; without gradients in place, and in pieces of the rows of `x` and its masks."""
     if torch.is_grad_enabled():
         return x + layer(x, *masks)
@@ -216,17 +216,17 @@ class Network(nn.Module):
         turns = self.rotary_emb(tokens)
         for block in self.t_blocks:
             temporal, feed_forward = block.children()
-            x = _residual(x, partial(temporal, turns=turns), pieces)
-            x = _residual(x, feed_forward, pieces)
+            x = _add_residual(x, partial(temporal, turns=turns), pieces)
+            x = _add_residual(x, feed_forward, pieces)
         for block in self.st_blocks:  # they keep the layers along time first, but run them last
             temporal, feed_forward, spatial, spatial_feed_forward = block.children()
             if rows is None:
-                x = _residual(x.unflatten(0, grid), spatial, pieces, *masks).flatten(0, 1)
+                x = _add_residual(x.unflatten(0, grid), spatial, pieces, *masks).flatten(0, 1)
             else:
                 x = x + spatial(_spread(x, grid, rows), *masks).flatten(0, 1).index_select(0, rows)
-            x = _residual(x, spatial_feed_forward, pieces)
-            x = _residual(x, partial(temporal, turns=turns), pieces)
-            x = _residual(x, feed_forward, pieces)
+            x = _add_residual(x, spatial_feed_forward, pieces)
+            x = _add_residual(x, partial(temporal, turns=turns), pieces)
+            x = _add_residual(x, feed_forward, pieces)
         return x.mean(1)
 
 

@@ -10,7 +10,7 @@ CALCIUM = Recipe(loss=ContrastiveLoss, windows=16, learning_rate=1.25e-4, max_di
 AUTHORS_DIM = 256
 
 
-def recipe(config: NetworkConfig) -> Recipe:
+def choose_recipe(config: NetworkConfig) -> Recipe:
     """The settings of the authors: arXiv 2512.01199 and its code (nerdslab/nuclr, commit 0fa409b).
 
     Their learning rate rises over the first of 300 epochs, or of 30 for calcium. Networks narrower than theirs, which

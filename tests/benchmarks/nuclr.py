@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from neurid_nuclr.checkpoint import load_network
-from neurid_nuclr.training import recipe
+from neurid_nuclr.training import choose_recipe
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.training import TorchEncoder, WindowOptions
 
@@ -49,7 +49,7 @@ def in_bfloat16(encoder):
         weight.data = weight.data.bfloat16()
     options = WindowOptions(bin_s=config["bin_s"], token_bins=config["patch"], tokens=config["tokens"])
     return TorchEncoder(
-        network, config=config, dim=config["dim"], options=options, device="cpu", recipe=recipe("spikes")
+        network, config=config, dim=config["dim"], options=options, device="cpu", recipe=choose_recipe("spikes")
     )
 
 

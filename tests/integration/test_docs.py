@@ -16,7 +16,7 @@ import nwb_neurid
 from nwb_neurid import registry
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.testing import EncoderConformance, ReaderConformance
-from nwb_neurid.testing.verdicts import rules_of, verdicts
+from nwb_neurid.testing.verdicts import list_rules, run_kit
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md", ROOT / "docs" / "simulation.md"]
@@ -101,9 +101,9 @@ def test_the_plugin_of_a_page_is_whole_and_passes_its_test(tmp_path, monkeypatch
     assert found([EntryPoint(name, value, group)]).load(name).spec.name == name
     tests = runpy.run_path(str(tmp_path / f"test_{module}.py"))
     ((_, case),) = [(key, value) for key, value in tests.items() if key.startswith("Test")]
-    outcomes = {verdict.outcome for verdict in verdicts(case)}
+    outcomes = {verdict.outcome for verdict in run_kit(case)}
     assert outcomes <= {"passed", "skipped"}
-    rules = [inspect.getdoc(getattr(kit, rule)).splitlines()[0] for rule in rules_of(kit)]
+    rules = [inspect.getdoc(getattr(kit, rule)).splitlines()[0] for rule in list_rules(kit)]
     listed = re.findall(r"^- (.*)$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
     assert [line for line in listed if line in rules] == rules
 

@@ -10,7 +10,7 @@ from torch import nn
 from neurid_isi import PLUGIN as ISI
 from neurid_isi import IsiEncoder
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec
-from nwb_neurid.contracts.compatibility import problems
+from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import CannotEncode
 from nwb_neurid.model.model import Model
 from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, WindowOptions
@@ -135,7 +135,7 @@ def test_there_are_problems_exactly_where_embedding_is_refused(make_population, 
     )
     population = make_population(**recording, positions_um=positions)
     model = Model(encoder=IsiEncoder(), plugin=EncoderPlugin(spec=spec, build=ISI.build))
-    found = problems(population, spec)
+    found = list_problems(population, spec)
     if found:
         with pytest.raises(CannotEncode) as caught:
             model.embed(population)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurid_isi import PLUGIN, IsiEncoder
-from neurid_isi.features import DIM, FINEST_S, ISI_EDGES_S, LAG_EDGES_S, features
+from neurid_isi.features import DIM, FINEST_S, ISI_EDGES_S, LAG_EDGES_S, compute_features
 from nwb_neurid.errors import InvalidModel, InvalidPopulation
 from nwb_neurid.population import Population, Spikes, Traces
 
@@ -42,7 +42,7 @@ def of(*trains, observed_s=HOUR, **parts):
 
 @pytest.fixture(scope="module")
 def poisson_features():
-    return features(poisson(), HOUR, 0.0)
+    return compute_features(poisson(), HOUR, 0.0)
 
 
 def test_a_vector_has_53_numbers(poisson_features):
@@ -68,7 +68,7 @@ def test_intervals_of_a_poisson_neuron_are_exponential(poisson_features):
 
 
 def test_a_regular_neuron_has_no_variation():
-    vector = features(np.arange(0.05, 3600, 0.1), HOUR, 0.0)
+    vector = compute_features(np.arange(0.05, 3600, 0.1), HOUR, 0.0)
     np.testing.assert_allclose(vector[[CV, CV2, LV, BURSTS]], 0, atol=1e-9)
     assert vector[HISTOGRAM].max() == pytest.approx(1)
     lags = vector[LAGS]
@@ -79,14 +79,14 @@ def test_a_regular_neuron_has_no_variation():
 
 @pytest.mark.parametrize("shape", [0.25, 0.5, 2.0, 4.0])
 def test_irregularity_of_gamma_neurons_is_that_of_theory(shape):
-    vector = features(gamma(shape), HOUR, 0.0)
+    vector = compute_features(gamma(shape), HOUR, 0.0)
     assert vector[CV] == pytest.approx(shape**-0.5, rel=0.05)
     assert vector[LV] == pytest.approx(3 / (2 * shape + 1), rel=0.05)  # Shinomoto et al. 2003
 
 
 def test_a_drift_of_the_rate_raises_cv_and_not_local_variation():
     slow, fast = poisson(4.0, 1800.0), 1800 + poisson(40.0, 1800.0, seed=1)
-    vector = features(np.concatenate([slow, fast]), HOUR, 0.0)
+    vector = compute_features(np.concatenate([slow, fast]), HOUR, 0.0)
     assert vector[CV] > 1.4
     assert vector[LV] == pytest.approx(1, abs=0.03)
 
@@ -95,7 +95,7 @@ def test_bursts_raise_the_burst_index_and_short_lags():
     parents = poisson(3.0)
     bursting = np.sort(np.concatenate([parents, parents + 0.003, parents + 0.006]))
     bursting = bursting[bursting < 3600]
-    vector, plain = features(bursting, HOUR, 0.0), features(poisson(9.0), HOUR, 0.0)
+    vector, plain = compute_features(bursting, HOUR, 0.0), compute_features(poisson(9.0), HOUR, 0.0)
     assert vector[RATE] == pytest.approx(plain[RATE], abs=0.02)
     assert vector[BURSTS] > 0.6 > 0.1 > plain[BURSTS]
     assert vector[CV] > 1.3
@@ -105,7 +105,7 @@ def test_bursts_raise_the_burst_index_and_short_lags():
 
 def test_a_refractory_period_shows_as_missing_short_lags():
     train = np.cumsum(0.01 + np.random.default_rng(0).exponential(0.09, 30_000))
-    lags = features(train, np.array([[0.0, train[-1] + 1]]), 0.0)[LAGS]
+    lags = compute_features(train, np.array([[0.0, train[-1] + 1]]), 0.0)[LAGS]
     assert np.all(lags[LAG_EDGES_S[1:] <= 0.01] < 0.05)
     assert lags[-1] == pytest.approx(POISSON, abs=0.1)
 
@@ -113,7 +113,7 @@ def test_a_refractory_period_shows_as_missing_short_lags():
 def test_the_rate_is_that_of_observed_time():
     runs = np.array([[0.0, 100.0], [1000.0, 1100.0]])
     train = np.sort(np.concatenate([poisson(5.0, 100.0), 1000 + poisson(5.0, 100.0, seed=1)]))
-    assert features(train, runs, 0.0)[RATE] == pytest.approx(np.log10(len(train) / 200))
+    assert compute_features(train, runs, 0.0)[RATE] == pytest.approx(np.log10(len(train) / 200))
 
 
 def test_nothing_crosses_from_trial_to_trial():
@@ -121,7 +121,7 @@ def test_nothing_crosses_from_trial_to_trial():
     starts = np.arange(0, 3600, 2.0)
     cut = [train for start in starts for train in [poisson(20.0, 0.4, seed=int(start))]]
     near, far = (
-        features(
+        compute_features(
             np.concatenate([train + number * step for number, train in enumerate(cut)]),
             np.column_stack([np.arange(len(cut)) * step, np.arange(len(cut)) * step + 0.4]),
             0.0,
@@ -137,12 +137,12 @@ def test_trials_shorter_than_the_longest_lag_leave_a_flat_autocorrelogram():
     runs = np.column_stack([np.arange(20_000.0), np.arange(20_000.0) + 0.15])
     train = poisson(20.0, 20_000.0)
     train = train[train % 1 < 0.15]
-    np.testing.assert_allclose(features(train, runs, 0.0)[LAGS], POISSON, atol=0.3)
+    np.testing.assert_allclose(compute_features(train, runs, 0.0)[LAGS], POISSON, atol=0.3)
 
 
 @pytest.mark.parametrize("train", [[1.0], [1.0, 2.0], [1.0, 1.001], [1.0, 1.0], [0.0, 3599.0]])
 def test_a_handful_of_spikes_looks_like_a_poisson_neuron(train):
-    vector = features(np.array(train), HOUR, 0.0)
+    vector = compute_features(np.array(train), HOUR, 0.0)
     np.testing.assert_array_equal(vector[[CV2, LV]], POISSON)
     assert np.all((vector[LAGS] >= 0.9) & (vector[LAGS] <= 1.6))
     assert np.isfinite(vector).all()
@@ -170,8 +170,8 @@ def test_times_of_an_amplifier_mask_nothing():
 @pytest.mark.parametrize(("resolution_s", "noted"), [(FINEST_S, False), (0.5e-3, True), (1e-3, True)])
 def test_whatever_is_masked_is_said(resolution_s, noted):
     train = poisson(rate_hz=50.0)
-    masked = features(train, HOUR, resolution_s)
-    assert np.array_equal(masked, features(train, HOUR, 0.0)) != noted
+    masked = compute_features(train, HOUR, resolution_s)
+    assert np.array_equal(masked, compute_features(train, HOUR, 0.0)) != noted
     population = replace(of(train), activity=Spikes.of([train], resolution_s=resolution_s))
     assert (IsiEncoder().embed(population).provenance.notes != ()) == noted
 

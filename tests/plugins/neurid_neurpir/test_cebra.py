@@ -11,7 +11,7 @@ import torch
 from neurid_neurpir import PLUGIN, cebra_time
 from neurid_neurpir.cebra_time import Moments, learn
 from neurid_neurpir.config import NetworkConfig
-from neurid_neurpir.latents import Latents, flagged, partly
+from neurid_neurpir.latents import Latents, flag_known, hide_some
 from neurid_neurpir.surroundings import ROLES
 from nwb_neurid import load_model, new_model
 from nwb_neurid.contracts import TrainingOptions, silent
@@ -19,7 +19,7 @@ from nwb_neurid.covariates import Series
 from nwb_neurid.errors import InvalidModel, InvalidOption
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.testing import EncoderConformance
-from nwb_neurid.testing.populations import made_population
+from nwb_neurid.testing.populations import mock_population
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CEBRA wants NumPy below 2 on Windows")
 
@@ -62,8 +62,8 @@ class TestConformance(EncoderConformance):
     plugin = PLUGIN
     preset = "small-cebra"
 
-    def made(self, **parts):
-        population = super().made(**parts)
+    def make(self, **parts):
+        population = super().make(**parts)
         first_s, last_s = population.observed_s.min(), population.observed_s.max()
         return replace(population, covariates=running(last_s - first_s, first_s))
 
@@ -74,20 +74,20 @@ class TestCalciumConformance(EncoderConformance):
 
 
 def test_latents_are_what_the_model_of_cebra_gives():
-    cebra = cebra_time.imported()
+    cebra = cebra_time.import_cebra()
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(0)
         model, inputs = cebra.models.init("offset10-model", 4, 32, 5), torch.randn(6, 4, 17)
     latents = Latents(2, 5, 0.1)
     cebra_time.take_over(latents, model)
     with torch.inference_mode():
-        torch.testing.assert_close(latents.convolved(inputs), model(inputs))
+        torch.testing.assert_close(latents.convolve(inputs), model(inputs))
     assert model.get_offset().left + model.get_offset().right == 10
 
 
 def test_moments_a_second_apart_lie_near_one_another(monkeypatch):
     monkeypatch.setattr(cebra_time, "STEPS", 150)
-    latents, found = learnt([replace(made_population(), covariates=running())])
+    latents, found = learnt([replace(mock_population(), covariates=running())])
     assert found
     times_s = torch.arange(0, 60, 0.02)
     wave = (times_s / 3).sin() + (times_s / 7).sin()
@@ -101,7 +101,7 @@ def test_moments_a_second_apart_lie_near_one_another(monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_latents_and_leaves_others_numbers_alone():
-    made = [replace(made_population(), covariates=running())]
+    made = [replace(mock_population(), covariates=running())]
     torch.default_generator.manual_seed(3)
     expected = torch.rand(3)
     torch.default_generator.manual_seed(3)
@@ -170,7 +170,7 @@ def test_without_cebra_training_says_what_to_install(populations, monkeypatch):
 def test_cebra_is_imported_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert cebra_time.imported().__name__ == "cebra"
+        assert cebra_time.import_cebra().__name__ == "cebra"
 
 
 def test_without_behaviour_cebra_learns_nothing_and_the_model_never_looks(populations):
@@ -193,7 +193,7 @@ def test_a_role_that_nothing_was_learnt_of_is_not_looked_at(populations):
 def test_latents_do_with_some_of_the_roles_that_they_learnt():
     times_s = np.arange(0, 60, 0.05)
     both = {**running(), "pupil_area": series(times_s, np.cos(times_s / 2))}
-    latents, _ = learnt([replace(made_population(), covariates=both)])
+    latents, _ = learnt([replace(mock_population(), covariates=both)])
     assert [role for role, known in zip(ROLES, latents.learnt, strict=True) if known] == ["pupil", "running"]
     behaviour = torch.full((3, len(ROLES), 500), torch.nan)
     behaviour[:2, RUNNING] = torch.sin(torch.arange(500) / 50)
@@ -214,16 +214,16 @@ def test_latents_are_as_long_as_the_segment(bins):
 def test_pairs_lie_within_unbroken_time_where_something_is_known():
     times_s = np.arange(0, 100, 0.05)
     speed = np.where(times_s < 50, np.sin(times_s), np.nan)
-    gap = made_population(duration_s=60.0, gap=(4.0, 20.0))  # 4 s, then from 24 s on
+    gap = mock_population(duration_s=60.0, gap=(4.0, 20.0))  # 4 s, then from 24 s on
     moments = Moments.of(replace(gap, covariates={"running_speed": series(times_s, speed)}), 5, 0.02, ("running",))
     assert moments.behaviour.shape == (1, 600)
     assert not set(moments.first) & set(range(21, 40))
     assert {0, 20, 40} <= set(moments.first)
     last_known = 40 + round((50 - 24) / 0.1)  # the first step of which nothing is known
     assert moments.first.max() + 10 < last_known
-    assert moments.known().tolist() == [True]
+    assert moments.find_known().tolist() == [True]
     assert len(Moments.of(replace(gap, covariates={}), 5, 0.02, ("running",)).first) == 0
-    short = made_population(duration_s=1.5)
+    short = mock_population(duration_s=1.5)
     assert len(Moments.of(replace(short, covariates=running()), 5, 0.02, ("running",)).first) == 0
 
 
@@ -232,20 +232,20 @@ def test_what_is_hidden_by_chance_is_never_all_that_is_known():
     behaviour[:, 2] = torch.nan
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(0)
-        hidden = partly(behaviour, 0.5).isnan().all(2)
+        hidden = hide_some(behaviour, 0.5).isnan().all(2)
     assert not hidden.all(1).any()
     assert hidden[:, :2].float().mean() == pytest.approx(0.25, abs=0.05)  # half, but for where it would be both
-    torch.testing.assert_close(partly(behaviour, 0.0), behaviour, equal_nan=True)
+    torch.testing.assert_close(hide_some(behaviour, 0.0), behaviour, equal_nan=True)
 
 
 def test_cebra_is_told_what_is_known():
-    inputs = flagged(torch.tensor([[[1.0, torch.nan], [torch.nan, -2.0]]]))
+    inputs = flag_known(torch.tensor([[[1.0, torch.nan], [torch.nan, -2.0]]]))
     assert inputs.tolist() == [[[1.0, 0.0], [0.0, -2.0], [1.0, 0.0], [0.0, 1.0]]]
 
 
 def test_training_hides_all_latents_at_once(populations):
     network = fit(untrained(), populations, OPTIONS)[0].encoder._encoder._module
-    hidden = network._hidden(torch.ones(500, 4, dtype=torch.bool))
+    hidden = network._draw_hidden(torch.ones(500, 4, dtype=torch.bool))
     assert torch.equal(hidden[:, 1], hidden[:, 2])
     assert torch.equal(hidden[:, 1], hidden[:, 3])
     assert 0 < hidden[:, 1].float().mean() < 0.4

@@ -123,7 +123,7 @@ def test_steps_are_the_bins_that_fire_thinned_evenly():
     values = torch.zeros(2, 1000)
     values[0, ::5] = 1
     values[1, [3, 500]] = 2
-    row, at = network(most_hz=10.0)._steps(values)  # 4 s: 40 steps at most
+    row, at = network(most_hz=10.0)._choose_steps(values)  # 4 s: 40 steps at most
     assert at[row == 1].tolist() == [3, 500]
     assert torch.diff(at[row == 0]).unique().tolist() == [25]
     assert int((row == 0).sum()) == 40

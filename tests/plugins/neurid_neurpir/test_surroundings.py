@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neurid_neurpir.surroundings import ROLES, channels, role
+from neurid_neurpir.surroundings import ROLES, find_role, make_channels
 from nwb_neurid.covariates import Series
 
 
@@ -22,7 +22,7 @@ from nwb_neurid.covariates import Series
     ],
 )
 def test_a_series_is_told_by_its_name(name, wanted):
-    assert role(name) == wanted
+    assert find_role(name) == wanted
 
 
 def test_channels_are_standardised_and_unknown_ones_are_nan(make_population):
@@ -31,7 +31,7 @@ def test_channels_are_standardised_and_unknown_ones_are_nan(make_population):
     still = Series(values=np.ones((len(times), 1), np.float32), times_s=times)
     population = make_population(covariates={"running_speed": speed, "pupil_area": still})
     starts_s = population.bin_starts_s(0.1)
-    found = channels(population, starts_s, 0.1, tuple(ROLES))
+    found = make_channels(population, starts_s, 0.1, tuple(ROLES))
     assert found.shape == (len(ROLES), len(starts_s))
     running = found[list(ROLES).index("running")]
     assert np.nanmean(running) == pytest.approx(0, abs=1e-5)
@@ -51,5 +51,5 @@ def test_series_of_one_role_are_averaged(make_population):
     )
     starts_s = one.bin_starts_s(0.1)
     np.testing.assert_allclose(
-        channels(two, starts_s, 0.1, ("running",)), channels(one, starts_s, 0.1, ("running",)), atol=1e-5
+        make_channels(two, starts_s, 0.1, ("running",)), make_channels(one, starts_s, 0.1, ("running",)), atol=1e-5
     )

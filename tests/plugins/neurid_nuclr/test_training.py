@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from neurid_nuclr import PLUGIN
 from neurid_nuclr.checkpoint import load_network, read_checkpoint
 from neurid_nuclr.config import NetworkConfig
-from neurid_nuclr.training import recipe
+from neurid_nuclr.training import choose_recipe
 from nwb_neurid.training import ContrastiveLoss
 
 
@@ -24,7 +24,7 @@ from nwb_neurid.training import ContrastiveLoss
     ],
 )
 def test_settings_are_the_authors_but_for_the_steps_of_small(preset, windows, learning_rate, distance_s):
-    own = recipe(NetworkConfig.from_json(PLUGIN.presets[preset]))
+    own = choose_recipe(NetworkConfig.from_json(PLUGIN.presets[preset]))
     assert (own.windows, own.learning_rate, own.max_distance_s) == (windows, learning_rate, distance_s)
     assert (own.weight_decay, own.clip, own.keep_units, own.shortest) == (0.01, 1.0, 0.5, 1.0)
 

@@ -3,14 +3,14 @@
 import sys
 
 from nwb_neurid.cli.terminal import terminal
-from nwb_neurid.contracts.attribution import blaming
+from nwb_neurid.contracts.attribution import attribute_errors
 
 
 def test_what_a_plugin_prints_becomes_one_warning_that_names_it(capsys):
     with terminal(quiet=False, verbose=False) as out:
         out.say("a result")
         print("of a library")
-        with blaming(lambda: "Encoder 'acg' (lab-a 2.5)"):
+        with attribute_errors(lambda: "Encoder 'acg' (lab-a 2.5)"):
             print("loading weights")
             print("done")
         out.say("another")
@@ -25,7 +25,7 @@ def test_standard_output_is_whole_again_afterwards(capsys):
     with terminal(quiet=True, verbose=False) as out:
         assert sys.stdout is not before
         assert sys.stdout.isatty() == before.isatty()
-        with blaming(lambda: "Encoder 'acg' (lab-a 2.5)"):
+        with attribute_errors(lambda: "Encoder 'acg' (lab-a 2.5)"):
             print("unwanted")
         sys.stdout.flush()
         out.say("nothing")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nwb_neurid.contracts.attribution import blaming, culprit, running
+from nwb_neurid.contracts.attribution import attribute_errors, name_plugin, name_running_plugin
 from nwb_neurid.errors import BrokenPlugin, InvalidModel, NeuridWarning
 
 
@@ -14,7 +14,7 @@ def test_an_error_is_told_with_whose_it_is(error):
     )
     with (
         pytest.raises(BrokenPlugin) as caught,
-        blaming(lambda: culprit("Encoder", "acg", "lab-a 2.5"), "failed on a.nwb"),
+        attribute_errors(lambda: name_plugin("Encoder", "acg", "lab-a 2.5"), "failed on a.nwb"),
     ):
         raise error
     assert str(caught.value) == message
@@ -23,18 +23,18 @@ def test_an_error_is_told_with_whose_it_is(error):
 
 @pytest.mark.parametrize("error", [InvalidModel("no dim"), MemoryError(), NeuridWarning("slow"), KeyboardInterrupt()])
 def test_what_is_meant_for_others_passes(error):
-    with pytest.raises(type(error)) as caught, blaming(lambda: "encoder"):
+    with pytest.raises(type(error)) as caught, attribute_errors(lambda: "encoder"):
         raise error
     assert caught.value is error
 
 
 def test_whose_code_is_running_is_known_while_it_runs():
-    with blaming(lambda: "outer"):
-        with blaming(lambda: "inner"):
-            assert running() == "inner"
-        assert running() == "outer"
-    assert running() == ""
+    with attribute_errors(lambda: "outer"):
+        with attribute_errors(lambda: "inner"):
+            assert name_running_plugin() == "inner"
+        assert name_running_plugin() == "outer"
+    assert name_running_plugin() == ""
 
 
 def test_a_plugin_of_no_distribution_is_named_too():
-    assert culprit("Reader", "made", "") == "Reader 'made' (no distribution)"
+    assert name_plugin("Reader", "made", "") == "Reader 'made' (no distribution)"

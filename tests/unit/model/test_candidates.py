@@ -3,14 +3,14 @@
 import pytest
 
 from nwb_neurid.errors import CannotEncode
-from nwb_neurid.model.candidates import check_suits
+from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.model import new_model
 from nwb_neurid.simulate import simulate
 
 
 def refused(encoder, population, **options):
     with pytest.raises(CannotEncode) as caught:
-        check_suits(population, new_model(encoder, untrained=True, device="cpu", **options))
+        check_fits(population, new_model(encoder, untrained=True, device="cpu", **options))
     return str(caught.value).splitlines()[1:]
 
 

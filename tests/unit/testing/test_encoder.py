@@ -13,7 +13,7 @@ from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.population import Spikes
 from nwb_neurid.results import Embeddings
 from nwb_neurid.testing import EncoderConformance
-from nwb_neurid.testing.verdicts import rules_of, verdicts
+from nwb_neurid.testing.verdicts import list_rules, run_kit
 
 pytestmark = pytest.mark.usefixtures("without_shape_checks")
 
@@ -222,7 +222,7 @@ BROKEN = {
 def failed(plugin, module="neurid_isi"):
     """Rules that a plugin breaks, with the messages."""
     kit = type("Kit", (EncoderConformance,), {"plugin": plugin, "module": module})
-    found = dict(zip(rules_of(kit), verdicts(kit), strict=True))
+    found = dict(zip(list_rules(kit), run_kit(kit), strict=True))
     assert {verdict.outcome for verdict in found.values()} <= {"passed", "failed", "skipped"}
     return {name: verdict.message for name, verdict in found.items() if verdict.outcome == "failed"}
 
@@ -302,4 +302,4 @@ def test_memory_of_the_gpu_that_is_not_given_back_is_seen(monkeypatch, taken_on,
 
 def test_every_rule_has_its_broken_plugin():
     elsewhere = {"test_config_and_state_rebuild_it", "test_importing_it_is_light", "test_gpu_memory_is_given_back"}
-    assert set(rules_of(EncoderConformance)) == BROKEN.keys() | elsewhere
+    assert set(list_rules(EncoderConformance)) == BROKEN.keys() | elsewhere

@@ -10,7 +10,7 @@ from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec
 from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.testing import ReaderConformance
-from nwb_neurid.testing.verdicts import rules_of, verdicts
+from nwb_neurid.testing.verdicts import list_rules, run_kit
 
 SPEC = ReaderSpec(name="lines", version="1", summary="One unit a line", contract=CONTRACT, options=frozenset({"part"}))
 KEPT = []
@@ -111,7 +111,7 @@ class Kit(ReaderConformance):
 def failed(plugin, **parts):
     """Rules that a plugin breaks, with the messages."""
     kit = type("Kit", (Kit,), {"plugin": plugin, **parts})
-    found = dict(zip(rules_of(kit), verdicts(kit), strict=True))
+    found = dict(zip(list_rules(kit), run_kit(kit), strict=True))
     return {name: verdict.message for name, verdict in found.items() if verdict.outcome == "failed"}
 
 
@@ -139,4 +139,4 @@ def test_a_heavy_import_is_seen(tmp_path, monkeypatch):
 
 
 def test_every_rule_has_its_broken_plugin():
-    assert set(rules_of(ReaderConformance)) == BROKEN.keys() | {"test_importing_it_is_light"}
+    assert set(list_rules(ReaderConformance)) == BROKEN.keys() | {"test_importing_it_is_light"}

@@ -3,7 +3,7 @@
 from unittest import SkipTest
 
 from nwb_neurid.testing.rules import require
-from nwb_neurid.testing.verdicts import Verdict, verdicts
+from nwb_neurid.testing.verdicts import Verdict, run_kit
 
 
 class Kit:
@@ -32,7 +32,7 @@ class Kit:
 
 
 def test_every_rule_has_a_verdict_whatever_comes_of_the_others():
-    assert list(verdicts(Kit)) == [
+    assert list(run_kit(Kit)) == [
         Verdict(rule="Holds.", outcome="passed"),
         Verdict(rule="Fails.", outcome="failed", message="it is so", advice="Mend it like this."),
         Verdict(rule="Is skipped.", outcome="skipped", message="no GPU"),
@@ -48,5 +48,5 @@ def test_progress_is_told_of_every_rule():
         told.append((label, total))
         return items
 
-    list(verdicts(Kit, progress=progress))
+    list(run_kit(Kit, progress=progress))
     assert told == [("rules", 5)]

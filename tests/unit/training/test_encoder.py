@@ -125,7 +125,7 @@ def test_stability_needs_four_windows(torch_encoder, make_population, seconds, k
 
 def test_stability_is_the_cosine_of_two_halves_of_equal_size(torch_encoder, patchy):
     windows = cut_windows(patchy, SECOND)
-    half = encoder._halves(windows.active)
+    half = encoder._split_halves(windows.active)
     for unit, active in enumerate(windows.active.T):
         sides = [np.sum(half[:, unit] == side) for side in (0, 1)]
         assert sum(sides) == active.sum()

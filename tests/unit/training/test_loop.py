@@ -14,7 +14,7 @@ from nwb_neurid.contracts.training import Trainable, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, VICRegLoss, WindowOptions, schedule
 from nwb_neurid.training.loop import _recordings
-from nwb_neurid.training.schedule import Fitted
+from nwb_neurid.training.schedule import TrainingTask
 
 OPTIONS = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
 RECIPE = Recipe(loss=ContrastiveLoss, windows=6, learning_rate=1e-3, max_distance_s=10.0)
@@ -166,13 +166,13 @@ def test_pieces_of_a_micro_batch_add_up_to_it(populations, monkeypatch):
 
 def test_micro_batches_are_larger_on_a_gpu_and_of_several_recordings_still(populations, monkeypatch):
     own = encoder()
-    fitted = Fitted(module=own._module, dim=8, windows=OPTIONS, recipe=RECIPE)
-    recordings, _ = _recordings(fitted, populations, torch.device("cpu"))
+    task = TrainingTask(module=own._module, dim=8, windows=OPTIONS, recipe=RECIPE)
+    recordings, _ = _recordings(task, populations, torch.device("cpu"))
     monkeypatch.setattr(schedule, "TOKENS", 10)
     plans = []
     for share in (schedule.SHARE["cpu"], schedule.SHARE["cuda"]):
         monkeypatch.setitem(schedule.SHARE, "cpu", share)
-        plans.append(schedule.Schedule(fitted, recordings, TrainingOptions(steps=1, windows=100)).plan(0))
+        plans.append(schedule.Schedule(task, recordings, TrainingOptions(steps=1, windows=100)).plan(0))
     assert [windows for _, windows in plans[0]] == [1] * 100
     assert [windows for _, windows in plans[1]] == [7] * 14 + [2]
     assert {which for which, _ in plans[1]} == {0, 1, 2}
@@ -195,22 +195,22 @@ from test_loop import OPTIONS, RECIPE, encoder
 from conftest import poisson_population
 from dataclasses import replace
 from nwb_neurid.training import ContrastiveLoss, VICRegLoss
-from nwb_neurid.training.loop import Training, _recordings
-from nwb_neurid.training.processes import joined
-from nwb_neurid.training.schedule import Fitted
+from nwb_neurid.training.loop import Training, _load_recordings
+from nwb_neurid.training.processes import join_processes
+from nwb_neurid.training.schedule import TrainingTask
 from nwb_neurid.contracts.training import TrainingOptions
 
 populations = [poisson_population(seed=seed, units=60 + seed, duration_s=25.0) for seed in range(3)]
-with joined("cpu") as first:
+with join_processes("cpu") as first:
     found = {}
     for loss in (ContrastiveLoss, VICRegLoss):
         own = encoder(replace(RECIPE, loss=loss, windows=400))
-        fitted = Fitted(module=own._module, dim=8, windows=OPTIONS, recipe=own._recipe)
-        recordings, _ = _recordings(fitted, populations, torch.device("cpu"))
-        training = Training(fitted, recordings, TrainingOptions(steps=1), torch.device("cpu"))
+        task = TrainingTask(module=own._module, dim=8, windows=OPTIONS, recipe=own._recipe)
+        recordings, _ = _load_recordings(task, populations, torch.device("cpu"))
+        training = Training(task, recordings, TrainingOptions(steps=1), torch.device("cpu"))
         assert len(training.schedule.plan(0)) > 2
-        value, matched = training.gradients(0)
-        both = [*fitted.module.parameters(), *training.loss.parameters()]
+        value, matched = training.add_gradients(0)
+        both = [*task.module.parameters(), *training.loss.parameters()]
         training.processes.sum_gradients(both)
         found[loss.__name__] = np.r_[value, matched, torch.cat([weight.grad.flatten() for weight in both]).numpy()]
     if first:

@@ -70,13 +70,13 @@ def test_a_silent_unit_and_one_beside_a_nan_are_not_active():
 @pytest.mark.parametrize(("duration_s", "enough"), [(1.9, False), (2.1, True), (0.5, False)])
 def test_two_windows_must_fit(make_population, duration_s, enough):
     recording = Recording(make_population(duration_s=duration_s), OPTIONS, CPU)
-    assert recording.pairs_exist(10, 300) is enough
+    assert recording.has_pairs(10, 300) is enough
 
 
 def test_short_trials_are_stitched(make_population):
     gaps = [(0.7 + second, 1.0 + second) for second in range(20)]
     recording = Recording(make_population(duration_s=20.0, gaps=gaps), OPTIONS, CPU)
-    assert recording.pairs_exist(10, 300)
+    assert recording.has_pairs(10, 300)
 
 
 def test_a_neuron_recorded_twice_is_found():

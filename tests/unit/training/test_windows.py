@@ -7,7 +7,7 @@ import pytest
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.testing import made_population
+from nwb_neurid.testing import mock_population
 from nwb_neurid.training import WindowOptions, cut_windows
 
 SECOND = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)  # windows of 1 s, tokens of half a second
@@ -237,8 +237,8 @@ def test_lengths_must_be_positive(name, value):
 
 def test_what_lies_in_a_gap_never_reaches_the_samples_beside_it():
     options = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
-    quiet, loud = (made_population("dff", gap=(20.0, 9.0), in_gap=seed, duration_s=60.0) for seed in (0, 1))
-    longer = made_population("dff", gap=(20.0, 23.0), duration_s=60.0)
+    quiet, loud = (mock_population("dff", gap=(20.0, 9.0), in_gap=seed, duration_s=60.0) for seed in (0, 1))
+    longer = mock_population("dff", gap=(20.0, 23.0), duration_s=60.0)
     expected = cut_windows(quiet, options)
     assert expected.notes == ("Traces were resampled from 30 to 10 Hz.",)
     for other in (cut_windows(loud, options), cut_windows(longer, options)):

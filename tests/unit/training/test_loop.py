@@ -13,7 +13,7 @@ from nwb_neurid import Population, Traces
 from nwb_neurid.contracts.training import Trainable, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.training import ContrastiveLoss, Recipe, TorchEncoder, VICRegLoss, WindowOptions, schedule
-from nwb_neurid.training.loop import _recordings
+from nwb_neurid.training.loop import _load_recordings
 from nwb_neurid.training.schedule import TrainingTask
 
 OPTIONS = WindowOptions(bin_s=0.1, token_bins=5, tokens=2)
@@ -167,7 +167,7 @@ def test_pieces_of_a_micro_batch_add_up_to_it(populations, monkeypatch):
 def test_micro_batches_are_larger_on_a_gpu_and_of_several_recordings_still(populations, monkeypatch):
     own = encoder()
     task = TrainingTask(module=own._module, dim=8, windows=OPTIONS, recipe=RECIPE)
-    recordings, _ = _recordings(task, populations, torch.device("cpu"))
+    recordings, _ = _load_recordings(task, populations, torch.device("cpu"))
     monkeypatch.setattr(schedule, "TOKENS", 10)
     plans = []
     for share in (schedule.SHARE["cpu"], schedule.SHARE["cuda"]):

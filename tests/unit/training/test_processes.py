@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.training.processes import joined
+from nwb_neurid.training.processes import join_processes
 
 
 def test_one_process_is_the_first(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
-    with joined("auto") as first:
+    with join_processes("auto") as first:
         assert first
 
 
@@ -21,5 +21,5 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     expected = (
         r"more processes than this node has GPUs \(1\)\. Start one for each \(--nproc-per-node 1\), or .*--device cpu"
     )
-    with pytest.raises(InvalidOption, match=expected), joined("auto"):
+    with pytest.raises(InvalidOption, match=expected), join_processes("auto"):
         pass

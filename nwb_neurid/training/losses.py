@@ -8,6 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+MOST_SIMILARITIES = 2**26
+"""Similarities that are held at a time; of more units they are computed in pieces, and once more for gradients."""
 
 
 class Loss(Protocol):
@@ -66,17 +70,43 @@ class ContrastiveLoss(nn.Module):
     ) -> Float[Tensor, ""]:
         """The sum over matched units. Every unit that is seen in a view is a negative, matched or not."""
         first, second = F.normalize(self.projector(views), dim=-1)
-        others = ~torch.eye(seen.shape[2], dtype=torch.bool, device=seen.device).expand(seen.shape[1], -1, -1)
+        windows, units = seen.shape[1:]
+        size = max(1, MOST_SIMILARITIES // max(windows * 2 * units, 1))
+        if size >= units:
+            return self._sum_over(slice(0, units), first, second, seen, twins)
+        parts = [
+            checkpoint(
+                *(self._sum_over, slice(start, min(start + size, units)), first, second, seen, twins),
+                use_reentrant=False,
+                preserve_rng_state=False,  # nothing is drawn
+            )
+            for start in range(0, units, size)
+        ]
+        return torch.stack(parts).sum()
+
+    def _sum_over(
+        self,
+        rows: slice,
+        first: Float[Tensor, "windows units dim"],
+        second: Float[Tensor, "windows units dim"],
+        seen: Bool[Tensor, "2 windows units"],
+        twins: Bool[Tensor, "windows units units"] | None,
+    ) -> Float[Tensor, ""]:
+        """The sum over some of the units."""
+        every = torch.arange(seen.shape[2], device=seen.device)
+        others = (every[rows, None] != every).expand(seen.shape[1], -1, -1)
         if twins is not None:
-            others = others & ~twins
+            others = others & ~twins[:, rows]
         negatives = torch.cat([others & seen[0, :, None], others & seen[1, :, None]], dim=-1)
-        counted = seen.all(0) & negatives.any(-1)  # the rest has nothing to be told from
-        across = first @ second.transpose(1, 2) / self.temperature
-        within = [view @ view.transpose(1, 2) / self.within for view in (first, second)]
+        counted = seen[:, :, rows].all(0) & negatives.any(-1)  # the rest has nothing to be told from
+        forth, back = (
+            own[:, rows] @ other.transpose(1, 2) / self.temperature for own, other in ((first, second), (second, first))
+        )
+        within = [view[:, rows] @ view.transpose(1, 2) / self.within for view in (first, second)]
         columns = seen.sum((0, 2))[:, None].log()
-        far = torch.cat([within[0], across], dim=-1), torch.cat([across.transpose(1, 2), within[1]], dim=-1)
-        mean_log = torch.stack([_log_sum(rows, negatives, counted) for rows in far]).mean(0) - columns
-        alike = torch.diagonal(across, dim1=1, dim2=2)
+        far = torch.cat([within[0], forth], dim=-1), torch.cat([back, within[1]], dim=-1)
+        mean_log = torch.stack([_log_sum(part, negatives, counted) for part in far]).mean(0) - columns
+        alike = torch.diagonal(forth, offset=rows.start, dim1=1, dim2=2)
         return (1 / self.temperature - alike + mean_log).masked_select(counted).sum()
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from nwb_neurid.training import ContrastiveLoss, VICRegLoss
+from nwb_neurid.training import ContrastiveLoss, VICRegLoss, losses
 
 
 def drawn(seed, windows=2, units=6, dim=8):
@@ -44,6 +44,21 @@ def test_contrastive_is_what_a_loop_over_units_gives(contrastive):
     seen[0, 0, 2] = seen[1, 1, 4] = seen[:, 0, 5] = False
     expected = sum(by_the_book(contrastive, views[:, window], seen[:, window]) for window in range(2))
     assert contrastive(views, seen).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2 * 24, 2 * 2 * 6 * 5])
+def test_contrastive_in_pieces_is_that_of_the_whole(contrastive, monkeypatch, size):
+    views = drawn(0)
+    seen = everywhere(views)
+    seen[0, 0, 2] = seen[1, 1, 4] = seen[:, 0, 5] = False
+    twins = torch.zeros(2, 6, 6, dtype=torch.bool)
+    twins[0, 0, 1] = twins[0, 1, 0] = True
+    whole = contrastive(views, seen, twins)
+    expected = torch.autograd.grad(whole, views)[0]
+    monkeypatch.setattr(losses, "MOST_SIMILARITIES", size)
+    parts = contrastive(views, seen, twins)
+    torch.testing.assert_close(parts, whole)
+    torch.testing.assert_close(torch.autograd.grad(parts, views)[0], expected)
 
 
 def test_padding_changes_nothing(contrastive):

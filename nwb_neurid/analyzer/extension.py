@@ -1,4 +1,4 @@
-"""What both extensions do alike: keep what is saved until something better is there, and follow the units."""
+"""The base of both extensions: earlier results stay until new ones are saved, and rows follow the units."""
 
 import inspect
 import sys
@@ -14,6 +14,7 @@ from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension
 
 from nwb_neurid.analyzer.models import build_model, check_model, check_names, fill_default
 from nwb_neurid.analyzer.serialization import select_rows
+from nwb_neurid.analyzer.storage import Saved, read_results, write_results
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
 from nwb_neurid.model.model import Model
@@ -27,9 +28,10 @@ MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device",
 
 
 class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
-    """Computes first and replaces what is saved afterwards: whatever fails, earlier results stay.
+    """An extension that computes first and then replaces what is saved, in one step.
 
-    SpikeInterface deletes what is saved before it looks at the parameters, and once more when anything fails.
+    SpikeInterface deletes what is saved before it looks at the parameters, and once more when anything fails. Here
+    earlier results stay, whatever fails, also on a full disk and when the process is killed.
     """
 
     depend_on: tuple[str, ...] = ()
@@ -39,7 +41,8 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     def __init__(self, sorting_analyzer: SortingAnalyzer) -> None:
         super().__init__(sorting_analyzer)
-        self._saved_is_older = False
+        self._computing = False
+        self._saved: Saved | None = None
 
     @abstractmethod
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
@@ -70,7 +73,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
         """Take the parameters; what is saved stays until `run` is through."""
         check_names(self.extension_name, params, list_parameters(type(self)))
-        self._saved_is_older = True
+        self._computing = True
         self.params = self._set_params(**params)
 
     def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
@@ -78,24 +81,43 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         started = perf_counter()
         self.data = self._compute(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
         self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
-        self._saved_is_older = False
         if save and not self.sorting_analyzer.is_read_only():
             self.save()
+        self._computing = False
+
+    def save(self) -> None:
+        """Replace what is saved. A model that was given as an object is not stored, only its hash and encoder are."""
+        model = self.params["model"]
+        params = {**self.params, "model": "" if isinstance(model, Model) else str(model)}
+        write_results(self, Saved(data=self.data, params=params, run_info=self.run_info))
+
+    def load_params(self) -> None:
+        """Read what is saved: SpikeInterface calls this first."""
+        self._saved = read_results(self)
+        if self._saved is None:
+            super().load_params()
+        else:
+            self.params = dict(self._saved.params)
+
+    def load_run_info(self) -> None:
+        """Take over whether the run was completed."""
+        if self._saved is None:
+            super().load_run_info()
+        else:
+            self.run_info = dict(self._saved.run_info)
+
+    def load_data(self, lazy: bool = False) -> None:
+        """Take over the arrays."""
+        if self._saved is None:
+            super().load_data(lazy=lazy)
+        else:
+            self.data = dict(self._saved.data)
 
     def _delete_extension_folder(self) -> None:
-        """Called when anything failed, before what is in memory is dropped: that stays too, as the error goes first."""
-        if self._saved_is_older and (error := sys.exception()) is not None:
-            raise error
+        """Delete when asked to; SpikeInterface calls it after an error too, and then earlier results stay."""
+        if self._computing and (error := sys.exception()) is not None:
+            raise error  # before SpikeInterface drops what is in memory
         super()._delete_extension_folder()
-
-    def _save_params(self) -> None:
-        """A model that was given as an object stays at hand in memory; its hash and its encoder are stored."""
-        at_hand = self.params
-        self.params = {**at_hand, "model": "" if isinstance(at_hand["model"], Model) else str(at_hand["model"])}
-        try:
-            super()._save_params()
-        finally:
-            self.params = at_hand
 
     def _with_model(self, **params: Any) -> dict[str, Any]:
         """These parameters, with what the model that they name is."""

@@ -85,17 +85,6 @@ def test_another_package_with_the_name_is_told(analyzer):
         register(taken)
 
 
-def test_what_is_stored_is_arrays_alone(make_analyzer):
-    made = make_analyzer("binary_folder")
-    made.compute(NAME, encoder="isi")
-    kept = {path.name for path in (made.folder / "extensions" / NAME).iterdir()}
-    arrays = {f"{name}.npy" for name in ("vectors", "n_windows", "stability", "reasons", "about")}
-    assert kept == arrays | {"params.json", "info.json", "run_info.json"}
-    for name in arrays:
-        np.load(made.folder / "extensions" / NAME / name, allow_pickle=False)
-    assert '"nwb_neurid"' in (made.folder / "extensions" / NAME / "info.json").read_text()
-
-
 def test_without_spikeinterface_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for name in [name for name in sys.modules if name.startswith("nwb_neurid.analyzer")]:

@@ -23,10 +23,10 @@ demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
 	$(BIN)/nwb-neurid demo
 
 test: lint types ## lint, types, and the whole suite on the built wheel
-	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2
+	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --durations=10
 
 test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
-	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2
+	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2 --durations=10
 
 lint: .venv/checks ## style, formatting and spelling
 	$(BIN)/ruff check $(CODE)
@@ -41,7 +41,7 @@ docs: .venv/docs ## the documentation, as HTML in docs/_build
 	@echo "docs/_build/index.html"
 
 bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged files
-	@for script in $(sort $(wildcard tests/benchmarks/*.py)) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove everything that make made
 	rm -rf .venv .venv-lowest dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache

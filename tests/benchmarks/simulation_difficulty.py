@@ -1,69 +1,59 @@
-"""How hard the simulated types and regions are: macro F1 on animals that were not trained on.
+"""How hard the simulated types and regions are: macro F1 on animals that were not trained on, against chance.
+
+    python tests/benchmarks/simulation_difficulty.py --seed 1
 
 A random forest and a linear probe, on the rate alone, on `isi` and on NuCLR with random weights.
 """
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from _options import parse_options
+from _scores import LABELS, chance, forest, probe, score
 
-from nwb_neurid import new_model
+from nwb_neurid import Population, new_model
 from nwb_neurid.simulate import simulate
 
-TRAIN, TEST, OUTSIDE = 7, 3, 3
-UNITS, REGIONS, DURATION_S = 120, 3, 300.0
+REGIONS = 3
 
 
-def probe() -> object:
-    return make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+def embed_rate(population: Population) -> np.ndarray:
+    return np.log1p(population.spikes.counts())[:, None]
 
 
-def forest() -> object:
-    return RandomForestClassifier(500, class_weight="balanced", n_jobs=-1, random_state=0)
+def embed_by(model) -> Callable[[Population], np.ndarray]:
+    return lambda population: model.embed(population).vectors
 
 
-def scores(vectors: list, labels: list, classifier: Callable[[], object]) -> tuple[float, float]:
-    """Macro F1 on the test animals and on those outside the domain."""
-    fitted = classifier().fit(np.concatenate(vectors[:TRAIN]), np.concatenate(labels[:TRAIN]))
-    parts = (slice(TRAIN, TRAIN + TEST), slice(TRAIN + TEST, None))
-    return tuple(
-        f1_score(np.concatenate(labels[part]), fitted.predict(np.concatenate(vectors[part])), average="macro")
-        for part in parts
+def main() -> None:
+    options = parse_options(
+        __doc__,
+        full={"train": 7, "test": 3, "outside": 3, "units": 120, "seconds": 300.0, "seed": 0},
+        tiny={"train": 2, "test": 1, "outside": 1, "units": 30, "seconds": 15.0},
     )
-
-
-def main(seed: int) -> None:
-    animals = [simulate(UNITS, DURATION_S, seed, regions=REGIONS, animal=animal) for animal in range(TRAIN + TEST)]
-    animals += [
-        simulate(UNITS, DURATION_S, seed, regions=REGIONS, animal=animal, out_of_domain=True)
-        for animal in range(OUTSIDE)
-    ]
+    size = (options.units, options.seconds, options.seed)
+    animals = [simulate(*size, regions=REGIONS, animal=at) for at in range(options.train + options.test)]
+    animals += [simulate(*size, regions=REGIONS, animal=at, out_of_domain=True) for at in range(options.outside)]
     populations = [animal.population() for animal in animals]
-    rates = np.concatenate([np.diff(animal.splits) / DURATION_S for animal in animals[: TRAIN + TEST]])
-    region = np.concatenate([animal.brain_region for animal in animals[: TRAIN + TEST]])
-    medians = ", ".join(f"{np.median(rates[region == name]):.1f}" for name in np.unique(region))
-    print(f"seed {seed}; median rate of each region: {medians} Hz")
-    print("features, classifier           label          test   out of domain")
+    edge = options.train + options.test
+    parts = [slice(options.train, edge), slice(edge, None)]
     features = {
-        "rate": lambda population: np.log1p(population.spikes.counts())[:, None],
-        "isi": lambda population: new_model("isi").embed(population).vectors,
-        "nuclr untrained": lambda population: untrained.embed(population).vectors,
+        "rate": embed_rate,
+        "isi": embed_by(new_model("isi")),
+        "nuclr untrained": embed_by(new_model("nuclr", preset="small", untrained=True)),
     }
-    untrained = new_model("nuclr", preset="small", untrained=True)
-    for name, of in features.items():
-        vectors = [np.nan_to_num(of(population)) for population in populations]
-        for classifier in (forest, probe):
-            for label in ("cell_type", "brain_region"):
+    for name, embed in features.items():
+        vectors = [embed(population) for population in populations]
+        for make in (forest, probe):
+            for label in LABELS:
                 labels = [population.labels[label] for population in populations]
-                test, outside = scores(vectors, labels, classifier)
-                print(f"{name + ', ' + classifier.__name__:30} {label:12} {test:6.3f} {outside:10.3f}", flush=True)
+                own, rivals = (score(vectors, labels, options.train, parts, each) for each in (make, chance))
+                figures = [
+                    f"{where} {found:.3f}, {found / rival:.1f} x chance ({rival:.3f})"
+                    for where, found, rival in zip(("held out", "out of domain"), own, rivals, strict=True)
+                ]
+                print(f"{label} from {name}, {make.__name__}: macro F1 {'; '.join(figures)}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    main()

@@ -4,24 +4,24 @@
 
 Work is counted as 6 operations for each parameter and token, and its rate stated as a share of that of the network's
 largest matrix product (16,000 x dim by dim x 8 dim), which is timed after every step. Memory is the most that the
-process held, less what it held before the first step.
+process held, less what it held before the first step, against the weights, their gradients and the two moments of Adam.
 """
 
-import argparse
 import resource
 import sys
 import time
 
 import numpy as np
 import torch
+from _options import parse_options
 
 from nwb_neurid import Population, Spikes, new_model
 from nwb_neurid.contracts.training import TrainingOptions
 
-UNITS, RATE_HZ = 700, 5.0
+RATE_HZ = 5.0
 
 
-def recording(units, seconds, seed=0):
+def make_population(units, seconds, seed=0):
     """Poisson neurons: what a step costs does not depend on how they fire."""
     rng = np.random.default_rng(seed)
     trains = [np.sort(rng.uniform(0, seconds, rng.poisson(RATE_HZ * seconds))) for _ in range(units)]
@@ -29,13 +29,12 @@ def recording(units, seconds, seed=0):
     return Population(unit_ids=np.arange(units), activity=Spikes.of(trains), observed_s=observed_s)
 
 
-def held_mib():
-    """The most memory that this process has held, in MiB."""
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held / (2**20 if sys.platform == "darwin" else 2**10)
+def measure_peak_mib():
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def steps_s(model, populations, windows, steps, between=lambda: None):
+def time_steps(model, populations, windows, steps, between=lambda: None):
     """Times of all steps but the first, and of what is called between them, in seconds."""
     ended, begun = [], []
 
@@ -48,43 +47,47 @@ def steps_s(model, populations, windows, steps, between=lambda: None):
     return np.subtract(ended[1:], begun[:-1]), np.subtract(begun[:-1], ended[:-1])
 
 
-def cost_s(populations):
-    """Median time of a step of `small` on 8 windows, in seconds."""
-    small = new_model("nuclr", preset="small", untrained=True)
-    return float(np.median(steps_s(small, populations, 8, 12)[0]))
-
-
 def main() -> None:
-    """Print one line per figure."""
-    asked = argparse.ArgumentParser()
-    asked.add_argument("--preset", default="base")
-    asked.add_argument("--windows", type=int, default=3)
-    asked.add_argument("--steps", type=int, default=10)
-    options = asked.parse_args()
+    options = parse_options(
+        __doc__,
+        full={"preset": "base", "windows": 3, "steps": 10, "units": 700, "few": 50, "rows": 16_000, "times": 100},
+        tiny={"preset": "small", "windows": 1, "steps": 2, "units": 20, "few": 5, "rows": 100, "times": 2},
+    )
     model = new_model("nuclr", preset=options.preset, untrained=True)
     config = dict(model.encoder.config)
     dim, tokens = config["dim"], config["tokens"]
-    left, right = torch.randn(16_000, dim), torch.randn(dim, 8 * dim)
+    left, right = torch.randn(options.rows, dim), torch.randn(dim, 8 * dim)
     parameters = sum(value.size for value in model.encoder.state().values())
-    before = held_mib()
-    population = recording(UNITS, 120.0)
-    own_s, rival_s = steps_s(model, [population], options.windows, options.steps, between=lambda: left @ right)
-    seen = 2 * options.windows * UNITS * 0.75  # unit dropout keeps three in four on average, and none is silent
-    work, product = 6 * parameters * seen * tokens, 2 * 16_000 * dim * 8 * dim
+    before = measure_peak_mib()
+    population = make_population(options.units, 120.0)
+    own_s, rival_s = time_steps(model, [population], options.windows, options.steps, between=lambda: left @ right)
+    seen = 2 * options.windows * options.units * 0.75  # unit dropout keeps three in four on average; none is silent
+    work, product = 6 * parameters * seen * tokens, 2 * options.rows * dim * 8 * dim
     shares = work / own_s / (product / rival_s)
     print(
-        f"{options.preset}, {parameters:,} parameters, {UNITS} units x {options.windows} windows: "
+        f"{options.preset}, {parameters:,} parameters, {options.units} units x {options.windows} windows: "
         f"{np.median(own_s):.2f} s a step, {np.median(shares):.0%} ({shares.min():.0%} to {shares.max():.0%}) "
         f"of the rate of its largest product ({product / np.median(rival_s) / 1e9:.0f} Gflop/s); "
         f"medians of {len(shares)} steps"
     )
-    print(f"memory of training: {held_mib() - before:.0f} MiB")
+    held, least = measure_peak_mib() - before, 4 * 4 * parameters / 2**20
+    print(
+        f"memory of training: {held:.0f} MiB, {held / least:.1f} x its weights, gradients and moments ({least:.0f} MiB)"
+    )
 
-    costs = [cost_s([recording(50, 120.0 * times)]) for times in (1, 10, 100)]
-    print("step on recordings of 1, 10, 100 x 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
-    parts = recording(50, 120.0)
-    costs = [cost_s([parts] * times) for times in (1, 10, 100)]
-    print("step on 1, 10, 100 recordings of 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
+    small = new_model("nuclr", preset="small", untrained=True)
+
+    def cost_s(populations):
+        windows = min(8, 8 * options.windows)
+        return float(np.median(time_steps(small, populations, windows, options.steps + 2)[0]))
+
+    counts = sorted({1, max(2, options.times // 10), options.times})
+    names = ", ".join(map(str, counts))
+    costs = [cost_s([make_population(options.few, 120.0 * count)]) for count in counts]
+    print(f"step on recordings of {names} x 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
+    parts = make_population(options.few, 120.0)
+    costs = [cost_s([parts] * count) for count in counts]
+    print(f"step on {names} recordings of 2 min: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
 
 
 if __name__ == "__main__":

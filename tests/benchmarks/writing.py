@@ -1,18 +1,23 @@
-"""Writing results into a file of 300 MB, and very many of them in every way, against copying the file."""
+"""Writing results into a large file, and very many of them in every way, against copying the file.
+
+python tests/benchmarks/writing.py
+"""
 
 import os
 import shutil
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import repeat
 
+from _options import parse_options
+
 from nwb_neurid.writers.nwb.store import write
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
-from recordings import make_embeddings, make_recording, make_zarr
-
-WAYS = {"": {}, " as a sidecar": {"sidecar": True}}
+from recordings import make_embeddings, make_recording
 
 
 def copy(path: Path) -> None:
@@ -22,23 +27,34 @@ def copy(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def fastest_s(step: object) -> float:
+def fastest_s(step: Callable[[], object]) -> float:
     """The fastest of three rounds, in seconds."""
     return min(repeat(step, number=1, repeat=3))
 
 
-with TemporaryDirectory() as folder:
-    path = make_recording(Path(folder) / "recording.nwb", 300, units=1_000)
-    ours = fastest_s(lambda: write(path, make_embeddings(1_000), overwrite=True))
-    rival = fastest_s(lambda: copy(path))
-    print(f"write 1,000 x 512 into 300 MB: {ours:.2f} s, {ours / rival:.2f} x a copy of the file ({rival:.2f} s)")
+def compare(megabytes: float, units: int, ways: Mapping[str, Mapping[str, bool]]) -> None:
+    """Print one line for each way."""
+    embeddings = make_embeddings(units)
+    with TemporaryDirectory() as folder:
+        path = make_recording(Path(folder) / "recording.nwb", megabytes, units=units)
+        for way, how in ways.items():
+            ours = fastest_s(partial(write, path, embeddings, overwrite=True, **how))
+            rival = fastest_s(partial(copy, path))
+            print(
+                f"write {units:,} x 512 into {megabytes:g} MB{way}: {ours:.2f} s, {ours / rival:.2f} x a copy of the "
+                f"file ({rival:.2f} s)"
+            )
 
-with TemporaryDirectory() as folder:
-    path = make_recording(Path(folder) / "recording.nwb", 1.6, units=100_000)
-    embeddings = make_embeddings(100_000)
-    for way, options in WAYS.items():
-        ours = fastest_s(lambda options=options: write(path, embeddings, overwrite=True, **options))
-        rival = fastest_s(lambda: copy(path))
-        print(f"write 100,000 x 512{way}: {ours:.2f} s; a copy of the file: {rival:.2f} s")
-    zarr = make_zarr(make_recording(Path(folder) / "other.nwb", 1.6, units=100_000), Path(folder) / "other.nwb.zarr")
-    print(f"write 100,000 x 512 into a Zarr folder: {fastest_s(lambda: write(zarr, embeddings, overwrite=True)):.2f} s")
+
+def main() -> None:
+    options = parse_options(
+        __doc__,
+        full={"megabytes": 300.0, "units": 1_000, "many": 100_000},
+        tiny={"megabytes": 2.0, "units": 50, "many": 500},
+    )
+    compare(options.megabytes, options.units, {"": {}})
+    compare(1.6, options.many, {"": {}, " as a sidecar": {"sidecar": True}})
+
+
+if __name__ == "__main__":
+    main()

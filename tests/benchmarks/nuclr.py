@@ -55,7 +55,9 @@ def to_bfloat16(encoder):
     for weight in network.parameters():
         weight.data = weight.data.bfloat16()
     options = WindowOptions(bin_s=checked.step_s, token_bins=checked.patch, tokens=checked.tokens)
-    return TorchEncoder(network, config=config, dim=checked.dim, options=options, device="cpu", recipe=choose_recipe(checked))
+    return TorchEncoder(
+        network, config=config, dim=checked.dim, options=options, device="cpu", recipe=choose_recipe(checked)
+    )
 
 
 def measure(encoder, parameters, recording, options, dtype) -> np.ndarray:

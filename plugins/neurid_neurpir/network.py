@@ -18,8 +18,8 @@ from neurid_neurpir.latents import Latents, hide_some
 LAG_RATIO = 1.35
 """How much longer each lag is than the one before, from where lags are longer than a bin."""
 
-PIECE_STEPS = 8192
-"""Steps whose inputs stay in a processor's cache; more at a time are slower, where no gradient is wanted."""
+PIECE_STEPS = {"cpu": 8192, "cuda": 2**18}
+"""Steps at a time where no gradient is wanted: whose inputs stay in a CPU's cache, or fit in the memory of a GPU."""
 
 
 def lag_edges(reach: int) -> list[int]:
@@ -100,7 +100,7 @@ class Network(nn.Module):
         row, bin_ = self._choose_steps(values.flatten(0, 1))
         mean, scale = values.mean(2).flatten(), self._measure_scale(values)
         total = values.new_zeros(windows * units, self.dim)
-        pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS
+        pieces = 1 if torch.is_grad_enabled() else 1 + len(row) // PIECE_STEPS[row.device.type]
         for rows, at in zip(row.chunk(pieces), bin_.chunk(pieces), strict=True):
             vectors = self._embed_steps(rows, at, units, mean, sums, scale, seen)
             total = total.index_add(0, rows, vectors.float())
@@ -161,7 +161,7 @@ class Network(nn.Module):
         level = (average / self.bin_s).clamp(min=1e-3).log() if self.counts else average
         inputs = full.clamp(min=0).sqrt() if self.counts else full / wide
         around = [others / (scale[row][:, None] * wide.sqrt())]
-        told = [signal for signal in range(1, around_sums.shape[1]) if bool(seen[:, signal].any())]
+        told = [signal for signal, known in enumerate(seen.any(0).tolist()) if known and signal]
         around += [summed(around_sums[:, signal].flatten(), window) / wide for signal in told]
         weights = self.around.weight.unflatten(1, (-1, len(self.lags)))[:, [0, *told]].flatten(1)
         hidden = self.own(torch.cat([inputs, level], 1)) + F.linear(torch.cat(around, 1), weights)

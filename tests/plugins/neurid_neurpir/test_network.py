@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from neurid_neurpir import PLUGIN, build, initial_state
 from neurid_neurpir.config import NetworkConfig
-from neurid_neurpir.network import Network, lag_edges
+from neurid_neurpir.network import PIECE_STEPS, Network, lag_edges
 from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.errors import InvalidModel, WrongWeights
 
@@ -134,7 +134,7 @@ def test_pieces_do_not_change_vectors(monkeypatch):
     net = network()
     with torch.inference_mode():
         whole = net(activity)
-        monkeypatch.setattr("neurid_neurpir.network.PIECE_STEPS", 7)
+        monkeypatch.setitem(PIECE_STEPS, "cpu", 7)
         torch.testing.assert_close(net(activity), whole)
 
 

@@ -18,7 +18,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "activity": {"intervals", "errors"},
     "covariates": {"activity", "intervals", "errors"},
     "population": {"activity", "covariates", "intervals", "errors", "_system"},
-    "dff": {"activity", "population"},
+    "dff": {"intervals", "activity", "population"},
     "results": {"activity", "population", "errors", "_system"},
     "contracts": TYPES,
     "configs": {"contracts"},

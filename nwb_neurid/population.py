@@ -13,9 +13,7 @@ from nwb_neurid.activity import frozen_view
 from nwb_neurid.covariates import Series as Series
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged, rows_of
-
-UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
-"""What stands for "not known" where a type or a region could, in lower case."""
+from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import InvalidOption, NeuridWarning
-from nwb_neurid.population import UNKNOWN
+from nwb_neurid.vocabulary import is_unknown
 
 ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
 """Groupings of the Allen CCF by Steinmetz and the IBL, as iblatlas calls them."""
@@ -40,7 +40,7 @@ def map_labels(
         If the table cannot be read, names nothing that there is, or the library for the atlas is missing.
     """
     labels = np.char.strip(np.asarray(labels, np.str_))
-    names = [name for name in np.unique(labels).tolist() if name.lower() not in UNKNOWN]
+    names = [name for name in np.unique(labels).tolist() if not is_unknown(name)]
     new = {name: name for name in names}
     if isinstance(how, str) and how in ATLASES:
         new = _look_up(names, how)
@@ -52,7 +52,7 @@ def map_labels(
                 f"{', ...' if len(names) > 10 else ''})."
             )
         new = {name: table.get(name, table.get(REST, name)) for name in names}
-    known = {name: text.strip() for name, text in new.items() if text.strip().lower() not in UNKNOWN}
+    known = {name: text.strip() for name, text in new.items() if not is_unknown(text)}
     return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
 
 

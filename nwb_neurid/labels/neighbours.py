@@ -5,10 +5,11 @@ from jaxtyping import Float, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
+from nwb_neurid.vocabulary import ALIASES
 
 NEAREST = 5
 REACH_UM = 60.0
-REGION_LABELS = ("brain_region", "brain_area", "region", "location", "structure_acronym")
+REGION_LABELS = tuple(ALIASES["brain_region"])
 """The labels that neighbours share: types mix at every depth, regions do not."""
 
 

@@ -1,6 +1,5 @@
 """A recording through whichever reader recognises it."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,12 +15,12 @@ from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
     InvalidOption,
-    NeuridWarning,
     SourceNotFound,
     UnknownSource,
 )
 from nwb_neurid.intervals import shortened
 from nwb_neurid.population import Population
+from nwb_neurid.readers.warning import warn
 
 FOR_ALL = ("start_s", "stop_s", "duration_s")
 """Options that need nothing of a reader."""
@@ -165,17 +164,15 @@ def reader_for(source: object) -> ReaderPlugin:
             with attribute_errors(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
                 recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
-            warnings.warn(str(error), NeuridWarning, stacklevel=2)
+            warn(str(error))
             continue
         if recognised:
             found.append(plugin)
     if len(found) > 1:
         names = [plugin.spec.name for plugin in found]
-        warnings.warn(
+        warn(
             f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "
-            "in it is meant, name the folder or the file that holds it.",
-            NeuridWarning,
-            stacklevel=2,
+            "in it is meant, name the folder or the file that holds it."
         )
     if found:
         return found[0]

@@ -1,29 +1,25 @@
 """What units are known to be: the text that a source has on them, as the labels of a `Population`."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.population import UNKNOWN as UNKNOWN
+from nwb_neurid.vocabulary import ALIASES, is_unknown
 
 OURS = "neurid_"
-"""What this project wrote into a source: predictions, and so nothing that is known."""
-
-ALIASES: Mapping[str, Sequence[str]] = {
-    "cell_type": ("cell_type", "putative_cell_type", "celltype", "neuron_type"),
-    "brain_region": ("brain_region", "brain_area", "region", "location", "structure_acronym"),
-}
-"""What sources call the labels that have one name here, the most telling first."""
+"""Columns that this project wrote into a source: predictions, and so nothing that is known."""
 
 
-def labels_of(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Every column that knows something of a unit, under its own name, and under ours if it has another.
+def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.ndarray, " units"]]:
+    """Find every column that knows something of a unit, under its own name, and under ours if it has another.
 
     Parameters
     ----------
     columns
-        One value a unit. What is no text counts as unknown, so that numbers make no label.
+        One value a unit. What is no text counts as unknown. Numbers are no labels, also where they are text, unless
+        the column is called as one of `ALIASES` is.
 
     Returns
     -------
@@ -33,11 +29,30 @@ def labels_of(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.nd
     labels = {}
     for name, values in columns.items():
         texts = [value.strip() if isinstance(value, str) else "" for value in values]
-        if not name.startswith(OURS) and any(text.lower() not in UNKNOWN for text in texts):
-            labels[name] = np.array(["" if text.lower() in UNKNOWN else text for text in texts], np.str_)
+        known = [text for text in texts if not is_unknown(text)]
+        if known and not name.startswith(OURS) and (_squeeze(name) in _NAMED or not all(map(is_number, known))):
+            labels[name] = np.array(["" if is_unknown(text) else text for text in texts], np.str_)
     for ours, theirs in ALIASES.items():
-        for name in theirs:
-            if name in labels:
-                labels[ours] = labels[name]
+        called = {_squeeze(name): name for name in reversed(labels)}
+        for alias in map(_squeeze, theirs):
+            if alias in called:
+                labels[ours] = labels[called[alias]]
                 break
     return labels
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _squeeze(name: str) -> str:
+    """A name without case and signs: `Brain Area` and `brainArea` are `brain_area`."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+_NAMED = frozenset(_squeeze(name) for names in ALIASES.values() for name in names)

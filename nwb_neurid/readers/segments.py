@@ -6,17 +6,17 @@ first. Either way a segment is a run of observed time, and no inter-spike interv
 unless they touch on their common clock.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S, Intervals
 from nwb_neurid.population import Population
 from nwb_neurid.readers.trains import Segment as Segment
 from nwb_neurid.readers.trains import check_times, lie_at_a_time, spikes_of
+from nwb_neurid.readers.warning import warn
 
 GAP_S = 1.0
 
@@ -101,7 +101,7 @@ def _tell_of_guesses(segments: Sequence[Segment], source: str) -> None:
     guessed = np.array([segment.intervals_s()[0] for segment in segments if segment.is_guessed])
     if len(guessed):
         each = f" of each of {len(guessed)} segments" if len(guessed) > 1 else ""
-        _warn(
+        warn(
             f"{source} does not state how long it was recorded: observed time is taken from the first spike to the "
             f"last{each} ({guessed[:, 0].min():g} to {guessed[:, 1].max():g} s)."
         )
@@ -152,8 +152,4 @@ def _check_kept(population: Population, total: int) -> None:
             "Correct its start and stop times."
         )
     if kept < total:
-        _warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)
+        warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")

@@ -1,6 +1,5 @@
 """Segments of sorted spikes, and the train of each unit from them."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,9 @@ import numpy as np
 from jaxtyping import Float64, Int64, Integer, Shaped
 
 from nwb_neurid.activity import Spikes
-from nwb_neurid.errors import InvalidPopulation, InvalidSource, NeuridWarning
+from nwb_neurid.errors import InvalidPopulation, InvalidSource
 from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.readers.warning import warn
 
 LATEST_S = 2.0**32
 """136 years: no clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""
@@ -109,7 +109,7 @@ def spikes_of(
         trains = np.split(times, splits[1:-1])
         unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
         told = f"{source}: spike times did not ascend in {unsorted} of {len(unit_ids)} units: sorted."
-        warnings.warn(told, NeuridWarning, stacklevel=2)
+        warn(told)
         spikes = Spikes.of([np.sort(train) for train in trains], resolution_s=resolution_s)
     if len(times) and not lie_at_a_time(np.array(extent_s(spikes))):
         check_times([segment for segment, _ in segments], source, unit_ids)

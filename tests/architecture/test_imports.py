@@ -6,7 +6,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-TYPES = {"errors", "intervals", "correlogram", "activity", "covariates", "population", "dff", "results", "_system"}
+TYPES = {
+    *("errors", "intervals", "correlogram", "activity", "covariates", "vocabulary", "population", "dff", "results"),
+    "_system",
+}
 CONTRACT = {"contracts", *TYPES}
 
 # Folders of nwb_neurid, and the modules beside them, from the inside out. Within a folder imports are free.
@@ -17,7 +20,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "correlogram": {"intervals"},
     "activity": {"intervals", "errors"},
     "covariates": {"activity", "intervals", "errors"},
-    "population": {"activity", "covariates", "intervals", "errors", "_system"},
+    "vocabulary": set(),
+    "population": {"activity", "covariates", "intervals", "vocabulary", "errors", "_system"},
     "dff": {"intervals", "activity", "population"},
     "results": {"activity", "population", "errors", "_system"},
     "contracts": TYPES,

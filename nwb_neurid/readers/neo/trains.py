@@ -19,7 +19,7 @@ from jaxtyping import Float64
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population
-from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.neo import TRAINS, is_of
 from nwb_neurid.readers.segments import Segment, population_of
 
@@ -121,7 +121,7 @@ def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str 
         source=source,
         unit_ids=np.array(list(units)) if whole else np.array([str(name) for name in units]),
         resolution_s=max(train.resolution_s for train in every),
-        labels=labels_of(_columns(every, list(chain.from_iterable(rows)), len(units))),
+        labels=find_labels(_columns(every, list(chain.from_iterable(rows)), len(units))),
         session_id=session_id,
     )
 

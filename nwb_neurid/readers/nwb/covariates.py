@@ -5,14 +5,13 @@ They are extras: one that cannot be read is left out with a warning.
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from nwb_neurid.errors import InvalidSource, NeuridError, NeuridWarning
+from nwb_neurid.errors import InvalidSource, NeuridError
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
 from nwb_neurid.readers.nwb.contents import Dataset, Group
@@ -20,6 +19,7 @@ from nwb_neurid.readers.nwb.opto import OPTO_NAME
 from nwb_neurid.readers.nwb.series import LATEST_S, times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
+from nwb_neurid.readers.warning import warn
 
 MOST_VALUES = 50_000_000
 """A longer series is left out: it would take over 1 GB while it is read."""
@@ -88,7 +88,7 @@ def covariates(file: Group) -> dict[str, Series]:
             faults.append(str(error))
     if faults:
         listed = "\n  - ".join(dict.fromkeys(faults))
-        warnings.warn(f"{file.file}: left out of the covariates:\n  - {listed}", NeuridWarning, stacklevel=2)
+        warn(f"{file.file}: left out of the covariates:\n  - {listed}")
     return dict(sorted(found.items()))
 
 

@@ -1,6 +1,5 @@
 """The traces of the ROIs of one imaging plane or several as a `Population`."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.intervals import located
 from nwb_neurid.population import Population, Traces
 from nwb_neurid.readers.nwb.contents import Group
@@ -20,6 +19,7 @@ from nwb_neurid.readers.nwb.sampling import Sampling, sampling
 from nwb_neurid.readers.nwb.selection import left_out
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import usable
+from nwb_neurid.readers.warning import warn
 
 MOST_ROWS = 64
 """A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""
@@ -118,7 +118,7 @@ def _planes(series: Sequence[Responses]) -> _Planes:
             tables[path] = table
             ids = table.ids()
             if repeated := len(ids) - len(np.unique(ids)):
-                _warn(f"{table.where}/id repeats {repeated} ids: ROIs are addressed by their row.")
+                warn(f"{table.where}/id repeats {repeated} ids: ROIs are addressed by their row.")
         rows.append(first[path] + one.rows(table))
     planes = _Planes(series, list(tables.values()), rows)
     traces = sum(map(len, rows))
@@ -143,7 +143,7 @@ def _common_grid(planes: _Planes, file: Group) -> Sampling:
         if one.samples() == 0 or len(one) == 0:
             raise UnreadableSource(f"{one.data.where} has no samples of any ROI. Name a series with --from.")
         if one.is_transposed():
-            _warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema: read so.")
+            warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema: read so.")
         grids.append(sampling(one.series, one.samples()))
     if not all(grids[0].agrees(other) for other in grids):
         raise _several("are not sampled together, so they are several recordings", planes, grids, file)
@@ -153,7 +153,7 @@ def _common_grid(planes: _Planes, file: Group) -> Sampling:
     shortest = min(len(grid.place) for grid in grids)
     for one, grid in zip(planes.series, grids, strict=True):
         if (more := len(grid.place) - shortest) > 0:
-            _warn(f"{one.data.where} has {more} samples more than the other planes: left out.")
+            warn(f"{one.data.where} has {more} samples more than the other planes: left out.")
     return grids[0].first(shortest)
 
 
@@ -251,7 +251,3 @@ def _flat(population: Population) -> dict[int, str]:
     highest = np.fmax.reduce(values, axis=1, initial=-np.inf)
     why = {row: "its trace is NaN" for row in np.flatnonzero(lowest > highest).tolist()}
     return why | {row: "its trace is constant" for row in np.flatnonzero(lowest == highest).tolist()}
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

@@ -1,18 +1,18 @@
 """When the units of an NWB file were observed, and which of that time it declares invalid."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from nwb_neurid.activity import Spikes
-from nwb_neurid.errors import InvalidSource, NeuridWarning
+from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import LATEST_S, sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import extent_s
+from nwb_neurid.readers.warning import warn
 
 
 def observation(
@@ -38,11 +38,9 @@ def observation(
         start, stop = min(start for start, _ in stated), max(stop for _, stop in stated)
         if start - EDGE_S <= first and last < stop - EDGE_S:
             return np.array([[start, stop]]), None
-    warnings.warn(
+    warn(
         f"{file.file} does not state when its units were observed: taken from the first spike ({first:g} s) to the "
-        f"last ({last:g} s).",
-        NeuridWarning,
-        stacklevel=2,
+        f"last ({last:g} s)."
     )
     return np.array([[first, last + 2 * EDGE_S]]), None
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
@@ -53,10 +53,10 @@ def no_cells(rois: Table) -> dict[int, str]:
 
 def roi_labels(rois: Table) -> dict[str, Shaped[np.ndarray, " rois"]]:
     """Columns of text under their own names, what is known of type and region under ours; region is of the plane."""
-    labels = labels_of({name: rois.texts(name).tolist() for name in rois.names() if rois.is_text(name)})
+    labels = find_labels({name: rois.texts(name).tolist() for name in rois.names() if rois.is_text(name)})
     plane = rois.group.group("imaging_plane")
     if plane is not None and "brain_region" not in labels:
-        labels |= labels_of({"brain_region": [text(plane, "location")] * len(rois)})
+        labels |= find_labels({"brain_region": [text(plane, "location")] * len(rois)})
     return labels
 
 

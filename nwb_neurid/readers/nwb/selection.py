@@ -1,17 +1,17 @@
 """Which rows of a table and which time are taken: as the user asks, or as the data set judges its units."""
 
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.nwb.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.warning import warn
 
 ALL = "all"
 """The `where` that takes every row."""
@@ -94,11 +94,9 @@ def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
             continue
         rows = np.flatnonzero(~good).tolist()
         if rows:
-            warnings.warn(
+            warn(
                 f"{units.where}: left out {len(rows)} of {len(units)} units: {judgement.otherwise}; --where {ALL} "
-                "keeps every unit.",
-                NeuridWarning,
-                stacklevel=2,
+                "keeps every unit."
             )
         return dict.fromkeys(rows, judgement.otherwise)
     return {}

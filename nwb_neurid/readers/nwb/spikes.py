@@ -1,15 +1,14 @@
 """The spike trains of a units table."""
 
-import warnings
-
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from nwb_neurid.activity import Spikes
-from nwb_neurid.errors import InvalidPopulation, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidPopulation, InvalidSource, UnreadableSource
 from nwb_neurid.readers.nwb.series import LATEST_S
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import extent_s
+from nwb_neurid.readers.warning import warn
 
 
 def spike_trains(units: Table) -> Spikes:
@@ -35,9 +34,7 @@ def spike_trains(units: Table) -> Spikes:
     if len(stored) == 0:
         raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
     if stored.dtype.kind in "iu":
-        _warn(
-            f"{dataset.where} are whole numbers: if they count samples, divide them by the sampling rate in the file."
-        )
+        warn(f"{dataset.where} are whole numbers: if they count samples, divide them by the sampling rate in the file.")
     times = stored.astype(np.float64, copy=False)
     resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
     resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
@@ -77,9 +74,5 @@ def _ascending(
     """The same times, sorted within each unit, with a warning."""
     trains = np.split(times_s, splits[1:-1])
     unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
-    _warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")
+    warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")
     return np.concatenate([np.sort(train) for train in trains])
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.labels import UNKNOWN
 from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.vocabulary import is_unknown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,7 @@ class Table:
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """A column of text with "" for everything that means "not known"."""
         texts = [text.strip() for text in self.texts(name).tolist()]
-        return np.array(["" if text.lower() in UNKNOWN else text for text in texts], np.str_)
+        return np.array(["" if is_unknown(text) else text for text in texts], np.str_)
 
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """A column of object references, as the names of the objects."""

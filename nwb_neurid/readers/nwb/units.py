@@ -1,15 +1,13 @@
 """The units table of an NWB file as a `Population`."""
 
-import warnings
-
 import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.electrodes import brain_region, peak_electrode, positions_um
 from nwb_neurid.readers.nwb.electrodes import group as electrode_group
@@ -20,6 +18,7 @@ from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
+from nwb_neurid.readers.warning import warn
 
 PREDICTED = "\nndx-neurid {"
 """In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""
@@ -60,7 +59,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     spikes = spike_trains(units)
     ids = units.ids()
     if repeated := len(ids) - len(np.unique(ids)):
-        _warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
+        warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
     excluded = units_left_out(units, options)
     observed_s, unit_observed = usable(*observation(file, units, spikes), file, options)
     electrodes = _electrodes_table(file)
@@ -124,7 +123,7 @@ def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
             "file; --keep-opto keeps what follows optogenetic stimulation."
         )
     if kept < total and not chosen:
-        _warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
+        warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
 
 
 def _labels(
@@ -133,11 +132,7 @@ def _labels(
     """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
     texts = [name for name in units.names() if units.is_text(name)]
     known = [name for name in texts if PREDICTED not in (units.dataset(name).text_attribute("description") or "")]
-    labels = labels_of({name: units.texts(name).tolist() for name in known})
+    labels = find_labels({name: units.texts(name).tolist() for name in known})
     if "brain_region" not in labels:
-        labels |= labels_of({"brain_region": brain_region(electrodes, peak)})
+        labels |= find_labels({"brain_region": brain_region(electrodes, peak)})
     return labels
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

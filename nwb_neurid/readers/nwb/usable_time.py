@@ -1,17 +1,16 @@
 """Observed time without what is invalid, stimulated by light, or not asked for."""
 
-import warnings
-
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.intervals import Intervals, intersected, located, subtracted
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.observed import invalid_times
 from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start, opto_trials
 from nwb_neurid.readers.nwb.selection import chosen_intervals
+from nwb_neurid.readers.warning import warn
 
 Pieces = Float64[np.ndarray, "pieces 2"]
 
@@ -63,7 +62,7 @@ def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"
         before = intersected(pieces_s, np.array([[-np.inf, start_s - OPTO_MARGIN_S]]))
         if np.diff(before).sum() < np.diff(pieces_s).sum():
             pieces_s = before
-            _warn(
+            warn(
                 f"{file.file}: optogenetic stimulation from {start_s:g} s ({where}). Observed time ends "
                 f"{OPTO_MARGIN_S:g} s before it, at {start_s - OPTO_MARGIN_S:g} s; --keep-opto keeps all."
             )
@@ -72,12 +71,8 @@ def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"
         dark = subtracted(pieces_s, lit_s)
         if np.diff(dark).sum() < np.diff(pieces_s).sum():
             pieces_s = dark
-            _warn(
+            warn(
                 f"{file.file}: {len(lit_s)} trials with optogenetic stimulation ({where}) are no observed time; "
                 "--keep-opto keeps them."
             )
     return pieces_s
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

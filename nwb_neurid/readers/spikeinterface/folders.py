@@ -4,14 +4,13 @@ Times count samples from 0. Where a sorting or a recording has a clock of its ow
 load it in Python (`spikeinterface.load`), attach the recording, and pass the object.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.spikeinterface.files import load_array, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
@@ -21,6 +20,7 @@ from nwb_neurid.readers.spikeinterface.sorting import (
     segments_of,
     unit_ids_of,
 )
+from nwb_neurid.readers.warning import warn
 
 
 def read_sorting(folder: Path, options: ReadOptions) -> Population:
@@ -109,7 +109,7 @@ def _properties(folder: Path) -> dict[str, list[object]]:
         try:
             values = load_array(path)
         except UnreadableSource as error:
-            warnings.warn(f"A property is left out: {error}", NeuridWarning, stacklevel=2)
+            warn(f"A property is left out: {error}")
             continue
         if values.ndim == 1 and values.dtype.names is None:
             properties[path.stem] = values.tolist()

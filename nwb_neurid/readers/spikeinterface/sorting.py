@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64, Integer, Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.segments import Segment, population_of
 
 SLOWEST_HZ, FASTEST_HZ = 1.0, 1e9
@@ -72,7 +72,7 @@ class Sorting:
             positions_um=self._positions_um(),
             waveforms_uv=self._waveforms_uv(),
             waveform_rate_hz=None if self.templates_uv is None else self.rate_hz,
-            labels=labels_of(self.properties),
+            labels=find_labels(self.properties),
         )
 
     def _positions_um(self) -> Float32[np.ndarray, "units 3"] | None:

@@ -5,15 +5,15 @@ as of the cell; `whitening_mat_inv.npy` takes them back. A cluster that was merg
 templates: its waveform is their mean over its spikes.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Integer, Shaped
 
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.readers.spikeinterface.files import load_array, whole
+from nwb_neurid.readers.warning import warn
 
 TEMPLATES = "templates.npy"
 UNWHITENING = "whitening_mat_inv.npy"
@@ -67,7 +67,7 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     try:
         return _read(folder, rows, units)
     except (InvalidSource, UnreadableSource) as error:
-        warnings.warn(f"Templates are left out: {error}", NeuridWarning, stacklevel=2)
+        warn(f"Templates are left out: {error}")
         return None
 
 

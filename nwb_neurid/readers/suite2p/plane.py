@@ -1,6 +1,5 @@
 """The ROIs of an imaging plane, as they lie on disk."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.readers.suite2p.folder import COMBINED
 from nwb_neurid.readers.suite2p.numbers import flags, traces
 from nwb_neurid.readers.suite2p.pickled import objects
 from nwb_neurid.readers.suite2p.settings import Settings, read_settings
+from nwb_neurid.readers.warning import warn
 
 MOST_PLANES = 10_000
 
@@ -93,7 +93,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: boo
         raise UnreadableSource(f"{where} has no frames: its traces have no columns. Run suite2p again.")
     if longest > shortest + 1:
         told = ", ".join(f"{plane.name} {plane.frames}" for plane in planes)
-        _warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
+        warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
     return [plane.part(slice(None), shortest) for plane in planes]
 
 
@@ -121,7 +121,7 @@ def _open(folder: Path, needed: Sequence[str], *, all_rois: bool) -> Plane:
 def _cells(path: Path, units: int) -> Bool[np.ndarray, " units"]:
     if path.is_file():
         return flags(path, units)
-    _warn(f"{path} is missing: all {units} ROIs are taken for cells.")
+    warn(f"{path} is missing: all {units} ROIs are taken for cells.")
     return np.ones(units, bool)
 
 
@@ -133,7 +133,7 @@ def _split(combined: Plane, folder: Path) -> list[Plane]:
     """
     if not (folder / "stat.npy").is_file() or "F" not in combined.traces:
         missing = "stat.npy" if "F" in combined.traces else "F.npy"
-        _warn(
+        warn(
             f"{folder} has no {missing}: its ROIs are taken as one plane, and the zeros that suite2p adds to shorter "
             "planes as data."
         )
@@ -168,7 +168,3 @@ def _plane_of_each(stat: Path, units: int) -> Int64[np.ndarray, " units"]:
     if np.any(np.diff(numbers) < 0):
         raise InvalidSource(f"{stat} must list the ROIs plane after plane, it does not. Combine them again in suite2p.")
     return numbers
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

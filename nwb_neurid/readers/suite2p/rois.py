@@ -1,6 +1,5 @@
 """The ROIs of a suite2p folder as a `Population`."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,12 +10,13 @@ from jaxtyping import Bool, Float32, Float64, Shaped
 from nwb_neurid.activity import Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.dff import compute_dff
-from nwb_neurid.errors import InvalidOption, NeuridError, NeuridWarning, SourceNotFound, UnreadableSource
+from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
 from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
 from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
+from nwb_neurid.readers.warning import warn
 
 Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
 
@@ -98,7 +98,7 @@ def _folders(path: Path) -> list[Path]:
     if path not in folders and folders[0].name != COMBINED:
         for plane in plane_folders(folders[0].parent):
             if plane not in folders:
-                _warn(f"{plane} has no F.npy and is left out.")
+                warn(f"{plane} has no F.npy and is left out.")
     return folders
 
 
@@ -113,7 +113,7 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
     except NeuridError:  # what is not of this run corrects nothing
         return
     if differ:
-        _warn(
+        warn(
             f"{combined} differs from the iscell.npy of the planes in {differ} ROIs: those of the planes count. If it "
             f"is the one that was corrected by hand, read {combined.parent}."
         )
@@ -179,7 +179,3 @@ def _faults(
     yield ~finite, "its trace has values that are not finite"
     yield finite & constant, "its trace is constant"
     yield finite & ~constant & undefined, "its raw fluorescence has no positive baseline, so dF/F is undefined"
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=2)

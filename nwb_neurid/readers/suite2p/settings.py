@@ -1,13 +1,13 @@
 """How suite2p was run, as far as the traces depend on it."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.readers.suite2p.pickled import objects
+from nwb_neurid.readers.warning import warn
 
 SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
 
@@ -81,11 +81,9 @@ def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> floa
         raise InvalidOption(f"--rate-hz must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, got {wanted_hz:g}.")
     for plane in settings:
         if _is_rate(plane.fs) and not _agree(plane.fs, wanted_hz):
-            warnings.warn(
+            warn(
                 f"{plane.file} has fs = {plane.fs:g}, frames a second of one plane; {wanted_hz:g} is taken, as "
-                "--rate-hz says.",
-                NeuridWarning,
-                stacklevel=2,
+                "--rate-hz says."
             )
             break
     return float(wanted_hz)

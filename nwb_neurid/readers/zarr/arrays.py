@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from nwb_neurid.errors import NeuridWarning, UnreadableSource
+from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.warning import warn
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
 EXPANSION = 2**16
@@ -192,11 +192,9 @@ class Array:
             target, source = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
             found[target] = self._chunk(index, unpickle)[source]
         if missing := math.prod(map(len, wanted)) - len(present):
-            warnings.warn(
+            warn(
                 f"{self.where} lacks {missing} of {missing + len(present)} chunks, which stand for {self.fill!s}. "
-                "Fetch the folder again if it was not written so.",
-                NeuridWarning,
-                stacklevel=2,
+                "Fetch the folder again if it was not written so."
             )
         return found
 

@@ -1,10 +1,10 @@
 import pytest
 
-from nwb_neurid.readers.labels import labels_of
+from nwb_neurid.readers.labels import find_labels
 
 
 def known(columns):
-    return {name: values.tolist() for name, values in labels_of(columns).items()}
+    return {name: values.tolist() for name, values in find_labels(columns).items()}
 
 
 def test_text_is_a_label_and_numbers_are_none():
@@ -34,3 +34,19 @@ def test_a_column_with_our_name_goes_before_others():
 
 def test_what_we_predicted_is_not_known():
     assert known({"neurid_label": ["PV", "SST"]}) == {}
+
+
+def test_numbers_are_no_labels_but_where_a_column_names_its_label():
+    columns = {
+        "main_channel_id": ["12", "3.0", ""],
+        "depth": ["1e3", "unknown", "2"],
+        "mixed": ["1", "two", "3"],
+        "region": ["17", "18", "17"],
+    }
+    found = find_labels(columns)
+    assert found.keys() == {"mixed", "region", "brain_region"}
+
+
+@pytest.mark.parametrize("name", ["CellType", "Cell type", "cell-type", "putativeCellType", "Neuron_Type"])
+def test_names_of_columns_are_known_in_any_spelling(name):
+    assert find_labels({name: ["PV"]})["cell_type"].tolist() == ["PV"]

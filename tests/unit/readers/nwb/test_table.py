@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.labels import UNKNOWN
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.vocabulary import UNKNOWN
 
 
 @pytest.fixture

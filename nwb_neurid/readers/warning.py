@@ -1,0 +1,46 @@
+"""Warnings of readers, and information that a recording can be read without."""
+
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+
+Read = TypeVar("Read")
+
+
+def warn(message: str) -> None:
+    """Warn the owner of the data."""
+    warnings.warn(message, NeuridWarning, stacklevel=3)
+
+
+class Omissions:
+    """What cannot be read and serves positions, groups, labels or verdicts only. One warning names all of it.
+
+    Parameters
+    ----------
+    source
+        What it is missing of, for the warning.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._faults: list[str] = []
+
+    def attempt(self, read: Callable[[], Read], otherwise: Read) -> Read:
+        """Read something, or note why it cannot be read and give the alternative."""
+        try:
+            return read()
+        except (InvalidSource, UnreadableSource) as error:
+            self.note(str(error))
+            return otherwise
+
+    def note(self, fault: str) -> None:
+        """Something was left out, and why."""
+        self._faults.append(fault)
+
+    def warn(self) -> None:
+        """Warn of everything that was left out, if anything was."""
+        if self._faults:
+            listed = "\n  - ".join(dict.fromkeys(self._faults))
+            warn(f"{self._source}: left out, as it cannot be used:\n  - {listed}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.results import Embeddings as Embeddings
     from nwb_neurid.results import Predictions as Predictions
     from nwb_neurid.results import Provenance as Provenance
+    from nwb_neurid.workflows.embed import embed as embed
     from nwb_neurid.workflows.fit_labels import fit_labels as fit_labels
     from nwb_neurid.workflows.train import train as train
     from nwb_neurid.writers.nwb.store import read_results as read_results
@@ -39,6 +40,7 @@ _HOME = {
     "Series": "population",
     "Spikes": "population",
     "Traces": "population",
+    "embed": "workflows.embed",
     "evaluate": "evaluation.run",
     "fit_labels": "workflows.fit_labels",
     "import_model": "model.model",

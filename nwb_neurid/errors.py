@@ -60,9 +60,9 @@ class CannotEncode(NeuridError):
         lines = "\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems])
         named = " or ".join(f'--{kind} {name}, in Python {kind}="{name}"' for name, kind in (instead or {}).items())
         if named:
-            lines += f"\nWhat takes it, without training: {named}."
+            lines += f"\n  What takes it, without training: {named}."
         if presets:
-            lines += f"\nPresets of {encoder} that take it: {', '.join(presets)}."
+            lines += f"\n  Presets of {encoder} that take it: {', '.join(presets)}."
         super().__init__(lines)
 
 

@@ -89,6 +89,8 @@ class Embeddings:
         Why a unit has no vector, shape (units,); "" where it has one.
     provenance
         How they came to be.
+    predictions
+        Predictions of the label heads of the model, by label, where `nwb_neurid.embed` made both; otherwise empty.
 
     Raises
     ------
@@ -102,9 +104,12 @@ class Embeddings:
     stability: Float32[np.ndarray, " units"]
     reasons: Shaped[np.ndarray, " units"]
     provenance: Provenance = field(default_factory=Provenance)
+    predictions: Mapping[str, "Predictions"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_rows(self, _ROWS_OF_EMBEDDINGS)
+        for name, predictions in self.predictions.items():
+            _check_length(f"predictions of {name}", predictions.label, len(self.unit_ids))
         finite = np.isfinite(self.vectors)
         seen = self.reasons == ""
         if wrong := np.flatnonzero(np.where(seen, ~finite.all(axis=1), ~np.isnan(self.vectors).all(axis=1))).tolist():
@@ -271,8 +276,10 @@ class Predictions:
 
 def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyResults:
     """The results on these units."""
-    names = _ROWS_OF_EMBEDDINGS if isinstance(results, Embeddings) else _ROWS_OF_PREDICTIONS
-    return replace(results, **{name: getattr(results, name)[rows] for name in names})
+    if isinstance(results, Predictions):
+        return replace(results, **{name: getattr(results, name)[rows] for name in _ROWS_OF_PREDICTIONS})
+    parts = {name: getattr(results, name)[rows] for name in _ROWS_OF_EMBEDDINGS}
+    return replace(results, **parts, predictions={name: select(one, rows) for name, one in results.predictions.items()})
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:

@@ -4,10 +4,13 @@ They hold where `enforce` was called, as the command line does in a process of i
 Python there are none: they end the process that reads.
 """
 
+import ctypes
+import mmap
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -15,8 +18,12 @@ from pathlib import Path
 from nwb_neurid.errors import UnreadableSource
 
 CALL_S, CALL_S_PER_BYTE = 4.0, 2e-7
-"""Time of the processor that one call into a library may take: a tenth of the speed at which one unpacks. A slow disk
-or network costs none of it, and many calls, with our own code between them, may take as long as they like."""
+"""CPU time of one call into a library: a tenth of the speed at which one unpacks. Many calls, with our own code between
+them, may take as long as they like."""
+
+WAIT_S, WAIT_S_PER_BYTE = 10.0, 2e-6
+"""Time by the clock of one call, for a pipe or a device in place of a file, of which opening never returns. A disk or
+network that gives 0.5 MB/s is waited for. Requests to a server have deadlines of their own."""
 
 GROWTH_BYTES, GROWTH_PER_CORE, GROWTH_PER_BYTE = 2**29, 2**25, 256
 """Memory that reading may ask for: for libraries that it loads, for the stacks of their threads, for what is read."""
@@ -24,62 +31,91 @@ GROWTH_BYTES, GROWTH_PER_CORE, GROWTH_PER_BYTE = 2**29, 2**25, 256
 BEAT_S = 0.2
 UNKNOWN_BYTES = 2**30
 COUNTED_FILES = 10_000
-
-Tell = Callable[[str], object]
-_tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
+NAME_BYTES = 4096
 
 
-def enforce(tell: Tell) -> None:
-    """Limit what is read from now on in this process, and tell the name of what is being read; "" once it was."""
-    _tell.set(tell)
+class Watch(ctypes.Structure):
+    """What another process sees of the one that reads. Made by `watch` in memory that both share."""
+
+    _fields_ = (
+        ("source", ctypes.c_char * NAME_BYTES),  # what is being read; empty while nothing is
+        ("wait_s", ctypes.c_double),  # how long one call may take by the clock
+        ("beats", ctypes.c_uint64),  # counted on between calls
+        ("held", ctypes.c_uint64),  # memory that the process had before, in bytes
+        ("begun", ctypes.c_uint64),  # how many items were begun,
+        ("items", ctypes.c_uint64),  # and how many there are
+    )
+
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+def share_watch() -> Watch:
+    """A `Watch` that processes share that are forked from now on."""
+    return Watch.from_buffer(mmap.mmap(-1, ctypes.sizeof(Watch)))
+
+
+def enforce(watch: Watch) -> None:
+    """Limit what is read from now on in this process, and note it in `watch`."""
+    _watch.set(watch)
 
 
 @contextmanager
 def reading(source: object) -> Iterator[None]:
     """Around what reads a source, or a file with results, and computes nothing else.
 
+    Where a call into a library does not come back, the process ends by SIGPROF if it computes; if it waits, the process
+    that watches it has to end it.
+
     Raises
     ------
     UnreadableSource
-        If limits are enforced and reading asks for more memory. Where a library does not come back, the process ends
-        by SIGPROF.
+        If limits are enforced and reading asks for more memory than its size accounts for.
     """
-    tell = _tell.get()
-    if tell is None:
+    watch = _watch.get()
+    if watch is None:
         yield
         return
-    size = size_bytes(source)
-    tell(str(source))
+    size, is_url = size_bytes(source), re.match(r"[\w.+-]+://", str(source))
+    watch.wait_s = float("inf") if is_url else WAIT_S + WAIT_S_PER_BYTE * size
+    watch.source = str(source).encode(errors="replace")[: NAME_BYTES - 1]
     try:
-        with _limited_calls(CALL_S + CALL_S_PER_BYTE * size), _limited_memory(GROWTH_PER_BYTE * size):
+        with _limit_calls(watch, CALL_S + CALL_S_PER_BYTE * size), _limit_memory(watch, size):
             yield
     except MemoryError as error:
         raise UnreadableSource(
-            f"{source} wants more memory than its {size} bytes account for. Check the file, or fetch it again; if it "
+            f"{source} wants more memory than its size accounts for. Check the file, or fetch it again; if it "
             "is sound, read it in Python (nwb_neurid.read), where there is no limit."
         ) from error
     finally:
-        tell("")
+        watch.source = b""
+
+
+def allow(size: int) -> None:
+    """Let reading take the memory that so many bytes account for: of a URL, as many as were fetched."""
+    if (watch := _watch.get()) is not None:
+        _set_memory(watch, size)
 
 
 def size_bytes(source: object) -> int:
-    """How large a file, or all that is in a folder; a guess where that cannot be known."""
+    """How large a file, or all that is in a folder; 0 for what is no path, such as a URL (see `allow`)."""
     path = Path(str(source))
     try:
-        if path.is_file():
+        if not path.is_dir():
             return path.stat().st_size
         files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-        sizes = [file.stat().st_size for _, file in zip(range(COUNTED_FILES), files, strict=False)]
+        sizes = [file.lstat().st_size for _, file in zip(range(COUNTED_FILES), files, strict=False)]
     except OSError:
-        return UNKNOWN_BYTES
-    return sum(sizes) if path.is_dir() and len(sizes) < COUNTED_FILES else max(UNKNOWN_BYTES, sum(sizes))
+        return 0
+    return sum(sizes) if len(sizes) < COUNTED_FILES else max(UNKNOWN_BYTES, sum(sizes))
 
 
 @contextmanager
-def _limited_calls(limit_s: float) -> Iterator[None]:
-    """End the process when its processors were busy for so long without our own code coming to its turn."""
+def _limit_calls(watch: Watch, limit_s: float) -> Iterator[None]:
+    """End the process when it computed for so long without our own code coming to its turn."""
 
     def beat(*_: object) -> None:  # Python calls it between two of its own steps, never within a library
+        watch.beats += 1
         signal.setitimer(signal.ITIMER_PROF, limit_s)
 
     before = signal.signal(signal.SIGALRM, beat)
@@ -95,20 +131,28 @@ def _limited_calls(limit_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def _limited_memory(more_bytes: int) -> Iterator[None]:
-    """Let requests for memory fail beyond what the process has and so much more; Linux alone can."""
+def _limit_memory(watch: Watch, size: int) -> Iterator[None]:
+    """Let requests for memory fail beyond what the process has and what so many bytes account for; Linux alone can."""
     if sys.platform != "linux":
         yield
         return
     import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    before = resource.getrlimit(resource.RLIMIT_DATA)
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])  # of data and stacks
-    growth = GROWTH_BYTES + GROWTH_PER_CORE * (os.cpu_count() or 1) + more_bytes
-    limit = pages * resource.getpagesize() + growth
-    known = [other for other in (limit, soft, hard) if other != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min(known), hard))
+    watch.held = pages * resource.getpagesize()
+    _set_memory(watch, size)
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _set_memory(watch: Watch, size: int) -> None:
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = watch.held + GROWTH_BYTES + GROWTH_PER_CORE * (os.cpu_count() or 1) + GROWTH_PER_BYTE * size
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

@@ -28,7 +28,7 @@ def pack_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
 
 def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
     """What `pack_embeddings` made these of, on these units."""
-    rows = {name: np.asarray(arrays[name]) for name in OF_EMBEDDINGS}
+    rows: dict[str, Any] = {name: np.asarray(arrays[name]) for name in OF_EMBEDDINGS}
     return Embeddings(unit_ids=unit_ids, provenance=_to_provenance(_from_json(arrays[ABOUT])), **rows)
 
 

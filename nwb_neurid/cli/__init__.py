@@ -1,37 +1,58 @@
 """The command line. Each command parses, calls one function and prints; exit codes: 0, 1 (our fault), 2 (yours)."""
 
+import os
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing takes a while to import, in which Ctrl-C would be told at length
+if TYPE_CHECKING:  # typing takes a while to import, during which Ctrl-C would print a traceback
     from sys import UnraisableHookArgs
 
 INTERRUPTED = 130
-"""What shells say of a command that Ctrl-C ended."""
+"""What shells report for a command that Ctrl-C ended."""
 
 
 def main() -> None:
     """Entry point of `nwb-neurid`. Ctrl-C ends it without a traceback, from the first import on."""
     try:
         _end_at_interrupt(True)
-        from nwb_neurid.cli.guard import guarded
+        _open_streams()
+        from nwb_neurid.cli.guard import run_guarded
 
-        guarded(_command)
+        run_guarded(_run_command)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def _command() -> None:
-    from nwb_neurid.cli.app import app
+def _run_command() -> None:
+    from nwb_neurid.cli.app import run_app
 
-    sys.unraisablehook = _tell
+    sys.unraisablehook = _repeat_interrupt
     try:
         _end_at_interrupt(False)
-        app()
+        run_app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
         _end_at_interrupt(True)
+
+
+def _open_streams() -> None:
+    """Make standard streams that can be printed to, whatever they are connected to.
+
+    Where one is closed, its number would become that of the next file that is opened, and what is printed would be
+    written there. What an encoding lacks is printed as an escape.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free; writing results to it is an error
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as Python runs
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _end_at_interrupt(at_once: bool) -> None:
@@ -46,7 +67,7 @@ def _end_at_interrupt(at_once: bool) -> None:
         signal.signal(signal.SIGINT, ended if at_once else raised)
 
 
-def _tell(lost: "UnraisableHookArgs") -> None:
+def _repeat_interrupt(lost: "UnraisableHookArgs") -> None:
     """Print an error that Python drops, but for an interrupt, which comes again a moment later."""
     import signal
     from threading import Timer

@@ -1,19 +1,58 @@
 """The commands, one function each."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, evaluate, fit_labels, look, make, plugins, remove, train
+from nwb_neurid.cli import embed, evaluate, fit_labels, import_model, inspect, plugins, remove, show, simulate, train
+from nwb_neurid.cli.terminal import CLOSED, Terminal, describe_refusal, is_refusal, silence
+from nwb_neurid.errors import InvalidOption, NeuridError
 
 app = typer.Typer(
     name="nwb-neurid",
-    help="Tell from a neuron's activity what kind of neuron it is and where it sits.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
+
+
+def run_app() -> None:
+    """Run the command that the words of the command line ask for, and print what was wrong with them in one line."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            _end_quietly()
+        raise
+    except BrokenPipeError:
+        _end_quietly()
+    except Exception as error:
+        if hasattr(error, "format_message"):  # of typer: a word that it does not know
+            code = _report_usage(error)
+        elif is_refusal(error):
+            silence(sys.__stdout__)
+            Terminal().fail(NeuridError(f"Standard output cannot be written: {describe_refusal(error)}"))
+            code = 2
+        else:
+            raise
+    sys.exit(code)
+
+
+def _report_usage(error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help was printed already
+        return 2
+    path = getattr(context, "command_path", "nwb-neurid")
+    Terminal().fail(InvalidOption(f"{error.format_message()} See: {path} --help"))  # type: ignore[attr-defined]
+    return 2
+
+
+def _end_quietly() -> None:
+    silence(sys.__stdout__)
+    sys.exit(CLOSED)
 
 
 def _print_version(wanted: bool) -> None:
@@ -23,24 +62,34 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def describe(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", metavar="", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Tell from a neuron's activity what kind of neuron it is and where it sits.
+
+    $ nwb-neurid inspect recording.nwb
+
+    $ nwb-neurid embed recording.nwb
+
+    $ nwb-neurid show recording.nwb
+    """
     del version
 
 
-app.command("embed")(embed.embed)
-app.command("inspect")(look.inspect)
-app.command("show")(look.show)
-app.command("remove")(remove.remove)
-app.add_typer(plugins.app, name="plugins")
-app.command("simulate")(make.simulate)
-app.command("demo")(make.demo)
-app.command("train")(train.train)
-app.command("fit-labels")(fit_labels.fit_labels)
-app.command("import")(make.import_checkpoint)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(evaluate.compare)
+RECORDINGS, MODELS, MORE = "Recordings", "Models and labels", "Try it, extend it"
+
+app.command("inspect", rich_help_panel=RECORDINGS)(inspect.inspect)
+app.command("embed", rich_help_panel=RECORDINGS)(embed.embed)
+app.command("show", rich_help_panel=RECORDINGS)(show.show)
+app.command("remove", rich_help_panel=RECORDINGS)(remove.remove)
+app.command("train", rich_help_panel=MODELS)(train.train)
+app.command("fit-labels", rich_help_panel=MODELS)(fit_labels.fit_labels)
+app.command("evaluate", rich_help_panel=MODELS)(evaluate.evaluate)
+app.command("compare", rich_help_panel=MODELS)(evaluate.compare)
+app.command("import", rich_help_panel=MODELS)(import_model.import_checkpoint)
+app.command("demo", rich_help_panel=MORE)(simulate.demo)
+app.command("simulate", rich_help_panel=MORE)(simulate.simulate)
+app.add_typer(plugins.app, name="plugins", rich_help_panel=MORE)

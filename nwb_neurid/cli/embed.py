@@ -2,16 +2,31 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from nwb_neurid.cli import reading
+from nwb_neurid.cli.completion import complete_encoders, complete_models, complete_presets
 from nwb_neurid.cli.guard import each
-from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.cli.options import (
+    COMPUTE,
+    LABELS,
+    MODEL,
+    Device,
+    PoolGroups,
+    argument,
+    flag,
+    option,
+    with_json,
+    with_reading,
+    with_writing,
+)
+from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
+from nwb_neurid.writers.options import WriteOptions
 
 if TYPE_CHECKING:
     from nwb_neurid.contracts.training import TrainingOptions
@@ -23,133 +38,164 @@ if TYPE_CHECKING:
 KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
+@with_json
+@with_reading
+@with_writing
 def embed(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE", help="Recordings: files, folders or URLs.", show_default=False)
-    ],
+    sources: Annotated[list[str], argument("SOURCE", "Recordings: files, folders or URLs.")],
+    *,
+    reading: ReadOptions,
+    pool_groups: PoolGroups = False,
+    model: Annotated[
+        str | None,
+        option(
+            "--model",
+            panel=MODEL,
+            metavar="FOLDER",
+            autocompletion=complete_models,
+            help="A model folder, or the name of a model that ships, see nwb-neurid plugins. By default, the one that "
+            "ships for the activity of the recording.",
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="An installed encoder. Without it and --model, the trained model that ships is taken."),
+        option(
+            "--encoder",
+            panel=MODEL,
+            metavar="NAME",
+            autocompletion=complete_encoders,
+            help="An installed encoder in place of a model, see nwb-neurid plugins.",
+        ),
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="A model folder.", metavar="FOLDER")] = None,
-    preset: Annotated[str | None, typer.Option(help="A preset of the encoder; its first by default.")] = None,
-    untrained: Annotated[bool, typer.Option(help="Accept random weights of an encoder that learns.")] = False,
+    preset: Annotated[
+        str | None,
+        option(
+            "--preset",
+            panel=MODEL,
+            metavar="NAME",
+            autocompletion=complete_presets,
+            help="A preset of the encoder; its first by default.",
+        ),
+    ] = None,
+    untrained: Annotated[
+        bool, flag("--untrained", panel=MODEL, help="Accept random weights, where the encoder needs training.")
+    ] = False,
     fit: Annotated[
         bool,
-        typer.Option(
-            "--fit", help="Train the encoder on each recording first: vectors are comparable within that file only."
+        flag(
+            "--fit",
+            panel=MODEL,
+            help="Train the encoder on each recording first. Vectors are then comparable within that recording only.",
         ),
     ] = False,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of --fit.", show_default="1000")] = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="nwb: tables in the NWB file. csv, parquet: a table beside the source. phy: columns in its folder.",
-        ),
-    ] = "nwb",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A file, or for several sources a folder, for copies with the results; the sources stay as they are.",
-        ),
+    steps: Annotated[
+        int | None,
+        option("--steps", panel=MODEL, min=1, metavar="N", help="Training steps of --fit; 1000 by default."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace results of the same name, or existing output.")] = False,
-    name: Annotated[str | None, typer.Option(help="What the results are called; neurid_ENCODER by default.")] = None,
-    sidecar: Annotated[
-        bool, typer.Option("--sidecar", help="Write a small NWB file of its own, NAME.neurid.nwb, or --output.")
-    ] = False,
-    units_columns: Annotated[
-        bool, typer.Option("--units-columns", help="Write predictions into columns of the units too.")
-    ] = False,
-    label: Annotated[str, typer.Option(metavar="LABEL", help="Only this of the labels that the model predicts.")] = "",
+    label: Annotated[
+        str,
+        option(
+            "--label",
+            panel=LABELS,
+            metavar="LABEL",
+            show_default=False,
+            help="Predict this label only; by default, every label that the model has a head for.",
+        ),
+    ] = "",
     coverage: Annotated[
         float | None,
-        typer.Option(help="Share of units whose set of plausible labels should hold the true one.", show_default="0.9"),
+        option(
+            "--coverage",
+            panel=LABELS,
+            metavar="SHARE",
+            help="Share of units whose prediction set should contain the true label; 0.9 by default.",
+        ),
     ] = None,
     prior: Annotated[
         str | None,
-        typer.Option(metavar="A=0.3,B=0.7", help="How common the classes are here; uniform for all alike."),
+        option(
+            "--prior",
+            panel=LABELS,
+            metavar="PRIOR",
+            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform.",
+        ),
     ] = None,
     smooth: Annotated[
-        bool, typer.Option("--smooth", help="Let the nearest units on a probe vote together, on regions only.")
+        bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of random weights.")] = 0,
-    keep_opto: reading.KeepOpto = False,
-    part: reading.Part = "",
-    where: reading.Where = "",
-    intervals: reading.TimeTable = "",
-    start: reading.Start = None,
-    stop: reading.Stop = None,
-    duration: reading.Duration = None,
-    all_rois: reading.AllRois = False,
-    activity: reading.Activity = "",
-    rate_hz: reading.RateHz = None,
-    pool_groups: Annotated[
-        bool, typer.Option(help="Take all probes of a session as one population, not each for itself.")
-    ] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    writing: WriteOptions,
+    device: Device = "auto",
+    seed: Annotated[
+        int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of --untrained and --fit.")
+    ] = 0,
+    out: Terminal,
 ) -> None:
-    """Embed the units of recordings, and write the vectors into them, and what the model predicts.
+    """Embed the units of recordings: one vector per unit, and predicted labels where the model has a head for them.
 
-    One vector per unit goes into a table beside the units; nothing else in the file changes, and a file is replaced
-    whole or not at all.
+    $ nwb-neurid embed recording.nwb
+
+    writes a table beside the units, into the file itself. Nothing else in it changes, and the file is replaced whole
+    or not at all. Results of other sources go into SOURCE.neurid.nwb.
     """
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.workflows.embed import embed_file
-        from nwb_neurid.writers.options import WriteOptions
-        from nwb_neurid.writers.outputs import default_name
+    from nwb_neurid.workflows.embed import embed_file
 
-        training = _training(fit, steps, seed)
-        built = _model(encoder, model, preset, untrained, fit, seed, device)
-        called = name or (default_name(built.name) if built else None)
-        naming = _asked(label, coverage, prior, smooth)
-        wanted = reading.read_options(
-            keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
-        )
-        write = WriteOptions(
-            format=kind, name=called or "", overwrite=overwrite, sidecar=sidecar, units_columns=units_columns
-        )
-        targets = _targets(sources, output, sidecar, kind, called)
-        unnamed: set[str] = set()
-        for source, target in out.progress(each(targets), label="recordings", total=len(targets)):
-            try:
+    training = _plan_training(fit, steps, seed)
+    built = _build_model(encoder, model, preset, untrained, fit, seed, device)
+    prediction = _ask_for(label, coverage, prior, smooth)
+    asked = _choose_targets(sources, writing, built)
+    headless: set[str] = set()
+    for source, options in out.progress(each(asked), label="recordings", total=len(asked)):
+        try:
+            with _reporting_interrupt(out, source):
                 outcome = embed_file(
                     source,
                     built,
+                    reading=reading,
+                    writing=options,
                     device=device,
-                    options=wanted,
-                    write=replace(write, output=target),
                     pool_groups=pool_groups,
                     training=training,
-                    prediction=naming,
+                    prediction=prediction,
                     progress=out.progress,
                 )
-            except NeuridError as error:  # the other recordings are still worth embedding
-                out.fail(error)
-                continue
-            _report(out, outcome)
-            unnamed |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
-        for each_encoder in sorted(unnamed):
-            _say_that_none_is_named(out, each_encoder, units_columns)
+        except NeuridError as error:  # the other recordings are still worth embedding
+            out.fail(error)
+            out.print_json({"source": source, "error": str(error)}, indent=None)
+            continue
+        out.print_json(_facts(source, outcome), indent=None)
+        _report(out, source, outcome)
+        headless |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
+    nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
+    for name in sorted(headless):
+        out.say(f"Encoder {name} has no label head: vectors were written, no predictions{nothing}.")
 
 
-def _model(
-    encoder: str | None, folder: Path | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
+@contextmanager
+def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
+    """Say at Ctrl-C whether the recording was changed."""
+    from nwb_neurid.writers.outputs import fingerprint_of
+
+    before = fingerprint_of(source)
+    try:
+        yield
+    except KeyboardInterrupt:
+        done = fingerprint_of(source) != before
+        out.fail(NeuridError(f"Interrupted. {source} {'has its results already' if done else 'was not changed'}."))
+        raise
+
+
+def _build_model(
+    encoder: str | None, model: str | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
 ) -> "Model | None":
     """The model that was asked for; None for the one that ships for what each recording holds."""
     from nwb_neurid.model.model import load_model, new_model
 
-    if folder is not None:
+    if model is not None:
         if encoder is not None or preset is not None or untrained or fit:
             raise InvalidOption(
                 "--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit."
             )
-        return load_model(folder, device=device)
+        return load_model(model, device=device)
     if encoder is not None:
         return new_model(encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device)
     if preset is not None or untrained or fit:
@@ -160,7 +206,7 @@ def _model(
     return None
 
 
-def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":
+def _plan_training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":
     """How each recording is trained on first; None if it is not."""
     from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.model.fitting import STEPS
@@ -170,34 +216,34 @@ def _training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | Non
     return TrainingOptions(steps=steps or STEPS, seed=seed) if fit else None
 
 
-def _targets(
-    sources: list[str], output: Path | None, sidecar: bool, kind: str, called: str | None
-) -> list[tuple[str, Path | None]]:
-    """Each source with where its results go; None for into itself."""
-    from nwb_neurid.writers.outputs import NWB, output_name
+def _choose_targets(
+    sources: Sequence[str], writing: WriteOptions, model: "Model | None"
+) -> list[tuple[str, WriteOptions]]:
+    """Each source with how its results are written; of several, --output is the folder that they go to."""
+    from nwb_neurid.writers.outputs import NWB, default_name, output_name
 
-    if output is None:
-        return [(source, None) for source in sources]
-    if len(sources) == 1 and not output.is_dir():
-        return [(sources[0], output)]
+    output = writing.output
+    if output is None or (len(sources) == 1 and not output.is_dir()):
+        return [(source, writing) for source in sources]
     if not output.is_dir():
         raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
-    names = [output_name(source, sidecar=sidecar, kind=kind, name=called or "neurid") for source in sources]
+    called = writing.name or default_name(model.name if model else "encoder")
+    names = [output_name(source, sidecar=writing.sidecar, kind=writing.format, name=called) for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
-    if kind != NWB:  # their names hold that of the encoder, which the recording may decide
-        return [(source, output) for source in sources]
-    return [(source, output / name) for source, name in zip(sources, names, strict=True)]
+    if writing.format != NWB:  # the name holds that of the encoder, which the recording may decide
+        return [(source, writing) for source in sources]
+    return [(source, replace(writing, output=output / name)) for source, name in zip(sources, names, strict=True)]
 
 
-def _asked(label: str, coverage: float | None, prior: str | None, smooth: bool) -> "PredictionOptions":
+def _ask_for(label: str, coverage: float | None, prior: str | None, smooth: bool) -> "PredictionOptions":
     from nwb_neurid.labels.prediction import UNIFORM, PredictionOptions
 
-    shares = prior if prior in {None, UNIFORM} else _shares(prior or "")
+    shares = prior if prior in {None, UNIFORM} else _parse_shares(prior or "")
     return PredictionOptions(label=label, coverage=coverage, prior=shares, smooth=smooth)
 
 
-def _shares(text: str) -> dict[str, float]:
+def _parse_shares(text: str) -> dict[str, float]:
     """`A=0.3,B=0.7` as shares of classes by name."""
     shares = {}
     for pair in text.split(","):
@@ -213,38 +259,73 @@ def _shares(text: str) -> dict[str, float]:
     return shares
 
 
-def _say_that_none_is_named(out: Terminal, encoder: str, units_columns: bool) -> None:
-    nothing = ", so --units-columns adds nothing" if units_columns else ""
-    out.say(f"Encoder {encoder} has no label head: vectors were written, no predictions{nothing}.")
-
-
-def _report(out: Terminal, outcome: "Outcome") -> None:
-    embeddings = outcome.embeddings
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    out.say(f"{outcome.path}: {len(embeddings) - missing.total()} of {len(embeddings)} units embedded")
-    for reason, count in missing.most_common():
+def _report(out: Terminal, source: str, outcome: "Outcome") -> None:
+    found = _facts(source, outcome)
+    out.say(f"{found['path']}: {found['embedded']} of {found['units']} units embedded")
+    for reason, count in found["reasons"].items():
         out.say(f"  {count} without a vector: {reason}")
-    provenance = embeddings.provenance
-    if provenance.stitched:
+    if found["stitched"]:
         out.say(
-            f"  Windows of {provenance.window_s:g} s were stitched from shorter stretches of observed time: not "
+            f"  Windows of {found['window_s']:g} s were stitched from shorter stretches of observed time: not "
             "comparable with published scores."
         )
-    for note in provenance.notes:
+    for note in found["notes"]:
         out.say(f"  {note}")
-    for predictions in outcome.predictions:
-        _report_predictions(out, predictions)
+    for one in found["predictions"]:
+        why = "; ".join(f"{count} {reason}" for reason, count in one["abstained"].items())
+        abstained = f", {sum(one['abstained'].values())} abstained: {why}" if why else ""
+        out.say(f"  {one['label']}: {one['labelled']} of {one['units']} units labelled{abstained}")
+        for note in one["notes"]:
+            out.say(f"    {note}")
+    _report_place(out, source, outcome)
+    provenance = outcome.embeddings.provenance
     out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
     out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")
 
 
-def _report_predictions(out: Terminal, predictions: "Predictions") -> None:
-    """One line on who was named and who not, and why; then what else must be known."""
-    named = int((~predictions.abstained).sum())
+def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
+    """Where the results are, whether the recording was changed, and how that is undone."""
+    if not outcome.tables:
+        return
+    tables = " and ".join(outcome.tables)
+    if outcome.changed:
+        out.say(f"  The file was changed: it has the table {tables} now.")
+        for name in outcome.names:
+            out.say(f"  To undo it: {spell('remove', source, '--name', name)}")
+    else:
+        out.say(f"  They are in the table {tables}; {source} was not changed.")
+    out.say(f"  To look at them: {spell('show', outcome.path)}")
+
+
+def _facts(source: str, outcome: "Outcome") -> dict[str, Any]:
+    """What became of a recording, as it is printed and as JSON."""
+    embeddings, provenance = outcome.embeddings, outcome.embeddings.provenance
+    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
+    return {
+        "source": source,
+        "path": str(outcome.path),
+        "names": list(outcome.names),
+        "changed": outcome.changed,
+        "units": len(embeddings),
+        "embedded": len(embeddings) - missing.total(),
+        "reasons": dict(missing.most_common()),
+        "encoder": provenance.encoder,
+        "weights_sha256": provenance.weights_sha256,
+        "window_s": provenance.window_s,
+        "stitched": provenance.stitched,
+        "notes": list(provenance.notes),
+        "predictions": [_prediction_facts(each) for each in outcome.predictions],
+    }
+
+
+def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
+    """How many units were labelled and how many not, and why."""
     vectors = predictions.label != ""
     reasons = [KIND_OF_REASON.split(why)[0] for why in predictions.reasons[predictions.abstained & vectors].tolist()]
-    why = "; ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
-    declined = f", {len(reasons)} declined: {why}" if reasons else ""
-    out.say(f"  {predictions.label_name}: {named} of {int(vectors.sum())} units named{declined}")
-    for note in predictions.notes:
-        out.say(f"    {note}")
+    return {
+        "label": predictions.label_name,
+        "units": int(vectors.sum()),
+        "labelled": int((~predictions.abstained).sum()),
+        "abstained": dict(Counter(reasons).most_common()),
+        "notes": list(predictions.notes),
+    }

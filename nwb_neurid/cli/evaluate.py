@@ -1,132 +1,191 @@
 """`nwb-neurid evaluate` and `compare`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from rich.table import Table
-
-from nwb_neurid.cli import reading
-from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.cli.completion import complete_encoders, complete_presets, complete_protocols
+from nwb_neurid.cli.options import (
+    COMPUTE,
+    MODEL,
+    WRITE,
+    Coverage,
+    Device,
+    Head,
+    Label,
+    Map,
+    Models,
+    PoolGroups,
+    Seed,
+    Subjects,
+    argument,
+    flag,
+    option,
+    with_json,
+    with_reading,
+)
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 
 if TYPE_CHECKING:
     from nwb_neurid.evaluation.results import Evaluation
     from nwb_neurid.model.model import Model
 
+SCORING = "What to score"
 
+
+@with_json
+@with_reading
 def evaluate(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Recordings with labels.", show_default=False)],
-    label: Annotated[str, typer.Option(help="What to predict: cell_type, brain_region, or a column of text.")],
+    sources: Annotated[list[str], argument("SOURCE", "Recordings with labels.")],
+    *,
+    label: Label,
     protocol: Annotated[
-        str, typer.Option(help="transductive, transductive-zero-shot or inductive-zero-shot.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")],
-    model: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FOLDER", help="A model folder; several models are put side by side.", show_default=False),
-    ] = None,
-    encoder: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="An installed encoder; may be repeated.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="A preset of the encoders; their first by default.")] = None,
-    untrained: Annotated[bool, typer.Option(help="Accept random weights where an encoder learns.")] = False,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Train encoders anew for so many steps, on what may be known.")
-    ] = None,
-    windows: Annotated[
-        int | None, typer.Option(min=1, help="Pairs of windows in each of these steps; those of the preset by default.")
-    ] = None,
-    train: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="A recording that only trains; may be repeated.")
-    ] = None,
-    test_subjects: Annotated[
-        str, typer.Option(metavar="A,B", help="Test these subjects only, the others train.", show_default=False)
-    ] = "",
-    map_: Annotated[
-        str | None,
-        typer.Option(
-            "--map",
-            metavar="TABLE",
-            help="New names of classes: a csv table with the columns old and new; beryl or cosmos for the Allen CCF.",
+        str,
+        option(
+            "--protocol",
+            panel=SCORING,
+            metavar="PROTOCOL",
+            autocompletion=complete_protocols,
+            show_default=False,
+            help="transductive, transductive-zero-shot or inductive-zero-shot.",
         ),
+    ],
+    test_subjects: Annotated[
+        str,
+        option(
+            "--test-subjects",
+            panel=SCORING,
+            metavar="A,B",
+            show_default=False,
+            help="Test on these subjects only; the others train.",
+        ),
+    ] = "",
+    train: Annotated[
+        list[str] | None,
+        option("--train", panel=SCORING, metavar="SOURCE", help="A recording that only trains; may be repeated."),
     ] = None,
-    subjects: Annotated[
-        Path | None,
-        typer.Option(metavar="TABLE", help="A csv table with the columns source and subject, where files name none."),
-    ] = None,
-    head: Annotated[str, typer.Option(help="linear or mlp.")] = "linear",
-    coverage: Annotated[float, typer.Option(help="Share of units whose set of labels should hold the true one.")] = 0.9,
-    folds: Annotated[int, typer.Option(min=2, help="Over neurons if transductive, else over subjects.")] = 5,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Score votes of neighbours on the probe, too.")] = False,
+    folds: Annotated[
+        int,
+        option("--folds", panel=SCORING, min=2, metavar="N", help="Folds over neurons if transductive, else subjects."),
+    ] = 5,
     label_fractions: Annotated[
-        str, typer.Option(metavar="0.01,0.1,1", help="Score heads with parts of the labels, too.", show_default=False)
+        str,
+        option(
+            "--label-fractions",
+            panel=SCORING,
+            metavar="0.01,0.1,1",
+            show_default=False,
+            help="Also score heads that see only these fractions of the labels.",
+        ),
     ] = "",
     animals: Annotated[
-        str, typer.Option(metavar="1,3,all", help="Score fewer animals to learn from, too.", show_default=False)
+        str,
+        option(
+            "--animals",
+            panel=SCORING,
+            metavar="1,3,all",
+            show_default=False,
+            help="Also score heads that learn from fewer animals.",
+        ),
     ] = "",
-    overwrite: Annotated[bool, typer.Option(help="Replace an evaluation in DIR.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="One seed, one result.")] = 0,
-    keep_opto: reading.KeepOpto = False,
-    part: reading.Part = "",
-    where: reading.Where = "",
-    intervals: reading.TimeTable = "",
-    start: reading.Start = None,
-    stop: reading.Stop = None,
-    duration: reading.Duration = None,
-    all_rois: reading.AllRois = False,
-    activity: reading.Activity = "",
-    rate_hz: reading.RateHz = None,
-    pool_groups: Annotated[
-        bool, typer.Option(help="Take all probes of a session as one population, not each for itself.")
+    smooth: Annotated[
+        bool, flag("--smooth", panel=SCORING, help="Also score averages over the nearest units on the probe.")
     ] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    model: Models = None,
+    encoder: Annotated[
+        list[str] | None,
+        option(
+            "--encoder",
+            panel=MODEL,
+            metavar="NAME",
+            autocompletion=complete_encoders,
+            show_default=False,
+            help="An installed encoder; may be repeated.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        option(
+            "--preset",
+            panel=MODEL,
+            metavar="NAME",
+            autocompletion=complete_presets,
+            help="A preset of the encoders; their first by default.",
+        ),
+    ] = None,
+    untrained: Annotated[
+        bool, flag("--untrained", panel=MODEL, help="Accept random weights, where an encoder needs training.")
+    ] = False,
+    steps: Annotated[
+        int | None,
+        option(
+            "--steps", panel=MODEL, min=1, metavar="N", help="Train the encoders for N steps in each fold, on its data."
+        ),
+    ] = None,
+    windows: Annotated[
+        int | None,
+        option(
+            "--windows", panel=MODEL, min=1, metavar="N", help="Pairs of windows in each step; by default the preset's."
+        ),
+    ] = None,
+    map_: Map = None,
+    subjects: Subjects = None,
+    head: Head = "linear",
+    coverage: Coverage = 0.9,
+    reading: ReadOptions,
+    pool_groups: PoolGroups = False,
+    output: Annotated[
+        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The folder to write.")
+    ],
+    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an evaluation in the folder.")] = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+    out: Terminal,
 ) -> None:
-    """Score how well vectors tell what units are, beside chance, simple controls and untrained encoders.
+    """Score how well vectors predict labels, beside chance, simple controls and untrained encoders.
 
-    DIR gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are put side by side
-    and scored together and each alone.
+    $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
+
+    The folder gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are scored
+    together (their vectors side by side) and each alone.
     """
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.evaluation.results import check_folder
-        from nwb_neurid.evaluation.run import evaluate as run
+    from nwb_neurid.evaluation.results import check_folder
+    from nwb_neurid.evaluation.run import evaluate as run
 
-        fractions = _numbers(label_fractions)
-        check_folder(output, overwrite=overwrite)
-        models = _models(model or [], encoder or [], preset, untrained or steps is not None, seed, device)
-        found = run(
-            models,
-            sources,
-            label=label,
-            protocol=protocol,
-            train=train or [],
-            test_subjects=_words(test_subjects),
-            map=map_,
-            subjects=subjects,
-            head=head,
-            coverage=coverage,
-            folds=folds,
-            seed=seed,
-            smooth=smooth,
-            label_fractions=fractions,
-            animals=_words(animals),
-            steps=steps,
-            windows=windows,
-            reading=reading.read_options(
-                keep_opto, part, where, intervals, start, stop, duration, all_rois, activity, rate_hz
-            ),
-            pool_groups=pool_groups,
-            progress=out.progress,
-        )
-        found.save(output, overwrite=overwrite)
-        _report(out, found)
-        out.say(f"{output}: scores.json, scores.csv, predictions.csv and figures")
+    fractions = _parse_numbers(label_fractions)
+    check_folder(output, overwrite=overwrite)
+    found = run(
+        _load_models(model or [], encoder or [], preset, untrained or steps is not None, seed, device),
+        sources,
+        label=label,
+        protocol=protocol,
+        train=train or [],
+        test_subjects=_split_words(test_subjects),
+        map=map_,
+        subjects=subjects,
+        head=head,
+        coverage=coverage,
+        folds=folds,
+        seed=seed,
+        smooth=smooth,
+        label_fractions=fractions,
+        animals=_split_words(animals),
+        steps=steps,
+        windows=windows,
+        reading=reading,
+        pool_groups=pool_groups,
+        progress=out.progress,
+    )
+    found.save(output, overwrite=overwrite)
+    out.print_json({"folder": str(output), "rows": found.to_rows(), **found.scores})
+    _report(out, found)
+    out.say(f"{output}: scores.json, scores.csv, predictions.csv and figures")
 
 
-def _models(
-    folders: list[Path], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
+def _load_models(
+    folders: list[str], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
 ) -> "list[Model]":
     from nwb_neurid.model.model import load_model, new_model
 
@@ -134,75 +193,100 @@ def _models(
     return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _numbers(text: str) -> list[float]:
+def _parse_numbers(text: str) -> list[float]:
     try:
-        return [float(word) for word in _words(text)]
+        return [float(word) for word in _split_words(text)]
     except ValueError:
         raise InvalidOption(f"--label-fractions takes numbers such as 0.01,0.1,1, got {text!r}.") from None
 
 
 def _report(out: Terminal, found: "Evaluation") -> None:
     scores = found.scores
-    each = scores["by_subject"]
-    rows = found.to_rows()
+    by_subject = scores["by_subject"]
     out.say(
-        f"{scores['label']} of {scores['units']} units of {len(each)} subjects, {scores['protocol']}, "
+        f"{scores['label']} of {scores['units']} units of {len(by_subject)} subjects, {scores['protocol']}, "
         f"{len(scores['splits'])} folds"
     )
-    table = Table("", "macro F1", "95% interval", "balanced accuracy", box=None)
-    for row in rows:
-        limits = "" if row["macro_f1_low"] is None else f"{row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f}"
-        table.add_row(str(row["system"]), f"{row['macro_f1']:.3f}", limits, f"{row['balanced_accuracy']:.3f}")
-    out.say(table)
+    out.say_table(("", "macro F1", "95% interval", "balanced accuracy"), map(_describe_row, found.to_rows()))
     if not scores["intervals_95"]:
-        values = ", ".join(f"{name} {own['macro_f1']:.3f}" for name, own in each.items())
-        out.say(f"Fewer than six subjects, so no interval. Macro F1 of each: {values}")
-    sets, named = scores["at_coverage"], scores["named"]
-    error = "none" if named["error"] is None else f"{named['error']:.1%}"
+        values = ", ".join(f"{name} {own['macro_f1']:.3f}" for name, own in by_subject.items())
+        out.say(f"Fewer than six subjects, so there is no interval. Macro F1 of each: {values}")
+    sets = scores["at_coverage"]
     out.say(
-        f"Sets promised to hold the true label of {sets['promised']:.0%} of units, and hold that of "
-        f"{sets['reached']:.1%} (worst subject: {sets['worst_subject']}, {sets['worst']:.1%}), with {sets['size']:.2f} "
-        "labels on average"
+        f"{sets['promised']:.0%} prediction sets: coverage {sets['reached']:.1%} (worst subject "
+        f"{sets['worst_subject']}, {sets['worst']:.1%}), mean size {sets['size']:.2f}"
     )
     for note in scores["notes"]:
         out.say(note)
-    out.say(
-        f"Expected calibration error {scores['calibration']['expected_error']:.3f}; {named['share']:.0%} of units are "
-        f"named, with {error} errors, against {named['error_of_all']:.1%} if all were"
-    )
+    out.say(f"Expected calibration error {scores['calibration']['expected_error']:.3f}. {_describe_labelled(scores)}")
     if scores["stitched"]:
-        out.say("Windows were stitched from shorter stretches: do not quote these scores beside published ones.")
+        out.say("Windows were stitched from shorter stretches: not comparable with published scores.")
 
 
+def _describe_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    interval = "" if row["macro_f1_low"] is None else f"{row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f}"
+    return str(row["system"]), f"{row['macro_f1']:.3f}", interval, f"{row['balanced_accuracy']:.3f}"
+
+
+def _describe_labelled(scores: Mapping[str, Any]) -> str:
+    """How many units were labelled and not abstained on, and how many labels were wrong."""
+    named = scores["named"]
+    if named["error"] is None:
+        return f"No unit was labelled. (If all were: {named['error_of_all']:.1%} errors.)"
+    return (
+        f"{named['share']:.0%} of units were labelled, with {named['error']:.1%} errors. (If all were: "
+        f"{named['error_of_all']:.1%} errors.)"
+    )
+
+
+@with_json
 def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders that evaluate has written.", show_default=False)
-    ],
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    folders: Annotated[list[Path], argument("FOLDER", "Folders that nwb-neurid evaluate has written.")],
+    *,
+    seed: Annotated[int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of the bootstrap.")] = 0,
+    out: Terminal,
 ) -> None:
-    """Put evaluations side by side, with paired bootstrap differences from the first."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.evaluation.compare import compare as run
+    """Compare evaluations, with paired bootstrap differences from the first.
 
-        found = run(folders, seed=seed)
-        table = Table("", "", "macro F1", "difference", "95% interval", "balanced accuracy", box=None)
-        for row in found.rows:
-            change = row.differences.get("macro_f1")
-            cells = ("", "") if change is None else (f"{change[0]:+.3f}", f"{change[1]:+.3f} to {change[2]:+.3f}")
-            table.add_row(row.folder, row.name, f"{row.macro_f1:.3f}", *cells, f"{row.balanced_accuracy:.3f}")
-        out.say(table)
-        left = f"; {found.left_out} that only some tested are left out" if found.left_out else ""
-        out.say(f"On {found.units} units of {found.subjects} subjects that all tested{left}")
-        if found.over == "subjects":
-            out.say("Intervals: paired bootstrap over subjects")
-        else:
-            out.say(
-                f"Intervals: paired bootstrap over neurons, as there are {found.subjects} subjects: they say nothing "
-                "about other animals"
-            )
+    $ nwb-neurid compare scores-a scores-b
+    """
+    from nwb_neurid.evaluation.compare import compare as run
+
+    found = run(folders, seed=seed)
+    out.print_json(
+        {
+            "units": found.units,
+            "subjects": found.subjects,
+            "left_out": found.left_out,
+            "bootstrap_over": found.over,
+            "rows": [
+                {
+                    "folder": row.folder,
+                    "system": row.name,
+                    "macro_f1": row.macro_f1,
+                    "balanced_accuracy": row.balanced_accuracy,
+                    "differences": {name: list(change) for name, change in row.differences.items()},
+                }
+                for row in found.rows
+            ],
+        }
+    )
+    rows = []
+    for row in found.rows:
+        change = row.differences.get("macro_f1")
+        cells = ("", "") if change is None else (f"{change[0]:+.3f}", f"{change[1]:+.3f} to {change[2]:+.3f}")
+        rows.append((row.folder, row.name, f"{row.macro_f1:.3f}", *cells, f"{row.balanced_accuracy:.3f}"))
+    out.say_table(("", "", "macro F1", "difference", "95% interval", "balanced accuracy"), rows)
+    left = f"; {found.left_out} that only some tested are left out" if found.left_out else ""
+    out.say(f"On {found.units} units of {found.subjects} subjects that all tested{left}")
+    if found.over == "subjects":
+        out.say("Intervals: paired bootstrap over subjects")
+    else:
+        out.say(
+            f"Intervals: paired bootstrap over neurons, as there are {found.subjects} subjects. They do not show how "
+            "scores vary between animals."
+        )

@@ -1,9 +1,8 @@
 """A command in a process of its own: a damaged file may take that one down, and never the one that answers for it."""
 
-import mmap
 import os
+import select
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,95 +16,106 @@ from nwb_neurid.errors import NeuridError, UnreadableSource
 
 T = TypeVar("T")
 
-PAGE_BYTES = 2**14
-ITEMS = struct.Struct("<QQ")
-"""The page that both processes see: how many items were begun, how many there are, the name of what is being read."""
-
 PASSED_ON = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 """Signals by which somebody ends a command."""
 
+LOOK_S = 0.5
+"""Between two looks at a command that reads, in seconds."""
+
 CRASHES = "crashes the library that reads it"
+DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
+WAITS = "does not answer: reading it waits for ever. Check that it is a file and no pipe, and that its disk answers."
 FAULTS = {
     "SIGKILL": "made the system kill the command, which it does when memory runs out",
-    "SIGPROF": "keeps the library that reads it computing without an end",
+    "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
 }
 
-_page: ContextVar[mmap.mmap | None] = ContextVar("page", default=None)
+_watch: ContextVar[limits.Watch | None] = ContextVar("watch", default=None)
 
 
 def each(items: Sequence[T]) -> Iterator[T]:
     """One item after the other. Where one of them takes the command down, a new process goes on with the next."""
-    page = _page.get()
-    if page is None:
+    watch = _watch.get()
+    if watch is None:
         yield from items
         return
-    begun, _ = ITEMS.unpack_from(page)
-    for number in range(begun, len(items)):
-        ITEMS.pack_into(page, 0, number + 1, len(items))
+    watch.items = len(items)
+    for number in range(watch.begun, len(items)):
+        watch.begun = number + 1
         yield items[number]
 
 
-def guarded(command: Callable[[], None]) -> None:
+def run_guarded(command: Callable[[], None]) -> None:
     """Run a command in a child of this process, and end as it does; without a child where there is no fork.
 
-    Where it ends by a signal while a file is being read, that is told in one line, with exit code 2.
+    Where it ends by a signal while a file is being read, one line reports that, with exit code 2.
     """
     if not hasattr(os, "fork"):  # Windows: a crash of HDF5 is a crash
         command()
         return
-    page = mmap.mmap(-1, PAGE_BYTES)
-    lost = False
-    while (code := _run(command, page)) < 0:
+    watch, lost = limits.share_watch(), False
+    while (code := _run(command, watch)) < 0:
         name = signal.Signals(-code).name
-        source = page[ITEMS.size :].rstrip(b"\0").decode(errors="replace")
-        if name in PASSED_ON or not source:
+        if name in PASSED_ON or not watch.source:
             _end_by(name)
-        fault = FAULTS.get(name, f"{CRASHES} ({name})")
-        _say(UnreadableSource(f"{source} {fault}. It is probably damaged: check it (h5dump), or fetch it again."))
-        lost = True
-        begun, items = ITEMS.unpack_from(page)
-        if begun == items:
+        crash = FAULTS.get(name, f"{CRASHES} ({name})")
+        fault = f"{crash}. {DAMAGED}" if watch.wait_s else WAITS
+        _say(UnreadableSource(f"{watch.source.decode(errors='replace')} {fault}"))
+        lost, watch.source = True, b""
+        if watch.begun == watch.items:
             sys.exit(2)
     sys.exit(code or 2 * lost)
 
 
-def _run(command: Callable[[], None], page: mmap.mmap) -> int:
+def _run(command: Callable[[], None], watch: limits.Watch) -> int:
     """Exit code of a command in a child; minus the number of the signal where one ended it."""
-    held, end = os.pipe()
     signals = [getattr(signal, name) for name in PASSED_ON]
+    before = {number: signal.getsignal(number) for number in signals}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nothing is left to wait for
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    before = {number: signal.getsignal(number) for number in signals}
+    held, ours = os.pipe()  # the child sees by one that its guard has gone, the guard by the other that the child has
+    ended, its = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(end)
+        os.close(ours)
         threading.Thread(target=_end_with_guard, args=(held,), daemon=True).start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-        _page.set(page)
-        limits.enforce(partial(_note, page))
+        _watch.set(watch)
+        limits.enforce(watch)
         command()
         sys.exit()
-    os.close(held)
+    os.close(its)
     for number in signals:
         if before[number] is not signal.SIG_IGN:
             signal.signal(number, partial(_pass_on, child))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    _, status = os.waitpid(child, 0)
+    status = _wait(child, ended, watch)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # what comes now is for the next child
     for number in signals:
         signal.signal(number, before[number])
-    os.close(end)
+    for end in (held, ours, ended):
+        os.close(end)
     return os.waitstatus_to_exitcode(status)
+
+
+def _wait(child: int, ended: int, watch: limits.Watch) -> int:
+    """Status of a child once it has ended; it is killed where one call takes too long by the clock."""
+    beats, waited_s = 0, 0.0
+    while not select.select([ended], [], [], LOOK_S)[0]:
+        if (found := os.waitpid(child, os.WNOHANG))[0]:  # a process that it started keeps the pipe open
+            return found[1]
+        waited_s = waited_s + LOOK_S if watch.source and watch.beats == beats else 0.0
+        beats = watch.beats
+        if waited_s > watch.wait_s:
+            watch.wait_s = 0  # so that it is known why
+            os.kill(child, signal.SIGKILL)
+            break
+    return os.waitpid(child, 0)[1]
 
 
 def _end_with_guard(held: int) -> None:
     os.read(held, 1)  # nothing is ever written: it comes back when the guard is gone
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _note(page: mmap.mmap, source: str) -> None:
-    name = source.encode(errors="replace")[: PAGE_BYTES - ITEMS.size]
-    page[ITEMS.size :] = name.ljust(PAGE_BYTES - ITEMS.size, b"\0")
 
 
 def _pass_on(child: int, number: int, _: Any) -> None:
@@ -116,15 +126,10 @@ def _pass_on(child: int, number: int, _: Any) -> None:
 
 def _in_foreground() -> bool:
     try:
-        terminal = os.open(os.ctermid(), os.O_RDONLY)
+        with open(os.ctermid()) as terminal:  # noqa: PTH123 - it is a device
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
 
 
 def _end_by(name: str) -> NoReturn:
@@ -145,4 +150,4 @@ def _say(error: NeuridError) -> None:
     from nwb_neurid.cli.terminal import Terminal
 
     Console(stderr=True).show_cursor()  # a progress bar may have hidden it
-    Terminal(quiet=False, verbose=False).fail(error)
+    Terminal().fail(error)

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwb_neurid.cli.terminal import Quiet, Terminal, Verbose, terminal
+from nwb_neurid.cli.completion import complete_encoders
+from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, InvalidOption, NeuridError
 
 if TYPE_CHECKING:
+    from nwb_neurid.contracts import EncoderPlugin, ReaderPlugin
+    from nwb_neurid.registry import Registry
     from nwb_neurid.testing.verdicts import Verdict
 
-app = typer.Typer(invoke_without_command=True, help="List installed encoders and readers, check one, begin a new one.")
+app = typer.Typer(invoke_without_command=True)
 
 
 class Kind(StrEnum):
@@ -25,62 +30,92 @@ class Kind(StrEnum):
 
 
 @app.callback()
-def plugins(context: typer.Context, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List installed encoders and readers, check one, begin a new one. Alone, it lists."""
+@with_terminal
+def plugins(context: typer.Context, *, out: Terminal) -> None:
+    """List installed encoders, readers and the models that ship; check a plugin, or begin a new one.
+
+    $ nwb-neurid plugins
+    """
     if context.invoked_subcommand is None:
-        list_plugins(quiet, verbose)
+        _list_all(out)
 
 
 @app.command("list")
-def list_plugins(quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List installed encoders and readers; one that is broken is named, with its distribution."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid import registry
+@with_terminal
+def list_plugins(*, out: Terminal) -> None:
+    """List installed encoders and readers, and the models that ship. A broken plugin is reported as a warning.
 
-        for found in (registry.encoders(), registry.readers()):
-            out.say(f"{found.kind}s")
-            for name in found:
-                try:
-                    spec = found.load(name).spec
-                except NeuridError as error:
-                    out.warn(str(error))
-                    continue
-                out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")
+    $ nwb-neurid plugins list
+    """
+    _list_all(out)
+
+
+def _list_all(out: Terminal) -> None:
+    from nwb_neurid import registry
+    from nwb_neurid.model.bundled import list_bundled, read_spec
+
+    for found in (registry.encoders(), registry.readers()):
+        out.say(f"{found.kind}s")
+        _list_installed(out, found)
+    out.say("models that ship")
+    for name in list_bundled():
+        spec = read_spec(name)
+        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}")
+    out.say(f"What of these can embed a recording: {spell('inspect', 'SOURCE')}")
+
+
+def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[ReaderPlugin]") -> None:
+    for name in found:
+        try:
+            spec = found.load(name).spec
+        except NeuridError as error:
+            out.warn(str(error))
+            continue
+        out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")
 
 
 @app.command()
+@with_terminal
 def check(
-    name: Annotated[str, typer.Argument(help="An installed encoder or reader, or NAME@DISTRIBUTION.")],
-    preset: Annotated[str | None, typer.Option(help="A preset of the encoder; its first by default.")] = None,
-    source: Annotated[
-        Path | None, typer.Option(help="A small recording that the reader reads; a copy of it is used.")
+    name: Annotated[
+        str,
+        argument("NAME", "An installed encoder or reader, or NAME@DISTRIBUTION.", autocompletion=complete_encoders),
+    ],
+    *,
+    preset: Annotated[
+        str | None, option("--preset", metavar="NAME", help="A preset of the encoder; its first by default.")
     ] = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    source: Annotated[
+        Path | None,
+        option("--source", metavar="PATH", help="A small recording for a reader, of which a copy is used."),
+    ] = None,
+    out: Terminal,
 ) -> None:
-    """Try on an installed plugin every rule that plugins owe, and tell what fails and how to mend it."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid import registry
-        from nwb_neurid.testing.verdicts import make_encoder_kit, make_reader_kit, run_kit
+    """Test every rule of the plugin contract on an installed plugin, and show what fails and how to fix it.
 
-        bare = name.partition("@")[0]
-        encoders, readers = registry.encoders(), registry.readers()
-        reads = bare in {known.partition("@")[0] for known in readers}
-        found = readers if reads and bare not in {known.partition("@")[0] for known in encoders} else encoders
-        kit: type
-        if found is readers:
-            if preset is not None:
-                raise InvalidOption(f"{name!r} is a reader, which has no presets.")
-            kit = make_reader_kit(readers.load(name), source)
-        else:
-            if source is not None:
-                raise InvalidOption(f"{name!r} is no reader: leave out --source.")
-            kit = make_encoder_kit(encoders.load(name), preset)
-        who = f"{found.kind} {name!r} ({found.distribution(name)})"
-        out.say(who)
-        with attribute_errors(lambda: who):
-            results = list(run_kit(kit, progress=out.progress))
-        _report(out, who, results)
+    $ nwb-neurid plugins check isi
+    """
+    from nwb_neurid import registry
+    from nwb_neurid.testing.verdicts import make_encoder_kit, make_reader_kit, run_kit
+
+    bare = name.partition("@")[0]
+    encoders, readers = registry.encoders(), registry.readers()
+    reads = bare in {known.partition("@")[0] for known in readers}
+    found = readers if reads and bare not in {known.partition("@")[0] for known in encoders} else encoders
+    kit: type
+    if found is readers:
+        if preset is not None:
+            raise InvalidOption(f"{name!r} is a reader, which has no presets.")
+        kit = make_reader_kit(readers.load(name), source)
+    else:
+        if source is not None:
+            raise InvalidOption(f"{name!r} is no reader: leave out --source.")
+        kit = make_encoder_kit(encoders.load(name), preset)
+    who = f"{found.kind} {name!r} ({found.distribution(name)})"
+    out.say(who)
+    with attribute_errors(lambda: who):
+        results = list(run_kit(kit, progress=out.progress))
+    _report(out, who, results)
 
 
 def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
@@ -89,7 +124,7 @@ def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
             out.say(f"  {verdict.outcome}: {verdict.rule}")
             out.say(f"    {verdict.message}")
             if verdict.advice:
-                out.say(f"    How to mend it: {verdict.advice}")
+                out.say(f"    How to fix it: {verdict.advice}")
         else:
             out.detail(f"  passed: {verdict.rule}")
     counts = Counter(verdict.outcome for verdict in results)
@@ -99,26 +134,35 @@ def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
 
 
 @app.command()
+@with_terminal
 def new(
-    kind: Annotated[Kind, typer.Argument(help="What to begin.", show_default=False)],
-    name: Annotated[str, typer.Argument(help="What it is called: small letters, digits and hyphens.")],
-    torch: Annotated[
-        bool, typer.Option("--torch", help="An encoder that learns, on torch; otherwise on NumPy.")
-    ] = False,
+    kind: Annotated[Kind, argument("encoder|reader", "What to begin.")],
+    name: Annotated[str, argument("NAME", "What it is called: small letters, digits and hyphens.")],
+    *,
+    torch: Annotated[bool, flag("--torch", help="An encoder that learns, with torch; otherwise with NumPy.")] = False,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder goes.", show_default="here")
+        Path,
+        option(
+            "--output",
+            "-o",
+            panel=WRITE,
+            metavar="FOLDER",
+            show_default=False,
+            help="Where its folder goes; here by default.",
+        ),
     ] = Path(),
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    out: Terminal,
 ) -> None:
-    """Write a plugin that works: a package with its entry point, module, test and README, ready to be changed."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.scaffold import write_package
+    """Write a plugin that works: a package with its entry point, module, test and README, ready to be changed.
 
-        if torch and kind is Kind.reader:
-            raise InvalidOption("--torch is for encoders: a reader is written without it.")
-        folder = write_package("torch" if torch else kind.value, name, output)
-        out.say(f"{folder}: {kind.value} {name!r}, a package of its own")
-        out.say(f'Install it: pip install -e "{folder}[test]"')
-        out.say(f"Test it: pytest {folder}")
-        out.say("See it: nwb-neurid plugins")
+    $ nwb-neurid plugins new encoder my-encoder
+    """
+    from nwb_neurid.scaffold import write_package
+
+    if torch and kind is Kind.reader:
+        raise InvalidOption("--torch is for encoders: a reader is written without it.")
+    folder = write_package("torch" if torch else kind.value, name, output)
+    out.say(f"{folder}: {kind.value} {name!r}, a package of its own")
+    out.say(f'Install it: pip install -e "{folder}[test]"')
+    out.say(f"Test it: pytest {folder}")
+    out.say(f"See it: {spell('plugins')}")

@@ -3,28 +3,38 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from nwb_neurid._system import limits
-from nwb_neurid.cli.terminal import Quiet, Verbose, terminal
+from nwb_neurid.cli.options import WRITE, Overwrite, argument, option, with_terminal
+from nwb_neurid.cli.terminal import Terminal
 
 
+@with_terminal
 def remove(
-    file: Annotated[Path, typer.Argument(metavar="FILE.nwb", help="A file with results.", show_default=False)],
-    name: Annotated[str, typer.Option(help="What the results are called, see `show`.", show_default=False)],
+    file: Annotated[Path, argument("FILE.nwb", "A file with results.")],
+    *,
+    name: Annotated[
+        str,
+        option("--name", metavar="NAME", show_default=False, help="What the results are called, see nwb-neurid show."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file for a copy without them; FILE stays as it is.")
+        Path | None,
+        option(
+            "--output", "-o", panel=WRITE, metavar="PATH", help="A file for a copy without them; FILE stays as it is."
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace existing output.")] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+    out: Terminal,
 ) -> None:
-    """Take results out of a file: tables, columns of units, and the room that they took."""
-    with terminal(quiet=quiet, verbose=verbose) as out:
-        from nwb_neurid.writers.nwb import store
+    """Remove results from a file: their tables, and columns of the table of units.
 
-        before_bytes = store.Fingerprint.of(file).size
-        with limits.reading(file):
-            path = store.remove(file, name, output=output, overwrite=overwrite)
-        given_back_bytes = before_bytes - store.Fingerprint.of(path).size
-        out.say(f"{path}: {name} was removed; {given_back_bytes / 1e6:,.1f} MB less")
+    $ nwb-neurid remove recording.nwb --name neurid_neurpir
+
+    The file is replaced by a verified copy without them, whole or not at all.
+    """
+    from nwb_neurid.writers.nwb import store
+
+    before_bytes = store.Fingerprint.of(file).size
+    with limits.reading(file):
+        path = store.remove(file, name, output=output, overwrite=overwrite)
+    freed_bytes = before_bytes - store.Fingerprint.of(path).size
+    out.say(f"{path}: {name} was removed; {freed_bytes / 1e6:,.1f} MB less")

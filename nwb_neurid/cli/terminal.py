@@ -1,58 +1,105 @@
-"""What every command has: lines to print, warnings as lines, progress bars, and errors without a traceback."""
+"""What every command prints: lines, tables, JSON, warnings, progress bars, and errors without a traceback."""
 
-import io
+import errno
+import json
+import os
+import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Annotated, Any, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nwb_neurid.contracts.attribution import name_running_plugin
 from nwb_neurid.errors import NeuridError, NeuridWarning
 
 T = TypeVar("T")
 
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show where an error arose.")]
+OUR_BREAK = "\n  "
+"""Our own messages indent every line after the first; a line break in a name or label is never followed by this."""
+
+CLOSED = 141
+"""What shells report for a program whose output nobody reads any more (128 + SIGPIPE)."""
+
+VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*|\S*[/\\]\S*|\S+\.\w+\S*")
+"""The words of a warning that name what it is about; the rest says what kind of warning it is."""
+
+SYSTEM = frozenset(
+    {"ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST"}
+    | {"ELOOP", "EIO", "EMFILE", "ENFILE", "ESTALE", "ETIMEDOUT", "EBUSY", "EILSEQ", "EAGAIN"}
+)
+"""What the system refuses for reasons outside of the program: no fault of ours."""
+
+
+class _Screen(Console):
+    """A console that prints text as it is, and ends the command quietly when nobody reads its output any more."""
+
+    def __init__(self, *, file: Any = None, stderr: bool = False) -> None:
+        super().__init__(file=file, stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """End as programs do that a closed pipe ends."""
+        silence(sys.__stdout__)
+        raise SystemExit(CLOSED)
 
 
 class Terminal:
     """Prints results to standard output; warnings, errors and progress to standard error.
 
+    Control characters, and marks that reverse the direction of text, are printed as escapes: a label or a file name
+    never moves the cursor, changes a colour or begins a line.
+
     Parameters
     ----------
     quiet
-        Print nothing but errors.
+        Print errors only.
     verbose
-        Also print what `detail` is given, and tracebacks.
+        Also print what `detail` is given, every single warning, and tracebacks.
+    as_json
+        Print what `print_json` is given to standard output, and nothing else.
     """
 
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
-        self._quiet, self._verbose = quiet, verbose
-        self._out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
+        self._quiet, self._verbose, self.as_json = quiet, verbose, as_json
+        self._out, self._err = _Screen(file=sys.stdout), _Screen(stderr=True)
+        self._one_screen = self._out.is_terminal and self._err.is_terminal
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             console=self._err,
             transient=True,
             redirect_stdout=False,
             disable=quiet or not self._err.is_terminal,
         )
+        self._alike: dict[str, list[str]] = {}
         self.failed = False
 
-    def say(self, line: str | Table = "") -> None:
-        """Print a line or a table, unless quiet."""
-        if not self._quiet:
-            self._out.print(line)
+    def say(self, line: str = "") -> None:
+        """Print a line, unless quiet."""
+        if not (self._quiet or self.as_json):
+            self._print(escape_controls(line))
+
+    def say_table(self, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print a table, unless quiet; no cell is cut off."""
+        table = Table(*map(escape_controls, titles), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in rows:
+            table.add_row(*(escape_controls(str(cell)) for cell in row))
+        if not (self._quiet or self.as_json):
+            self._print(table)
+
+    def print_json(self, value: Mapping[str, Any], *, indent: int | None = 2) -> None:
+        """Print a JSON document, where the command was asked for JSON."""
+        if self.as_json:
+            self._print(json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=False))
 
     def detail(self, line: str) -> None:
         """Print a line if verbose."""
@@ -60,22 +107,33 @@ class Terminal:
             self.say(line)
 
     def fail(self, error: NeuridError) -> None:
-        """Print an error, and let the command end with code 2 when it is through."""
+        """Print an error, and let the command end with code 2 when it is done."""
         self.failed = True
-        self._err.print(f"nwb-neurid: {error}", style="red")
+        self._complain(f"nwb-neurid: {error}", style="red")
         if self._verbose:
             self._err.print("".join(traceback.format_exception(error)))
 
     def warn(self, message: Warning | str) -> None:
-        """Print a warning, unless quiet."""
-        if not self._quiet:
-            self._err.print(f"warning: {message}", style="yellow")
+        """Print a warning, unless quiet. Of warnings that differ in names and numbers only, the first is printed."""
+        text = str(message)
+        alike = self._alike.setdefault(VARIES.sub("", text), [])
+        alike.append(text)
+        if len(alike) == 1 or self._verbose:
+            self._warn(text)
+
+    def close(self) -> None:
+        """Print how many warnings were left out because they were like one that was printed."""
+        for first, *others in self._alike.values():
+            if others and not self._verbose:
+                head = first if len(first) <= 60 else f"{first[:60].rstrip()}..."
+                self._warn(others[0] if len(others) == 1 else f"{len(others)} more warnings like: {head}")
+        self._alike.clear()
 
     def progress(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
         """A `nwb_neurid.contracts.Progress`: a bar with the time left; nothing where there is no terminal."""
         if self._bars.disable:
             return items
-        return self._with_bar(items, label, total)
+        return self._draw_bar(items, label, total)
 
     def describe(self, text: str) -> bool:
         """Put a text beside the innermost bar; false where there is none."""
@@ -84,69 +142,70 @@ class Terminal:
         self._bars.update(self._bars.tasks[-1].id, description=text)
         return True
 
-    def _with_bar(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+    def _draw_bar(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         self._bars.start()
         task = self._bars.add_task(label, total=total)
         try:
             for item in items:
                 yield item
                 self._bars.advance(task)
+            self._bars.refresh()  # the last frame shows that all is done
         finally:
             self._bars.remove_task(task)
             if not self._bars.tasks:
                 self._bars.stop()
 
+    def _print(self, item: str | Table) -> None:
+        """Print a result. On the screen that shows the bars, the console of the bars puts it above them."""
+        try:
+            (self._err if self._one_screen and self._bars.tasks else self._out).print(item)
+        except OSError as error:
+            silence(sys.__stdout__)
+            self._out.quiet = True
+            self.fail(NeuridError(f"Standard output cannot be written: {error.strerror or error}."))
 
-class Stray(io.TextIOBase):
-    """Standard output while a command runs: what a plugin prints becomes a warning that names it, once.
+    def _warn(self, text: str) -> None:
+        if not self._quiet:
+            self._complain(f"warning: {text}", style="yellow")
 
-    Parameters
-    ----------
-    own
-        Prints the warnings.
-    stdout
-        Where everything else goes.
-    """
+    def _complain(self, text: str, *, style: str) -> None:
+        with suppress(OSError):  # nobody can be told then; the exit code remains
+            self._err.print(escape_controls(text), style=style)
 
-    def __init__(self, own: Terminal, stdout: Any) -> None:
-        self._own, self._stdout = own, stdout
-        self._named: set[str] = set()
 
-    def write(self, text: str) -> int:
-        """Pass text on, or say who printed it."""
-        who = name_running_plugin()
-        if not who:
-            self._stdout.write(text)
-            return len(text)
-        if text.strip() and who not in self._named:
-            self._named.add(who)
-            line = text.strip().splitlines()[0]
-            self._own.warn(f"{who} prints to standard output, where only results belong. It begins: {line}")
-        return len(text)
+def escape_controls(text: str) -> str:
+    """Text with what is not printable as escapes, but for `OUR_BREAK`."""
+    if text.isprintable():
+        return text
+    lines = ["".join(_escape(char) for char in line) for line in text.split(OUR_BREAK)]
+    return OUR_BREAK.join(lines)
 
-    def flush(self) -> None:
-        """Flush what was passed on."""
-        self._stdout.flush()
 
-    def isatty(self) -> bool:
-        """Whether results go to a terminal."""
-        return bool(self._stdout.isatty())
+def _escape(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
-    def fileno(self) -> int:
-        """The file behind it, for programs that are started."""
-        return int(self._stdout.fileno())
+
+def silence(stream: Any) -> None:
+    """Let what is still to be written to a stream go nowhere, so that Python ends without a complaint."""
+    with suppress(AttributeError, OSError, ValueError):  # there is none, it has no number, or it is closed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
-def terminal(*, quiet: bool, verbose: bool) -> Iterator[Terminal]:
-    """A terminal for one command. Turns whatever escapes from the command into one line and an exit code."""
-    own = Terminal(quiet=quiet, verbose=verbose)
+def terminal(*, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> Iterator[Terminal]:
+    """A terminal for one command. Turns whatever escapes from the command into one line and an exit code.
+
+    What a plugin or library prints goes to standard error, since standard output holds results only.
+    """
+    own = Terminal(quiet=quiet, verbose=verbose, as_json=as_json)
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         if issubclass(category, NeuridWarning) or verbose:
             own.warn(message)
 
-    with warnings.catch_warnings(), redirect_stdout(Stray(own, sys.stdout)):
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
         warnings.simplefilter("always", NeuridWarning)
         warnings.showwarning = show  # restored by catch_warnings
         try:
@@ -155,14 +214,34 @@ def terminal(*, quiet: bool, verbose: bool) -> Iterator[Terminal]:
             own.fail(error)
         except (typer.Exit, KeyboardInterrupt):
             raise
-        except Exception as error:  # a fault of ours: still one line
-            print(f"nwb-neurid: unexpected {type(error).__name__}: {error}", file=sys.stderr)
-            print(
-                "This is a fault of nwb-neurid, please report it with the output of --verbose.",
-                file=sys.stderr,
-            )
-            if verbose:
-                traceback.print_exc()
-            raise typer.Exit(1) from error
+        except Exception as error:
+            if not is_refusal(error):  # a fault of ours: still one line
+                raise typer.Exit(_report_fault(error, verbose)) from error
+            own.fail(NeuridError(describe_refusal(error)))
+        finally:
+            own.close()
     if own.failed:
         raise typer.Exit(2)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the system refused, for lack of room, of rights or of memory: no fault of ours."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and errno.errorcode.get(error.errno or 0) in SYSTEM
+    )
+
+
+def describe_refusal(error: BaseException) -> str:
+    """One line on what the system refused."""
+    if not isinstance(error, OSError):
+        return "There is not enough memory for this. Embed fewer recordings or units at once, or a shorter --duration."
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}."
+
+
+def _report_fault(error: Exception, verbose: bool) -> int:
+    print(f"nwb-neurid: unexpected {type(error).__name__}: {escape_controls(str(error))}", file=sys.stderr)
+    print("This is a fault of nwb-neurid, please report it with the output of --verbose.", file=sys.stderr)
+    if verbose:
+        traceback.print_exc()
+    return 1

@@ -17,7 +17,7 @@ from nwb_neurid.labels.training_data import collect_examples
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
-from nwb_neurid.workflows.fit_labels import with_label, with_subjects
+from nwb_neurid.workflows.fit_labels import read_named, select_labelled
 
 Table: TypeAlias = Mapping[str, str] | str | Path | None
 """Pairs of names, the path of a table of them, or none."""
@@ -126,9 +126,9 @@ def read_cohort(
         source if isinstance(source, Population) else read_for(spec, reader_for(source), source, options)
         for source in progress(every, label="recordings", total=len(every))
     ]
-    populations, aliases = with_subjects(models[0], found, named, options, silent)
+    populations, aliases = read_named(models[0], found, named, options, silent)
     never_tested = {id(population) for population in populations[len(sources) :]}
-    known = with_label(populations, label)
+    known = select_labelled(populations, label)
     cohort = Cohort.of(
         label,
         known,

@@ -19,7 +19,7 @@ from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, new_model
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json
-from nwb_neurid.workflows.fit_labels import as_model
+from nwb_neurid.workflows.models import resolve_model
 
 RATE = "rate and duration"
 
@@ -107,7 +107,7 @@ def name_models(given: Sequence[Model | str | Path], steps: int | None, windows:
         raise InvalidOption("--windows is how many pairs of windows a step of training takes: name --steps too.")
     found: dict[str, Model] = {}
     for each in given:
-        model = as_model(each)
+        model = resolve_model(each)
         if steps is not None and is_trained(model):
             raise InvalidOption(
                 f"--steps trains an encoder anew, but this {model.name} is trained. Name the encoder instead "

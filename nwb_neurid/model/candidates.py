@@ -1,5 +1,6 @@
 """Which encoders can embed a population, and which can where one cannot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nwb_neurid import registry
@@ -12,8 +13,8 @@ from nwb_neurid.population import Population
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """Whether an installed encoder can embed a population.
+class Candidate:
+    """An installed encoder, and whether it can embed a population.
 
     Parameters
     ----------
@@ -24,16 +25,16 @@ class Fit:
     presets
         The presets that can.
     problems
-        Why none can; empty otherwise.
+        Why the other presets cannot, by their names; for a broken plugin by "".
     """
 
     encoder: str
     plugin: EncoderPlugin | None
     presets: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: Mapping[str, list[str]]
 
 
-def list_fits(population: Population) -> list[Fit]:
+def list_candidates(population: Population) -> list[Candidate]:
     """For every installed encoder, whether it can embed the population, and if not, exactly why."""
     encoders = registry.encoders()
     found = []
@@ -41,14 +42,14 @@ def list_fits(population: Population) -> list[Fit]:
         try:
             plugin = encoders.load(name)
         except NeuridError as error:
-            found.append(Fit(encoder=name, plugin=None, presets=(), problems=(str(error),)))
+            found.append(Candidate(encoder=name, plugin=None, presets=(), problems={"": [str(error)]}))
             continue
         by_preset = {
-            preset: list_problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()
+            preset: list_list_problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()
         }
         able = tuple(preset for preset, why in by_preset.items() if not why)
-        why = () if able else tuple(dict.fromkeys(reason for found in by_preset.values() for reason in found))
-        found.append(Fit(encoder=name, plugin=plugin, presets=able, problems=why))
+        why = {preset: reasons for preset, reasons in by_preset.items() if reasons}
+        found.append(Candidate(encoder=name, plugin=plugin, presets=able, problems=why))
     return found
 
 
@@ -63,8 +64,8 @@ def check_fits(population: Population, model: Model) -> None:
     found = list_problems(population, model.spec)
     if not found:
         return
-    able = {fit.encoder: fit for fit in list_fits(population) if fit.presets}
-    instead = {name: "encoder" for name, fit in able.items() if fit.plugin and not fit.plugin.initial_state}
+    able = {each.encoder: each for each in list_candidates(population) if each.presets}
+    instead = {name: "encoder" for name, each in able.items() if each.plugin and not each.plugin.initial_state}
     instead |= {name: "model" for name in list_bundled() if not list_problems(population, read_spec(name))}
     presets = able[model.name].presets if model.name in able and model.name not in instead else ()
     raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

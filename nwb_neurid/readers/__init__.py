@@ -1,6 +1,6 @@
 """A recording through whichever reader recognises it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,23 @@ def read(source: object, **options: Any) -> Population:
     UnreadableSource, InvalidSource
         If the reader cannot read it.
     """
+    wanted = parse_options(options)
+    return read_with(reader_for(source), source, wanted)
+
+
+def parse_options(options: Mapping[str, Any]) -> ReadOptions:
+    """Options of a reader by their names.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such option.
+    """
     try:
-        wanted = ReadOptions(**options)
+        return ReadOptions(**options)
     except TypeError:
         known = ", ".join(option.name for option in fields(ReadOptions))
         raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
-    return read_with(reader_for(source), source, wanted)
 
 
 def check_each_once(sources: Sequence[object]) -> None:

@@ -1,19 +1,24 @@
-"""The main job in steps: read, check, embed, predict, write."""
+"""The main job in steps: read, choose the model, check, embed, predict, write."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.contracts import Progress, ReadOptions, is_url, silent
 from nwb_neurid.contracts.training import TrainingOptions
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import choose_bundled
 from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, load_model
 from nwb_neurid.population import Population
-from nwb_neurid.readers import read_for, reader_for
+from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.workflows.models import resolve_model
+from nwb_neurid.writers.nwb.entry import names_on
+from nwb_neurid.writers.nwb.objects import EMBEDDINGS, object_name
+from nwb_neurid.writers.options import NWB, WriteOptions
 from nwb_neurid.writers.outputs import default_name, fingerprint_of, output_for
 
 
@@ -27,75 +32,177 @@ class Outcome:
         The file that holds the results.
     embeddings, predictions
         As they were written.
+    names
+        What the results are called in an NWB file: one name, or one for each of several imaging planes.
+    changed
+        Whether the recording's own file was changed.
     """
 
     path: Path
     embeddings: Embeddings
     predictions: tuple[Predictions, ...] = ()
+    names: tuple[str, ...] = ()
+    changed: bool = False
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """What the tables with the vectors are called in an NWB file."""
+        return tuple(object_name(name, EMBEDDINGS) for name in self.names)
 
 
 def embed_file(
     source: str | Path,
     model: Model | None = None,
     *,
+    reading: ReadOptions | None = None,
+    writing: WriteOptions | None = None,
     device: str = "auto",
-    options: ReadOptions | None = None,
-    write: WriteOptions | None = None,
     pool_groups: bool = False,
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Embed the units of a recording, and write the vectors and what the label heads predict beside them.
+    """Embed the units of a recording, and write the vectors and the predicted labels beside them.
 
     Parameters
     ----------
     source
-        The recording. An NWB file is written to unless `output` is given: whole or not at all. Results of anything
-        else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
+        The recording. An NWB file is changed itself unless `writing` names an output: whole or not at all. Results on
+        anything else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
     model
         What embeds; None for the model that ships for the activity of the recording.
+    reading
+        How the recording is read.
+    writing
+        How and where the results are written.
     device
-        What a model that ships is built for.
-    options
-        For the reader.
-    write
-        How and where the results are written. An NWB file is changed itself unless `output` names a copy; a flat table
-        may go into a folder.
+        What a model that ships is built for: "auto", "cpu" or "cuda".
+    pool_groups
+        Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
     training
-        Train the model on the recording itself first; its vectors are then comparable within the recording alone.
+        Train the model on the recording first; its vectors are then comparable within the recording only.
     prediction
         What is asked of the label heads of the model.
-    pool_groups, progress
-        As for `Model.embed`.
+    progress
+        Progress callback, called with what is looped over.
+
+    Returns
+    -------
+    Outcome
+        Where the results are, and the results.
 
     Raises
     ------
     NeuridError
-        Whatever stands in the way; nothing was written then.
+        If the recording cannot be read or embedded, or the results not be written; nothing was written then.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from nwb_neurid import new_model
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> recording = write_nwb(simulate(5, 20.0, 0), Path(mkdtemp()) / "recording.nwb")
+    >>> outcome = embed_file(recording, new_model("isi"))
+    >>> outcome.changed, outcome.tables, outcome.embeddings.vectors.shape
+    (True, ('neurid_isi_embeddings',), (5, 53))
     """
-    reader, asked = reader_for(source), options or ReadOptions()
-    seen, population = fingerprint_of(source), None
-    if model is None:
-        population = read_for(None, reader, source, asked)
-        model = load_model(choose_bundled(population.activity.kind), device=device)
-    write = write or WriteOptions()
-    place = output_for(source, replace(write, name=write.name or default_name(model.name)), seen=seen)
-    if population is None:
-        population = read_for(model.spec, reader, source, asked)
-    place.check(population)
+    writing, prediction = writing or WriteOptions(), prediction or PredictionOptions()
+    reader, seen = reader_for(source), fingerprint_of(source)
+    output_for(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
+    population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
+    model = model or load_model(choose_bundled(population.activity.kind), device=device)
+    writing = name_results(writing, model)
+    output = output_for(source, writing, seen=seen)
+    output.check(population)
     check_fits(population, model)
-    model = model if training is None else _fitted(model, population, training, pool_groups, progress)
-    naming = prediction or PredictionOptions()
-    check_options(model.heads, population, naming)
+    check_options(model.heads, population, prediction)
+    model = model if training is None else _train_on(model, population, training, pool_groups, progress)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = tuple(predict_all(model.heads, embeddings, population, naming))
-    path = place.write(population, embeddings, predictions)
-    return Outcome(path=path, embeddings=embeddings, predictions=predictions)
+    predictions = tuple(predict_all(model.heads, embeddings, population, prediction))
+    path = output.write(population, embeddings, predictions)
+    changed = not is_url(source) and path.samefile(source)
+    names = _list_names(population, writing, changed)
+    return Outcome(path=path, embeddings=embeddings, predictions=predictions, names=names, changed=changed)
 
 
-def _fitted(
+def embed(
+    source: object,
+    *,
+    model: Model | str | Path | None = None,
+    device: str = "auto",
+    pool_groups: bool = False,
+    progress: Progress = silent,
+    **reading: Any,
+) -> Embeddings:
+    """Read a recording and embed its units, in one call. Nothing is written.
+
+    It gives the vectors and the predictions that `nwb-neurid embed` writes.
+
+    Parameters
+    ----------
+    source
+        Whatever `nwb_neurid.read` takes (a path, a URL, arrays, an object of another library), or a `Population`.
+    model
+        A model, its folder, the name of a model that ships or of an encoder that needs no training; None for the
+        model that ships for the activity of the recording.
+    device
+        What a model is built for that is not built yet: "auto", "cpu" or "cuda".
+    pool_groups
+        Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
+    progress
+        Progress callback, called with what is looped over.
+    **reading
+        Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`.
+
+    Returns
+    -------
+    Embeddings
+        One vector per unit, in the order of the source. `Embeddings.predictions` holds what the label heads of the
+        model predict, by label; empty for a model without heads, such as those that ship.
+
+    Raises
+    ------
+    NeuridError
+        If the recording cannot be read, or the model not embed it; the message says why and what can be done.
+
+    Examples
+    --------
+    >>> from nwb_neurid.testing import made_population
+    >>> embed(made_population(units=5), model="isi")
+    Embeddings(5 of 5 units, dim 53, 'isi')
+    """
+    built = None if model is None else resolve_model(model, device=device)
+    if isinstance(source, Population):
+        if reading:
+            raise InvalidOption(f"A Population has been read already: leave out {', '.join(sorted(reading))}.")
+        population = source
+    else:
+        options = parse_options(reading)
+        population = read_for(built.spec if built else None, reader_for(source), source, options)
+    built = built or load_model(choose_bundled(population.activity.kind), device=device)
+    check_fits(population, built)
+    embeddings = built.embed(population, pool_groups=pool_groups, progress=progress)
+    predictions = predict_all(built.heads, embeddings, population, PredictionOptions())
+    return replace(embeddings, predictions={each.label_name: each for each in predictions})
+
+
+def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
+    """These options with what the results are called, as far as it is known."""
+    return replace(writing, name=writing.name or default_name(model.name if model else "encoder"))
+
+
+def _train_on(
     model: Model, population: Population, training: TrainingOptions, pool_groups: bool, progress: Progress
 ) -> Model:
-    model, _ = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+    model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+    if not log.finished:  # Ctrl-C: nothing is to be written then
+        raise KeyboardInterrupt
     return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
+
+
+def _list_names(population: Population, writing: WriteOptions, changed: bool) -> tuple[str, ...]:
+    """What the results are called in an NWB file."""
+    if writing.format != NWB:
+        return ()
+    beside_tables = changed or (writing.output is not None and not writing.sidecar)
+    return tuple(names_on(population.tables, writing.name)) if beside_tables and population.tables else (writing.name,)

@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
-from nwb_neurid import registry
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning, UntrainedEncoder
+from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, fit_head
+from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
 from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
-from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
+from nwb_neurid.workflows.models import resolve_model
+
+ONE_SIDED_95 = 1.645
+"""Standard errors above the mean that a normal variable exceeds in one of twenty cases."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,56 +49,81 @@ def fit_labels(
     pool_groups: bool = False,
     progress: Progress = silent,
 ) -> Model:
-    """Fit a head that predicts a label from the vectors of a model. The model itself stays as it is.
+    """Fit a label head to the vectors of recordings whose labels are known. The model itself is not changed.
+
+    The head is calibrated on held-out animals. With one animal, folds split neurons and keep duplicates together.
 
     Parameters
     ----------
     model
-        A model, its folder, or the name of an encoder that needs no training.
+        A model, its folder, the name of a model that ships, or of an encoder that needs no training.
     sources
         Recordings, each whatever `nwb_neurid.read` takes, or a `Population`.
     label
         Which of their labels: "cell_type", "brain_region", or the name of a column of text.
     head
-        "linear" or "mlp".
+        Classifier: "linear" (multinomial logistic regression) or "mlp".
     map
-        New names of classes, see `nwb_neurid.labels.mapping.map_labels`.
+        New names of classes: a mapping from old to new, a csv table with the columns old and new, or "beryl" or
+        "cosmos" for groups of regions of the Allen CCF.
     subjects
-        The subject of each recording that names none, by its path or file name, or a table with the columns source
-        and subject.
+        The subject of each recording that names none: a mapping from its path or file name, or a csv table with the
+        columns source and subject.
     scope
-        Among which neurons the prediction holds, in words: "opto-tagged interneurons of mouse V1".
-    coverage, seed
-        As for `nwb_neurid.labels.fitting.fit_head`.
+        Among which neurons the predictions hold, in words: "opto-tagged interneurons of mouse V1".
+    coverage
+        Share of units whose prediction set should contain the true label, between 0 and 1.
+    seed
+        Random seed, for reproducible results.
     reading
-        For the readers.
-    pool_groups, progress
-        As for `Model.embed`.
+        How the recordings are read.
+    pool_groups
+        Embed all groups of units (probes, imaging planes) of a recording together, not each separately.
+    progress
+        Progress callback, called with what is looped over.
 
     Returns
     -------
     Model
-        With the head, in place of one for the same label. `Model.save` keeps it.
+        The model with the head, in place of one for the same label. `Model.save` keeps it.
 
     Raises
     ------
     InvalidOption
-        If no recording has the label, one has no subject, or an option cannot be.
+        If a recording names no subject, is named twice, or an option cannot be used.
     CannotFit
-        If fewer than two classes can be told apart.
+        If no recording has the label, or fewer than two classes can be learned.
     NeuridError
-        Whatever is wrong with a recording or the model.
+        If a recording or the model cannot be read.
+
+    Warns
+    -----
+    NeuridWarning
+        If a recording is left out, the encoder was trained on some of the animals, or the classes look doubtful.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from nwb_neurid.testing import made_population
+    >>> known = {"cell_type": np.array(["PV", "SST"] * 6)}
+    >>> animals = [
+    ...     replace(made_population(units=12, seed=seed), labels=known, subject_id=f"mouse {seed}") for seed in range(3)
+    ... ]
+    >>> model = fit_labels("isi", animals, label="cell_type", scope="simulated neurons")
+    >>> model.heads["cell_type"].classes.tolist()
+    ['PV', 'SST']
     """
     check_head(head, coverage)
     check_table(map)
     check_each_once(sources)
-    built = as_model(model)
+    built = resolve_model(model)
     named = read_subjects(subjects)
-    populations, aliases = with_subjects(built, sources, named, reading or ReadOptions(), progress)
-    known = with_label(populations, label)
-    units = _collected(built, known, label, pool_groups, progress)
-    seen = _seen_by_encoder(built, {name: aliases[name] for name in units.subjects.tolist()})
-    alone = len(np.unique(units.subjects)) == 1  # then folds part neurons, and otherwise animals
+    populations, aliases = read_named(built, sources, named, reading or ReadOptions(), progress)
+    known = select_labelled(populations, label)
+    units = _collect_units(built, known, label, pool_groups, progress)
+    seen = _find_seen(built, {name: aliases[name] for name in units.subjects.tolist()})
+    alone = len(np.unique(units.subjects)) == 1  # then folds split neurons, and otherwise animals
     fitted = fit_head(
         units.vectors,
         map_labels(units.labels, map),
@@ -118,37 +147,36 @@ def fit_labels(
     return replace(built, heads={**built.heads, label: fitted})
 
 
-def as_model(model: Model | str | Path) -> Model:
-    """A model as it is, that of a folder, or a new one of an encoder that needs no training.
+def is_at_chance(head: LabelHead) -> bool:
+    """Whether a head predicts its label no better than guessing, as far as its units can show.
+
+    Guesses of `k` classes are right in a share of `1/k` of each class. The balanced accuracy on held-out animals is
+    compared with the mean of such shares, plus 1.645 of its standard errors (one-sided, 5%).
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> details = {"balanced_accuracy": 0.55, "units_of_class": {"PV": 20, "SST": 20}}
+    >>> is_at_chance(SimpleNamespace(details=details))
+    True
+    """
+    counts = head.details["units_of_class"]
+    units = np.array(list(counts.values()) if isinstance(counts, Mapping) else [], np.float64)
+    guessing = 1 / len(units)
+    error = np.sqrt(np.sum(guessing * (1 - guessing) / units)) / len(units)
+    return bool(float(str(head.details["balanced_accuracy"])) <= guessing + ONE_SIDED_95 * error)
+
+
+def read_named(
+    model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
+) -> tuple[list[Population], dict[str, set[str]]]:
+    """Read recordings, each with its subject, and all names of each subject: in the table and in the files.
 
     Raises
     ------
-    InvalidModel
-        If it is neither a folder with a model nor the name of an encoder.
-    UntrainedEncoder
-        If it is an encoder that learns.
+    InvalidOption
+        If one names no subject.
     """
-    if isinstance(model, Model):
-        return model
-    if is_encoder(model):
-        try:
-            return new_model(str(model))
-        except UntrainedEncoder:
-            raise UntrainedEncoder(
-                f"Encoder {str(model)!r} learns: name the folder of a model instead, as nwb-neurid train writes it."
-            ) from None
-    return load_model(model)
-
-
-def is_encoder(model: str | Path) -> bool:
-    """Whether this names an installed encoder rather than a folder with a model."""
-    return not (Path(model) / "model.json").is_file() and str(model) in registry.encoders()
-
-
-def with_subjects(
-    model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
-) -> tuple[list[Population], dict[str, set[str]]]:
-    """The recordings, each with its subject, and all names of each subject: in the table and in the files."""
     nameless, found = [], []
     aliases: dict[str, set[str]] = {}
     check_unambiguous([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
@@ -171,8 +199,19 @@ def with_subjects(
     return found, aliases
 
 
-def with_label(populations: Sequence[Population], label: str) -> list[Population]:
-    """Those that have units and know this label of them."""
+def select_labelled(populations: Sequence[Population], label: str) -> list[Population]:
+    """Recordings that have units and this label.
+
+    Raises
+    ------
+    CannotFit
+        If there is none.
+
+    Warns
+    -----
+    NeuridWarning
+        If one is left out.
+    """
     known = [population for population in populations if label in population.labels and len(population)]
     if not known:
         there = dict.fromkeys(name for population in populations for name in population.labels)
@@ -185,13 +224,15 @@ def with_label(populations: Sequence[Population], label: str) -> list[Population
     return known
 
 
-def _collected(model: Model, populations: Sequence[Population], label: str, pool: bool, progress: Progress) -> _Units:
+def _collect_units(
+    model: Model, populations: Sequence[Population], label: str, pool: bool, progress: Progress
+) -> _Units:
     vectors = [
         model.embed(population, pool_groups=pool, progress=progress).vectors
         for population in progress(populations, label="embedding", total=len(populations))
     ]
     sizes = [len(population) for population in populations]
-    near = _near(populations, np.cumsum([0, *sizes[:-1]]).tolist()) if label in REGION_LABELS else None
+    near = _find_voters(populations, np.cumsum([0, *sizes[:-1]]).tolist()) if label in REGION_LABELS else None
     return _Units(
         vectors=np.concatenate(vectors),
         labels=np.concatenate([population.labels[label].astype(np.str_) for population in populations]),
@@ -200,8 +241,8 @@ def _collected(model: Model, populations: Sequence[Population], label: str, pool
     )
 
 
-def _near(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.ndarray, "units nearest"] | None:
-    """Who votes together, rows counted over all recordings; None unless all tell groups and positions."""
+def _find_voters(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.ndarray, "units nearest"] | None:
+    """Rows of the units that vote together, over all recordings; None unless all have groups and positions."""
     found = []
     for population, offset in zip(populations, first, strict=True):
         if population.group is None or population.positions_um is None:
@@ -211,8 +252,8 @@ def _near(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.n
     return np.concatenate(found)
 
 
-def _seen_by_encoder(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
-    """Which of these subjects, each with all of its names, the encoder was trained on."""
+def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
+    """Subjects, each with all of its names, that the encoder was trained on."""
     trained = model.details.get("subjects")
     known = {*map(str, trained)} if isinstance(trained, list | tuple) else set()
     seen = {subject for subject, names in aliases.items() if names & known}

@@ -29,45 +29,63 @@ def train(
     encoder: str,
     preset: str | None = None,
     steps: int = STEPS,
+    windows: int | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    compile: bool = False,
     resume: bool = False,
     overwrite: bool = False,
-    device: str = "auto",
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
+    checkpoint_s: float = 60.0,
     watch: Callable[[Step], None] | None = None,
     progress: Progress = silent,
-    **options: object,
 ) -> Model:
     """Train an encoder on recordings, without labels, and keep it in a model folder.
 
     The folder holds the model, `loss.csv` and `loss.png`, and until the training is finished `checkpoint.safetensors`,
-    from which `resume` goes on. It can be used at any time: the model in it is that of the last checkpoint.
+    from which `resume` continues. It can be used at any time: the model in it is that of the last checkpoint.
 
     Parameters
     ----------
     sources
         Recordings, each whatever `nwb_neurid.read` takes, or a `Population`.
     output
-        The model folder.
-    encoder, preset
-        An installed encoder that learns, and one of its presets; its first by default.
-    steps, seed
-        How long, and from which seed. One seed gives one result; on a CPU bit for bit.
-    resume
-        Go on where a training into this folder stopped. Everything else must be as it was.
-    overwrite
-        Replace the folder.
+        The model folder to write.
+    encoder
+        Name of an installed encoder that learns.
+    preset
+        One of its presets; its first by default.
+    steps
+        Number of optimiser steps.
+    windows
+        Pairs of windows in a step; the number of the preset by default.
+    learning_rate
+        Peak learning rate; that of the preset by default.
+    seed
+        Random seed, for reproducible results; bit for bit on a CPU.
     device
         "auto", "cpu" or "cuda".
+    precision
+        Of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
+    compile
+        Compile the network with `torch.compile`.
+    resume
+        Continue a training into this folder that was interrupted. All other options must be as they were.
+    overwrite
+        Replace the folder.
     reading
-        For the readers.
+        How the recordings are read.
     pool_groups
-        As for `Model.embed`.
-    watch, progress
-        Told of every step, with its loss, and of how far the training is.
-    **options
-        Further fields of `nwb_neurid.contracts.training.TrainingOptions`.
+        Train on all groups of units (probes, imaging planes) of a recording together, not on each separately.
+    checkpoint_s
+        Shortest time between two checkpoints, in seconds.
+    watch
+        Called after every step, with its loss.
+    progress
+        Progress callback, called with what is looped over.
 
     Returns
     -------
@@ -77,42 +95,71 @@ def train(
     Raises
     ------
     CannotWrite
-        If the folder exists, and neither `resume` nor `overwrite` was asked for, or cannot be written.
+        If the folder cannot be written, or exists and neither `resume` nor `overwrite` was asked for.
     InvalidOption, CannotTrain
         If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
     NeuridError
-        Whatever is wrong with a recording; nothing was trained then.
+        If a recording cannot be read; nothing was trained then.
+
+    Warns
+    -----
+    NeuridWarning
+        If a recording is left out.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from nwb_neurid.testing import made_population
+    >>> model = train(
+    ...     [made_population(units=6, duration_s=40.0)],
+    ...     Path(mkdtemp()) / "model",
+    ...     encoder="nuclr",
+    ...     preset="small",
+    ...     steps=2,
+    ...     device="cpu",
+    ... )
+    >>> model.details["steps"], model.encoder.dim
+    (2, 64)
     """
     folder = Path(output)
-    finished = resume and _finished(folder)
+    finished = resume and _is_finished(folder)
     if not finished:
         _check_free(folder, resume=resume, overwrite=overwrite)
         check_each_once(sources)
     model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
     if finished:
-        return _as_asked(load_model(folder, device=device), folder, model, {"steps_planned": steps, "seed": seed})
-    populations = [
-        source
-        if isinstance(source, Population)
-        else read_for(model.spec, reader_for(source), source, reading or ReadOptions())
-        for source in progress(sources, label="recordings", total=len(sources))
-    ]
-    if overwrite and not resume:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-    wanted = TrainingOptions(
+        return _check_same(load_model(folder, device=device), folder, model, {"steps_planned": steps, "seed": seed})
+    options = TrainingOptions(
         steps=steps,
         seed=seed,
-        resume=resume,
+        windows=windows,
+        learning_rate=learning_rate,
+        precision=precision,
+        compile=compile,
         checkpoint=folder / CHECKPOINT,
+        resume=resume,
+        checkpoint_s=checkpoint_s,
         watch=watch,
-        **options,  # type: ignore[arg-type]
     )
+    populations = read_recordings(sources, model, reading or ReadOptions(), progress)
+    if overwrite and not resume:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     keep = partial(_keep, folder)
-    with _made(folder):
-        trained, log = fit(model, populations, wanted, pool_groups=pool_groups, keep=keep, progress=progress)
+    with _make_folder(folder):
+        trained, log = fit(model, populations, options, pool_groups=pool_groups, keep=keep, progress=progress)
     for note in log.notes:
         warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
     return trained
+
+
+def read_recordings(
+    sources: Sequence[object], model: Model, reading: ReadOptions, progress: Progress
+) -> list[Population]:
+    """The populations of recordings as a model needs them; a `Population` is taken as it is."""
+    return [
+        source if isinstance(source, Population) else read_for(model.spec, reader_for(source), source, reading)
+        for source in progress(sources, label="recordings", total=len(sources))
+    ]
 
 
 def _keep(folder: Path, model: Model, log: TrainingLog) -> None:
@@ -128,7 +175,7 @@ def _keep(folder: Path, model: Model, log: TrainingLog) -> None:
     draw_loss(np.asarray(log.loss), folder / f"{CURVE}.png")
 
 
-def _finished(folder: Path) -> bool:
+def _is_finished(folder: Path) -> bool:
     return (folder / "model.json").is_file() and not (folder / CHECKPOINT).exists()
 
 
@@ -143,7 +190,7 @@ def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
 
 
-def _as_asked(model: Model, folder: Path, untrained: Model, wanted: Mapping[str, Json]) -> Model:
+def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[str, Json]) -> Model:
     """A finished model, if it is what the training that is to go on would have led to, as far as its record tells."""
     if model.name != untrained.name:
         other = f"of encoder {model.name}, not {untrained.name}"
@@ -166,7 +213,7 @@ def _as_asked(model: Model, folder: Path, untrained: Model, wanted: Mapping[str,
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
+def _make_folder(folder: Path) -> Iterator[None]:
     """The folder, which is taken away again if it was made for a training that kept nothing."""
     new = not folder.exists()
     try:

@@ -56,7 +56,7 @@ def main() -> None:
         write_recording(nwb_neurid.read(analyzer), path)
 
         def embed() -> None:
-            embed_file(path, model, write=WriteOptions(overwrite=True))
+            embed_file(path, model, writing=WriteOptions(overwrite=True))
 
         turns = [
             [timeit(each, number=1, timer=process_time) for each in (compute, embed)] for _ in range(options.rounds)

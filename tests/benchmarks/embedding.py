@@ -39,7 +39,7 @@ def main() -> None:
         model.embed(population.select(np.arange(3)))  # what is done once
         encoding = timeit(lambda: model.embed(population), number=1)
         bare = measure_peak_mib()
-        whole = timeit(lambda: embed_file(path, write=WriteOptions(overwrite=True)), number=1)
+        whole = timeit(lambda: embed_file(path, writing=WriteOptions(overwrite=True)), number=1)
         peak = measure_peak_mib()
     print(
         f"embed {options.units} units x {options.seconds:,.0f} s with default-spikes: {whole:.1f} s, "

@@ -27,7 +27,7 @@ def test_scores_are_written_printed_and_compared(run, animals, types, tmp_path):
     options = ["--label", "cell_type", "--map", types, "--protocol", "inductive-zero-shot"]
     done = run("evaluate", *animals, "--encoder", "isi", *options, "--output", "isi")
     assert "cell_type of 20 units of 2 subjects, inductive-zero-shot, 2 folds" in done.stdout
-    assert "Fewer than six subjects, so no interval. Macro F1 of each: simulated-0 " in done.stdout
+    assert "Fewer than six subjects, so there is no interval. Macro F1 of each: simulated-0 " in done.stdout
     scores = json.loads((tmp_path / "isi" / "scores.json").read_text())
     assert scores.keys() >= {"macro_f1", "balanced_accuracy", "baselines", "per_class", "confusion"}
     with (tmp_path / "isi" / "predictions.csv").open() as file:

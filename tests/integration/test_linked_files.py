@@ -104,9 +104,9 @@ def _embed(path, kind, **options):
     """The file with the results; where it is not the one that was named, a warning says why."""
     model = nwb_neurid.new_model("isi")
     if kind not in ELSEWHERE:
-        return embed_file(path, model, write=WriteOptions(**options)).path
+        return embed_file(path, model, writing=WriteOptions(**options)).path
     with pytest.warns(NeuridWarning, match=r"analysis\.nwb takes /.* from raw\.nwb by a link, .* never changed"):
-        return embed_file(path, model, write=WriteOptions(**options)).path
+        return embed_file(path, model, writing=WriteOptions(**options)).path
 
 
 # Without a stated observation, reading warns of that each time.
@@ -143,7 +143,7 @@ def test_a_copy_elsewhere(analysis, kind, tmp_path):
 
 def test_a_sidecar(analysis, tmp_path):
     before = analysis.read_bytes()
-    path = embed_file(analysis, nwb_neurid.new_model("isi"), write=WriteOptions(sidecar=True)).path
+    path = embed_file(analysis, nwb_neurid.new_model("isi"), writing=WriteOptions(sidecar=True)).path
     assert (path.name, len(read_results(path))) == ("analysis.neurid.nwb", 1)
     assert analysis.read_bytes() == before
 
@@ -177,7 +177,7 @@ def test_results_in_the_other_file_are_read_and_not_removed(raw, raw_bytes, anal
 def test_columns_of_linked_units_are_refused(analysis, kind):
     model = nwb_neurid.new_model("isi")
     with pytest.raises(InvalidOption, match=r"--units-columns writes into .* takes /units from raw\.nwb"):
-        embed_file(analysis, model, write=WriteOptions(units_columns=True))
+        embed_file(analysis, model, writing=WriteOptions(units_columns=True))
 
 
 @pytest.mark.parametrize("kind", ["units"], indirect=False)
@@ -186,7 +186,7 @@ def test_an_output_that_is_there(analysis, kind, tmp_path):
     output.write_bytes(analysis.read_bytes())
     model = nwb_neurid.new_model("isi")
     with pytest.raises(CannotWrite, match=r"output\.nwb exists\. Replace it"):
-        embed_file(analysis, model, write=WriteOptions(output=output))
+        embed_file(analysis, model, writing=WriteOptions(output=output))
     with pytest.raises(CannotWrite, match=r"output\.nwb exists and is no sidecar"):
-        embed_file(analysis, model, write=WriteOptions(output=output, overwrite=True))
+        embed_file(analysis, model, writing=WriteOptions(output=output, overwrite=True))
     assert output.read_bytes() == analysis.read_bytes()

@@ -71,8 +71,8 @@ def test_each_plane_has_a_table_of_its_own(path, model):
     one = embed_file(
         path,
         model,
-        write=WriteOptions(name="one"),
-        options=nwb_neurid.contracts.ReadOptions(part="processing/ophys/DfOverF/upper"),
+        writing=WriteOptions(name="one"),
+        reading=nwb_neurid.contracts.ReadOptions(part="processing/ophys/DfOverF/upper"),
     )
     np.testing.assert_array_equal(one.embeddings.vectors, upper.embeddings.vectors)
 
@@ -83,7 +83,7 @@ def test_a_second_run_is_refused_before_anything_is_computed(path, model):
     with pytest.raises(ResultsExist, match=r"results called 'neurid_nuclr_lower' already.*--overwrite"):
         embed_file(path, model)
     assert path.read_bytes() == before
-    embed_file(path, model, write=WriteOptions(overwrite=True))
+    embed_file(path, model, writing=WriteOptions(overwrite=True))
     assert len(nwb_neurid.read_results(path)) == 2
 
 
@@ -92,7 +92,7 @@ def test_where_there_is_room_for_one_plane_only(path, model):
     with pytest.raises(
         CannotWrite, match=r"stand in 2 tables \(.*lower, .*upper\)\. .* about one: choose one \(--from\)"
     ):
-        embed_file(path, model, write=WriteOptions(sidecar=True))
+        embed_file(path, model, writing=WriteOptions(sidecar=True))
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == ["planes.nwb"]
 

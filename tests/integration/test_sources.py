@@ -176,6 +176,6 @@ def test_where_a_file_of_its_own_cannot_go(kilosort, tmp_path):
     model = nwb_neurid.new_model("isi")
     options = ReadOptions(rate_hz=1000.0)
     with pytest.raises(CannotWrite, match="is a folder"):
-        embed_file(kilosort, model, write=WriteOptions(output=tmp_path), options=options)
+        embed_file(kilosort, model, writing=WriteOptions(output=tmp_path), reading=options)
     with pytest.raises(CannotWrite, match="does not exist"):
-        embed_file(kilosort, model, write=WriteOptions(output=tmp_path / "no" / "out.nwb"), options=options)
+        embed_file(kilosort, model, writing=WriteOptions(output=tmp_path / "no" / "out.nwb"), reading=options)

@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from nwb_neurid._system import limits
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb import web
 from nwb_neurid.readers.nwb.dandi import download_address
@@ -38,7 +39,7 @@ class RemoteFile:
             raise UnreadableSource(
                 f'{named(url)} is not on this machine. To read it there: pip install "nwb-neurid[remote]"'
             ) from error
-        self._url = url
+        self._url, self._read_bytes = url, 0
         address = _reached(url, _addresses(url))
         with _fetching(url):
             self._file: Any = File(address)
@@ -48,7 +49,10 @@ class RemoteFile:
     def read(self, size: int) -> bytes:
         """The next bytes."""
         with _fetching(self._url):
-            return bytes(self._file.read(size))
+            found = bytes(self._file.read(size))
+        self._read_bytes += len(found)
+        limits.allow(self._read_bytes)
+        return found
 
     def seek(self, offset: int, whence: int = 0) -> None:
         """Go to a place, which costs nothing."""

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,12 +20,15 @@ def read():
     {read}
 
 limits.CALL_S, limits.GROWTH_BYTES, limits.GROWTH_PER_BYTE = 0.5, 2**27, 1
-limits.enforce(lambda name: print("reads", name, flush=True))
+watch = limits.share_watch()
+limits.enforce(watch)
 try:
     with limits.reading(sys.argv[1]):
+        print("reads", watch.source.decode(), watch.wait_s, flush=True)
         read()
 except UnreadableSource as error:
     print(error)
+print("reads", watch.source.decode(), flush=True)
 print("timers", signal.getitimer(signal.ITIMER_PROF), signal.getitimer(signal.ITIMER_REAL))
 print("memory", resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
 """
@@ -50,12 +52,12 @@ def told(tmp_path):
 
 def test_what_is_read_is_told_and_no_limit_stays(told):
     lines, path = told("pass")
-    assert lines == [f"reads {path}", "reads ", "timers (0.0, 0.0) (0.0, 0.0)", "memory True"]
+    assert lines == [f"reads {path} 10.00002", "reads ", "timers (0.0, 0.0) (0.0, 0.0)", "memory True"]
 
 
 def test_a_call_that_does_not_come_back_ends_the_process(told):
     lines, path = told("sum(itertools.repeat(0))", code=-signal.SIGPROF)
-    assert lines == [f"reads {path}"]
+    assert lines == [f"reads {path} 10.00002"]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +73,28 @@ def test_slow_reading_is_left_alone(told, healthy):
 def test_a_read_that_wants_the_memory_of_the_machine_is_refused(told):
     lines, path = told("bytearray(2**40)")
     assert lines[1:3] == [
-        "reads ",
-        f"{path} wants more memory than its 10 bytes account for. Check the file, or fetch it again; if it is sound, "
+        f"{path} wants more memory than its size accounts for. Check the file, or fetch it again; if it is sound, "
         "read it in Python (nwb_neurid.read), where there is no limit.",
+        "reads ",
     ]
     assert told("bytearray(2**26)")[0][1] == "reads "
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone limits memory")
+def test_a_size_that_is_found_out_late_gives_more_memory(told):
+    assert told("limits.allow(2**29)\n    bytearray(2**29)")[0][1] == "reads "
+
+
+def test_beats_tell_that_our_own_code_runs(told):
+    code = "beats = watch.beats\n    time.sleep(0.5)\n    print(watch.beats > beats)"
+    assert told(code)[0][1] == "True"
+
+
+def test_a_url_is_waited_for_by_its_own_deadlines():
+    code = "from nwb_neurid._system import limits; watch = limits.share_watch(); limits.enforce(watch)\n"
+    code += "with limits.reading('https://example.org/a.nwb'): print(watch.wait_s)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "inf\n"
 
 
 def test_a_process_that_asked_for_no_limits_has_none():
@@ -91,8 +110,11 @@ def test_sizes(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(b"0123")
     assert limits.size_bytes(tmp_path) == 12
     assert limits.size_bytes(tmp_path / "a") == 4
-    assert limits.size_bytes("https://example.org/recording.nwb") == limits.UNKNOWN_BYTES
+    assert limits.size_bytes("https://example.org/recording.nwb") == 0
     monkeypatch.setattr(limits, "COUNTED_FILES", 2)
     assert limits.size_bytes(tmp_path) == limits.UNKNOWN_BYTES
-    monkeypatch.setattr(Path, "is_file", lambda _: (_ for _ in ()).throw(PermissionError))
-    assert limits.size_bytes(tmp_path / "a") == limits.UNKNOWN_BYTES
+
+
+def test_a_pipe_is_not_opened_to_find_its_size(tmp_path):
+    os.mkfifo(tmp_path / "Fneu.npy")
+    assert limits.size_bytes(tmp_path) == limits.size_bytes(tmp_path / "Fneu.npy") == 0

@@ -83,7 +83,7 @@ def test_where_it_cannot_embed_a_recording_so_short_another_is_named(make_analyz
     )
     words = (
         "Encoder 'neurpir' cannot encode SortingAnalyzer:\n  - it needs 10 s of observed time, the recording has 9 s\n"
-        'What takes it, without training: --encoder isi, in Python encoder="isi".'
+        '  What takes it, without training: --encoder isi, in Python encoder="isi".'
     )
     with pytest.raises(CannotEncode, match=re.escape(words)):
         short.compute(NAME)

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork th
 COMMAND = """
 import itertools, os, signal, sys, time
 from nwb_neurid._system import limits
-from nwb_neurid.cli.guard import guarded
+from nwb_neurid.cli.guard import run_guarded
 
 def command():
     {command}
 
-limits.CALL_S, limits.UNKNOWN_BYTES = 0.3, 0
-guarded(command)
+limits.CALL_S, limits.WAIT_S = 0.3, 1.5
+run_guarded(command)
 """
 READS = "with limits.reading('sub-1.nwb'): "
 WAITS = "print(os.getpid(), flush=True); time.sleep(60)"
@@ -57,7 +57,7 @@ def test_a_command_ends_as_it_would_alone():
         ("os.kill(os.getpid(), signal.SIGSEGV)", "crashes the library that reads it (SIGSEGV)"),
         ("os.kill(os.getpid(), signal.SIGBUS)", "crashes the library that reads it (SIGBUS)"),
         ("os.abort()", "crashes the library that reads it (SIGABRT)"),
-        ("sum(itertools.repeat(0))", "keeps the library that reads it computing without an end"),
+        ("sum(itertools.repeat(0))", "exceeded its CPU-time limit inside the library that reads it"),
         (
             "os.kill(os.getpid(), signal.SIGKILL)",
             "made the system kill the command, which it does when memory runs out",
@@ -70,6 +70,21 @@ def test_a_file_that_takes_the_command_down_is_named_in_one_line(fault, message)
     assert complained == (
         f"nwb-neurid: sub-1.nwb {message}. It is probably damaged: check it (h5dump), or fetch it again.\n"
     )
+
+
+def test_a_file_of_which_opening_never_returns_is_named_in_one_line(tmp_path):
+    os.mkfifo(tmp_path / "pipe.nwb")
+    command = f"with limits.reading('sub-1.nwb'): open({str(tmp_path / 'pipe.nwb')!r}).read()"
+    code, said, complained = ended(command)
+    assert (code, said) == (2, "")
+    assert complained == (
+        "nwb-neurid: sub-1.nwb does not answer: reading it waits for ever. Check that it is a file and no pipe, "
+        "and that its disk answers.\n"
+    )
+
+
+def test_a_slow_disk_is_waited_for_as_long_as_our_own_code_has_its_turn():
+    assert ended(READS + "[time.sleep(0.3) for _ in range(10)]; print('read')") == (0, "read\n", "")
 
 
 def test_a_crash_while_nothing_is_read_is_no_fault_of_a_file():
@@ -154,5 +169,5 @@ print(said.decode())
 def test_without_fork_the_command_runs_here(monkeypatch):
     monkeypatch.delattr(os, "fork")
     done = []
-    guard.guarded(lambda: done.append(os.getpid()))
+    guard.run_guarded(lambda: done.append(os.getpid()))
     assert done == [os.getpid()]

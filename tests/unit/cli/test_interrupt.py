@@ -58,7 +58,7 @@ def test_an_ignored_interrupt_stays_ignored():
 
 
 def test_an_interrupt_that_python_drops_comes_again():
-    script = "import sys, time; from nwb_neurid import cli; sys.unraisablehook = cli._tell\n"
+    script = "import sys, time; from nwb_neurid import cli; sys.unraisablehook = cli._repeat_interrupt\n"
     script += "class Dropped:\n    def __del__(self): raise {error}\n"
     script += "try:\n    Dropped()\n    time.sleep(0.2)\nexcept KeyboardInterrupt: print('raised')"
     for error, said, complained in (("KeyboardInterrupt", "raised\n", False), ("ValueError", "", True)):
@@ -70,7 +70,7 @@ def test_an_interrupt_that_python_drops_comes_again():
 
 
 def test_a_command_that_is_interrupted_ends_with_130(monkeypatch):
-    def interrupted():
+    def interrupted(**_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nwb_neurid.cli.app.app", interrupted)
@@ -78,7 +78,7 @@ def test_a_command_that_is_interrupted_ends_with_130(monkeypatch):
     hook = sys.unraisablehook
     try:
         with pytest.raises(SystemExit) as caught:
-            cli._command()
+            cli._run_command()
     finally:
         signal.signal(signal.SIGINT, before)
         sys.unraisablehook = hook

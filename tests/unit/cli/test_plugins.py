@@ -33,7 +33,7 @@ def _made(monkeypatch, installed, entry_points_of):
 
 
 @pytest.mark.usefixtures("_made")
-def test_a_check_tells_what_fails_and_how_to_mend_it(capsys):
+def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     with pytest.raises(typer.Exit) as ended:
         plugins.check("broken")
     assert ended.value.exit_code == 2
@@ -42,7 +42,7 @@ def test_a_check_tells_what_fails_and_how_to_mend_it(capsys):
     lines = [line.strip() for line in said.out.splitlines()]
     at = lines.index("failed: The order of units means nothing.")
     assert lines[at + 1].startswith("permuting units does not permute rows: vectors differ by up to ")
-    advice = "How to mend it: Treat units alike: no position in the list may enter a vector."
+    advice = "How to fix it: Treat units alike: no position in the list may enter a vector."
     assert lines[at + 2] == advice
     assert "nwb-neurid: encoder 'broken' (lab-a 2.5) breaks 2 of 18 rules." in said.err
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid import readers
-from nwb_neurid.cli import look
+from nwb_neurid.cli import inspect as inspect_command
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec
 from nwb_neurid.population import Population, Series, Spikes
 
@@ -26,7 +26,7 @@ def inspect(monkeypatch, capsys):
         spec = ReaderSpec(name="made", version="1", summary="", contract=CONTRACT, options=frozenset({"covariates"}))
         reader = ReaderPlugin(spec=spec, recognises=lambda _: True, read=read)
         monkeypatch.setattr(readers, "reader_for", lambda _: reader)
-        look.inspect(source)
+        inspect_command.inspect(source)
         return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
     return inspect

@@ -1,0 +1,215 @@
+"""`nwb-neurid show`: the results that a file holds."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from nwb_neurid._system import limits
+from nwb_neurid.cli.options import argument, option, with_json
+from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.errors import NeuridError, NoResults, SourceNotFound
+
+if TYPE_CHECKING:
+    from nwb_neurid.results import Embeddings, Predictions
+    from nwb_neurid.writers.nwb.store import Results
+
+KNOWN = ("cell_type", "brain_region")
+"""The labels that are shown beside units."""
+
+
+@with_json
+def show(
+    source: Annotated[
+        Path, argument("SOURCE", "A file with results, or the recording (of any format) that they are about.")
+    ],
+    *,
+    name: Annotated[
+        str | None, option("--name", metavar="NAME", help="Only the results of this name; by default, all.")
+    ] = None,
+    rows: Annotated[int, option("--rows", min=0, metavar="N", help="How many units to list.")] = 5,
+    out: Terminal,
+) -> None:
+    """Show results: which units have a vector, which are most alike, what was predicted, and by which model.
+
+    $ nwb-neurid show recording.nwb
+    """
+    path, results = _find_results(source, name)
+    known = _read_known(path)
+    if path != source:
+        out.say(f"The results on {source} are in {path}")
+    found = [_facts(each, known, rows) for each in results]
+    out.print_json({"source": str(source), "path": str(path), "results": found})
+    for each in found:
+        _report_embeddings(out, each)
+        for prediction in each["predictions"]:
+            _report_predictions(out, each["name"], prediction)
+    out.say(f"To remove them: {spell('remove', path, '--name', found[0]['name'])}")
+
+
+def _find_results(source: Path, name: str | None) -> "tuple[Path, list[Results]]":
+    """The results in a file, or else in the sidecar of a recording."""
+    from nwb_neurid.writers.nwb import standalone, store
+    from nwb_neurid.writers.nwb.destination import sidecar_of
+    from nwb_neurid.writers.outputs import output_name
+
+    if not source.exists():
+        raise SourceNotFound(f"{source} does not exist.")
+    is_nwb = standalone.is_nwb(source)
+    sidecar = sidecar_of(source) if is_nwb else source.parent / output_name(source)
+    if not is_nwb and not sidecar.exists():
+        raise NoResults(
+            f"{source} has no results beside it: {sidecar} does not exist. Embed it: {spell('embed', source)}"
+        )
+    paths = [source, sidecar] if is_nwb and sidecar.exists() else [source if is_nwb else sidecar]
+    for path in paths:
+        try:
+            with limits.reading(path):
+                return path, store.read(path, name)
+        except NoResults:
+            if path == paths[-1]:
+                raise
+    raise NoResults(f"{source} holds no results.")
+
+
+def _read_known(path: Path) -> dict[str, Sequence[str]]:
+    """What is known of the units of a file, by label; empty where it cannot be read."""
+    from nwb_neurid.readers import read
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            population = read(path)
+    except NeuridError:
+        return {}
+    return {label: population.labels[label].tolist() for label in KNOWN if label in population.labels}
+
+
+def _facts(results: "Results", known: Mapping[str, Sequence[str]], rows: int) -> dict[str, Any]:
+    """Results of one name, as they are printed and as JSON."""
+    embeddings = results.embeddings
+    known = {label: values for label, values in known.items() if len(values) == len(embeddings)}
+    return {
+        "name": results.name,
+        "units": len(embeddings),
+        "embedded": int((embeddings.reasons == "").sum()),
+        "dim": embeddings.vectors.shape[1],
+        "rows": _list_units(embeddings, known, rows),
+        "model": _model_facts(embeddings),
+        "predictions": [_prediction_facts(each, rows) for each in results.predictions],
+    }
+
+
+def _list_units(embeddings: "Embeddings", known: Mapping[str, Sequence[str]], rows: int) -> list[dict[str, Any]]:
+    """The first units, those with a vector before the others."""
+    import numpy as np
+
+    def name(row: int) -> dict[str, Any]:
+        return {"unit": str(embeddings.unit_ids[row]), **{label: values[row] for label, values in known.items()}}
+
+    return [
+        {
+            "row": row,
+            **name(row),
+            "windows": int(embeddings.n_windows[row]),
+            "stability": _round(embeddings.stability[row]),
+            "most_alike": [name(other) for other in embeddings.most_alike(row).tolist()],
+            "reason": str(embeddings.reasons[row]),
+        }
+        for row in np.argsort(embeddings.reasons != "", kind="stable")[:rows].tolist()
+    ]
+
+
+def _model_facts(embeddings: "Embeddings") -> dict[str, Any]:
+    provenance = embeddings.provenance
+    return {
+        "encoder": provenance.encoder,
+        "version": provenance.encoder_version,
+        "config": dict(provenance.config),
+        "training": provenance.training,
+        "weights_sha256": provenance.weights_sha256,
+        "window_s": provenance.window_s,
+        "stitched": provenance.stitched,
+        "notes": list(provenance.notes),
+        "software": dict(provenance.software),
+    }
+
+
+def _prediction_facts(predictions: "Predictions", rows: int) -> dict[str, Any]:
+    return {
+        "label": predictions.label_name,
+        "scope": predictions.scope,
+        "classes": predictions.classes.tolist(),
+        "coverage": predictions.coverage,
+        "units": len(predictions),
+        "abstained": int(predictions.abstained.sum()),
+        "notes": list(predictions.notes),
+        "rows": [
+            {
+                "row": row,
+                "unit": str(predictions.unit_ids[row]),
+                "predicted": str(predictions.label[row]),
+                "probability": _round(predictions.probability[row]),
+                "prediction_set": predictions.classes[predictions.prediction_set[row]].tolist(),
+                "reason": str(predictions.reasons[row]),
+            }
+            for row in range(min(rows, len(predictions)))
+        ],
+    }
+
+
+def _round(value: float) -> float | None:
+    """A number with what can be told of a float32; None for NaN, which JSON lacks."""
+    return None if value != value else round(float(value), 6)
+
+
+def _report_embeddings(out: Terminal, found: Mapping[str, Any]) -> None:
+    out.say(
+        f"{found['name']}: {found['embedded']} of {found['units']} units with a vector of {found['dim']} dimensions"
+    )
+    rows = found["rows"]
+    known = [label for label in KNOWN if rows and label in rows[0]]
+    titles = ("unit", *known, "windows", "stability", "most alike, or why there is no vector")
+    out.say_table(titles, [_describe_unit(row, known) for row in rows])
+    model = found["model"]
+    out.say("model")
+    out.say(f"  encoder {model['encoder']} {model['version']}, config {model['config']}")
+    out.say(f"  training: {model['training'] or 'nothing to learn'}")
+    out.say(f"  weights SHA-256: {model['weights_sha256'] or 'none'}")
+    window = f"{model['window_s']:g} s" if model["window_s"] else "the whole recording"
+    out.say(f"  window: {window}{', stitched from shorter stretches' if model['stitched'] else ''}")
+    for note in model["notes"]:
+        out.say(f"  {note}")
+    out.say(f"  software: {', '.join(f'{key} {value}' for key, value in model['software'].items())}")
+
+
+def _describe_unit(row: Mapping[str, Any], known: Sequence[str]) -> list[str]:
+    alike = ", ".join(_name_unit(other, known) for other in row["most_alike"])
+    stability = "-" if row["stability"] is None else f"{row['stability']:.3f}"
+    return [row["unit"], *(row[label] for label in known), str(row["windows"]), stability, row["reason"] or alike]
+
+
+def _name_unit(unit: Mapping[str, Any], known: Sequence[str]) -> str:
+    """A unit by its id, with what is known of it."""
+    about = ", ".join(unit[label] for label in known if unit[label])
+    return f"{unit['unit']} ({about})" if about else unit["unit"]
+
+
+def _report_predictions(out: Terminal, name: str, found: Mapping[str, Any]) -> None:
+    among = f" among {found['scope']}" if found["scope"] else ""
+    out.say(f"{name}: {found['label']}{among}, {found['abstained']} of {found['units']} units abstained")
+    out.say_table(
+        ("unit", found["label"], "probability", "why it abstains"),
+        [
+            (
+                row["unit"],
+                row["predicted"],
+                "-" if row["probability"] is None else f"{row['probability']:.2f}",
+                row["reason"],
+            )
+            for row in found["rows"]
+        ],
+    )
+    for note in found["notes"]:
+        out.say(f"  {note}")

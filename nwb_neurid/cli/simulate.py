@@ -1,0 +1,152 @@
+"""`nwb-neurid simulate` and `demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from nwb_neurid.cli.completion import complete_encoders
+from nwb_neurid.cli.options import MODEL, WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.errors import InvalidOption
+
+SIMULATE = "What to simulate"
+
+Units = Annotated[int, option("--units", panel=SIMULATE, min=1, metavar="N", help="Number of neurons.")]
+Duration = Annotated[float, option("--duration", panel=SIMULATE, metavar="S", help="Duration in seconds.")]
+Seed = Annotated[
+    int, option("--seed", panel=SIMULATE, min=0, metavar="N", help="Random seed, for reproducible recordings.")
+]
+
+
+@with_terminal
+def simulate(
+    output: Annotated[Path, argument("OUT", "The NWB file to write; with --animals, the folder.")],
+    *,
+    units: Units = 100,
+    duration: Duration = 60.0,
+    seed: Seed = 0,
+    regions: Annotated[
+        int,
+        option(
+            "--regions",
+            panel=SIMULATE,
+            min=1,
+            metavar="N",
+            help="Brain regions, each with a rhythm and a slow drive that its neurons share.",
+        ),
+    ] = 1,
+    imaging: Annotated[
+        bool, flag("--imaging", panel=SIMULATE, help="Calcium fluorescence in place of spikes.")
+    ] = False,
+    rate_hz: Annotated[
+        float | None,
+        option("--rate-hz", panel=SIMULATE, metavar="HZ", help="Frame rate of --imaging; 4.28 by default."),
+    ] = None,
+    animals: Annotated[
+        int | None, option("--animals", panel=SIMULATE, min=1, metavar="N", help="Write N animals into the folder OUT.")
+    ] = None,
+    out_of_domain: Annotated[
+        int,
+        option(
+            "--out-of-domain",
+            panel=SIMULATE,
+            min=0,
+            metavar="N",
+            help="With --animals, N more with other drive, noise and synapses.",
+        ),
+    ] = 0,
+    jobs: Annotated[
+        int | None,
+        option("--jobs", min=1, metavar="N", help="With --animals, how many processes; one per core by default."),
+    ] = None,
+    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace existing files.")] = False,
+    out: Terminal,
+) -> None:
+    """Write simulated recordings: Izhikevich networks of RS, IB, CH, FS and LTS neurons with types and regions.
+
+    $ nwb-neurid simulate simulated.nwb --units 100 --duration 60
+    """
+    from nwb_neurid.simulate import simulate as run
+    from nwb_neurid.simulate import write_animals, write_nwb
+    from nwb_neurid.simulate.fluorescence import count_frames
+    from nwb_neurid.simulate.nwb import check_path
+
+    imaging_hz = _choose_rate(imaging, rate_hz)
+    if animals is None:
+        _refuse_without_animals(out_of_domain, jobs)
+        check_path(output, overwrite=overwrite)
+        if imaging_hz is not None:
+            count_frames(duration, imaging_hz)
+        simulation = run(units, duration, seed, out.progress, regions=regions)
+        path = write_nwb(simulation, output, imaging_hz=imaging_hz, overwrite=overwrite)
+        what = f"{len(simulation.times_s)} spikes" if imaging_hz is None else f"imaged at {imaging_hz:g} Hz"
+        out.say(f"{path}: {units} simulated units, {what} in {duration:g} s")
+        return
+    paths = write_animals(
+        output,
+        units,
+        duration,
+        seed,
+        animals=animals,
+        out_of_domain=out_of_domain,
+        regions=regions,
+        imaging_hz=imaging_hz,
+        jobs=jobs,
+        overwrite=overwrite,
+        progress=out.progress,
+    )
+    outside = f", {out_of_domain} of them out of the domain" if out_of_domain else ""
+    out.say(f"{output}: {len(paths)} simulated animals of {units} units over {duration:g} s{outside}")
+
+
+def _choose_rate(imaging: bool, rate_hz: float | None) -> float | None:
+    """Frames per second; None without imaging."""
+    from nwb_neurid.simulate.fluorescence import FRAME_HZ
+
+    if imaging:
+        return FRAME_HZ if rate_hz is None else rate_hz
+    if rate_hz is not None:
+        raise InvalidOption("--rate-hz is the rate of imaging. Pass --imaging too, or leave it out.")
+    return None
+
+
+def _refuse_without_animals(out_of_domain: int, jobs: int | None) -> None:
+    for option_, given in (("--out-of-domain", out_of_domain > 0), ("--jobs", jobs is not None)):
+        if given:
+            raise InvalidOption(f"{option_} is for a folder of animals. Pass --animals too, or leave it out.")
+
+
+@with_terminal
+def demo(
+    *,
+    output: Annotated[
+        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", help="The folder for recording and picture.")
+    ] = Path("neurid-demo"),
+    encoder: Annotated[
+        str | None,
+        option(
+            "--encoder",
+            panel=MODEL,
+            metavar="NAME",
+            autocompletion=complete_encoders,
+            help="An installed encoder that needs no training; one is the default.",
+        ),
+    ] = None,
+    units: Units = 150,
+    duration: Duration = 60.0,
+    seed: Seed = 0,
+    out: Terminal,
+) -> None:
+    """Simulate a recording, embed it, and show how well the vectors separate the cell types.
+
+    $ nwb-neurid demo
+    """
+    from nwb_neurid.workflows.demo import run_demo
+
+    made = run_demo(output, encoder=encoder, units=units, duration_s=duration, seed=seed, progress=out.progress)
+    score, used = made.score, made.outcome.embeddings.provenance.encoder
+    out.say(f"{made.outcome.path}: {units} simulated units over {duration:g} s, embedded with {used}")
+    out.say(f"Cross-validated linear probe for {', '.join(score.classes)} on {score.units} units:")
+    out.say(f"macro F1 {score.macro_f1:.3f} (chance {score.chance:.3f})")
+    out.say(f"Picture: {made.picture}")
+    out.say(f"Look at the results: {spell('show', made.outcome.path)}")

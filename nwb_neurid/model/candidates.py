@@ -45,7 +45,7 @@ def list_candidates(population: Population) -> list[Candidate]:
             found.append(Candidate(encoder=name, plugin=None, presets=(), problems={"": [str(error)]}))
             continue
         by_preset = {
-            preset: list_list_problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()
+            preset: list_problems(population, plugin.spec_for(config)) for preset, config in plugin.presets.items()
         }
         able = tuple(preset for preset, why in by_preset.items() if not why)
         why = {preset: reasons for preset, reasons in by_preset.items() if reasons}

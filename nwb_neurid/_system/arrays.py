@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid._system.files import read_bytes
 from nwb_neurid.errors import WrongWeights
 
 
@@ -27,14 +28,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     WrongWeights
-        If it is missing or damaged.
+        If it is missing or damaged, or of a type that NumPy has not.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        return load(path.read_bytes())
+        return load(read_bytes(path))
     except OSError as error:
         raise WrongWeights(f"{path} cannot be read: {error.strerror or error}.") from error
     except SafetensorError as error:
         raise WrongWeights(f"{path} is damaged: {error}.") from error
+    except KeyError as error:
+        raise WrongWeights(
+            f"{path} holds numbers of type {error.args[0]}, which NumPy does not have. Store them as F32 (float32)."
+        ) from error

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
+from nwb_neurid._system.files import read_json
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
@@ -142,18 +143,18 @@ def _read_head(path: Path) -> LabelHead:
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
     except OSError as error:
         raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise InvalidModel(f"{path} is not JSON: {error}.") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        got = about.get("format") if isinstance(about, dict) else type(about).__name__
-        raise InvalidModel(f"{path} must have format {FORMAT}, got {got}. A newer nwb-neurid may read it.")
+        got = repr(about.get("format")) if isinstance(about, dict) else type(about).__name__
+        raise InvalidModel(f"{path} must have format {FORMAT}, got {got:.60}. A newer nwb-neurid may read it.")
     for name, wanted in TEXTS.items():
         if not isinstance(about.get(name), wanted):
             raise InvalidModel(
-                f"{path} has {name!r} as {about.get(name)!r}. Fit the head again: nwb-neurid fit-labels."
+                f"{path} has {name!r} as {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
             )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']}.")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
+from nwb_neurid._system.files import read_json
 from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.results import Json
@@ -150,10 +151,10 @@ def read_description(folder: Path) -> Description:
         If it is missing, damaged, or of another format.
     """
     path = folder / "model.json"
-    if not path.is_file():
+    if not path.exists():
         raise InvalidModel(f"{folder} is not a model folder: it has no model.json.")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
     except OSError as error:
         raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -161,12 +162,14 @@ def read_description(folder: Path) -> Description:
     if isinstance(about, dict):
         about.setdefault("details", {})  # folders of 0.1.0 have none
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        got = about.get("format") if isinstance(about, dict) else type(about).__name__
-        raise InvalidModel(f"{path} must have format {FORMAT}, got {got}. A newer nwb-neurid may read it.")
+        got = repr(about.get("format")) if isinstance(about, dict) else type(about).__name__
+        raise InvalidModel(f"{path} must have format {FORMAT}, got {got:.60}. A newer nwb-neurid may read it.")
     for part in fields(Description):
         wanted = dict if part.name in {"config", "details", "software"} else str
         if not isinstance(about.get(part.name), wanted):
-            raise InvalidModel(f"{path} must have {part.name!r} as {wanted.__name__}, got {about.get(part.name)!r}.")
+            raise InvalidModel(
+                f"{path} must have {part.name!r} as {wanted.__name__}, got {about.get(part.name)!r:.60}."
+            )
     return Description(**{part.name: about[part.name] for part in fields(Description)})
 
 

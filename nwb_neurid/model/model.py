@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nwb_neurid import __version__, registry
+from nwb_neurid._system import limits
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
@@ -273,7 +274,8 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
         If the weights, or those of a label head, are damaged or do not fit.
     """
     folder = find_model_folder(folder)
-    about = read_description(folder)
+    with limits.reading(folder):
+        about = read_description(folder)
     encoders = registry.encoders()
     exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"
     name = exact if exact in encoders else about.encoder  # listed so where several distributions provide it
@@ -284,10 +286,11 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
         raise InvalidModel(
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None
-    state = read_weights(folder, about.weights_sha256)
+    with limits.reading(folder):
+        state, heads = read_weights(folder, about.weights_sha256), read_heads(folder)
     with explain_misfit(about, folder):
         built = _build(plugin, about.config, state, device, about.training, encoders.distribution(name))
-    return replace(built, details=about.details, heads=read_heads(folder))
+    return replace(built, details=about.details, heads=heads)
 
 
 def _build(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:

@@ -1,14 +1,22 @@
 """Weights of a torch module, as arrays: checked against it, given to it, drawn for it."""
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules import module
 
 from nwb_neurid.contracts import State
 from nwb_neurid.errors import WrongWeights
+
+MARGIN = 10
+"""How many times more weights and buffers a module may register than it has in the end: some are replaced."""
+
+SHOWN = 20
+"""Faults of weights that are listed one by one."""
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -34,9 +42,8 @@ def with_weights(
     WrongWeights
         If weights are missing, unexpected, of another shape or not finite; all of them are listed.
     """
-    with torch.device("meta"):
-        module = make()
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    built = _build_limited(make, state, owner, origin)
+    wanted = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
     faults = [f"missing {name}, shape {wanted[name]}" for name in sorted(wanted.keys() - state.keys())]
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
@@ -45,10 +52,38 @@ def with_weights(
         elif not np.isfinite(state[name]).all():
             faults.append(f"{name} holds numbers that are not finite")
     if faults:
-        raise WrongWeights("\n  - ".join([f"{origin} do not fit {owner}:", *faults]))
+        more = [f"{len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise WrongWeights("\n  - ".join([f"{origin} do not fit {owner}:", *faults[:SHOWN], *more]))
     tensors = {name: torch.tensor(array, dtype=torch.float32, device=device) for name, array in state.items()}
-    module.load_state_dict(tensors, assign=True)
-    return module.eval()
+    built.load_state_dict(tensors, assign=True)
+    return built.eval()
+
+
+def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, origin: str) -> AnyModule:
+    """Build a module without its weights, and give up where it becomes larger than these weights can fill.
+
+    Its sizes come from a file that may say anything: a million layers would be built without an end.
+    """
+    thread, most, count = threading.get_ident(), MARGIN * (len(state) + MARGIN), 0
+
+    def count_weight(*_: object) -> None:
+        nonlocal count
+        count += threading.get_ident() == thread
+        if count > most:
+            raise WrongWeights(f"{origin} do not fit {owner}: there are {len(state)}, it would have over {most}.")
+
+    hooks = [
+        module.register_module_parameter_registration_hook(count_weight),
+        module.register_module_buffer_registration_hook(count_weight),
+    ]
+    try:
+        with torch.device("meta"):
+            return make()
+    except RuntimeError as error:  # sizes beyond what a tensor can have
+        raise WrongWeights(f"{origin} do not fit {owner}: it cannot be built ({error}).") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def draw_weights(make: Callable[[], nn.Module], seed: int) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from neurid_neurpir.surroundings import ROLES
 from nwb_neurid.contracts import Config
 from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, is_positive, read_config
 
-FINEST_S = 1e-4
+FINEST_S = 1e-3
 """The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
 
 STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)
@@ -63,7 +63,7 @@ class NetworkConfig:
     token_bins: Annotated[int, COUNT]
     tokens: Annotated[int, COUNT]
     reach_s: Annotated[float, POSITIVE]
-    most_hz: Annotated[float, POSITIVE]
+    most_hz: Annotated[float, RATE]
     hidden: Annotated[int, COUNT]
     layers: Annotated[int, COUNT]
     dim: Annotated[int, COUNT]

@@ -2,6 +2,7 @@
 
 import math
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,11 +82,16 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
         If nothing tells what activity it was trained on, or the settings cannot be used.
     """
     content = _load(path)
-    state = _select_encoder(_as_mapping(content.get("model_state_dict", content)))
+    tensors = _as_mapping(content.get("model_state_dict", content))
+    _check_size(path, tensors)
+    state = _select_encoder(tensors)
     lacking = [name for name, axes in _SIZED_BY.items() if np.ndim(state.get(name, 0)) != axes]
     if lacking:
         raise WrongWeights(f"{path} holds no NuCLR encoder of binned activity: it lacks {', '.join(lacking)}.")
-    stored = _as_mapping(_as_mapping(_simplify(content.get("cfg"))).get("model"))
+    try:
+        stored = _as_mapping(_as_mapping(_simplify(content.get("cfg"))).get("model"))
+    except RecursionError:
+        raise WrongWeights(f"{path} is damaged: its settings are nested too deep.") from None
     sizes = _infer_sizes(state)
     recorded = _infer_activity(sizes["patch"], stored)
     if settings.get("activity", recorded.get("activity")) != recorded.get("activity"):
@@ -116,11 +122,32 @@ def _load(path: Path) -> Mapping[Any, Any]:
         ) from error
 
 
+def _check_size(path: Path, tensors: Mapping[Any, Any]) -> None:
+    """Refuse tensors that repeat the same memory: as arrays they would take more than the file has, without a limit."""
+    needed = sum(value.nelement() * value.element_size() for value in tensors.values() if hasattr(value, "detach"))
+    if needed > path.stat().st_size:
+        raise WrongWeights(
+            f"{path} has {path.stat().st_size} bytes, but its tensors would take {needed}: it is damaged."
+        )
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it has. torch.save packs nothing."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > path.stat().st_size:
+            raise WrongWeights(
+                f"{path} has {path.stat().st_size} bytes and unpacks to {unpacked}: it was not written by torch.save."
+            )
+
+
 def _unpickle(path: Path) -> object:
     """What `torch.save` wrote, without running code of it: classes that it names are not even imported."""
     import torch
     from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+    _check_archive(path)
     named = get_unsafe_globals_in_checkpoint(path)
     foreign = [name for name in named if not _SETTINGS_TREE.fullmatch(name)]
     if foreign:

@@ -9,7 +9,7 @@ from nwb_neurid.contracts.config import COUNT, SHARE, Entry, is_count, is_positi
 FRAME_S = 0.23344201114422702
 """Time between two frames of the authors' calcium models, a constant of their code."""
 
-FINEST_S = 1e-4
+FINEST_S = 1e-3
 """The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
 
 STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)

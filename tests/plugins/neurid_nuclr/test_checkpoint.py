@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import zipfile
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -181,11 +182,11 @@ def test_settings_stored_by_omegaconf_are_read_without_it(saved, weights, monkey
         ({"activity": "deconvolved"}, "activity must be 'spikes' or 'dff', got 'deconvolved'"),
         ({"activity": 3}, "activity must be 'spikes' or 'dff', got 3"),
         ({"activity": "dff"}, "spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s"),
-        ({"rate_hz": 1e9}, "rate_hz must be a rate in Hz of up to 10000, got 1000000000.0"),
+        ({"rate_hz": 1e9}, "rate_hz must be a rate in Hz of up to 1000, got 1000000000.0"),
         ({"rate_hz": 30}, "spikes must have bin_s and no rate_hz, dff must have rate_hz and no bin_s"),
-        ({"bin_s": 0}, "bin_s must be a number of seconds from 0.0001, got 0"),
-        ({"bin_s": float("nan")}, "bin_s must be a number of seconds from 0.0001, got nan"),
-        ({"bin_s": "0.02"}, "bin_s must be a number of seconds from 0.0001, got '0.02'"),
+        ({"bin_s": 0}, "bin_s must be a number of seconds from 0.001, got 0"),
+        ({"bin_s": float("nan")}, "bin_s must be a number of seconds from 0.001, got nan"),
+        ({"bin_s": "0.02"}, "bin_s must be a number of seconds from 0.001, got '0.02'"),
         ({"patch": 2.5}, "patch must be a positive whole number, got 2.5"),
         ({"tokens": True}, "tokens must be a positive whole number, got True"),
         ({"dim": None}, "dim must be a positive whole number, got None"),
@@ -340,3 +341,25 @@ def test_what_stands_in_for_settings_calls_nothing(saved, weights):
     path = saved({"model_state_dict": weights, "cfg": Bomb(dict, [("model", {"bin_size": 0.5})])})
     config, _ = read_checkpoint(path, {})
     assert config == SPIKES
+
+
+def test_tensors_that_repeat_one_number_are_refused(saved, weights):
+    endless = {**weights, "read_in.weight": torch.zeros(1).expand(10**6, 10**6)}
+    with pytest.raises(WrongWeights, match=r"but its tensors would take 40000\d+: it is damaged"):
+        read_checkpoint(saved(endless), {})
+
+
+def test_an_archive_that_unpacks_to_more_than_it_has_is_refused(saved, weights, tmp_path):
+    whole = saved({**weights, "loss.zeros": torch.zeros(10**6)})
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+        for entry in archive.infolist():
+            bomb.writestr(entry.filename, archive.read(entry))
+    with pytest.raises(WrongWeights, match=r"bytes and unpacks to \d+: it was not written by torch\.save"):
+        read_checkpoint(tmp_path / "bomb.pt", {})
+
+
+def test_settings_without_an_end_are_refused(saved, weights):
+    endless = {}
+    endless["model"] = endless
+    with pytest.raises(WrongWeights, match=r"is damaged: its settings are nested too deep"):
+        read_checkpoint(saved({"model_state_dict": weights, "cfg": endless}), {})

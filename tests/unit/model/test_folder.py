@@ -154,7 +154,7 @@ def test_a_description_that_cannot_be_read_is_an_error(folder, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr("nwb_neurid._system.files.os.open", denied)
     with pytest.raises(InvalidModel, match=r"model\.json cannot be read: Permission denied\."):
         read_description(folder)
 

@@ -32,3 +32,27 @@ def test_all_faults_are_listed():
     broken = draw_weights(make, 0) | {"bias": np.array([np.nan, 0], np.float32)}
     with pytest.raises(WrongWeights, match="bias holds numbers that are not finite"):
         with_weights(make, broken, owner="the network")
+
+
+def test_a_module_that_grows_beyond_its_weights_is_given_up():
+    class Endless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(10**9))
+
+    with pytest.raises(WrongWeights, match=r"The weights do not fit the network: there are 2, it would have over \d+"):
+        with_weights(Endless, draw_weights(make, 0), owner="the network")
+    draw_weights(lambda: nn.ModuleList(nn.Linear(1, 1) for _ in range(500)), 0)  # what is built later is not counted
+
+
+def test_sizes_that_no_tensor_can_have_are_refused():
+    with pytest.raises(WrongWeights, match="The weights do not fit the network: it cannot be built"):
+        with_weights(lambda: nn.Linear(2**40, 2**40), draw_weights(make, 0), owner="the network")
+
+
+def test_of_very_many_faults_some_are_listed():
+    many = draw_weights(make, 0) | {f"extra {number}": np.zeros(1, np.float32) for number in range(1000)}
+    with pytest.raises(WrongWeights) as caught:
+        with_weights(make, many, owner="the network")
+    assert len(str(caught.value).splitlines()) == 22
+    assert str(caught.value).endswith("980 more")

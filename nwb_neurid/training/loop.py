@@ -3,7 +3,7 @@
 import math
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -79,7 +79,7 @@ class Training:
         _seed_torch(options.seed, device)
         self.loss = task.recipe.loss(task.dim).to(device)
         module = task.module.train()
-        self.forward: nn.Module = torch.compile(module, dynamic=True) if options.compile else module  # type: ignore[assignment]
+        self.forward = _compile(module) if options.compile else module
         self.optimiser = _make_optimiser(task, self.loss)
         self.losses = torch.full((options.steps,), torch.nan)
         self.matched = torch.zeros(options.steps, dtype=torch.int64)
@@ -232,6 +232,12 @@ class Training:
             "recipe": repr(replace(self.task.recipe, loss=type(self.loss))),
             "recordings": f"{' '.join(shapes)} {self._checksum:08x}",
         }
+
+
+def _compile(module: nn.Module) -> nn.Module:
+    """The module compiled for windows of any size: all of it, or what it says can be."""
+    own: Callable[[], nn.Module] | None = getattr(module, "with_compiled_layers", None)
+    return own() if own is not None else torch.compile(module, dynamic=True)  # type: ignore[return-value]
 
 
 def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimizer:

@@ -4,9 +4,9 @@ Source: "Know thyself by knowing others: learning neuron identity from populatio
 The weights have the names and shapes of the authors' code, so that their checkpoints load.
 """
 
+import copy
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
@@ -140,12 +140,12 @@ class FeedForward(nn.Module):
         return self.dropout(self.out_proj(self.dropout(F.gelu(gate).mul_(value))))
 
 
-def _add_residual(x: Tensor, layer: Callable[..., Tensor], pieces: int, *masks: Tensor) -> Tensor:
-    """`x + layer(x)`; without gradients in place, and in pieces of the rows of `x` and its masks."""
-    if torch.is_grad_enabled():
-        return x + layer(x, *masks)
+def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:
+    """`x + layer(x)`; without gradients in place, where it is to be done in several pieces of the rows."""
+    if pieces == 1 or torch.is_grad_enabled():
+        return x + layer(x, *masks, **turns)
     for piece, *mask in zip(*(rows.chunk(pieces) for rows in (x, *masks)), strict=True):
-        piece += layer(piece, *mask)
+        piece += layer(piece, *mask, **turns)
     return x
 
 
@@ -170,10 +170,20 @@ class Network(nn.Module):
             return nn.ModuleList(layer for pair in pairs for layer in pair)
 
         self.patch = config.patch
+        self.run: Callable[..., Tensor] = _add_residual
         self.read_in = nn.Linear(config.patch, dim)
         self.rotary_emb = RotaryPositions(config.dim_head, config.tokens)
         self.t_blocks = nn.ModuleList(layers(1) for _ in range(config.temporal_blocks))
         self.st_blocks = nn.ModuleList(layers(2) for _ in range(config.spatiotemporal_blocks))
+
+    def with_compiled_layers(self) -> "Network":
+        """A network of the same weights whose layers are compiled: one for all of a kind, where the whole is slow to.
+
+        What comes before and after them, whose shapes depend on what is there, is left as it is.
+        """
+        compiled = copy.copy(self)
+        compiled.run = torch.compile(_add_residual, dynamic=True)
+        return compiled
 
     def forward(
         self, activity: Real[Tensor, "windows units bins"], present: Bool[Tensor, "windows units"] | None = None
@@ -212,21 +222,20 @@ class Network(nn.Module):
     ) -> Float[Tensor, "rows dim"]:
         """The vectors of rows of a grid of windows and units: of all of them, in turn, or of those named."""
         tokens = x.shape[1]
-        pieces = 1 + len(x) * tokens // PIECE_TOKENS if on_cpu(x) else 1
+        whole = self.run is not _add_residual or not on_cpu(x)
+        pieces = 1 if whole else 1 + len(x) * tokens // PIECE_TOKENS
         turns = self.rotary_emb(tokens)
         for block in self.t_blocks:
             temporal, feed_forward = block.children()
-            x = _add_residual(x, partial(temporal, turns=turns), pieces)
-            x = _add_residual(x, feed_forward, pieces)
+            x = self.run(x, temporal, pieces, turns=turns)
+            x = self.run(x, feed_forward, pieces)
         for block in self.st_blocks:  # they keep the layers along time first, but run them last
             temporal, feed_forward, spatial, spatial_feed_forward = block.children()
-            if rows is None:
-                x = _add_residual(x.unflatten(0, grid), spatial, pieces, *masks).flatten(0, 1)
-            else:
-                x = x + spatial(_spread(x, grid, rows), *masks).flatten(0, 1).index_select(0, rows)
-            x = _add_residual(x, spatial_feed_forward, pieces)
-            x = _add_residual(x, partial(temporal, turns=turns), pieces)
-            x = _add_residual(x, feed_forward, pieces)
+            x = self.run(_spread(x, grid, rows), spatial, pieces, *masks).flatten(0, 1)
+            x = x if rows is None else x.index_select(0, rows)
+            x = self.run(x, spatial_feed_forward, pieces)
+            x = self.run(x, temporal, pieces, turns=turns)
+            x = self.run(x, feed_forward, pieces)
         return x.mean(1)
 
 

@@ -204,6 +204,22 @@ def test_however_it_is_computed_vectors_and_gradients_are_the_same(network, monk
     assert (found - expected).norm() < 1e-5 * expected.norm()
 
 
+def test_layers_are_compiled_for_a_network_of_the_same_weights(network, monkeypatch):
+    asked = []
+
+    def compile_nothing(function, **options):
+        asked.append(options)
+        return lambda *args, **words: function(*args, **words)
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    compiled, activity = network.with_compiled_layers(), counts(0)
+    assert asked == [{"dynamic": True}]
+    assert network.run is module._add_residual is not compiled.run
+    assert all(own is other for own, other in zip(network.parameters(), compiled.parameters(), strict=True))
+    with torch.inference_mode():
+        close(compiled(activity), network(activity))
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_compiled_code_rotates_without_complex_numbers(network, monkeypatch, back):
     x, turns = torch.randn(3, 4, 2, 8, generator=torch.Generator().manual_seed(0)), network.rotary_emb(4)

@@ -154,6 +154,16 @@ def test_nan_and_constant_traces_never_reach_the_weights(loss):
     assert np.isfinite(weights(trained)).all()
 
 
+@pytest.mark.parametrize("partly", [True, False])
+def test_a_module_may_say_what_of_it_is_compiled(populations, monkeypatch, partly):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda module, **_: asked.append("all") or module)
+    if partly:
+        monkeypatch.setattr(Mixed, "with_compiled_layers", lambda self: asked.append("layers") or self, raising=False)
+    encoder().fit(populations, TrainingOptions(steps=1, compile=True))
+    assert asked == ["layers" if partly else "all"]
+
+
 def test_pieces_of_a_micro_batch_add_up_to_it(populations, monkeypatch):
     found = []
     for tokens in (schedule.TOKENS, 1):

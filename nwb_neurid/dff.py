@@ -1,10 +1,12 @@
 """dF/F of traces that are something else: fluorescence over its baseline, and deconvolved activity as transients."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from nwb_neurid.intervals import bounds
 from nwb_neurid.population import Population
 
 FLOOR = 1 - 0.7 / 1.03
@@ -63,13 +65,14 @@ def convert_to_dff(population: Population) -> Population:
     traces = population.traces
     if traces.kind == "dff":
         return population
-    bridged, missing = _bridge(traces.values)
+    samples = _split_runs(population)
+    bridged, missing = _bridge(traces.values, samples)
     excluded: dict[int, str] = {}
     if traces.kind == "deconvolved":
-        values = _convolve(bridged, DECAY_S * traces.rate_hz)
+        values = _map_runs(lambda run: _convolve(run, DECAY_S * traces.rate_hz), bridged, samples)
         note = f"Deconvolved activity was convolved with a decay of {DECAY_S:g} s."
     else:
-        values, excluded, note = _over_baseline(bridged, traces.rate_hz)
+        values, excluded, note = _over_baseline(bridged, missing, samples, traces.rate_hz)
     converted = values.astype(np.float32)
     converted[missing] = np.nan
     return replace(
@@ -80,35 +83,65 @@ def convert_to_dff(population: Population) -> Population:
     )
 
 
-def _over_baseline(values: Fluorescence, rate_hz: float) -> tuple[Fluorescence, dict[int, str], str]:
+def _split_runs(population: Population) -> list[slice]:
+    """The samples of each unbroken run of observed time, which are converted apart: a filter would cross a gap."""
+    traces = population.traces
+    times_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
+    return [slice(first, stop) for first, stop in bounds(times_s, population.runs_s()).tolist() if stop > first]
+
+
+def _map_runs(
+    convert: Callable[[Fluorescence], Fluorescence], values: Fluorescence, samples: list[slice]
+) -> Fluorescence:
+    """Convert each run; NaN outside."""
+    found = np.full(values.shape, np.nan)
+    for run in samples:
+        found[:, run] = convert(values[:, run])
+    return found
+
+
+def _over_baseline(
+    values: Fluorescence, missing: Bool[np.ndarray, "units samples"], samples: list[slice], rate_hz: float
+) -> tuple[Fluorescence, dict[int, str], str]:
     """dF/F, rows that have none and why, and how it was computed."""
+
+    def find(run: Fluorescence) -> Fluorescence:
+        return find_baseline(run, sigma_frames=SIGMA_FRAMES, window_frames=int(WINDOW_S * rate_hz))
+
     how = f"maximin baseline over {WINDOW_S:g} s after a Gaussian of {SIGMA_FRAMES:g} frames, as in suite2p"
-    baseline = find_baseline(values, sigma_frames=SIGMA_FRAMES, window_frames=int(WINDOW_S * rate_hz))
+    baseline = _map_runs(find, values, samples)
     with np.errstate(all="ignore"):
-        found = np.where(baseline > 0, (values - baseline) / baseline, np.nan)
-        positive = np.quantile(found, 0.99, axis=1) <= LARGEST_DFF  # false beside a NaN
-    if positive.mean() <= 0.5:
+        found = np.where(baseline > 0, (values - baseline) / baseline, np.inf)
+    seen = np.isfinite(baseline) & ~missing
+    undefined = np.array([_is_undefined(row[there]) for row, there in zip(found, seen, strict=True)], bool)
+    if undefined.any() and undefined.sum() >= 0.5 * seen.any(axis=1).sum():
         note = (
-            f"The baseline of {np.sum(~positive)} of {len(values)} traces of fluorescence is not positive (z-scored or "
+            f"The baseline of {undefined.sum()} of {len(values)} traces of fluorescence is not positive (z-scored or "
             f"without background), so that F0 is not known: F - B was taken for dF/F, with B the {how}."
         )
         return values - baseline, {}, note
-    found[~positive] = np.nan
-    rows = np.flatnonzero(~positive).tolist()
+    found[undefined | ~seen.any(axis=1)] = np.nan
+    rows = np.flatnonzero(undefined).tolist()
     note = f"dF/F was computed from fluorescence as (F - B) / B, with B the {how}."
     return found, dict.fromkeys(rows, "its fluorescence has no positive baseline, so dF/F is undefined"), note
 
 
+def _is_undefined(dff: Float64[np.ndarray, " samples"]) -> bool:
+    """Whether a trace lacks a positive baseline, or has one next to zero."""
+    return len(dff) > 0 and not (np.isfinite(dff).all() and np.quantile(dff, 0.99) <= LARGEST_DFF)
+
+
 def _bridge(
-    values: Float32[np.ndarray, "units samples"],
+    values: Float32[np.ndarray, "units samples"], samples: list[slice]
 ) -> tuple[Fluorescence, Bool[np.ndarray, "units samples"]]:
-    """The samples with straight lines where there are none, which a filter would spread; and where that is."""
+    """The samples of each run with straight lines where there are none, which a filter would spread; and where."""
     missing = ~np.isfinite(values)
     bridged = values.astype(np.float64)
-    places = np.arange(values.shape[1])
-    for row in np.flatnonzero(missing.any(axis=1)):
-        there = ~missing[row]
-        bridged[row] = np.interp(places, places[there], bridged[row, there]) if there.any() else 0.0
+    for run in samples:
+        for row in np.flatnonzero(missing[:, run].any(axis=1)):
+            there, part = ~missing[row, run], bridged[row, run]
+            places = np.arange(len(part))
+            bridged[row, run] = np.interp(places, places[there], part[there]) if there.any() else 0.0
     return bridged, missing
 
 

@@ -6,16 +6,32 @@ from typing import TypeAlias
 import numpy as np
 
 from nwb_neurid.contracts.encoder import EncoderSpec
+from nwb_neurid.dff import convert_to_dff
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population, Traces
 
 Check: TypeAlias = Callable[[Population, EncoderSpec], Iterator[str]]
 
 
+CONVERTIBLE = frozenset({"fluorescence", "deconvolved"})
+"""Kinds of activity that become dF/F for an encoder that takes dF/F and not these: see `nwb_neurid.dff`."""
+
+
+def takes_activity(spec: EncoderSpec, kind: str) -> bool:
+    """Whether an encoder takes a kind of activity, as it is or as dF/F."""
+    return kind in spec.accepts or (kind in CONVERTIBLE and "dff" in spec.accepts)
+
+
+def convert_activity(population: Population, spec: EncoderSpec) -> Population:
+    """Convert the activity of a population to dF/F, if the encoder takes that and not what there is."""
+    kind = population.activity.kind
+    return convert_to_dff(population) if kind not in spec.accepts and takes_activity(spec, kind) else population
+
+
 def check_activity(population: Population, spec: EncoderSpec) -> Iterator[str]:
     """The encoder takes this kind of activity."""
     kind = population.activity.kind
-    if kind not in spec.accepts:
+    if not takes_activity(spec, kind):
         yield f"it takes {' or '.join(sorted(spec.accepts))}, the recording has {kind}"
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from nwb_neurid import registry
 from nwb_neurid.contracts import EncoderSpec
+from nwb_neurid.contracts.compatibility import takes_activity
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.model.folder import read_description
+from nwb_neurid.population import ACTIVITIES
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -34,11 +36,11 @@ def choose_bundled(activity: str) -> str:
     InvalidOption
         If there is none.
     """
-    takes = {name: read_spec(name).accepts for name in list_bundled()}
-    for name, kinds in takes.items():
-        if activity in kinds:
+    specs = {name: read_spec(name) for name in list_bundled()}
+    for name, spec in specs.items():
+        if takes_activity(spec, activity):
             return name
-    known = sorted(frozenset().union(*takes.values()))
+    known = sorted(kind for kind in ACTIVITIES if any(takes_activity(spec, kind) for spec in specs.values()))
     raise InvalidOption(
         f"No model ships for {activity}, only for {' and '.join(known)}. Name an encoder (--encoder) or a model "
         "(--model) that takes it."

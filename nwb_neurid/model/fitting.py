@@ -8,7 +8,7 @@ import numpy as np
 from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.attribution import attribute_errors
-from nwb_neurid.contracts.compatibility import list_problems
+from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.contracts.training import Trainable, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotTrain, InvalidOption
 from nwb_neurid.model.groups import split_groups
@@ -63,7 +63,8 @@ def fit(
         if found := list_problems(population, model.spec):
             left_out += [f"{population.source or 'a recording'}: {problem}." for problem in found]
             continue
-        parts += [population.select(rows) for _, rows in split_groups(population, pool_groups)]
+        converted = convert_activity(population, model.spec)
+        parts += [converted.select(rows) for _, rows in split_groups(converted, pool_groups)]
     if not parts:
         raise CannotTrain(left_out or ["no recording was named."])
 

@@ -16,7 +16,7 @@ from nwb_neurid._system import limits
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
-from nwb_neurid.contracts.compatibility import list_problems
+from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import LabelHead, choose_head
@@ -123,11 +123,11 @@ class Model:
         BrokenPlugin
             If the encoder breaks its contract.
         """
-        if found := list_problems(population, self.spec):
+        spec = self.spec
+        if found := list_problems(population, spec):
             raise CannotEncode(self.name, population.source, found)
-        vectors, parts = embed_groups(
-            self.encoder, self.spec, population, who=self.who, pool=pool_groups, progress=progress
-        )
+        population = convert_activity(population, spec)
+        vectors, parts = embed_groups(self.encoder, spec, population, who=self.who, pool=pool_groups, progress=progress)
         return replace(vectors, provenance=self._provenance(population, parts))
 
     def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:

@@ -43,8 +43,13 @@ class EncoderKit:
 
     @property
     def duration_s(self) -> float:
-        """Enough observed time to be cut in two, and to be trained on."""
+        """Enough observed time to be cut in two."""
         return max(60.0, 4 * self.spec.min_observed_s + 1)
+
+    @property
+    def training_s(self) -> float:
+        """Enough observed time to be trained on: what is embedded in one short window may need longer ones to learn."""
+        return max(120.0, 4 * self.spec.min_observed_s + 1)
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nwb_neurid.contracts.compatibility import list_problems
+from nwb_neurid.contracts.compatibility import list_problems, takes_activity
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.population import ACTIVITIES
 from nwb_neurid.results import Embeddings
@@ -132,7 +132,7 @@ class EmbeddingRules(EncoderKit):
             for rate_hz in self.list_rates(kind):
                 for small in (False, True):
                     self._require_embedded(kind, rate_hz, small)
-        for kind in sorted(ACTIVITIES - spec.accepts):
+        for kind in sorted(kind for kind in ACTIVITIES if not takes_activity(spec, kind)):
             require(bool(list_problems(self.make(kind=kind), spec)), f"a recording with {kind} is not refused")
 
     def _require_embedded(self, kind: str, rate_hz: float, small: bool) -> None:

@@ -32,7 +32,8 @@ class TrainingRules(EncoderKit):
         encoder = self.build_trainable()
         before = encoder.state()
         before = {name: np.array(value) for name, value in before.items()}
-        log = encoder.fit([self.make()], TrainingOptions(steps=STEPS, windows=WINDOWS))
+        population = self.make(duration_s=self.training_s)
+        log = encoder.fit([population], TrainingOptions(steps=STEPS, windows=WINDOWS))
         require(len(log.loss) == STEPS, f"{STEPS} steps were asked for, {len(log.loss)} are in the log")
         require(bool(np.isfinite(log.loss).all()), f"the loss is not finite: {log.loss}")
         after = encoder.state()
@@ -41,7 +42,7 @@ class TrainingRules(EncoderKit):
         require(changed, "training changes no weight")
         again = self.plugin.build(self.config, after, "cpu")
         require(isinstance(again, Trainable), "rebuilt from its state, the encoder cannot be trained")
-        later = again.fit([self.make()], TrainingOptions(steps=1, windows=WINDOWS))  # type: ignore[attr-defined]
+        later = again.fit([population], TrainingOptions(steps=1, windows=WINDOWS))  # type: ignore[attr-defined]
         fell = later.loss[0] < log.loss[0]
         require(bool(fell), f"the loss on the first windows went from {log.loss[0]:.4g} to {later.loss[0]:.4g}")
 
@@ -51,7 +52,8 @@ class TrainingRules(EncoderKit):
         Write `for step in progress(range(options.steps), label="training")`.
         """
         counting = Counting()
-        self.build_trainable().fit([self.make()], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
+        population = self.make(duration_s=self.training_s)
+        self.build_trainable().fit([population], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
         require(counting.items >= 2, f"2 steps were done, progress was told of {counting.items} items")
         require(all(counting.labels), "fit gives progress no label")
 
@@ -63,7 +65,7 @@ class TrainingRules(EncoderKit):
         """
         given, config = self.draw_state(), dict(self.config)
         encoder, other = self.plugin.build(self.config, given, "cpu"), self.build()
-        population = self.make()
+        population = self.make(duration_s=self.training_s)
         expected = other.embed(population).vectors  # what is set up on first use is set up now
         advance_generators()
         before = read_global_state()

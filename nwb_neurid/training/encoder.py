@@ -130,13 +130,14 @@ class TorchEncoder:
 
     def _embed(self, population: Population, progress: Progress) -> Embeddings:
         windows = cut_windows(population, self._options)
+        tokens, window_s = windows.bins // self._options.token_bins, windows.bins * self._options.bin_s
         half = _split_halves(windows.active)
         sums = torch.zeros(2 * len(population), self._dim, dtype=torch.float64, device=self._device)
         values = to_device(windows.values, self._device)
         context = None
         if self._context is not None:
             context = self._context(population, windows.starts_s, self._options.bin_s).to(self._device)
-        todo = list(batch_windows(windows.active.sum(axis=1), self._options.tokens, self._device))
+        todo = list(batch_windows(windows.active.sum(axis=1), tokens, self._device))
         for batch in progress(todo, label="windows", total=len(todo)):
             self._add_vectors(sums, half, windows, values, context, batch)
         first, second = sums.view(2, len(population), self._dim).cpu().numpy()
@@ -146,8 +147,8 @@ class TorchEncoder:
             (first + second) / np.maximum(n_windows, 1)[:, None],
             n_windows=n_windows,
             stability=np.where(n_windows >= 4, _measure_cosine(first, second), np.nan),
-            reasons=["" if count else self._explain_missing(len(windows)) for count in n_windows],
-            provenance=Provenance(window_s=self._options.window_s, stitched=windows.stitched, notes=windows.notes),
+            reasons=["" if count else _explain_missing(len(windows), window_s) for count in n_windows],
+            provenance=Provenance(window_s=window_s, stitched=windows.stitched, notes=windows.notes),
         )
 
     def _add_vectors(
@@ -175,11 +176,6 @@ class TorchEncoder:
                 vectors = vectors.index_select(0, to_device(np.flatnonzero(present), self._device))
             sums.index_add_(0, to_device(target[present], self._device), vectors.double())
 
-    def _explain_missing(self, windows: int) -> str:
-        if windows == 0:
-            return f"observed time holds no whole window of {self._options.window_s:g} s"
-        return f"silent or not observed in each of {windows} windows of {self._options.window_s:g} s"
-
 
 def choose_device(name: str) -> torch.device:
     """The device of this name; "auto" is CUDA where there is one.
@@ -192,6 +188,13 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("There is no CUDA device here: choose --device cpu, or auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _explain_missing(windows: int, window_s: float) -> str:
+    """Why a unit has no vector."""
+    if windows == 0:
+        return f"observed time holds no whole window of {window_s:g} s"
+    return f"silent or not observed in each of {windows} windows of {window_s:g} s"
 
 
 def _split_halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:

@@ -1,6 +1,6 @@
 """A recording cut into windows: binned once, each window a range of columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -28,22 +28,28 @@ class WindowOptions:
         Tokens in a window.
     scale_quantile
         Traces are divided by this quantile of all samples of the recording; None to leave them.
+    fewest_tokens
+        A recording that holds no whole window is embedded in one window of as many tokens as it holds, down to so many;
+        None for whole windows only.
 
     Raises
     ------
     InvalidOption
-        If a number is not positive.
+        If a number is not positive, or `fewest_tokens` exceeds `tokens`.
     """
 
     bin_s: float
     token_bins: int
     tokens: int
     scale_quantile: float | None = None
+    fewest_tokens: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("bin_s", "token_bins", "tokens"):
             if not getattr(self, name) > 0:
                 raise InvalidOption(f"{name} must be positive, got {getattr(self, name)}.")
+        if self.fewest_tokens is not None and not 0 < self.fewest_tokens <= self.tokens:
+            raise InvalidOption(f"fewest_tokens must be from 1 to {self.tokens}, got {self.fewest_tokens}.")
 
     @property
     def bins(self) -> int:
@@ -139,9 +145,20 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
 
 
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
-    """Consecutive windows that do not overlap, of the bins that `columns` gives."""
+    """Consecutive windows that do not overlap, of the bins that `bin_recording` gives."""
     whole = bin_recording(population, options)
     first = _find_first_columns(whole.run, options.bins)
+    notes = whole.notes
+    if len(first) == 0 and options.fewest_tokens is not None:
+        tokens = int((find_stretches(whole.run)[1] // options.token_bins).sum())
+        if tokens >= options.fewest_tokens:
+            wanted_s, options = options.window_s, replace(options, tokens=tokens)
+            whole = bin_recording(population, options)
+            first = _find_first_columns(whole.run, options.bins)
+            notes = (
+                *notes,
+                f"The recording holds no window of {wanted_s:.3g} s: one window of {options.window_s:.3g} s was taken.",
+            )
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
         part = slice(column, column + options.bins)
@@ -153,7 +170,7 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
         bins=options.bins,
         active=active,
         stitched=whole.stitched,
-        notes=whole.notes,
+        notes=notes,
     )
 
 

@@ -20,7 +20,7 @@ SPEC = EncoderSpec(
     "arXiv 2502.10425",
     contract=CONTRACT,
     accepts=frozenset({"spikes", "dff"}),
-    rate_hz=(2.0, 1000.0),
+    rate_hz=(0.5, 1000.0),
     uses_covariates=True,
 )
 AROUND: Config = {"masked": 0.2, "behaviour": list(ROLES)}

@@ -18,9 +18,12 @@ SPEC = EncoderSpec(
     "arXiv 2512.01199",
     contract=CONTRACT,
     accepts=frozenset({"spikes", "dff"}),
-    rate_hz=(3.0, 1000.0),
+    rate_hz=(0.5, 1000.0),
     default_for=frozenset({"training"}),
 )
+SHORTEST_S = 10.0
+"""Imaging that is shorter than a window is embedded in one window of what there is, down to this, in seconds."""
+
 DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2}
 SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, "dropout": 0.0, **DEPTH}
 BASE: Config = {"dim": 256, "heads": 4, "dim_head": 64, "dropout": 0.2, **DEPTH}
@@ -30,10 +33,11 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "token
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """What a network of this config needs: its kind of activity, and one window of it."""
+    """What a network of this config needs: its kind of activity, and one window of it, or 10 s of imaging."""
     checked = NetworkConfig.from_json(config)
     window_s = checked.patch * checked.tokens * checked.step_s
-    return replace(SPEC, accepts=frozenset({checked.activity}), min_observed_s=window_s)
+    least_s = window_s if checked.activity == "spikes" else min(window_s, SHORTEST_S)
+    return replace(SPEC, accepts=frozenset({checked.activity}), min_observed_s=least_s)
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
@@ -46,12 +50,18 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
         bin_s=checked.step_s,
         token_bins=checked.patch,
         tokens=checked.tokens,
-        scale_quantile=0.99 if checked.activity == "dff" else None,
+        scale_quantile=None if checked.activity == "spikes" else 0.99,
+        fewest_tokens=None if checked.activity == "spikes" else _count_fewest(checked),
     )
     network = load_network(config, state)
     return TorchEncoder(
         network, config=config, dim=checked.dim, options=options, device=device, recipe=choose_recipe(checked)
     )
+
+
+def _count_fewest(config: NetworkConfig) -> int:
+    """Tokens of the shortest imaging recording; a quarter may be lost where frames and tokens are cut to whole ones."""
+    return max(1, min(config.tokens, int(0.75 * SHORTEST_S / (config.patch * config.step_s))))
 
 
 def initial_state(config: Config, seed: int) -> State:

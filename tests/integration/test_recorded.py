@@ -88,3 +88,21 @@ def test_nuclr_embeds_a_session_of_short_trials(run, shared_data, tmp_path):
     said = run("embed", path, "--encoder", "nuclr", "--preset", "small", "--untrained").stdout
     assert "stitched from shorter stretches" in said
     assert nwb_neurid.read_results(path)[0].embeddings.provenance.stitched
+
+
+def test_every_worm_embeds_with_the_model_that_ships(run_once, shared_data, tmp_path):
+    """Whole-head imaging at 1.7 to 2.9 Hz: fluorescence, z-scored fluorescence, and dF/F."""
+    sources = sorted((shared_data / "worms").glob("*.nwb"))
+    assert len(sources) == 8
+    run_once("embed", *sources, "--output", tmp_path)
+    kinds = set()
+    for source in sources:
+        (result,) = nwb_neurid.read_results(tmp_path / source.name)
+        assert (result.embeddings.reasons == "").all()
+        assert np.median(result.embeddings.stability) > 0.8
+        notes = " ".join(result.embeddings.provenance.notes)
+        assert "Traces were resampled from" in notes
+        kinds.add(
+            "F0 is not known" if "F0 is not known" in notes else "computed" if "computed from" in notes else "dff"
+        )
+    assert kinds == {"F0 is not known", "computed", "dff"}

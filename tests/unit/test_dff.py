@@ -1,5 +1,7 @@
 """Traces that are no dF/F become dF/F, and what was done is noted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,7 +73,9 @@ def test_gaps_stay_gaps():
     values = 300 * (1 + transients())
     values[:, 100:120] = np.nan
     values[2] = np.nan
-    found = convert_to_dff(recording(values)).activity.values
+    converted = convert_to_dff(recording(values))
+    assert not converted.excluded
+    found = converted.activity.values
     np.testing.assert_array_equal(np.isnan(found), np.isnan(values.astype(np.float32)))
 
 
@@ -89,3 +93,25 @@ def test_spikes_are_refused(make_population):
 def test_short_recordings_are_converted(samples):
     found = convert_to_dff(recording(300 * (1 + transients(samples=samples))))
     assert np.isfinite(found.activity.values).all()
+
+
+@pytest.mark.parametrize("kind", ["fluorescence", "deconvolved"])
+def test_what_happens_while_nothing_is_observed_changes_nothing(kind):
+    quiet = 300 * (1 + transients())
+    loud = quiet.copy()
+    loud[:, 150:200] = np.random.default_rng(0).normal(1e4, 1e3, (3, 50))
+    observed = np.array([[0.0, 150 / RATE_HZ], [200 / RATE_HZ, 400 / RATE_HZ]])
+    found = [convert_to_dff(replace(recording(values, kind), observed_s=observed)) for values in (quiet, loud)]
+    outside = np.r_[:150, 200:400]
+    np.testing.assert_array_equal(*(each.activity.values[:, outside] for each in found))
+    assert np.isfinite(found[0].activity.values[:, outside]).all()
+    assert found[0].excluded == found[1].excluded == {}
+    alone = convert_to_dff(recording(quiet, kind).slice(0.0, 150 / RATE_HZ))
+    np.testing.assert_array_equal(found[0].activity.values[:, :150], alone.activity.values)
+
+
+@pytest.mark.parametrize("kind", ["fluorescence", "deconvolved"])
+def test_nothing_is_converted_to_nothing(kind):
+    assert len(convert_to_dff(recording(np.zeros((0, 50)), kind))) == 0
+    unobserved = replace(recording(300 * (1 + transients()), kind), observed_s=np.empty((0, 2)))
+    assert not convert_to_dff(unobserved).excluded

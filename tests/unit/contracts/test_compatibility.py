@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.contracts import CONTRACT, EncoderSpec
-from nwb_neurid.contracts.compatibility import list_problems
+from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.population import Population, Traces
 
 
@@ -32,6 +32,23 @@ def test_the_kind_of_activity_must_be_accepted(make_population):
         "it takes dff or fluorescence, the recording has spikes"
     ]
     assert list_problems(imaged(30.0), spec()) == ["it takes spikes, the recording has dff"]
+
+
+@pytest.mark.parametrize("kind", ["fluorescence", "deconvolved"])
+def test_what_can_become_dff_is_taken_by_an_encoder_of_dff(kind):
+    population = imaged(30.0)
+    population = replace(
+        population, activity=replace(population.activity, values=np.float32(200 + np.eye(2, 1800)), kind=kind)
+    )
+    takes_dff, takes_kind, spikes = spec(accepts=frozenset({"dff"})), spec(accepts=frozenset({kind})), spec()
+    assert list_problems(population, takes_dff) == []
+    converted = convert_activity(population, takes_dff)
+    assert converted.activity.kind == "dff"
+    assert converted.notes
+    assert convert_activity(population, takes_kind) is population
+    assert convert_activity(population, spikes) is population
+    assert list_problems(population, spikes) == [f"it takes spikes, the recording has {kind}"]
+    assert list_problems(imaged(30.0), takes_kind) == [f"it takes {kind}, the recording has dff"]
 
 
 @pytest.mark.parametrize(("rate_hz", "fits"), [(4.9, False), (5.0, True), (30.0, True), (60.0, True), (61.0, False)])

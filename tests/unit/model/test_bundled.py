@@ -1,15 +1,18 @@
 """The models that ship: small, loadable by name, and honest about what they were trained on."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nwb_neurid import load_model
-from nwb_neurid.errors import InvalidModel, InvalidOption
+from nwb_neurid.dff import convert_to_dff
+from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption
 from nwb_neurid.model.bundled import FOLDER, choose_bundled, find_model_folder, list_bundled, read_spec
 from nwb_neurid.simulate import simulate
+from nwb_neurid.testing import mock_population
 
 BY_ACTIVITY = {"spikes": "default-spikes", "dff": "default-calcium"}
 
@@ -45,10 +48,57 @@ def test_it_embeds_what_it_ships_for(activity):
 
 
 def test_what_no_model_ships_for_is_said():
-    with pytest.raises(
-        InvalidOption, match=r"No model ships for fluorescence, only for dff and spikes\. Name an encoder"
+    message = r"No model ships for voltage, only for deconvolved and dff and fluorescence and spikes\. Name an encoder"
+    with pytest.raises(InvalidOption, match=message):
+        choose_bundled("voltage")
+
+
+@pytest.mark.parametrize("kind", ["dff", "fluorescence", "deconvolved"])
+@pytest.mark.parametrize(("rate_hz", "duration_s"), [(0.5, 10.0), (1.7, 10.0), (4.3, 10.0), (30.0, 10.0), (0.5, 90.0)])
+def test_imaging_of_every_kind_from_10_s_and_half_a_frame_a_second_is_embedded(kind, rate_hz, duration_s):
+    population = mock_population(kind, rate_hz=rate_hz, duration_s=duration_s)
+    if kind == "fluorescence":
+        raw = replace(population.activity, values=200 * (1 + population.activity.values))
+        population = replace(population, activity=raw)
+    name = choose_bundled(kind)
+    assert name == "default-calcium"
+    embeddings = load_model(name).embed(population)
+    assert (embeddings.reasons == "").sum() >= len(population) - 1  # the last of them is silent
+    notes = " ".join(embeddings.provenance.notes)
+    said = {"dff": "", "fluorescence": "dF/F was computed from fluorescence", "deconvolved": "convolved with a decay"}
+    assert said[kind] in notes
+    assert ("resampled from" in notes) == (rate_hz != 4.3)
+    assert ("holds no window of 29.9 s" in notes) == (duration_s < 29.9)
+    assert embeddings.provenance.window_s == pytest.approx(min(duration_s, 29.9), rel=0.2)
+
+
+def test_imaging_that_is_shorter_or_slower_is_refused_with_the_reason():
+    model = load_model("default-calcium")
+    for options, reason in (
+        ({"duration_s": 9.0}, "it needs 10 s of observed time, the recording has 9 s"),
+        ({"rate_hz": 0.4}, "it takes frame rates of 0.5 to 1000 Hz, the recording has 0.4 Hz"),
     ):
-        choose_bundled("fluorescence")
+        with pytest.raises(CannotEncode, match=reason):
+            model.embed(mock_population("dff", **options))
+
+
+def test_one_recording_gives_one_set_of_vectors_whether_converted_before_or_within():
+    population = mock_population("fluorescence", rate_hz=5.0, duration_s=60.0)
+    population = replace(population, activity=replace(population.activity, values=200 + population.activity.values))
+    model = load_model("default-calcium")
+    within, before = model.embed(population), model.embed(convert_to_dff(population))
+    np.testing.assert_array_equal(within.vectors, before.vectors)
+    assert within.provenance.notes == before.provenance.notes
+
+
+@pytest.mark.parametrize("kind", ["fluorescence", "deconvolved"])
+def test_what_happens_in_a_gap_of_imaging_changes_nothing(kind):
+    model = load_model("default-calcium")
+    found = [
+        model.embed(mock_population(kind, rate_hz=5.0, duration_s=80.0, gap=(40.0, 20.0), in_gap=seed)).vectors
+        for seed in (0, 1)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("as_typed", [str, Path])

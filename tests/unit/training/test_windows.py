@@ -244,3 +244,29 @@ def test_what_lies_in_a_gap_never_reaches_the_samples_beside_it():
     for other in (cut_windows(loud, options), cut_windows(longer, options)):
         np.testing.assert_array_equal(other.values, expected.values)
         np.testing.assert_array_equal(other.first, expected.first)
+
+
+def test_a_recording_without_a_whole_window_is_one_window_of_what_it_holds():
+    short = WindowOptions(bin_s=0.5, token_bins=2, tokens=20, fewest_tokens=5)
+    population = mock_population("dff", rate_hz=2.0, duration_s=7.5)
+    windows = cut_windows(population, short)
+    assert len(windows) == 1
+    assert windows.bins == 14  # 7 whole tokens of the 15 samples
+    assert windows.notes == ("The recording holds no window of 20 s: one window of 7 s was taken.",)
+    assert not windows.stitched
+    assert len(cut_windows(population, replace(short, fewest_tokens=None))) == 0
+    assert len(cut_windows(mock_population("dff", rate_hz=2.0, duration_s=4.5), short)) == 0
+    longer = cut_windows(mock_population("dff", rate_hz=2.0, duration_s=20.0), short)
+    assert (len(longer), longer.bins, longer.notes) == (1, 40, ())
+
+
+def test_a_short_window_is_stitched_where_observed_time_has_gaps():
+    short = WindowOptions(bin_s=0.5, token_bins=2, tokens=20, fewest_tokens=5)
+    gapped = mock_population("dff", rate_hz=2.0, duration_s=8.0, gap=(3.0, 5.0))
+    windows = cut_windows(gapped, short)
+    assert (len(windows), windows.bins, windows.stitched) == (1, 16, True)
+
+
+def test_the_fewest_tokens_are_some_of_the_tokens():
+    with pytest.raises(InvalidOption, match=r"fewest_tokens must be from 1 to 20, got 21"):
+        WindowOptions(bin_s=0.5, token_bins=2, tokens=20, fewest_tokens=21)

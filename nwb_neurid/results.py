@@ -1,5 +1,6 @@
 """What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Shaped
 
+from nwb_neurid._system.display import format_html, format_lines, list_some
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.population import Population
@@ -151,8 +153,30 @@ class Embeddings:
         return len(self.vectors)
 
     def __repr__(self) -> str:
-        seen = int((self.reasons == "").sum())
-        return f"Embeddings({seen} of {len(self)} units, dim {self.vectors.shape[1]}, {self.provenance.encoder!r})"
+        return format_lines(*self._summarise())
+
+    def _repr_html_(self) -> str:
+        return format_html(*self._summarise(), self.to_dataframe())
+
+    def _summarise(self) -> tuple[str, dict[str, str]]:
+        """A title, and facts."""
+        seen, about = self.reasons == "", self.provenance
+        title = f"Embeddings({int(seen.sum())} of {len(self)} units, dim {self.vectors.shape[1]}, {about.encoder!r})"
+        stability = self.stability[np.isfinite(self.stability)]
+        return title, {
+            "training": about.training,
+            "recording": ", ".join(filter(None, [about.source, about.subject_id, about.session_id])),
+            "windows": f"{about.window_s:.3g} s, {np.median(self.n_windows[seen]):g} per unit (median)"
+            if about.window_s and seen.any()
+            else "",
+            "stability": f"{np.median(stability):.2f} (median)" if len(stability) else "",
+            "without a vector": _count_reasons(self.reasons[~seen]),
+            "predictions": list_some(
+                [f"{name} ({sum(~one.abstained)} units)" for name, one in self.predictions.items()]
+            ),
+            "stitched": "windows cross gaps in the observation" if about.stitched else "",
+            "notes": " ".join(about.notes),
+        }
 
     def most_alike(self, row: int, count: int = 3) -> Int[np.ndarray, " nearest"]:
         """Rows of the units nearest to the one in `row`, the nearest first, after standardising each dimension.
@@ -252,6 +276,31 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.label)
 
+    def __repr__(self) -> str:
+        return format_lines(*self._summarise())
+
+    def _repr_html_(self) -> str:
+        return format_html(*self._summarise(), self.to_dataframe())
+
+    def _summarise(self) -> tuple[str, dict[str, str]]:
+        """A title, and facts."""
+        seen, named = self.label != "", ~self.abstained
+        labels, counts = np.unique(self.label[named], return_counts=True)
+        sizes = self.prediction_set[seen].sum(axis=1)
+        title = f"Predictions({self.label_name!r}, {int(named.sum())} of {len(self)} units labelled)"
+        return title, {
+            "among": self.scope,
+            "classes": list_some(self.classes.tolist()),
+            "labelled": list_some([f"{count} {label}" for label, count in zip(labels, counts, strict=True)]),
+            "probability": f"{np.median(self.probability[named]):.2f} (median of the labelled)" if named.any() else "",
+            "sets": f"mean size {sizes.mean():.2f}, at a coverage of {self.coverage:g}"
+            if seen.any() and np.isfinite(self.coverage)
+            else "",
+            "abstained": _count_reasons(self.reasons[self.abstained]),
+            "encoder": self.provenance.encoder,
+            "notes": " ".join(self.notes),
+        }
+
     @property
     def probability(self) -> Float32[np.ndarray, " units"]:
         """Probability of `label`, shape (units,); NaN for a unit without a vector."""
@@ -280,6 +329,12 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
         return replace(results, **{name: getattr(results, name)[rows] for name in _ROWS_OF_PREDICTIONS})
     parts = {name: getattr(results, name)[rows] for name in _ROWS_OF_EMBEDDINGS}
     return replace(results, **parts, predictions={name: select(one, rows) for name, one in results.predictions.items()})
+
+
+def _count_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
+    """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
+    counts = Counter(str(reason).partition(":")[0] for reason in reasons)
+    return list_some([f"{count} {reason}" for reason, count in counts.most_common()], 4)
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:

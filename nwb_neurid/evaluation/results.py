@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwb_neurid._system.atomic import whole
+from nwb_neurid._system.display import format_html
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
@@ -22,6 +23,7 @@ TABLE = "scores.csv"
 PREDICTIONS = "predictions.csv"
 FORMAT = 1
 PICTURES = ("confusion.png", "reliability.png", "sets.png", "risk.png", "label_fractions.png", "animals.png")
+SHOWN = 15
 COLUMNS = ("system", "macro_f1", "macro_f1_low", "macro_f1_high", "balanced_accuracy", "units")
 
 
@@ -45,6 +47,19 @@ class Evaluation:
     predictions: FoldPredictions
     splits: tuple[Split, ...]
     scores: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title(), *(f"  {_format_row(row)}" for row in self.to_rows()[:SHOWN])])
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        return format_html(self._title(), {}, pd.DataFrame(self.to_rows()))
+
+    def _title(self) -> str:
+        scores = self.scores
+        tested = f"{len(scores['splits'])} folds, {scores['units']} units tested"
+        return f"Evaluation({scores['label']!r}, {scores['protocol']}, {scores['head']} head, {tested})"
 
     def to_rows(self) -> list[dict[str, object]]:
         """List the scores, as in `scores.csv`.
@@ -188,6 +203,14 @@ def _make_row(name: str, scores: Mapping[str, Any]) -> dict[str, object]:
         "balanced_accuracy": scores["balanced_accuracy"],
         "units": scores["units"],
     }
+
+
+def _format_row(row: Mapping[str, Any]) -> str:
+    low, high = row["macro_f1_low"], row["macro_f1_high"]
+    interval = "" if low is None else f" ({low:.3f} to {high:.3f})"
+    return (
+        f"{row['system']}: macro F1 {row['macro_f1']:.3f}{interval}, balanced accuracy {row['balanced_accuracy']:.3f}"
+    )
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: list[dict[str, object]]) -> None:

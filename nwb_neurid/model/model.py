@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from nwb_neurid import __version__, registry
 from nwb_neurid._system import limits
 from nwb_neurid._system.arrays import hash_arrays
+from nwb_neurid._system.display import format_html, format_lines, list_some
 from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import LabelHead, choose_head
-from nwb_neurid.labels.prediction import predict
+from nwb_neurid.labels.prediction import MIN_SPIKES, MIN_WINDOWS, Prior, predict
 from nwb_neurid.model.bundled import find_model_folder
 from nwb_neurid.model.folder import (
     Description,
@@ -77,6 +77,28 @@ class Model:
         object.__setattr__(self, "weights_sha256", hash_arrays(self.encoder.state()))
         for head in self.heads.values():
             head.check_encoder(self.identity)
+
+    def __repr__(self) -> str:
+        return format_lines(*self._summarise())
+
+    def _repr_html_(self) -> str:
+        return format_html(*self._summarise())
+
+    def _summarise(self) -> tuple[str, dict[str, str]]:
+        """A title, and facts."""
+        spec, title = self.spec, f"Model({self.name!r}, dim {self.encoder.dim})"
+        rates = "" if spec.rate_hz is None else f", {spec.rate_hz[0]:g} to {spec.rate_hz[1]:g} Hz"
+        return title, {
+            "encoder": f"{self.name} {spec.version}, from {self.distribution or 'no distribution'}",
+            "takes": f"{', '.join(sorted(spec.accepts))}{rates}, from {spec.min_observed_s:.3g} s",
+            "training": self.training or "nothing to learn",
+            "weights": f"SHA-256 {self.weights_sha256[:12]}" if self.weights_sha256 else "",
+            "device": self.device,
+            "labels": list_some(
+                [f"{name} ({list_some(head.classes.tolist(), 4)})" for name, head in self.heads.items()], 4
+            )
+            or "none: nwb_neurid.fit_labels adds them",
+        }
 
     @property
     def spec(self) -> EncoderSpec:
@@ -146,24 +168,73 @@ class Model:
             software=list_software(),
         )
 
-    def predict(self, embeddings: Embeddings, label: str = "", **options: Any) -> Predictions:
-        """Name the units of these vectors, or decline; `options` are those of `nwb_neurid.labels.prediction.predict`.
+    def predict(
+        self,
+        embeddings: Embeddings,
+        label: str = "",
+        *,
+        coverage: float | None = None,
+        prior: Prior = None,
+        smooth: bool = False,
+        population: Population | None = None,
+        min_spikes: int = MIN_SPIKES,
+        min_windows: int = MIN_WINDOWS,
+    ) -> Predictions:
+        """Predict a label of each unit with a label head of this model, or abstain with a reason.
 
         Parameters
         ----------
         embeddings
-            Of this model.
+            Vectors of this model.
         label
-            Which head; "" for the only one.
+            Name of the label, such as "cell_type"; "" where the model has a single head.
+        coverage
+            Share of units, between 0 and 1, whose prediction set should hold their true class; by default that of the
+            head.
+        prior
+            How common each class is here, as shares or counts by name; "uniform" for all alike. By default as in the
+            training data of the head.
+        smooth
+            Average the probabilities of a unit and its up to five nearest units within 60 µm on its probe; for regions
+            only.
+        population
+            What was embedded: its spike counts are evidence, and smoothing needs its groups and positions.
+        min_spikes, min_windows
+            The head abstains from units with fewer spikes (where `population` has spikes), or seen in fewer windows.
+
+        Returns
+        -------
+        Predictions
+            One row per unit, in the order of `embeddings`.
 
         Raises
         ------
         InvalidOption
-            If there is no such head, or it is not said which, or an option cannot be.
+            If there is no such head, or several and none is named, or an option cannot be used.
         WrongWeights
-            If the vectors are of another encoder.
+            If the vectors are of another encoder, or of other weights.
+
+        Examples
+        --------
+        >>> from nwb_neurid import fit_labels
+        >>> from nwb_neurid.simulate import simulate
+        >>> recordings = [simulate(20, 30.0, animal=animal).population() for animal in range(3)]
+        >>> groups = {"RS": "excitatory", "IB": "excitatory", "CH": "excitatory", "*": "inhibitory"}
+        >>> model = fit_labels("isi", recordings[:2], label="cell_type", map=groups)
+        >>> predictions = model.predict(model.embed(recordings[2]), "cell_type")
+        >>> predictions.classes.tolist(), len(predictions)
+        (['excitatory', 'inhibitory'], 20)
         """
-        return predict(choose_head(self.heads, label), embeddings, **options)
+        return predict(
+            choose_head(self.heads, label),
+            embeddings,
+            coverage=coverage,
+            prior=prior,
+            smooth=smooth,
+            population=population,
+            min_spikes=min_spikes,
+            min_windows=min_windows,
+        )
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model folder; a failed write leaves none behind.

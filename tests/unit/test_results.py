@@ -47,7 +47,66 @@ def test_a_row_with_a_reason_has_no_vector_and_no_windows(embeddings):
     np.testing.assert_array_equal(embeddings.reasons, ["", "silent", ""])
     assert embeddings.vectors.dtype == np.float32
     assert len(embeddings) == 3
-    assert repr(embeddings) == "Embeddings(2 of 3 units, dim 2, 'isi')"
+
+
+def test_embeddings_show_what_one_wants_to_see(embeddings):
+    about = Provenance(
+        encoder="isi", training="x" * 5000, window_s=10.0, stitched=True, notes=("a\nb", "c"), source="a.nwb"
+    )
+    lines = repr(replace(embeddings, provenance=about)).splitlines()
+    assert lines[0] == "Embeddings(2 of 3 units, dim 2, 'isi')"
+    assert lines[1] == f"  training: {'x' * 99}…"
+    assert lines[2:] == [
+        "  recording: a.nwb",
+        "  windows: 10 s, 1 per unit (median)",
+        "  stability: 0.90 (median)",
+        "  without a vector: 1 silent",
+        "  stitched: windows cross gaps in the observation",
+        "  notes: a b c",
+    ]
+
+
+def test_nothing_embedded_shows_too(make_population):
+    nothing = Embeddings.of(make_population(units=2), np.ones((2, 5)), reasons=["a: 1", "a: 2"])
+    assert repr(nothing).splitlines() == ["Embeddings(0 of 2 units, dim 5, '')", "  without a vector: 2 a"]
+
+
+def test_predictions_show_what_one_wants_to_see(predictions):
+    assert repr(predictions).splitlines() == [
+        "Predictions('cell_type', 1 of 3 units labelled)",
+        "  among: interneurons",
+        "  classes: PV, SST",
+        "  labelled: 1 PV",
+        "  probability: 0.75 (median of the labelled)",
+        "  sets: mean size 1.50, at a coverage of 0.9",
+        "  abstained: 1 two classes are plausible, 1 silent",
+    ]
+    many = replace(
+        predictions,
+        classes=np.array([f"class {number}" for number in range(300)]),
+        class_probabilities=np.full((3, 300), 1 / 300, np.float32),
+        prediction_set=np.ones((3, 300), bool),
+        reasons=np.array([f"reason {row}" for row in range(3)]),
+    )
+    assert len(repr(many).splitlines()) < 20
+    assert max(map(len, repr(many).splitlines())) < 130
+
+
+def test_results_show_as_a_table_in_a_notebook(embeddings, predictions):
+    hostile = replace(embeddings, provenance=Provenance(encoder="<script>", notes=("<b>bold</b>",)))
+    for shown in (hostile._repr_html_(), predictions._repr_html_()):
+        assert "<th>unit_id</th>" in shown
+        assert len(shown) < 10_000
+    assert "<script>" not in hostile._repr_html_()
+    assert "<b>" not in hostile._repr_html_()
+    wide = Embeddings(
+        vectors=np.zeros((5000, 256), np.float32),
+        unit_ids=np.arange(5000),
+        n_windows=np.ones(5000, np.int32),
+        stability=np.ones(5000, np.float32),
+        reasons=np.full(5000, "", "<U1"),
+    )
+    assert len(wide._repr_html_()) < 20_000
 
 
 def test_without_reasons_every_unit_has_its_vector(make_population):
@@ -125,10 +184,14 @@ def test_probabilities_of_a_unit_sum_to_one(predictions):
         replace(predictions, class_probabilities=wrong)
 
 
-@pytest.mark.parametrize("coverage", [0.0, 1.0, 90.0, np.nan])
+@pytest.mark.parametrize("coverage", [0.0, 1.0, 90.0, np.inf])
 def test_coverage_is_a_share(predictions, coverage):
     with pytest.raises(InvalidResults, match=r"coverage must lie between 0 and 1, got "):
         replace(predictions, coverage=coverage)
+
+
+def test_coverage_may_be_unknown(predictions):
+    assert "coverage" not in repr(replace(predictions, coverage=np.nan))
 
 
 @pytest.mark.usefixtures("without_shape_checks")

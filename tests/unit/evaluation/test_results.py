@@ -50,6 +50,14 @@ def test_the_table_has_a_row_for_each_system(folder):
     assert systems == ["isi", "rate and duration", "majority", "chance"]
 
 
+def test_an_evaluation_shows_its_scores(found):
+    first, *rows = repr(found).splitlines()
+    assert first == "Evaluation('cell_type', transductive-zero-shot, linear head, 2 folds, 32 units tested)"
+    assert [row.strip().partition(":")[0] for row in rows] == ["isi", "rate and duration", "majority", "chance"]
+    assert rows[0].startswith(f"  isi: macro F1 {found.scores['macro_f1']:.3f}")
+    assert "<td>rate and duration</td>" in found._repr_html_()
+
+
 def test_nothing_is_replaced_unasked(found, folder):
     with pytest.raises(CannotWrite, match="holds an evaluation"):
         found.save(folder)

@@ -369,3 +369,19 @@ def test_weights_that_the_installed_encoder_cannot_take_name_their_folder(tmp_pa
     ) as caught:
         load_model(folder, device="cpu")
     assert str(caught.value).splitlines()[-1].startswith("Train it anew, or install what made it: nwb-neurid ")
+
+
+def test_a_model_shows_what_one_wants_to_see():
+    lines = repr(load_model("default-calcium", device="cpu")).splitlines()
+    assert lines[0] == "Model('nuclr', dim 64)"
+    assert [line.strip().partition(":")[0] for line in lines[1:]] == [
+        "encoder",
+        "takes",
+        "training",
+        "weights",
+        "device",
+        "labels",
+    ]
+    assert "  takes: dff, 0.5 to 1000 Hz, from 10 s" in lines
+    assert "  labels: none: nwb_neurid.fit_labels adds them" in lines
+    assert max(map(len, lines)) < 130

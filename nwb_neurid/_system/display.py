@@ -1,0 +1,49 @@
+"""How models and results show themselves: some lines of text, and a small table in a notebook."""
+
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDTH = 100
+ROWS, COLUMNS = 10, 10
+
+
+def shorten(text: str, width: int = WIDTH) -> str:
+    """The text on one line, cut where it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def list_some(items: list[str], most: int = 8) -> str:
+    """The first of some items, and how many more there are."""
+    more = f", … ({len(items)} in all)" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def format_lines(title: str, facts: Mapping[str, str]) -> str:
+    """A title and a line for each fact that is known.
+
+    >>> print(format_lines("Thing", {"size": "3", "colour": ""}))
+    Thing
+      size: 3
+    """
+    return "\n".join([title, *(f"  {name}: {shorten(value)}" for name, value in facts.items() if value)])
+
+
+def format_html(title: str, facts: Mapping[str, str], table: "pd.DataFrame | None" = None) -> str:
+    """The same for a notebook, with the first and last rows and columns of a table below."""
+    rows = [
+        f"<tr><th style='text-align: left'>{html.escape(name)}</th>"
+        f"<td style='text-align: left'>{html.escape(shorten(value, 300))}</td></tr>"
+        for name, value in facts.items()
+        if value
+    ]
+    shown = (
+        ""
+        if table is None
+        else table.to_html(max_rows=ROWS, max_cols=COLUMNS, index=False, float_format="{:.3g}".format)
+    )
+    return f"<div><strong>{html.escape(title)}</strong><table>{''.join(rows)}</table>{shown}</div>"

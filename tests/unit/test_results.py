@@ -86,6 +86,7 @@ def test_predictions_show_what_one_wants_to_see(predictions):
         classes=np.array([f"class {number}" for number in range(300)]),
         class_probabilities=np.full((3, 300), 1 / 300, np.float32),
         prediction_set=np.ones((3, 300), bool),
+        prevalence=np.full(300, 1 / 300, np.float32),
         reasons=np.array([f"reason {row}" for row in range(3)]),
     )
     assert len(repr(many).splitlines()) < 20

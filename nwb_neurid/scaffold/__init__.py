@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
+from nwb_neurid import __version__
 from nwb_neurid.contracts import CONTRACT
 from nwb_neurid.errors import CannotWrite, InvalidOption
 
@@ -36,7 +37,7 @@ def write_package(template: str, name: str, parent: Path) -> Path:
         If the folder exists, or cannot be written.
     """
     module = _choose_module(name)
-    words = {"name": name, "module": module, "contract": str(CONTRACT)}
+    words = {"name": name, "module": module, "contract": str(CONTRACT), "version": __version__}
     folder = parent / name
     try:
         folder.mkdir(parents=True)

@@ -16,7 +16,7 @@ import nwb_neurid
 from nwb_neurid import registry
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.testing import EncoderConformance, ReaderConformance
-from nwb_neurid.testing.verdicts import list_rules, run_kit
+from nwb_neurid.testing.verdicts import list_rules, make_encoder_kit, run_kit
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md", ROOT / "docs" / "simulation.md"]
@@ -108,14 +108,28 @@ def test_the_plugin_of_a_page_is_whole_and_passes_its_test(tmp_path, monkeypatch
     assert [line for line in listed if line in rules] == rules
 
 
-def test_the_torch_encoder_of_the_page_learns(folder):
-    torch_block = python_blocks("adding_an_encoder.md")[-1]
+def test_the_torch_encoder_of_the_page_is_whole(folder, monkeypatch):
+    """From its files to vectors of a trained model, by the rules of the kit."""
+    package = folder / "my_network"
+    package.mkdir()
+    text = (ROOT / "docs" / "adding_an_encoder.md").read_text("utf-8")
+    files = re.findall(r"`my_network/(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["__init__.py", "network.py"]
+    for name, block in files:
+        (package / name).write_text(block, "utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    plugin = registry.encoders([EntryPoint("my-network", "my_network:PLUGIN", "nwb_neurid.encoders")]).load(
+        "my-network"
+    )
+    verdicts = list(run_kit(make_encoder_kit(plugin, None)))
+    assert [verdict for verdict in verdicts if verdict.outcome == "failed"] == []
     population = nwb_neurid.read("recording.nwb")
-    scope: dict[str, object] = {}
-    exec(compile(torch_block, "adding_an_encoder.md", "exec"), scope)
-    encoder = scope["encoder"]
+    config = plugin.presets["small"]
+    encoder = plugin.build(config, plugin.initial_state(config, 0), "cpu")
     before = encoder.embed(population).vectors
     assert encoder.fit([population], TrainingOptions(steps=2)).finished
     after = encoder.embed(population).vectors
-    assert before.shape == after.shape == (len(population), 8)
+    assert before.shape == after.shape == (len(population), 16)
     assert not np.allclose(before, after, equal_nan=True)
+    again = plugin.build(config, encoder.state(), "cpu").embed(population).vectors
+    np.testing.assert_array_equal(again, after)

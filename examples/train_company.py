@@ -1,0 +1,114 @@
+"""Train the `company` models that ship, and score them on simulated animals that took part in nothing.
+
+    python examples/train_company.py spikes nwb_neurid/model/weights/company-spikes --recordings FOLDER
+    python examples/train_company.py imaging nwb_neurid/model/weights/company-imaging --recordings FOLDER
+
+The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
+trained on. No label is used for training.
+"""
+
+import argparse
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from nwb_neurid import new_model, read
+from nwb_neurid.contracts import TrainingOptions
+from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.model.fitting import fit
+from nwb_neurid.simulate import simulate
+
+UNITS, SECONDS, REGIONS = 120, 300.0, 3
+SEEDS, ANIMALS = (1, 2, 3, 4), 3
+PROBE, SCORED = range(7), range(7, 10)  # animals of seed 0
+FRAMES_HZ = (1.7, 5.0, 10.0, 30.0)
+PAIRS = 3
+RECORDINGS = {
+    "spikes": ("steinmetz/sub-Cori_*.nwb", "steinmetz/sub-Forssmann_*.nwb", "cellexplorer/*.nwb"),
+    "imaging": ("ophys/allen_552195520_excerpt.nwb", "worms/*.nwb"),
+}
+LEFT_OUT = "2022-08-02-31"
+"""A worm on which the model can be tested."""
+
+IN_WORDS = {
+    "spikes": "Neuropixels recordings of mice by Steinmetz et al. (2019), Cori and Forssmann; identified cells of mice "
+    "and rats of the CellExplorer ground truth",
+    "imaging": "an excerpt of a two-photon recording of a mouse of the Allen Brain Observatory; whole-head recordings "
+    "of C. elegans of two laboratories",
+}
+LONGEST_S = 600.0
+
+
+def make_animal(kind, seed, animal, *, out_of_domain=False):
+    """A simulated animal, with spikes or with fluorescence."""
+    made = simulate(UNITS, SECONDS, seed, regions=REGIONS, animal=animal, out_of_domain=out_of_domain)
+    return made.population() if kind == "spikes" else made.imaged_population(FRAMES_HZ[(seed + animal) % 4])
+
+
+def read_recordings(kind, folder):
+    """The recordings of two units or more that lie in a folder, from their beginning."""
+    found = []
+    paths = sorted(path for pattern in RECORDINGS[kind] for path in folder.glob(pattern) if LEFT_OUT not in path.name)
+    for path in paths:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NeuridWarning)  # that no observed time is stated
+            whole = read(path)
+        begin_s = whole.observed_s[0, 0]
+        population = whole.slice(begin_s, begin_s + LONGEST_S) if "cellexplorer" in str(path) else whole
+        if len(population) > 1:
+            found.append(population)
+    return found
+
+
+def score(model, kind):
+    """Macro F1 of a linear probe for types and regions on the animals that were left out."""
+    populations = [make_animal(kind, 0, animal) for animal in [*PROBE, *SCORED]]
+    vectors = [model.embed(population).vectors for population in populations]
+    found = {}
+    for label in ("cell_type", "brain_region"):
+        known = [np.isfinite(rows).all(axis=1) for rows in vectors]
+        x = [rows[there] for rows, there in zip(vectors, known, strict=True)]
+        y = [population.labels[label][there] for population, there in zip(populations, known, strict=True)]
+        probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+        probe.fit(np.concatenate(x[: len(PROBE)]), np.concatenate(y[: len(PROBE)]))
+        truth, predicted = np.concatenate(y[len(PROBE) :]), probe.predict(np.concatenate(x[len(PROBE) :]))
+        found[label] = round(float(f1_score(truth, predicted, average="macro")), 3)
+    return found
+
+
+def main() -> None:
+    """Train, score, write."""
+    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    asked.add_argument("kind", choices=list(RECORDINGS))
+    asked.add_argument("output", type=Path)
+    asked.add_argument("--recordings", type=Path)
+    options = asked.parse_args()
+    animals = [
+        make_animal(options.kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
+        for seed in SEEDS
+        for animal in range(ANIMALS)
+    ]
+    real = [] if options.recordings is None else read_recordings(options.kind, options.recordings)
+    print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
+    untrained = new_model("company", preset=options.kind, untrained=True)
+    wanted = TrainingOptions(steps=PAIRS * (len(animals) + len(real)), windows=PAIRS)
+    trained, log = fit(untrained, [*animals, *real], wanted)
+    recorded = f" and {len(real)} recordings: {IN_WORDS[options.kind]}" if real else ""
+    data = f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons{recorded}"
+    scores = {"trained": score(trained, options.kind), "untrained": score(untrained, options.kind)}
+    about = {**trained.details, "data": data, "macro F1 on simulated animals left out": scores}
+    replace(trained, training=f"{trained.training}. The data: {data}", details=about).save(
+        options.output, overwrite=True
+    )
+    print(f"loss {log.loss[0]:.3f} to {log.loss[-1]:.3f}, {log.seconds:.0f} s")
+    print(scores)
+
+
+if __name__ == "__main__":
+    main()

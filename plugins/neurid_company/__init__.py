@@ -1,0 +1,61 @@
+"""A neuron and its company: fine timing, who it moves with and how, learnt across animals in closed form."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from neurid_company.config import CompanyConfig
+from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, State
+
+if TYPE_CHECKING:
+    from neurid_company.encoder import CompanyEncoder
+
+IMAGING = frozenset({"dff", "fluorescence", "deconvolved"})
+
+SPEC = EncoderSpec(
+    name="company",
+    version="1",
+    summary="Fine timing of a neuron, its correlations with the others, and averages over its functional neighbours",
+    contract=CONTRACT,
+    accepts=frozenset({"spikes", *IMAGING}),
+    rate_hz=(0.5, 1000.0),
+)
+
+
+def spec_for_config(config: Config) -> EncoderSpec:
+    """What an encoder of this config needs: its kind of activity."""
+    spikes = CompanyConfig.from_json(config).activity == "spikes"
+    return replace(SPEC, accepts=frozenset({"spikes"}) if spikes else IMAGING, min_observed_s=0.0 if spikes else 30.0)
+
+
+def build(config: Config, state: State, device: str) -> "CompanyEncoder":  # noqa: ARG001 - NumPy has one device
+    """The encoder with its weights."""
+    from neurid_company.encoder import CompanyEncoder
+
+    return CompanyEncoder(config, state)
+
+
+def initial_state(config: Config, seed: int) -> State:
+    """Untrained weights."""
+    from neurid_company.encoder import draw_state
+
+    return draw_state(CompanyConfig.from_json(config), seed)
+
+
+PLUGIN = EncoderPlugin(
+    spec=SPEC,
+    build=build,
+    presets={
+        "spikes": {"activity": "spikes", "own": 32, "company": 32, "neighbours": 40, "rounds": 2, "waveform": True},
+        "imaging": {
+            "activity": "imaging",
+            "own": 32,
+            "company": 32,
+            "neighbours": 40,
+            "rounds": 1,
+            "relative": True,
+            "sharpness": 1.0,
+        },
+    },
+    initial_state=initial_state,
+    spec_for_config=spec_for_config,
+)

@@ -1,0 +1,119 @@
+"""Spike trains on one clock of whole milliseconds, in which gaps of the observation take no time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, UInt8
+
+from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.population import Population
+
+TICK_S = 1e-3
+GAP_TICKS = 2500
+"""Kept free between two runs: longer than anything that is counted around a spike."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Clock:
+    """The spikes of a population.
+
+    Parameters
+    ----------
+    times_s, run, tick
+        When each spike came, in which run, and in which tick of the clock; unit after unit.
+    splits
+        Spikes of unit `u` are those from `splits[u]` to `splits[u + 1]`.
+    first, ticks
+        Where each run begins on the clock, and how many ticks it has.
+    total
+        How many spikes of any unit came before each tick, and one number more.
+    observed
+        Whether each unit was observed in each run; None where all were.
+    """
+
+    times_s: Float64[np.ndarray, " spikes"]
+    run: Int64[np.ndarray, " spikes"]
+    tick: Int64[np.ndarray, " spikes"]
+    splits: Int64[np.ndarray, " units_and_one"]
+    first: Int64[np.ndarray, " runs"]
+    ticks: Int64[np.ndarray, " runs"]
+    total: Int64[np.ndarray, " ticks_and_one"]
+    observed: Bool[np.ndarray, "units runs"] | None
+
+    @classmethod
+    def of(cls, population: Population) -> "Clock":
+        """Read the spikes of a population off its runs of observed time."""
+        partly = population.unit_observed is not None and not population.unit_observed.all()
+        runs_s = population.observed_s if partly else population.runs_s()
+        spikes = population.spikes
+        unit = np.repeat(np.arange(len(population)), spikes.counts())
+        run = np.searchsorted(runs_s[:, 0] - EDGE_S, spikes.times_s, side="right") - 1
+        inside = run >= 0
+        inside[inside] &= spikes.times_s[inside] < runs_s[run[inside], 1] - EDGE_S
+        times_s, run, unit = spikes.times_s[inside], run[inside], unit[inside]
+        ticks = np.maximum(np.floor((np.diff(runs_s)[:, 0] + EDGE_S) / TICK_S).astype(np.int64), 1)
+        first = np.r_[0, np.cumsum(ticks + GAP_TICKS)]
+        within = ((times_s - runs_s[run, 0] + EDGE_S) / TICK_S).astype(np.int64)
+        tick = first[run] + np.minimum(within, ticks[run] - 1)
+        counts = np.bincount(tick, minlength=int(first[-1]) + 1)
+        return cls(
+            times_s=times_s,
+            run=run,
+            tick=tick,
+            splits=np.r_[0, np.cumsum(np.bincount(unit, minlength=len(population)))],
+            first=first[:-1],
+            ticks=ticks,
+            total=np.r_[0, np.cumsum(counts)],
+            observed=population.unit_observed if partly else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.splits) - 1
+
+    @property
+    def counts(self) -> Int64[np.ndarray, " units"]:
+        """Spikes of each unit."""
+        return np.diff(self.splits)
+
+    @property
+    def end(self) -> Int64[np.ndarray, " runs"]:
+        """The tick behind the last one of each run."""
+        return self.first + self.ticks
+
+    @property
+    def duration_s(self) -> float:
+        """Observed time of the population, in seconds."""
+        return float(self.ticks.sum() * TICK_S)
+
+    def rows(self, unit: int) -> slice:
+        """Where the spikes of a unit are."""
+        return slice(int(self.splits[unit]), int(self.splits[unit + 1]))
+
+    def runs_of(self, unit: int) -> Bool[np.ndarray, " runs"]:
+        """In which runs a unit was observed."""
+        return np.ones(len(self.first), np.bool_) if self.observed is None else self.observed[unit]
+
+    def count(self, unit: int, bin_ticks: int) -> Int64[np.ndarray, " bins"]:
+        """Spike counts of a unit in the whole bins of the runs in which it was observed."""
+        per_run = np.where(self.runs_of(unit), self.ticks // bin_ticks, 0)
+        return self._binned(unit, bin_ticks, per_run)
+
+    def count_all(self, bin_ticks: int) -> UInt8[np.ndarray, "units bins"]:
+        """Spike counts of every unit in the whole bins of all runs; over 255 count as 255."""
+        per_run = self.ticks // bin_ticks
+        counts = np.empty((len(self), int(per_run.sum())), np.uint8)
+        for unit in range(len(self)):
+            counts[unit] = np.minimum(self._binned(unit, bin_ticks, per_run), 255)
+        return counts
+
+    def bins_observed(self, bin_ticks: int) -> Bool[np.ndarray, "units bins"] | None:
+        """Whether each unit was observed in each bin of `count_all`; None where all were."""
+        return None if self.observed is None else np.repeat(self.observed, self.ticks // bin_ticks, axis=1)
+
+    def _binned(self, unit: int, bin_ticks: int, per_run: Int64[np.ndarray, " runs"]) -> Int64[np.ndarray, " bins"]:
+        own = self.rows(unit)
+        run, tick = self.run[own], self.tick[own]
+        within = (tick - self.first[run]) // bin_ticks
+        whole = within < per_run[run]
+        first = np.cumsum(per_run) - per_run
+        return np.bincount((first[run] + within)[whole], minlength=int(per_run.sum()))

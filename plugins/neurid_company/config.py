@@ -1,0 +1,74 @@
+"""The settings of the encoder: the signal, and how long each block of the vector is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from nwb_neurid.contracts import Config
+from nwb_neurid.contracts.config import COUNT, POSITIVE, Entry, read_config
+
+WAVEFORM_DIM = 16
+
+OPTIONAL_COUNT: Entry = ("0, or a positive whole number", lambda value: type(value) is int and 0 <= value <= 10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyConfig:
+    """The settings of the encoder.
+
+    Parameters
+    ----------
+    activity
+        "spikes", or "imaging" for fluorescence, dF/F and deconvolved traces.
+    own, company
+        Dimensions of a unit's own timing, and of its correlations with the others.
+    neighbours
+        How many functional neighbours a unit listens to at most.
+    rounds
+        Rounds of averaging over these neighbours; each adds a block of `own + company` dimensions.
+    relative
+        Whether features are standardised within the recording. Imaging needs it, since gain, noise and indicator
+        differ between rigs; spike trains have units of their own.
+    sharpness
+        Exponent of the signal-to-noise ratio by which directions are weighted.
+    waveform
+        Whether the vector ends with the shape of the mean waveform; zeros where it is unknown.
+    """
+
+    activity: Literal["spikes", "imaging"]
+    own: Annotated[int, COUNT] = 32
+    company: Annotated[int, COUNT] = 32
+    neighbours: Annotated[int, COUNT] = 40
+    rounds: Annotated[int, OPTIONAL_COUNT] = 2
+    relative: bool = False
+    sharpness: Annotated[float, POSITIVE] = 0.5
+    waveform: bool = False
+
+    @classmethod
+    def from_json(cls, config: Config) -> "CompanyConfig":
+        """Check a config.
+
+        Raises
+        ------
+        InvalidModel
+            If keys are missing or unknown, or their values cannot be used; all of them are listed.
+        """
+        return read_config(cls, config, "the company encoder")
+
+    @property
+    def blocks(self) -> Mapping[str, slice]:
+        """Where each block of a vector lies, in order."""
+        both = self.own + self.company
+        sizes = {"own": self.own, "company": self.company}
+        sizes |= {f"neighbours, round {number + 1}": both for number in range(self.rounds)}
+        sizes |= {"waveform": WAVEFORM_DIM} if self.waveform else {}
+        found, start = {}, 0
+        for name, size in sizes.items():
+            found[name] = slice(start, start + size)
+            start += size
+        return found
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return max(block.stop for block in self.blocks.values())

@@ -1,0 +1,187 @@
+"""Who moves with whom: quantiles of correlations, loadings on population components, and functional neighbours.
+
+Correlations are matrix products of standardised rows, in pieces, with a number of others that does not grow: what it
+costs grows with the units, not with their square.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Real
+
+QUANTILES = np.array([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
+DIM = len(QUANTILES) + 3
+COMPONENTS = 32
+MOST_OTHERS = 512
+EXACT_UNITS = 1024
+"""Up to so many units the correlation matrix is decomposed itself, above it is sketched."""
+
+NEIGHBOUR_CANDIDATES = 4096
+PIECE = 512
+ROUNDS_OF_SKETCH = 3
+
+Rows = Callable[[slice], Float32[np.ndarray, "rows samples"]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Signals:
+    """Rows of mean 0 and norm 1, made when they are asked for, so that they need not fit into memory at once."""
+
+    units: int
+    samples: int
+    read: Rows
+
+    @classmethod
+    def of(cls, values: Real[np.ndarray, "units samples"]) -> "Signals":
+        """From an array of any type of numbers, each piece of which is standardised when it is read."""
+        return cls(units=len(values), samples=values.shape[1], read=lambda rows: standardise(values[rows]))
+
+    def pieces(self) -> Iterator[tuple[slice, Float32[np.ndarray, "rows samples"]]]:
+        """All rows, some at a time."""
+        for start in range(0, self.units, PIECE):
+            rows = slice(start, min(start + PIECE, self.units))
+            yield rows, self.read(rows)
+
+    def choose(self, rows: Int64[np.ndarray, " chosen"]) -> Float32[np.ndarray, "chosen samples"]:
+        """Some rows."""
+        found = np.empty((len(rows), self.samples), np.float32)
+        for piece, values in self.pieces():
+            inside = (rows >= piece.start) & (rows < piece.stop)
+            found[inside] = values[rows[inside] - piece.start]
+        return found
+
+
+def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray, "rows samples"]:
+    """Rows of mean 0 and norm 1; a constant row becomes zeros."""
+    mean = values.mean(axis=1, keepdims=True, dtype=np.float64) if values.shape[1] else 0.0
+    centred = (values - mean).astype(np.float32)
+    norm = np.sqrt(np.einsum("ij,ij->i", centred, centred, dtype=np.float64))[:, None]
+    return (centred / np.where(norm > 1e-6, norm, 1)).astype(np.float32)
+
+
+def describe(
+    left: Signals, right: Signals, others: Int64[np.ndarray, " others"]
+) -> Float64[np.ndarray, "units features"]:
+    """Quantiles, mean, mean size and root of the mean cube of each row's products with those of others but itself.
+
+    Parameters
+    ----------
+    left, right
+        Of the same units; `right` may be later in time.
+    others
+        Rows that every row is compared with, ascending.
+
+    Returns
+    -------
+    array
+        Shape (units, 10); NaN where there are fewer than three others.
+    """
+    found = np.full((left.units, DIM), np.nan)
+    if len(others) < 4:
+        return found
+    against = right.choose(others)
+    for rows, values in left.pieces():
+        products = (values @ against.T).astype(np.float64)
+        itself = others[None, :] == np.arange(rows.start, rows.stop)[:, None]
+        products[itself] = np.nan
+        known = ~itself
+        number = known.sum(axis=1)
+        clean = np.where(known, products, 0.0)
+        means = [clean.sum(1) / number, np.abs(clean).sum(1) / number, np.cbrt((clean**3).sum(1) / number)]
+        found[rows] = np.column_stack([_quantiles(products, number), *means])
+    return found
+
+
+def _quantiles(
+    products: Float64[np.ndarray, "rows others"], number: Int64[np.ndarray, " rows"]
+) -> Float64[np.ndarray, "rows quantiles"]:
+    """Of what is known in each row, by linear interpolation; NaN sort to the end."""
+    ordered = np.sort(products, axis=1)
+    at = QUANTILES * (number[:, None] - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, number[:, None] - 1)
+    below, above = np.take_along_axis(ordered, low, 1), np.take_along_axis(ordered, high, 1)
+    return np.asarray(below + (at - low) * (above - below))
+
+
+def load(signals: Signals) -> Float64[np.ndarray, "units components"]:
+    """Loadings on the components of the population, weighted by how much they explain beyond single units.
+
+    The products of two rows are their correlation with the noise of single pairs taken out.
+    """
+    number = min(COMPONENTS, max(2, signals.units // 4))
+    if signals.units <= EXACT_UNITS:
+        whole = np.concatenate([values for _, values in signals.pieces()])
+        matrix = (whole @ whole.T).astype(np.float64)
+        np.fill_diagonal(matrix, 0.0)
+        size, vectors = np.linalg.eigh(matrix)
+        kept = np.argsort(-np.abs(size), kind="stable")[:number]
+        return np.asarray(vectors[:, kept] * np.abs(size[kept]))
+    return _sketch(signals, number)
+
+
+def _sketch(signals: Signals, number: int) -> Float64[np.ndarray, "units components"]:
+    """The leading components by randomised subspace iteration; the start is drawn along time, not along units."""
+    wide = min(number + 16, signals.samples)
+    basis = np.random.default_rng(0).standard_normal((signals.samples, wide)).astype(np.float32)
+    for _ in range(ROUNDS_OF_SKETCH):
+        product = np.zeros((signals.samples, wide), np.float64)
+        for _, values in signals.pieces():
+            product += values.T @ (values @ basis)
+        basis = np.linalg.qr(product)[0].astype(np.float32)
+    scores = np.concatenate([values @ basis for _, values in signals.pieces()]).astype(np.float64)
+    size, turn = np.linalg.eigh(scores.T @ scores)
+    kept = np.argsort(-size, kind="stable")[:number]
+    vectors = scores @ turn[:, kept] / np.sqrt(np.maximum(size[kept], 1e-12))
+    return np.asarray(vectors * np.maximum(size[kept] - 1, 0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Neighbours:
+    """The functional neighbours of each unit: rows, and weights that sum to 1, or to 0 where there is none."""
+
+    rows: Int64[np.ndarray, "units neighbours"]
+    weights: Float64[np.ndarray, "units neighbours"]
+
+    def average(self, vectors: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
+        """The weighted mean of the vectors of each unit's neighbours."""
+        found = np.empty_like(vectors)
+        for start in range(0, len(vectors), PIECE):
+            part = slice(start, start + PIECE)
+            found[part] = np.einsum("uk,ukd->ud", self.weights[part], vectors[self.rows[part]])
+        return found
+
+
+def find_neighbours(
+    loadings: Float64[np.ndarray, "units components"], usable: Int64[np.ndarray, " usable"], most: int
+) -> Neighbours:
+    """The units whose loadings point most in the direction of a unit's own, weighted by the cosine.
+
+    Parameters
+    ----------
+    loadings
+        As `load` gives them.
+    usable
+        Rows of units that have a vector, ascending.
+    most
+        Neighbours of a unit at most; an eighth of the units where that is fewer.
+    """
+    norm = np.linalg.norm(loadings, axis=1)
+    pointing = loadings / np.where(norm > 1e-12, norm, 1)[:, None]
+    pool = usable
+    if len(usable) > NEIGHBOUR_CANDIDATES:
+        strongest = np.argsort(-norm[usable], kind="stable")[:NEIGHBOUR_CANDIDATES]
+        pool = np.sort(usable[strongest])
+    number = min(most, max(3, len(usable) // 8), max(len(pool) - 1, 0))
+    rows = np.zeros((len(loadings), number), np.int64)
+    weights = np.zeros((len(loadings), number))
+    for start in range(0, len(loadings) if number else 0, PIECE):
+        part = np.arange(start, min(start + PIECE, len(loadings)))
+        cosine = pointing[part] @ pointing[pool].T
+        cosine[pool[None, :] == part[:, None]] = -np.inf
+        nearest = np.argpartition(-cosine, number - 1, axis=1)[:, :number]
+        rows[part] = pool[nearest]
+        weights[part] = np.maximum(np.take_along_axis(cosine, nearest, 1), 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    return Neighbours(rows=rows, weights=weights / np.where(total > 0, total, 1))

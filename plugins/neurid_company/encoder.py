@@ -1,0 +1,233 @@
+"""The encoder: features of a unit and of its company, projected, and averaged over its functional neighbours."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from neurid_company import portrait, waveform
+from neurid_company.config import CompanyConfig
+from neurid_company.correlation import find_neighbours
+from neurid_company.portrait import Portrait
+from neurid_company.log import Log
+from neurid_company.projection import ARRAYS, Projection
+from neurid_company.segments import SHORTEST_S, draw_pair
+from nwb_neurid.contracts import Progress, State, TrainingLog, TrainingOptions, silent
+from nwb_neurid.errors import CannotTrain, WrongWeights
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Json, Provenance
+
+PAIRS = 4
+"""Pairs of segments of each recording, unless the options say otherwise; further steps see no new ones."""
+
+BLOCKS = ("own", "company")
+
+
+class CompanyEncoder:
+    """A vector for each unit, made of blocks: see `CompanyConfig.blocks`.
+
+    Parameters
+    ----------
+    config
+        What its plugin rebuilds it from.
+    state
+        Moments and directions of both projections.
+
+    Raises
+    ------
+    InvalidModel
+        If the config cannot be used.
+    WrongWeights
+        If the state does not fit the config.
+    """
+
+    def __init__(self, config: Mapping[str, Json], state: State) -> None:
+        self._config = dict(config)
+        self._settings = CompanyConfig.from_json(config)
+        check_state(self._settings, state)
+        learnt = {"relative": self._settings.relative, "sharpness": self._settings.sharpness}
+        self._projections = {block: Projection.from_state(state, block, **learnt) for block in BLOCKS}
+
+    @property
+    def config(self) -> Mapping[str, Json]:
+        """What its plugin rebuilds it from."""
+        return self._config
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._settings.dim
+
+    def state(self) -> State:
+        """Moments and directions of both projections."""
+        return {name: array for block in BLOCKS for name, array in self._projections[block].state(block).items()}
+
+    def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
+        """Measure, project, and average over functional neighbours, in as many rounds as the config says."""
+        measured = self._measure(population, progress)
+        vectors = np.zeros((len(population), self.dim))
+        usable = measured.usable
+        if len(usable):
+            blocks = [
+                self._projections["own"].project(measured.own[usable]),
+                self._projections["company"].project(measured.company[usable]),
+            ]
+            alone = np.concatenate(blocks, axis=1)
+            blocks += self._listen(alone, measured.loadings[usable])
+            if self._settings.waveform:
+                blocks.append(waveform.describe(population)[usable])
+            vectors[usable] = np.concatenate(blocks, axis=1)
+        return Embeddings.of(
+            population,
+            vectors,
+            reasons=list(self._reasons(population, measured)),
+            provenance=Provenance(notes=(self._describe_blocks(),)),
+        )
+
+    def fit(
+        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+    ) -> TrainingLog:
+        """Collect the moments of pairs of segments, and solve for the directions.
+
+        A step takes one pair of one recording; once each recording has given its pairs, there is nothing more to
+        learn, and further steps only report the loss.
+
+        Raises
+        ------
+        CannotTrain
+            If no recording has two units and two segments long enough.
+        WrongWeights
+            If the checkpoint to resume from is damaged, or of another training.
+        """
+        usable, notes = _choose_recordings(populations)
+        log = Log(options, self.state, self._restore, usable)
+        if not log.done:
+            for projection in self._projections.values():
+                projection.discount()
+        pairs = options.windows or PAIRS
+        try:
+            for number in progress(range(log.done, options.steps), label="training"):
+                log.add(number, *self._step(number, usable, pairs, options.seed))
+                if number + 1 == options.steps or number + 1 == pairs * len(usable) or not number & (number + 1):
+                    self._solve()
+                log.keep()
+        except KeyboardInterrupt:
+            self._solve()
+        log.keep(finally_=True)
+        return log.result(notes)
+
+    def _step(self, number: int, populations: Sequence[Population], pairs: int, seed: int) -> tuple[float, int]:
+        """Loss and units of one pair of segments, which the moments then hold."""
+        population, pair = populations[number % len(populations)], number // len(populations)
+        rng = np.random.default_rng([seed, number % len(populations), pair % pairs])
+        first, second = (self._measure(part, silent) for part in draw_pair(population, rng))
+        both = np.intersect1d(first.usable, second.usable)
+        if len(both) < 2:
+            return float("nan"), len(both)
+        noise = signal = 0.0
+        for block in BLOCKS:
+            left, right = getattr(first, block)[both], getattr(second, block)[both]
+            of_noise, of_signal = self._projections[block].compare(left, right)
+            noise, signal = noise + of_noise, signal + of_signal
+            if pair < pairs:
+                self._projections[block].add(left, right)
+        return noise / max(signal, 1e-12), len(both)
+
+    def _solve(self) -> None:
+        for projection in self._projections.values():
+            if projection.units[0] > 0:
+                projection.solve()
+
+    def _restore(self, state: State) -> None:
+        learnt = {"relative": self._settings.relative, "sharpness": self._settings.sharpness}
+        check_state(self._settings, state)
+        self._projections = {block: Projection.from_state(state, block, **learnt) for block in BLOCKS}
+
+    def _measure(self, population: Population, progress: Progress) -> Portrait:
+        measure: Callable[[Population, Progress], Portrait] = (
+            portrait.measure_spikes if self._settings.activity == "spikes" else portrait.measure_traces
+        )
+        return measure(population, progress)
+
+    def _listen(
+        self, alone: Float64[np.ndarray, "usable both"], loadings: Float64[np.ndarray, "usable components"]
+    ) -> Iterator[Float64[np.ndarray, "usable both"]]:
+        """What the neighbours have in common that the population has not; then what theirs have; and so on."""
+        neighbours = find_neighbours(loadings, np.arange(len(alone)), self._settings.neighbours)
+        heard = alone - alone.mean(axis=0)
+        for _ in range(self._settings.rounds):
+            heard = neighbours.average(heard)
+            yield heard
+
+    def _reasons(self, population: Population, measured: Portrait) -> Iterator[str]:
+        usable = set(measured.usable.tolist())
+        spikes = self._settings.activity == "spikes"
+        observed_s = population.unit_duration_s()
+        for unit in range(len(population)):
+            if unit in usable:
+                yield ""
+            elif observed_s[unit] <= 0:
+                yield "never observed"
+            elif spikes:
+                yield "fewer than two spikes in observed time"
+            else:
+                yield "constant, or fewer than 9 frames, in observed time"
+
+    def _describe_blocks(self) -> str:
+        spans = [f"{name} {block.start}-{block.stop - 1}" for name, block in self._settings.blocks.items()]
+        return f"Blocks of the vector: {', '.join(spans)}."
+
+
+def check_state(settings: CompanyConfig, state: State) -> None:
+    """Check that a state has the arrays of these settings.
+
+    Raises
+    ------
+    WrongWeights
+        If arrays are missing, unexpected, of another shape or not finite; all of them are listed.
+    """
+    wanted = {name: array.shape for name, array in draw_state(settings, 0).items()}
+    faults = [f"missing {name}, shape {wanted[name]}" for name in sorted(wanted.keys() - state.keys())]
+    faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
+    for name in sorted(wanted.keys() & state.keys()):
+        if state[name].shape != wanted[name]:
+            faults.append(f"{name} has shape {state[name].shape}, the encoder wants {wanted[name]}")
+        elif not np.isfinite(state[name]).all():
+            faults.append(f"{name} holds numbers that are not finite")
+    if faults:
+        raise WrongWeights("\n  - ".join(["The weights do not fit the company encoder:", *faults]))
+
+
+def draw_state(settings: CompanyConfig, seed: int) -> State:
+    """Untrained weights: random directions, and no moments."""
+    spikes = settings.activity == "spikes"
+    features = {
+        "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN,
+        "company": portrait.SPIKES_COMPANY if spikes else portrait.IMAGING_COMPANY,
+    }
+    dims = {"own": settings.own, "company": settings.company}
+    found: dict[str, np.ndarray] = {}
+    for block in BLOCKS:
+        rng = np.random.default_rng([seed, BLOCKS.index(block)])
+        drawn = Projection.draw(
+            features[block], dims[block], rng, relative=settings.relative, sharpness=settings.sharpness
+        )
+        found |= drawn.state(block)
+    return found
+
+
+def _choose_recordings(populations: Sequence[Population]) -> tuple[list[Population], tuple[str, ...]]:
+    """The recordings that can be trained on, and why others cannot."""
+    kept, left_out = [], []
+    for population in populations:
+        who = population.source or population.session_id or "a recording"
+        if len(population) < 2:
+            left_out.append(f"{who}: one unit has no company.")
+        elif population.duration_s < 2 * SHORTEST_S:
+            left_out.append(f"{who}: observed time does not hold two segments of {SHORTEST_S:g} s.")
+        else:
+            kept.append(population)
+    if not kept:
+        raise CannotTrain(left_out or ["no recording was named."])
+    return kept, tuple(left_out)

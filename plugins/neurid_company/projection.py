@@ -1,0 +1,190 @@
+"""What is learnt: directions in which neurons differ and one neuron, at two times, does not. In closed form.
+
+Two segments of a recording give two vectors of features for each unit. Half their difference is noise; what is left is
+signal. VICReg with a linear network looks for directions of most signal for the noise whose coordinates do not
+correlate, and these are the solution of a generalised eigenvalue problem: no steps of an optimiser, no learning rate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64
+
+from nwb_neurid.contracts import State
+
+RIDGE = 0.05
+"""Noise that is added to every standardised feature, so that a direction must rest on several."""
+
+FARTHEST = 4.0
+"""Standard deviations at which a feature is cut off."""
+
+SHRINKAGE = 8.0
+"""Units that what training saw counts as, where features are standardised within the recording."""
+
+MOST_BEFORE = 4000.0
+"""Units that earlier training counts as at most, when a trained model is trained on."""
+
+Features = Float64[np.ndarray, "units features"]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Projection:
+    """Moments of features, and the projection that follows from them.
+
+    Parameters
+    ----------
+    relative
+        Whether features are standardised within the recording, towards what training saw.
+    sharpness
+        Exponent of the signal-to-noise ratio by which directions are weighted.
+    units
+        Over how many units, times pairs of segments, moments were taken.
+    known, total, square
+        Sums over what is known of each feature: how often it was, its values, and their squares.
+    noise, signal
+        Sums of products: of half the difference of a unit's two vectors, and of their mean about that of the recording.
+    directions
+        Shape (features, dim).
+    """
+
+    relative: bool
+    sharpness: float
+    units: Float64[np.ndarray, " 1"]
+    known: Float64[np.ndarray, " features"]
+    total: Float64[np.ndarray, " features"]
+    square: Float64[np.ndarray, " features"]
+    noise: Float64[np.ndarray, "features features"]
+    signal: Float64[np.ndarray, "features features"]
+    directions: Float64[np.ndarray, "features dim"]
+
+    @classmethod
+    def draw(cls, features: int, dim: int, rng: np.random.Generator, *, relative: bool, sharpness: float) -> "Projection":
+        """An untrained projection: random directions."""
+        return cls(
+            relative=relative,
+            sharpness=sharpness,
+            units=np.zeros(1),
+            known=np.zeros(features),
+            total=np.zeros(features),
+            square=np.zeros(features),
+            noise=np.zeros((features, features)),
+            signal=np.zeros((features, features)),
+            directions=rng.standard_normal((features, dim)) / np.sqrt(features),
+        )
+
+    @classmethod
+    def from_state(cls, state: State, block: str, *, relative: bool, sharpness: float) -> "Projection":
+        """The projection whose arrays these are, by names that begin with `block`."""
+        arrays = {name: np.array(state[f"{block}.{name}"], np.float64) for name in ARRAYS}
+        return cls(relative=relative, sharpness=sharpness, **arrays)
+
+    def state(self, block: str) -> Mapping[str, Float32[np.ndarray, "..."]]:
+        """Its arrays, by names that begin with `block`."""
+        return {f"{block}.{name}": getattr(self, name).astype(np.float32) for name in ARRAYS}
+
+    @property
+    def mean(self) -> Float64[np.ndarray, " features"]:
+        """Mean of each feature in training; 0 for one that was never known."""
+        return self.total / np.maximum(self.known, 1)
+
+    @property
+    def scale(self) -> Float64[np.ndarray, " features"]:
+        """Standard deviation of each feature in training; 1 for one that never varied."""
+        variance = self.square / np.maximum(self.known, 1) - self.mean**2
+        return np.sqrt(np.where(variance > 1e-9, variance, 1.0))
+
+    def project(self, features: Features) -> Float64[np.ndarray, "units dim"]:
+        """Vectors of these units, which were recorded together."""
+        return self._standardise(features) @ self.directions
+
+    def _standardise(self, features: Features) -> Features:
+        scores = (features - self.mean) / self.scale
+        if self.relative:
+            scores = standardise_within(scores)
+        return np.clip(np.nan_to_num(scores, nan=0.0), -FARTHEST, FARTHEST)
+
+    def compare(self, first: Features, second: Features) -> tuple[float, float]:
+        """Noise and signal of these two views of the same units, summed over units and dimensions."""
+        left, right = self.project(first), self.project(second)
+        middle = (left + right) / 2
+        return float(((left - right) ** 2).sum() / 4), float(((middle - middle.mean(axis=0)) ** 2).sum())
+
+    def add(self, first: Features, second: Features) -> None:
+        """Take two views of the same units into the moments."""
+        for view in (first, second):
+            there = np.isfinite(view)
+            clean = np.where(there, view, 0.0)
+            self.known += there.sum(axis=0)
+            self.total += clean.sum(axis=0)
+            self.square += (clean**2).sum(axis=0)
+        if self.relative:
+            first, second = standardise_within(first, whole=True), standardise_within(second, whole=True)
+        both = np.isfinite(first) & np.isfinite(second)
+        half = np.where(both, first - second, 0.0) / 2
+        middle = np.where(both, first + second, np.nan) / 2
+        centred = np.nan_to_num(middle - _mean_known(middle), nan=0.0)
+        limit = FARTHEST * np.sqrt((centred**2).mean(axis=0) + 1e-12)
+        half, centred = np.clip(half, -limit, limit), np.clip(centred, -limit, limit)
+        self.noise += half.T @ half
+        self.signal += centred.T @ centred
+        self.units += len(first)
+
+    def discount(self) -> None:
+        """Let what was learnt so far count as `MOST_BEFORE` units at most."""
+        share = min(1.0, MOST_BEFORE / max(float(self.units[0]), 1.0))
+        for name in ("units", "known", "total", "square", "noise", "signal"):
+            setattr(self, name, getattr(self, name) * share)
+
+    def solve(self) -> None:
+        """Set the directions from the moments.
+
+        Coordinates are weighted by a power of their signal-to-noise ratio, and turned by a fixed rotation: a probe that
+        standardises coordinates would undo the weights otherwise.
+        """
+        dim = self.directions.shape[1]
+        scale = np.ones(len(self.known)) if self.relative else self.scale
+        number = max(float(self.units[0]), 1.0)
+        noise = self.noise / number / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
+        signal = self.signal / number / np.outer(scale, scale)
+        size, vectors = np.linalg.eigh(noise)
+        whiten = vectors / np.sqrt(size)
+        ratio, turned = np.linalg.eigh(whiten.T @ signal @ whiten)
+        best = np.argsort(-ratio, kind="stable")[:dim]
+        ratio = np.maximum(ratio[best], 1e-9)
+        directions = (whiten @ turned[:, best]) / np.sqrt(ratio)
+        weights = ratio**self.sharpness
+        weights *= np.sqrt(dim / (weights**2).sum())
+        found = np.zeros((len(scale), dim))
+        found[:, : len(best)] = directions * weights
+        rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((dim, dim)))[0]
+        self.directions = found @ rotation
+
+
+ARRAYS = ("units", "known", "total", "square", "noise", "signal", "directions")
+
+
+def standardise_within(scores: Features, *, whole: bool = False) -> Features:
+    """Mean 0 and standard deviation 1 within the recording; with few units, partly as training had it.
+
+    Parameters
+    ----------
+    scores
+        Standardised by what training saw, or, with `whole`, as they are.
+    whole
+        Whether the recording alone counts.
+    """
+    number = np.isfinite(scores).sum(axis=0)
+    mean = _mean_known(scores)
+    variance = _mean_known((scores - mean) ** 2)
+    if not whole:
+        share = number / (number + SHRINKAGE)
+        mean, variance = share * mean, share * variance + 1 - share
+    return (scores - mean) / np.sqrt(np.where(variance > 1e-9, variance, 1.0))
+
+
+def _mean_known(values: Float[np.ndarray, "units features"]) -> Float64[np.ndarray, " features"]:
+    """Mean of what is known of each feature; 0 where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(known.sum(axis=0), 1))

@@ -1,0 +1,39 @@
+"""Two parts of a recording, as far as they are observed, that share no time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float64
+
+from nwb_neurid.population import Population
+
+SHORTEST_S = 10.0
+"""A part that is shorter than this says too little of a unit."""
+
+SHARES = (0.25, 0.5)
+"""How much of a recording a part holds, from and to."""
+
+
+def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Population, Population]:
+    """Two parts of the same length, one after the other in observed time, in a random order."""
+    whole_s = population.duration_s
+    share = max(rng.uniform(*SHARES), min(SHORTEST_S / whole_s, SHARES[1]))
+    length_s = share * whole_s
+    first, second = np.sort(rng.uniform(0, whole_s - 2 * length_s + 1e-9, 2)) + (0.0, length_s)
+    parts = [_cut(population, start_s, start_s + length_s) for start_s in rng.permutation([first, second])]
+    return parts[0], parts[1]
+
+
+def _cut(population: Population, start_s: float, stop_s: float) -> Population:
+    """From one point of observed time to another; both count from the beginning, without gaps."""
+    intervals = list(_intervals(population.runs_s(), start_s, stop_s))
+    return population.restrict(np.array(intervals).reshape(-1, 2))
+
+
+def _intervals(runs_s: Float64[np.ndarray, "runs 2"], start_s: float, stop_s: float) -> Iterator[tuple[float, float]]:
+    before_s = 0.0
+    for begin_s, end_s in runs_s.tolist():
+        low, high = max(start_s - before_s, 0.0), min(stop_s - before_s, end_s - begin_s)
+        if high - low > 1e-3:
+            yield begin_s + low, begin_s + high
+        before_s += end_s - begin_s

@@ -1,0 +1,14 @@
+"""What every encoder owes."""
+
+from neurid_company import PLUGIN
+from nwb_neurid.testing import EncoderConformance
+
+
+class TestSpikes(EncoderConformance):
+    plugin = PLUGIN
+    preset = "spikes"
+
+
+class TestImaging(EncoderConformance):
+    plugin = PLUGIN
+    preset = "imaging"

@@ -1,6 +1,5 @@
 """The encoder: features of a unit and of its company, projected, and averaged over its functional neighbours."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,9 +8,9 @@ from jaxtyping import Float64
 from neurid_company import portrait, waveform
 from neurid_company.config import CompanyConfig
 from neurid_company.correlation import find_neighbours
-from neurid_company.portrait import Portrait
 from neurid_company.log import Log
-from neurid_company.projection import ARRAYS, Projection
+from neurid_company.portrait import Portrait
+from neurid_company.projection import Projection
 from neurid_company.segments import SHORTEST_S, draw_pair
 from nwb_neurid.contracts import Progress, State, TrainingLog, TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain, WrongWeights
@@ -46,8 +45,7 @@ class CompanyEncoder:
         self._config = dict(config)
         self._settings = CompanyConfig.from_json(config)
         check_state(self._settings, state)
-        learnt = {"relative": self._settings.relative, "sharpness": self._settings.sharpness}
-        self._projections = {block: Projection.from_state(state, block, **learnt) for block in BLOCKS}
+        self._projections = {block: self._read(state, block) for block in BLOCKS}
 
     @property
     def config(self) -> Mapping[str, Json]:
@@ -60,8 +58,8 @@ class CompanyEncoder:
         return self._settings.dim
 
     def state(self) -> State:
-        """Moments and directions of both projections."""
-        return {name: array for block in BLOCKS for name, array in self._projections[block].state(block).items()}
+        """Moments and directions of both projections, in single precision."""
+        return {name: array.astype(np.float32) for name, array in self._moments().items()}
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
         """Measure, project, and average over functional neighbours, in as many rounds as the config says."""
@@ -101,7 +99,7 @@ class CompanyEncoder:
             If the checkpoint to resume from is damaged, or of another training.
         """
         usable, notes = _choose_recordings(populations)
-        log = Log(options, self.state, self._restore, usable)
+        log = Log(options, self._moments, self._restore, usable)
         if not log.done:
             for projection in self._projections.values():
                 projection.discount()
@@ -109,40 +107,42 @@ class CompanyEncoder:
         try:
             for number in progress(range(log.done, options.steps), label="training"):
                 log.add(number, *self._step(number, usable, pairs, options.seed))
-                if number + 1 == options.steps or number + 1 == pairs * len(usable) or not number & (number + 1):
-                    self._solve()
                 log.keep()
         except KeyboardInterrupt:
-            self._solve()
+            pass
         log.keep(finally_=True)
         return log.result(notes)
 
     def _step(self, number: int, populations: Sequence[Population], pairs: int, seed: int) -> tuple[float, int]:
-        """Loss and units of one pair of segments, which the moments then hold."""
+        """Loss and units of one pair of segments, which the moments then hold; of all, once there are no more."""
+        if number >= pairs * len(populations):
+            parts = [self._projections[block].recall() for block in BLOCKS]
+            return _ratio(parts), int(self._projections["own"].units[0])
         population, pair = populations[number % len(populations)], number // len(populations)
-        rng = np.random.default_rng([seed, number % len(populations), pair % pairs])
+        rng = np.random.default_rng([seed, number % len(populations), pair])
         first, second = (self._measure(part, silent) for part in draw_pair(population, rng))
         both = np.intersect1d(first.usable, second.usable)
         if len(both) < 2:
             return float("nan"), len(both)
-        noise = signal = 0.0
+        parts = []
         for block in BLOCKS:
             left, right = getattr(first, block)[both], getattr(second, block)[both]
-            of_noise, of_signal = self._projections[block].compare(left, right)
-            noise, signal = noise + of_noise, signal + of_signal
-            if pair < pairs:
-                self._projections[block].add(left, right)
-        return noise / max(signal, 1e-12), len(both)
+            projection = self._projections[block]
+            parts.append(projection.compare(left, right))
+            projection.add(left, right)
+            projection.solve()
+        return _ratio(parts), len(both)
 
-    def _solve(self) -> None:
-        for projection in self._projections.values():
-            if projection.units[0] > 0:
-                projection.solve()
+    def _moments(self) -> State:
+        return {name: array for block in BLOCKS for name, array in self._projections[block].state(block).items()}
 
     def _restore(self, state: State) -> None:
-        learnt = {"relative": self._settings.relative, "sharpness": self._settings.sharpness}
         check_state(self._settings, state)
-        self._projections = {block: Projection.from_state(state, block, **learnt) for block in BLOCKS}
+        self._projections = {block: self._read(state, block) for block in BLOCKS}
+
+    def _read(self, state: State, block: str) -> Projection:
+        settings = self._settings
+        return Projection.from_state(state, block, relative=settings.relative, sharpness=settings.sharpness)
 
     def _measure(self, population: Population, progress: Progress) -> Portrait:
         measure: Callable[[Population, Progress], Portrait] = (
@@ -213,8 +213,14 @@ def draw_state(settings: CompanyConfig, seed: int) -> State:
         drawn = Projection.draw(
             features[block], dims[block], rng, relative=settings.relative, sharpness=settings.sharpness
         )
-        found |= drawn.state(block)
+        found |= {name: array.astype(np.float32) for name, array in drawn.state(block).items()}
     return found
+
+
+def _ratio(parts: Sequence[tuple[float, float]]) -> float:
+    """Noise for signal, over both projections."""
+    noise, signal = np.sum(parts, axis=0)
+    return float(noise / max(signal, 1e-12))
 
 
 def _choose_recordings(populations: Sequence[Population]) -> tuple[list[Population], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Features of every unit of a population: its own, those of its company, and loadings that tell who its neighbours are."""
+"""What is measured of every unit of a population: its own features, those of its company, and its loadings."""
 
 from dataclasses import dataclass
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float64
 
 from nwb_neurid.contracts import State
 
@@ -59,7 +59,9 @@ class Projection:
     directions: Float64[np.ndarray, "features dim"]
 
     @classmethod
-    def draw(cls, features: int, dim: int, rng: np.random.Generator, *, relative: bool, sharpness: float) -> "Projection":
+    def draw(
+        cls, features: int, dim: int, rng: np.random.Generator, *, relative: bool, sharpness: float
+    ) -> "Projection":
         """An untrained projection: random directions."""
         return cls(
             relative=relative,
@@ -79,9 +81,9 @@ class Projection:
         arrays = {name: np.array(state[f"{block}.{name}"], np.float64) for name in ARRAYS}
         return cls(relative=relative, sharpness=sharpness, **arrays)
 
-    def state(self, block: str) -> Mapping[str, Float32[np.ndarray, "..."]]:
+    def state(self, block: str) -> Mapping[str, Float64[np.ndarray, "..."]]:
         """Its arrays, by names that begin with `block`."""
-        return {f"{block}.{name}": getattr(self, name).astype(np.float32) for name in ARRAYS}
+        return {f"{block}.{name}": getattr(self, name) for name in ARRAYS}
 
     @property
     def mean(self) -> Float64[np.ndarray, " features"]:
@@ -109,6 +111,13 @@ class Projection:
         left, right = self.project(first), self.project(second)
         middle = (left + right) / 2
         return float(((left - right) ** 2).sum() / 4), float(((middle - middle.mean(axis=0)) ** 2).sum())
+
+    def recall(self) -> tuple[float, float]:
+        """Noise and signal of all views in the moments, summed over units and dimensions."""
+        scale = np.ones(len(self.known)) if self.relative else self.scale
+        ahead = self.directions / scale[:, None]
+        noise, signal = (float(((part @ ahead) * ahead).sum()) for part in (self.noise, self.signal))
+        return noise, signal
 
     def add(self, first: Features, second: Features) -> None:
         """Take two views of the same units into the moments."""

@@ -19,7 +19,7 @@ def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Populat
     whole_s = population.duration_s
     share = max(rng.uniform(*SHARES), min(SHORTEST_S / whole_s, SHARES[1]))
     length_s = share * whole_s
-    first, second = np.sort(rng.uniform(0, whole_s - 2 * length_s + 1e-9, 2)) + (0.0, length_s)
+    first, second = np.sort(rng.uniform(0, whole_s - 2 * length_s + 1e-9, 2)) + np.array([0.0, length_s])
     parts = [_cut(population, start_s, start_s + length_s) for start_s in rng.permutation([first, second])]
     return parts[0], parts[1]
 

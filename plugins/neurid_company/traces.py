@@ -1,10 +1,11 @@
-"""Fluorescence, dF/F or deconvolved traces of each unit alone: distribution, autocorrelation, changes, spectrum, events.
+"""Traces of each unit alone: distribution, autocorrelation, changes, spectrum, events.
 
 All spans are in seconds. What is shorter than a frame, or longer than a quarter of the longest run, is NaN.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
@@ -178,7 +179,7 @@ def _spectrum(run: Run, rate_hz: float) -> Block:
     frequency_hz = np.fft.rfftfreq(frames, 1 / rate_hz)
     mean = power[:, 1:].mean(axis=1) + 1e-9 if frames > 2 else np.ones(len(run))
     found = np.full((len(run), len(BANDS_HZ) - 1), np.nan)
-    for band, (low, high) in enumerate(zip(BANDS_HZ[:-1], BANDS_HZ[1:], strict=True)):
+    for band, (low, high) in enumerate(pairwise(BANDS_HZ)):
         inside = (frequency_hz >= low) & (frequency_hz < high)
         if inside.any() and high <= rate_hz / 2:
             found[:, band] = np.log(power[:, inside].mean(axis=1) / mean + 1e-4)

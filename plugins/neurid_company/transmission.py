@@ -4,6 +4,8 @@ Sums over the population hide what single pairs show: a unit that inhibits has o
 one that excites has others that fire.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -51,7 +53,7 @@ class _Pool:
         order = np.argsort(ticks, kind="stable")
         self.ticks, self.owner = ticks[order], owner[order]
         self.group = np.full(2 * REACH + 1, 2 * GROUPS)
-        for group, (near, far) in enumerate(zip(LAG_EDGES[:-1], LAG_EDGES[1:], strict=True)):
+        for group, (near, far) in enumerate(pairwise(LAG_EDGES)):
             self.group[REACH + near : REACH + far] = group
             self.group[REACH - far + 1 : REACH - near + 1] = GROUPS + group
         width_s = np.diff(LAG_EDGES) * TICK_S

@@ -51,7 +51,7 @@ PLUGIN = EncoderPlugin(
             "own": 32,
             "company": 32,
             "neighbours": 40,
-            "rounds": 1,
+            "rounds": 0,
             "relative": True,
             "sharpness": 1.0,
         },

@@ -117,7 +117,7 @@ class CompanyEncoder:
         """Loss and units of one pair of segments, which the moments then hold; of all, once there are no more."""
         if number >= pairs * len(populations):
             parts = [self._projections[block].recall() for block in BLOCKS]
-            return _ratio(parts), int(self._projections["own"].units[0])
+            return _ratio(parts), int(self._projections["own"].pairs.max())
         population, pair = populations[number % len(populations)], number // len(populations)
         rng = np.random.default_rng([seed, number % len(populations), pair])
         first, second = (self._measure(part, silent) for part in draw_pair(population, rng))

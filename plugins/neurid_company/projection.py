@@ -22,6 +22,9 @@ FARTHEST = 4.0
 SHRINKAGE = 8.0
 """Units that what training saw counts as, where features are standardised within the recording."""
 
+MOST_UNITS = 200
+"""A recording of more units weighs as much as one of so many, or large ones would be all that is learnt."""
+
 MOST_BEFORE = 4000.0
 """Units that earlier training counts as at most, when a trained model is trained on."""
 
@@ -38,8 +41,8 @@ class Projection:
         Whether features are standardised within the recording, towards what training saw.
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
-    units
-        Over how many units, times pairs of segments, moments were taken.
+    pairs
+        Over how many pairs of vectors moments of each feature were taken.
     known, total, square
         Sums over what is known of each feature: how often it was, its values, and their squares.
     noise, signal
@@ -50,7 +53,7 @@ class Projection:
 
     relative: bool
     sharpness: float
-    units: Float64[np.ndarray, " 1"]
+    pairs: Float64[np.ndarray, " features"]
     known: Float64[np.ndarray, " features"]
     total: Float64[np.ndarray, " features"]
     square: Float64[np.ndarray, " features"]
@@ -66,7 +69,7 @@ class Projection:
         return cls(
             relative=relative,
             sharpness=sharpness,
-            units=np.zeros(1),
+            pairs=np.zeros(features),
             known=np.zeros(features),
             total=np.zeros(features),
             square=np.zeros(features),
@@ -115,18 +118,19 @@ class Projection:
     def recall(self) -> tuple[float, float]:
         """Noise and signal of all views in the moments, summed over units and dimensions."""
         scale = np.ones(len(self.known)) if self.relative else self.scale
-        ahead = self.directions / scale[:, None]
+        ahead = self.directions / (scale * np.sqrt(np.maximum(self.pairs, 1.0)))[:, None]
         noise, signal = (float(((part @ ahead) * ahead).sum()) for part in (self.noise, self.signal))
         return noise, signal
 
     def add(self, first: Features, second: Features) -> None:
         """Take two views of the same units into the moments."""
+        weight = min(1.0, MOST_UNITS / len(first))
         for view in (first, second):
             there = np.isfinite(view)
             clean = np.where(there, view, 0.0)
-            self.known += there.sum(axis=0)
-            self.total += clean.sum(axis=0)
-            self.square += (clean**2).sum(axis=0)
+            self.known += weight * there.sum(axis=0)
+            self.total += weight * clean.sum(axis=0)
+            self.square += weight * (clean**2).sum(axis=0)
         if self.relative:
             first, second = standardise_within(first, whole=True), standardise_within(second, whole=True)
         both = np.isfinite(first) & np.isfinite(second)
@@ -135,14 +139,14 @@ class Projection:
         centred = np.nan_to_num(middle - _mean_known(middle), nan=0.0)
         limit = FARTHEST * np.sqrt((centred**2).mean(axis=0) + 1e-12)
         half, centred = np.clip(half, -limit, limit), np.clip(centred, -limit, limit)
-        self.noise += half.T @ half
-        self.signal += centred.T @ centred
-        self.units += len(first)
+        self.noise += weight * half.T @ half
+        self.signal += weight * centred.T @ centred
+        self.pairs += weight * both.sum(axis=0)
 
     def discount(self) -> None:
         """Let what was learnt so far count as `MOST_BEFORE` units at most."""
-        share = min(1.0, MOST_BEFORE / max(float(self.units[0]), 1.0))
-        for name in ("units", "known", "total", "square", "noise", "signal"):
+        share = min(1.0, MOST_BEFORE / max(float(self.pairs.max()), 1.0))
+        for name in ("pairs", "known", "total", "square", "noise", "signal"):
             setattr(self, name, getattr(self, name) * share)
 
     def solve(self) -> None:
@@ -153,9 +157,9 @@ class Projection:
         """
         dim = self.directions.shape[1]
         scale = np.ones(len(self.known)) if self.relative else self.scale
-        number = max(float(self.units[0]), 1.0)
-        noise = self.noise / number / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
-        signal = self.signal / number / np.outer(scale, scale)
+        size = scale * np.sqrt(np.maximum(self.pairs, 1.0))
+        noise = self.noise / np.outer(size, size) + RIDGE * np.eye(len(scale))
+        signal = self.signal / np.outer(size, size)
         size, vectors = np.linalg.eigh(noise)
         whiten = vectors / np.sqrt(size)
         ratio, turned = np.linalg.eigh(whiten.T @ signal @ whiten)
@@ -170,7 +174,7 @@ class Projection:
         self.directions = found @ rotation
 
 
-ARRAYS = ("units", "known", "total", "square", "noise", "signal", "directions")
+ARRAYS = ("pairs", "known", "total", "square", "noise", "signal", "directions")
 
 
 def standardise_within(scores: Features, *, whole: bool = False) -> Features:

@@ -122,7 +122,6 @@ def _check_free(model: "Model", label: str, folder: Path, elsewhere: bool, overw
 
 def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
     from nwb_neurid.labels.prediction import collect_notes
-    from nwb_neurid.workflows.fit_labels import is_at_chance
 
     details = head.details
     counts = details.get("units_of_class")
@@ -136,10 +135,9 @@ def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
     )
     for note in collect_notes(head, head.coverage):
         out.say(note)
-    if is_at_chance(head):
+    if head.explain_guessing():  # which is among the notes
         out.say(
-            "This is the level of guessing: these vectors do not predict this label from these recordings. The head "
-            "was saved, but its predictions mean nothing. More labelled animals, fewer classes (--map) or another "
+            "The head was saved, but its predictions mean nothing. More labelled animals, fewer classes (--map) or another "
             "model may help."
         )
     else:

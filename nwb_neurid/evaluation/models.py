@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from nwb_neurid._system.text import join_some
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import TrainingOptions
@@ -137,18 +138,22 @@ def embed_recordings(
     NeuridWarning
         If the encoder cannot take some of them.
     """
-    found, refused = [], []
+    found: list[Embeddings] = []
+    refused: dict[str, list[str]] = {}
     for population in progress(populations, label=f"embedding ({model.name})", total=len(populations)):
         if why := list_problems(population, model.spec):
-            refused += [f"{population.source or 'a recording'}: {each}" for each in why]
+            for each in why:
+                refused.setdefault(each, []).append(population.source or "a recording")
             nothing = np.zeros((len(population), model.encoder.dim))
             found.append(Embeddings.of(population, nothing, reasons=["; ".join(why)] * len(population)))
         else:
             found.append(model.embed(population, pool_groups=pool_groups, progress=progress))
     if refused and all((each.reasons != "").all() for each in found):
-        raise CannotEncode(model.name, "these recordings", refused)
-    for line in refused:
-        warnings.warn(f"Left out: {line}.", NeuridWarning, stacklevel=2)
+        why = [f"{name}: {each}" for each, names in refused.items() for name in names]
+        raise CannotEncode(model.name, "these recordings", why)
+    for each, names in refused.items():
+        who = names[0] if len(names) == 1 else f"{len(names)} recordings ({join_some(names)})"
+        warnings.warn(f"Left out: {who}: {each}.", NeuridWarning, stacklevel=2)
     return tuple(found)
 
 

@@ -1,1 +1,1 @@
-"""From vectors to names."""
+"""Label heads: from vectors to predicted labels, with calibrated probabilities and abstention."""

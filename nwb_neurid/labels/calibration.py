@@ -1,6 +1,6 @@
-"""Probabilities that mean what they say, and sets of labels that hold the true one as often as they promise.
+"""Calibrated probabilities, and prediction sets that hold the true label as often as they promise.
 
-Both rest on scores of units whose animal the classifier had not seen. Every animal weighs the same.
+Both rest on scores of units whose animal the classifier had not seen. Every animal has the same weight.
 """
 
 import math
@@ -12,43 +12,42 @@ from jaxtyping import Float64, Int64
 from nwb_neurid.errors import InvalidOption
 
 ENOUGH_ANIMALS = 9
-"""From so many on, the conformal sets may hold for new animals (at a coverage of 0.9)."""
+"""With at least so many animals, the conformal sets may hold for new ones (at a coverage of 0.9)."""
 
 FEWER = (0.3, 0.5)
-"""So many times the errors of all may be made on what is named; the second where the first cannot be had."""
+"""Largest error rate among labelled units, as a share of that of all; the second where no threshold meets the first."""
 
 SOME = 0.05
-"""The least share of units that must be left to be named."""
+"""The least share of units that must remain labelled."""
 
-SHARPEST = 3.0  # of the logarithm of the sharpness
+SHARPEST = 3.0  # largest logarithm of the inverse temperature
 ROUNDING = 1e-9
-LEAST = 1e-12  # of a mean probability whose logarithm is taken
-
+LEAST = 1e-12  # smallest mean probability whose logarithm is taken
 
 NOMINAL = "Nominal coverage, not guaranteed for new animals"
 
 
 def check_coverage(coverage: float) -> None:
-    """Refuse a share of units that no set can promise to hold.
+    """Check that a coverage lies above 0 and below 1.
 
     Raises
     ------
     InvalidOption
-        If it is not above 0 and below 1.
+        If it does not.
     """
     if not 0 < coverage < 1:
         raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
 def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
-    """What is to be said of a coverage that was calibrated on so many animals; nothing where they are enough."""
+    """Note that a coverage was calibrated on too few animals; nothing if they are enough."""
     needed = Calibration.count_needed_animals(coverage)
     return (f"{NOMINAL}: calibrated on {animals}, needed are {needed}.",) if animals < needed else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Calibration:
-    """Scores of the training units from classifiers that had not seen their animals, and what they teach.
+    """Scores of the training units by classifiers that had not seen their animals, and the calibration fitted to them.
 
     Parameters
     ----------
@@ -57,16 +56,17 @@ class Calibration:
     truth
         The class of each row, shape (rows,); -1 where it is not known, for rows that are only neighbours of others.
     animal
-        Which animal each row is of, shape (rows,), from 0.
+        Index of the animal of each row, shape (rows,), from 0.
     neighbours
         Rows of the nearest units of each, itself first, shape (rows, nearest), -1 where there are fewer; None where
         positions are not known.
     prevalence
         Share of each class in the training data, shape (classes,).
     sharpness, lapse
-        A class has the probability (1 - lapse) * softmax(sharpness * score + log prevalence) + lapse * prevalence.
+        Inverse temperature and lapse rate: a class has the probability
+        (1 - lapse) * softmax(sharpness * score + log prevalence) + lapse * prevalence.
     voted_sharpness, voted_lapse
-        The same for means over neighbours, whose scores are the logarithms of mean over prevalence.
+        The same for means over neighbours, whose score is the logarithm of mean probability over prevalence.
     """
 
     scores: Float64[np.ndarray, "rows classes"]
@@ -81,8 +81,39 @@ class Calibration:
 
     @property
     def animals(self) -> int:
-        """How many animals there are."""
+        """Number of animals."""
         return len(np.unique(self.animal[self.truth >= 0]))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes, by classifiers that had not seen the animal."""
+        truth, predicted, _ = self._predict_known()
+        return float(np.mean([np.mean(predicted[truth == name] == name) for name in np.unique(truth)]))
+
+    @property
+    def guessing_limit(self) -> float:
+        """The balanced accuracy below which classifiers are no better than guessing, at about 95% confidence.
+
+        Guesses with the frequencies of the predictions have a balanced accuracy of one over the number of classes.
+        How far they stray from it is taken from how recall varies between animals, as units of an animal are alike;
+        a class of one animal counts as one unit.
+        """
+        truth, predicted, animal = self._predict_known()
+        names = np.unique(truth)
+        variance = 0.0
+        for name in names:
+            own = truth == name
+            hits, share = predicted[own] == name, np.mean(predicted == name)
+            _, at, units = np.unique(animal[own], return_inverse=True, return_counts=True)
+            far = np.square((units / units.sum()) * (np.bincount(at, hits) / units - hits.mean())).sum()
+            independent = share * (1 - share) / (len(units) if len(units) == 1 else units.sum())
+            variance += max(independent, far * len(units) / max(len(units) - 1, 1))
+        return float(1 / len(names) + 1.96 * np.sqrt(variance) / len(names))
+
+    def _predict_known(self) -> tuple[Int64[np.ndarray, " known"], ...]:
+        """Class, predicted class and animal of the units whose class is known."""
+        known = self.truth >= 0
+        return self.truth[known], self.scores[known].argmax(axis=1), self.animal[known]
 
     def compute_probabilities(
         self,
@@ -91,16 +122,21 @@ class Calibration:
         prior: Float64[np.ndarray, " classes"] | None = None,
         neighbours: Int64[np.ndarray, "units nearest"] | None = None,
     ) -> Float64[np.ndarray, "units classes"]:
-        """Calibrated probabilities of scores.
+        """Compute calibrated probabilities from scores.
 
         Parameters
         ----------
         scores
             Of the classifier, shape (units, classes).
         prior
-            How common the classes are, where it is not as in the training data.
+            Share of each class here, shape (classes,); by default that of the training data.
         neighbours
-            Take the mean over these rows.
+            Average the probabilities over these rows, shape (units, nearest), -1 where there are fewer.
+
+        Returns
+        -------
+        array
+            Shape (units, classes).
         """
         wanted = self.prevalence if prior is None else prior
         own = temper(scores, wanted, self.sharpness, self.lapse)
@@ -110,21 +146,21 @@ class Calibration:
 
     @staticmethod
     def count_needed_animals(coverage: float) -> int:
-        """How many animals it takes for sets of this coverage to hold for new ones."""
+        """Count the animals that it takes for sets of this coverage to hold for new ones."""
         return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
     def find_set_threshold(
         self, coverage: float, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False
     ) -> float:
-        """How probable a class must be to be plausible.
+        """Find the probability from which on a class belongs to the prediction set.
 
         The true classes of the calibration units reach it in the share `coverage` of units, counted over animals of
-        equal weight; with enough animals, one more animal is counted in which none does (Lee, Barber and Willett
-        2023, arXiv 2306.06342, hierarchical conformal prediction).
+        equal weight; with enough animals, one more animal is counted in which none does. Source: hierarchical conformal
+        prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
         of, truth, weight = self._known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
-        animals = round(weight.sum())  # one that has only classes that the prior excludes says nothing
+        animals = round(weight.sum())  # without those that have only classes that the prior excludes
         animals += animals >= self.count_needed_animals(coverage)
         order = np.argsort(-reached, kind="stable")
         share = np.cumsum(weight[order]) / animals
@@ -132,7 +168,7 @@ class Calibration:
         return float(reached[order[at]]) if at < len(order) else 0.0
 
     def find_confidence(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
-        """How probable the best class must be, so that few of those named are wrong; infinite if that cannot be.
+        """Find the probability from which on the best class is predicted; infinite if none meets the error rate.
 
         Of the calibration units whose best class reaches it, at most `FEWER` times as many are wrong as of all.
         """
@@ -141,7 +177,7 @@ class Calibration:
         order = np.argsort(-best, kind="stable")
         named = np.cumsum(weight[order])
         wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order]) / np.maximum(named, LEAST)
-        last = np.r_[np.diff(best[order]) != 0, True]  # units of one probability are named together
+        last = np.r_[np.diff(best[order]) != 0, True]  # units of one probability are labelled together
         for fewer in FEWER:
             enough = np.flatnonzero(last & (wrong <= fewer * wrong[-1] + ROUNDING) & (named >= SOME * named[-1]))
             if len(enough):
@@ -151,7 +187,7 @@ class Calibration:
     def _known(
         self, prior: Float64[np.ndarray, " classes"] | None, smooth: bool
     ) -> tuple[Float64[np.ndarray, "known classes"], Int64[np.ndarray, " known"], Float64[np.ndarray, " known"]]:
-        """Probabilities of the units whose class is known, that class, and weights that sum to 1 in each animal."""
+        """Weigh the units of known class: probabilities, class, and weights that sum to 1 in each animal."""
         known = self.truth >= 0
         of = self.compute_probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
         weight = np.ones(known.sum()) if prior is None else (prior / self.prevalence)[self.truth[known]]
@@ -166,7 +202,7 @@ def temper(
     sharpness: float,
     lapse: float,
 ) -> Float64[np.ndarray, "units classes"]:
-    """Probabilities of scores, see `Calibration`; a prior of 0 is a probability of 0."""
+    """Compute probabilities from scores, see `Calibration`; a prior of 0 gives a probability of 0."""
     with np.errstate(divide="ignore"):
         logits = sharpness * scores + np.log(prior)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -176,7 +212,7 @@ def temper(
 def average_neighbours(
     probabilities: Float64[np.ndarray, "units classes"], neighbours: Int64[np.ndarray, "units nearest"]
 ) -> Float64[np.ndarray, "units classes"]:
-    """Mean over the neighbours of each unit that have probabilities; NaN for a unit that has none itself."""
+    """Average over the neighbours of each unit that have probabilities; NaN for a unit that has none itself."""
     votes = np.where((neighbours >= 0)[:, :, None], probabilities[neighbours], np.nan)
     counted = np.asarray(np.isfinite(votes).all(axis=2))
     total = np.where(counted[:, :, None], votes, 0.0).sum(axis=1)
@@ -189,14 +225,14 @@ def vote(
     neighbours: Int64[np.ndarray, "units nearest"],
     prior: Float64[np.ndarray, " classes"],
 ) -> Float64[np.ndarray, "units classes"]:
-    """What neighbours say together, as scores: log of their mean probability over the prior."""
+    """Score classes by neighbours: the logarithm of their mean probability over the prior."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = np.log(np.maximum(average_neighbours(probabilities, neighbours), LEAST) / prior)
     return np.where(prior > 0, scores, np.where(np.isnan(probabilities), np.nan, 0.0))
 
 
 def weigh_animals(animal: Int64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
-    """Weights that sum to 1, with which every animal counts the same."""
+    """Compute weights that sum to 1 and give every animal the same weight."""
     _, at, count = np.unique(animal, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(count) * count[at]))
 
@@ -207,9 +243,9 @@ def fit_temperature(
     animal: Int64[np.ndarray, " rows"],
     prevalence: Float64[np.ndarray, " classes"],
 ) -> tuple[float, float]:
-    """Sharpness and lapse of the highest likelihood, animals weighing the same.
+    """Fit inverse temperature and lapse rate by maximum likelihood, with equal weight of the animals.
 
-    The lapse stands for the few units that are wrong with confidence: without it, they alone would set the sharpness.
+    The lapse rate stands for the few units that are wrong with confidence: they would determine the temperature alone.
     """
     from scipy.optimize import minimize
     from scipy.special import expit

@@ -1,4 +1,4 @@
-"""The classifiers of label heads: scikit-learn fits them, and arrays are all that is kept."""
+"""The classifiers of label heads: fitted by scikit-learn, kept as arrays."""
 
 import warnings
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ from jaxtyping import Float, Float64, Int64
 
 KINDS = ("linear", "mlp")
 STRENGTHS = {"linear": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "mlp": (0.1, 1.0, 10.0)}
-"""Inverse regularisation to choose from."""
+"""Candidates for the inverse regularisation strength."""
 
 HIDDEN = 64
 STEPS = 2000
 UNSEEN = 5.0
-"""How far below its other scores a class is put that the training data did not hold."""
+"""How far a class without training units is placed below the mean of the other scores."""
 
 Layer = tuple[Float64[np.ndarray, "_ _"], Float64[np.ndarray, " _"]]  # (inputs, outputs) and (outputs,)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Classifier:
-    """Standardisation and layers, with rectified units between them.
+    """Standardisation followed by layers, with rectified units between them.
 
     Parameters
     ----------
     center, scale
-        Of each dimension of the vectors, shape (dim,).
+        Mean and standard deviation of each dimension of the training vectors, shape (dim,).
     layers
         Weights (inputs, outputs) and bias (outputs,) of each layer; one for a linear classifier.
     """
@@ -35,11 +35,11 @@ class Classifier:
     layers: tuple[Layer, ...]
 
     def standardise(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
-        """Vectors with the mean and spread of the training data taken out."""
+        """Standardise vectors by the training data."""
         return (vectors.astype(np.float64) - self.center) / self.scale
 
     def score(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
-        """Log odds of each class, as if all classes were equally common; NaN for a vector of NaN."""
+        """Compute the log odds of each class, as if all classes were equally common; NaN for a vector of NaN."""
         values = self.standardise(vectors)
         for weights, bias in self.layers[:-1]:
             values = np.maximum(values @ weights + bias, 0.0)
@@ -56,7 +56,7 @@ def fit_classifier(
     strength: float = 1.0,
     seed: int = 0,
 ) -> Classifier:
-    """Standardise and fit: the field's probe, a class-balanced multinomial logistic regression, or a small network.
+    """Standardise and fit a class-balanced multinomial logistic regression (the field's probe), or a small network.
 
     Parameters
     ----------
@@ -65,13 +65,18 @@ def fit_classifier(
     truth
         The class of each unit, from 0, shape (units,).
     classes
-        How many there are. One without units here is put below all others.
+        Number of classes. One without units here is placed below all others.
     kind
         One of `KINDS`.
     strength
-        Inverse of the regularisation.
+        Inverse of the regularisation strength.
     seed
-        Of the network.
+        Random seed of the network.
+
+    Returns
+    -------
+    Classifier
+        With one score for each class.
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -85,7 +90,7 @@ def fit_classifier(
     weights, bias = layers.pop()
     if weights.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
         weights, bias = np.hstack([-weights, weights]) / 2, np.r_[-bias, bias] / 2
-    if kind == "mlp":  # it has learnt how common the classes are
+    if kind == "mlp":  # it has learned how common the classes are
         bias = bias - np.log(np.bincount(at) / len(at))
     return Classifier(
         center=np.asarray(scaler.mean_, np.float64),
@@ -118,7 +123,7 @@ def _fit_network(values: np.ndarray, truth: np.ndarray, strength: float, seed: i
 
 
 def _widen(weights: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int) -> Layer:
-    """The layer with a column for every class; one that was not seen lies below the mean of the others."""
+    """Give the layer a column for every class; one that was not seen lies below the mean of the others."""
     wide = np.repeat(weights.mean(axis=1, keepdims=True), classes, axis=1)
     low = np.full(classes, bias.mean() - UNSEEN)
     wide[:, known], low[known] = weights, bias

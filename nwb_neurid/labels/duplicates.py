@@ -1,4 +1,7 @@
-"""Rows that may be one neuron, so that none of them is trained on while another is tested."""
+"""Rows that may be one neuron, so that none of them is trained on while another is tested.
+
+Twins within a recording, found from spikes or traces, are also kept apart as negatives of each other in training.
+"""
 
 from collections.abc import Sequence
 
@@ -9,49 +12,49 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.population import Population, Spikes, Traces
 
 UNIQUE_IDS = ("unique_id", "unique_neuron_id", "unique_cell_id", "neuron_id", "uuid")
-"""Columns that name a neuron across the recordings of an animal."""
+"""Columns that identify a neuron across the recordings of an animal."""
 
 OVERLAP_UM = 5.0
-"""Centres of two ROIs that lie closer than this are taken for one cell, which measures 10 µm and more.
+"""Two ROIs with centres closer than this are taken for one cell, which measures 10 µm or more.
 
-A population holds no masks, so that their overlap itself is not known: where centres lie farther apart, or have no
-positions because the size of a pixel is not known, only correlated traces tell.
+Masks are not compared: where centres lie farther apart, or the size of a pixel is not known, only correlated traces
+identify duplicates.
 """
 
 COINCIDENCE_S = 5e-4
-"""Two spikes this close are one event to a spike sorter."""
+"""Two spikes this close in time are one event to a spike sorter."""
 
 SHARE = 0.3
-"""Share of the spikes of the sparser unit that coincide with the other's, from which on the two may be one."""
+"""Two units may be one neuron if this share of the spikes of the sparser one coincides with the other's."""
 
 ABOVE_CHANCE = 5.0
-"""How many times the coincidences of independent units there must be at least."""
+"""Coincidences must be at least this many times those of independent units."""
 
 CORRELATION = 0.9
-"""Correlation of two traces from which on they may be one cell, as where a cell is seen in two planes."""
+"""Two traces that correlate above this may be one cell, such as one seen in two planes."""
 
 _SPIKES = 1_000_000  # the first ones; enough to tell
 _SAMPLES = 20_000
 
 
 def find_neurons(populations: Sequence[Population], *, progress: Progress = silent) -> Int64[np.ndarray, " units"]:
-    """Which neuron each row of all recordings is.
+    """Find which rows of all recordings may be one neuron.
 
     Two rows are one neuron if, within a recording, their spikes coincide far above chance, their traces correlate
     above 0.9 or the centres of their ROIs lie within `OVERLAP_UM`, or if, within an animal, they share a unique id (a
-    column of `UNIQUE_IDS`). What is one neuron with a third is one neuron.
+    column of `UNIQUE_IDS`). Two rows that may each be one neuron with a third are one neuron.
 
     Parameters
     ----------
     populations
         The recordings, each with its subject.
     progress
-        Told of every recording.
+        Progress callback, called at every recording.
 
     Returns
     -------
     array
-        A number for each row, the same for rows of one neuron, shape (units,).
+        Index of the neuron of each row, the same for rows of one neuron, shape (units,).
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -69,7 +72,7 @@ def find_neurons(populations: Sequence[Population], *, progress: Progress = sile
 
 
 def _find_pairs(population: Population) -> Int64[np.ndarray, "pairs 2"]:
-    """Pairs of rows of one recording."""
+    """Find pairs of rows of one recording that may be one neuron."""
     activity = population.activity
     values = activity.values if isinstance(activity, Traces) else np.empty((len(population), 0))
     alike = find_twins(population, values)
@@ -85,7 +88,7 @@ def _find_pairs(population: Population) -> Int64[np.ndarray, "pairs 2"]:
 
 
 def _find_pairs_by_id(populations: Sequence[Population], first: Int64[np.ndarray, " recordings"]) -> np.ndarray:
-    """Pairs of rows of one animal that a column calls by one name."""
+    """Find pairs of rows of one animal that a column gives the same id."""
     seen: dict[tuple[str, str, str], int] = {}
     pairs = []
     for offset, population in zip(first, populations, strict=False):
@@ -100,14 +103,19 @@ def _find_pairs_by_id(populations: Sequence[Population], first: Int64[np.ndarray
 def find_twins(
     population: Population, values: Shaped[np.ndarray, "units bins"]
 ) -> Bool[np.ndarray, "units units"] | None:
-    """Which pairs of rows may be one neuron; None where none does.
+    """Find pairs of rows of one recording that may be one neuron, by their activity.
 
     Parameters
     ----------
     population
-        Whose spike times tell it.
+        The recording, whose spike times are compared.
     values
-        Its bins, by which traces are compared.
+        Its samples, which are compared where it has traces.
+
+    Returns
+    -------
+    array or None
+        Which pairs, symmetric, shape (units, units); None if there is none.
     """
     if isinstance(population.activity, Spikes):
         found = _find_coincident(population)
@@ -118,7 +126,7 @@ def find_twins(
 
 
 def _find_coincident(population: Population) -> Bool[np.ndarray, "units units"]:
-    """Units whose spikes fall together at lag zero far more often than those of independent units would."""
+    """Find units whose spikes coincide at lag zero far more often than those of independent units would."""
     spikes, units = population.spikes, len(population)
     stop_s = _choose_stop_s(population)
     counts = np.array([np.searchsorted(spikes.train_s(unit), stop_s) for unit in range(units)], np.int64)
@@ -140,7 +148,7 @@ def _find_coincident(population: Population) -> Bool[np.ndarray, "units units"]:
 
 
 def _choose_stop_s(population: Population) -> float:
-    """Until when to look: a part of the session in proportion, where there are many spikes."""
+    """Choose when to stop comparing: after a proportional part of the session, where there are many spikes."""
     share = min(1.0, _SPIKES / max(len(population.spikes.times_s), 1))
     lengths = np.diff(population.observed_s)[:, 0]
     wanted = share * lengths.sum()
@@ -150,7 +158,7 @@ def _choose_stop_s(population: Population) -> float:
 
 
 def _find_correlated(values: Float32[np.ndarray, "units samples"]) -> Bool[np.ndarray, "units units"]:
-    """Units whose traces go together; those with a NaN or without variation are left alone."""
+    """Find units whose traces correlate; those with a NaN or without variation do not."""
     centred = values - values.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     usable = np.isfinite(norms) & (norms > 0)

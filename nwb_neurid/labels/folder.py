@@ -37,7 +37,7 @@ KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
 
 def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
-    """The files of these heads, by their paths within the model folder."""
+    """Pack heads into files, by their paths within the model folder."""
     files = {}
     for name, head in heads.items():
         arrays = _collect_arrays(head)
@@ -59,7 +59,7 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
 
 
 def read_heads(folder: Path) -> dict[str, LabelHead]:
-    """The heads in a model folder, in the order of their labels.
+    """Read the heads in a model folder, in the order of their labels.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_heads(folder: Path) -> dict[str, LabelHead]:
 
 
 def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
-    """What a model card says of the heads, in Markdown."""
+    """Describe heads for the model card, in Markdown."""
     for head in heads.values():
         scores = {name: head.details.get(name) for name in ("macro_f1", "balanced_accuracy")}
         yield f"### {head.label_name}"
@@ -82,7 +82,9 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         yield f"- Classes, with their shares in the training data: {_format_shares(head)}"
         yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
-        yield f"- Coverage of the sets: {head.coverage:g}, unless another is asked for"
+        if guessing := head.explain_guessing():
+            yield f"- {guessing}"
+        yield f"- Coverage of the prediction sets: {head.coverage:g} by default"
         yield ""
 
 
@@ -170,7 +172,7 @@ def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _find_fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
-    """What is missing among the arrays or of another shape; "" if nothing is."""
+    """Find what is missing among the arrays or of another shape; "" if nothing is."""
     dim, rows = arrays.get("center", np.empty(0)).shape, arrays.get("truth", np.empty(0)).shape
     wanted: dict[str, tuple[int, ...]] = {
         "center": dim,

@@ -1,4 +1,4 @@
-"""`LabelHead`: what turns vectors into names, as arrays."""
+"""`LabelHead`: a fitted classifier of vectors with its calibration, as arrays."""
 
 import json
 from collections.abc import Mapping
@@ -18,26 +18,26 @@ OF_ENCODER = ("encoder", "encoder_version", "config", "weights_sha256")
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelHead:
-    """A classifier of vectors that is calibrated and can decline. Made by `nwb_neurid.labels.fitting.fit_head`.
+    """A calibrated classifier of vectors that can abstain. Made by `nwb_neurid.labels.fitting.fit_head`.
 
     Parameters
     ----------
     label_name, scope
-        What it predicts ("cell_type"), and among what ("opto-tagged interneurons of mouse V1").
+        The label that it predicts ("cell_type"), and among which neurons ("opto-tagged interneurons of mouse V1").
     classes
-        Their names, shape (classes,), ascending.
+        Names of the classes, shape (classes,), ascending.
     kind
         "linear" or "mlp".
     prevalence
         Share of each class in the training data, shape (classes,).
     coverage
-        The share of units whose set should hold their true class, where no other is asked for.
+        Default coverage of the prediction sets: the share of units whose set should hold their true class.
     classifier, calibration, novelty
-        What is computed of a vector.
+        Scores of a vector, the probabilities that follow from them, and how unlike the training data it is.
     encoder
-        Whose vectors these are: name, version, config and hash of the weights. {} for any.
+        The encoder whose vectors it takes: name, version, config and hash of the weights. {} for any.
     details
-        Subjects, units, scores on animals left out, and how it was fitted.
+        Subjects, units, scores on held-out animals, and how it was fitted.
     """
 
     label_name: str
@@ -54,29 +54,50 @@ class LabelHead:
 
     @property
     def dim(self) -> int:
-        """Length of the vectors."""
+        """Length of the vectors that it takes."""
         return len(self.classifier.center)
 
     def compute_probabilities(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
-        """Calibrated probability of each class, shape (units, classes); NaN for a unit without a vector."""
+        """Compute the calibrated probability of each class, shape (units, classes); NaN for a vector of NaN."""
         return self.calibration.compute_probabilities(self.classifier.score(vectors))
 
     @property
     def left_out(self) -> str:
-        """What its scores are of: animals that it had not seen, or units where there is one animal only."""
-        return "animals left out" if self.details.get("animals") != 1 else "units of the one animal left out"
+        """The data that its scores were computed on: held-out animals, or held-out units where there is one animal."""
+        return "held-out animals" if self.details.get("animals") != 1 else "held-out units of the one animal"
+
+    def explain_guessing(self) -> str:
+        """Explain that the head is no better than guessing; "" if it is better.
+
+        Returns
+        -------
+        str
+            One sentence with the balanced accuracy on held-out animals and what guessing reaches.
+        """
+        own, limit = self.calibration.balanced_accuracy, self.calibration.guessing_limit
+        if own > limit:
+            return ""
+        return (
+            f"The head for {self.label_name} is no better than guessing: balanced accuracy {own:.3f} on "
+            f"{self.left_out}, where guessing reaches up to {limit:.3f}."
+        )
 
     def check_encoder(self, encoder: Mapping[str, Json]) -> None:
-        """Refuse vectors of another encoder, or of other weights.
+        """Check that vectors are of the encoder and the weights that the head was fitted to.
+
+        Parameters
+        ----------
+        encoder
+            Name, version, config and hash of the weights, see `identify_encoder`.
 
         Raises
         ------
         WrongWeights
-            If they are.
+            If they are not.
         """
         for name in OF_ENCODER:
             wanted, got = self.encoder.get(name), encoder.get(name)
-            if self.encoder and _plain(wanted) != _plain(got):
+            if self.encoder and json.dumps(wanted, sort_keys=True) != json.dumps(got, sort_keys=True):
                 raise WrongWeights(
                     f"The label head {self.label_name!r} was fitted to vectors of another encoder: {name} {got!r}, "
                     f"expected {wanted!r}. Fit a head to this one: nwb-neurid fit-labels."
@@ -84,30 +105,26 @@ class LabelHead:
 
 
 def choose_head(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
-    """The head for this label; "" for the only one.
+    """Choose the head for a label; "" for the only one.
 
     Raises
     ------
     InvalidOption
-        If there is no such head, or it is not said which.
+        If there is no such head, or there are several and `label` is empty.
     """
     if label in heads or (not label and len(heads) == 1):
         return heads[label or next(iter(heads))]
     if not heads:
-        raise InvalidOption("The model has no label heads and names no units. Make one with nwb-neurid fit-labels.")
+        raise InvalidOption("The model has no label heads and predicts no labels. Fit one: nwb-neurid fit-labels.")
     asked = f"no label head {label!r}" if label else f"{len(heads)} label heads, and none is named"
     raise InvalidOption(f"The model has {asked}. It has: {', '.join(heads)}.")
 
 
 def identify_encoder(provenance: Provenance) -> dict[str, Json]:
-    """What a head is bound to."""
+    """Collect what identifies the encoder of some vectors: a head fits no others."""
     return {
         "encoder": provenance.encoder,
         "encoder_version": provenance.encoder_version,
         "config": dict(provenance.config),
         "weights_sha256": provenance.weights_sha256,
     }
-
-
-def _plain(value: object) -> str:
-    return json.dumps(value, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Other names for known classes, and subjects for recordings that name none: tables of two columns, and atlases."""
+"""Tables of two columns: new names of classes, and subjects of recordings that name none; groups of an atlas."""
 
 import csv
 import warnings
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.text import join_some
 from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.vocabulary import is_unknown
 
@@ -15,7 +16,7 @@ ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
 """Groupings of the Allen CCF by Steinmetz and the IBL, as iblatlas calls them."""
 
 REST = "*"
-"""In a table of names, whatever is not listed."""
+"""In a table of names: every name that is not listed."""
 
 NAMES = ("old", "new")
 SUBJECTS = ("source", "subject")
@@ -24,20 +25,35 @@ SUBJECTS = ("source", "subject")
 def map_labels(
     labels: Shaped[np.ndarray, " units"], how: Mapping[str, str] | str | Path | None
 ) -> Shaped[np.ndarray, " units"]:
-    """Labels under their new names; what is unknown, or maps to nothing, `root` and the like, is "".
+    """Map labels to new names; "" for what is unknown, `root` and the like, or maps to nothing.
 
     Parameters
     ----------
     labels
-        As the recordings name them.
+        Labels of the recordings, shape (units,).
     how
         New names by old ones, the path of a table with the columns old and new, "beryl" or "cosmos" for acronyms of
         the Allen CCF, or None. A name that is not listed stays, unless `*` is.
 
+    Returns
+    -------
+    array
+        New labels, shape (units,).
+
     Raises
     ------
     InvalidOption
-        If the table cannot be read, names nothing that there is, or the library for the atlas is missing.
+        If the table cannot be read, names none of the labels, or the library for the atlas is missing.
+
+    Warns
+    -----
+    NeuridWarning
+        If a label is no acronym of the atlas.
+
+    Examples
+    --------
+    >>> map_labels(np.array(["PV", "SST", "unknown"]), {"PV": "interneuron", "*": ""}).tolist()
+    ['interneuron', '', '']
     """
     labels = np.char.strip(np.asarray(labels, np.str_))
     names = [name for name in np.unique(labels).tolist() if not is_unknown(name)]
@@ -47,41 +63,38 @@ def map_labels(
     elif how is not None:
         table = how if isinstance(how, Mapping) else read_pairs(Path(how), NAMES)
         if names and not set(names) & (table.keys() | ({*names} if REST in table else set())):
-            raise InvalidOption(
-                f"--map {how} names none of the classes that there are ({', '.join(names[:10])}"
-                f"{', ...' if len(names) > 10 else ''})."
-            )
+            raise InvalidOption(f"--map {how} names none of the classes that there are ({join_some(names, 10)}).")
         new = {name: table.get(name, table.get(REST, name)) for name in names}
     known = {name: text.strip() for name, text in new.items() if not is_unknown(text)}
     return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
 
 
 def check_table(how: Mapping[str, str] | str | Path | None) -> None:
-    """Refuse a table that `map_labels` could not read, before recordings are.
+    """Check that `map_labels` can read a table, before recordings are read.
 
     Raises
     ------
     InvalidOption
-        If it is one.
+        If it cannot.
     """
     if how is not None and not isinstance(how, Mapping) and how not in ATLASES:
         read_pairs(Path(how), NAMES)
 
 
 def read_subjects(how: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
-    """The subject of each recording by its path or file name: as given, of a table, or of none."""
+    """Read the subject of each recording by its path or file name; {} for no table."""
     if how is None:
         return {}
     return how if isinstance(how, Mapping) else read_pairs(Path(how), SUBJECTS)
 
 
 def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
-    """A table with these two columns, as a csv file.
+    """Read a csv file with these two columns.
 
     Raises
     ------
     InvalidOption
-        If it cannot be read, has other columns, or says two things of one name.
+        If it cannot be read, has other columns, or has two values for one name.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -103,17 +116,17 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
 
 
 def find_subject(source: str, stated: str, table: Mapping[str, str]) -> str:
-    """The subject of a recording: by the table under its path or its file name, or else what it states itself."""
+    """Find the subject of a recording: in the table by its path or its file name, or else the one that it states."""
     return table.get(source, table.get(Path(source).name, stated))
 
 
 def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
-    """Refuse a table that names by its file name what are several files: `a/rec.nwb` and `b/rec.nwb`.
+    """Check that a table names no file name that several files share, such as `a/rec.nwb` and `b/rec.nwb`.
 
     Raises
     ------
     InvalidOption
-        If it does: the animals of the files may be two.
+        If it does: their animals may differ.
     """
     meant: dict[str, set[str]] = {}
     for source in set(sources) - table.keys():
@@ -122,12 +135,12 @@ def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
         if len(meant[name]) > 1:
             raise InvalidOption(
                 f"The table of subjects names {name}, but there are {len(meant[name])} such files: "
-                f"{', '.join(sorted(meant[name])[:3])}. Name them by their paths."
+                f"{join_some(sorted(meant[name]))}. Name them by their paths."
             )
 
 
 def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
-    """What the atlas groups each acronym with; "" for one that the Allen CCF does not have, with a warning."""
+    """Look up the group of each acronym; "" for one that the Allen CCF does not have, with a warning."""
     try:
         from iblatlas.regions import BrainRegions
     except ImportError as error:
@@ -139,8 +152,7 @@ def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))
     if strange := [name for name in acronyms if name not in grouped]:
         warnings.warn(
-            f"Not acronyms of the Allen CCF, and so unknown: {', '.join(strange[:10])}"
-            f"{f', and {len(strange) - 10} more' if len(strange) > 10 else ''}.",
+            f"Not acronyms of the Allen CCF, and so unknown: {join_some(strange, 10)} ({len(strange)} in all).",
             NeuridWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Which units vote together: the nearest on the same probe."""
+"""Neighbours of a unit, whose probabilities are averaged: the nearest on the same probe."""
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
@@ -14,22 +14,27 @@ REGION_LABELS = tuple(ALIASES["brain_region"])
 
 
 def check_smoothable(label_name: str) -> None:
-    """Refuse to let neighbours vote on what they do not share.
+    """Check that neighbours share a label.
 
     Raises
     ------
     InvalidOption
-        If the label is no region.
+        If the label is no brain region.
     """
     if label_name not in REGION_LABELS:
         raise InvalidOption(
-            f"--smooth lets neighbours vote, which share a region but not a {label_name}. Leave it out, or "
+            f"--smooth averages over neighbours, which share a region but not a {label_name}. Leave it out, or "
             f"choose a label that they share (--label): {', '.join(REGION_LABELS)}."
         )
 
 
 def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"]:
-    """Rows of each unit itself and of up to five nearest units within 60 µm on its probe, -1 where there are fewer.
+    """Find up to five nearest units within 60 µm on the same probe.
+
+    Returns
+    -------
+    array
+        Rows of each unit itself and of its neighbours, shape (units, 6), -1 where there are fewer.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
     if group is None or positions_um is None or np.isnan(positions_um).all():
         missing = "group (probe)" if group is None else "positions"
         raise InvalidOption(
-            f"--smooth lets units vote that lie together on a probe, but the {missing} of the units of "
+            f"--smooth averages over units that lie together on a probe, but the {missing} of the units of "
             f"{population.source or 'this population'} are not known. Leave it out."
         )
     return find_nearest_rows(group, positions_um)
@@ -49,7 +54,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
 def find_nearest_rows(
     group: Shaped[np.ndarray, " units"], positions_um: Float[np.ndarray, "units 3"]
 ) -> Int64[np.ndarray, "units nearest"]:
-    """As `find_neighbours`; a unit without a position has itself alone."""
+    """Find neighbours as `find_neighbours` does; a unit without a position has only itself."""
     from scipy.spatial import KDTree
 
     found = np.full((len(group), NEAREST + 1), -1, np.int64)

@@ -1,4 +1,4 @@
-"""How unlike the training data a unit is."""
+"""Novelty: how unlike the training data a unit is."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from nwb_neurid.labels.calibration import weigh_animals
 
 STEPS = 1000
 UNLIKE = 0.99
-"""A unit that is farther away than this share of the training units is unlike all of them."""
+"""A unit farther away than this share of the training units is unlike the training data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Novelty:
-    """Mahalanobis distance to the nearest class, against the distances of training units of animals not seen.
+    """Mahalanobis distance to the nearest class, compared with the distances of held-out training units.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Novelty:
     precision
         Inverse covariance about the means, shape (dim, dim).
     distances
-        Those that 0, 0.1, ... 100 % of the training units do not exceed, shape (steps,), each measured by means and
+        Quantiles of the distances of the training units in steps of 0.1 %, shape (steps,), each measured by means and
         covariance of other animals.
     """
 
@@ -32,7 +32,7 @@ class Novelty:
     distances: Float64[np.ndarray, " steps"]
 
     def score(self, standardised: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, " units"]:
-        """The share of training units that lie nearer, from 0 to 1; NaN for a vector of NaN."""
+        """Compute the share of training units that lie nearer, from 0 to 1; NaN for a vector of NaN."""
         distance = measure_distance(standardised, self.means, self.precision)
         share = np.searchsorted(self.distances, distance) / len(self.distances)
         return np.where(np.isfinite(distance), share, np.nan)
@@ -43,7 +43,7 @@ def measure_distance(
     means: Float64[np.ndarray, "classes dim"],
     precision: Float64[np.ndarray, "dim dim"],
 ) -> Float64[np.ndarray, " units"]:
-    """Mahalanobis distance of each unit to the nearest mean."""
+    """Measure the Mahalanobis distance of each unit to the nearest mean."""
     apart = [standardised - mean for mean in means]
     return np.asarray(
         np.sqrt(np.maximum(np.min([((away @ precision) * away).sum(axis=1) for away in apart], axis=0), 0))
@@ -53,7 +53,7 @@ def measure_distance(
 def fit_shape(
     standardised: Float64[np.ndarray, "units dim"], truth: Int64[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, "classes dim"], Float64[np.ndarray, "dim dim"]]:
-    """Mean of each class that there is, and the inverse covariance about them, shrunk by Ledoit and Wolf (2004)."""
+    """Fit the mean of each class, and the inverse covariance about the means, shrunk by Ledoit and Wolf (2004)."""
     from sklearn.covariance import LedoitWolf
 
     _, at = np.unique(truth, return_inverse=True)
@@ -65,7 +65,7 @@ def fit_shape(
 def find_quantiles(
     distances: Float64[np.ndarray, " rows"], animal: Int64[np.ndarray, " rows"]
 ) -> Float64[np.ndarray, " steps"]:
-    """The distances that 0, 0.1, ... 100 % of the units do not exceed, animals weighing the same."""
+    """Find quantiles of distances in steps of 0.1 %, with equal weight of the animals."""
     order = np.argsort(distances, kind="stable")
     share = np.cumsum(weigh_animals(animal)[order])
     at = np.searchsorted(share, np.linspace(0, 1, STEPS + 1) - 1e-9)

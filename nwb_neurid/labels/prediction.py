@@ -1,4 +1,4 @@
-"""From vectors to names, with the right to decline."""
+"""Prediction of labels from vectors, with abstention."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ Prior = Mapping[str, float] | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionOptions:
-    """What is asked of predictions.
+    """Options of predictions.
 
     Parameters
     ----------
     label
-        Which label; "" for all that there are heads for.
+        Which label to predict; "" for every label that there is a head for.
     coverage, prior, smooth
         As for `predict`.
     """
@@ -47,7 +47,7 @@ class PredictionOptions:
 def predict_all(
     heads: Mapping[str, LabelHead], embeddings: Embeddings, population: Population, options: PredictionOptions
 ) -> list[Predictions]:
-    """Predictions of every head that is asked for; raises as `predict`."""
+    """Predict with every head that the options name; raises as `predict`."""
     return [
         predict(
             head,
@@ -62,7 +62,7 @@ def predict_all(
 
 
 def check_options(heads: Mapping[str, LabelHead], population: Population, options: PredictionOptions) -> None:
-    """Raise before anything is computed what `predict_all` would raise after."""
+    """Check the options before anything is computed; raises as `predict_all`."""
     for head in choose_heads(heads, options):
         check_coverage(head.coverage if options.coverage is None else options.coverage)
         parse_prior(head, options.prior)
@@ -71,12 +71,12 @@ def check_options(heads: Mapping[str, LabelHead], population: Population, option
 
 
 def choose_heads(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[LabelHead]:
-    """The heads that are asked for.
+    """Choose the heads that the options name.
 
     Raises
     ------
     InvalidOption
-        If there is no such head, or none at all and something is asked of them.
+        If there is no such head, or no head at all although options of predictions were given.
     """
     if options.label or (options != PredictionOptions() and not heads):
         return [choose_head(heads, options.label)]
@@ -94,39 +94,55 @@ def predict(
     min_spikes: int = MIN_SPIKES,
     min_windows: int = MIN_WINDOWS,
 ) -> Predictions:
-    """Name every unit that can be named with the confidence asked for.
+    """Predict the label of every unit, or abstain with a reason.
 
-    A unit is declined, with the reason, if its set of plausible classes is not a single class, or that class not
-    probable enough for errors to be few (see `Calibration.find_confidence`), if the unit is unlike anything seen in
-    training, or if there is too little evidence. The set always holds the most probable class.
+    The head abstains if the prediction set is not a single class, if that class is not probable enough to meet the
+    error rate (see `Calibration.find_confidence`), if the unit is unlike anything seen in training, or if there is too
+    little evidence. The set always holds the most probable class.
 
     Parameters
     ----------
     head
-        What names.
+        A fitted label head.
     embeddings
         Vectors of the encoder that the head was fitted to.
     coverage
-        The share of units whose set should hold their true class; that of the head by default.
+        The share of units whose set should hold their true class; by default that of the head.
     prior
-        How common each class is here, as shares or counts by name; "uniform" for all alike, which gives the decisions
-        of the class-balanced probe. By default as in the training data.
+        Share or count of each class here, by name; "uniform" for equal shares, which gives the predictions of the
+        class-balanced probe. By default the shares of the training data.
     smooth
-        Take the mean of the probabilities of a unit and its up to five nearest within 60 µm on its probe.
+        Average the probabilities of a unit and of up to five nearest units within 60 µm on the same probe.
     population
-        What was embedded: its spikes are evidence, and smoothing needs its groups and positions.
+        The embedded units: their spikes are evidence, and smoothing needs their groups and positions.
     min_spikes
-        With fewer spikes a unit is declined; where the population has spikes.
+        The head abstains from units with fewer spikes, where the population has spikes.
     min_windows
-        With fewer windows a unit is declined; where the encoder looks at windows.
+        The head abstains from units seen in fewer windows, where the encoder looks at windows.
+
+    Returns
+    -------
+    Predictions
+        One row for each unit of `embeddings`.
 
     Raises
     ------
     WrongWeights
         If the vectors are of another encoder.
     InvalidOption
-        If `coverage` or `prior` cannot be, the units are not those of the population, or smoothing is not for this
-        label, these units or this head.
+        If `coverage` or `prior` is invalid, the units are not those of the population, or the label, the units or the
+        head do not allow smoothing.
+
+    Examples
+    --------
+    >>> from nwb_neurid import fit_labels
+    >>> from nwb_neurid.simulate import simulate
+    >>> animals = [simulate(units=30, duration_s=30.0, animal=number).population() for number in range(5)]
+    >>> groups = {"FS": "inhibitory", "LTS": "inhibitory", "*": "excitatory"}
+    >>> model = fit_labels("isi", animals[:4], label="cell_type", map=groups)
+    >>> found = predict(model.heads["cell_type"], model.embed(animals[4]), population=animals[4])
+    >>> found.classes.tolist(), len(found)
+    (['excitatory', 'inhibitory'], 30)
     """
     head.check_encoder(identify_encoder(embeddings.provenance))
     coverage = head.coverage if coverage is None else coverage
@@ -168,12 +184,12 @@ def predict(
 
 
 def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
-    """Shares of the classes of a head that sum to 1; None for those of the training data.
+    """Parse a prior into shares that sum to 1, shape (classes,); None for those of the training data.
 
     Raises
     ------
     InvalidOption
-        If it does not name every class of the head and no other, or is no share.
+        If it does not name exactly the classes of the head, or a share is invalid.
     """
     if prior is None:
         return None
@@ -194,10 +210,12 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
 
 
 def collect_notes(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
-    """What a reader must know of predictions, one sentence each."""
+    """Collect what a reader must know about predictions, one sentence each."""
     notes = [*note_few_animals(head.calibration.animals, coverage)]
+    if guessing := head.explain_guessing():
+        notes.append(guessing)
     if prior is not None:
-        notes.append("Probabilities for shares of the classes that were given, not those of the training data.")
+        notes.append("Probabilities use the class shares that were given, not those of the training data.")
     if smooth:
         notes.append("Probabilities are means over up to five nearest units within 60 µm on the same probe.")
     return tuple(notes)
@@ -229,7 +247,7 @@ def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np
 def _explain_little_evidence(
     embeddings: Embeddings, population: Population | None, min_spikes: int, min_windows: int
 ) -> Shaped[np.ndarray, " units"]:
-    """Why there is too little evidence on a unit; "" where there is enough."""
+    """Explain that there is too little evidence on a unit; "" where there is enough."""
     few = np.full(len(embeddings), "", dtype=object)
     if embeddings.provenance.window_s > 0:
         for row in np.flatnonzero(embeddings.n_windows < min_windows):
@@ -242,7 +260,7 @@ def _explain_little_evidence(
 
 
 def _explain_other_activity(head: LabelHead, population: Population | None) -> str:
-    """Why no unit can be named: the activity is of a kind that the head has not seen."""
+    """Explain that the activity is of a kind that the head has not seen; "" where it has."""
     known = head.details.get("activities")
     if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
         return ""
@@ -250,12 +268,12 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
-    """Why a unit with a single plausible class is declined; "" where that is probable enough."""
+    """Explain that a single plausible class is not probable enough; "" where it is."""
     best = probabilities.max(axis=1)
     if sure == np.inf:
-        return np.full(len(best), f"{UNSURE}: at no probability are fewer wrong")
-    said = [f"{UNSURE}: {value:.3g} of {sure:.3g}" if value < sure - 1e-12 else "" for value in best.tolist()]
-    return np.array(said, np.str_)
+        return np.full(len(best), f"{UNSURE}: no confidence threshold meets the target error rate")
+    reasons = [f"{UNSURE}: {value:.3g} of {sure:.3g}" if value < sure - 1e-12 else "" for value in best.tolist()]
+    return np.array(reasons, np.str_)
 
 
 def _explain(
@@ -267,7 +285,7 @@ def _explain(
     unsure: Shaped[np.ndarray, " units"],
     coverage: float,
 ) -> Shaped[np.ndarray, " units"]:
-    """Why each unit is declined, the gravest reason; "" where it is named."""
+    """Explain why the head abstains from each unit, by the gravest reason; "" where it predicts."""
     reasons = []
     for row, missing in enumerate(embeddings.reasons.tolist()):
         count = int(plausible[row].sum())

@@ -1,4 +1,4 @@
-"""How well vectors separate known types: the field's linear probe."""
+"""The linear probe of the field: how well vectors separate known types."""
 
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ class ProbeScore:
     Parameters
     ----------
     macro_f1
-        Of the predictions of all folds, pooled.
+        Macro F1 of the pooled predictions of all folds.
     chance
         Mean macro F1 of guesses drawn with the frequencies of the classes.
     units
-        How many units were scored.
+        Number of scored units.
     classes
-        Their classes.
+        Names of their classes.
     """
 
     macro_f1: float
@@ -35,7 +35,7 @@ class ProbeScore:
 
 
 def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, " units"], *, seed: int) -> ProbeScore:
-    """Standardise, fit a class-balanced multinomial logistic regression, predict the fold left out.
+    """Score a cross-validated class-balanced multinomial logistic regression on standardised vectors.
 
     Parameters
     ----------
@@ -44,7 +44,12 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
     labels
         Shape (units,). Units labelled "", and classes with fewer units than folds, are not scored.
     seed
-        Of the folds and of the guesses.
+        Random seed of the folds and the guesses.
+
+    Returns
+    -------
+    ProbeScore
+        Pooled over five folds.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Names that may be one class spelt differently."""
+"""Names that may be one name in two spellings."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ SYNONYMS = {"pvalb": "pv", "parvalbumin": "pv", "sst": "som", "somatostatin": "s
 
 
 def group_variants(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ in case or signs only, or are known to mean the same; `PV-` is not `PV`."""
+    """Group names that differ in case or punctuation only, or are known synonyms; `PV-` is not `PV`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         bare = re.sub(r"[^\w]|_", "", name).casefold() or name
@@ -17,7 +17,7 @@ def group_variants(names: Sequence[str]) -> list[list[str]]:
 
 
 def group_spellings(names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ in case, blanks or the sign between their parts only: `M-1` and `m 1`, not `M1`."""
+    """Group names that differ in case, blanks or the separator of their parts only: `M-1` and `m 1`, not `M1`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(re.sub(r"[\W_]+", " ", name).strip().casefold() or name, []).append(name)

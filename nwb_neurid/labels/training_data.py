@@ -1,4 +1,4 @@
-"""What label heads are fitted to, what its owner should know of it, and the folds that part no animal."""
+"""The units that label heads are fitted to, doubts about their labels, and folds that keep animals together."""
 
 import warnings
 from dataclasses import dataclass
@@ -6,13 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from nwb_neurid._system.text import join_some
 from nwb_neurid.errors import CannotFit
 from nwb_neurid.labels.spelling import group_spellings, group_variants
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Examples:
-    """What a head is fitted to; `truth` is -1 for rows that only vote as neighbours."""
+    """The rows that a head is fitted to.
+
+    Parameters
+    ----------
+    vectors
+        Shape (rows, dim).
+    truth
+        Index of the class, shape (rows,); -1 for rows that are neighbours only.
+    animal, apart
+        Index of the animal and of the neuron, shape (rows,).
+    neighbours
+        Rows of the neighbours, shape (rows, nearest), -1 where there are fewer; None where they are not known.
+    classes
+        Names of the classes, shape (classes,), ascending.
+    """
 
     vectors: Float64[np.ndarray, "rows dim"]
     truth: Int64[np.ndarray, " rows"]
@@ -23,7 +38,7 @@ class Examples:
 
     @property
     def known(self) -> Bool[np.ndarray, " rows"]:
-        """Where the class is known."""
+        """Which rows have a known class."""
         return self.truth >= 0
 
 
@@ -35,7 +50,13 @@ def collect_examples(
     neighbours: np.ndarray | None,
     label_name: str,
 ) -> tuple[Examples, tuple[str, ...]]:
-    """The units that can be learnt from, and what should be known about them."""
+    """Collect the units that can be learned from, and doubts about their labels.
+
+    Raises
+    ------
+    CannotFit
+        If there are fewer than two classes of two units.
+    """
     seen = np.isfinite(vectors).all(axis=1)
     labels = np.where(seen, labels, "")
     names, counts = np.unique(labels[labels != ""], return_counts=True)
@@ -65,7 +86,7 @@ def _explain_too_few(label_name: str, names: np.ndarray, counts: np.ndarray, see
     if not len(names):
         return f"No unit has a known {label_name}: of {seen} units with a vector, all are unknown."
     found = ", ".join(f"{name} {count}" for name, count in zip(names.tolist(), counts.tolist(), strict=True))
-    return f"{label_name} needs two classes of at least two units each to be told apart, got: {found}."
+    return f"{label_name} needs two classes of at least two units each, got: {found}."
 
 
 def _find_doubts(
@@ -77,50 +98,49 @@ def _find_doubts(
     ]
     known = truth >= 0
     notes += [
-        f"Subjects {', '.join(map(repr, same))} may be one animal spelt differently, which would then be trained on "
-        "and tested. If so, name them alike (--subjects)."
+        f"Subjects {', '.join(map(repr, same))} may be one animal spelt differently, which would then be both trained "
+        "on and tested. If so, give them one name (--subjects)."
         for same in group_spellings(np.unique(subjects[known]).tolist())
     ]
     pairs = np.unique(np.column_stack([np.unique(subjects[known], return_inverse=True)[1], truth[known]]), axis=0)
     animals = np.unique(subjects[known])
     if len(animals) == 1:
-        return [*notes, f"All units are of one subject ({animals[0]}): nothing is known about others."]
+        return [*notes, f"All units are of one subject ({animals[0]}): nothing is known about other subjects."]
     from_one = classes[np.bincount(pairs[:, 1], minlength=len(classes)) == 1].tolist()
     if from_one:
         notes.append(
             f"{label_name} {', '.join(map(repr, from_one))} come{'s' if len(from_one) == 1 else ''} from one subject "
-            "only: whether that can be told in others is not known."
+            "only: it is not known whether other subjects' units can be recognised."
         )
     of_one = animals[np.bincount(pairs[:, 0]) == 1].tolist()
     if of_one:
         notes.append(
-            f"{len(of_one)} of {len(animals)} subjects have units of one {label_name} only ({', '.join(of_one[:5])}"
-            f"{', ...' if len(of_one) > 5 else ''}): there, what is of the class and what is of the subject cannot be "
-            "told apart."
+            f"{len(of_one)} of {len(animals)} subjects have units of one {label_name} only ({join_some(of_one, 5)}): "
+            "differences between classes and between subjects cannot be separated there."
         )
     return notes
 
 
 def draw_folds(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
-    """Which rows are left out in each fold: whole animals, or of one animal whole neurons."""
+    """Draw the rows that are held out in each fold: whole animals, or whole neurons where there is one animal."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    parted = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart
+    group = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart
     rows = np.flatnonzero(examples.known)
-    neurons = len(np.unique(parted[rows]))
+    neurons = len(np.unique(group[rows]))
     if neurons < 2:
         raise CannotFit(
             f"All {len(rows)} units with a label may be one neuron recorded several times (their activity or place is "
-            "the same): nothing is left to check a head with. Add recordings of other animals."
+            "the same): no unit is left to test a head on. Add recordings of other animals."
         )
     count = min(count, neurons, int(np.bincount(examples.truth[rows]).max()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
         splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(
-            rows, examples.truth[rows], parted[rows]
+            rows, examples.truth[rows], group[rows]
         )
-        left_out = [np.unique(parted[rows[test]]) for _, test in splits]
-    folds = [np.flatnonzero(np.isin(parted, names)) for names in left_out if len(names)]
-    rest = np.setdiff1d(np.arange(len(parted)), np.concatenate(folds))  # neighbours of unknown class, in one animal
+        left_out = [np.unique(group[rows[test]]) for _, test in splits]
+    folds = [np.flatnonzero(np.isin(group, names)) for names in left_out if len(names)]
+    rest = np.setdiff1d(np.arange(len(group)), np.concatenate(folds))  # neighbours of unknown class, in one animal
     folds[0] = np.concatenate([folds[0], rest])
     return folds

@@ -8,20 +8,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from nwb_neurid._system.text import join_some
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, fit_head
-from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
 from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
 from nwb_neurid.workflows.models import resolve_model
-
-ONE_SIDED_95 = 1.645
-"""Standard errors above the mean that a normal variable exceeds in one of twenty cases."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -147,26 +144,6 @@ def fit_labels(
     return replace(built, heads={**built.heads, label: fitted})
 
 
-def is_at_chance(head: LabelHead) -> bool:
-    """Whether a head predicts its label no better than guessing, as far as its units can show.
-
-    Guesses of `k` classes are right in a share of `1/k` of each class. The balanced accuracy on held-out animals is
-    compared with the mean of such shares, plus 1.645 of its standard errors (one-sided, 5%).
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> details = {"balanced_accuracy": 0.55, "units_of_class": {"PV": 20, "SST": 20}}
-    >>> is_at_chance(SimpleNamespace(details=details))
-    True
-    """
-    counts = head.details["units_of_class"]
-    units = np.array(list(counts.values()) if isinstance(counts, Mapping) else [], np.float64)
-    guessing = 1 / len(units)
-    error = np.sqrt(np.sum(guessing * (1 - guessing) / units)) / len(units)
-    return bool(float(str(head.details["balanced_accuracy"])) <= guessing + ONE_SIDED_95 * error)
-
-
 def read_named(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> tuple[list[Population], dict[str, set[str]]]:
@@ -191,10 +168,9 @@ def read_named(
         found.append(replace(population, subject_id=subject))
         aliases.setdefault(subject, set()).update({subject, population.subject_id} - {""})
     if nameless:
-        some = ", ".join(nameless[:3]) + (", ..." if len(nameless) > 3 else "")
         raise InvalidOption(
-            f"{len(nameless)} of {len(sources)} recordings name no subject ({some}), and animals must not be mistaken "
-            "for one. Name them: --subjects table.csv, with the columns source and subject."
+            f"{len(nameless)} of {len(sources)} recordings name no subject ({join_some(nameless)}), and animals must "
+            "not be mistaken for one. Name them: --subjects table.csv, with the columns source and subject."
         )
     return found, aliases
 
@@ -216,11 +192,17 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
     if not known:
         there = dict.fromkeys(name for population in populations for name in population.labels)
         raise CannotFit(f"No recording has the label {label}. They have: {', '.join(there) or 'none'}.")
-    for population in populations:
-        lacks = "units" if not len(population) else label if label not in population.labels else ""
-        if lacks:
-            name = population.source or "A recording in memory"
-            warnings.warn(f"{name} has no {lacks} and is left out.", NeuridWarning, stacklevel=3)
+    for lacks in ("units", label):
+        without = [
+            population.source or "a recording in memory"
+            for population in populations
+            if (not len(population) if lacks == "units" else len(population) and label not in population.labels)
+        ]
+        if len(without) == 1:
+            warnings.warn(f"{without[0]} has no {lacks} and is left out.", NeuridWarning, stacklevel=3)
+        elif without:
+            left_out = f"{len(without)} recordings have no {lacks} and are left out: {join_some(without)}."
+            warnings.warn(left_out, NeuridWarning, stacklevel=3)
     return known
 
 

@@ -32,7 +32,7 @@ def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):
     first, second, note, last = done.stdout.splitlines()
     assert first.startswith("model: cell_type of ")
     assert " units of 4 animals: CH " in first
-    assert second.startswith("On animals left out: macro F1 0.")
+    assert second.startswith("On held-out animals: macro F1 0.")
     assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 4, needed are 9."
     assert last.endswith(" embed SOURCE --model model")
 
@@ -59,7 +59,7 @@ def test_coverage_prior_and_format_can_be_asked_for(made, animals, tmp_path):
     output = tmp_path / "out.csv"
     options = ("--format", "csv", "--output", output, "--coverage", "0.6", "--prior", "uniform", "--label", "cell_type")
     said = run("embed", animals[4], "--model", "model", *options).stdout
-    assert "Probabilities for shares of the classes that were given" in said
+    assert "Probabilities use the class shares that were given" in said
     table = pd.read_csv(output)
     assert {"cell_type_predicted_label", "cell_type_p_RS", "cell_type_ood_score"} <= {*table}
     reasons = table["cell_type_reason"].dropna()
@@ -76,7 +76,7 @@ def test_regions_are_smoothed_and_types_are_not(made, animals, tmp_path):
     said = run("embed", animals[4], "--model", "both", "--smooth", "--label", "brain_region", *output).stdout
     assert "Probabilities are means over up to five nearest units within 60 µm on the same probe." in said
     types = run("embed", animals[4], "--model", "both", "--smooth", *output, code=2).stderr
-    assert "--smooth lets neighbours vote, which share a region but not a cell_type." in types
+    assert "--smooth averages over neighbours, which share a region but not a cell_type." in types
 
 
 def refused(capsys, command, *words, **options):
@@ -122,7 +122,7 @@ def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, t
         ({"prior": "CH=1,CH=2"}, "--prior names CH twice: CH=1,CH=2."),
         ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
         ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),
-        ({"model": None, "smooth": True}, "The model has no label heads and names no units. Make one with"),
+        ({"model": None, "smooth": True}, "The model has no label heads and predicts no labels. Fit one:"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(made, animals, capsys, tmp_path, options, wanted):

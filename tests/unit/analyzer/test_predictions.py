@@ -151,7 +151,7 @@ def test_computing_the_vectors_again_leaves_the_names(analyzer, predicting):
         ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type, brain_region."),
         ({"coverage": 2.0}, "coverage must lie above 0 and below 1, such as 0.9, got 2.0."),
         ({"prior": "even"}, "A prior is 'uniform' or a share for each class, got 'even'."),
-        ({"model": nwb_neurid.new_model("isi")}, "The model has no label heads and names no units."),
+        ({"model": nwb_neurid.new_model("isi")}, "The model has no label heads and predicts no labels."),
     ],
 )
 def test_a_mistake_destroys_nothing(each_analyzer, predicting, parameters, words):

@@ -170,7 +170,7 @@ def test_a_recording_of_another_activity_is_left_out(animals, make_animal):
 
 
 def test_neighbours_vote_on_regions_only(animals):
-    with pytest.raises(InvalidOption, match="--smooth lets neighbours vote"):
+    with pytest.raises(InvalidOption, match="--smooth averages over neighbours"):
         nwb_neurid.evaluate("isi", animals, **LABEL, smooth=True, folds=2)
 
 

@@ -8,6 +8,7 @@ import pytest
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.classifier import STRENGTHS
 from nwb_neurid.labels.fitting import fit_head
+from nwb_neurid.labels.folder import describe_heads
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.labels.spelling import group_spellings, group_variants
 from nwb_neurid.labels.training_data import collect_examples, draw_folds
@@ -109,7 +110,7 @@ def test_labels_that_are_all_unknown_are_an_error(animals):
 def test_one_class_is_an_error(animals):
     data = animals(2, 10)
     data.labels[:] = "RS"
-    wanted = "cell_type needs two classes of at least two units each to be told apart, got: RS 20."
+    wanted = "cell_type needs two classes of at least two units each, got: RS 20."
     assert message_of(CannotFit, data) == wanted
     data.labels[0] = "FS"
     assert "got: FS 1, RS 19." in message_of(CannotFit, data)
@@ -119,8 +120,8 @@ def test_a_unit_of_no_subject_is_an_error(animals):
     data = animals(2, 10)
     data.subjects[:3] = ""
     assert message_of(InvalidOption, data) == (
-        "3 units have a label but no subject, and folds must part no animal. Name the subjects (--subjects table.csv, "
-        "columns source and subject)."
+        "3 units have a label but no subject, and folds must keep animals together. Name the subjects (--subjects "
+        "table.csv, columns source and subject)."
     )
 
 
@@ -144,7 +145,7 @@ def warned(data):
     return head, messages
 
 
-def test_a_class_of_one_unit_is_left_out_and_told(animals):
+def test_a_class_of_one_unit_is_left_out_with_a_warning(animals):
     data = animals(4, 15)
     data.labels = data.labels.astype("U3")
     data.labels[0] = "LTS"
@@ -166,16 +167,16 @@ def test_subjects_and_classes_that_coincide_are_named(animals):
     data.labels[data.subjects != "mouse 3"] = np.char.replace(data.labels[data.subjects != "mouse 3"], "FS", "RS")
     _, messages = warned(data)
     assert messages == [
-        "cell_type 'FS' comes from one subject only: whether that can be told in others is not known.",
-        "1 of 5 subjects have units of one cell_type only (mouse 1): there, what is of the class and what is of the "
-        "subject cannot be told apart.",
+        "cell_type 'FS' comes from one subject only: it is not known whether other subjects' units can be recognised.",
+        "1 of 5 subjects have units of one cell_type only (mouse 1): differences between classes and between subjects "
+        "cannot be separated there.",
     ]
 
 
-def test_one_subject_is_told(animals):
+def test_one_subject_is_reported(animals):
     data = animals(1, 60)
     _, messages = warned(data)
-    assert messages == ["All units are of one subject (mouse 0): nothing is known about others."]
+    assert messages == ["All units are of one subject (mouse 0): nothing is known about other subjects."]
 
 
 def test_subjects_of_one_class_each_can_still_be_fitted(animals):
@@ -200,6 +201,31 @@ def test_what_has_a_marker_and_what_has_not_are_no_variants(pair):
     assert group_variants(["PV+", "pv"]) == [["PV+", "pv"]]
 
 
+def test_a_head_that_is_no_better_than_guessing_says_so(animals, trained):
+    assert trained.explain_guessing() == ""
+    data = animals(animals=8)
+    data.labels = np.random.default_rng(5).permutation(data.labels)
+    head = data.fit()
+    own, limit = head.calibration.balanced_accuracy, head.calibration.guessing_limit
+    assert own == pytest.approx(head.details["balanced_accuracy"], abs=1e-4)
+    assert 1 / 3 < limit < 0.5
+    wanted = (
+        f"The head for cell_type is no better than guessing: balanced accuracy {own:.3f} on held-out animals, where "
+        f"guessing reaches up to {limit:.3f}."
+    )
+    assert head.explain_guessing() == wanted
+    assert wanted in predict(head, data.embeddings()).notes
+    assert f"- {wanted}" in list(describe_heads({"cell_type": head}))
+
+
+def test_classes_of_one_animal_each_do_not_pass_for_knowledge_of_others(animals):
+    """Animals differ in rate for many reasons: units of one animal are one observation of its class."""
+    data = animals(animals=3, units=40)
+    data.labels = np.repeat(["CH", "FS", "RS"], 40)
+    with pytest.warns(NeuridWarning):
+        assert data.fit().explain_guessing()
+
+
 def test_rows_that_are_all_one_neuron_are_an_error(animals):
     data = animals(1, 20)
     with pytest.warns(NeuridWarning, match="All units are of one subject"):
@@ -207,12 +233,12 @@ def test_rows_that_are_all_one_neuron_are_an_error(animals):
     assert message.startswith("All 20 units with a label may be one neuron recorded several times")
 
 
-def test_an_animal_under_two_spellings_is_told(animals):
+def test_an_animal_under_two_spellings_is_reported(animals):
     data = animals(4, 30)
     data.subjects = np.where(data.subjects == "mouse 1", "Mouse-0", data.subjects)
     wanted = (
-        "Subjects 'Mouse-0', 'mouse 0' may be one animal spelt differently, which would then be trained on and tested. "
-        "If so, name them alike (--subjects)."
+        "Subjects 'Mouse-0', 'mouse 0' may be one animal spelt differently, which would then be both trained on and "
+        "tested. If so, give them one name (--subjects)."
     )
     assert warned(data)[1] == [wanted]
     assert group_spellings(["11-2", "1-12", "112"]) == []

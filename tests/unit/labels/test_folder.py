@@ -72,7 +72,7 @@ def test_a_head_of_another_encoder_is_refused(head):
 
 def test_which_head_is_meant_must_be_clear(head, animals):
     model, new = new_model("isi"), animals(1).embeddings()
-    none = r"The model has no label heads and names no units\. Make one with nwb-neurid fit-labels\."
+    none = r"The model has no label heads and predicts no labels\. Fit one: nwb-neurid fit-labels\."
     with pytest.raises(InvalidOption, match=none):
         model.predict(new)
     two = replace(model, heads={"cell_type": head, "layer": replace(head, label_name="layer")})

@@ -79,7 +79,7 @@ def test_a_table_that_is_not_there_is_an_error(tmp_path):
 )
 def test_acronyms_of_the_allen_ccf_are_grouped(atlas, wanted):
     pytest.importorskip("iblatlas.regions", reason="atlases need nwb-neurid[atlas]")
-    with pytest.warns(NeuridWarning, match=r"Not acronyms of the Allen CCF, and so unknown: left bit\."):
+    with pytest.warns(NeuridWarning, match=r"Not acronyms of the Allen CCF, and so unknown: left bit \(1 in all\)\."):
         found = map_labels(np.array(["CA1", "VISp5", "LGd-co", "root", "left bit"]), atlas)
     assert found.tolist() == wanted
 

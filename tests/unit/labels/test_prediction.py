@@ -97,7 +97,7 @@ def test_a_prior_moves_the_decision(trained, embedded):
     often = {"CH": 1.0, "FS": 98.0, "RS": 1.0}
     assert predict(trained, between, prior=often).label.tolist() == ["FS"]
     assert predict(trained, between, prior={**often, "CH": 98.0, "FS": 1.0}).label.tolist() == ["CH"]
-    assert "Probabilities for shares of the classes that were given" in " ".join(
+    assert "Probabilities use the class shares that were given" in " ".join(
         predict(trained, between, prior="uniform").notes
     )
     np.testing.assert_allclose(parse_prior(trained, often), [0.01, 0.98, 0.01])
@@ -143,7 +143,7 @@ def test_a_head_takes_no_vectors_of_other_weights(animals):
     ("options", "wanted"),
     [
         ({"coverage": 0.0}, r"coverage must lie above 0 and below 1, such as 0.9, got 0\.0\."),
-        ({"smooth": True}, r"--smooth lets neighbours vote, which share a region but not a cell_type\."),
+        ({"smooth": True}, r"--smooth averages over neighbours, which share a region but not a cell_type\."),
     ],
 )
 def test_options_that_cannot_be_are_an_error(animals, trained, options, wanted):

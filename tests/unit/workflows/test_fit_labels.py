@@ -141,7 +141,7 @@ def test_the_card_does_not_speak_of_animals_left_out_where_there_is_one(populati
     with pytest.warns(NeuridWarning, match="All units are of one subject"):
         alone = fit_labels("isi", populations[:1], label="cell_type")
     card = (alone.save(tmp_path / "model") / "README.md").read_text("utf-8")
-    assert "- On units of the one animal left out: macro F1" in card
+    assert "- On held-out units of the one animal: macro F1" in card
 
 
 def test_what_is_no_model_is_an_error(populations, tmp_path):

@@ -1,7 +1,15 @@
-"""Extensions of SpikeInterface's `SortingAnalyzer`. Importing this registers them: SpikeInterface finds none by itself.
+"""Extensions of SpikeInterface's `SortingAnalyzer`: one vector and a predicted label for each unit.
 
+Importing this module registers them; SpikeInterface does not find extensions of others by itself.
+
+Examples
+--------
+>>> from spikeinterface import core
 >>> import nwb_neurid.analyzer
->>> analyzer.compute("neurid_embeddings")  # doctest: +SKIP
+>>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+>>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+>>> analyzer.compute("neurid_embeddings", encoder="isi", progress_bar=False).get_data().shape
+(5, 53)
 """
 
 from importlib import import_module
@@ -33,7 +41,7 @@ PLOTS = ("plot_neurid_embeddings", "plot_neurid_predictions")
 
 
 def __getattr__(name: str) -> object:
-    """Widgets are imported when they are first used: they bring matplotlib."""
+    """Import widgets when they are first used: they need matplotlib."""
     if name not in PLOTS:
         raise AttributeError(f"module 'nwb_neurid.analyzer' has no attribute {name!r}")
     return getattr(import_module("nwb_neurid.analyzer.widgets"), name)

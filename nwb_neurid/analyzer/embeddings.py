@@ -21,28 +21,38 @@ if TYPE_CHECKING:
 
 @final
 class ComputeNeuridEmbeddings(NeuridExtension):
-    """One vector per unit, from its spike times; units that behave alike have vectors that are alike.
+    """One vector per unit, from its spike times: units that fire alike have similar vectors.
 
-    No recording is needed and no other extension; unit locations are passed on to encoders that use them.
+    Neither a recording nor another extension is needed; unit locations are passed on to encoders that use them.
 
     Parameters
     ----------
     model
-        A `nwb_neurid.Model`, the folder of one, or the name of one that ships. Where neither this nor `encoder` is
-        given, it is the one that `nwb-neurid embed` takes: "default-spikes".
+        A `nwb_neurid.Model`, the folder of one, or the name of one that ships. By default, unless `encoder` is given,
+        the model that `nwb-neurid embed` uses: "default-spikes".
     encoder, preset, untrained, seed
-        As for `nwb_neurid.new_model`: an encoder without trained weights, in place of a model.
+        As for `nwb_neurid.new_model`: an encoder without trained weights, instead of a model.
     device
         "auto", "cpu" or "cuda".
     pool_groups
-        Take all units as one population. Otherwise each value of the property "group" (probe, shank) is one.
+        Embed all units together. By default, units are embedded separately per value of the property "group" (probe,
+        shank).
     weights_sha256
         Refuse a model with other weights. Stored with the results.
 
     Raises
     ------
     NeuridError
-        Whatever stands in the way; earlier results stay as they were.
+        If the units cannot be embedded or saved; earlier results stay as they were.
+
+    Examples
+    --------
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> extension = analyzer.compute("neurid_embeddings", encoder="isi", progress_bar=False)
+    >>> extension.get_data().shape, extension.embeddings().provenance.encoder
+    ((5, 53), 'isi')
     """
 
     extension_name = "neurid_embeddings"
@@ -80,11 +90,11 @@ class ComputeNeuridEmbeddings(NeuridExtension):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every unit was embedded as it is now."""
+        """Whether every unit was embedded as it is now, and not merged or split since."""
         return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:
-        """The results as nwb_neurid has them, with reasons and provenance."""
+        """Return the results as `Embeddings`, with reasons and provenance."""
         return unpack_embeddings(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "numpy") -> "np.ndarray | pd.DataFrame":

@@ -46,15 +46,15 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     @abstractmethod
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
-        """The arrays for the units of an analyzer, with the parameters of this extension."""
+        """Compute the arrays for the units of an analyzer, with the parameters of this extension."""
 
     @abstractmethod
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays for other units, from these rows of this extension; where a row is negative, a reason."""
+        """Keep these rows of this extension for other units; where a row is negative, the unit gets a reason."""
 
     @classmethod
     def get_required_dependencies(cls, **params: Any) -> list[str]:
-        """None. SpikeInterface asks with the parameters before it deletes anything, so they are checked here.
+        """Return no dependencies, but check the parameters: SpikeInterface calls this before it deletes anything.
 
         Raises
         ------
@@ -67,17 +67,17 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     @classmethod
     def get_optional_dependencies(cls, **params: Any) -> list[str]:  # noqa: ARG003
-        """What is looked at if it is there: computed, merged and split before. What is no parent deletes nothing."""
+        """List what is used if it is there, and so computed, merged and split before. Only parents delete results."""
         return ["templates", "unit_locations"]
 
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
-        """Take the parameters; what is saved stays until `run` is through."""
+        """Set the parameters; saved results stay until `run` has finished."""
         check_names(self.extension_name, params, list_parameters(type(self)))
         self._computing = True
         self.params = self._set_params(**params)
 
     def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
-        """Compute, then replace what is saved. Of the job parameters, `progress_bar` has a meaning here."""
+        """Compute, then replace saved results. Of the job parameters, only `progress_bar` is used."""
         started = perf_counter()
         self.data = self._compute(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
         self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
@@ -86,13 +86,13 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         self._computing = False
 
     def save(self) -> None:
-        """Replace what is saved. A model that was given as an object is not stored, only its hash and encoder are."""
+        """Replace saved results. A model that was given as an object is not stored, only its hash and encoder are."""
         model = self.params["model"]
         params = {**self.params, "model": "" if isinstance(model, Model) else str(model)}
         write_results(self, Saved(data=self.data, params=params, run_info=self.run_info))
 
     def load_params(self) -> None:
-        """Read what is saved: SpikeInterface calls this first."""
+        """Read saved results; SpikeInterface calls this first."""
         self._saved = read_results(self)
         if self._saved is None:
             super().load_params()
@@ -100,27 +100,27 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             self.params = dict(self._saved.params)
 
     def load_run_info(self) -> None:
-        """Take over whether the run was completed."""
+        """Set whether the run was completed."""
         if self._saved is None:
             super().load_run_info()
         else:
             self.run_info = dict(self._saved.run_info)
 
     def load_data(self, lazy: bool = False) -> None:
-        """Take over the arrays."""
+        """Set the arrays."""
         if self._saved is None:
             super().load_data(lazy=lazy)
         else:
             self.data = dict(self._saved.data)
 
     def _delete_extension_folder(self) -> None:
-        """Delete when asked to; SpikeInterface calls it after an error too, and then earlier results stay."""
+        """Delete saved results; but after an error, when SpikeInterface calls this too, keep them."""
         if self._computing and (error := sys.exception()) is not None:
             raise error  # before SpikeInterface drops what is in memory
         super()._delete_extension_folder()
 
     def _with_model(self, **params: Any) -> dict[str, Any]:
-        """These parameters, with what the model that they name is."""
+        """Add the encoder and the hash of the model that the parameters name."""
         self.params = fill_default(params)
         found = self._model()
         return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
@@ -153,9 +153,9 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         return self._recompute(new_sorting_analyzer, job_kwargs)
 
     def _recompute(self, analyzer: SortingAnalyzer, job_kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """For other units of the same spikes: computed anew, as an encoder may look at all of them.
+        """Compute again for merged or split units, as an encoder may look at all units.
 
-        Without the model, units that are as they were keep their rows.
+        Without the model, unchanged units keep their rows.
         """
         try:
             self._model()
@@ -173,18 +173,18 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
 
 def list_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:
-    """The parameters of an extension, with what they are if nobody says."""
+    """List the parameters of an extension with their defaults."""
     parameters = inspect.signature(extension._set_params).parameters
     return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 
 
 def read_population(analyzer: SortingAnalyzer, model: Model) -> Population:
-    """The units of an analyzer, in its order, as the model needs them."""
+    """Read the units of an analyzer, in its order, as the model needs them."""
     return read_for(model.spec, reader_for(analyzer), analyzer, ReadOptions())
 
 
 def register(extension: type[NeuridExtension]) -> None:
-    """Make an extension known to SpikeInterface. One that was registered before a reload of its module stays.
+    """Register an extension in SpikeInterface; after a reload of its module, the one registered before stays.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def register(extension: type[NeuridExtension]) -> None:
 
 
 def _progress(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
-    """A bar as SpikeInterface shows it, if it would."""
+    """Make a progress bar as SpikeInterface shows it, if it would."""
     if not job_kwargs.get("progress_bar", False):
         return silent
 

@@ -1,4 +1,4 @@
-"""Opening a saved analyzer with the results of this package at hand."""
+"""Loading a saved analyzer with the results of this package."""
 
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,40 @@ from nwb_neurid.errors import SourceNotFound
 
 
 def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
-    """A saved analyzer, with the extensions of nwb_neurid that it holds.
+    """Load a saved analyzer, with the extensions of nwb_neurid that it holds.
 
-    `spikeinterface.load_sorting_analyzer` does the same once `nwb_neurid.analyzer` was imported. Without that import it
-    says that the extensions are unknown, and leaves them out of whatever is made of the analyzer. They stay in the
-    folder.
+    `spikeinterface.load_sorting_analyzer` does the same after `import nwb_neurid.analyzer`. Without that import it
+    warns that the extensions are unknown, and leaves them out of copies of the analyzer. They stay in the folder.
 
     Parameters
     ----------
     folder
-        Where it was saved, as "binary_folder" or "zarr". SpikeInterface opens it, which may run code that the folder
-        names: open folders of people that you trust.
+        Folder of the analyzer, in the format "binary_folder" or "zarr". SpikeInterface opens it, which may run code
+        that the folder names: only open folders from people that you trust.
     **options
-        As for `spikeinterface.load_sorting_analyzer`; `read_only=True` computes without a change to the folder.
+        As for `spikeinterface.load_sorting_analyzer`; `read_only=True` computes without changing the folder.
+
+    Returns
+    -------
+    SortingAnalyzer
+        With its extensions.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If the folder does not exist.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> folder = Path(mkdtemp()) / "analyzer"
+    >>> saved = analyzer.save_as(folder=folder, format="binary_folder")
+    >>> vectors = saved.compute("neurid_embeddings", encoder="isi", progress_bar=False).get_data()
+    >>> load_analyzer(folder).has_extension("neurid_embeddings")
+    True
     """
     if "://" not in str(folder) and not Path(folder).exists():
         raise SourceNotFound(f"{folder} does not exist.")

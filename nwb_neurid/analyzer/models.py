@@ -1,4 +1,4 @@
-"""Which model the parameters of an extension name."""
+"""The model that the parameters of an extension name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +13,12 @@ from nwb_neurid.registry import default_encoder
 
 
 def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse a parameter that the extension does not have.
+    """Check that the extension has all these parameters.
 
     Raises
     ------
     InvalidOption
-        If there is one.
+        If it does not.
     """
     if unknown := [name for name in given if name not in known]:
         raise InvalidOption(
@@ -28,14 +28,14 @@ def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, An
 
 
 def check_model(model: Any = "", device: str = "auto", weights_sha256: str | None = None, **_: Any) -> None:
-    """Refuse, before anything is loaded, what cannot be a model.
+    """Check the parameters of a model before anything is loaded.
 
-    Parameters of results that were computed (they have a hash) are let pass: copying them needs no model.
+    Parameters of computed results (they have a hash) pass: copying them needs no model.
 
     Raises
     ------
     InvalidOption, InvalidModel
-        If it is none.
+        If they name no model, or no device.
     """
     if not isinstance(model, Model | str | Path):
         raise InvalidOption(f"model must be a Model or the folder of one, got {type(model).__name__}.")
@@ -46,7 +46,7 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
 
 
 def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
-    """These parameters, with the model that ships where they name neither a model nor an encoder."""
+    """Fill in the model that ships where the parameters name neither a model nor an encoder."""
     asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
     return dict(params) if asked else {**params, "model": choose_bundled("spikes")}
 
@@ -61,7 +61,7 @@ def build_model(
     device: str,
     weights_sha256: str | None,
 ) -> Model:
-    """The model that these parameters name.
+    """Load or build the model that the parameters name.
 
     Raises
     ------

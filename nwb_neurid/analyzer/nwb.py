@@ -1,4 +1,4 @@
-"""Results of an analyzer in an NWB file of the same units."""
+"""Writing the results of an analyzer into an NWB file of the same units."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ from nwb_neurid.writers.nwb.opening import opened
 from nwb_neurid.writers.nwb.standalone import UNITS, write_recording
 
 NAMES = ("unit_name", standalone.NAME)
-"""Columns that name units: of NeuroConv, and of files that we made."""
+"""Columns that name units: of NeuroConv, and of files that this package made."""
 
 ABSENT = "not in the sorting analyzer"
 
@@ -31,20 +31,25 @@ ABSENT = "not in the sorting analyzer"
 def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bool = False, **options: Any) -> Path:
     """Write the results of an analyzer into an NWB file with the same units, row for row by unit id.
 
-    That is the file that the analyzer came from, or the one that NeuroConv makes of it. As for SpikeInterface, units
-    are named by the column `unit_name` where there is one, or else by `id`. Units of the file that the analyzer lacks,
-    because they were removed in curation, have no results, and the reason.
+    This is the file that the analyzer came from, or the one that NeuroConv makes of it. As in SpikeInterface, units are
+    named by the column `unit_name` if there is one, and otherwise by `id`. Units of the file that the analyzer lacks,
+    because they were removed in curation, get a reason instead of results.
 
     Parameters
     ----------
     analyzer
-        With `neurid_embeddings`, and with `neurid_predictions` if there are to be predictions.
+        With `neurid_embeddings`, and optionally with `neurid_predictions`.
     path
-        The file.
+        The NWB file.
     new
-        Make the file, of the units of the analyzer; it must not exist.
+        Make a new file with the units of the analyzer; it must not exist.
     **options
         As for `nwb_neurid.write`.
+
+    Returns
+    -------
+    Path
+        The file that holds the results.
 
     Raises
     ------
@@ -54,6 +59,16 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
         If its predictions are not of its embeddings, it has units that the file lacks, or the file cannot be written.
     NeuridError
         As `nwb_neurid.write`.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> extension = analyzer.compute("neurid_embeddings", encoder="isi", progress_bar=False)
+    >>> write_neurid_results(analyzer, Path(mkdtemp()) / "results.nwb", new=True).name
+    'results.nwb'
     """
     extension = analyzer.get_extension("neurid_embeddings")
     if extension is None:
@@ -70,9 +85,9 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
 
 
 def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
-    """The predictions, which a file holds beside the vectors that they were made of.
+    """Check that the predictions are of the embeddings that the file will hold beside them.
 
-    They may have been computed first, from vectors that were not kept: the same ones, whatever was imported since.
+    They may have been computed first, from vectors that were not kept; those are equal for the same model.
     """
     provenance = embedded.embeddings().provenance
     found: list[Predictions] = predicted.all_predictions()
@@ -104,7 +119,7 @@ def _write(
 
 
 def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
-    """What SpikeInterface calls the units of a file, and their ids."""
+    """Read the names that SpikeInterface gives the units of a file, and their ids."""
     if not path.exists():
         raise SourceNotFound(f"{path} does not exist.")
     with unreadable(path), opened(path) as file:
@@ -115,7 +130,7 @@ def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:
-    """The row of the analyzer for each unit of the file, -1 where there is none."""
+    """Find the row of the analyzer for each unit of the file; -1 where there is none."""
     own = {str(unit): row for row, unit in enumerate(unit_ids.tolist())}
     there = [str(name) for name in names.tolist()]
     if absent := sorted(own.keys() - set(there)):
@@ -124,5 +139,5 @@ def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarr
             "Name the file of the same units: the one the analyzer came from, or one that NeuroConv made of it."
         )
     if len(set(there)) < len(there):
-        raise CannotWrite(f"{path} has several units of one name, so that results cannot be told apart.")
+        raise CannotWrite(f"{path} has several units of the same name, so that results cannot be assigned to them.")
     return np.array([own.get(name, -1) for name in there], np.int64)

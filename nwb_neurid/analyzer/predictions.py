@@ -1,4 +1,4 @@
-"""`neurid_predictions`: what each unit of an analyzer is, with its probability, or why that is not said."""
+"""`neurid_predictions`: the predicted label of each unit of an analyzer, or the reason for abstaining."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,17 +25,17 @@ OPTIONS = ("coverage", "prior", "smooth")
 
 @final
 class ComputeNeuridPredictions(NeuridExtension):
-    """What each unit is, with its calibrated probability and the right to decline, by the label heads of a model.
+    """The predicted label of each unit with its calibrated probability, by the label heads of a model.
 
-    The vectors of `neurid_embeddings` are used where they are of the same model, or else computed and not kept.
-    Spikes are evidence, and unit locations are needed for `smooth` alone.
+    The vectors of `neurid_embeddings` are used if they are of the same model; otherwise vectors are computed and not
+    kept. Unit locations are needed for `smooth` only.
 
     Parameters
     ----------
     model
         A `nwb_neurid.Model` with label heads, or the folder of one.
     label
-        Which head; "" for all that the model has.
+        Which label to predict; "" for every label that the model has a head for.
     coverage, prior, smooth
         As for `nwb_neurid.labels.prediction.predict`.
     encoder, preset, untrained, seed, device, pool_groups, weights_sha256
@@ -44,14 +44,28 @@ class ComputeNeuridPredictions(NeuridExtension):
     Raises
     ------
     NeuridError
-        Whatever stands in the way; earlier results stay as they were.
+        If labels cannot be predicted or saved; earlier results stay as they were.
+
+    Examples
+    --------
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> from nwb_neurid import fit_labels
+    >>> from nwb_neurid.simulate import simulate
+    >>> animals = [simulate(units=30, duration_s=30.0, animal=number).population() for number in range(3)]
+    >>> groups = {"FS": "inhibitory", "LTS": "inhibitory", "*": "excitatory"}
+    >>> model = fit_labels("isi", animals, label="cell_type", map=groups)
+    >>> predictions = analyzer.compute("neurid_predictions", model=model, progress_bar=False)
+    >>> predictions.get_data()[["prediction", "probability"]].shape
+    (5, 2)
     """
 
     extension_name = "neurid_predictions"
 
     @classmethod
     def get_optional_dependencies(cls, **params: Any) -> list[str]:
-        """The vectors too."""
+        """List what is used if it is there: the vectors too."""
         return [*super().get_optional_dependencies(**params), "neurid_embeddings"]
 
     def _set_params(
@@ -114,12 +128,22 @@ class ComputeNeuridPredictions(NeuridExtension):
         )
 
     def predictions(self, label: str = "") -> Predictions:
-        """The results as nwb_neurid has them.
+        """Return the results for one label.
+
+        Parameters
+        ----------
+        label
+            Which label; "" for the only one.
+
+        Returns
+        -------
+        Predictions
+            One row for each unit of the analyzer.
 
         Raises
         ------
         InvalidOption
-            If there are none on this label, or on several and it is not said which.
+            If there are no results for this label, or for several labels and `label` is empty.
         """
         found = {part.label_name: part for part in self.all_predictions()}
         if label in found or (not label and len(found) == 1):
@@ -127,11 +151,11 @@ class ComputeNeuridPredictions(NeuridExtension):
         raise InvalidOption(f"Name one of the labels that were predicted: {', '.join(found)}. Got {label!r}.")
 
     def all_predictions(self) -> list[Predictions]:
-        """The results on each label."""
+        """Return the results for every label."""
         return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "dataframe", label: str = "") -> "np.ndarray | pd.DataFrame":
-        """Names and probabilities by unit id, or the probabilities of the classes as an array."""
+        """Return labels and probabilities by unit id, or the probabilities of the classes as an array."""
         found = self.predictions(label)
         if outputs == "numpy":
             return found.class_probabilities
@@ -141,10 +165,9 @@ class ComputeNeuridPredictions(NeuridExtension):
 
 
 def tabulate(found: Predictions) -> "pd.DataFrame":
-    """The table of SpikeInterface's own model-based curation, and what else is known.
+    """Tabulate predictions as SpikeInterface's own model-based curation does, with further columns.
 
-    The columns `prediction`, "" where the model declines, and `probability`, that of the most probable class, which
-    stands in `most_probable`.
+    `prediction` is "" where the model abstains; `probability` is that of the most probable class, `most_probable`.
     """
     table = found.to_dataframe().set_index("unit_id").rename(columns={"predicted_label": "most_probable"})
     table.insert(0, "prediction", find_names(found).astype(object))
@@ -153,7 +176,7 @@ def tabulate(found: Predictions) -> "pd.DataFrame":
 
 
 def find_names(found: Predictions) -> np.ndarray:
-    """The class of each unit, "" where the model declines."""
+    """Find the predicted class of each unit; "" where the model abstains."""
     return np.where(found.abstained, "", found.label)
 
 

@@ -1,4 +1,4 @@
-"""Predictions where SpikeInterface and its neighbours look for them: properties of units, and curations."""
+"""Predictions as properties of units, curations, and columns of phy."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from nwb_neurid.errors import CannotWrite, NoResults
 
 PREFIX = "neurid_"
 WIDTH = 64
-"""Of texts: SpikeInterface cuts longer ones off when it writes a property in Zarr again."""
+"""Width of text: SpikeInterface truncates longer text when it writes a property in Zarr again."""
 
 
 def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
-    """The extension `neurid_predictions` of an analyzer.
+    """Return the extension `neurid_predictions` of an analyzer.
 
     Raises
     ------
@@ -31,17 +31,17 @@ def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
 
 
 def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> list[str]:
-    """Make the predictions of an analyzer properties of its units.
+    """Set the predictions of an analyzer as properties of its units.
 
-    `neurid_<label>` is the class, "" where the model declines, and `neurid_<label>_probability` how probable the most
-    probable class is.
+    `neurid_<label>` is the predicted class, "" where the model abstains, and `neurid_<label>_probability` the
+    probability of the most probable class.
 
     Parameters
     ----------
     analyzer
         With `neurid_predictions`.
     save
-        Write them into its folder too.
+        Also write them into the folder of the analyzer.
 
     Returns
     -------
@@ -53,7 +53,21 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
     NoResults
         If there are no predictions.
     CannotWrite
-        If the name of a class is too long for a property.
+        If the name of a class is longer than 64 characters.
+
+    Examples
+    --------
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> from nwb_neurid import fit_labels
+    >>> from nwb_neurid.simulate import simulate
+    >>> animals = [simulate(units=30, duration_s=30.0, animal=number).population() for number in range(3)]
+    >>> groups = {"FS": "inhibitory", "LTS": "inhibitory", "*": "excitatory"}
+    >>> model = fit_labels("isi", animals, label="cell_type", map=groups)
+    >>> predictions = analyzer.compute("neurid_predictions", model=model, progress_bar=False)
+    >>> set_neurid_properties(analyzer)
+    ['neurid_cell_type', 'neurid_cell_type_probability']
     """
     names = []
     for found in get_predictions(analyzer).all_predictions():
@@ -71,17 +85,17 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
 
 
 def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **options: Any) -> None:
-    """Export to phy, with the predictions as columns of its table of clusters.
+    """Export an analyzer to phy, with the predictions as columns of its cluster table.
 
-    SpikeInterface's `export_to_phy` does it; units without spikes are taken out before. It leaves them out too, but
-    would number its clusters otherwise than their spikes.
+    This calls SpikeInterface's `export_to_phy` without the units that have no spikes: it leaves them out too, but then
+    numbers clusters and spikes differently.
 
     Parameters
     ----------
     analyzer
-        With `neurid_predictions`, and what `export_to_phy` needs.
+        With `neurid_predictions`, and the extensions that `export_to_phy` needs.
     folder
-        Where to.
+        The folder to make.
     **options
         As for `spikeinterface.exporters.export_to_phy`.
 
@@ -89,6 +103,10 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
     ------
     NoResults, CannotWrite
         As `set_neurid_properties`.
+
+    Examples
+    --------
+    >>> export_neurid_to_phy(analyzer, "phy")  # doctest: +SKIP
     """
     from spikeinterface.exporters import export_to_phy
 
@@ -101,15 +119,39 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
 
 
 def neurid_curation(analyzer: SortingAnalyzer) -> dict[str, Any]:
-    """The predictions of an analyzer as a curation of SpikeInterface, format version 2, ready for JSON.
+    """Convert the predictions of an analyzer to a curation of SpikeInterface, format version 2, ready for JSON.
 
-    `spikeinterface.curation.apply_curation` makes them the property `neurid_<label>`. A unit that the model declines to
-    name has no label.
+    `spikeinterface.curation.apply_curation` sets them as the property `neurid_<label>`. A unit has no label where the
+    model abstains.
+
+    Parameters
+    ----------
+    analyzer
+        With `neurid_predictions`.
+
+    Returns
+    -------
+    dict
+        The curation.
 
     Raises
     ------
     NoResults
         If there are no predictions.
+
+    Examples
+    --------
+    >>> from spikeinterface import core
+    >>> recording, sorting = core.generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=5, seed=0)
+    >>> analyzer = core.create_sorting_analyzer(sorting, recording, sparse=False)
+    >>> from nwb_neurid import fit_labels
+    >>> from nwb_neurid.simulate import simulate
+    >>> animals = [simulate(units=30, duration_s=30.0, animal=number).population() for number in range(3)]
+    >>> groups = {"FS": "inhibitory", "LTS": "inhibitory", "*": "excitatory"}
+    >>> model = fit_labels("isi", animals, label="cell_type", map=groups)
+    >>> predictions = analyzer.compute("neurid_predictions", model=model, progress_bar=False)
+    >>> neurid_curation(analyzer)["label_definitions"]
+    {'neurid_cell_type': {'label_options': ['excitatory', 'inhibitory'], 'exclusive': True}}
     """
     parts = get_predictions(analyzer).all_predictions()
     unit_ids = np.asarray(analyzer.unit_ids).tolist()

@@ -1,4 +1,4 @@
-"""Results put on other units than those they were computed for."""
+"""Results spread over other units than those they were computed for."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from nwb_neurid.results import Embeddings, Predictions
 
 
 def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Embeddings:
-    """The rows of other units; where a row is negative, no vector and the reason."""
+    """Spread embeddings over other units; where a row is negative, the unit has no vector but the reason."""
     absent = rows < 0
     return replace(
         found,
@@ -21,7 +21,7 @@ def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray,
 
 
 def spread_predictions(found: Predictions, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Predictions:
-    """The rows of other units; where a row is negative, no name and the reason."""
+    """Spread predictions over other units; where a row is negative, the unit has no label but the reason."""
     absent = rows < 0
     return replace(
         found,

@@ -1,7 +1,7 @@
-"""Results as arrays alone, which is what an extension of an analyzer keeps, and results of such arrays.
+"""Conversion between results and the arrays that an extension of an analyzer keeps.
 
-SpikeInterface stores arrays as they are, in folders and in Zarr. Tables it sends through CSV, where a label "NA" or
-"None" is lost, and whatever else it pickles. So labels are rows of their classes, and what is no array is JSON in one.
+SpikeInterface stores arrays as they are; it sends tables through CSV, where a label "NA" or "None" is lost, and pickles
+everything else. So labels are stored as indices of their classes, and everything that is no array as JSON in one.
 """
 
 import json
@@ -21,19 +21,19 @@ OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons
 
 
 def pack_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
-    """The rows as arrays, and their provenance as JSON in an array."""
+    """Pack embeddings into arrays, with their provenance as JSON in one."""
     rows = {name: np.array(getattr(embeddings, name)) for name in OF_EMBEDDINGS}
     return {**rows, ABOUT: _to_json(asdict(embeddings.provenance))}
 
 
 def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
-    """What `pack_embeddings` made these of, on these units."""
+    """Unpack the arrays of `pack_embeddings`, for these units."""
     rows: dict[str, Any] = {name: np.asarray(arrays[name]) for name in OF_EMBEDDINGS}
     return Embeddings(unit_ids=unit_ids, provenance=_to_provenance(_from_json(arrays[ABOUT])), **rows)
 
 
 def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
-    """Those of each label as arrays with its number in their names, and what they are about as JSON in an array."""
+    """Pack the predictions of each label into arrays with its number in their names, and the rest as JSON in one."""
     arrays: dict[str, np.ndarray] = {}
     about = []
     for at, part in enumerate(predictions):
@@ -55,7 +55,7 @@ def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
 
 
 def unpack_predictions(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions]:
-    """What `pack_predictions` made these of, on these units."""
+    """Unpack the arrays of `pack_predictions`, for these units."""
     made = []
     for at, about in enumerate(_from_json(arrays[ABOUT])):
         classes = np.array(about.pop("classes"), np.str_)
@@ -77,7 +77,7 @@ def unpack_predictions(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions
 
 
 def select_rows(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """The arrays of these units."""
+    """Select the rows of some units."""
     of_all = (ABOUT, "prevalence")
     return {name: values if name.startswith(of_all) else values[rows] for name, values in arrays.items()}
 

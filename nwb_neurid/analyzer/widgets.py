@@ -1,4 +1,4 @@
-"""Vectors and predictions of an analyzer as widgets of SpikeInterface, for matplotlib and ipywidgets."""
+"""SpikeInterface widgets of vectors and predictions, for matplotlib and ipywidgets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 CM_PER_INCH = 2.54
 FEWEST = 3
-"""Units with a vector, below which there is no picture of them."""
+"""The least number of units with a vector that is plotted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Vectors:
-    """What is drawn: points of units, and what colours them."""
+    """Points of units, and the values that colour them."""
 
     unit_ids: Shaped[np.ndarray, " units"]
     points: Float64[np.ndarray, "units 2"]
@@ -37,7 +37,7 @@ class _Vectors:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Names:
-    """What is drawn: probabilities of units, and which of them are chosen."""
+    """Probabilities of units, and which of them are chosen."""
 
     predictions: Predictions
     chosen: Sequence[Any]
@@ -45,28 +45,28 @@ class _Names:
 
 @final
 class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
-    """Units whose vectors are alike lie close to one another: t-SNE of the vectors.
+    """t-SNE of the vectors: units with similar vectors lie close to each other.
 
     Parameters
     ----------
     sorting_analyzer
         With `neurid_embeddings`.
     color_by
-        A label that was predicted ("cell_type"), a property of the units, or one value for each; None for one colour.
-        Texts are classes, numbers a scale.
+        A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
+        is shown as classes, numbers on a scale.
     unit_ids
-        The units that stand out; None for all. Those without a vector have no point.
+        The units to highlight; None for all. Units without a vector have no point.
     seed
-        Of the t-SNE.
+        Random seed of the t-SNE.
     backend, **backend_kwargs
-        "matplotlib" or "ipywidgets", and what SpikeInterface takes for them.
+        "matplotlib" or "ipywidgets", and options of SpikeInterface for them.
 
     Raises
     ------
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is nothing to colour by, or not for each unit, or no such unit.
+        If there is no such label, property or unit, or not one value for each unit.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         _draw_vectors(self.ax, data_plot, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
-        """Draw beside a list in which units are chosen."""
+        """Draw beside a list for choosing units."""
         _show_beside_units(
             self, data_plot.unit_ids, lambda axes, chosen: _draw_vectors(axes, data_plot, chosen), backend_kwargs
         )
@@ -108,7 +108,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
 
 @final
 class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
-    """How probable each class is for each unit: a full dot where a unit is named, a ring where the model declines.
+    """The probability of each class for each unit: a dot at the predicted class, a ring where the model abstains.
 
     Parameters
     ----------
@@ -119,14 +119,14 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     unit_ids
         The units to show, in this order; None for all.
     backend, **backend_kwargs
-        "matplotlib" or "ipywidgets", and what SpikeInterface takes for them.
+        "matplotlib" or "ipywidgets", and options of SpikeInterface for them.
 
     Raises
     ------
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are none on this label, or there is no such unit.
+        If there are none for this label, or there is no such unit.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         _draw_names(self.ax, data_plot.predictions, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Names, **backend_kwargs: Any) -> None:
-        """Draw beside a list in which units are chosen."""
+        """Draw beside a list for choosing units."""
         found = data_plot.predictions
         _show_beside_units(
             self, data_plot.chosen, lambda axes, chosen: _draw_names(axes, found, chosen), backend_kwargs
@@ -169,7 +169,7 @@ def _choose_units(analyzer: SortingAnalyzer, unit_ids: Sequence[Any] | np.ndarra
 def _choose_colours(
     analyzer: SortingAnalyzer, color_by: str | Sequence[Any] | np.ndarray | None
 ) -> Shaped[np.ndarray, " units"]:
-    """One value for each unit: texts or numbers."""
+    """Choose one value for each unit: text or a number."""
     units = len(analyzer.unit_ids)
     if color_by is None:
         return np.full(units, "")
@@ -206,7 +206,7 @@ def _draw_vectors(axes: "Axes", shown: _Vectors, chosen: Sequence[Any]) -> None:
         for index, name in enumerate(sorted(set(shown.colours.tolist()))):
             own = shown.colours == name
             colour = PALETTE[index % len(PALETTE)] if name else "#999999"
-            axes.scatter(x[own], y[own], color=colour, alpha=faint[own], s=28, label=name or "not named")
+            axes.scatter(x[own], y[own], color=colour, alpha=faint[own], s=28, label=name or "no label")
         if shown.title:
             axes.legend(frameon=False, title=shown.title)
     axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
@@ -240,7 +240,7 @@ def _show_beside_units(
     draw: Callable[["Axes", Sequence[Any]], None],
     backend_kwargs: dict[str, Any],
 ) -> None:
-    """A figure that is drawn again whenever other units are chosen."""
+    """Show a figure that is drawn again whenever other units are chosen."""
     import matplotlib.pyplot as plt
     from IPython.display import display
     from ipywidgets import widgets

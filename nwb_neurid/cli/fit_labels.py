@@ -137,8 +137,8 @@ def _report(out: Terminal, folder: Path, head: "LabelHead") -> None:
         out.say(note)
     if head.explain_guessing():  # which is among the notes
         out.say(
-            "The head was saved, but its predictions mean nothing. More labelled animals, fewer classes (--map) or another "
-            "model may help."
+            "The head was saved, but its predictions mean nothing. More labelled animals, fewer classes (--map) or "
+            "another model may help."
         )
     else:
         out.say(f"Use it: {spell('embed', 'SOURCE', '--model', folder)}")

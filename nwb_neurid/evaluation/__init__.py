@@ -1,1 +1,1 @@
-"""How well vectors tell what neurons are: protocols, scores, figures."""
+"""Evaluation: how well vectors predict known labels, by the protocols of the field."""

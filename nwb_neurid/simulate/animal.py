@@ -1,4 +1,4 @@
-"""One simulated animal: what it has of its own, and what its neurons fire."""
+"""One simulated animal: its own parameters, and the spikes of its neurons."""
 
 import math
 from dataclasses import dataclass
@@ -24,26 +24,26 @@ from nwb_neurid.simulate.wiring import draw_synapses
 MOST_REGIONS = 26
 
 IN_DOMAIN = (0.5, 0.1, 0.2)
-"""By how much drive, and noise and synapses in parts, differ at most between animals."""
+"""Largest differences between animals: of the drive, and relative ones of noise and synapses."""
 
 OUT_OF_DOMAIN = ((1.5, 2.5), (0.25, 0.4), (0.5, 0.8))
-"""From where to where they differ outside the domain, up or down."""
+"""Ranges of these differences outside the domain, up or down."""
 
-_OF_REGIONS = (0, 0, 0, 0)  # a key of its own length: no stream of an animal is the same
+_OF_REGIONS = (0, 0, 0, 0)  # longer than the key of any animal, so that no stream is the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """The level of one animal.
+    """The level of drive, noise and synapses of one animal.
 
     Parameters
     ----------
     drive_shift
-        Added to the mean current of every neuron.
+        Is added to the mean current of every neuron.
     noise_factor
-        Times the noise of every neuron.
+        Scales the noise of every neuron.
     synapse_factor
-        Times the strength of every synapse.
+        Scales every synapse.
     """
 
     drive_shift: float = 0.0
@@ -52,7 +52,7 @@ class Level:
 
 
 def draw_level(rng: np.random.Generator, *, out_of_domain: bool) -> Level:
-    """Uniform within the domain, or in a band on either side of it that does not touch it."""
+    """Draw a level uniformly within the domain, or in a band on either side of it that does not touch it."""
     if out_of_domain:
         low, high = np.transpose(OUT_OF_DOMAIN)
         drive, noise, synapses = rng.uniform(low, high) * rng.choice([-1.0, 1.0], 3)
@@ -74,32 +74,32 @@ def simulate(
     """Simulate a sparse random network of neurons of known types, in one region or several.
 
     RS (regular spiking), IB (intrinsically bursting) and CH (chattering) excite, FS (fast spiking) and LTS
-    (low-threshold spiking) inhibit. Three in seven are RS, every type is among five units or more of a region, and
-    the order is random. Neurons of a region share a slow drive, a rhythm and most of their synapses; with one region
-    they share synapses only.
+    (low-threshold spiking) inhibit. Three in seven are RS, a region of five or more units has every type, and their
+    order is random. Neurons of a region share a slow drive, a rhythm and most of their synapses; with one region they
+    share synapses only. Source: Izhikevich (2003), IEEE Transactions on Neural Networks 14(6), 1569-1572.
 
     Parameters
     ----------
     units
-        How many neurons.
+        Number of neurons.
     duration_s
-        How long, in seconds. A longer simulation begins with the spikes of a shorter one.
+        Duration in seconds. A longer simulation begins with the spikes of a shorter one.
     seed
-        The same seed gives the same simulation, bit for bit. Animals of one seed have the same types and regions.
+        Random seed, for results that are reproducible bit for bit. Animals of one seed have the same types and regions.
     progress
-        Told of each simulated second.
+        Progress callback, called at every simulated second.
     regions
-        How many regions the neurons lie in, as evenly as can be.
+        Number of regions, among which the neurons are distributed as evenly as possible.
     animal
-        Which animal: each has its own neurons, synapses and noise, and its own level of drive, noise and synapses
-        near that of animal 0, which has the nominal one.
+        Number of the animal: each has its own neurons, synapses and noise, and its own level of drive, noise and
+        synapses near that of animal 0, which is nominal.
     out_of_domain
-        Whether these levels are further from the nominal ones than those of any other animal.
+        Draw these levels further from the nominal ones than those of any other animal.
 
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions; `population()` is what encoders take.
+        Spikes, types, regions and positions; `population()` gives them as encoders take them.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def simulate(
 
 
 def check_options(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
-    """Raise what `simulate` would raise, without simulating."""
+    """Check the parameters of `simulate`; raises as `simulate`."""
     if units < 1:
         raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
     if not (math.isfinite(duration_s) and duration_s > 0):
@@ -166,7 +166,7 @@ def check_options(units: int, duration_s: float, seed: int, regions: int, animal
 def _draw_neurons(
     rng: np.random.Generator, region: Int64[np.ndarray, " units"]
 ) -> tuple[Shaped[np.ndarray, " units"], Float32[np.ndarray, "units 3"]]:
-    """Types, the same mix in every region, and positions, one region after another along the probe."""
+    """Draw types, the same mix in every region, and positions, one region after another along the probe."""
     cell_type = np.empty(len(region), f"U{max(map(len, CELL_TYPES))}")
     for index in range(region.max() + 1):
         members = region == index
@@ -187,7 +187,7 @@ def _draw_network(
     parts: tuple[Region, ...],
     level: Level,
 ) -> Network:
-    """Each neuron differs a little from its type."""
+    """Draw the network; each neuron differs a little from its type."""
     units = len(cell_type)
     of_type = _look_up(cell_type)
     abcd, (drive, noise, strength) = of_type[:4], of_type[4:7]
@@ -201,6 +201,6 @@ def _draw_network(
 def _draw_coupling(
     rng: np.random.Generator, cell_type: Shaped[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " units"], Float64[np.ndarray, " units"]]:
-    """How much of the slow drive and of the rhythm of its region each neuron gets."""
+    """Draw how strongly each neuron is coupled to the slow drive and to the rhythm of its region."""
     slow, rhythm = _look_up(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
     return slow, rhythm

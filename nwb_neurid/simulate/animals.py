@@ -1,4 +1,4 @@
-"""Many simulated animals as a folder of NWB files, several processes at once."""
+"""Many simulated animals as a folder of NWB files, written by several processes."""
 
 import multiprocessing
 import os
@@ -33,33 +33,39 @@ def write_animals(
     Parameters
     ----------
     folder
-        Where to; made if it does not exist.
+        The folder to write into; made if it does not exist.
     units, duration_s, seed, regions
-        Of each animal, as `simulate` takes them.
+        As for `simulate`, the same for each animal.
     animals
-        How many, from animal 0. What an animal fires does not depend on how many there are.
+        Number of animals, from animal 0. The spikes of an animal do not depend on it.
     out_of_domain
-        How many more whose drive, noise and synapses lie outside the range of the others.
+        Number of further animals whose drive, noise and synapses lie outside the range of the others.
     imaging_hz
-        Write fluorescence at this frame rate; None for spikes.
+        Write fluorescence at this frame rate in Hz; None for spikes.
     jobs
-        How many processes; None for as many as there are cores. The files do not depend on it.
+        Number of processes; None for the number of cores. The files do not depend on it.
     overwrite
-        Replace files that are there already.
+        Replace existing files.
     progress
-        Told of each animal.
+        Progress callback, called at every animal.
 
     Returns
     -------
-    list
-        The paths of the files.
+    list of Path
+        The files.
 
     Raises
     ------
     InvalidOption
-        If a number is too small, or as `simulate` and `write_nwb` raise it.
+        If a number is too small, or as `simulate` and `write_nwb`.
     CannotWrite
-        If a file is there and `overwrite` was not asked for, before any is simulated; or if writing fails.
+        If a file exists and `overwrite` is False, before any animal is simulated; or if writing fails.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> [path.name for path in write_animals(Path(mkdtemp()), 7, 2.0, animals=2, jobs=1)]
+    ['animal-000.nwb', 'animal-001.nwb']
     """
     for name, count, least in (("animals", animals, 1), ("animals out of the domain", out_of_domain, 0)):
         if count < least:
@@ -102,7 +108,7 @@ def _write(
 def _write_all(
     write: "partial[None]", animals: Sequence[tuple[Path, int, bool]], jobs: int, progress: Progress
 ) -> None:
-    """Write every animal; the first error ends it, once the animals under way are through."""
+    """Write every animal; the first error stops it, after the animals in progress are finished."""
     if jobs == 1:
         for own in progress(animals, label="Animals"):
             write(*own)

@@ -1,7 +1,7 @@
-"""The types of the simulated neurons, told apart by how they fire.
+"""The types of the simulated neurons, which differ in how they fire.
 
 Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
-14(6), 1569-1572, figure 2. Currents, synapses and couplings are this project's own choice.
+14(6), 1569-1572, figure 2. Currents, synapses and couplings are choices of this project.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 
 class CellType(NamedTuple):
-    """What neurons of one type have in common.
+    """Parameters of the neurons of one type.
 
     Parameters
     ----------
     a, b, c, d
-        The paper's parameters.
+        Parameters of the model, as in the paper.
     drive, noise
-        Mean and standard deviation, from step to step, of the private current.
+        Mean and standard deviation over steps of the private current.
     strength
-        Sum of the outgoing synapses; below 0 they inhibit.
+        Sum of the outgoing synapses; negative for inhibition.
     slow_coupling, rhythm_coupling
-        How much of the slow drive and of the rhythm of its region a neuron gets; 1 for the most common type.
+        Coupling to the slow drive and to the rhythm of the region; 1 for the most common type.
     """
 
     a: float
@@ -43,13 +43,13 @@ CELL_TYPES: Mapping[str, CellType] = {
 }
 
 MIX = (*CELL_TYPES, "RS", "RS")
-"""Seven neurons in a row: three are RS, and every type is among five."""
+"""Types of seven consecutive neurons: three are RS, and any five have every type."""
 
 PARAMETER_SPREAD = (0.1, 0.02, 0.01, 0.1)
-"""Standard deviation of a, b, c, d from neuron to neuron of a type, relative to them."""
+"""Relative standard deviation of a, b, c, d among the neurons of a type."""
 
 DRIVE_SPREAD = 2.5
-"""Standard deviation of the mean current from neuron to neuron of a type."""
+"""Standard deviation of the mean current among the neurons of a type."""
 
 COUPLING_SPREAD = 0.3
-"""Standard deviation of the couplings from neuron to neuron of a type, relative to them."""
+"""Relative standard deviation of the couplings among the neurons of a type."""

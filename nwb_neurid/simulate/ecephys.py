@@ -16,16 +16,16 @@ PITCH_UM = 20.0
 
 
 def add_units(nwbfile: "NWBFile", simulation: Simulation, *, location: str, cell_type: str) -> None:
-    """Add the units, and the probe that they were recorded with.
+    """Add the units and the probe.
 
     Parameters
     ----------
     nwbfile
         The file in memory; changed.
     simulation
-        What to add.
+        The simulation.
     location
-        Of the whole probe.
+        Location of the whole probe.
     cell_type
         Description of the column of types.
     """

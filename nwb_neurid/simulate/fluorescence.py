@@ -1,4 +1,4 @@
-"""What a calcium indicator would show of simulated spikes.
+"""The fluorescence of a calcium indicator for simulated spikes.
 
 Source of the scale: Chen, T.-W. et al. (2013), "Ultrasensitive fluorescent proteins for imaging neuronal activity",
 Nature 499, 295-300. The kernel lies between GCaMP6f, which rises in 50 to 75 ms, and GCaMP6s, which is slower.
@@ -14,14 +14,14 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Traces
 
 FRAME_HZ = 4.28
-"""Frames a second, unless another rate is asked for: that of a plane of a volume, as in Bugeon et al. (2022)."""
+"""Default frame rate: that of a plane of a volume, as in Bugeon et al. (2022)."""
 
 RISE_S, DECAY_S = 0.05, 0.5
 SPIKE_DFF = 0.2
 SATURATED_DFF = 5.0
 NOISE_DFF = 0.15
 NOISE_HZ = 4.28
-"""The noise is that of frames at this rate; of shorter frames, which gather less light, it is larger."""
+"""Frame rate at which the noise is `NOISE_DFF`; shorter frames gather less light, and have more."""
 
 
 def simulate_fluorescence(
@@ -32,7 +32,7 @@ def simulate_fluorescence(
     rate_hz: float = FRAME_HZ,
     seed: int | Sequence[int] = 0,
 ) -> Traces:
-    """The dF/F of simulated neurons.
+    """Simulate the dF/F of neurons from their spikes.
 
     A spike rises with `RISE_S`, decays with `DECAY_S` and peaks at `SPIKE_DFF`; spikes add up and saturate towards
     `SATURATED_DFF`. Each frame has independent Gaussian noise.
@@ -44,16 +44,21 @@ def simulate_fluorescence(
     splits
         Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
     duration_s
-        How long, in seconds. Only whole frames are made; each shows the moment at which it ends.
+        Duration in seconds. Only whole frames are made; each shows the moment at which it ends.
     rate_hz
-        Frames a second.
+        Frame rate in Hz.
     seed
-        Of the noise.
+        Random seed of the noise.
+
+    Returns
+    -------
+    Traces
+        dF/F, shape (units, frames).
 
     Raises
     ------
     InvalidOption
-        If the rate is not positive and finite, or there is no time for a frame.
+        If the rate is not positive and finite, or the duration is shorter than a frame.
     """
     frames = count_frames(duration_s, rate_hz)
     calcium = _decay(times_s, splits, frames, rate_hz, DECAY_S) - _decay(times_s, splits, frames, rate_hz, RISE_S)
@@ -65,12 +70,12 @@ def simulate_fluorescence(
 
 
 def count_frames(duration_s: float, rate_hz: float) -> int:
-    """How many whole frames a duration in seconds holds.
+    """Count the whole frames of a duration in seconds.
 
     Raises
     ------
     InvalidOption
-        If the rate is not positive and finite, or that is none.
+        If the rate is not positive and finite, or there is none.
     """
     if not 0 < rate_hz < np.inf:
         raise InvalidOption(f"The frame rate to simulate must be finite and above 0 Hz, got {rate_hz:g} Hz.")
@@ -87,7 +92,7 @@ def _decay(
     rate_hz: float,
     time_constant_s: float,
 ) -> Float64[np.ndarray, "units frames"]:
-    """At the end of each frame, the sum over the spikes so far of what is left of 1 each: exact at any rate."""
+    """Sum unit exponentials from every spike, at the end of each frame; exact at any frame rate."""
     units = len(splits) - 1
     frame = (times_s * rate_hz).astype(np.int64)
     inside = frame < frames
@@ -103,6 +108,6 @@ def _decay(
 
 
 def _find_peak() -> float:
-    """The largest value of the difference of the two exponentials."""
+    """Find the largest value of the difference of the two exponentials."""
     at_s = RISE_S * DECAY_S / (DECAY_S - RISE_S) * np.log(DECAY_S / RISE_S)
     return float(np.exp(-at_s / DECAY_S) - np.exp(-at_s / RISE_S))

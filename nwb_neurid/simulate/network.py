@@ -46,7 +46,7 @@ class Network:
         targets: Int64[np.ndarray, "units fanout"],
         weights: Float64[np.ndarray, "units fanout"],
     ) -> "Network":
-        """From the paper's parameters, with all currents in its units."""
+        """Build a network from the parameters of the paper, with all currents in its units."""
         a, b, c, d = abcd
         return cls(
             keep=1 - a,
@@ -67,20 +67,20 @@ def run_network(
     progress: Progress,
     shared: Iterator[Float64[np.ndarray, "steps units"]] | None = None,
 ) -> tuple[Float64[np.ndarray, " spikes"], Int64[np.ndarray, " spikes"]]:
-    """Simulate some steps.
+    """Simulate a network for some steps.
 
     Parameters
     ----------
     network
         Neurons and synapses.
     rng
-        Of the private noise.
+        Random generator of the private noise.
     steps
-        How many steps of `STEP_S`.
+        Number of steps of `STEP_S`.
     progress
-        Told of each block.
+        Progress callback, called at every block.
     shared
-        Currents that neurons share, in the paper's units: `BLOCK_STEPS` steps at a time, as long as it is asked.
+        Currents that neurons share, in the units of the paper, `BLOCK_STEPS` steps at a time.
 
     Returns
     -------
@@ -121,8 +121,7 @@ def _integrate(
 ) -> None:
     """Fill in x before, halfway through and after each step, from `before[0]` on; advance the last two.
 
-    Every operation writes into memory that is there already: with some hundred neurons it is the calls that
-    take the time.
+    Every operation writes into existing memory: with a few hundred neurons, the calls take most of the time.
     """
     keep, gain, reset, kick = network.keep, network.gain, network.reset, network.kick
     rise = np.empty_like(y)
@@ -150,7 +149,7 @@ def _find_crossing(
     mid: Float64[np.ndarray, " spikes"],
     after: Float64[np.ndarray, " spikes"],
 ) -> Float64[np.ndarray, " spikes"]:
-    """When x reached the peak, as a part of the step, on the line through the half step in which it did."""
+    """Find when x reached the peak, as a fraction of the step, by linear interpolation within the half step."""
     late = mid < _PEAK
     low, high = np.where(late, mid, before), np.where(late, after, mid)
     crossed: Float64[np.ndarray, " spikes"] = 0.5 * (late + (_PEAK - low) / (high - low))

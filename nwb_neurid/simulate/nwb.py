@@ -1,4 +1,4 @@
-"""A simulated population as the NWB file that a recording of it would have been."""
+"""A simulated population as an NWB file, as a recording of it would be."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _START = datetime(2003, 11, 1, tzinfo=UTC)  # the month of the model's paper: reruns agree
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"  # "synthetic construct"
-_NOWHERE = "unknown"  # what NWB says for no brain area; another word would be read as the name of one
+_NOWHERE = "unknown"  # as NWB asks for; another word would be read as a brain area
 _CELL_TYPE = (
     "Type of the simulated neuron, by the parameters of Izhikevich (2003) that it was made with: RS regular "
     "spiking, IB intrinsically bursting, CH chattering, FS fast spiking, LTS low-threshold spiking."
@@ -27,18 +27,18 @@ _CELL_TYPE = (
 
 
 def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = None, overwrite: bool = False) -> Path:
-    """Write a simulation as an NWB file, all of it or nothing.
+    """Write a simulation into an NWB file, whole or not at all.
 
     Parameters
     ----------
     simulation
-        What to write.
+        The simulation.
     path
-        Where to. Its folder must exist.
+        The file. Its folder must exist.
     imaging_hz
-        Write the fluorescence of the neurons at this frame rate; None for their spikes.
+        Write the fluorescence of the neurons at this frame rate in Hz; None for their spikes.
     overwrite
-        Replace a file that is there already.
+        Replace an existing file.
 
     Returns
     -------
@@ -50,7 +50,16 @@ def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = 
     InvalidOption
         If the frame rate is not positive and finite, or the simulation holds no frame.
     CannotWrite
-        If there is a file and `overwrite` was not asked for, the folder does not exist, or writing fails.
+        If the file exists and `overwrite` is False, the folder does not exist, or writing fails.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import nwb_neurid
+    >>> from nwb_neurid.simulate import simulate
+    >>> path = write_nwb(simulate(units=7, duration_s=5.0), Path(mkdtemp()) / "simulated.nwb")
+    >>> sorted(set(nwb_neurid.read(path).labels["cell_type"].tolist()))
+    ['CH', 'FS', 'IB', 'LTS', 'RS']
     """
     check_path(path, overwrite=overwrite)
     image = _to_bytes(_to_nwb(simulation, imaging_hz))
@@ -60,7 +69,7 @@ def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = 
 
 
 def _to_bytes(nwbfile: "NWBFile") -> bytes:
-    """The file as it will be on the disk; made in memory, as HDF5 can crash where the disk is full."""
+    """Make the file in memory, as HDF5 can crash on a full disk."""
     import h5py
     from pynwb import NWBHDF5IO
 
@@ -112,7 +121,7 @@ def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":
 
 
 def _describe(simulation: Simulation, imaging_hz: float | None) -> str:
-    """How large it is, and what it was simulated with."""
+    """Describe the size and the parameters of a simulation."""
     what = [f"{len(simulation)} units", f"{simulation.duration_s:g} s", f"seed {simulation.seed}"]
     if simulation.regions:
         what.append(f"{len(simulation.regions)} regions")

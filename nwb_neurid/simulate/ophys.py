@@ -16,25 +16,25 @@ PLANE = "plane"
 
 PIXEL_UM = 1.0
 ORIGIN_UM = (-40.0, -10.0)
-"""Where the first pixel lies, across the neurons and along them."""
+"""Position of the first pixel, across the neurons and along them."""
 
 RADIUS_UM = 5.0
-"""Of the mask of a neuron: a disc."""
+"""Radius of the mask of a neuron, a disc."""
 
 
 def add_rois(nwbfile: "NWBFile", simulation: Simulation, rate_hz: float, *, location: str, cell_type: str) -> None:
-    """Add the dF/F of the neurons, and the plane in which they were imaged.
+    """Add the dF/F of the neurons and the imaging plane.
 
     Parameters
     ----------
     nwbfile
         The file in memory; changed.
     simulation
-        What to add.
+        The simulation.
     rate_hz
-        Frames a second.
+        Frame rate in Hz.
     location
-        Of the whole plane.
+        Location of the whole plane.
     cell_type
         Description of the column of types.
 
@@ -88,7 +88,7 @@ def _create_plane(nwbfile: "NWBFile", rate_hz: float, location: str) -> "Imaging
 def _create_rois(
     segmentation: "ImageSegmentation", plane: "ImagingPlane", simulation: Simulation, cell_type: str
 ) -> "PlaneSegmentation":
-    """One row for each neuron, with the names of its type and its region."""
+    """Create one row for each neuron, with the names of its type and its region."""
     rois = segmentation.create_plane_segmentation(
         name="PlaneSegmentation", description="Simulated neurons.", imaging_plane=plane
     )
@@ -101,7 +101,7 @@ def _create_rois(
 
 
 def _find_pixels(place_um: Float32[np.ndarray, " 3"]) -> Int64[np.ndarray, "pixels 2"]:
-    """The pixels around the one nearest to a place, which is their centre."""
+    """Find the pixels of the disc around the pixel nearest to a place."""
     centre = np.rint((place_um[:2] - ORIGIN_UM) / PIXEL_UM).astype(np.int64)
     reach = np.arange(-int(RADIUS_UM / PIXEL_UM), int(RADIUS_UM / PIXEL_UM) + 1)
     offsets = np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)

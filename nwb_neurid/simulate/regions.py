@@ -1,8 +1,8 @@
-"""Simulated brain regions, told apart by how their neurons move together.
+"""Simulated brain regions, which differ in how the activity of their neurons covaries.
 
-Neurons of all regions have the same types and the same private currents. What differs is what the neurons of a
-region share: a slow drive, a rhythm, how they follow the running of the animal, and how many of their synapses are
-local. All of it is this project's own choice.
+Neurons of all regions have the same types and the same private currents. Regions differ in a slow drive and a rhythm
+that their neurons share, in how these follow the running of the animal, and in the share of local synapses. All of it
+is a choice of this project.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 SLOW_HZ = 20
-"""How often the slow drives and the running change."""
+"""Sampling rate of the slow drives and of the running."""
 
 RHYTHM_HZ, SLOW_S, SLOW_DEPTH, RUNNING, LOCAL = (6.0, 34.0), (0.4, 4.0), (1.0, 6.0), (-1.0, 1.0), (0.55, 0.9)
-"""From where to where the properties of regions go."""
+"""Ranges of the properties of regions."""
 
 RHYTHM_DEPTH, RUNNING_DEPTH = 1.2, 2.0
 """Amplitude of the rhythms, and standard deviation of the drive by running, as currents."""
@@ -25,17 +25,17 @@ RUNNING_S, RUNNING_CM_S = 8.0, 12.0
 """Time constant of the running, and the speed at one standard deviation of its drive."""
 
 PHASE_WALK = 0.25
-"""How far the phase of a rhythm walks in a cycle, in cycles: a standard deviation."""
+"""Standard deviation of the phase of a rhythm per cycle, in cycles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """What the neurons of one region share.
+    """Properties that the neurons of one region share.
 
     Parameters
     ----------
     name
-        As it stands in the file.
+        Name in the file.
     rhythm_hz
         Mean frequency of its rhythm, in Hz.
     slow_s
@@ -43,9 +43,9 @@ class Region:
     slow_depth
         Standard deviation of its slow drive, as a current.
     running
-        How much its neurons follow the running of the animal; below 0 they fire less.
+        Coupling of its neurons to the running of the animal; with a negative one they fire less.
     local
-        Which part of their synapses reaches neurons of the same region.
+        Share of their synapses that reach neurons of the same region.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Region:
 
 
 def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
-    """Regions that differ in everything: each property takes steps of its own range, in an order of its own.
+    """Draw regions that differ in every property: each takes equal steps through its range, in random order.
 
     A single region has local synapses only.
     """
@@ -79,7 +79,7 @@ def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
 def draw_slow_drives(
     rng: np.random.Generator, regions: tuple[Region, ...], samples: int
 ) -> Float64[np.ndarray, "samples signals"]:
-    """Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: of the running, then of each region."""
+    """Draw Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: for the running, then for each region."""
     decay = np.exp(-1 / (SLOW_HZ * np.array([RUNNING_S, *(region.slow_s for region in regions)])))
     drives = rng.standard_normal((samples, len(decay)))
     drives[1:] *= np.sqrt(1 - decay**2)
@@ -91,7 +91,7 @@ def draw_slow_drives(
 def draw_rhythms(
     rng: np.random.Generator, regions: tuple[Region, ...], steps: int, step_s: float
 ) -> Iterator[Float64[np.ndarray, "steps regions"]]:
-    """Block after block of `steps`, the rhythm of each region: a cosine of amplitude 1 whose phase walks."""
+    """Draw the rhythm of each region in blocks of `steps`: a cosine of amplitude 1 with a random walk of its phase."""
     turns = np.array([region.rhythm_hz for region in regions]) * step_s
     phase = rng.uniform(0.0, 1.0, len(regions))
     while True:
@@ -102,7 +102,7 @@ def draw_rhythms(
 
 
 def compute_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
-    """How fast the animal runs: the drive of the running where it is above 0, or else it stands still."""
+    """Compute the running speed: proportional to the drive of the running where that is positive, otherwise 0."""
     speed: Float64[np.ndarray, " samples"] = RUNNING_CM_S * slow[:, 0].clip(0.0)
     return speed
 
@@ -117,7 +117,7 @@ def draw_shared_currents(
     steps: int,
     step_s: float,
 ) -> Iterator[Float64[np.ndarray, "steps units"]]:
-    """The current in each neuron that others have too, block after block of `steps`, as long as `slow` lasts."""
+    """Draw the shared current of each neuron in blocks of `steps`, for the duration of `slow`."""
     running = np.array([one.running for one in regions])[region]
     own = np.arange(len(regions))[:, None] == region
     depth = np.array([one.slow_depth for one in regions])[region]

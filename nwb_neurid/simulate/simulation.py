@@ -1,4 +1,4 @@
-"""A simulated recording: whose neurons, where they lie, and what they fired."""
+"""`Simulation`: the spikes of a simulated population, with the type, region and position of each neuron."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from nwb_neurid.simulate.fluorescence import FRAME_HZ, simulate_fluorescence
 from nwb_neurid.simulate.regions import SLOW_HZ
 
 CLOCK_HZ = 30_000
-"""Spike times are multiples of one tick of this clock, as those of a recorder are."""
+"""Spike times are multiples of one tick of this clock, like those of a recording system."""
 
 DEPTH_UM = 300.0
-"""How much of the probe's length the neurons of a region lie along."""
+"""Length of the probe along which the neurons of a region lie."""
 
 REGION_UM = 320.0
-"""Where along the probe a region begins after the one before it."""
+"""Distance between the beginnings of two regions along the probe."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Simulation:
-    """What a simulated population fired, and of which type and region each neuron is.
+    """The spikes of a simulated population, and the type and region of each neuron.
 
     Parameters
     ----------
@@ -36,11 +36,20 @@ class Simulation:
     positions_um
         Across the probe, along it and away from it, in micrometres from its first site; shape (units, 3).
     running_speed_cm_s
-        How fast the animal runs, `SLOW_HZ` samples a second; shape (samples,). None where there is one region only.
+        Running speed of the animal at `SLOW_HZ`, shape (samples,). None where there is one region only.
     duration_s
-        How long was simulated, in seconds.
+        Duration in seconds.
     seed, animal, out_of_domain
-        What it was simulated with.
+        As given to `simulate`.
+
+    Examples
+    --------
+    >>> from nwb_neurid.simulate import simulate
+    >>> simulation = simulate(units=14, duration_s=10.0, regions=2)
+    >>> simulation.regions
+    ('simulated region A', 'simulated region B')
+    >>> simulation.population()
+    Population(14 units, spikes, 10 s in 1 runs)
     """
 
     times_s: Float64[np.ndarray, " spikes"]
@@ -59,17 +68,17 @@ class Simulation:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Names of its regions; none where there is one region only."""
+        """Names of the regions; none where there is one region only."""
         return tuple(sorted(set(self.brain_region.tolist()) - {""}))
 
     @property
     def subject_id(self) -> str:
-        """What the animal is called."""
+        """Name of the animal."""
         return f"simulated-{self.seed}{self._which}"
 
     @property
     def session_id(self) -> str:
-        """What its recording is called."""
+        """Name of the recording."""
         regions = f"-{len(self.regions)}-regions" if self.regions else ""
         return f"simulated-{len(self)}-units-{self.duration_s:g}-s-seed-{self.seed}{regions}{self._which}"
 
@@ -80,17 +89,28 @@ class Simulation:
         return f"-animal-{self.animal}" if self.animal else ""
 
     def population(self) -> Population:
-        """The spikes, as they would be read from the file of this simulation; positions are those of the neurons."""
+        """Return the spikes as a population, as read from the file of this simulation, at the positions of the neurons.
+
+        Returns
+        -------
+        Population
+            With the labels "cell_type" and, for several regions, "brain_region".
+        """
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._build_population(spikes, "probe")
 
     def imaged_population(self, rate_hz: float = FRAME_HZ) -> Population:
-        """The dF/F of the neurons, as it would be read from the imaging file of this simulation.
+        """Return the dF/F as a population, as read from the imaging file of this simulation.
 
         Parameters
         ----------
         rate_hz
-            Frames a second.
+            Frame rate in Hz.
+
+        Returns
+        -------
+        Population
+            With traces in place of spikes.
 
         Raises
         ------
@@ -100,7 +120,23 @@ class Simulation:
         return self._build_population(self.traces(rate_hz), "plane")
 
     def traces(self, rate_hz: float = FRAME_HZ) -> Traces:
-        """The dF/F of the neurons; errors as of `imaged_population`."""
+        """Return the dF/F of the neurons.
+
+        Parameters
+        ----------
+        rate_hz
+            Frame rate in Hz.
+
+        Returns
+        -------
+        Traces
+            Shape (units, frames).
+
+        Raises
+        ------
+        InvalidOption
+            As `imaged_population`.
+        """
         noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
         return simulate_fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)
 

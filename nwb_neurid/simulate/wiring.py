@@ -1,10 +1,10 @@
-"""Which neuron reaches which, and how strongly."""
+"""Synapses: their targets and weights."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 FANOUT = 10
-"""The least number of synapses of a neuron; in large populations it reaches a tenth of the others."""
+"""Least number of synapses of a neuron; in large populations it is a tenth of the neurons."""
 
 
 def draw_synapses(
@@ -18,13 +18,13 @@ def draw_synapses(
     Parameters
     ----------
     rng
-        Of all that is random here.
+        Random generator.
     region
         Region of each neuron, shape (units,).
     local
-        For each region, which part of the synapses of its neurons stays in it; the others go anywhere.
+        Share of the synapses of its neurons that stay in each region, shape (regions,); the others go anywhere.
     strength
-        The sum of the synapses of each neuron, so that rates do not depend on the size of the population.
+        Sum of the synapses of each neuron, shape (units,), so that rates do not depend on the number of neurons.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def draw_synapses(
 def _draw_others(
     rng: np.random.Generator, own: Int64[np.ndarray, " members"], count: int, fanout: int
 ) -> Int64[np.ndarray, "members fanout"]:
-    """For each neuron some of `count` places, its own skipped."""
-    drawn = rng.integers(max(1, count - 1), size=(len(own), fanout))
-    drawn += drawn >= own[:, None]
-    return drawn
+    """Draw for each neuron some of `count` places, without its own."""
+    places = rng.integers(max(1, count - 1), size=(len(own), fanout))
+    places += places >= own[:, None]
+    return places

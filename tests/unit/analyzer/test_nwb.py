@@ -93,7 +93,7 @@ def test_a_file_of_other_units_is_refused(analyzer, nwb_file):
 
 def test_units_of_one_name_are_refused(analyzer, nwb_file):
     analyzer.compute(EMBEDDINGS, encoder="isi")
-    with pytest.raises(CannotWrite, match="has several units of one name"):
+    with pytest.raises(CannotWrite, match="has several units of the same name"):
         write_neurid_results(analyzer, nwb_file([*analyzer.unit_ids, "3"]))
 
 

@@ -84,7 +84,7 @@ class Population:
     session_id: str = ""
     source: str = ""
     tables: tuple[str, ...] = ()
-    masks_px: tuple[Float32[np.ndarray, "pixels 3"], ...] | None = None
+    masks_px: tuple[Float32[np.ndarray, "_ 3"], ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -32,6 +32,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Small inputs that once failed."""
+    return recorded("cases")
+
+
+@pytest.fixture(scope="session")
 def shared_golden() -> Path:
     """Numbers of the official implementations."""
     return recorded("golden")

@@ -1,28 +1,54 @@
-"""Reading small files that may be anything: a pipe, a device, or JSON that is nested too deep."""
+"""Reading files that may be anything: a pipe, a device, or JSON that is nested too deep."""
 
 import errno
 import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 LARGEST_JSON_BYTES = 2**26
 """More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
 
 
+def check_regular(path: Path) -> None:
+    """Refuse what is no regular file, links followed.
+
+    Raises
+    ------
+    OSError
+        If there is nothing, it may not be looked at, or it is a folder, a pipe, a socket or a device.
+    """
+    _check_mode(path.stat().st_mode, path)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading bytes. From a pipe or a device, reading might never come back.
+
+    Raises
+    ------
+    OSError
+        As `check_regular`, and if it may not be read.
+    """
+    check_regular(path)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _check_mode(os.fstat(descriptor).st_mode, path)  # it may have been replaced meanwhile
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def read_bytes(path: Path) -> bytes:
-    """Read a regular file. From a pipe or a device, reading might never come back.
+    """Read a regular file.
 
     Raises
     ------
     OSError
         If it cannot be read, or is no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    with open_regular(path) as file:
         return file.read()
 
 
@@ -43,3 +69,10 @@ def read_json(path: Path) -> Any:
         return json.loads(content)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def _check_mode(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))

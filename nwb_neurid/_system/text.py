@@ -11,3 +11,15 @@ def counted(number: int, thing: str) -> str:
 def join_some(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c, ...`."""
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
+
+
+def show_value(value: object) -> str:
+    """Show what stands where a number was expected, in a few characters: a number, a short text, or a type."""
+    if isinstance(value, str):
+        return repr(str(value)[:40])
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return "nothing" if value is None else f"a {type(value).__name__}"
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "a number of more than 300 digits"

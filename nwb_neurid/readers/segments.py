@@ -35,6 +35,7 @@ def population_of(
     waveforms_uv: Float32[np.ndarray, "units samples"] | None = None,
     waveform_rate_hz: float | None = None,
     labels: Mapping[str, Shaped[np.ndarray, " units"]] | None = None,
+    excluded: Mapping[int, str] | None = None,
     session_id: str = "",
 ) -> Population:
     """The units of these segments over the observed time of all of them.
@@ -76,6 +77,7 @@ def population_of(
         waveforms_uv=waveforms_uv,
         waveform_rate_hz=waveform_rate_hz,
         labels=labels or {},
+        excluded=excluded or {},
         session_id=session_id,
         source=source,
     )

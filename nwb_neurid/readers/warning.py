@@ -24,7 +24,7 @@ class Omissions:
     """
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._faults: list[str] = []
 
     def attempt(self, read: Callable[[], Read], otherwise: Read) -> Read:
@@ -43,4 +43,4 @@ class Omissions:
         """Warn of everything that was left out, if anything was."""
         if self._faults:
             listed = "\n  - ".join(dict.fromkeys(self._faults))
-            warn(f"{self._source}: left out, as it cannot be used:\n  - {listed}")
+            warn(f"{self.source}: left out, as it cannot be used:\n  - {listed}")

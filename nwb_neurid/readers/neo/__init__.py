@@ -67,13 +67,13 @@ def recognises(source: object) -> bool:
         return False
 
 
-def read(source: object, options: ReadOptions) -> Population:  # noqa: ARG001 - it knows no options
-    """One unit a spike train as a `Population`; see `nwb_neurid.readers.neo.trains`."""
+def read(source: object, options: ReadOptions) -> Population:
+    """Read one unit a spike train as a `Population`; see `nwb_neurid.readers.neo.trains`."""
     from nwb_neurid.readers.neo import files, trains
 
     if isinstance(source, str | Path):
-        return trains.read_trains(files.trains_in(Path(source)), str(source))
-    return trains.read_object(source)
+        return trains.read_trains(files.read_file(Path(source)), str(source), options)
+    return trains.read_object(source, options)
 
 
 PLUGIN = ReaderPlugin(
@@ -82,6 +82,7 @@ PLUGIN = ReaderPlugin(
         version="1",
         summary="Spike trains of Neo, and of files of Plexon, Blackrock, NeuroExplorer, Spike2, TDT and more",
         contract=CONTRACT,
+        options=frozenset({"where"}),
     ),
     recognises=recognises,
     read=read,

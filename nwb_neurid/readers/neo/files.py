@@ -1,12 +1,15 @@
 """Files of other formats, opened by Neo. Signals stay unread."""
 
+from glob import escape
+from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from nwb_neurid._system.files import check_regular
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.readers.neo import format_of
-from nwb_neurid.readers.neo.trains import loaded
+from nwb_neurid.readers.neo.trains import load_trains
 
 ARGUMENTS = {"NixIO": {"mode": "ro"}}
 """Its default is to open for writing."""
@@ -14,8 +17,8 @@ ARGUMENTS = {"NixIO": {"mode": "ro"}}
 SAID = 300  # characters; some errors list every spike
 
 
-def trains_in(path: Path) -> list[list[Any]]:
-    """The trains in each segment of the one block in a file or a folder.
+def read_file(path: Path) -> list[list[Any]]:
+    """Read the trains in each segment of the one block in a file or a folder.
 
     Raises
     ------
@@ -25,14 +28,15 @@ def trains_in(path: Path) -> list[list[Any]]:
         If there are several blocks, that is several recordings.
     """
     name = str(format_of(path))
+    _check_regular(path)
     try:
-        import neo.io
+        io = import_module("neo.io")
     except ImportError as error:
         raise UnreadableSource(f'{path} is read through Neo. Install it: pip install "nwb-neurid[neo]"') from error
     try:
-        opened = getattr(neo.io, name)(str(path), **ARGUMENTS.get(name, {}))
+        opened = _quiet_plexon(path) if name == "PlexonIO" else getattr(io, name)(str(path), **ARGUMENTS.get(name, {}))
         blocks = opened.read(lazy=opened.support_lazy)
-        trains = loaded(blocks[0]) if len(blocks) == 1 else []
+        trains = load_trains(blocks[0]) if len(blocks) == 1 else []
     except Exception as error:  # a damaged file makes Neo raise whatever its parser stumbled over
         raise UnreadableSource(
             f"neo.io.{name} cannot read {path}: {type(error).__name__}: {shorten(str(error), SAID)}. If the file is "
@@ -44,3 +48,34 @@ def trains_in(path: Path) -> list[list[Any]]:
             "pass one of them."
         )
     return trains
+
+
+def _quiet_plexon(path: Path) -> Any:
+    """A `PlexonIO` without its progress bars, which its own constructor cannot do without."""
+    from neo.io import PlexonIO
+    from neo.io.basefromrawio import BaseFromRaw
+    from neo.rawio import PlexonRawIO
+
+    class Quiet(PlexonIO):  # type: ignore[misc] # neo has no types
+        def __init__(self, filename: str) -> None:
+            PlexonRawIO.__init__(self, filename, progress_bar=False)
+            BaseFromRaw.__init__(self, filename)
+
+    return Quiet(str(path))
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse pipes and devices in the place of the file, of those beside it that belong to it, or in the folder.
+
+    Raises
+    ------
+    UnreadableSource
+        If there are any: opening one would wait for ever.
+    """
+    try:
+        files = path.rglob("*") if path.is_dir() else path.parent.glob(f"{escape(path.stem)}.*")
+        for file in files:
+            if not file.is_dir() and file.exists():
+                check_regular(file)
+    except OSError as error:
+        raise UnreadableSource(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error

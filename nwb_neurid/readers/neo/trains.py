@@ -1,8 +1,9 @@
 """Spike trains of Neo as a `Population`: one unit a train.
 
 A unit that comes in several segments is the same where its trains agree in the first of these that every train has and
-that tells apart the trains of each segment: an annotation `unit_id`, `id` or `cluster_id`; the name; the place in the
-segment, if all segments have as many trains. What tells units apart is also their id.
+that tells apart the trains of each segment: an annotation `unit_id` or `cluster_id`, unless it only counts the trains
+of a segment; the name; an annotation `id`; the place in the segment, if all segments have as many trains. What tells
+units apart is also their id.
 
 A train is observed from its `t_start` to its `t_stop`. Segments on one clock stay as they are; where `t_start` begins
 anew, so that segments overlap, they are laid one after another (`nwb_neurid.readers.segments`).
@@ -16,15 +17,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population
+from nwb_neurid.readers.columns import UnitColumns
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.neo import TRAINS, is_of
+from nwb_neurid.readers.neo.verdicts import drop_twins, find_verdict
 from nwb_neurid.readers.segments import Segment, population_of
+from nwb_neurid.readers.selection import leave_out_noise
 
-UNIT_ANNOTATIONS = ("unit_id", "id", "cluster_id")
-BOOKKEEPING = frozenset({*UNIT_ANNOTATIONS, "nix_name"})
+NUMBERS = ("unit_id", "cluster_id")
+"""Annotations that tell units apart, before their names."""
+
+BOOKKEEPING = frozenset({*NUMBERS, "id", "nix_name"})
+NAME = "name"
 DEFAULT_RATE_HZ = 1.0
 """The sampling rate of a train whose maker gave none."""
 
@@ -43,9 +51,11 @@ class Train:
     start_s, stop_s
         From when to when it was observed.
     names
-        What may tell its unit: for each annotation in `UNIT_ANNOTATIONS`, then its name, None where it has none.
+        What may tell its unit: the annotations in `NUMBERS`, its name, the annotation `id`, None where it has none.
     annotations
-        Those that are text.
+        Those that are text or numbers.
+    verdict
+        Why it is no neuron; "" where it may be one.
     resolution_s
         Of its sampling; 0 where it is not told.
     """
@@ -54,25 +64,27 @@ class Train:
     start_s: float
     stop_s: float
     names: tuple[Name | None, ...]
-    annotations: dict[str, str]
+    annotations: dict[str, str | float]
+    verdict: str
     resolution_s: float
 
 
-def read_object(source: Any) -> Population:
-    """The units of a `Block`, a `Segment`, a `SpikeTrain`, or a list of trains, which count as one segment.
+def read_object(source: Any, options: ReadOptions) -> Population:
+    """Read the units of a `Block`, a `Segment`, a `SpikeTrain`, or a list of trains, which count as one segment.
 
     Raises
     ------
-    UnreadableSource, InvalidSource
+    UnreadableSource, InvalidSource, InvalidOption
         As for `read_trains`.
     """
     name = str(getattr(source, "name", None) or "")
     kind = f"neo.{type(source).__name__}" if type(source).__module__.startswith("neo.") else "list of neo.SpikeTrain"
-    return read_trains(loaded(source), f"{kind} {name}".strip(), session_id=name if hasattr(source, "segments") else "")
+    session = name if hasattr(source, "segments") else ""
+    return read_trains(load_trains(source), f"{kind} {name}".strip(), options, session_id=session)
 
 
-def loaded(source: Any) -> list[list[Any]]:
-    """The trains in each segment of a block, in a segment or a list, or a single one; read, where they were not yet."""
+def load_trains(source: Any) -> list[list[Any]]:
+    """Load the trains in each segment of a block, in a segment or a list, or a single one, where they were not yet."""
     if hasattr(source, "segments"):
         segments = [segment.spiketrains for segment in source.segments]
     elif hasattr(source, "spiketrains"):
@@ -82,8 +94,10 @@ def loaded(source: Any) -> list[list[Any]]:
     return [[train.load() if hasattr(train, "load") else train for train in trains] for trains in segments]
 
 
-def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str = "") -> Population:
-    """The units of the trains in each segment. Annotations that are text become labels.
+def read_trains(
+    segments: Sequence[Sequence[Any]], source: str, options: ReadOptions, session_id: str = ""
+) -> Population:
+    """Read the units of the trains in each segment. Annotations that are text become labels.
 
     Parameters
     ----------
@@ -91,6 +105,8 @@ def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str 
         Objects of `neo.SpikeTrain`.
     source
         What they are called in messages: their path.
+    options
+        `where` selects units by their annotations and names; by default those are left out that are noise or unsorted.
     session_id
         The name of the block.
 
@@ -100,13 +116,15 @@ def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str 
         If there is no train, or no spike in observed time.
     InvalidSource
         If units cannot be told apart, or times are not finite.
+    InvalidOption
+        If `where` asks for what is not there.
 
     Warns
     -----
     NeuridWarning
-        If spike times had to be sorted, or lie before `t_start` or after `t_stop`.
+        If spike times had to be sorted, or lie before `t_start` or after `t_stop`, or units are left out.
     """
-    told = [[_train(train) for train in trains] for trains in segments if len(trains)]
+    told = [[_train(train) for train in drop_twins(trains)] for trains in segments if len(trains)]
     if not told:
         raise UnreadableSource(f"{source} holds no spike trains. Name a source with sorted units.")
     names = _names(told, source)
@@ -116,29 +134,42 @@ def read_trains(segments: Sequence[Sequence[Any]], source: str, session_id: str 
     rows = [[units[name] for name in own] for own in names]
     every = list(chain.from_iterable(told))
     whole = all(isinstance(name, int) for name in units)
+    unit_ids = np.array(list(units)) if whole else np.array([str(name) for name in units])
+    row_of = list(chain.from_iterable(rows))
+    columns = _columns(every, row_of, len(units))
+    verdicts = {row: train.verdict for train, row in zip(every, row_of, strict=True) if train.verdict}
     return population_of(
         [_segment(trains, own, len(units)) for trains, own in zip(told, rows, strict=True)],
         source=source,
-        unit_ids=np.array(list(units)) if whole else np.array([str(name) for name in units]),
+        unit_ids=unit_ids,
         resolution_s=max(train.resolution_s for train in every),
-        labels=find_labels(_columns(every, list(chain.from_iterable(rows)), len(units))),
+        labels=find_labels({name: values for name, values in columns.items() if name != NAME}),
+        excluded=leave_out_noise(UnitColumns.of(source, unit_ids, columns), verdicts, options),
         session_id=session_id,
     )
 
 
 def _train(train: Any) -> Train:
     second = float(train.units.rescale("s").magnitude)
-    named = [train.annotations.get(key) for key in UNIT_ANNOTATIONS]
+    names = [*(train.annotations.get(key) for key in NUMBERS), train.name, train.annotations.get("id")]
+    known = {key: _plain_value(value) for key, value in train.annotations.items() if key not in BOOKKEEPING}
     return Train(
         times_s=np.asarray(train.magnitude, np.float64) * second,
         start_s=float(train.t_start.rescale("s").magnitude),
         stop_s=float(train.t_stop.rescale("s").magnitude),
-        names=tuple(_name(value) for value in [*named, train.name]),
-        annotations={
-            key: value for key, value in train.annotations.items() if isinstance(value, str) and key not in BOOKKEEPING
-        },
+        names=tuple(_name(value) for value in names),
+        annotations={key: value for key, value in known.items() if value is not None},
+        verdict=find_verdict(train),
         resolution_s=_resolution_s(train),
     )
+
+
+def _plain_value(value: object) -> str | float | None:
+    """A text or a number; None for anything else."""
+    if isinstance(value, str):
+        return str(value)
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, np.complexfloating)
+    return float(value) if is_number else None  # type: ignore[arg-type]
 
 
 def _name(value: object) -> Name | None:
@@ -164,10 +195,12 @@ def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]
     InvalidSource
         If it is told neither by annotation nor by name nor by place.
     """
-    for which in range(len(UNIT_ANNOTATIONS) + 1):
+    for which in range(len(NUMBERS) + 2):
         named = [[train.names[which] for train in trains] for trains in segments]
         full = [[name for name in own if name is not None] for own in named]
-        if all(len(set(own)) == len(trains) for own, trains in zip(full, segments, strict=True)):
+        if all(len(set(own)) == len(trains) for own, trains in zip(full, segments, strict=True)) and not (
+            which < len(NUMBERS) and _are_named(segments) and all(own == list(range(len(own))) for own in full)
+        ):
             return full
     counts = [len(trains) for trains in segments]
     if len(set(counts)) > 1:
@@ -176,6 +209,12 @@ def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]
             "unit. Give each train of a segment a name of its own, or an annotation unit_id."
         )
     return [list(range(count)) for count in counts]
+
+
+def _are_named(segments: Sequence[Sequence[Train]]) -> bool:
+    """Whether each train has a name of its own within its segment."""
+    named = [{train.names[len(NUMBERS)] for train in trains} - {None} for trains in segments]
+    return all(len(own) == len(trains) for own, trains in zip(named, segments, strict=True))
 
 
 def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segment:
@@ -191,11 +230,16 @@ def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segmen
     )
 
 
-def _columns(trains: Sequence[Train], rows: Sequence[int], units: int) -> dict[str, list[str]]:
-    """Annotations by name, one a unit: of its first train that has it."""
-    columns: dict[str, list[str]] = {}
+def _columns(trains: Sequence[Train], rows: Sequence[int], units: int) -> dict[str, list[object]]:
+    """Annotations and names, one a unit: of its first train that has them; "" or NaN for a unit without."""
+    columns: dict[str, list[object]] = {}
     for train, row in zip(trains, rows, strict=True):
-        for key, value in train.annotations.items():
-            column = columns.setdefault(key, [""] * units)
+        name = train.names[len(NUMBERS)]
+        for key, value in {**train.annotations, NAME: "" if name is None else str(name)}.items():
+            column = columns.setdefault(key, [None] * units)
             column[row] = column[row] or value
+    for column in columns.values():
+        is_text = any(isinstance(value, str) for value in column)
+        missing = "" if is_text else np.nan
+        column[:] = [missing if value is None else str(value) if is_text else value for value in column]
     return columns

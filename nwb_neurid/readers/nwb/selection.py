@@ -8,7 +8,7 @@ import numpy as np
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import Intervals, merged
-from nwb_neurid.readers.nwb.condition import rows_where
+from nwb_neurid.readers.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.warning import warn

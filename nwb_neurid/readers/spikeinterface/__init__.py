@@ -77,7 +77,7 @@ PLUGIN = ReaderPlugin(
         version="1",
         summary="Sorting and analyzer of SpikeInterface, and folders of phy and Kilosort",
         contract=CONTRACT,
-        options=frozenset({"rate_hz"}),
+        options=frozenset({"rate_hz", "where"}),
     ),
     recognises=recognises,
     read=read,

@@ -4,23 +4,24 @@ Times count samples from 0. Where a sorting or a recording has a clock of its ow
 load it in Python (`spikeinterface.load`), attach the recording, and pass the object.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.spikeinterface.files import load_array, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
-    checked_rate_hz,
+    check_rate_hz,
     lasted_samples_of,
     segments_of,
     unit_ids_of,
 )
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.warning import Omissions
 
 
 def read_sorting(folder: Path, options: ReadOptions) -> Population:
@@ -38,7 +39,7 @@ def read_sorting(folder: Path, options: ReadOptions) -> Population:
     NeuridWarning
         If a property is a pickle and left out, and always of the observed time, which is that of the spikes.
     """
-    return _read(folder, str(folder), options)
+    return _read(folder, options, Omissions(str(folder)))
 
 
 def read_analyzer(folder: Path, options: ReadOptions) -> Population:
@@ -46,30 +47,33 @@ def read_analyzer(folder: Path, options: ReadOptions) -> Population:
 
     Raises and warns as `read_sorting`, but for the observed time.
     """
+    omissions = Omissions(str(folder))
     attributes = folder / "recording_info" / "recording_attributes.json"
+    computed = folder / "extensions"
+    is_in_uv = omissions.attempt(partial(_is_in_uv, folder / "settings.json"), False)
     return _read(
         folder / "sorting",
-        str(folder),
         options,
+        omissions,
         lasted_samples=lasted_samples_of(load_json(attributes).get("num_samples"), f"{attributes}: num_samples"),
-        locations_um=_extension(folder / "extensions" / "unit_locations" / "unit_locations.npy"),
-        templates_uv=_extension(folder / "extensions" / "templates" / "average.npy") if _is_in_uv(folder) else None,
+        locations_um=_computed(computed / "unit_locations" / "unit_locations.npy", omissions),
+        templates_uv=_computed(computed / "templates" / "average.npy", omissions) if is_in_uv else None,
     )
 
 
-def _extension(path: Path) -> Shaped[np.ndarray, "..."] | None:
-    return load_array(path) if path.is_file() else None
+def _computed(path: Path, omissions: Omissions) -> Shaped[np.ndarray, "..."] | None:
+    """What an extension has computed, None where there is nothing that can be used."""
+    return omissions.attempt(partial(load_array, path), None) if path.exists() else None
 
 
-def _is_in_uv(folder: Path) -> bool:
-    path = folder / "settings.json"
-    return path.is_file() and load_json(path).get("return_in_uV") is True
+def _is_in_uv(settings: Path) -> bool:
+    return settings.exists() and load_json(settings).get("return_in_uV") is True
 
 
 def _read(
     folder: Path,
-    source: str,
     options: ReadOptions,
+    omissions: Omissions,
     *,
     lasted_samples: list[int] | None = None,
     locations_um: Shaped[np.ndarray, "..."] | None = None,
@@ -77,11 +81,12 @@ def _read(
 ) -> Population:
     info_path = folder / "numpysorting_info.json"
     info = load_json(info_path)
-    properties = _properties(folder / "properties")
+    properties = _properties(folder / "properties", omissions)
+    source = omissions.source
     sorting = Sorting(
         source=source,
         unit_ids=unit_ids_of(info.get("unit_ids"), f"{info_path}: unit_ids"),
-        rate_hz=checked_rate_hz(source, info.get("sampling_frequency"), options),
+        rate_hz=check_rate_hz(source, info.get("sampling_frequency"), options),
         group=properties.pop("group", None),
         properties=properties,
         locations_um=locations_um,
@@ -99,18 +104,14 @@ def _read(
         splits = np.r_[0, np.flatnonzero(segment_index[1:] > segment_index[:-1]) + 1, len(segment_index)]
     else:
         splits = np.searchsorted(segment_index, np.arange(len(lasted_samples) + 1))
-    return sorting.population(segments_of(sorting, samples, rows, splits, lasted_samples))
+    return sorting.population(segments_of(sorting, samples, rows, splits, lasted_samples), options, omissions)
 
 
-def _properties(folder: Path) -> dict[str, list[object]]:
+def _properties(folder: Path, omissions: Omissions) -> dict[str, list[object]]:
     """The properties of units, but for those that are pickles, which are not opened: they could run anything."""
     properties: dict[str, list[object]] = {}
     for path in sorted(folder.glob("*.npy")):
-        try:
-            values = load_array(path)
-        except UnreadableSource as error:
-            warn(f"A property is left out: {error}")
-            continue
-        if values.ndim == 1 and values.dtype.names is None:
+        values = _computed(path, omissions)
+        if values is not None and values.ndim == 1 and values.dtype.names is None:
             properties[path.stem] = values.tolist()
     return properties

@@ -8,7 +8,7 @@ from jaxtyping import Float64, Integer, Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.population import Population
 from nwb_neurid.readers.segments import Segment
-from nwb_neurid.readers.spikeinterface.sorting import Sorting, checked_rate_hz
+from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz
 
 
 def read_object(source: Any, options: ReadOptions) -> Population:
@@ -40,7 +40,7 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     analyzer: Any = source if hasattr(source, "sorting") else None
     sorting = source if analyzer is None else analyzer.sorting
     name = f"{type(source).__name__} {sorting.get_annotation('name') or ''}".strip()
-    rate_hz = checked_rate_hz(name, sorting.get_sampling_frequency(), options)
+    rate_hz = check_rate_hz(name, sorting.get_sampling_frequency(), options)
     properties = {key: np.asarray(sorting.get_property(key)).tolist() for key in sorting.get_property_keys()}
     told = Sorting(
         source=name,
@@ -56,7 +56,7 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     for index, spikes in enumerate(sorting.to_spike_vector(concatenated=False)):
         lasted = int(stated.get_num_samples(index)) if stated is not None else None
         segments.append(_segment(clock, index, spikes["sample_index"], spikes["unit_index"], rate_hz, lasted))
-    return told.population(segments)
+    return told.population(segments, options)
 
 
 def _computed(analyzer: Any, extension: str, name: str) -> Shaped[np.ndarray, "..."] | None:

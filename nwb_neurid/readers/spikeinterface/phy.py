@@ -3,23 +3,23 @@
 Both count samples from the start of one recording. `params.py` is parsed line by line and never run.
 """
 
-import ast
-import csv
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, Integer
+from jaxtyping import Float64, Int64, Integer
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
+from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.labels import is_number
 from nwb_neurid.readers.spikeinterface.files import load_array, whole
-from nwb_neurid.readers.spikeinterface.sorting import FASTEST_HZ, SLOWEST_HZ, Sorting, checked_rate_hz, segment_of
+from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
+from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
+from nwb_neurid.readers.spikeinterface.tables import read_columns
 from nwb_neurid.readers.spikeinterface.templates import read_templates
+from nwb_neurid.readers.warning import Omissions
 
-LARGEST_PARAMS_BYTES = 2**16
 LARGEST_CLUSTER = 2**24
 SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")
 """What versions of phy call the column of the probe's shank."""
@@ -27,16 +27,17 @@ SAMPLE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "flo
 
 
 def read_phy(folder: Path, options: ReadOptions) -> Population:
-    """The clusters that have spikes, as phy shows them: after merges and splits, all of them whatever their group.
+    """Read the clusters that have spikes, as phy shows them: after merges and splits.
 
-    Text columns of `cluster_*.tsv` become labels (`group` is good, mua or noise), the shank becomes the group.
+    Text columns of `cluster_*.tsv` become labels (`group` is good, mua or noise), the shank becomes the group. Clusters
+    that were called noise are left out.
 
     Parameters
     ----------
     folder
         Holds `spike_times.npy` and `spike_clusters.npy`, or else `spike_templates.npy`.
     options
-        `rate_hz` where there is no `params.py`.
+        `rate_hz` where there is no `params.py`; `where` selects clusters by the columns of the tables.
 
     Raises
     ------
@@ -49,9 +50,9 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     -----
     NeuridWarning
         If the raw file is not where `params.py` says, or shorter than the spikes: then observed time is that of the
-        spikes.
+        spikes. If a table cannot be used, or clusters are left out.
     """
-    params = parameters(folder / "params.py")
+    params = read_params(folder / "params.py")
     samples = whole(load_array(folder / "spike_times.npy"), str(folder / "spike_times.npy"))
     clusters_path = folder / "spike_clusters.npy"
     if not clusters_path.is_file():
@@ -63,7 +64,8 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
             f"{len(clusters)}. Copy both files from one sorting."
         )
     unit_ids, rows = _units(clusters, clusters_path)
-    columns = _columns(folder, unit_ids)
+    omissions = Omissions(str(folder))
+    columns = read_columns(folder, unit_ids, omissions)
     templates = read_templates(folder, rows, len(unit_ids))
     sorting = Sorting(
         source=str(folder),
@@ -71,40 +73,13 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
         rate_hz=_rate_hz(folder, params, options),
         properties={name: values for name, values in columns.items() if name not in SHANKS},
         group=next((columns[name] for name in SHANKS if name in columns), None),
-        locations_um=None if templates is None else templates.positions_um,
+        locations_um=_depths(columns) if templates is None else templates.positions_um,
         templates_uv=None if templates is None else templates.waveforms[:, :, None],
     )
     lasted = _raw_samples(folder, params)
     if lasted is not None and lasted <= samples.max(initial=0):
         lasted = None
-    return sorting.population([segment_of(samples, rows, sorting.rate_hz, lasted)])
-
-
-def parameters(path: Path) -> dict[str, object]:
-    """The settings of a `params.py` that are numbers, texts, or lists of them; none where there is no such file.
-
-    Raises
-    ------
-    UnreadableSource
-        If it cannot be read.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        with path.open("rb") as file:
-            lines = file.read(LARGEST_PARAMS_BYTES).decode("utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UnreadableSource(f"{path} cannot be read: {error}.") from error
-    found = {}
-    for line in lines:
-        name, _, value = line.partition("=")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SyntaxWarning)  # backslashes in paths of Windows
-                found[name.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    return found
+    return sorting.population([segment_of(samples, rows, sorting.rate_hz, lasted)], options, omissions)
 
 
 def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -> float:
@@ -113,19 +88,19 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
     Raises
     ------
     InvalidOption, InvalidSource
-        As for `checked_rate_hz`, and if neither tells it, or the option is no rate.
+        As for `check_rate_hz`, and if neither tells it, or the option is no rate.
     """
-    stated, asked = params.get("sample_rate"), options.rate_hz
-    if stated is not None:
-        return checked_rate_hz(str(folder), stated, options)
-    if asked is None:
+    stated = params.get("sample_rate")
+    if stated is None and options.rate_hz is None:
         raise InvalidOption(
             f"{folder} does not state its sampling rate: there is no params.py with a sample_rate. Give it as rate_hz "
             "(--rate-hz on the command line)."
         )
-    if not SLOWEST_HZ <= asked <= FASTEST_HZ:
-        raise InvalidOption(f"rate_hz must be a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, got {asked}.")
-    return asked
+    if stated is None:
+        stated = options.rate_hz
+    elif isinstance(stated, str) and not isinstance(stated, Unparsed) and is_number(stated):
+        stated = float(stated)
+    return check_rate_hz(str(folder / "params.py"), stated, options)
 
 
 def _units(
@@ -143,62 +118,29 @@ def _units(
     return unit_ids, row_of.astype(np.uint16 if len(unit_ids) <= 2**16 else np.int64)[clusters]
 
 
-def _columns(folder: Path, unit_ids: Int64[np.ndarray, " units"]) -> dict[str, list[object]]:
-    """What the tables of clusters say of these units, as text, "" where they say nothing; columns of numbers go.
-
-    Every `cluster_*.tsv` overrides `cluster_info.tsv`, which phy makes of them.
-
-    Raises
-    ------
-    UnreadableSource
-        If a table cannot be read.
-    """
-    paths = [*folder.glob("cluster_*.tsv"), *folder.glob("cluster_*.csv")]
-    told: dict[str, dict[str, str]] = {}
-    for path in sorted(paths, key=lambda path: (path.stem != "cluster_info", path.name)):
-        for cluster, column, value in _cells(path):
-            told.setdefault(column, {})[cluster] = value
-    columns: dict[str, list[object]] = {}
-    for name, values in told.items():
-        own = [values.get(str(unit), "") for unit in unit_ids.tolist()]
-        if name in SHANKS or not all(_is_number(value) for value in own if value):
-            columns[name] = list(own)
-    return columns
-
-
-def _cells(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Cluster, column and text of every cell of a table of clusters."""
-    try:
-        text = path.read_text("utf-8-sig", errors="replace")
-        header, *rows = csv.reader(text.splitlines(), delimiter="\t" if "\t" in text else ",")
-    except (OSError, ValueError, csv.Error) as error:
-        raise UnreadableSource(f"{path} cannot be read as a table: {error}. Save it again in phy.") from error
-    key = next((column for column, name in enumerate(header) if name in {"cluster_id", "id"}), None)
-    if key is None:
-        return
-    for row in rows:
-        for column, name in enumerate(header):
-            if column != key and max(column, key) < len(row):
-                yield row[key].strip(), name.strip(), row[column]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _depths(columns: Mapping[str, Sequence[str]]) -> Float64[np.ndarray, "units 2"] | None:
+    """Where clusters lie along the probe, as phy's table says; None where it does not."""
+    depths = columns.get("depth")
+    if depths is None or not any(map(is_number, depths)):
+        return None
+    along = [float(depth) if is_number(depth) else np.nan for depth in depths]
+    return np.column_stack([np.where(np.isnan(along), np.nan, 0.0), along])
 
 
 def _raw_samples(folder: Path, params: Mapping[str, object]) -> int | None:
     """How many samples the raw recording has that `params.py` names; None if it is not there, or not described."""
     named, channels, offset = params.get("dat_path"), params.get("n_channels_dat"), params.get("offset", 0)
-    width = SAMPLE_BYTES.get(str(params.get("dtype")))
+    width = SAMPLE_BYTES.get(str(params.get("dtype")).rpartition(".")[2])  # also np.int16
     names = named if isinstance(named, list | tuple) else [named]
     if type(channels) is not int or channels <= 0 or type(offset) is not int or width is None:
         return None
     try:
-        sizes = [(folder / name).stat().st_size - offset for name in names if isinstance(name, str)]
+        files = [folder / name for name in names if isinstance(name, str)]
+        sizes = [file.stat().st_size - offset for file in files if file.is_file()]
     except (OSError, ValueError):
         return None
-    return sum(size // (channels * width) for size in sizes) if len(sizes) == len(names) and min(sizes) > 0 else None
+    return (
+        sum(size // (channels * width) for size in sizes)
+        if len(sizes) == len(names) and min(sizes, default=0) > 0
+        else None
+    )

@@ -3,18 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeGuard
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer, Shaped
 
+from nwb_neurid._system.text import show_value
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.columns import UnitColumns
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.segments import Segment, population_of
+from nwb_neurid.readers.selection import find_verdicts, leave_out_noise
+from nwb_neurid.readers.warning import Omissions, warn
 
 SLOWEST_HZ, FASTEST_HZ = 1.0, 1e9
 MOST_SAMPLES = 2**62
+
+VERDICTS = ("group", "quality", "bc_unitType", "KSLabel")
+"""Properties that call units noise: by hand, in phy and SpikeInterface, then by bombcell and Kilosort."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -47,33 +55,66 @@ class Sorting:
     locations_um: Shaped[np.ndarray, "..."] | None = None
     templates_uv: Shaped[np.ndarray, "..."] | None = None
 
-    def population(self, segments: Sequence[Segment]) -> Population:
-        """These units with their spikes. Properties that are text become labels.
+    def population(
+        self, segments: Sequence[Segment], options: ReadOptions, omissions: Omissions | None = None
+    ) -> Population:
+        """Make a population of these units with their spikes.
+
+        Properties that are text become labels. What is not one value a unit, and locations and templates of another
+        shape, are left out.
+
+        Parameters
+        ----------
+        segments
+            With the spikes.
+        options
+            `where` selects units by their properties; by default those that the source calls noise are left out.
+        omissions
+            What was left out before.
 
         Raises
         ------
-        UnreadableSource
+        UnreadableSource, InvalidSource
             As for `nwb_neurid.readers.segments.population_of`.
-        InvalidSource
-            As there, and if a property, the locations or the templates have not one row a unit.
+        InvalidOption
+            If `where` asks for what is not there.
+
+        Warns
+        -----
+        NeuridWarning
+            If units or parts are left out.
         """
-        for name, values in {**self.properties, "group": self.group}.items():
-            if values is not None and len(values) != len(self.unit_ids):
-                raise InvalidSource(
-                    f"{self.source}: property {name!r} must have one value for each of {len(self.unit_ids)} units, it "
-                    f"has {len(values)}. Save it again."
-                )
+        omissions = omissions or Omissions(self.source)
+        properties = {
+            name: values for name, values in self.properties.items() if self._is_whole(name, values, omissions)
+        }
+        group = self.group if self.group is None or self._is_whole("group", self.group, omissions) else None
+        positions = omissions.attempt(self._positions_um, None)
+        waveforms = omissions.attempt(self._waveforms_uv, None)
+        omissions.warn()
+        columns = UnitColumns.of(self.source, self.unit_ids, properties)
         return population_of(
             segments,
             source=self.source,
             unit_ids=self.unit_ids,
             resolution_s=1 / self.rate_hz,
-            group=None if self.group is None else np.array([str(value) for value in self.group], np.str_),
-            positions_um=self._positions_um(),
-            waveforms_uv=self._waveforms_uv(),
-            waveform_rate_hz=None if self.templates_uv is None else self.rate_hz,
-            labels=find_labels(self.properties),
+            group=None if group is None else np.array([str(value) for value in group], np.str_),
+            positions_um=positions,
+            waveforms_uv=waveforms,
+            waveform_rate_hz=None if waveforms is None else self.rate_hz,
+            labels=find_labels(properties),
+            excluded=leave_out_noise(columns, find_verdicts(columns, VERDICTS), options),
         )
+
+    def _is_whole(self, name: str, values: Sequence[object], omissions: Omissions) -> bool:
+        """Whether there is one value for each unit."""
+        if len(values) == len(self.unit_ids):
+            return True
+        omissions.note(
+            f"{self.source}: property {name!r} must have one value for each of {len(self.unit_ids)} units, it has "
+            f"{len(values)}."
+        )
+        return False
 
     def _positions_um(self) -> Float32[np.ndarray, "units 3"] | None:
         """Locations along three axes, the third zero where there are two, NaN where a unit has none."""
@@ -121,24 +162,38 @@ class Sorting:
         return waveforms
 
 
-def checked_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
-    """The sampling rate that the source states; the option must not contradict it.
+def is_rate(value: object) -> TypeGuard[float]:
+    """Whether this can be the sampling rate of a recording."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and SLOWEST_HZ <= value <= FASTEST_HZ
+
+
+def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
+    """The sampling rate that the source states, or else the option; the option must not contradict it.
 
     Raises
     ------
     InvalidSource
-        If it states none.
+        If neither states one.
     InvalidOption
-        If the option is another.
+        If the option is another, or no rate.
+
+    Warns
+    -----
+    NeuridWarning
+        If what the source states is no rate, so that the option counts.
     """
-    if isinstance(stated, bool) or not isinstance(stated, int | float) or not SLOWEST_HZ <= stated <= FASTEST_HZ:
-        raise InvalidSource(
-            f"{source} must state its sampling rate, a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, it states "
-            f"{stated!r:.60}."
-        )
-    if options.rate_hz is not None and options.rate_hz != stated:
+    asked, range_hz = options.rate_hz, f"a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz"
+    if asked is not None and not is_rate(asked):
+        raise InvalidOption(f"rate_hz must be {range_hz}, got {show_value(asked)}.")
+    if not is_rate(stated):
+        found = f"{source} must state its sampling rate, {range_hz}, it states {show_value(stated)}."
+        if asked is None:
+            raise InvalidSource(f"{found} Correct it, or give rate_hz (--rate-hz).")
+        warn(f"{found} rate_hz is taken: {asked:g} Hz.")
+        return float(asked)
+    if asked is not None and asked != stated:
         raise InvalidOption(
-            f"{source} states a sampling rate of {stated:g} Hz, rate_hz is {options.rate_hz:g}. Leave rate_hz out."
+            f"{source} states a sampling rate of {stated:g} Hz, rate_hz is {asked:g}. Leave rate_hz out."
         )
     return float(stated)
 

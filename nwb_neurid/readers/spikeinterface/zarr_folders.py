@@ -3,6 +3,7 @@
 Times count samples from 0, as in `nwb_neurid.readers.spikeinterface.folders`.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ from jaxtyping import Int64, Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.spikeinterface.files import checked, load_json, whole
+from nwb_neurid.readers.npy import check_elements
+from nwb_neurid.readers.spikeinterface.files import AGAIN, load_json, whole
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
-    checked_rate_hz,
+    check_rate_hz,
     lasted_samples_of,
     segments_of,
     unit_ids_of,
 )
+from nwb_neurid.readers.warning import Omissions
 from nwb_neurid.readers.zarr.arrays import Array
 
 
@@ -44,33 +47,35 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
     analyzer = (folder / "sorting").is_dir()
     group = folder / "sorting" if analyzer else folder
     computed = folder / "extensions"
-    arrays = {path.parent.name: _array(path.parent) for path in sorted((group / "properties").glob("*/.zarray"))}
-    properties = {name: values.tolist() for name, values in arrays.items() if values.ndim == 1}
+    omissions = Omissions(str(folder))
+    paths = [path.parent for path in sorted((group / "properties").glob("*/.zarray"))]
+    arrays = {path.name: _computed(path, omissions) for path in paths}
+    properties = {name: own.tolist() for name, own in arrays.items() if own is not None and own.ndim == 1}
+    is_in_uv = omissions.attempt(partial(_is_in_uv, folder / ".zattrs"), False)
     sorting = Sorting(
         source=str(folder),
         unit_ids=unit_ids_of(_array(group / "unit_ids"), str(group / "unit_ids")),
-        rate_hz=checked_rate_hz(str(folder), load_json(group / ".zattrs").get("sampling_frequency"), options),
+        rate_hz=check_rate_hz(str(folder), load_json(group / ".zattrs").get("sampling_frequency"), options),
         group=properties.pop("group", None),
         properties=properties,
-        locations_um=_array_if_any(computed / "unit_locations" / "unit_locations"),
-        templates_uv=_array_if_any(computed / "templates" / "average") if _is_in_uv(folder) else None,
+        locations_um=_computed(computed / "unit_locations" / "unit_locations", omissions),
+        templates_uv=_computed(computed / "templates" / "average", omissions) if is_in_uv else None,
     )
     samples, rows = (
         whole(_array(group / "spikes" / name), str(group / name)) for name in ("sample_index", "unit_index")
     )
     splits = _splits(group / "spikes" / "segment_slices")
-    return sorting.population(
-        segments_of(sorting, samples, rows, splits, _lasted_samples(folder) if analyzer else None)
-    )
+    segments = segments_of(sorting, samples, rows, splits, _lasted_samples(folder) if analyzer else None)
+    return sorting.population(segments, options, omissions)
 
 
-def _array_if_any(path: Path) -> Shaped[np.ndarray, "..."] | None:
-    return _array(path) if path.is_dir() else None
+def _computed(path: Path, omissions: Omissions) -> Shaped[np.ndarray, "..."] | None:
+    """An array, None where there is none that can be used."""
+    return omissions.attempt(partial(_array, path), None) if path.is_dir() else None
 
 
-def _is_in_uv(folder: Path) -> bool:
-    path = folder / ".zattrs"
-    settings = load_json(path).get("settings") if path.is_file() else None
+def _is_in_uv(path: Path) -> bool:
+    settings = load_json(path).get("settings") if path.exists() else None
     return isinstance(settings, dict) and settings.get("return_in_uV") is True
 
 
@@ -108,4 +113,4 @@ def _array(path: Path) -> Shaped[np.ndarray, "..."]:
     UnreadableSource
         If numcodecs is not installed, the array is damaged, or a codec would decode it that may run code.
     """
-    return checked(Array.at(path, str(path)).read(), str(path))
+    return check_elements(Array.at(path, str(path)).read(), str(path), AGAIN)

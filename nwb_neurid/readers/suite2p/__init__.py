@@ -30,7 +30,7 @@ PLUGIN = ReaderPlugin(
         version="1",
         summary="ROIs and traces of suite2p folders",
         contract=CONTRACT,
-        options=frozenset({"all_rois", "activity", "rate_hz"}),
+        options=frozenset({"all_rois", "activity", "rate_hz", "where"}),
     ),
     recognises=recognises,
     read=read,

@@ -1,15 +1,12 @@
 """`.npy` files of numbers, memory-mapped, with one line for each way in which they can be unusable."""
 
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from nwb_neurid.errors import InvalidSource, UnreadableSource
-
-HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError, MemoryError, RecursionError)
-"""What NumPy raises on a damaged header of a `.npy` file, or on a file that is none."""
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.npy import map_array
 
 
 def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
@@ -22,21 +19,7 @@ def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
     InvalidSource
         If it does not hold numbers.
     """
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-        size, promised = path.stat().st_size, array.offset + array.nbytes
-    except FileNotFoundError as error:
-        raise UnreadableSource(f"{path} is missing. Copy it from where suite2p wrote it, or run suite2p.") from error
-    except OSError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
-    except HEADER_ERRORS as error:
-        if "Python objects" in str(error):
-            raise InvalidSource(f"{path} must hold numbers, it holds Python objects. Run suite2p again.") from error
-        raise UnreadableSource(f"{path} is damaged: {in_one_line(error)}. Copy it again.") from error
-    if size != promised:
-        raise UnreadableSource(
-            f"{path} is damaged: it has {size} bytes, its header promises {promised}. Copy it again."
-        )
+    array = map_array(path, "Copy it from where suite2p wrote it, or run suite2p again.")
     if array.dtype.kind not in "fiub":
         raise InvalidSource(f"{path} must hold numbers, it holds {array.dtype}. Run suite2p again.")
     return array
@@ -73,9 +56,3 @@ def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
     if not np.isin(array[:, 0], (0, 1)).all():
         raise InvalidSource(f"{path} must have 0 or 1 in its first column, some are neither. Save it again in suite2p.")
     return array[:, 0] == 1
-
-
-def in_one_line(error: BaseException) -> str:
-    """What an error of NumPy or Python says, fit to be printed, or its name where it says nothing."""
-    text = " ".join(str(error).split())[:200].rstrip(".")
-    return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.readers.npy import HEADER_ERRORS, in_one_line
 from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
-from nwb_neurid.readers.suite2p.numbers import HEADER_ERRORS, in_one_line
 
 
 def objects(path: Path) -> list[Any]:
@@ -25,7 +26,7 @@ def objects(path: Path) -> list[Any]:
     """
     try:
         # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+        with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
             if not _holds_objects(mapped):
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
             return load_objects(mapped)

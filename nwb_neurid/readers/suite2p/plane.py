@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
@@ -12,7 +14,7 @@ from nwb_neurid.readers.suite2p.folder import COMBINED
 from nwb_neurid.readers.suite2p.numbers import flags, traces
 from nwb_neurid.readers.suite2p.pickled import objects
 from nwb_neurid.readers.suite2p.settings import Settings, read_settings
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.warning import Omissions, warn
 
 MOST_PLANES = 10_000
 
@@ -33,6 +35,8 @@ class Plane:
         Which ROIs the classifier, or whoever corrected it by hand, takes for cells.
     red
         Which ROIs are labelled in the second channel; None where there is none.
+    rois
+        What `stat.npy` says of each ROI; empty where there is none that can be used.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Plane:
     traces: Mapping[str, Shaped[np.ndarray, "units samples"]]
     cell: Bool[np.ndarray, " units"]
     red: Bool[np.ndarray, " units"] | None
+    rois: Sequence[Mapping[str, Any]] = ()
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -56,11 +61,12 @@ class Plane:
             traces={name: array[rows, :frames] for name, array in self.traces.items()},
             cell=self.cell[rows],
             red=None if self.red is None else self.red[rows],
+            rois=self.rois[rows],
         )
 
 
-def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: bool) -> list[Plane]:
-    """The planes in these folders, cut to the frames that all of them have.
+def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omissions, *, all_rois: bool) -> list[Plane]:
+    """Open the planes in these folders, cut to the frames that all of them have.
 
     Parameters
     ----------
@@ -69,7 +75,9 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: boo
     needed
         Names of the arrays of traces that are needed.
     all_rois
-        Whether all ROIs are taken for cells.
+        Whether nobody asks which ROIs are cells.
+    omissions
+        Told of every file that cannot be used and is not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
 
     Raises
     ------
@@ -81,7 +89,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: boo
     NeuridWarning
         If `iscell.npy` is missing, or a plane is more than one frame shorter than another.
     """
-    planes = [_open(folder, needed, all_rois=all_rois) for folder in folders]
+    planes = [_open(folder, needed, omissions, all_rois=all_rois) for folder in folders]
     if [folder.name for folder in folders] == [COMBINED]:
         planes = _split(planes[0], folders[0])
     planes = [plane for plane in planes if len(plane)]
@@ -97,7 +105,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], *, all_rois: boo
     return [plane.part(slice(None), shortest) for plane in planes]
 
 
-def _open(folder: Path, needed: Sequence[str], *, all_rois: bool) -> Plane:
+def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois: bool) -> Plane:
     # Raw fluorescence is looked at in any case: it tells the padding of combined planes.
     names = dict.fromkeys(["F", *needed] if (folder / "F.npy").is_file() else needed)
     arrays = {name: traces(folder / f"{name}.npy") for name in names}
@@ -113,16 +121,37 @@ def _open(folder: Path, needed: Sequence[str], *, all_rois: bool) -> Plane:
         name=folder.name,
         settings=read_settings(folder),
         traces=arrays,
-        cell=np.ones(units, bool) if all_rois else _cells(folder / "iscell.npy", units),
-        red=flags(folder / "redcell.npy", units) if (folder / "redcell.npy").is_file() else None,
+        cell=np.ones(units, bool) if all_rois else _cells(folder / "iscell.npy", units, omissions),
+        red=_flags_if_any(folder / "redcell.npy", units, omissions),
+        rois=omissions.attempt(partial(_rois, folder / "stat.npy", units), []),
     )
 
 
-def _cells(path: Path, units: int) -> Bool[np.ndarray, " units"]:
-    if path.is_file():
-        return flags(path, units)
-    warn(f"{path} is missing: all {units} ROIs are taken for cells.")
-    return np.ones(units, bool)
+def _cells(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " units"]:
+    if not path.exists():
+        warn(f"{path} is missing: all {units} ROIs are taken for cells.")
+        return np.ones(units, bool)
+    return omissions.attempt(partial(flags, path, units), np.ones(units, bool))
+
+
+def _flags_if_any(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " units"] | None:
+    return omissions.attempt(partial(flags, path, units), None) if path.exists() else None
+
+
+def _rois(stat: Path, units: int) -> list[Mapping[str, Any]]:
+    """What stands in `stat.npy`, one dict for each ROI; empty where there is no such file.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        If it cannot be read, or is not of these ROIs.
+    """
+    if not stat.exists():
+        return []
+    rois = objects(stat)
+    if len(rois) != units or not all(isinstance(roi, dict) for roi in rois):
+        raise InvalidSource(f"{stat} must hold one dict for each of {units} ROIs, it has {len(rois)}. Copy it again.")
+    return rois
 
 
 def _split(combined: Plane, folder: Path) -> list[Plane]:

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Shaped
 
 from nwb_neurid.activity import Traces
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.dff import compute_dff
+from nwb_neurid.dff import FLOOR, compute_dff
 from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.columns import UnitColumns
+from nwb_neurid.readers.pickles import PickledArray
+from nwb_neurid.readers.selection import leave_out
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
 from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
 from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.warning import Omissions, warn
 
 Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
 
@@ -29,6 +32,9 @@ NEEDED: Mapping[str, tuple[Kind, tuple[str, ...]]] = {
 
 SAMPLES_AT_ONCE = 2**20
 
+MASK = ("xpix", "ypix", "lam")
+"""What `stat.npy` calls the pixels of an ROI and their weights."""
+
 
 def read_rois(path: Path, options: ReadOptions) -> Population:
     """Every ROI, those that are no cells included.
@@ -36,7 +42,7 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
     Planes become one population, one group each, over the frames that all of them have; that they are scanned one
     after another within a frame is not accounted for. Ids are the rows of a single plane, "plane0/12" where there are
     several. The label `redcell` is "red" where the second channel says so. suite2p knows pixels but not their size, so
-    there are no positions. The session clock starts with the first frame.
+    there are masks but no positions. The session clock starts with the first frame.
 
     Parameters
     ----------
@@ -45,7 +51,8 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
     options
         `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or
         "deconvolved" (suite2p's, in arbitrary units). `rate_hz` is the frame rate of one plane, where the settings do
-        not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects.
+        not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects, `where` selects ROIs by `iscell`,
+        `redcell`, `plane` and the numbers of `stat.npy` instead.
 
     Raises
     ------
@@ -64,21 +71,29 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
         raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Name one of them.")
     kind, needed = NEEDED[activity]
     folders = _folders(path)
-    planes = open_planes(folders, needed, all_rois=options.all_rois)
+    omissions = Omissions(str(path))
+    planes = open_planes(folders, needed, omissions, all_rois=options.all_rois and not options.where)
+    omissions.warn()
     rate_hz = frame_rate_hz([plane.settings for plane in planes], options.rate_hz)
-    if not options.all_rois:
+    if not options.all_rois and not options.where:
         _check_corrections(folders, planes)
     values, faults = _values(planes, kind, rate_hz)
-    cell = np.concatenate([plane.cell for plane in planes])
-    rejected = dict.fromkeys(np.flatnonzero(~cell).tolist(), "not a cell (iscell.npy)")
+    unit_ids = _ids(planes)
+    rejected: dict[int, str] = {}
+    if options.where:
+        rejected = leave_out([UnitColumns.of(str(path), unit_ids, _columns(planes))], options)
+    elif not options.all_rois:
+        rejected = _rejected(planes, path)
     return Population(
-        unit_ids=_ids(planes),
+        unit_ids=unit_ids,
         activity=Traces(values=values, rate_hz=rate_hz, kind=kind),
         observed_s=np.array([[0.0, values.shape[1] / rate_hz]]),
         group=np.repeat([plane.name for plane in planes], [len(plane) for plane in planes]),
         labels=_labels(planes),
         excluded={**faults, **rejected},
         source=str(path),
+        masks_px=_masks_px(planes),
+        notes=_notes(planes, kind),
     )
 
 
@@ -117,6 +132,68 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
             f"{combined} differs from the iscell.npy of the planes in {differ} ROIs: those of the planes count. If it "
             f"is the one that was corrected by hand, read {combined.parent}."
         )
+
+
+def _rejected(planes: Sequence[Plane], path: Path) -> dict[int, str]:
+    """Rows that are no cells; a verdict that rejects every ROI is none."""
+    cell = np.concatenate([plane.cell for plane in planes])
+    if not cell.any():
+        warn(f"{path}: iscell.npy rejects every ROI, which is taken for no verdict: all {len(cell)} are kept.")
+        return {}
+    return dict.fromkeys(np.flatnonzero(~cell).tolist(), "not a cell (iscell.npy)")
+
+
+def _columns(planes: Sequence[Plane]) -> dict[str, list[object]]:
+    """What a condition may name: the verdicts, the plane, and the numbers of `stat.npy`."""
+    columns: dict[str, list[object]] = {
+        "iscell": [bool(cell) for plane in planes for cell in plane.cell],
+        "plane": [plane.name for plane in planes for _ in range(len(plane))],
+    }
+    if all(plane.red is not None for plane in planes):
+        columns["redcell"] = [bool(red) for plane in planes if plane.red is not None for red in plane.red]
+    rois = [roi for plane in planes for roi in plane.rois]
+    if len(rois) == sum(map(len, planes)):
+        names = [name for name, value in rois[0].items() if isinstance(value, bool | int | float)]
+        columns |= {name: [roi.get(name, np.nan) for roi in rois] for name in names}
+    return columns
+
+
+def _masks_px(planes: Sequence[Plane]) -> tuple[Float32[np.ndarray, "_ 3"], ...] | None:
+    """Pixels of each ROI with their weights, none for one that `stat.npy` does not have; None without that file."""
+    if not any(plane.rois for plane in planes):
+        return None
+    none = np.empty((0, 3), np.float32)
+    return tuple(
+        none if (mask := _mask(roi)) is None else mask for plane in planes for roi in (plane.rois or [{}] * len(plane))
+    )
+
+
+def _mask(roi: Mapping[str, Any]) -> Float32[np.ndarray, "pixels 3"] | None:
+    parts = [part.numbers for name in MASK if isinstance(part := roi.get(name), PickledArray)]
+    told = [part for part in parts if part is not None and part.ndim == 1]
+    if len(told) < len(MASK) or len({len(part) for part in told}) > 1:
+        return None
+    with np.errstate(over="ignore"):
+        mask = np.column_stack([part.astype(np.float32) for part in told])
+    return mask if np.isfinite(mask).all() else None
+
+
+def _notes(planes: Sequence[Plane], kind: Kind) -> tuple[str, ...]:
+    """How the activity was computed, once for all planes that were computed alike."""
+    if kind == "deconvolved":
+        return ("Deconvolved activity is that of suite2p (spks.npy), in arbitrary units.",)
+    notes = []
+    for settings in (plane.settings for plane in planes):
+        neuropil = f"F.npy with {settings.neuropil_coefficient:g} times the neuropil (Fneu.npy) subtracted"
+        baseline = f"{settings.window_s:g} s after a Gaussian of {settings.sigma_frames:g} frames"
+        if kind == "fluorescence":
+            notes.append(f"Fluorescence is {neuropil}.")
+        else:
+            notes.append(
+                f"dF/F was computed from {neuropil}, over its maximin baseline ({baseline}), which counts as at least "
+                f"{FLOOR:.2f} of that of F.npy."
+            )
+    return tuple(dict.fromkeys(notes))
 
 
 def _ids(planes: Sequence[Plane]) -> Shaped[np.ndarray, " units"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from nwb_neurid._system.text import show_value
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.readers.suite2p.pickled import objects
 from nwb_neurid.readers.warning import warn
@@ -78,7 +79,7 @@ def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> floa
     if wanted_hz is None:
         return _common_rate_hz(settings)
     if not _is_rate(wanted_hz):
-        raise InvalidOption(f"--rate-hz must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, got {wanted_hz:g}.")
+        raise InvalidOption(f"--rate-hz must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz, got {show_value(wanted_hz)}.")
     for plane in settings:
         if _is_rate(plane.fs) and not _agree(plane.fs, wanted_hz):
             warn(
@@ -100,7 +101,7 @@ def _common_rate_hz(settings: Sequence[Settings]) -> float:
         if not _is_rate(plane.fs):
             raise InvalidSource(
                 f"{plane.file}: fs must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} frames a second, got "
-                f"{_shown(plane.fs)}. Pass --rate-hz, the frames a second of one plane."
+                f"{show_value(plane.fs)}. Pass --rate-hz, the frames a second of one plane."
             )
         if not _agree(plane.fs, (rates or [plane.fs])[0]):
             raise InvalidSource(
@@ -134,7 +135,7 @@ def _numbers(stated: Mapping[str, Any], file: Path) -> dict[str, float]:
             if value is None:
                 continue
             if not isinstance(value, int | float) or not 0 <= value <= most:
-                raise InvalidSource(f"{file}: {key} must be from 0 to {most:g}, got {_shown(value)}. Correct it.")
+                raise InvalidSource(f"{file}: {key} must be from 0 to {most:g}, got {show_value(value)}. Correct it.")
             found.setdefault(field, float(value))
     return found
 
@@ -144,7 +145,3 @@ def _stands_at(stated: Any, key: str) -> Any:
     for part in key.split("."):
         stated = stated.get(part) if isinstance(stated, dict) else None
     return stated
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else f"a {type(value).__name__}"

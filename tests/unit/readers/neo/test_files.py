@@ -1,3 +1,4 @@
+import os
 import re
 import struct
 import sys
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.readers.neo import FOLDER_FORMATS, FORMATS, PLUGIN, format_of
 from nwb_neurid.readers.neo import files as files_of_neo
 
@@ -22,16 +23,22 @@ def read(path):
 
 @pytest.fixture
 def nex(tmp_path):
-    """Writes a NeuroExplorer file at 1 kHz of 10 s: header, then the entries of units, then their timestamps."""
+    """Writes a NeuroExplorer file at 1 kHz of 10 s: header, then the entries of units, then their timestamps.
 
-    def write(trains=None, name="recording.nex"):
+    `waveforms` are units once more, with waveforms of two samples.
+    """
+
+    def write(trains=None, name="recording.nex", waveforms=None):
         trains = {"unit a": [100, 300], "unit b": [], "unit c": [200]} if trains is None else trains
-        header = struct.pack("<4si256sdiii260s", b"NEX1", 100, b"", RATE_HZ, 0, 10 * RATE_HZ, len(trains), b"")
+        variables = [*((0, *unit) for unit in trains.items()), *((3, *unit) for unit in (waveforms or {}).items())]
+        header = struct.pack("<4si256sdiii260s", b"NEX1", 100, b"", RATE_HZ, 0, 10 * RATE_HZ, len(variables), b"")
         entries, data = b"", b""
-        for unit, times in trains.items():
-            offset = len(header) + 208 * len(trains) + len(data)
-            entries += struct.pack("<ii64sii128s", 0, 100, unit.encode(), offset, len(times), b"")
-            data += np.array(times, "<i4").tobytes()
+        for kind, unit, times in variables:
+            offset = len(header) + 208 * len(variables) + len(data)
+            sampled = struct.pack("<iidddddiii", 0, 0, 0, 0, RATE_HZ, 1.0, 0, 2 if kind else 0, 0, 0)
+            entry = struct.pack("<ii64sii", kind, 100, unit.encode(), offset, len(times)) + sampled
+            entries += entry.ljust(208, b"\0")
+            data += np.array(times, "<i4").tobytes() + np.zeros(2 * len(times) if kind else 0, "<i2").tobytes()
         path = tmp_path / name
         path.write_bytes(header + entries + data)
         return path
@@ -45,7 +52,7 @@ def test_a_file_is_read_through_neo(nex):
     population = read(str(path))
     assert [population.spikes.train_s(unit).tolist() for unit in range(3)] == [[0.1, 0.3], [], [0.2]]
     assert population.observed_s.tolist() == [[0, 10]]
-    assert population.unit_ids.tolist() == ["0", "1", "2"]
+    assert population.unit_ids.tolist() == ["unit a", "unit b", "unit c"]
     assert population.source == str(path)
 
 
@@ -133,3 +140,50 @@ def test_without_neo_it_is_told_what_to_install(nex, monkeypatch):
         UnreadableSource, match=re.escape('read through Neo. Install it: pip install "nwb-neurid[neo]"')
     ):
         read(nex())
+
+
+NEURONS = {"sig001a": [100, 300, 500], "sig001b": [], "sig0": [200]}
+
+
+@pytest.mark.parametrize(
+    ("waveforms", "units"),
+    [
+        ({"sig001a_wf": [100, 300, 500], "sig001b_wf": []}, ["sig001a", "sig001b", "sig0"]),
+        ({"sig001a_wf": [100, 300]}, ["sig001a", "sig001b", "sig0"]),
+        ({"sig001a WF": [100, 300, 500]}, ["sig001a", "sig001b", "sig0"]),
+        ({"sig001a-waveforms": [500]}, ["sig001a", "sig001b", "sig0"]),
+        ({"sig001a_template": [100, 300, 500]}, ["sig001a", "sig001b", "sig0"]),
+        ({"sig001a_wf": [100, 400]}, ["sig001a", "sig001b", "sig0", "sig001a_wf"]),
+        ({"sig002a_wf": [100, 300, 500]}, ["sig001a", "sig001b", "sig0", "sig002a_wf"]),
+    ],
+)
+def test_waveforms_of_a_neuron_are_no_second_neuron(nex, waveforms, units):
+    assert read(nex(NEURONS, waveforms=waveforms)).unit_ids.tolist() == units
+
+
+@pytest.mark.parametrize("beside", ["recording.nex", "recording.nev"])
+def test_a_pipe_is_not_waited_for(nex, beside):
+    path = nex()
+    (path.parent / beside).unlink(missing_ok=True)
+    os.mkfifo(path.parent / beside)
+    with pytest.raises(UnreadableSource, match=rf"{beside} cannot be read: it is not a regular file"):
+        read(path)
+
+
+def test_units_have_the_same_ids_from_the_object_as_from_the_file(nex):
+    path = nex(NEURONS, waveforms={"sig001a_wf": [100, 300, 500]})
+    block = neo_io.NeuroExplorerIO(str(path)).read_block()
+    assert PLUGIN.read(block, ReadOptions()).unit_ids.tolist() == read(path).unit_ids.tolist()
+
+
+def test_cases_of_sorted_and_unsorted_units(shared_cases, capfd):
+    with pytest.warns(NeuridWarning, match="left out 2 of 4 units: unit_classification is 'unclassified'; unit_class"):
+        population = read(shared_cases / "neo_nev_unclassified_noise" / "f.nev")
+    assert sorted(population.excluded) == [0, 3]
+    with pytest.warns(NeuridWarning, match="left out 2 of 4 units: unsorted .unit 0 of its channel.; --where all"):
+        population = read(shared_cases / "neo_plx_unsorted_progress" / "f.plx")
+    assert population.excluded == dict.fromkeys([0, 2], "unsorted (unit 0 of its channel)")
+    population = read(shared_cases / "neo_nex_waveforms" / "f.nex")
+    assert population.unit_ids.tolist() == ["sig001a", "sig002a", "sig003a"]
+    assert population.spikes.counts().tolist() == [307, 292, 308]
+    assert capfd.readouterr().err == ""

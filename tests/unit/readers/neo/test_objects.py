@@ -1,4 +1,5 @@
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -100,6 +101,62 @@ def test_text_annotations_are_labels():
     }
 
 
+def test_noise_and_what_is_unsorted_keep_their_row_with_the_reason():
+    source = [
+        train([1], unit_classification="unclassified"),
+        train([2], unit_classification="sorted"),
+        train([3], quality="Noise"),
+        train([4], quality="good"),
+    ]
+    with pytest.warns(
+        NeuridWarning, match="left out 2 of 4 units: unit_classification is 'unclassified'; quality is 'Noise'"
+    ):
+        population = read(source)
+    assert population.excluded == {0: "unit_classification is 'unclassified'", 2: "quality is 'Noise'"}
+    assert not PLUGIN.read(source, ReadOptions(where="all")).excluded
+
+
+@pytest.mark.parametrize(
+    ("origin", "excluded"),
+    [
+        ("a.plx", {0: "unsorted (unit 0 of its channel)"}),
+        ("a.nev", {0: "unsorted (unit 0 of its channel)", 2: "noise (unit 255)"}),
+        ("a.smr", {0: "unsorted (unit 0 of its channel)"}),
+        ("a.nix", {}),
+        (None, {}),
+    ],
+)
+def test_units_of_channels_are_known_by_the_file_that_they_come_from(origin, excluded):
+    source = [train([1], name="ch1#0"), train([2], name="ch1#1"), train([3], name="ch1#255"), train([4], name="ch10")]
+    for own in source:
+        own.file_origin = origin
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        assert read(source).excluded == excluded
+
+
+def test_recordings_that_nobody_sorted_are_kept():
+    source = [train([1], name="ch1#0"), train([2], name="ch2#0")]
+    for own in source:
+        own.file_origin = "a.plx"
+    with pytest.warns(NeuridWarning, match="every unit is rejected .unsorted .unit 0 of its channel.., which is taken"):
+        assert not read(source).excluded
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [("name == 'b'", {1}), ("depth > 2", {0, 1}), ("depth > 2 and layer == 'L5'", {1}), ("id == 'c'", {2})],
+)
+def test_units_are_selected_by_annotations_and_names(where, rows):
+    source = [
+        train([1], name="a", depth=3),
+        train([2], name="b", depth=4.5, layer="L5"),
+        train([3], name="c", layer="L6"),
+    ]
+    population = PLUGIN.read(source, ReadOptions(where=where))
+    assert population.excluded == dict.fromkeys(sorted({0, 1, 2} - rows), f"not selected by --where {where}")
+
+
 def test_the_block_names_the_session():
     population = read(block([train([1])], name="day 3"))
     assert (population.session_id, population.source) == ("day 3", "neo.Block day 3")
@@ -118,6 +175,11 @@ def test_the_resolution_is_that_of_the_sampling():
         ({"cluster_id": np.int64(7)}, {"cluster_id": np.int64(3)}, [7, 3]),
         ({"unit_id": 7, "name": "x"}, {"name": "y"}, ["x", "y"]),
         ({"unit_id": 7, "name": "x"}, {"unit_id": 7, "name": "y"}, ["x", "y"]),
+        ({"unit_id": 0, "name": "x"}, {"unit_id": 1, "name": "y"}, ["x", "y"]),
+        ({"unit_id": 0, "name": "x"}, {"unit_id": 1, "name": "x"}, [0, 1]),
+        ({"unit_id": 0}, {"unit_id": 1, "name": "y"}, [0, 1]),
+        ({"id": "7", "name": "x"}, {"id": "3", "name": "y"}, ["x", "y"]),
+        ({"cluster_id": 5, "id": "0", "name": "x"}, {"cluster_id": 4, "id": "1", "name": "y"}, [5, 4]),
         ({"unit_id": True, "name": "x"}, {"unit_id": False, "name": "x"}, [0, 1]),
         ({"unit_id": "", "name": "x"}, {"unit_id": "3", "name": ""}, [0, 1]),
         ({"unit_id": 7}, {"unit_id": "a"}, ["7", "a"]),
@@ -160,7 +222,7 @@ def test_lazy_trains_are_loaded():
     source = neo.io.ExampleIO("made.fake").read(lazy=True)[0]
     assert PLUGIN.recognises(source.segments[0].spiketrains[0])
     population = read(source)
-    assert population.unit_ids.tolist() == ["#0", "#1", "#2"]
+    assert population.unit_ids.tolist() == ["unit0", "unit1", "unit2"]
     assert population.labels["quality"].tolist() == ["Good!!"] * 3
 
 

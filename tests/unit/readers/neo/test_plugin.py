@@ -9,7 +9,7 @@ from nwb_neurid.readers.neo import PLUGIN
 
 def test_the_plugin_says_what_it_is():
     assert isinstance(PLUGIN, ReaderPlugin)
-    assert (PLUGIN.spec.name, PLUGIN.spec.contract, PLUGIN.spec.options) == ("neo", CONTRACT, set())
+    assert (PLUGIN.spec.name, PLUGIN.spec.contract, PLUGIN.spec.options) == ("neo", CONTRACT, {"where"})
 
 
 @pytest.mark.parametrize(

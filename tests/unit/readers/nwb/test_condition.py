@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.readers.nwb.condition import EXAMPLE, rows_where
+from nwb_neurid.readers.condition import EXAMPLE, rows_where
 from nwb_neurid.readers.nwb.table import Table
 
 

@@ -75,7 +75,10 @@ def test_pickled_properties_are_left_out_unopened(numpy_folder, read, tmp_path):
     folder = numpy_folder(properties={"quality": ["good", "mua", ""]})
     values = np.array([Payload(tmp_path / "ran"), "PV", "SST"], object)
     np.save(folder / "properties" / "cell_type.npy", values, allow_pickle=True)
-    with pytest.warns(NeuridWarning, match=r"A property is left out: .*cell_type.npy cannot be read as an array"):
+    with pytest.warns(
+        NeuridWarning,
+        match=r"left out, .*:\n  - .*cell_type.npy must hold numbers or text",
+    ):
         population = read(folder)
     assert list(population.labels) == ["quality"]
     assert not (tmp_path / "ran").exists()
@@ -108,13 +111,28 @@ def test_what_a_folder_names_is_not_called(analyzer_folder, tmp_path):
         ({"unit_ids": [1, 2, 2**70]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [[1], [2]]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be a row of its 2 units for each of 3 spikes"),
-        ({"properties": {"quality": ["good"]}}, InvalidSource, "'quality' must have one value for each of 3 units, it"),
-        ({"properties": {"group": [1]}}, InvalidSource, "property 'group' must have one value for each of 3 units"),
         ({"spikes": np.zeros(3)}, InvalidSource, "must be a row of records with sample_index, unit_index, segment_ind"),
     ],
 )
 def test_what_is_no_sorting_is_refused(numpy_folder, refused, info, error, words):
     refused(numpy_folder(**info), error, words)
+
+
+@pytest.mark.parametrize("properties", [{"quality": ["good"]}, {"group": [1]}, {"a": ["x"] * 4, "b": np.zeros((3, 2))}])
+def test_properties_of_another_length_are_left_out(numpy_folder, read, properties):
+    folder = numpy_folder(properties=properties)
+    with pytest.warns(NeuridWarning, match="must have one value for each of 3 units, it has ") as warned:
+        population = read(folder)
+    assert len(warned) == 1
+    assert (population.group, population.labels) == (None, {})
+
+
+def test_units_are_selected_by_their_properties(numpy_folder, read):
+    folder = numpy_folder(properties={"quality": ["good", "noise", "mua"], "snr": [1.0, 2.0, 3.0]})
+    with pytest.warns(NeuridWarning, match="left out 1 of 3 units: quality is 'noise'"):
+        assert read(folder).excluded == {1: "quality is 'noise'"}
+    assert read(folder, where="snr > 1.5").excluded.keys() == {0}
+    assert not read(folder, where="all").excluded
 
 
 def test_mixed_segments_are_refused(numpy_folder, spike_vector, refused):
@@ -135,16 +153,25 @@ def test_what_is_no_number_of_samples_is_refused(analyzer_folder, refused, num_s
 
 
 @pytest.mark.parametrize("locations", [[[1.0], [2.0], [3.0]], [[1.0, 2.0]], [["a", "b"]] * 3, [1.0, 2.0, 3.0]])
-def test_what_are_no_locations_is_refused(analyzer_folder, refused, locations):
-    refused(analyzer_folder(locations=locations), InvalidSource, "unit_locations must be numbers of shape (3, 2) or")
+def test_what_are_no_locations_is_left_out(analyzer_folder, read, locations):
+    with pytest.warns(NeuridWarning, match=r"unit_locations must be numbers of shape \(3, 2\) or"):
+        assert read(analyzer_folder(locations=locations)).positions_um is None
 
 
 @pytest.mark.parametrize(
     "templates", [np.zeros((2, 5, 4)), np.zeros((3, 5)), np.full((3, 5, 4), "a"), np.zeros((3, 0, 4)), [1.0, 2.0, 3.0]]
 )
-def test_what_are_no_templates_is_refused(analyzer_folder, refused, templates):
-    words = "templates must be numbers of shape (3, samples, channels), they are "
-    refused(analyzer_folder(templates=templates), InvalidSource, words)
+def test_what_are_no_templates_is_left_out(analyzer_folder, read, templates):
+    with pytest.warns(NeuridWarning, match=r"templates must be numbers of shape \(3, samples, channels\), they are "):
+        assert read(analyzer_folder(templates=templates)).waveforms_uv is None
+
+
+@pytest.mark.parametrize("name", ["settings.json", "extensions/templates/average.npy"])
+def test_damaged_extensions_are_left_out(analyzer_folder, read, name):
+    folder = analyzer_folder(templates=np.ones((3, 5, 4)))
+    (folder / name).write_bytes(b"[")
+    with pytest.warns(NeuridWarning, match=f"left out, as it cannot be used:\n  - .*{name}"):
+        assert read(folder).waveforms_uv is None
 
 
 def test_a_template_that_is_not_a_number_somewhere_is_largest_elsewhere(analyzer_folder, read):
@@ -172,7 +199,7 @@ def with_character(code):
 def test_damaged_properties_are_left_out(numpy_folder, read, values):
     folder = numpy_folder(properties={"quality": ["good", "mua", ""]})
     np.save(folder / "properties" / "cell_type.npy", values)
-    with pytest.warns(NeuridWarning, match=r"A property is left out: .*cell_type\.npy is damaged"):
+    with pytest.warns(NeuridWarning, match=r"left out, .*\n  - .*cell_type\.npy is damaged"):
         population = read(folder)
     assert list(population.labels) == ["quality"]
 
@@ -187,7 +214,7 @@ def test_damaged_json_is_refused(numpy_folder, refused, text):
 def test_a_missing_file_is_told(numpy_folder, refused):
     folder = numpy_folder()
     (folder / "spikes.npy").unlink()
-    refused(folder, UnreadableSource, "spikes.npy cannot be read as an array")
+    refused(folder, UnreadableSource, "spikes.npy is missing. Save or fetch it again.")
 
 
 def test_an_array_that_promises_more_than_it_holds_costs_no_memory(numpy_folder, refused):
@@ -196,4 +223,4 @@ def test_an_array_that_promises_more_than_it_holds_costs_no_memory(numpy_folder,
     before = path.read_bytes()
     path.write_bytes(before.replace(b"(3,), }" + b" " * 12, b"(3000000000000,), }"))
     assert path.read_bytes() != before
-    refused(folder, UnreadableSource, "spikes.npy cannot be read as an array")
+    refused(folder, UnreadableSource, "bytes, its header promises 72000000000192")

@@ -175,7 +175,7 @@ def test_reading_changes_nothing(one):
         (
             lambda: core.NumpySorting.from_unit_dict([{"a": np.array([1])}], 0.0),
             InvalidSource,
-            "NumpySorting must state its sampling rate, a number from 1 to 1e+09 Hz, it states 0.0",
+            "NumpySorting must state its sampling rate, a number from 1 to 1e+09 Hz, it states 0",
         ),
     ],
 )

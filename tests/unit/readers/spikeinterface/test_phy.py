@@ -4,7 +4,7 @@ import pytest
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridWarning, UnreadableSource
 from nwb_neurid.readers.spikeinterface import PLUGIN
-from nwb_neurid.readers.spikeinterface.phy import parameters
+from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
 
 
 def test_clusters_with_spikes_are_units(phy_folder, read, trains):
@@ -63,15 +63,117 @@ def test_tables_may_be_ragged_or_of_something_else(phy_folder, read):
     population = read(
         phy_folder(
             cluster_group="cluster_id\tgroup\n5\n\n2\tmua\tmore\n",
-            cluster_other="channel\tgroup\n2\tnoise\n",
             cluster_empty="cluster_id\tquality\n",
         )
     )
     assert {name: values.tolist() for name, values in population.labels.items()} == {"group": ["mua", "", ""]}
 
 
-def test_an_empty_table_is_refused(phy_folder, refused):
-    refused(phy_folder(cluster_group=""), UnreadableSource, "cluster_group.tsv cannot be read as a table")
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("cluster_group", "", "cluster_group.tsv is empty. Save it again in phy."),
+        ("cluster_info", "\n\n", "cluster_info.tsv is empty"),
+        ("cluster_x", "channel\tgroup\n2\tmua\n", "cluster_x.tsv has no column cluster_id, it has: channel, group."),
+        (
+            "cluster_y",
+            "cluster_id\tgroup\n3\tmua\n9\tgood\n",
+            "no row is of a cluster with spikes (its first are 3, 9)",
+        ),
+        ("cluster_z", "cluster_id\tgroup\nKS2\tmua\n", "no row is of a cluster with spikes (its first are KS2)"),
+        ("cluster_q", '"', "cluster_q.tsv has no column cluster_id"),
+    ],
+)
+def test_a_table_of_which_nothing_can_be_used_is_left_out_with_a_warning(phy_folder, read, name, text, why):
+    with pytest.warns(NeuridWarning) as warned:
+        population = read(phy_folder(**{name: text}))
+    assert len(population) == 3
+    assert population.labels == {}
+    (message,) = [str(one.message) for one in warned]
+    assert "left out, as it cannot be used:\n  - " in message
+    assert why in message
+
+
+SPELLINGS = {
+    "floats": b"cluster_id\tgroup\n2.0\tmua\n5.0\tgood\n",
+    "exponents": b"cluster_id\tgroup\n2e0\tmua\n5e+00\tgood\n",
+    "capitals": b"Cluster ID\tgroup\n2\tmua\n5\tgood\n",
+    "other name": b"cluster\tgroup\n2\tmua\n5\tgood\n",
+    "unit": b"unit_id,group\r\n2,mua\r\n5,good\r\n",
+    "quotes": b'"cluster_id"\t"group"\n"2"\t"mua"\n"5"\t"good"\n',
+    "blanks": b" cluster_id \t group \n 2 \t mua \n 5 \t good \n",
+    "semicolons": b"cluster_id;group\n2;mua\n5;good\n",
+    "no header": b"2\tmua\n5\tgood\n",
+    "byte order mark": b"\xef\xbb\xbfcluster_id\tgroup\n2\tmua\n5\tgood\n",
+    "UTF-16": "cluster_id\tgroup\n2\tmua\n5\tgood\n".encode("utf-16"),
+    "Windows": "cluster_id\tgroup\tgr\xf6\xdfe\n2\tmua\n5\tgood\n".encode("cp1252"),
+    "empty lines": b"\n\ncluster_id\tgroup\n\n2\tmua\n5\tgood\n\n",
+}
+
+
+@pytest.mark.parametrize("table", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_tables_join_however_they_are_written(phy_folder, read, table):
+    folder = phy_folder()
+    (folder / "cluster_group.tsv").write_bytes(table)
+    assert read(folder).labels["group"].tolist() == ["mua", "good", ""]
+
+
+NOISE = "cluster_id\tgroup\n2\tnoise\n5\tgood\n7\tunsorted\n"
+
+
+def test_noise_keeps_its_row_with_the_reason(phy_folder, read):
+    folder = phy_folder(cluster_group=NOISE)
+    with pytest.warns(NeuridWarning, match="left out 1 of 3 units: group is 'noise'; --where all keeps every unit"):
+        population = read(folder)
+    assert len(population) == 3
+    assert population.excluded == {0: "group is 'noise'"}
+    assert not read(folder, where="all").excluded
+
+
+def test_what_was_called_by_hand_goes_before_what_a_program_called(phy_folder, read):
+    folder = phy_folder(
+        cluster_group="cluster_id\tgroup\n2\tgood\n5\tunsorted\n",
+        cluster_bc_unitType="cluster_id\tbc_unitType\n2\tNOISE\n5\tNOISE\n7\tMUA\n",
+    )
+    with pytest.warns(NeuridWarning, match="left out 1 of 3 units: bc_unitType is 'NOISE'"):
+        assert read(folder).excluded == {1: "bc_unitType is 'NOISE'"}
+
+
+def test_a_verdict_on_everything_is_none(phy_folder, read):
+    folder = phy_folder(cluster_group=NOISE.replace("good", "noise").replace("unsorted", "noise"))
+    with pytest.warns(NeuridWarning, match="every unit is rejected .group is 'noise'., which is taken for no verdict"):
+        assert not read(folder).excluded
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ("group == 'good'", {1}),
+        ("Amplitude > 5", {0}),
+        ("Amplitude > 5 or id == 7", {0, 2}),
+        ("KSLabel in ['good', 'mua'] and n_spikes >= 10", {2}),
+    ],
+)
+def test_clusters_are_selected_by_the_columns_of_the_tables(phy_folder, read, where, rows):
+    folder = phy_folder(
+        cluster_group=NOISE,
+        cluster_Amplitude="cluster_id\tAmplitude\n2\t12.5\n5\t3\n",
+        cluster_info="cluster_id\tKSLabel\tn_spikes\n2\tmua\t5\n5\tgood\t7\n7\tgood\t10\n",
+    )
+    why = f"not selected by --where {where}"
+    assert read(folder, where=where).excluded == dict.fromkeys({0, 1, 2} - rows, why)
+
+
+def test_a_condition_names_the_columns_that_there_are(phy_folder, refused):
+    folder = phy_folder(cluster_group=NOISE)
+    words = f"--where 'snr > 2': {folder} has no column snr of one value a row. It has: id, group."
+    refused(folder, InvalidOption, words, where="snr > 2")
+    refused(folder, InvalidOption, "selects none of the 3 rows of", where="id == 3")
+
+
+def test_depths_of_the_table_are_positions(phy_folder, read):
+    folder = phy_folder(cluster_info="id\tdepth\n2\t20.0\n7\t40\n")
+    np.testing.assert_array_equal(read(folder).positions_um, [[0, 20, 0], [np.nan] * 3, [0, 40, 0]])
 
 
 def test_old_tables_are_csv(phy_folder, read):
@@ -107,6 +209,11 @@ def test_several_raw_files_are_one_recording(phy_folder):
         "dat_path = 'raw.dat'\nn_channels_dat = 1\ndtype = 'int16'\noffset = 10000",
         "dat_path = 'raw.dat'\nn_channels_dat = 2\ndtype = 'int16'",
         "dat_path = [3]\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = []\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = ()\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = ''\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = None\nn_channels_dat = 1\ndtype = 'int16'",
+        "dat_path = ['raw.dat', 3]\nn_channels_dat = 1\ndtype = 'int16'",
         "dat_path = 'raw\\0.dat'\nn_channels_dat = 1\ndtype = 'int16'",
         "",
     ],
@@ -141,20 +248,60 @@ def test_params_are_literals_line_by_line(tmp_path):
         "dat_path = r'D:\\data\\new.dat'\nbroken = 'D:\\Users\\x'\n\ufeffodd\nn_channels_dat=385 # all\n"
         "hp_filtered = False\nfiles = ['a', 'b']\nname = other\n" + "(" * 5000 + "\n" + "deep = " + "[" * 5000 + "\n"
     )
-    assert parameters(path) == {
+    assert read_params(path) == {
         "dat_path": "D:\\data\\new.dat",
+        "broken": "'D:\\Users\\x'",
         "n_channels_dat": 385,
         "hp_filtered": False,
         "files": ["a", "b"],
+        "name": "other",
+        "deep": "[" * 5000,
     }
-    assert parameters(tmp_path / "none.py") == {}
+    assert isinstance(read_params(path)["name"], Unparsed)
+    assert read_params(tmp_path / "none.py") == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "30000.",
+        "np.float64(30000.0)",
+        "numpy.int64(30000)",
+        "np.float32(3e4)",
+        "float('30000')",
+        "int(30000)",
+        "'30000'",
+        "30_000  # Hz",
+        "(\n    30000.0\n)",
+        "3e4; other = 1",
+    ],
+)
+def test_a_rate_is_read_however_it_is_written(phy_folder, read, value):
+    folder = phy_folder(params=f"dat_path = []\nsample_rate = {value}\n")
+    assert read(folder).activity.resolution_s == 1 / 30000
+
+
+@pytest.mark.parametrize(
+    "value", ["fs", "1 / 0", "np.float64(x)", "open('x').read()", "None", "[30000]", "-1", "1" + "0" * 400]
+)
+def test_a_rate_that_is_none_is_said_so_and_the_option_counts(phy_folder, read, refused, value):
+    folder = phy_folder(params=f"sample_rate = {value}\n")
+    if value != "None":
+        refused(
+            folder, InvalidSource, "params.py must state its sampling rate, a number from 1 to 1e+09 Hz, it states "
+        )
+        with pytest.warns(NeuridWarning, match=r"params.py must state its .*\. rate_hz is taken: 1000 Hz"):
+            assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
+    else:
+        assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
+    refused(folder, InvalidOption, "rate_hz must be a number from 1 to 1e+09 Hz, got inf", rate_hz=float("inf"))
 
 
 def test_without_params_the_rate_is_asked_for(phy_folder, read, refused, trains):
     folder = phy_folder(params=None)
     refused(folder, InvalidOption, "does not state its sampling rate: there is no params.py with a sample_rate")
     assert trains(read(folder, rate_hz=1000.0)) == [[0.2], [0.1, 0.3], [0.3]]
-    refused(folder, InvalidOption, "rate_hz must be a number from 1 to 1e+09 Hz, got 0.0", rate_hz=0.0)
+    refused(folder, InvalidOption, "rate_hz must be a number from 1 to 1e+09 Hz, got 0", rate_hz=0.0)
 
 
 def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
@@ -177,6 +324,7 @@ def test_what_is_no_rate_is_refused(phy_folder, refused, rate):
         ([0.1, 0.25], [0, 1], InvalidSource, "spike_times.npy must be whole numbers (samples, not seconds)"),
         ([np.nan, 1], [0, 1], InvalidSource, "must be whole numbers"),
         (["a", "b"], [0, 1], InvalidSource, "must be whole numbers, it holds <U1"),
+        (np.int64(5), [0], InvalidSource, "must have one number in a row, its shape is ()"),
         ([[1, 2], [3, 4]], [0, 1], InvalidSource, "must have one number in a row, its shape is (2, 2)"),
         ([1, 2], [-1, 1], InvalidSource, "must hold clusters from 0 to below 16777216, they are from -1 to 1"),
         ([1, 2], [0, 2**40], InvalidSource, "must hold clusters from 0"),
@@ -191,7 +339,7 @@ def test_what_is_no_sorting_is_refused(phy_folder, refused, samples, clusters, e
 def test_pickles_are_not_opened(phy_folder, refused):
     folder = phy_folder()
     np.save(folder / "spike_times.npy", np.array([1, None], object), allow_pickle=True)
-    refused(folder, UnreadableSource, "spike_times.npy cannot be read as an array")
+    refused(folder, InvalidSource, "spike_times.npy must hold numbers or text, it holds Python objects")
 
 
 @pytest.mark.parametrize("length", [0, 5, 60, 140])
@@ -199,7 +347,7 @@ def test_truncated_arrays_are_refused(phy_folder, refused, length):
     folder = phy_folder()
     path = folder / "spike_times.npy"
     path.write_bytes(path.read_bytes()[:length])
-    refused(folder, UnreadableSource, "spike_times.npy cannot be read as an array")
+    refused(folder, UnreadableSource, "spike_times.npy is damaged: ")
 
 
 def test_recorded_kilosort_output_is_read(shared_data):

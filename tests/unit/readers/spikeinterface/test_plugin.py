@@ -9,7 +9,11 @@ from nwb_neurid.readers.spikeinterface import PLUGIN
 
 def test_the_plugin_says_what_it_is():
     assert isinstance(PLUGIN, ReaderPlugin)
-    assert (PLUGIN.spec.name, PLUGIN.spec.contract, PLUGIN.spec.options) == ("spikeinterface", CONTRACT, {"rate_hz"})
+    assert (PLUGIN.spec.name, PLUGIN.spec.contract, PLUGIN.spec.options) == (
+        "spikeinterface",
+        CONTRACT,
+        {"rate_hz", "where"},
+    )
 
 
 @pytest.mark.parametrize(

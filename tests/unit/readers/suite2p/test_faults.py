@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridError, SourceNotFound, UnreadableSource
+from nwb_neurid.errors import InvalidOption, InvalidSource, NeuridError, NeuridWarning, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.suite2p import PLUGIN
 
@@ -44,17 +44,11 @@ FAULTS = [
     ({"F": b"version https://git-lfs"}, UnreadableSource, "F.npy is damaged: the magic string is not correct"),
     ({"F": TRACES[0]}, InvalidSource, "F.npy must have shape (ROIs, frames), got (300,). Run suite2p again."),
     ({"F": TRACES[None]}, InvalidSource, "F.npy must have shape (ROIs, frames), got (1, 4, 300)."),
-    ({"F": TRACES.astype(object)}, InvalidSource, "F.npy must hold numbers, it holds Python objects."),
+    ({"F": TRACES.astype(object)}, InvalidSource, "F.npy must hold numbers or text, it holds Python objects."),
     ({"F": TRACES.astype(complex)}, InvalidSource, "F.npy must hold numbers, it holds complex128."),
     ({"F": TRACES.astype(str)}, InvalidSource, "F.npy must hold numbers, it holds <U32."),
     ({"Fneu": TRACES[:, :-1]}, InvalidSource, "Fneu.npy has 4 ROIs and 299 frames, F.npy beside it 4 and 300"),
     ({"Fneu": TRACES[1:]}, InvalidSource, "Fneu.npy has 3 ROIs and 300 frames, F.npy beside it 4 and 300"),
-    ({"iscell": np.ones((3, 2))}, InvalidSource, "iscell.npy must have shape (4, 2), one row for each ROI"),
-    ({"iscell": np.ones(4)}, InvalidSource, "iscell.npy must have shape (4, 2)"),
-    ({"iscell": np.full((4, 2), 0.5)}, InvalidSource, "iscell.npy must have 0 or 1 in its first column"),
-    ({"iscell": np.full((4, 2), np.nan)}, InvalidSource, "iscell.npy must have 0 or 1 in its first column"),
-    ({"iscell": np.full((4, 2), None)}, InvalidSource, "iscell.npy must hold numbers, it holds Python objects."),
-    ({"redcell": np.ones((4, 1))}, InvalidSource, "redcell.npy must have shape (4, 2)"),
     ({"F": TRACES[:0], "Fneu": TRACES[:0], "iscell": np.ones((0, 2))}, UnreadableSource, "plane0 has no ROIs: "),
     ({"F": TRACES[:, :0], "Fneu": TRACES[:, :0]}, UnreadableSource, "plane0 has no frames: its traces have no columns"),
     ({"settings": None}, UnreadableSource, "settings.npy is missing, and so is ops.npy. Pass --rate-hz"),
@@ -68,7 +62,13 @@ FAULTS = [
     ({"settings": settings(fs=-10)}, InvalidSource, "frames a second, got -10. Pass --rate-hz"),
     ({"settings": settings(fs=np.nan)}, InvalidSource, "frames a second, got nan."),
     ({"settings": settings(fs=np.inf)}, InvalidSource, "frames a second, got inf."),
-    ({"settings": settings(fs="10")}, InvalidSource, "frames a second, got a str."),
+    ({"settings": settings(fs=10**400)}, InvalidSource, "frames a second, got a number of more than 300 digits."),
+    (
+        {"settings": settings(neucoeff=10**400)},
+        InvalidSource,
+        "neucoeff must be from 0 to 10, got a number of more",
+    ),
+    ({"settings": settings(fs="10")}, InvalidSource, "frames a second, got '10'."),
     ({"settings": settings(neucoeff=-1)}, InvalidSource, "settings.npy: neucoeff must be from 0 to 10, got -1."),
     (
         {"settings": settings(extraction={"neuropil_coefficient": np.nan})},
@@ -101,7 +101,7 @@ def test_a_fault_of_a_file_is_told_in_one_line(suite2p, tmp_path, replaced, erro
     assert str(tmp_path / "plane0") in told
 
 
-@pytest.mark.parametrize("name", ["F", "Fneu", "iscell"])
+@pytest.mark.parametrize("name", ["F", "Fneu"])
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_file_of_the_wrong_size_is_damaged(plane, name, change):
     root = plane()
@@ -110,7 +110,7 @@ def test_a_file_of_the_wrong_size_is_damaged(plane, name, change):
     path.write_bytes(contents[:change] if change < 0 else contents + b"\0" * change)
     told = message(root, UnreadableSource)
     assert told.startswith(f"{path} is damaged: ")
-    assert told.endswith("Copy it again.")
+    assert told.endswith("Copy it from where suite2p wrote it, or run suite2p again.")
 
 
 def test_spikes_of_another_run_are_told(plane):
@@ -189,8 +189,35 @@ def test_a_folder_that_may_not_be_looked_into_is_told(plane, monkeypatch):
 def test_a_file_that_may_not_be_read_is_told(plane, monkeypatch):
     root = plane()
 
-    monkeypatch.setattr("numpy.lib.format.open_memmap", refused)
-    assert message(root, UnreadableSource) == f"{root / 'plane0' / 'F.npy'} may not be read: Permission denied."
+    monkeypatch.setattr("nwb_neurid.readers.npy.open_regular", refused)
+    assert message(root, UnreadableSource).startswith(f"{root / 'plane0' / 'F.npy'} cannot be read: Permission denied.")
+
+
+EXTRAS = [
+    ("iscell", np.ones((3, 2)), "iscell.npy must have shape (4, 2), one row for each ROI"),
+    ("iscell", np.ones(4), "iscell.npy must have shape (4, 2)"),
+    ("iscell", np.full((4, 2), 0.5), "iscell.npy must have 0 or 1 in its first column"),
+    ("iscell", np.full((4, 2), np.nan), "iscell.npy must have 0 or 1 in its first column"),
+    ("iscell", np.array([{}] * 4), "iscell.npy must hold numbers or text, it holds Python objects"),
+    ("iscell", b"\x93NUMPY", "iscell.npy is damaged"),
+    ("redcell", np.ones((4, 1)), "redcell.npy must have shape (4, 2)"),
+    ("stat", np.array([{}] * 3), "stat.npy must hold one dict for each of 4 ROIs, it has 3."),
+    ("stat", np.array([{}, {}, {}, 1]), "stat.npy must hold one dict for each of 4 ROIs, it has 4."),
+    ("stat", np.ones(4), "stat.npy must hold Python objects, it holds numbers"),
+    ("stat", b"", "stat.npy is damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "stands", "why"), EXTRAS)
+def test_what_serves_verdicts_and_masks_alone_is_left_out(suite2p, tmp_path, name, stands, why):
+    suite2p.write(tmp_path / "plane0", {**suite2p.plane_files(), name: stands})
+    with pytest.warns(NeuridWarning) as warned:
+        population = read(tmp_path)
+    (told,) = [str(one.message) for one in warned]
+    assert why in told
+    assert told.startswith(f"{tmp_path}: left out, as it cannot be used:\n  - ")
+    assert len(population) == 4
+    assert population.masks_px is None
 
 
 @pytest.mark.usefixtures("without_shape_checks")

@@ -111,12 +111,12 @@ def test_padding_that_cannot_be_told_is_told(planes, missing, activity):
 
 
 def test_corrections_in_the_combined_folder_are_told(planes):
-    root = planes([300, 300], combined=True, iscell=np.tile([0.0, 0.2], (7, 1)))
+    root = planes([300, 300], combined=True, iscell=np.repeat([[0.0, 0.2], [1.0, 0.7]], [6, 1], 0))
     with pytest.warns(
-        NeuridWarning, match=r"combined.iscell\.npy differs from the iscell\.npy of the planes in 7 ROIs"
+        NeuridWarning, match=r"combined.iscell\.npy differs from the iscell\.npy of the planes in 6 ROIs"
     ):
         assert not read(root).excluded
-    assert len(read(root / "combined").excluded) == 7
+    assert len(read(root / "combined").excluded) == 6
     assert not read(root, all_rois=True).excluded
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.readers.suite2p import PLUGIN, rois
 
 
@@ -184,7 +184,7 @@ def test_other_folders_are_not_recognised(tmp_path):
 
 
 def test_it_says_which_options_it_knows():
-    assert PLUGIN.spec.options == {"all_rois", "activity", "rate_hz"}
+    assert PLUGIN.spec.options == {"all_rois", "activity", "rate_hz", "where"}
 
 
 def test_recognising_imports_nothing_heavy(plane):
@@ -192,3 +192,95 @@ def test_recognising_imports_nothing_heavy(plane):
     code += "sys.exit(bool({'scipy', 'h5py', 'pickle', 'torch'} & (sys.modules.keys() - before)))"
     code = "import sys; import numpy; before = set(sys.modules); " + code
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def stat(units=4, **parts):
+    """As suite2p describes ROIs: ROI `n` has n + 1 pixels in a row."""
+    return np.array(
+        [
+            {
+                "xpix": np.arange(row + 1, dtype=np.int32),
+                "ypix": np.full(row + 1, row, np.int64),
+                "lam": np.full(row + 1, 0.5, np.float32),
+                "npix": row + 1,
+                "skew": np.float32(row / 2),
+                "med": [row, 0],
+                **parts,
+            }
+            for row in range(units)
+        ],
+        object,
+    )
+
+
+def test_masks_are_pixels_with_their_weights(plane):
+    population = read(plane(stat=stat()))
+    assert [len(mask) for mask in population.masks_px] == [1, 2, 3, 4]
+    assert population.masks_px[2].tolist() == [[0, 2, 0.5], [1, 2, 0.5], [2, 2, 0.5]]
+    assert population.positions_um is None
+    assert [len(mask) for mask in population.select(np.array([3, 1])).masks_px] == [4, 2]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"lam": np.ones(9)}, {"xpix": None}, {"lam": np.ones((2, 2))}, {"xpix": np.array([np.nan])}, {"ypix": [1, 2]}],
+)
+def test_an_roi_whose_mask_is_damaged_has_none(plane, parts):
+    population = read(plane(stat=stat(**parts)))
+    assert [len(mask) for mask in population.masks_px] == [0] * 4
+
+
+def test_masks_of_planes_are_in_their_order(suite2p, tmp_path):
+    for number, own in enumerate([stat(), None, stat(2)]):
+        suite2p.write(tmp_path / f"plane{number}", suite2p.plane_files(units=2 if number == 2 else 4, stat=own))
+    masks = read(tmp_path).masks_px
+    assert [len(mask) for mask in masks] == [1, 2, 3, 4, 0, 0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ("iscell", {0, 2}),
+        ("iscell == 0", {1, 3}),
+        ("npix >= 3", {2, 3}),
+        ("skew < 1 and iscell", {0}),
+        ("plane == 'plane0' and id != 0", {1, 2, 3}),
+        ("redcell", {3}),
+        ("all", {0, 1, 2, 3}),
+    ],
+)
+def test_rois_are_selected_by_their_columns(plane, where, rows):
+    flags = {"iscell": np.array([[1, 0.9], [0, 0.1], [1, 0.8], [0, 0.2]]), "redcell": np.eye(4)[:, 2:][:, ::-1]}
+    population = read(plane(stat=stat(), **flags), where=where)
+    assert population.excluded == dict.fromkeys(sorted({0, 1, 2, 3} - rows), f"not selected by --where {where}")
+
+
+def test_a_condition_names_the_columns_that_there_are(plane):
+    with pytest.raises(
+        InvalidOption, match=r"plane0 has no column snr of one value a row. It has: id, iscell, plane\.$"
+    ):
+        read(plane() / "plane0", where="snr > 2")
+
+
+def test_a_verdict_that_rejects_every_roi_is_none(plane):
+    root = plane(iscell=np.zeros((4, 2)))
+    with pytest.warns(
+        NeuridWarning, match="iscell.npy rejects every ROI, which is taken for no verdict: all 4 are kept"
+    ):
+        assert not read(root).excluded
+
+
+@pytest.mark.parametrize(
+    ("activity", "note"),
+    [
+        (
+            "dff",
+            "dF/F was computed from F.npy with 0.7 times the neuropil (Fneu.npy) subtracted, over its maximin baseline "
+            "(60 s after a Gaussian of 10 frames), which counts as at least 0.32 of that of F.npy.",
+        ),
+        ("fluorescence", "Fluorescence is F.npy with 0.7 times the neuropil (Fneu.npy) subtracted."),
+        ("deconvolved", "Deconvolved activity is that of suite2p (spks.npy), in arbitrary units."),
+    ],
+)
+def test_how_the_activity_was_computed_is_noted(plane, activity, note):
+    assert read(plane(), activity=activity).notes == (note,)

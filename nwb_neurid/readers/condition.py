@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.columns import Column, Columns
 
-Column: TypeAlias = Shaped[np.ndarray, " rows"]
 Constant: TypeAlias = str | int | float
 
 EXAMPLE = "quality == \"good\" and snr > 2, phy_annotations >= 2, cell_type in ['PV', 'SST'], `amps.npy` > 50"
@@ -37,7 +36,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _OF_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
-def rows_where(condition: str, table: Table, option: str) -> Bool[np.ndarray, " rows"]:
+def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, " rows"]:
     """Which rows of a table fulfil a condition on its columns. NaN fulfils `!=` alone.
 
     Parameters
@@ -89,7 +88,7 @@ class _Evaluation:
         Names of columns by the Python name that stands for them.
     """
 
-    table: Table
+    table: Columns
     where: str
     in_backticks: Mapping[str, str]
 

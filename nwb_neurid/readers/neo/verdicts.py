@@ -1,0 +1,66 @@
+"""Which spike trains of a file are no neuron's: what a sorter left over, noise, and one neuron's train come twice."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nwb_neurid.readers.neo import format_of
+from nwb_neurid.readers.selection import NOISE, UNDECIDED
+
+UNSORTED_UNIT = 0
+BY_CHANNEL = frozenset({"BlackrockIO", "CedIO", "NeuralynxIO", "OpenEphysIO", "PlexonIO", "Spike2IO", "TdtIO"})
+"""Formats that sort the spikes of each channel, and call what is left over unit 0 of the channel."""
+
+LEFT_OVER = {("BlackrockIO", 255): "noise (unit 255)", ("TdtIO", 31): "outliers (sort code 31)"}
+
+CLASSIFICATIONS = ("unit_classification", "unit_tag", "quality")
+"""Annotations that tell sorted spikes from others: the first two are of Neo's reader of Blackrock's files."""
+
+_UNIT_OF_CHANNEL = re.compile(r"#(\d+)$")
+_WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave\w*)", re.IGNORECASE)
+
+
+def find_verdict(train: Any) -> str:
+    """Find out why a `neo.SpikeTrain` is no neuron's; "" where it may be one."""
+    for key in CLASSIFICATIONS:
+        text = train.annotations.get(key)
+        if isinstance(text, str) and text.strip().casefold() in NOISE | UNDECIDED:
+            return f"{key} is {text.strip()!r}"
+    name = _format(train)
+    for text in (train.annotations.get("id"), train.name):
+        found = _UNIT_OF_CHANNEL.search(str(text)) if name in BY_CHANNEL else None
+        if found is not None:
+            unit = int(found[1])
+            return "unsorted (unit 0 of its channel)" if unit == UNSORTED_UNIT else LEFT_OVER.get((name, unit), "")
+    return ""
+
+
+def drop_twins(trains: Sequence[Any]) -> list[Any]:
+    """Leave out waveform variables of NeuroExplorer whose neuron is there: they have its spikes once more."""
+    if not trains or _format(trains[0]) != "NeuroExplorerIO":
+        return list(trains)
+    times = {str(train.name): np.asarray(train.magnitude) for train in trains}
+    return [train for train in trains if not _is_twin(str(train.name), times)]
+
+
+def _is_twin(name: str, times: dict[str, np.ndarray]) -> bool:
+    """Whether a train whose name its own begins with has the same spikes, or more if its own is marked as waveforms."""
+    own = times[name]
+    for other, theirs in times.items():
+        if name != other and name.startswith(other):
+            is_marked = _WAVEFORMS.fullmatch(name.removeprefix(other)) is not None
+            if (is_marked and np.isin(own, theirs).all()) or (len(own) and np.array_equal(own, theirs)):
+                return True
+    return False
+
+
+def _format(train: Any) -> str:
+    """The class of `neo.io` that made a train, by the file that it came from; "" where it came from none."""
+    origin = getattr(train, "file_origin", None)
+    try:
+        return (format_of(Path(str(origin))) or "") if origin else ""
+    except (OSError, ValueError):  # no path of this system
+        return ""

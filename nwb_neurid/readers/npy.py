@@ -1,0 +1,85 @@
+"""`.npy` files, mapped: what a header promises beyond the bytes that there are costs no memory, and nothing is run."""
+
+import math
+import os
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid._system.files import open_regular
+from nwb_neurid.errors import InvalidSource, UnreadableSource
+
+HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError, MemoryError, RecursionError)
+"""Errors of NumPy on a damaged header of a `.npy` file, or on a file that is none."""
+
+LAST_CHARACTER = 0x10FFFF
+SURROGATES = range(0xD800, 0xE000)
+"""Numbers of Unicode that are no characters."""
+
+
+def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
+    """Map the array of an `.npy` file, read-only.
+
+    Parameters
+    ----------
+    path
+        The file.
+    again
+        What to do where it is missing or damaged, for messages.
+
+    Raises
+    ------
+    UnreadableSource
+        If the file is missing, may not be read, is damaged or truncated.
+    InvalidSource
+        If it holds pickled Python objects, which are not opened.
+    """
+    try:
+        with open_regular(path) as file:
+            version = np.lib.format.read_magic(file)
+            old = version == (1, 0)
+            read_header = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+            shape, by_column, dtype = read_header(file)
+            if dtype.hasobject:
+                raise InvalidSource(f"{path} must hold numbers or text, it holds Python objects. {again}")
+            promised, size = file.tell() + math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size
+            if size != promised:
+                raise ValueError(f"it has {size} bytes, its header promises {promised}")
+            if 0 in shape:
+                array = np.empty(shape, dtype)
+            else:
+                order = "F" if by_column else "C"
+                array = np.memmap(file, dtype, "r", file.tell(), shape, order)  # type: ignore[call-overload]
+    except FileNotFoundError as error:
+        raise UnreadableSource(f"{path} is missing. {again}") from error
+    except OSError as error:
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}. {again}") from error
+    except HEADER_ERRORS as error:
+        raise UnreadableSource(f"{path} is damaged: {in_one_line(error)}. {again}") from error
+    return check_elements(array, str(path), again)
+
+
+def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> Shaped[np.ndarray, "..."]:
+    """Give back an array if its elements are what they seem to be.
+
+    Raises
+    ------
+    UnreadableSource
+        If it has elements of no size, of which there may be any number, or text with characters that do not exist, on
+        which Python would stumble later.
+    """
+    if array.dtype.itemsize == 0:
+        raise UnreadableSource(f"{where} is damaged: its {array.size} elements have no size. {again}")
+    if array.dtype.kind == "U" and array.size:
+        codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if np.any((codes > LAST_CHARACTER) | ((codes >= SURROGATES.start) & (codes < SURROGATES.stop))):
+            raise UnreadableSource(f"{where} is damaged: it holds characters that do not exist. {again}")
+    return array
+
+
+def in_one_line(error: BaseException) -> str:
+    """Give the text of an error of NumPy or Python, fit to be printed, or its name where it has none."""
+    text = " ".join(str(error).split())[:200].rstrip(".")
+    return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__

@@ -1,0 +1,98 @@
+"""`params.py` of phy, parsed and never run: what it assigns that is a number, a text, or a list of them."""
+
+import ast
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from nwb_neurid._system.files import open_regular
+from nwb_neurid.errors import UnreadableSource
+
+LARGEST_BYTES = 2**16
+
+CASTS = frozenset({"float", "float16", "float32", "float64", "int", "int16", "int32", "int64", "uint16", "uint32"})
+"""Functions of Python and NumPy that a number may stand in, as it does where a script wrote the repr of a scalar."""
+
+ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError, ZeroDivisionError)
+"""Errors of Python on text that is no expression of constants."""
+
+
+class Unparsed(str):
+    """The text of a value that is no constant."""
+
+    __slots__ = ()
+
+
+def read_params(path: Path) -> dict[str, object]:
+    """Read the settings of a `params.py`.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist.
+
+    Returns
+    -------
+    dict
+        Values by name, `Unparsed` where they are no constants; empty where there is no such file.
+
+    Raises
+    ------
+    UnreadableSource
+        If it cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            text = file.read(LARGEST_BYTES).decode("utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # backslashes in paths of Windows
+        return dict(_assignments(text))
+
+
+def _assignments(text: str) -> Iterator[tuple[str, object]]:
+    """Names and values, statement by statement, or line by line where the text is no Python as a whole."""
+    try:
+        statements = ast.parse(text).body
+    except ERRORS:
+        for line in text.splitlines():
+            name, is_assigned, value = line.partition("=")
+            if is_assigned and name.strip().isidentifier():
+                yield name.strip(), _parse(value.strip())
+        return
+    for statement in statements:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, _evaluate(statement.value)
+
+
+def _parse(text: str) -> object:
+    try:
+        return _evaluate(ast.parse(text, mode="eval").body)
+    except ERRORS:
+        return Unparsed(text)
+
+
+def _evaluate(node: ast.expr) -> object:
+    """A constant, also within a cast to a number, or `Unparsed`."""
+    called = node.func if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords else None
+    name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+    try:
+        if isinstance(node, ast.Call) and name in CASTS:
+            cast = float if name.startswith("float") else int
+            return cast(ast.literal_eval(node.args[0]))
+        return ast.literal_eval(node)
+    except ERRORS:
+        return Unparsed(_unparse(node))
+
+
+def _unparse(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except ERRORS:
+        return "something too deep"

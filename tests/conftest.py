@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
     from nwb_neurid import Population
 
 ROOT = Path(__file__).parents[1]
+
+# Shapes in annotations are checked in every package of ours, before any of them is imported.
+install_import_hook(
+    ["nwb_neurid", *(path.parent.name for path in ROOT.glob("plugins/*/__init__.py"))], "beartype.beartype"
+)
 
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("suite")

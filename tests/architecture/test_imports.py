@@ -142,7 +142,10 @@ def test_plugins_import_public_names_only(imports, plugins):
     assert not private, "\n".join(private)
 
 
-def test_every_plugin_is_declared(root: Path, plugins):
-    """A package under plugins/ comes in through an entry point of pyproject.toml, as a stranger's does."""
-    declared = (root / "pyproject.toml").read_text("utf-8")
-    assert [name for name in plugins if f'"{name}:' not in declared] == []
+def test_every_plugin_is_declared_once_and_nowhere_else(root: Path, plugins):
+    """A package under plugins/ comes in through an entry point of pyproject.toml, as a stranger's does: three files
+    (module, code, test) and that line. Find it by its folder wherever else it is needed."""
+    for name in plugins:
+        declared = (root / "pyproject.toml").read_text("utf-8")
+        assert declared.count(name) == declared.count(f'"{name}:PLUGIN"') == 1
+        assert name not in (root / "Makefile").read_text("utf-8")

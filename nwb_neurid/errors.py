@@ -45,7 +45,21 @@ class InvalidSource(NeuridError):
 
 
 class CannotEncode(NeuridError):
-    """The encoder cannot embed the recording; every reason is listed, and what can: at once, or other presets of it."""
+    """The encoder cannot embed the recording; every reason is listed, and what can embed it.
+
+    Parameters
+    ----------
+    encoder
+        Name of the encoder.
+    source
+        The recording; "" where it has no name.
+    problems
+        Every reason.
+    instead
+        Models and encoders that take the recording, with the option that names each ("model" or "encoder").
+    presets
+        Presets of the encoder that take the recording.
+    """
 
     def __init__(
         self,
@@ -67,7 +81,13 @@ class CannotEncode(NeuridError):
 
 
 class CannotTrain(NeuridError):
-    """The encoder cannot be trained on these recordings; every reason is listed."""
+    """The encoder cannot be trained on these recordings; every reason is listed.
+
+    Parameters
+    ----------
+    problems
+        Every reason.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

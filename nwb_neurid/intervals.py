@@ -14,7 +14,24 @@ Intervals = Float64[np.ndarray, "intervals 2"]
 
 
 def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "runs 2"]:
-    """The same time as unbroken runs: sorted, and joined where they overlap or touch. Empty ones go."""
+    """Join intervals that overlap or touch.
+
+    Parameters
+    ----------
+    intervals_s
+        Intervals in any order, shape (any, 2), in seconds.
+
+    Returns
+    -------
+    array
+        The same time as unbroken runs, ascending, shape (runs, 2). Intervals of up to 1 µs are dropped.
+
+    Examples
+    --------
+    >>> merged(np.array([[5.0, 6.0], [0.0, 1.0], [1.0, 2.0]]))
+    array([[0., 2.],
+           [5., 6.]])
+    """
     kept = intervals_s[intervals_s[:, 1] > intervals_s[:, 0] + EDGE_S]
     if len(kept) == 0:
         return np.empty((0, 2))
@@ -26,7 +43,27 @@ def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "ru
 
 
 def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarray, "right 2"]) -> Intervals:
-    """The time that lies in both, in pieces: seams of `left_s` stay, and `rows_of` tells which row a piece is of."""
+    """Intersect two sets of intervals.
+
+    Parameters
+    ----------
+    left_s
+        Ascending and disjoint intervals, shape (left, 2), in seconds.
+    right_s
+        Intervals in any order, shape (right, 2), in seconds.
+
+    Returns
+    -------
+    array
+        The time that lies in both, shape (intervals, 2). Where intervals of `left_s` touch they stay apart; `rows_of`
+        tells which of them a piece is of.
+
+    Examples
+    --------
+    >>> intersected(np.array([[0.0, 2.0], [2.0, 4.0]]), np.array([[1.0, 3.0]]))
+    array([[1., 2.],
+           [2., 3.]])
+    """
     right_s = merged(right_s)
     first = np.searchsorted(right_s[:, 1], left_s[:, 0], "right")
     last = np.searchsorted(right_s[:, 0], left_s[:, 1], "left")
@@ -41,14 +78,52 @@ def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarr
 
 
 def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarray, "right 2"]) -> Intervals:
-    """The time of `left_s` that does not lie in `right_s`, in pieces as `intersected` gives them."""
+    """Subtract intervals from others.
+
+    Parameters
+    ----------
+    left_s
+        Ascending and disjoint intervals, shape (left, 2), in seconds.
+    right_s
+        Intervals in any order, shape (right, 2), in seconds.
+
+    Returns
+    -------
+    array
+        The time of `left_s` that does not lie in `right_s`, shape (intervals, 2), in pieces as of `intersected`.
+
+    Examples
+    --------
+    >>> subtracted(np.array([[0.0, 4.0]]), np.array([[1.0, 2.0]]))
+    array([[0., 1.],
+           [2., 4.]])
+    """
     right_s = merged(right_s)
     outside = np.column_stack([np.r_[-np.inf, right_s[:, 1]], np.r_[right_s[:, 0], np.inf]])
     return intersected(left_s, outside)
 
 
 def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> Intervals:
-    """The first so many seconds of these intervals, which are sorted and disjoint."""
+    """Keep the first so many seconds of intervals.
+
+    Parameters
+    ----------
+    intervals_s
+        Ascending and disjoint intervals, shape (any, 2), in seconds.
+    duration_s
+        How many seconds to keep, over all intervals together.
+
+    Returns
+    -------
+    array
+        The intervals up to then, shape (intervals, 2); the last of them may end earlier than it did.
+
+    Examples
+    --------
+    >>> shortened(np.array([[0.0, 2.0], [5.0, 9.0]]), 3.0)
+    array([[0., 2.],
+           [5., 6.]])
+    """
     lengths = np.diff(intervals_s, axis=1)[:, 0]
     left = np.clip(duration_s - (np.cumsum(lengths) - lengths), 0, lengths)
     kept = left > EDGE_S
@@ -56,17 +131,72 @@ def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> I
 
 
 def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> Int64[np.ndarray, " intervals"]:
-    """Index of the interval that each piece was cut from. The intervals are sorted and disjoint."""
+    """Find the interval that each piece was cut from.
+
+    Parameters
+    ----------
+    pieces_s
+        As `intersected` or `subtracted` return them, shape (pieces, 2), in seconds.
+    intervals_s
+        Ascending and disjoint intervals, shape (rows, 2), in seconds.
+
+    Returns
+    -------
+    array
+        Index of the interval of each piece, shape (pieces,).
+
+    Examples
+    --------
+    >>> rows_of(np.array([[1.0, 2.0], [2.0, 3.0]]), np.array([[0.0, 2.0], [2.0, 4.0]]))
+    array([0, 1])
+    """
     return np.searchsorted(intervals_s[:, 0], pieces_s[:, 0], "right") - 1
 
 
 def bounds(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, "intervals 2"]:
-    """First and last + 1 index of the times in each interval. The times ascend."""
+    """Find the times in each interval.
+
+    Parameters
+    ----------
+    times_s
+        Ascending times, shape (times,), in seconds.
+    intervals_s
+        Intervals, shape (intervals, 2), in seconds.
+
+    Returns
+    -------
+    array
+        First index and last index + 1 of the times in each interval, shape (intervals, 2).
+
+    Examples
+    --------
+    >>> bounds(np.array([0.5, 1.5, 2.5]), np.array([[0.0, 1.0], [1.0, 3.0]]))
+    array([[0, 1],
+           [1, 3]])
+    """
     return np.searchsorted(times_s, intervals_s - EDGE_S)
 
 
 def located(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, " times"]:
-    """Index of the interval that holds each time, -1 where none does. Both ascend, and the intervals are disjoint."""
+    """Find the interval of each time.
+
+    Parameters
+    ----------
+    times_s
+        Ascending times, shape (times,), in seconds.
+    intervals_s
+        Ascending and disjoint intervals, shape (intervals, 2), in seconds.
+
+    Returns
+    -------
+    array
+        Index of the interval that holds each time, -1 where none does, shape (times,).
+
+    Examples
+    --------
+    >>> located(np.array([0.5, 1.5, 2.5]), np.array([[0.0, 1.0], [2.0, 3.0]]))
+    array([ 0, -1,  1])
+    """
     edges = bounds(times_s, intervals_s).ravel()
     index = np.full(2 * len(intervals_s) + 1, -1)
     index[1::2] = np.arange(len(intervals_s))

@@ -131,7 +131,41 @@ class Embeddings:
         reasons: Sequence[str] | None = None,
         provenance: Provenance | None = None,
     ) -> "Embeddings":
-        """The embeddings of `population`; rows with a reason become NaN, the others count one window by default."""
+        """Make the embeddings of a population; rows with a reason become NaN.
+
+        Parameters
+        ----------
+        population
+            What was embedded.
+        vectors
+            Shape (units, dim), in the order of `population`.
+        n_windows
+            How many windows each unit was seen in, shape (units,); one each by default.
+        stability
+            Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
+        reasons
+            Why a unit has no vector, "" where it has one; by default all have one.
+        provenance
+            How the vectors came to be. An encoder gives `window_s`, `stitched` and `notes`; the model adds the rest.
+
+        Returns
+        -------
+        Embeddings
+            One row per unit of the population.
+
+        Raises
+        ------
+        InvalidResults
+            If lengths differ, or a vector without a reason is not finite.
+
+        Examples
+        --------
+        >>> from nwb_neurid.testing import mock_population
+        >>> found = Embeddings.of(mock_population(units=2), np.ones((2, 3)), reasons=["", "silent"])
+        >>> found.vectors
+        array([[ 1.,  1.,  1.],
+               [nan, nan, nan]], dtype=float32)
+        """
         units = len(population)
         why = np.array([""] * units if reasons is None else list(reasons), dtype=np.str_)
         windows = np.ones(units) if n_windows is None else n_windows
@@ -179,9 +213,20 @@ class Embeddings:
         }
 
     def most_alike(self, row: int, count: int = 3) -> Int[np.ndarray, " nearest"]:
-        """Rows of the units nearest to the one in `row`, the nearest first, after standardising each dimension.
+        """Find the units whose vectors are nearest to that of one unit.
 
-        Empty for a unit without a vector.
+        Parameters
+        ----------
+        row
+            Row of the unit.
+        count
+            How many to return.
+
+        Returns
+        -------
+        array
+            Rows of the nearest units, the nearest first, by Euclidean distance of vectors after each dimension was
+            standardised; shape (up to `count`,). Empty for a unit without a vector.
         """
         seen = np.flatnonzero(self.reasons == "")
         if row not in seen:
@@ -193,7 +238,13 @@ class Embeddings:
         return nearest[nearest != row][:count]
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector as `e0`, `e1`, ..."""
+        """Tabulate the vectors.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector as `e0`, `e1`, ...
+        """
         import pandas as pd
 
         columns = {
@@ -307,7 +358,14 @@ class Predictions:
         return np.asarray(self.class_probabilities.max(axis=1))
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row per unit, with the probability of each class as `p_<class>`."""
+        """Tabulate the predictions.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per unit: `unit_id`, `predicted_label`, `probability`, `prediction_set`, `abstained`, `reason`,
+            `ood_score`, and the probability of each class as `p_<class>`.
+        """
         import pandas as pd
 
         columns = {
@@ -324,7 +382,27 @@ class Predictions:
 
 
 def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyResults:
-    """The results on these units."""
+    """Select units of results.
+
+    Parameters
+    ----------
+    results
+        `Embeddings` or `Predictions`.
+    rows
+        A slice, or the rows of the units.
+
+    Returns
+    -------
+    Embeddings or Predictions
+        Of these units, in this order.
+
+    Examples
+    --------
+    >>> from nwb_neurid.testing import mock_population
+    >>> found = Embeddings.of(mock_population(units=3), np.arange(6.0).reshape(3, 2))
+    >>> select(found, np.array([2, 0])).unit_ids
+    array([2, 0])
+    """
     if isinstance(results, Predictions):
         return replace(results, **{name: getattr(results, name)[rows] for name in _ROWS_OF_PREDICTIONS})
     parts = {name: getattr(results, name)[rows] for name in _ROWS_OF_EMBEDDINGS}

@@ -30,17 +30,65 @@ LARGEST = 2**31 - 1
 
 
 def is_positive(value: Any) -> bool:
-    """Whether it is a positive, finite number."""
+    """Tell whether a value of a config is a positive, finite number.
+
+    Parameters
+    ----------
+    value
+        As JSON gives it.
+
+    Returns
+    -------
+    bool
+        False for true and false, which JSON has as numbers of their own.
+
+    Examples
+    --------
+    >>> is_positive(0.5), is_positive(0), is_positive("1")
+    (True, False, False)
+    """
     return type(value) in {int, float} and 0 < value <= 1e300
 
 
 def is_count(value: Any) -> bool:
-    """Whether it is a positive whole number, at most `LARGEST`."""
+    """Tell whether a value of a config is a positive whole number, at most `LARGEST`.
+
+    Parameters
+    ----------
+    value
+        As JSON gives it.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> is_count(3), is_count(3.0), is_count(True)
+    (True, False, False)
+    """
     return type(value) is int and 0 < value <= LARGEST
 
 
 def is_share(value: Any) -> bool:
-    """Whether it is a number from 0 to below 1."""
+    """Tell whether a value of a config is a number from 0 to below 1.
+
+    Parameters
+    ----------
+    value
+        As JSON gives it.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> is_share(0), is_share(0.2), is_share(1)
+    (True, True, False)
+    """
     return type(value) in {int, float} and 0 <= value < 1
 
 
@@ -56,7 +104,7 @@ _PLAIN: Mapping[type, Entry] = {
 
 
 def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> None:
-    """Check that a config has exactly these entries, each of them as expected.
+    """Check that a config has exactly these entries, each as expected.
 
     Parameters
     ----------

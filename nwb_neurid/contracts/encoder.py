@@ -33,19 +33,20 @@ class EncoderSpec:
     Parameters
     ----------
     name, version, summary, citation
-        How it is called, its own version, one line for `nwb-neurid plugins`, and what to cite.
+        Name of the encoder, its own version, one line for `nwb-neurid plugins`, and what to cite.
     contract
         The value of `CONTRACT` that it was written for.
     accepts
-        The kinds of activity it takes, of "spikes", "dff", "fluorescence", "deconvolved".
+        The kinds of activity that it takes, of "spikes", "dff", "fluorescence", "deconvolved". Fluorescence and
+        deconvolved activity are converted for an encoder that takes "dff" and not these.
     rate_hz
-        Lowest and highest frame rate of traces that it takes; None for any.
+        Lowest and highest frame rate of traces that it takes, in Hz; None for any.
     needs_positions
         Whether every unit must have a position.
     min_units, min_observed_s
         The smallest population, in units and in seconds of observed time.
     uses_covariates
-        Whether it looks at behaviour and stimulus: they are read then, where the reader can.
+        Whether it uses behaviour and stimulus: they are read then, where the reader can.
     default_for
         For what it is taken where nobody names an encoder: "baseline" (it needs no training, and others are compared
         with it) or "training". Where several encoders claim a use, those of nwb-neurid itself come first.
@@ -53,7 +54,19 @@ class EncoderSpec:
     Raises
     ------
     BrokenPlugin
-        If the spec cannot be used.
+        If the spec cannot be used; every fault is listed.
+
+    Examples
+    --------
+    >>> spec = EncoderSpec(
+    ...     name="isi-histogram",
+    ...     version="1",
+    ...     summary="Histogram of inter-spike intervals",
+    ...     contract=1,
+    ...     accepts=frozenset({"spikes"}),
+    ... )
+    >>> spec.min_units
+    1
     """
 
     name: str
@@ -88,7 +101,7 @@ class Encoder(Protocol):
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """What rebuilds it, together with `state`; JSON only."""
+        """Settings that rebuild it together with `state`; JSON only."""
         ...
 
     @property
@@ -97,15 +110,31 @@ class Encoder(Protocol):
         ...
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """One vector per unit, in the order of `population`; NaN, with a reason, where there is none.
+        """Compute one vector per unit. Used by `nwb_neurid.Model.embed`.
 
-        Never called with excluded units. A population is what attention may look at: one group, unless the
-        user pools the groups.
+        Parameters
+        ----------
+        population
+            Units that may be compared with one another: one group (probe, imaging plane), unless the user pools the
+            groups. It holds no excluded units, and only activity that the spec accepts.
+        progress
+            Wraps the long loop: `for item in progress(items, label="what is done", total=len(items))`.
+
+        Returns
+        -------
+        Embeddings
+            One row per unit, in the order of `population`; NaN, with a reason, for a unit without a vector.
         """
         ...
 
     def state(self) -> Mapping[str, np.ndarray]:
-        """The weights, as they go into `weights.safetensors`; empty where there is nothing to learn."""
+        """Return the weights.
+
+        Returns
+        -------
+        mapping of str to array
+            As they go into `weights.safetensors`; empty where there is nothing to learn.
+        """
         ...
 
 
@@ -140,6 +169,17 @@ class EncoderPlugin:
     ------
     BrokenPlugin
         If there is no preset, or both `spec_for_config` and `narrowed` are given.
+
+    Examples
+    --------
+    A plugin's module holds one such value, `PLUGIN`, which an entry point names:
+
+    >>> from neurid_isi import PLUGIN
+    >>> PLUGIN.spec.name, list(PLUGIN.presets)
+    ('isi', ['default'])
+    >>> encoder = PLUGIN.build({}, {}, "cpu")
+    >>> encoder.dim
+    53
     """
 
     spec: EncoderSpec
@@ -159,6 +199,17 @@ class EncoderPlugin:
             )
 
     def spec_for(self, config: Config) -> EncoderSpec:
-        """What an encoder of this config is and needs."""
+        """Return what an encoder with this config is and needs.
+
+        Parameters
+        ----------
+        config
+            Settings of the encoder, such as those of a preset.
+
+        Returns
+        -------
+        EncoderSpec
+            The spec of the plugin, or a narrower one of the same encoder.
+        """
         narrow = self.spec_for_config or self.narrowed
         return self.spec if narrow is None else narrow(config)

@@ -11,7 +11,7 @@ from nwb_neurid.population import Population
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a user may ask of a reader. A reader says in its spec which of these it knows; others are refused.
+    """What a user may ask of a reader. A reader lists in its spec which of these it knows; others are refused.
 
     `start_s`, `stop_s` and `duration_s` are no reader's business: they work for all.
 
@@ -37,6 +37,11 @@ class ReadOptions:
         Only this stretch of the session clock, in seconds.
     duration_s
         Only the first so many seconds of observed time in there; a recording with less stays as it is.
+
+    Examples
+    --------
+    >>> ReadOptions(where="quality == 'good'", stop_s=600.0).keep_opto
+    False
     """
 
     keep_opto: bool = False
@@ -53,7 +58,23 @@ class ReadOptions:
 
 
 def is_url(source: object) -> bool:
-    """Whether a source is a URL. It is no path: only a reader that knows its scheme can tell what is there."""
+    """Tell whether a source is a URL. Only a reader that knows its scheme can tell what is there.
+
+    Parameters
+    ----------
+    source
+        Anything.
+
+    Returns
+    -------
+    bool
+        Whether it is text that begins with a scheme, as in "https://".
+
+    Examples
+    --------
+    >>> is_url("https://example.org/recording.nwb"), is_url("recording.nwb"), is_url(None)
+    (True, False, False)
+    """
     return isinstance(source, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) is not None
 
 
@@ -73,7 +94,12 @@ class ReaderSpec:
     Raises
     ------
     BrokenPlugin
-        If the spec cannot be used.
+        If the spec cannot be used; every fault is listed.
+
+    Examples
+    --------
+    >>> ReaderSpec(name="table", version="1", summary="Tables of spikes", contract=1, options=frozenset({"where"})).name
+    'table'
     """
 
     name: str
@@ -101,6 +127,12 @@ class ReaderPlugin:
         bytes, nothing fetched) and without raising.
     read
         Makes a `Population` of it, or raises one of `nwb_neurid.errors`.
+
+    Examples
+    --------
+    >>> from nwb_neurid.readers.nwb import PLUGIN
+    >>> PLUGIN.spec.name, PLUGIN.recognises("notes.txt")
+    ('nwb', False)
     """
 
     spec: ReaderSpec

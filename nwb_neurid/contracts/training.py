@@ -45,28 +45,33 @@ class TrainingOptions:
     steps
         Steps of the optimiser.
     seed
-        The same seed, recordings and options give the same weights; on a CPU bit for bit.
+        Random seed, for reproducible results: on a CPU the same weights bit for bit.
     windows, learning_rate
-        Pairs of windows in a step, and the highest learning rate; None for those of the preset.
+        Pairs of windows in a step, and the peak learning rate; None for those of the preset.
     precision
-        Of matrix products: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
+        Of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
     compile
         Let torch compile the network.
     checkpoint
         A file that keeps the state of the training; None to keep none.
     resume
-        Go on from the checkpoint, if there is one.
+        Continue from the checkpoint, if there is one.
     checkpoint_s
         Least time between two checkpoints, in seconds.
     watch
-        Told of every step.
+        Callback, called with every step.
     saved
-        Told whenever the state was kept: the encoder can be used as it is then.
+        Callback, called whenever a checkpoint was written: the encoder can be used as it is then.
 
     Raises
     ------
     InvalidOption
         If a value cannot be used.
+
+    Examples
+    --------
+    >>> TrainingOptions(steps=1000, learning_rate=1e-3).precision
+    'auto'
     """
 
     steps: int
@@ -131,9 +136,23 @@ class Trainable(Encoder, Protocol):
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
-        """Train on populations, each of them what attention may look at: one group, without excluded units.
+        """Train the encoder in place. Used by `nwb_neurid.train`.
 
-        An interruption (`KeyboardInterrupt`) ends the training early and raises nothing: the log tells.
+        An interruption (`KeyboardInterrupt`) ends the training early and raises nothing: the log shows it.
+
+        Parameters
+        ----------
+        populations
+            Units that may be compared with one another, each population one group without excluded units.
+        options
+            How long to train, from which seed, and where to keep checkpoints.
+        progress
+            Wraps the loop over steps.
+
+        Returns
+        -------
+        TrainingLog
+            Loss and matched units of every step that was done.
 
         Raises
         ------

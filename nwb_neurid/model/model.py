@@ -127,16 +127,21 @@ class Model:
         }
 
     def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = silent) -> Embeddings:
-        """One vector for each unit that can have one; the others are NaN with a reason.
+        """Compute one vector for each unit that can have one; the others are NaN with a reason.
 
         Parameters
         ----------
         population
-            What to embed.
+            What to embed. Fluorescence and deconvolved activity are converted for an encoder that takes dF/F only.
         pool_groups
-            Take all units as one population. Otherwise each group (probe, imaging plane) is one of its own.
+            Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
-            Told of every window or unit.
+            Reports every window or unit.
+
+        Returns
+        -------
+        Embeddings
+            One row per unit, in the order of `population`; vectors of shape (units, dim), float32.
 
         Raises
         ------
@@ -237,7 +242,19 @@ class Model:
         )
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the model folder; a failed write leaves none behind.
+        """Write the model into a folder; a failed write leaves none behind.
+
+        Parameters
+        ----------
+        folder
+            The folder to write.
+        overwrite
+            Replace a model that is there.
+
+        Returns
+        -------
+        Path
+            The folder.
 
         Raises
         ------
@@ -252,7 +269,13 @@ class Model:
         return folder
 
     def describe(self) -> Description:
-        """What `model.json` holds."""
+        """Describe the model, as in `model.json`.
+
+        Returns
+        -------
+        Description
+            Encoder, config, training, hash of the weights and versions of software.
+        """
         return Description(
             encoder=self.name,
             encoder_version=self.plugin.spec.version,
@@ -268,20 +291,25 @@ class Model:
 def new_model(
     encoder: str, *, preset: str | None = None, untrained: bool = False, seed: int = 0, device: str = "auto"
 ) -> Model:
-    """A model without trained weights, of an installed encoder.
+    """Make a model without trained weights, of an installed encoder.
 
     Parameters
     ----------
     encoder
-        Its name, or `name@distribution`.
+        Name of the encoder, or `name@distribution`.
     preset
         One of its presets; the first by default.
     untrained
         Accept random weights, where the encoder learns.
     seed
-        Of the random weights.
+        Random seed of the weights.
     device
-        "auto", "cpu" or "cuda".
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Model
+        Ready to embed.
 
     Raises
     ------
@@ -291,6 +319,13 @@ def new_model(
         If there is no such preset or device.
     UnknownPlugin, DuplicatePlugin, BrokenPlugin, IncompatiblePlugin
         If the encoder cannot be loaded.
+
+    Examples
+    --------
+    >>> new_model("isi").encoder.dim
+    53
+    >>> new_model("nuclr", preset="small", untrained=True, device="cpu").spec.min_observed_s
+    10.0
     """
     encoders = registry.encoders()
     plugin = encoders.load(encoder)
@@ -313,7 +348,21 @@ def new_model(
 
 
 def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
-    """A model from a checkpoint of the method's original code.
+    """Make a model from a checkpoint of the method's original code. No code in it is run.
+
+    Parameters
+    ----------
+    encoder
+        Name of the encoder.
+    checkpoint
+        The file.
+    settings
+        Entries of the config that the checkpoint does not state, or states otherwise.
+
+    Returns
+    -------
+    Model
+        On the CPU. `Model.save` keeps it.
 
     Raises
     ------
@@ -321,6 +370,14 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
         If the encoder cannot import checkpoints.
     WrongWeights, InvalidModel
         If the checkpoint does not hold what the encoder needs.
+
+    Examples
+    --------
+    >>> from safetensors.numpy import save_file
+    >>> weights = new_model("nuclr", preset="base", untrained=True, device="cpu").encoder.state()
+    >>> save_file(dict(weights), "checkpoint.safetensors")
+    >>> import_model("nuclr", Path("checkpoint.safetensors"), {}).encoder.dim
+    256
     """
     encoders = registry.encoders()
     plugin = encoders.load(encoder)
@@ -335,7 +392,19 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:
-    """The model of a folder, or one that ships, by its name: "default-spikes" or "default-calcium".
+    """Load a model from its folder, or one that ships.
+
+    Parameters
+    ----------
+    folder
+        The model folder, or the name of a model that ships: "default-spikes" or "default-calcium".
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Model
+        With its label heads, ready to embed.
 
     Raises
     ------
@@ -343,6 +412,11 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
         If the folder is not a model folder, or of a format or encoder that is not known here.
     WrongWeights
         If the weights, or those of a label head, are damaged or do not fit.
+
+    Examples
+    --------
+    >>> load_model("default-spikes", device="cpu").name
+    'neurpir'
     """
     folder = find_model_folder(folder)
     with limits.reading(folder):

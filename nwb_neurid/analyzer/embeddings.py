@@ -68,7 +68,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         pool_groups: bool = False,
         weights_sha256: str | None = None,
     ) -> dict[str, Any]:
-        return self._with_model(
+        return self._add_model(
             model=model,
             encoder=encoder,
             preset=preset,
@@ -80,7 +80,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         )
 
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
-        model = self._model()
+        model = self._load_model()
         population = read_population(analyzer, model)
         check_fits(population, model)
         return pack_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))

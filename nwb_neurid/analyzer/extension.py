@@ -79,7 +79,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
     def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
         """Compute, then replace saved results. Of the job parameters, only `progress_bar` is used."""
         started = perf_counter()
-        self.data = self._compute(self.sorting_analyzer, _progress(self.extension_name, job_kwargs))
+        self.data = self._compute(self.sorting_analyzer, _make_bar(self.extension_name, job_kwargs))
         self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
         if save and not self.sorting_analyzer.is_read_only():
             self.save()
@@ -119,13 +119,13 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             raise error  # before SpikeInterface drops what is in memory
         super()._delete_extension_folder()
 
-    def _with_model(self, **params: Any) -> dict[str, Any]:
+    def _add_model(self, **params: Any) -> dict[str, Any]:
         """Add the encoder and the hash of the model that the parameters name."""
         self.params = fill_default(params)
-        found = self._model()
+        found = self._load_model()
         return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
 
-    def _model(self) -> Model:
+    def _load_model(self) -> Model:
         return build_model(**{name: self.params[name] for name in MODEL_PARAMETERS})
 
     def _select_units_extension_data(self, unit_ids: Iterable[Any]) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         Without the model, unchanged units keep their rows.
         """
         try:
-            self._model()
+            self._load_model()
         except NeuridError as error:
             warnings.warn(
                 f"{self.extension_name}: units that were merged or split have no results, as their model is not at "
@@ -169,7 +169,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             old = {unit: row for row, unit in enumerate(self.sorting_analyzer.unit_ids.tolist())}
             rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)
             return self._keep_rows(np.asarray(analyzer.unit_ids), rows)
-        return self._compute(analyzer, _progress(self.extension_name, job_kwargs))
+        return self._compute(analyzer, _make_bar(self.extension_name, job_kwargs))
 
 
 def list_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def register(extension: type[NeuridExtension]) -> None:
             ) from None
 
 
-def _progress(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
+def _make_bar(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
     """Make a progress bar as SpikeInterface shows it, if it would."""
     if not job_kwargs.get("progress_bar", False):
         return silent

@@ -83,7 +83,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         pool_groups: bool = False,
         weights_sha256: str | None = None,
     ) -> dict[str, Any]:
-        return self._with_model(
+        return self._add_model(
             model=model,
             label=label,
             coverage=coverage,
@@ -98,14 +98,14 @@ class ComputeNeuridPredictions(NeuridExtension):
             weights_sha256=weights_sha256,
         )
 
-    def _model(self) -> Model:
-        found = super()._model()
+    def _load_model(self) -> Model:
+        found = super()._load_model()
         if self.params["label"] or not found.heads:
             choose_head(found.heads, self.params["label"])
         return found
 
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
-        model = self._model()
+        model = self._load_model()
         population = read_population(analyzer, model)
         embeddings = self._embed(analyzer, model, population, progress)
         options = {name: self.params[name] for name in OPTIONS}

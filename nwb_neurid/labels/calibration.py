@@ -158,7 +158,7 @@ class Calibration:
         equal weight; with enough animals, one more animal is counted in which none does. Source: hierarchical conformal
         prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
-        of, truth, weight = self._known(prior, smooth)
+        of, truth, weight = self._weigh_known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
         animals = round(weight.sum())  # without those that have only classes that the prior excludes
         animals += animals >= self.count_needed_animals(coverage)
@@ -172,7 +172,7 @@ class Calibration:
 
         Of the calibration units whose best class reaches it, at most `FEWER` times as many are wrong as of all.
         """
-        of, truth, weight = self._known(prior, smooth)
+        of, truth, weight = self._weigh_known(prior, smooth)
         best = of.max(axis=1)
         order = np.argsort(-best, kind="stable")
         named = np.cumsum(weight[order])
@@ -184,7 +184,7 @@ class Calibration:
                 return float(best[order[enough[-1]]])
         return np.inf
 
-    def _known(
+    def _weigh_known(
         self, prior: Float64[np.ndarray, " classes"] | None, smooth: bool
     ) -> tuple[Float64[np.ndarray, "known classes"], Int64[np.ndarray, " known"], Float64[np.ndarray, " known"]]:
         """Weigh the units of known class: probabilities, class, and weights that sum to 1 in each animal."""
@@ -252,11 +252,11 @@ def fit_temperature(
 
     weights, rows = weigh_animals(animal), np.arange(len(truth))
 
-    def loss(values: Float64[np.ndarray, " parameters"]) -> float:
+    def compute_loss(values: Float64[np.ndarray, " parameters"]) -> float:
         log_sharpness = float(np.clip(values[0], -SHARPEST, SHARPEST))
         reached = temper(scores, prevalence, math.exp(log_sharpness), float(expit(values[1])))[rows, truth]
         weak = 1e-3 * (values[0] ** 2 + (values[1] + 4) ** 2)  # holds them where the data say nothing
         return float(-(weights * np.log(np.maximum(reached, 1e-300))).sum() + weak)
 
-    best = minimize(loss, [0.0, -4.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
+    best = minimize(compute_loss, [0.0, -4.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
     return math.exp(float(np.clip(best[0], -SHARPEST, SHARPEST))), float(expit(best[1]))

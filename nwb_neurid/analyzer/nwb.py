@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
-from nwb_neurid._system.atomic import check_free, whole
+from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions
 from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
-from nwb_neurid.errors import CannotWrite, NoResults, SourceNotFound
+from nwb_neurid.errors import CannotWrite, NoResults
 from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.readers import read
+from nwb_neurid.readers.nwb.file import opened
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, standalone, store
-from nwb_neurid.writers.nwb.entry import table_in
-from nwb_neurid.writers.nwb.faults import unreadable
-from nwb_neurid.writers.nwb.opening import opened
+from nwb_neurid.writers.nwb.entry import find_table
 from nwb_neurid.writers.nwb.standalone import UNITS, write_recording
 
 NAMES = ("unit_name", standalone.NAME)
@@ -77,10 +76,9 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     predictions = _check_vectors(extension, predicted) if predicted else []
     if not new:
         return _write(analyzer, Path(path), extension.embeddings(), predictions, options)
-    check_free(Path(path), overwrite=False)
-    with whole(Path(path)) as (made,):
-        write_recording(read(analyzer), made)
-        _write(analyzer, made, extension.embeddings(), predictions, options)
+    with replace_file(Path(path), overwrite=False) as made:
+        write_recording(read(analyzer), made.path)
+        _write(analyzer, made.path, extension.embeddings(), predictions, options)
     return Path(path)
 
 
@@ -120,13 +118,11 @@ def _write(
 
 def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
     """Read the names that SpikeInterface gives the units of a file, and their ids."""
-    if not path.exists():
-        raise SourceNotFound(f"{path} does not exist.")
-    with unreadable(path), opened(path) as file:
-        units = table_in(file, path, table)
-        ids = existing.unit_ids(units)
-        named = [name for name in NAMES if name in existing.column_names(units)]
-        return (existing.column(units, named[0]).values if named else ids), ids
+    with opened(path) as file:
+        units = find_table(file, table)
+        ids = existing.read_ids(units)
+        columns = [name for name in NAMES if units.dataset(name) is not None]
+        return (existing.read_column(units, columns[0]).values if columns else ids), ids
 
 
 def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions, find_names
 from nwb_neurid.errors import CannotWrite, NoResults
 
-PREFIX = "neurid_"
 WIDTH = 64
 """Width of text: SpikeInterface truncates longer text when it writes a property in Zarr again."""
 

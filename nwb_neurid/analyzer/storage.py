@@ -19,11 +19,13 @@ import numpy as np
 from spikeinterface.core.core_tools import check_json, retrieve_importing_provenance
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension
 
-from nwb_neurid._system.atomic import whole
+from nwb_neurid._system.file_sets import find_file, replace_files
+from nwb_neurid._system.lock import lock
 from nwb_neurid.errors import CannotWrite, NeuridError, NeuridWarning
 
 RESULTS = "results"
 FILE = f"{RESULTS}.npz"
+OF_EARLIER = ("*.npy",)  # files of version 0.1
 ABOUT = "about"
 DATA = "data/"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -100,20 +102,18 @@ def _write_folder(extension: AnalyzerExtension, saved: Saved) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with whole(folder / FILE, *(folder / name for name in beside)) as (results, *others):
-            results.write_bytes(_pack(saved))
-            for path, values in zip(others, beside.values(), strict=True):
-                path.write_text(json.dumps(check_json(dict(values)), indent=4), encoding="utf8")
+        with lock(folder / FILE), replace_files(folder, FILE, own=OF_EARLIER) as made:
+            (made / FILE).write_bytes(_pack(saved))
+            for name, values in beside.items():
+                (made / name).write_text(json.dumps(check_json(dict(values)), indent=4), encoding="utf8")
     except BaseException:
         with suppress(OSError):  # it holds earlier results
             folder.rmdir()
         raise
-    for older in folder.glob("*.npy"):
-        older.unlink()
 
 
 def _read_folder(extension: AnalyzerExtension) -> bytes | None:
-    path = extension._get_binary_extension_folder() / FILE
+    path = find_file(extension._get_binary_extension_folder(), FILE, FILE)
     return path.read_bytes() if path.is_file() else None
 
 

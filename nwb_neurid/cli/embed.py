@@ -173,13 +173,13 @@ def embed(
 @contextmanager
 def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
     """Say at Ctrl-C whether the recording was changed."""
-    from nwb_neurid.writers.outputs import fingerprint_of
+    from nwb_neurid.writers.outputs import take_fingerprint
 
-    before = fingerprint_of(source)
+    before = take_fingerprint(source)
     try:
         yield
     except KeyboardInterrupt:
-        done = fingerprint_of(source) != before
+        done = take_fingerprint(source) != before
         out.fail(NeuridError(f"Interrupted. {source} {'has its results already' if done else 'was not changed'}."))
         raise
 
@@ -220,15 +220,15 @@ def _choose_targets(
     sources: Sequence[str], writing: WriteOptions, model: "Model | None"
 ) -> list[tuple[str, WriteOptions]]:
     """Each source with how its results are written; of several, --output is the folder that they go to."""
-    from nwb_neurid.writers.outputs import NWB, default_name, output_name
+    from nwb_neurid.writers.outputs import NWB, name_after, name_output
 
     output = writing.output
     if output is None or (len(sources) == 1 and not output.is_dir()):
         return [(source, writing) for source in sources]
     if not output.is_dir():
         raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
-    called = writing.name or default_name(model.name if model else "encoder")
-    names = [output_name(source, sidecar=writing.sidecar, kind=writing.format, name=called) for source in sources]
+    called = writing.name or name_after(model.name if model else "encoder")
+    names = [name_output(source, sidecar=writing.sidecar, kind=writing.format, name=called) for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
     if writing.format != NWB:  # the name holds that of the encoder, which the recording may decide

@@ -50,19 +50,19 @@ def show(
 
 def _find_results(source: Path, name: str | None) -> "tuple[Path, list[Results]]":
     """The results in a file, or else in the sidecar of a recording."""
-    from nwb_neurid.writers.nwb import standalone, store
-    from nwb_neurid.writers.nwb.destination import sidecar_of
-    from nwb_neurid.writers.outputs import output_name
+    from nwb_neurid.writers.nwb import store
+    from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
+    from nwb_neurid.writers.outputs import name_output
 
     if not source.exists():
         raise SourceNotFound(f"{source} does not exist.")
-    is_nwb = standalone.is_nwb(source)
-    sidecar = sidecar_of(source) if is_nwb else source.parent / output_name(source)
-    if not is_nwb and not sidecar.exists():
+    own = is_nwb(source)
+    sidecar = name_sidecar(source) if own else source.parent / name_output(source)
+    if not own and not sidecar.exists():
         raise NoResults(
             f"{source} has no results beside it: {sidecar} does not exist. Embed it: {spell('embed', source)}"
         )
-    paths = [source, sidecar] if is_nwb and sidecar.exists() else [source if is_nwb else sidecar]
+    paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
     for path in paths:
         try:
             with limits.reading(path):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nwb_neurid._system.atomic import whole
+from nwb_neurid._system.atomic import convert_errors
 from nwb_neurid._system.display import format_html
+from nwb_neurid._system.file_sets import write_files
+from nwb_neurid._system.lock import lock
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
@@ -137,28 +139,19 @@ class Evaluation:
         folder = Path(folder)
         check_folder(folder, overwrite=overwrite)
         pictures = [name for name in PICTURES if name.removesuffix(".png") in self.scores or name in PICTURES[:4]]
-        made = not folder.exists()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
-        targets = [folder / name for name in (SCORES, TABLE, PREDICTIONS, *pictures)]
-        try:
-            with whole(*targets) as (scores, table, predictions, *drawn):
-                scores.write_text(
+        found = list(self._list_predictions())
+        with convert_errors(folder):
+            folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with convert_errors(folder), lock(folder.resolve()):
+            check_folder(folder, overwrite=overwrite)
+            with write_files(folder.resolve(), SCORES, own=PICTURES) as made:
+                (made / SCORES).write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
                 )
-                _write_table(table, COLUMNS, self.to_rows())
-                rows = list(self._list_predictions())
-                _write_table(predictions, tuple(rows[0]), rows)
-                for path in drawn:
-                    self._draw(path)
-        except CannotWrite:
-            if made:
-                folder.rmdir()
-            raise
-        for name in set(PICTURES) - set(pictures):
-            (folder / name).unlink(missing_ok=True)
+                _write_table(made / TABLE, COLUMNS, self.to_rows())
+                _write_table(made / PREDICTIONS, tuple(found[0]), found)
+                for name in pictures:
+                    self._draw(made / name)
         return folder
 
     def _draw(self, path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
+from nwb_neurid._system.file_sets import find_file, find_files
 from nwb_neurid._system.files import read_json
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
@@ -18,6 +19,8 @@ from nwb_neurid.labels.novelty import Novelty
 
 FORMAT = 1
 FOLDER = "heads"
+MODEL = "model.json"
+"""The file that the files of a model are called after."""
 TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "label_name": str,
     "scope": str,
@@ -68,7 +71,7 @@ def read_heads(folder: Path) -> dict[str, LabelHead]:
     WrongWeights
         If its arrays are missing, damaged, others, or contradict one another.
     """
-    heads = [_read_head(path) for path in sorted((folder / FOLDER).glob("*.json"))]
+    heads = [_read_head(folder, path) for path in find_files(folder, MODEL, f"{FOLDER}/*.json")]
     return {head.label_name: head for head in heads}
 
 
@@ -111,9 +114,9 @@ def _collect_arrays(head: LabelHead) -> dict[str, np.ndarray]:
     return arrays if calibration.neighbours is None else arrays | {"neighbours": calibration.neighbours}
 
 
-def _read_head(path: Path) -> LabelHead:
+def _read_head(folder: Path, path: Path) -> LabelHead:
     about = _read_description(path)
-    path = path.with_suffix(".safetensors")
+    path = find_file(folder, MODEL, f"{FOLDER}/{path.stem}.safetensors")
     arrays = read_arrays(path)
     if hash_arrays(arrays) != about["arrays_sha256"]:
         raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")

@@ -4,8 +4,9 @@ Nothing in it is pickled, and reading it runs no code from it.
 """
 
 import json
+import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,18 +14,20 @@ from pathlib import Path
 import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
+from nwb_neurid._system.file_sets import find_file, finish, has_set, write_files
 from nwb_neurid._system.files import read_json
+from nwb_neurid._system.lock import lock
 from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.results import Json
 
 FORMAT = 1
+LEFT = re.compile(r"\..*\.neurid-\w+|.*\.partial")  # hidden files of ours, and a checkpoint of 0.1 that broke off
+ABOUT = "model.json"
 WEIGHTS = "weights.safetensors"
+HEADS = ("heads/*.json", "heads/*.safetensors")
 CHECKPOINT = "checkpoint.safetensors"
 """The state of a training that is not finished."""
-
-KNOWN = ("model.json", CHECKPOINT)
-"""A folder with one of these is ours to overwrite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +101,24 @@ def write_folder(
     *,
     overwrite: bool,
     others: Mapping[str, bytes] | None = None,
+    like: Sequence[Path] = (),
 ) -> None:
     """Write a model folder; a failed write leaves none behind, and an old one as it was.
 
-    `others` are further files, by their paths in the folder.
+    In a folder that is there, the files of a model are replaced together, and everything else stays.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    about, card, state
+        What goes into `model.json`, `README.md` and `weights.safetensors`.
+    overwrite
+        Whether a model that is there may be replaced.
+    others
+        Further files, by their paths in the folder.
+    like
+        The recordings that the model was made from: nobody may read it who may not read them.
 
     Raises
     ------
@@ -109,37 +126,69 @@ def write_folder(
         If the folder exists and is not to be overwritten, is no model folder, or cannot be written.
     """
     folder = folder.resolve()  # through links, and `.` gets its name
-    if folder.exists() and not overwrite:
-        raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
-    if folder.exists() and not any((folder / name).is_file() for name in KNOWN):
-        raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
-    partial = folder.with_name(f".{folder.name}.neurid-partial")
-    old = folder.with_name(f".{folder.name}.neurid-old")
+    files = {
+        WEIGHTS: pack_arrays(state),
+        ABOUT: (json.dumps({"format": FORMAT, **asdict(about)}, indent=2) + "\n").encode(),
+        "README.md": card.encode(),
+        **(others or {}),
+    }
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / WEIGHTS).write_bytes(pack_arrays(state))
-        (partial / "model.json").write_text(
-            json.dumps({"format": FORMAT, **asdict(about)}, indent=2) + "\n", encoding="utf-8"
-        )
-        (partial / "README.md").write_text(card, encoding="utf-8")
-        for name, content in (others or {}).items():
-            (partial / name).parent.mkdir(exist_ok=True)
-            (partial / name).write_bytes(content)
-        if folder.exists():
-            for other in folder.iterdir():  # what else is kept there stays
-                if other.is_file() and not (partial / other.name).exists():
-                    shutil.copy2(other, partial)
-            shutil.rmtree(old, ignore_errors=True)
-            folder.replace(old)
-        partial.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with lock(folder):
+            _restore(folder)
+            check_free(folder, overwrite=overwrite)
+            with write_files(folder, ABOUT, own=HEADS, like=like) as made:
+                for name, content in files.items():
+                    (made / name).parent.mkdir(exist_ok=True)
+                    (made / name).write_bytes(content)
     except OSError as error:
         raise CannotWrite(f"The model cannot be written to {folder}: {error.strerror or error}.") from error
-    finally:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def check_free(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that a model cannot be written to.
+
+    Raises
+    ------
+    CannotWrite
+        If it exists and is not to be overwritten, or is no model folder.
+    """
+    if folder.exists() and not overwrite:
+        raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
+    if folder.exists() and not is_ours(folder):
+        raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder holds a model or the checkpoint of a training, or nothing but what a killed process left."""
+    if not folder.is_dir():
+        return False
+    if has_set(folder, ABOUT) or (folder / CHECKPOINT).is_file():
+        return True
+    inside = [each.name for each in folder.iterdir()]
+    return bool(inside) and all(map(LEFT.fullmatch, inside))
+
+
+def find_old(folder: Path) -> Path:
+    """The folder of a model, also where nwb-neurid 0.1 was killed while it replaced the folder by a new one."""
+    old = _name_old(folder)
+    return old if not folder.exists() and (old / ABOUT).is_file() else folder
+
+
+def _restore(folder: Path) -> None:
+    """Take back what nwb-neurid 0.1 did when it was killed, and end what a later version began."""
+    old = find_old(folder)
+    if old != folder:
+        old.replace(folder)
+    if folder.is_dir():
+        finish(folder, ABOUT, own=HEADS)
+    for left in (_name_old(folder), folder.with_name(f".{folder.name}.neurid-partial")):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _name_old(folder: Path) -> Path:
+    folder = folder.absolute()
+    return folder.with_name(f".{folder.name}.neurid-old")
 
 
 def read_description(folder: Path) -> Description:
@@ -150,7 +199,7 @@ def read_description(folder: Path) -> Description:
     InvalidModel
         If it is missing, damaged, or of another format.
     """
-    path = folder / "model.json"
+    path = find_file(folder, ABOUT, ABOUT)
     if not path.exists():
         raise InvalidModel(f"{folder} is not a model folder: it has no model.json.")
     try:
@@ -199,7 +248,7 @@ def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
     WrongWeights
         If they are missing, damaged or others.
     """
-    path = folder / WEIGHTS
+    path = find_file(folder, ABOUT, WEIGHTS)
     state = read_arrays(path)
     if (got := hash_arrays(state)) != expected_sha256:
         raise WrongWeights(

@@ -26,6 +26,7 @@ from nwb_neurid.model.folder import (
     Description,
     describe_card,
     explain_misfit,
+    find_old,
     read_description,
     read_weights,
     write_folder,
@@ -418,7 +419,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     >>> load_model("default-spikes", device="cpu").name
     'neurpir'
     """
-    folder = find_model_folder(folder)
+    folder = find_old(find_model_folder(folder))
     with limits.reading(folder):
         about = read_description(folder)
     encoders = registry.encoders()

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.vocabulary import ALIASES, is_unknown
-
-OURS = "neurid_"
-"""Columns that this project wrote into a source: predictions, and so nothing that is known."""
 
 
 def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.ndarray, " units"]]:
@@ -30,7 +28,7 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
     for name, values in columns.items():
         texts = [value.strip() if isinstance(value, str) else "" for value in values]
         known = [text for text in texts if not is_unknown(text)]
-        if known and not name.startswith(OURS) and (_squeeze(name) in _NAMED or not all(map(is_number, known))):
+        if known and not name.startswith(PREFIX) and (_squeeze(name) in _NAMED or not all(map(is_number, known))):
             labels[name] = np.array(["" if is_unknown(text) else text for text in texts], np.str_)
     for ours, theirs in ALIASES.items():
         called = {_squeeze(name): name for name in reversed(labels)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from nwb_neurid._system.atomic import check_free, whole
+from nwb_neurid._system.atomic import check_target, replace_file
 from nwb_neurid.simulate.ecephys import add_units
 from nwb_neurid.simulate.ophys import add_rois
 from nwb_neurid.simulate.regions import SLOW_HZ
@@ -63,8 +63,8 @@ def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = 
     """
     check_path(path, overwrite=overwrite)
     image = _to_bytes(_to_nwb(simulation, imaging_hz))
-    with whole(path) as (made,):
-        made.write_bytes(image)
+    with replace_file(path, overwrite=overwrite) as made:
+        made.path.write_bytes(image)
     return path
 
 
@@ -91,7 +91,7 @@ def check_path(path: Path, *, overwrite: bool) -> None:
     CannotWrite
         If there is a file and `overwrite` is False, it is a folder, or its folder does not exist or is read-only.
     """
-    check_free(path, overwrite=overwrite, instead="name another file")
+    check_target(path, overwrite=overwrite, instead="name another file")
 
 
 def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":

@@ -3,8 +3,8 @@
 Randomness is drawn anew for every step from the seed and the number of the step, so that no state of it is kept.
 """
 
+import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from nwb_neurid.errors import CannotWrite, WrongWeights
+from nwb_neurid._system.atomic import replace_file
+from nwb_neurid.errors import WrongWeights
 
-FORMAT = "1"
+FORMAT = "2"
+UNHASHED = "1"  # of nwb-neurid 0.1
+HASH = "sha256"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,16 +48,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     CannotWrite
         If the folder cannot be written to.
     """
-    told = {"format": FORMAT, "seconds": repr(checkpoint.seconds), "fingerprint": json.dumps(checkpoint.fingerprint)}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(save({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, told))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"The checkpoint {path} cannot be written: {error.strerror or error}.") from error
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+    about = {"format": FORMAT, "seconds": repr(checkpoint.seconds), "fingerprint": json.dumps(checkpoint.fingerprint)}
+    with replace_file(path, overwrite=True) as made:
+        made.path.write_bytes(save(tensors, {**about, HASH: _hash(tensors, about)}))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -65,16 +62,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
     WrongWeights
         If it is damaged, or of another format.
     """
+    again = "Train anew, without --resume, into another folder."
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
-            if told.get("format") != FORMAT:
-                raise WrongWeights(f"{path} must be a checkpoint of format {FORMAT}, got {told.get('format')}.")
+            about = file.metadata() or {}
+            if about.get("format") not in (FORMAT, UNHASHED):
+                raise WrongWeights(f"{path} must be a checkpoint of format {FORMAT}, got {about.get('format')}.")
             tensors = {name: torch.clone(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no mapping
-            return Checkpoint(
-                tensors=tensors, seconds=float(told["seconds"]), fingerprint=json.loads(told["fingerprint"])
-            )
+        expected = about.pop(HASH, "")
+        if (expected or about["format"] == FORMAT) and _hash(tensors, about) != expected:
+            raise WrongWeights(f"The checkpoint {path} is damaged: its SHA-256 is not the one that it states. {again}")
+        fingerprint = json.loads(about["fingerprint"])
+        return Checkpoint(tensors=tensors, seconds=float(about["seconds"]), fingerprint=fingerprint)
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise WrongWeights(
-            f"The checkpoint {path} cannot be read: {error}. Train anew, without --resume, into another folder."
-        ) from error
+        raise WrongWeights(f"The checkpoint {path} cannot be read: {error}. {again}") from error
+
+
+def _hash(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
+    """Of everything that a checkpoint says."""
+    whole = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        whole.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return whole.hexdigest()

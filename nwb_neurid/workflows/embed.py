@@ -16,10 +16,10 @@ from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.models import resolve_model
-from nwb_neurid.writers.nwb.entry import names_on
-from nwb_neurid.writers.nwb.objects import EMBEDDINGS, object_name
+from nwb_neurid.writers.nwb.entry import name_on_tables
+from nwb_neurid.writers.nwb.objects import EMBEDDINGS, name_object
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import default_name, fingerprint_of, output_for
+from nwb_neurid.writers.outputs import choose_output, name_after, take_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Outcome:
     @property
     def tables(self) -> tuple[str, ...]:
         """What the tables with the vectors are called in an NWB file."""
-        return tuple(object_name(name, EMBEDDINGS) for name in self.names)
+        return tuple(name_object(name, EMBEDDINGS) for name in self.names)
 
 
 def embed_file(
@@ -107,12 +107,12 @@ def embed_file(
     (True, ('neurid_isi_embeddings',), (5, 53))
     """
     writing, prediction = writing or WriteOptions(), prediction or PredictionOptions()
-    reader, seen = reader_for(source), fingerprint_of(source)
-    output_for(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
+    reader, seen = reader_for(source), take_fingerprint(source)
+    choose_output(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
-    output = output_for(source, writing, seen=seen)
+    output = choose_output(source, writing, seen=seen)
     output.check(population)
     check_fits(population, model)
     check_options(model.heads, population, prediction)
@@ -188,7 +188,7 @@ def embed(
 
 def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
     """These options with what the results are called, as far as it is known."""
-    return replace(writing, name=writing.name or default_name(model.name if model else "encoder"))
+    return replace(writing, name=writing.name or name_after(model.name if model else "encoder"))
 
 
 def _train_on(
@@ -205,4 +205,8 @@ def _list_names(population: Population, writing: WriteOptions, changed: bool) ->
     if writing.format != NWB:
         return ()
     beside_tables = changed or (writing.output is not None and not writing.sidecar)
-    return tuple(names_on(population.tables, writing.name)) if beside_tables and population.tables else (writing.name,)
+    return (
+        tuple(name_on_tables(population.tables, writing.name))
+        if beside_tables and population.tables
+        else (writing.name,)
+    )

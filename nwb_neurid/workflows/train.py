@@ -12,7 +12,7 @@ from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import STEPS, fit
-from nwb_neurid.model.folder import CHECKPOINT, KNOWN
+from nwb_neurid.model.folder import CHECKPOINT, is_ours
 from nwb_neurid.model.model import Model, load_model, new_model
 from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
@@ -186,7 +186,7 @@ def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if there and not (resume or overwrite):
         begun = "go on with the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
         raise CannotWrite(f"{folder} exists. Choose another folder, {begun}or overwrite it (--overwrite).")
-    if there and overwrite and not (folder.is_dir() and any((folder / name).is_file() for name in KNOWN)):
+    if there and overwrite and not is_ours(folder):
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
 
 

@@ -7,16 +7,15 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nwb_neurid._system import limits
-from nwb_neurid._system.atomic import check_free
+from nwb_neurid._system.atomic import check_target
 from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers import phy, table
 from nwb_neurid.writers.nwb import standalone, store
-from nwb_neurid.writers.nwb.destination import sidecar_of
-from nwb_neurid.writers.nwb.objects import MODEL, object_name
-from nwb_neurid.writers.nwb.store import default_name as default_name
+from nwb_neurid.writers.nwb.destination import check_outside, is_nwb, is_zarr, name_sidecar
+from nwb_neurid.writers.nwb.objects import MODEL, name_object
 from nwb_neurid.writers.options import NWB as NWB
 from nwb_neurid.writers.options import WriteOptions
 
@@ -86,13 +85,22 @@ class _Table:
 
     target: Path
     kind: str
+    overwrite: bool
+    like: Sequence[Path]
 
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
     def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
-        made = table.table_of(population, embeddings, predictions)
-        table.write_table(made, embeddings.provenance, self.target, self.kind)
+        made = table.make_table(population, embeddings, predictions)
+        table.write_table(
+            made,
+            embeddings.provenance,
+            self.target,
+            self.kind,
+            overwrite=self.overwrite,
+            like=self.like,
+        )
         return self.target
 
 
@@ -102,16 +110,17 @@ class _PhyColumns:
 
     folder: Path
     name: str
+    overwrite: bool
 
     def check(self, population: Population) -> None:
         phy.check_ids(population)
 
     def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
-        columns = phy.columns_of(self.name, embeddings, predictions)
-        return phy.write_columns(self.folder, population.unit_ids, columns)[0]
+        columns = phy.make_columns(self.name, embeddings, predictions)
+        return phy.write_columns(self.folder, population.unit_ids, columns, overwrite=self.overwrite)[0]
 
 
-def output_for(source: str | Path, options: WriteOptions, *, seen: store.Fingerprint | None = None) -> Output:
+def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fingerprint | None = None) -> Output:
     """Where the results on a source go.
 
     Parameters
@@ -142,14 +151,14 @@ def output_for(source: str | Path, options: WriteOptions, *, seen: store.Fingerp
     return FORMATS[kind](source, options, seen)
 
 
-def fingerprint_of(source: str | Path) -> store.Fingerprint | None:
+def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
     """What tells that an NWB file is still the one that is there now; None for other sources."""
-    return None if is_url(source) or not standalone.is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
+    return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
 def _nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
-    if is_url(source) or not standalone.is_nwb(Path(source)):
-        target = _free(source, options, output_name(source))
+    if is_url(source) or not is_nwb(Path(source)):
+        target = _free(source, options, name_output(source))
         return _Standalone(target=target, name=options.name, overwrite=options.overwrite)
     file = Path(source)
     with limits.reading(file):
@@ -161,10 +170,15 @@ def _table(source: str | Path, options: WriteOptions, _: store.Fingerprint | Non
     kind = options.format
     if kind == table.PARQUET:
         table.check_parquet()
-    own = output_name(source, kind=kind, name=options.name)
+    own = name_output(source, kind=kind, name=options.name)
     if options.output is not None and options.output.is_dir():
         options = replace(options, output=options.output / own)
-    return _Table(target=_free(source, options, own), kind=kind)
+    return _Table(
+        target=_free(source, options, own),
+        kind=kind,
+        overwrite=options.overwrite,
+        like=[] if is_url(source) else [Path(source)],
+    )
 
 
 def _phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
@@ -172,13 +186,13 @@ def _phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None)
     if options.output is not None:
         raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
     folder = Path(source)
-    object_name(options.name, MODEL)
-    check_free(
-        *phy.files(folder, [phy.first_column(options.name)]),
+    name_object(options.name, MODEL)
+    check_target(
+        *phy.name_files(folder, [phy.name_column(options.name)]),
         overwrite=options.overwrite,
         instead="choose another name (--name)",
     )
-    return _PhyColumns(folder=folder, name=options.name)
+    return _PhyColumns(folder=folder, name=options.name, overwrite=options.overwrite)
 
 
 FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {
@@ -188,7 +202,7 @@ FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | No
 }
 
 
-def output_name(source: str | Path, *, sidecar: bool = False, kind: str = NWB, name: str = "") -> str:
+def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, name: str = "") -> str:
     """What a file with results on this source is called.
 
     Parameters
@@ -208,14 +222,14 @@ def output_name(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
     path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
     if is_url(source) and path.suffix != ".nwb":
         raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
-    own = is_url(source) or standalone.is_nwb(path)
+    own = is_url(source) or is_nwb(path)
     if kind != NWB:
-        object_name(name, MODEL)
+        name_object(name, MODEL)
         bare = Path(path.name.removesuffix(".zarr")).stem if own else path.resolve().name
         return f"{bare}.{name}.{kind}"
     if not own:
         return f"{path.resolve().name}.neurid.nwb"
-    return sidecar_of(path).name if sidecar or is_url(source) else path.name
+    return name_sidecar(path).name if sidecar or is_url(source) or is_zarr(path) else path.name
 
 
 def _free(source: str | Path, options: WriteOptions, name: str) -> Path:
@@ -223,5 +237,7 @@ def _free(source: str | Path, options: WriteOptions, name: str) -> Path:
     target = options.output or (Path() if is_url(source) else Path(source).parent) / name
     if not is_url(source) and target.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the source itself, which would be lost. Choose another --output.")
-    check_free(target, overwrite=options.overwrite)
+    if not is_url(source):
+        check_outside(Path(source), target)
+    check_target(target, overwrite=options.overwrite)
     return target

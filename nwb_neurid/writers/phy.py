@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid._system.atomic import whole
+from nwb_neurid._system.atomic import check_target, convert_errors
+from nwb_neurid._system.file_sets import replace_files
+from nwb_neurid._system.lock import lock
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
-
-PREFIX = "neurid_"
-"""How all our columns begin: no column of phy's own does, and the reader of phy takes none of these for known."""
 
 EMBEDDED = "embedded"
 CLUSTERS = ("spike_clusters.npy", "spike_templates.npy")
@@ -58,17 +58,20 @@ def check_ids(population: Population) -> None:
         )
 
 
-def files(folder: Path, columns: Sequence[str]) -> list[Path]:
+def name_files(folder: Path, columns: Sequence[str]) -> list[Path]:
     """The file of each column."""
     return [folder / f"cluster_{name}.tsv" for name in columns]
 
 
-def first_column(name: str) -> str:
-    """The column that is there whatever is predicted: of the results called `name`."""
+def name_column(name: str) -> str:
+    """The column that is there whatever is predicted: of the results called `name`.
+
+    It begins as no column of phy's own does, and the reader of phy takes none of these for known.
+    """
     return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
 
-def columns_of(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
+def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
     """What phy is to show, by the names of its columns.
 
     `neurid_isi` says whether a cluster has a vector, or why not; with predictions, `neurid_isi_cell_type` is the class,
@@ -81,7 +84,7 @@ def columns_of(name: str, embeddings: Embeddings, predictions: Sequence[Predicti
     embeddings, predictions
         One row for each cluster.
     """
-    own = first_column(name)
+    own = name_column(name)
     columns = {own: np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)}
     for part in predictions:
         label = f"{own}_{part.label_name}"
@@ -92,20 +95,41 @@ def columns_of(name: str, embeddings: Embeddings, predictions: Sequence[Predicti
     return columns
 
 
-def write_columns(folder: Path, cluster_ids: Shaped[np.ndarray, " units"], columns: Columns) -> list[Path]:
-    """Write the columns of these clusters; a cluster without a value has no row.
+def write_columns(
+    folder: Path, cluster_ids: Shaped[np.ndarray, " units"], columns: Columns, *, overwrite: bool = False
+) -> list[Path]:
+    """Write the columns of these clusters, all of them or none; a cluster without a value has no row.
+
+    Parameters
+    ----------
+    folder
+        The folder of phy.
+    cluster_ids
+        The clusters, a row each.
+    columns
+        As `make_columns` makes them.
+    overwrite
+        Whether columns that are there may be replaced.
 
     Raises
     ------
     CannotWrite
-        If a file cannot be written.
+        If a column is there and not to be replaced, or a file cannot be written.
     """
-    targets = files(folder, list(columns))
-    with whole(*targets) as made:
-        for path, (name, values) in zip(made, columns.items(), strict=True):
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-                writer.writerow(["cluster_id", name])
-                rows = zip(cluster_ids.tolist(), values.tolist(), strict=True)
-                writer.writerows(row for row in rows if row[1] != "")
+    targets = name_files(folder, list(columns))
+    with convert_errors(targets[0]), lock(targets[0].resolve()):
+        check_target(*targets, overwrite=overwrite, instead="choose another name (--name)")
+        with replace_files(folder.resolve(), targets[0].name, like=[folder]) as made:
+            for target, (name, values) in zip(targets, columns.items(), strict=True):
+                _write_column(made / target.name, name, cluster_ids, values)
     return targets
+
+
+def _write_column(
+    path: Path, name: str, ids: Shaped[np.ndarray, " units"], values: Shaped[np.ndarray, " units"]
+) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["cluster_id", name])
+        rows = zip(ids.tolist(), values.tolist(), strict=True)
+        writer.writerows(row for row in rows if row[1] != "")

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nwb_neurid._system.atomic import whole
+from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions, Provenance
@@ -20,7 +20,9 @@ PROVENANCE = b"nwb_neurid"
 """Under which key a parquet file holds the provenance, as JSON."""
 
 
-def table_of(population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> "pd.DataFrame":
+def make_table(
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()
+) -> "pd.DataFrame":
     """One row per unit: what is known of it, its predictions, and its vector as `e0`, `e1`, ...
 
     Columns are `unit_id`, `group` (probe or plane, where told), every known label, `n_windows`, `stability` and
@@ -70,13 +72,21 @@ def check_parquet() -> None:
         ) from error
 
 
-def write_table(table: "pd.DataFrame", provenance: Provenance, target: Path, kind: str) -> None:
+def write_table(
+    table: "pd.DataFrame",
+    provenance: Provenance,
+    target: Path,
+    kind: str,
+    *,
+    overwrite: bool = False,
+    like: Sequence[Path] = (),
+) -> None:
     """Write a table, whole or not at all.
 
     Parameters
     ----------
     table
-        As `table_of` makes it.
+        As `make_table` makes it.
     provenance
         Of the vectors. A parquet file holds it in its metadata; in a csv file there is no room for it that every
         program would pass over.
@@ -84,14 +94,18 @@ def write_table(table: "pd.DataFrame", provenance: Provenance, target: Path, kin
         The file.
     kind
         One of `KINDS`.
+    overwrite
+        Whether a file that is there may be replaced.
+    like
+        The recording: nobody may read the table who may not read it.
 
     Raises
     ------
     CannotWrite
         If the file cannot be written.
     """
-    with whole(target) as (path,):
-        KINDS[kind](table, provenance, path)
+    with replace_file(target, overwrite=overwrite, like=like) as made:
+        KINDS[kind](table, provenance, made.path)
 
 
 def _write_csv(table: "pd.DataFrame", _: Provenance, path: Path) -> None:

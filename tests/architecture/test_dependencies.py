@@ -26,3 +26,12 @@ def test_every_library_is_a_requirement(root, imports, plugins):
         known |= MODULES_OF.get(name, {name})
     unknown = {f"{path} imports {name}" for path, name in imports if name.split(".")[0] not in known}
     assert not unknown, "\n".join(sorted(unknown))
+
+
+def test_every_requirement_is_imported(root, imports):
+    """Drop from pyproject.toml what nothing needs; what is there for another library's sake belongs into its reason."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    names = [re.match(r"[\w.-]+", requirement)[0] for requirement in project["dependencies"]]
+    used = {name.split(".")[0] for _, name in imports}
+    unused = [name for name in names if not MODULES_OF.get(name, {name}) & used]
+    assert not unused, ", ".join(unused)

@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from recordings import copied, make_recording, make_zarr, same_bytes, strays
+from recordings import copied, make_recording, same_bytes, strays
 
 BALLAST = "ballast"
 SMALL_BYTES = 1_500_000  # what the results take, without the recording
@@ -35,8 +35,7 @@ try:
     if way == "remove":
         remove(path, "neurid_made")
     else:
-        output = path.with_name("output.nwb.zarr") if way == "zarr copy" else None
-        write(path, make_embeddings(), overwrite=True, sidecar=way == "sidecar", output=output)
+        write(path, make_embeddings(), overwrite=True, sidecar=way == "sidecar")
 except CannotWrite as error:
     sys.exit(f"said: {error}")
 """
@@ -76,13 +75,12 @@ def fill(folder: Path, disk: Path, options: argparse.Namespace) -> Counter:
 
     plain = make_recording(folder / "pristine.nwb", options.megabytes)
     embedded = write(plain, make_embeddings(), output=folder / "embedded.nwb")
-    zarr = make_zarr(plain, folder / "pristine.nwb.zarr")
     found: Counter = Counter()
-    for way in ("copy", "sidecar", "remove", "zarr", "zarr copy"):
-        pristine = embedded if way == "remove" else zarr if "zarr" in way else plain
+    for way in ("copy", "sidecar", "remove"):
+        pristine = embedded if way == "remove" else plain
         for step in range(options.steps):
             size = sum(each.stat().st_size for each in (pristine, *pristine.rglob("*")))
-            most = size if way in ("copy", "remove", "zarr copy") else SMALL_BYTES
+            most = size if way in ("copy", "remove") else SMALL_BYTES
             free = int(step / options.steps * 1.4 * most)
             found[attempt(disk, pristine, way, free, "blind" if step % 2 else "seeing")] += 1
     return found
@@ -101,7 +99,7 @@ def attempt(disk: Path, pristine: Path, way: str, free: int, sight: str) -> str:
     for other in disk.iterdir():
         shutil.rmtree(other) if other.is_dir() else other.unlink()
     if done.returncode == 0:
-        expected = {"sidecar": ["recording.neurid.nwb"], "zarr copy": ["output.nwb.zarr"]}.get(way, [])
+        expected = {"sidecar": ["recording.neurid.nwb"]}.get(way, [])
         return f"{way}: written" if beside == expected else f"WRONG {way}: written, left {beside}"
     if not done.stderr.startswith("said: "):
         return f"WRONG {way}: crashed with {done.returncode}: {done.stderr[-200:]}"

@@ -16,12 +16,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from recordings import copied, is_finished, make_embeddings, make_recording, make_zarr, same_bytes, strays
+from recordings import copied, is_finished, make_embeddings, make_recording, same_bytes, strays
 
 from nwb_neurid.writers.nwb.store import check_writable, read, write
 from nwb_neurid.writers.options import WriteOptions
 
-WAYS = {"copy": {}, "sidecar": {"sidecar": True}, "zarr": {}, "zarr-copy": {}}
+WAYS = {"copy": {}, "sidecar": {"sidecar": True}}
 SIDECAR = "recording.neurid.nwb"
 
 
@@ -34,13 +34,9 @@ def main() -> int:
     embeddings, moments, found = make_embeddings(), random.Random(0), Counter()
     with tempfile.TemporaryDirectory() as folder:
         pristine = make_recording(Path(folder) / "pristine.nwb", asked.megabytes)
-        if "zarr" in asked.way:
-            pristine = make_zarr(pristine, Path(folder) / "pristine.nwb.zarr")
         path = Path(folder) / "there" / f"recording{''.join(pristine.suffixes)}"
         path.parent.mkdir()
         options = WAYS[asked.way] | {"overwrite": True}
-        if asked.way == "zarr-copy":
-            options["output"] = path.with_name("output.nwb.zarr")
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
         tempfile.tempdir = str(scratch)  # what is left there is left for good
@@ -82,14 +78,12 @@ def kill(path: Path, embeddings: object, after_s: float | None, options: dict) -
 
 def state_of(path: Path, pristine: Path, embeddings: object, way: str, options: dict) -> str:
     """What became of the recording, or, where that must not change, of the file with the results."""
-    if way in {"copy", "zarr"}:
+    if way == "copy":
         if same_bytes(path, pristine):
             return "original"
         return "finished" if is_finished(path, pristine, embeddings) else "damaged"
     if not same_bytes(path, pristine):
         return "damaged"
-    if way == "zarr-copy":  # there is one of before
-        return "whole" if is_finished(options["output"], pristine, embeddings) else "damaged"
     if not (path.parent / SIDECAR).exists():
         return "original"
     (results,) = read(path.parent / SIDECAR)

@@ -4,7 +4,7 @@
 
 The other file holds the same objects, results of nwb-neurid among them, so that whatever follows a link finds what it
 looks for. Each object is replaced by an external link, every second one by a soft link to one; then results are written
-(as a copy in place, elsewhere, without a copy, beside it), replaced, and removed. Ends with code 1 if the other file
+(as a copy in place, elsewhere, beside it), replaced, and removed. Ends with code 1 if the other file
 changed, in its bytes or its date, if something else than an error of ours was raised, or a file was left beside the
 recording.
 """
@@ -28,7 +28,6 @@ PLANE = "processing/ophys/ImageSegmentation/upper ROIs"
 WAYS: dict[str, dict[str, Any]] = {
     "copy": {},
     "output": {"output": "output.nwb"},
-    "no copy": {"copy": False},
     "sidecar": {"sidecar": True},
 }
 
@@ -99,7 +98,7 @@ def outcomes(other: Path, path: str, way: str, embeddings: Any, table: str, *, s
             found[f"WRONG: {way}: {step}: {path}: the other file changed"] += 1
             other.write_bytes(before)
             date = other.stat().st_mtime_ns
-    left = set(strays(recording)) - {"output.nwb", "recording.neurid.nwb", "recording.neurid-saved.nwb"}
+    left = set(strays(recording)) - {"output.nwb", "recording.neurid.nwb"}
     found += Counter(f"WRONG: {way}: {name} was left" for name in left)
     shutil.rmtree(folder)
     return found

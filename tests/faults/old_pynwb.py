@@ -22,8 +22,7 @@ import h5py
 from recordings import make_embeddings
 
 from nwb_neurid.results import Predictions
-from nwb_neurid.writers.nwb.compaction import same
-from nwb_neurid.writers.nwb.overlay import Overlay
+from nwb_neurid.writers.nwb.removal import are_same
 from nwb_neurid.writers.nwb.store import remove, write
 
 VERSIONS = {
@@ -210,8 +209,8 @@ def unchanged(before: Path, after: Path) -> bool:
         without = after
     else:
         without = remove(after, "neurid_made", output=after.with_name("without.nwb"), overwrite=True)
-    with Overlay(before) as one, Overlay(without) as other, h5py.File(one) as first, h5py.File(other) as second:
-        return same(first, second)
+    with h5py.File(before) as first, h5py.File(without) as second:
+        return are_same(first, second)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 
 from nwb_neurid.results import Embeddings, Provenance
-from nwb_neurid.writers.nwb.compaction import same
-from nwb_neurid.writers.nwb.overlay import Overlay
+from nwb_neurid.writers.nwb.removal import are_same
 from nwb_neurid.writers.nwb.store import read, remove
 
 SPIKES_PER_MEGABYTE = 125_000
@@ -82,12 +81,9 @@ def is_finished(path: Path, pristine: Path, embeddings: Embeddings) -> bool:
     (found,) = read(path)
     if not np.array_equal(found.embeddings.vectors, embeddings.vectors):
         return False
-    if path.is_dir():  # only what tells of all the rest is another
-        before = _names(pristine) - {".zmetadata"}
-        return before <= _names(path) and all(same_bytes(path / name, pristine / name) for name in before)
     without = remove(path, found.name, output=path.with_name("without.nwb"), overwrite=True)
-    with Overlay(without) as one, Overlay(pristine) as other, h5py.File(one) as first, h5py.File(other) as second:
-        kept = same(first, second)
+    with h5py.File(without) as first, h5py.File(pristine) as second:
+        kept = are_same(first, second)
     without.unlink()
     return kept
 

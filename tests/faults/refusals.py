@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recordings import make_embeddings, make_recording, same_bytes, strays
 
-from nwb_neurid._system.lock import alone
+from nwb_neurid._system.lock import lock
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.writers.nwb.store import Fingerprint, write
 
@@ -67,7 +67,7 @@ def opened_by_a_writer(path: Path) -> Iterator[None]:
 
 @contextmanager
 def written_by_another_process(path: Path) -> Iterator[None]:
-    with alone(path):
+    with lock(path):
         yield
 
 

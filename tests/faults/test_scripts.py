@@ -19,7 +19,7 @@ def figures(script, *words):
     return done.stdout
 
 
-@pytest.mark.parametrize("way", ["copy", "sidecar", "zarr", "zarr-copy"])
+@pytest.mark.parametrize("way", ["copy", "sidecar"])
 def test_a_killed_writer_leaves_the_original_or_the_finished_file(way):
     assert "4 kills over" in figures("kills.py", "--kills", 4, "--megabytes", 4, "--way", way)
 
@@ -28,7 +28,7 @@ def test_a_full_disk_changes_nothing():
     said = figures("full_disk.py", "--megabytes", 2, "--steps", 2)
     if said.startswith("skipped"):
         pytest.skip(said)
-    for way in ("copy", "sidecar", "remove", "zarr", "zarr copy"):
+    for way in ("copy", "sidecar", "remove"):
         assert f"{way}: refused in one line" in said
 
 

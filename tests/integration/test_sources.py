@@ -13,7 +13,7 @@ from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.writers.nwb.standalone import write_recording
 from nwb_neurid.writers.options import WriteOptions
-from nwb_neurid.writers.outputs import output_name
+from nwb_neurid.writers.outputs import name_output
 
 
 @pytest.fixture
@@ -164,12 +164,12 @@ def test_options_that_a_reader_does_not_know(recording, kilosort):
     ],
 )
 def test_names_of_results(source, sidecar, name):
-    assert output_name(source, sidecar=sidecar) == name
+    assert name_output(source, sidecar=sidecar) == name
 
 
 def test_a_url_without_a_name_needs_an_output():
     with pytest.raises(InvalidOption, match=r"names no file that its results could be called after.*--output"):
-        output_name("https://host/api/assets/1234/download/")
+        name_output("https://host/api/assets/1234/download/")
 
 
 def test_where_a_file_of_its_own_cannot_go(kilosort, tmp_path):

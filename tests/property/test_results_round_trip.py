@@ -92,6 +92,7 @@ def recording(path, ids, namespaces):
         file.attrs[".specloc"] = file.create_group("specifications").ref
         for namespace in namespaces:
             file.create_group(f"specifications/{namespace}")
+        file.attrs["nwb_version"] = "2.8.0"
         units = file.create_group("units")
         units.attrs["neurodata_type"] = "Units"
         units["id"] = ids.astype(object) if ids.dtype.kind == "U" else ids

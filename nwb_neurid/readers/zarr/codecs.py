@@ -6,9 +6,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from jaxtyping import Shaped
-
 from nwb_neurid.errors import UnreadableSource
 
 CODECS = frozenset({"blosc", "bz2", "delta", "gzip", "lz4", "lzma", "shuffle", "zlib", "zstd"})
@@ -24,9 +21,6 @@ DECODING_ERRORS = (
     *(zlib.error, lzma.LZMAError),
 )
 """What NumPy and the codecs make of a damaged chunk."""
-
-DEFAULT = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
-"""The codec that Zarr itself compresses with where nobody chooses."""
 
 _BLOSC_HEADER = 16  # bytes; the last four are the size of it all
 
@@ -58,11 +52,6 @@ def unpacked(data: bytes, configs: Sequence[Mapping[str, Any]], where: str) -> b
     return data
 
 
-def packed(data: bytes | Shaped[np.ndarray, "..."], where: str) -> bytes:
-    """A chunk as `DEFAULT` makes it."""
-    return bytes(codec_of(DEFAULT, where).encode(data))
-
-
 def objects(data: bytes, codec: str, elements: int) -> list[Any]:
     """The texts, or whatever JSON holds, of a chunk that has so many elements."""
     if codec == "json2":
@@ -76,15 +65,6 @@ def objects(data: bytes, codec: str, elements: int) -> list[Any]:
     if len(found) != elements:
         raise ValueError(f"a chunk must hold {elements} elements")
     return found
-
-
-def texts_packed(texts: Sequence[str]) -> bytes:
-    """Texts as `vlen-utf8` makes a chunk of them."""
-    encoded = [text.encode() for text in texts]
-    parts = [len(encoded).to_bytes(4, "little")]
-    for item in encoded:
-        parts += [len(item).to_bytes(4, "little"), item]
-    return b"".join(parts)
 
 
 def _of_varying_length(data: bytes) -> list[bytes]:

@@ -7,18 +7,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import h5py
+
+from nwb_neurid._system.atomic import check_folder
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
-from nwb_neurid.readers.zarr.nodes import GROUP as ZARR_GROUP
-from nwb_neurid.readers.zarr.nodes import Folder, Node
-from nwb_neurid.writers.nwb.opening import is_zarr
-from nwb_neurid.writers.nwb.sidecar import linked_place
+from nwb_neurid.readers.nwb import HDF5_SIGNATURE, zarr
+from nwb_neurid.writers.nwb import layout
+from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.links import locate, name_linked_files
 from nwb_neurid.writers.options import WriteOptions
 
-Way: TypeAlias = Literal["copy", "sidecar", "in folder", "folder copy"]
+Way: TypeAlias = Literal["copy", "sidecar"]
 
 SIDECAR = ".neurid.nwb"
 MOST_COPIED_BYTES = 10_000_000_000
 ZARR = ".zarr"
+ROOTS_OF_ZARR = (".zgroup", "zarr.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,9 @@ class Destination:
     file
         The file itself, links followed.
     way
-        By a copy that takes its place, or as a file of its own; a Zarr folder in place, or by a copy.
+        By a copy of the recording that takes its place, or as a file of its own.
+    overwrite
+        Whether a file that is there may be replaced: the recording itself may, by a copy with results, and a sidecar.
     why
         Why it is a sidecar although none was asked for; "" otherwise.
     """
@@ -40,15 +46,31 @@ class Destination:
     named: Path
     file: Path
     way: Way
+    overwrite: bool = True
     why: str = ""
 
 
-def sidecar_of(path: Path) -> Path:
+def is_zarr(path: Path) -> bool:
+    """Whether this is a Zarr folder."""
+    return any((path / name).is_file() for name in ROOTS_OF_ZARR)
+
+
+def is_nwb(path: Path) -> bool:
+    """Whether results can refer to this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
+    if is_zarr(path):
+        return zarr.root(path).attribute("nwb_version") is not None
+    if not path.is_file() or path.suffix == ".nwb":
+        return path.is_file()
+    with path.open("rb") as file:
+        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+
+
+def name_sidecar(path: Path) -> Path:
     """The file beside a recording that holds results on it."""
     return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
-def destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()) -> Destination:
+def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()) -> Destination:
     """Where results on the recording at `path` go.
 
     Parameters
@@ -73,20 +95,34 @@ def destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()
         raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
     _check_whole(path)
     output, overwrite = options.output, options.overwrite
-    if options.sidecar:
-        return _sidecar(path, output)
+    if options.sidecar or path.is_dir():
+        return _beside(path, output)
     other = None if output is None or (output.exists() and output.samefile(path)) else output
-    if linked := linked_place(path, tables):
+    if linked := find_linked_place(path, tables):
         if other is not None:
-            _elsewhere(other, overwrite)  # a sidecar was not asked for, so what is there may not get more
+            _elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
         why = f"{path} takes {linked} by a link, and files that are linked to are never changed."
-        return _sidecar(path, other, why)
+        return _beside(path, other, why)
     if other is not None:
-        return _copy_of_folder(path, other, overwrite) if path.is_dir() else _elsewhere(other, overwrite)
+        return _elsewhere(path, other, overwrite)
     named = output or path
-    if why := _refusal(path, named, asked=output is not None):
-        return _sidecar(path, None, why)
+    if why := _find_refusal(path, named, asked=output is not None):
+        return _beside(path, None, why)
     return _inside(path, named)
+
+
+def check_outside(source: Path, target: Path) -> None:
+    """Refuse to write into a folder that is the recording: whatever lies there may be its data.
+
+    Raises
+    ------
+    CannotWrite
+        If the target is there.
+    """
+    if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
+        raise CannotWrite(
+            f"{target} is inside the recording {source}, which would be changed. Choose another --output."
+        )
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
@@ -112,10 +148,42 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
     """
     if len(places) > 1 and to.way == "sidecar":
         way = f"{to.why} A sidecar" if to.why else "A sidecar"
+        copy = "" if path.is_dir() else ", or write a copy with all (--output)"
         raise CannotWrite(
             f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
-            "one (--from), or write a copy with all (--output)."
+            f"one (--from){copy}."
         )
+
+
+def find_linked_place(path: Path, tables: Sequence[str]) -> str:
+    """What a recording takes from another file by a link, and from which, so that it cannot hold results itself.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    tables
+        Paths within it of the tables that the results are about.
+
+    Returns
+    -------
+    str
+        "/units from raw.nwb", for example; "" if the recording has its own tables, and its own module or none.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be read.
+    """
+    with cannot_write(path), h5py.File(path, "r") as file:
+        for table in tables:
+            found = file.get(table)
+            kind = layout.read_text(found, "neurodata_type") if isinstance(found, h5py.Group) else ""
+            module = layout.find_module(str(found.name), kind) if isinstance(found, h5py.Group) else table
+            for place in (table, module):
+                if other := locate(file, place).file:
+                    return f"/{place.strip('/')} from {other}"
+    return ""
 
 
 def _check_whole(path: Path) -> None:
@@ -128,16 +196,16 @@ def _check_whole(path: Path) -> None:
         )
 
 
-def _refusal(path: Path, named: Path, asked: bool) -> str:
+def _find_refusal(path: Path, named: Path, asked: bool) -> str:
     """Why the file should stay as it is, although it could be written; "" if it need not."""
-    if _is_annexed(path / ZARR_GROUP if path.is_dir() else path):
+    if _is_annexed(path):
         if asked:
             raise CannotWrite(
                 f"{named} is kept by git-annex, and what is kept there must not change. Unlock it first (git annex "
                 "unlock), or write elsewhere (--sidecar, --output)."
             )
         return f"{path} is kept by git-annex. To write inside, unlock it first (git annex unlock)."
-    size_bytes = 0 if path.is_dir() else path.stat().st_size  # a folder is not copied
+    size_bytes = path.stat().st_size
     if size_bytes > MOST_COPIED_BYTES and not asked:
         return (
             f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --output {path}, for "
@@ -155,9 +223,7 @@ def _inside(path: Path, named: Path) -> Destination:
     file, advice = path.resolve(), "Write the results elsewhere (--output), or beside it (--sidecar)."
     if _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
-    _check_folder(file, named, "Write the results elsewhere (--output).")
-    if path.is_dir():
-        return Destination(named=named, file=file, way="in folder")
+    _check_folder(named, "Write the results elsewhere (--output).")
     names = file.stat().st_nlink
     if names > 1:
         raise CannotWrite(
@@ -167,53 +233,43 @@ def _inside(path: Path, named: Path) -> Destination:
     return Destination(named=named, file=file, way="copy")
 
 
-def _elsewhere(output: Path, overwrite: bool) -> Destination:
+def _elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
     file, advice = output.resolve(), "Choose another --output."
     if file.is_dir():
         raise CannotWrite(f"{output} is a folder. {advice}")
-    _check_folder(file, output, advice)
+    _check_folder(output, advice)
     if file.exists() and not overwrite:
         raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
     if file.exists() and _is_read_only(file):
         raise CannotWrite(f"{output} is read-only. {advice}")
-    return Destination(named=output, file=file, way="copy")
+    if file.exists():
+        with cannot_write(path):
+            linked = [path.resolve().parent / name for name in name_linked_files(path)]
+        if any(other.exists() and other.samefile(file) for other in linked):
+            raise CannotWrite(f"{path} links to {output}, which would be lost. {advice}")
+    return Destination(named=output, file=file, way="copy", overwrite=overwrite)
 
 
-def _copy_of_folder(path: Path, output: Path, overwrite: bool) -> Destination:
-    file, advice, source = output.resolve(), "Choose another --output.", path.resolve()
-    if file.is_relative_to(source) or source.is_relative_to(file):
-        raise CannotWrite(f"{output} and {path} are folders, one within the other. {advice}")
-    if file.suffix != ZARR:
-        raise CannotWrite(f"{output} would be a folder, since the recording is one: its name must end in {ZARR}.")
-    _check_folder(file, output, advice)
-    if file.exists() and not (is_zarr(file) and "nwb_version" in Node(Folder(file)).attributes):
-        raise CannotWrite(f"{output} exists and is not NWB in Zarr format 2, so it is not replaced. {advice}")
-    if file.exists() and not overwrite:
-        raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
-    if file.exists() and _is_read_only(file):
-        raise CannotWrite(f"{output} is read-only. {advice}")
-    return Destination(named=output, file=file, way="folder copy")
-
-
-def _sidecar(path: Path, output: Path | None, why: str = "") -> Destination:
-    """One that exists gets further results."""
-    named = output or sidecar_of(path)
+def _beside(path: Path, output: Path | None, why: str = "") -> Destination:
+    """A sidecar; one that exists gets further results."""
+    named = output or name_sidecar(path)
+    check_outside(path, named)
     file, advice = named.resolve(), "Choose a place for it (--sidecar --output)."
     if file.is_dir():
         raise CannotWrite(f"{named} is a folder. {advice}")
     if file.exists() and file.samefile(path):
         raise InvalidOption(f"{path} cannot be its own sidecar: leave out --sidecar, or choose another --output.")
-    _check_folder(file, named, advice)
+    _check_folder(named, advice)
     if file.exists() and _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
     return Destination(named=named, file=file, way="sidecar", why=why)
 
 
-def _check_folder(file: Path, named: Path, advice: str) -> None:
-    if not file.parent.is_dir():
-        raise CannotWrite(f"{named} cannot be written: the folder {file.parent} does not exist. {advice}")
-    if _is_read_only(file.parent):
-        raise CannotWrite(f"{named} cannot be written: the folder {file.parent} is read-only. {advice}")
+def _check_folder(named: Path, advice: str) -> None:
+    try:
+        check_folder(named)
+    except CannotWrite as error:
+        raise CannotWrite(f"{error} {advice}") from None
 
 
 def _is_read_only(path: Path) -> bool:

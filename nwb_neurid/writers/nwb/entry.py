@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.errors import CannotWrite, ResultsExist
+from nwb_neurid.errors import CannotWrite, NeuridError, ResultsExist
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
 from nwb_neurid.results import Embeddings, Predictions, select
 from nwb_neurid.writers.nwb import existing, layout, tables, unit_columns
-from nwb_neurid.writers.nwb.links import own_group
-from nwb_neurid.writers.nwb.objects import Column, NwbObject, same, same_column, same_values
-from nwb_neurid.writers.nwb.opening import Group
+from nwb_neurid.writers.nwb.links import find_own, find_own_group
+from nwb_neurid.writers.nwb.objects import Column, NwbObject, are_same, are_same_columns, are_same_values
 
 UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
@@ -49,7 +51,7 @@ class Entry:
         twice = 2 if self.columns_of else 1  # what becomes a column stands in a table already
         return ROOM_BYTES + twice * sum(found.size_bytes for found in self.objects)
 
-    def check_rows(self, file: Group, path: Path) -> None:
+    def check_rows(self, file: Group) -> None:
         """Refuse a file whose table has other neurons.
 
         Raises
@@ -57,24 +59,22 @@ class Entry:
         CannotWrite
             If it has.
         """
-        table = table_in(file, path, self.table)
-        ids, advice = (
-            existing.unit_ids(table),
-            "They belong to another recording, or this one was edited: embed it again.",
-        )
+        table = find_table(file, self.table)
+        ids = existing.read_ids(table)
+        advice = "They belong to another recording, or this one was edited: embed it again."
         if len(ids) != len(self.unit_ids):
             raise CannotWrite(
-                f"{path} has {len(ids)} rows in {table.name}, the results have {len(self.unit_ids)}. {advice}"
+                f"{file.file} has {len(ids)} rows in {table.path}, the results have {len(self.unit_ids)}. {advice}"
             )
-        if not same_values(ids, self.unit_ids):
+        if not are_same_values(ids, self.unit_ids):
             pairs = zip(ids.tolist(), self.unit_ids.tolist(), strict=True)
             row, (there, here) = next((row, pair) for row, pair in enumerate(pairs) if pair[0] != pair[1])
             raise CannotWrite(
-                f"{path} has other units in {table.name} than the results: the id in row {row} is {there!r} there and "
-                f"{here!r} in the results. {advice}"
+                f"{file.file} has other units in {table.path} than the results: the id in row {row} is {there!r} there "
+                f"and {here!r} in the results. {advice}"
             )
 
-    def check_place(self, file: Group, path: Path, *, overwrite: bool) -> None:
+    def check_place(self, file: h5py.File, path: Path, *, overwrite: bool) -> None:
         """Refuse a file where something else has these names.
 
         Raises
@@ -85,41 +85,42 @@ class Entry:
             If it is anything else.
         """
         check_names(file, path, self.name, [found.name for found in self.objects], overwrite)
-        table = table_in(file, path, self.table)
-        old = unit_columns.own(table, self.name)
-        wanted = unit_columns.columns(table, self.name, self.columns_of, without=old)
+        table = find_own_group(file, self.table)
+        if table is None:
+            raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which {path} links.")
+        old = unit_columns.list_own(table, self.name)
+        wanted = unit_columns.make_columns(table, self.name, self.columns_of, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
                 f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
                 "another name (--name)."
             )
 
-    def put(self, file: Group) -> None:
+    def put(self, file: h5py.File) -> None:
         """Write it, in place of results of the same name."""
-        for group in existing.groups(file).get(self.name, []):
-            if (old := existing.table(group)) is not None:
-                layout.drop_columns(old, unit_columns.own(old, self.name))
-            del file[str(group.name)]
-        table = own_group(file, self.table)
+        _remove_objects(file, self.name)
+        table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
-        columns = unit_columns.columns(table, self.name, self.columns_of)
-        layout.append(file, self.objects, table)
+        columns = unit_columns.make_columns(table, self.name, self.columns_of)
+        layout.write_objects(file, self.objects, table)
         layout.add_columns(table, columns)
 
-    def faults(self, file: Group) -> list[str]:
+    def list_faults(self, file: h5py.File) -> list[str]:
         """What reads back otherwise than it was put, or does not refer to the table."""
-        groups = existing.groups(file).get(self.name, [])
-        found = {thing.name: thing for group in groups for thing in existing.objects(group)}
-        wrong = [thing.name for thing in self.objects if thing.name not in found or not same(thing, found[thing.name])]
+        groups = find_own_results(file).get(self.name, [])
+        found = {thing.name: thing for group in groups for thing in _read_back(group)}
+        wrong = [
+            thing.name for thing in self.objects if thing.name not in found or not are_same(thing, found[thing.name])
+        ]
         table = file[self.table]
-        wrong += [str(group.name) for group in groups if existing.table(group) not in (None, table)]
-        own = unit_columns.own(table, self.name)
-        wanted = unit_columns.columns(table, self.name, self.columns_of, without=own)
+        wrong += [str(group.name) for group in groups if find_own_table(group) not in (None, table)]
+        own = unit_columns.list_own(table, self.name)
+        wanted = unit_columns.make_columns(table, self.name, self.columns_of, without=own)
         return wrong + [column.name for column in wanted if not _holds(table, column)]
 
 
-def names_on(places: Sequence[str], name: str) -> list[str]:
+def name_on_tables(places: Sequence[str], name: str) -> list[str]:
     """What the results `name` are called on each of these tables: where there are several, the table's name is added.
 
     Parameters
@@ -131,16 +132,15 @@ def names_on(places: Sequence[str], name: str) -> list[str]:
     """
     if len(places) == 1:
         return [name]
-    for told in ([place.rpartition("/")[2] for place in places], [place.strip("/") for place in places]):
-        names = [f"{name}_{UNFIT.sub('_', each)}" for each in told]
+    for ends in ([place.rpartition("/")[2] for place in places], [place.strip("/") for place in places]):
+        names = [f"{name}_{UNFIT.sub('_', each)}" for each in ends]
         if len(set(names)) == len(names):
             break
     return names
 
 
-def entries_on(
+def make_entries(
     file: Group,
-    path: Path,
     places: Sequence[str],
     name: str,
     embeddings: Embeddings,
@@ -152,8 +152,8 @@ def entries_on(
 
     Parameters
     ----------
-    file, path
-        The recording, open, and where it lies.
+    file
+        The root of the recording.
     places
         Paths of the tables within the file.
     name, embeddings, predictions
@@ -166,29 +166,29 @@ def entries_on(
     CannotWrite
         If there is no such table, or the rows are not those of the results.
     InvalidResults, InvalidOption
-        As `nwb_neurid.writers.nwb.tables.described`.
+        As `nwb_neurid.writers.nwb.tables.describe_results`.
     """
-    counts = [len(existing.unit_ids(table_in(file, path, place))) for place in places]
+    counts = [len(existing.read_ids(find_table(file, place))) for place in places]
     ends = np.cumsum(counts).tolist()
     if len(places) > 1:
-        tables.described(name, embeddings, predictions)  # what is wrong with them as a whole
+        tables.describe_results(name, embeddings, predictions)  # what is wrong with them as a whole
     entries = []
-    for place, called, count, end in zip(places, names_on(places, name), counts, ends, strict=True):
-        rows = slice(end - count, None if place is places[-1] else end)  # rows that are too many are told by the last
+    for place, called, count, end in zip(places, name_on_tables(places, name), counts, ends, strict=True):
+        rows = slice(end - count, None if place is places[-1] else end)  # the last reports rows that are too many
         part, predicted = select(embeddings, rows), [select(each, rows) for each in predictions]
         entry = Entry(
             name=called,
-            objects=tables.described(called, part, predicted),
+            objects=tables.describe_results(called, part, predicted),
             unit_ids=part.unit_ids,
             table=place,
             columns_of=predicted if columns else (),
         )
-        entry.check_rows(file, path)
+        entry.check_rows(file)
         entries.append(entry)
     return entries
 
 
-def table_in(file: Group, path: Path, table: str) -> Group:
+def find_table(file: Group, table: str) -> Group:
     """The table of neurons.
 
     Raises
@@ -196,13 +196,23 @@ def table_in(file: Group, path: Path, table: str) -> Group:
     CannotWrite
         If it is none.
     """
-    found = file.get(table)
-    if not isinstance(found, Group) or "id" not in found:
-        raise CannotWrite(f"{path} has no table {table!r} that results could refer to.")
+    found = file.group(table.strip("/"))
+    if found is None or found.dataset("id") is None:
+        raise CannotWrite(f"{file.file} has no table {table!r} that results could refer to.")
     return found
 
 
-def check_names(file: Group, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
+def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
+    """Where the objects of all results lie that are in the file itself, by the name of the results."""
+    found: dict[str, list[h5py.Group]] = {}
+    for module in _list_own_groups(find_own_group(file, "processing")):
+        for group in _list_own_groups(module):
+            if name := existing.name_results(_wrap(group)):
+                found.setdefault(name, []).append(group)
+    return found
+
+
+def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
     """Results of that name are not there, or may go; and nothing else has the names of their objects.
 
     Raises
@@ -210,19 +220,82 @@ def check_names(file: Group, path: Path, name: str, names: Sequence[str], overwr
     ResultsExist, CannotWrite
         Otherwise.
     """
-    ours = [str(group.name) for group in existing.groups(file).get(name, [])]
+    ours = [str(group.name) for group in find_own_results(file).get(name, [])]
     if ours and not overwrite:
         raise ResultsExist(
             f"{path} holds results called {name!r} already. Replace them (--overwrite), or choose another name "
             "(--name)."
         )
-    modules = {path: own_group(file, path) for path in (f"/processing/{module}" for module in layout.MODULES)}
-    there = [f"{path}/{each}" for path, module in modules.items() for each in names if each in (module or ())]
+    modules = {place: find_own_group(file, place) for place in (f"/processing/{module}" for module in layout.MODULES)}
+    there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
     if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
             f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
         )
 
 
-def _holds(table: Group, column: Column) -> bool:
-    return column.name in existing.column_names(table) and same_column(existing.column(table, column.name), column)
+def remove_results(file: h5py.File, name: str) -> None:
+    """Remove results from a file, and what was written for them alone.
+
+    Parameters
+    ----------
+    file
+        The file, open for writing.
+    name
+        What the results are called.
+    """
+    traces = layout.list_traces(file, {str(group.name) for group in find_own_results(file).get(name, [])})
+    _remove_objects(file, name)
+    for place in traces:
+        del file[place]
+
+
+def list_columns(file: h5py.File, name: str) -> dict[str, list[str]]:
+    """The columns that hold predictions of these results, by the paths of the tables of neurons."""
+    groups = find_own_results(file).get(name, [])
+    tables = {str(table.name): table for group in groups if (table := find_own_table(group)) is not None}
+    return {place: unit_columns.list_own(table, name) for place, table in tables.items()}
+
+
+def _remove_objects(file: h5py.File, name: str) -> None:
+    """Remove the objects of results, and their columns of the units."""
+    for place, columns in list_columns(file, name).items():
+        layout.drop_columns(file[place], columns)
+    for place in [str(group.name) for group in find_own_results(file).get(name, [])]:
+        del file[place]
+
+
+def _list_own_groups(parent: h5py.Group | None) -> list[h5py.Group]:
+    children = [] if parent is None else [find_own_group(parent, name) for name in parent]
+    return [child for child in children if child is not None]
+
+
+def find_own_table(group: h5py.Group) -> h5py.Group | None:
+    """The table of the file that the rows of a table of ours refer to; None for a model, and where that is damaged."""
+    neuron = find_own(group, "neuron")
+    try:
+        reference = None if neuron is None else neuron.attrs.get("table")
+        found = group.file[reference] if isinstance(reference, h5py.Reference) and reference else None
+    except H5PY_ERRORS:
+        return None
+    return found if isinstance(found, h5py.Group) else None
+
+
+def _read_back(group: h5py.Group) -> Sequence[NwbObject]:
+    """What lies in a group that was just written; nothing if it cannot be read."""
+    try:
+        return existing.read_objects(_wrap(group))
+    except NeuridError:
+        return ()
+
+
+def _holds(table: h5py.Group, column: Column) -> bool:
+    if column.name not in layout.list_columns(table):
+        return False
+    return are_same_columns(existing.read_column(_wrap(table), column.name), column)
+
+
+def _wrap(group: h5py.Group) -> Group:
+    """A group as the reader of NWB files has it."""
+    path = str(group.name)
+    return Group(Hdf5Group(group, str(group.file.filename), "" if path == "/" else path))

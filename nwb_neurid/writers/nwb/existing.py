@@ -1,152 +1,173 @@
-"""The results that an open file holds, in either layout."""
+"""The results that an open file holds, in either layout, read through the reader of NWB files.
 
-from collections.abc import Iterator
+Whether a group is ours is known from its attributes alone. What is damaged inside shows when the group is read.
+"""
+
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.writers.nwb.links import own_group, own_item
+from nwb_neurid.errors import InvalidResults
+from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.writers.nwb.objects import (
-    EMBEDDINGS,
-    MODEL,
+    ATTRIBUTES,
+    MARK,
     PREDICTIONS,
     TABLE,
     Attribute,
     Column,
     NwbObject,
-    ending,
-    unfolded,
+    name_ending,
+    unfold,
 )
-from nwb_neurid.writers.nwb.opening import Dataset, Group
 from nwb_neurid.writers.nwb.specification import NAMESPACE
 
 UNIT_ID = "unit_id"
 NEURONS = "neurons"
-HEAD = frozenset({"namespace", "neurodata_type", "object_id", "description", "colnames"})
 
 
-def groups(file: Group, *, linked: bool = False) -> dict[str, list[Group]]:
-    """Where the objects of all results lie, by the name of the results.
+def find_results(file: Group) -> dict[str, list[Group]]:
+    """Where the objects of all results lie, by the name of the results; links are followed.
 
     Parameters
     ----------
     file
         The root.
-    linked
-        Whether results in other files count, to which the file links; it must be open for reading alone then.
     """
     found: dict[str, list[Group]] = {}
-    for module in _groups_in(file.get("processing") if linked else own_group(file, "processing"), linked):
-        for group in _groups_in(module, linked):
-            for thing in _objects(group)[-1:]:
-                found.setdefault(_results_name(thing), []).append(group)
+    processing = file.group("processing")
+    for module in [] if processing is None else processing.groups():
+        for group in module.groups():
+            if name := name_results(group):
+                found.setdefault(name, []).append(group)
     return found
 
 
-def objects(group: Group) -> tuple[NwbObject, ...]:
-    """What lies in a group that is ours: an object with its data, and its model where that is folded into it."""
-    found = _objects(group)
-    if "colnames" not in group.attrs:
-        return found
-    names = [name for name in column_names(group) if name != "neuron"]
-    rows = group["neuron"][()]
-    columns = tuple(column(group, name) for name in names)
-    return *found[:-1], replace(found[-1], columns=columns, unit_ids=unit_ids(table(group))[rows])
+def name_results(group: Group) -> str:
+    """What the results are called that a group belongs to; "" if it is not ours."""
+    name = group.path.rpartition("/")[2]
+    kind = group.attribute("neurodata_type") or ""
+    label = group.attribute("label_name") or ""
+    if kind == TABLE:
+        last = (group.attribute("description") or "").rpartition("\n")[2]
+        if not last.startswith(f"{MARK}{{"):
+            return ""
+        kind, label = _read_mark(last)
+    elif kind not in ATTRIBUTES or group.attribute("namespace") != NAMESPACE:
+        return ""
+    ending = name_ending(kind, label) if kind in ATTRIBUTES else ""
+    if ending and name.endswith(ending):
+        return name.removesuffix(ending)
+    return name.partition(name_ending(PREDICTIONS))[0]  # a label that was damaged
 
 
-def has_types(file: Group) -> bool:
-    """Whether anything in the file is of a type of ours."""
-    own: list[str] = []
+def read_objects(group: Group) -> tuple[NwbObject, ...]:
+    """What lies in a group that is ours: an object with its data, and its model where that is folded into it.
 
-    def note(name: str, item: Group | Dataset) -> None:
-        if _plain(item.attrs.get("namespace", "")) == NAMESPACE:
-            own.append(name)
-
-    file.visititems(note)
-    return bool(own)
-
-
-def column_names(table: Group) -> list[str]:
-    """The columns of a table, in their order."""
-    return [str(_plain(name)) for name in table.attrs.get("colnames", ())]
-
-
-def description(item: Group | Dataset) -> str:
-    """What an object or a column says of itself."""
-    return str(_plain(item.attrs.get("description", "")))
-
-
-def column(table: Group, name: str) -> Column:
-    """One column of a table, with its data."""
-    index = f"{name}_index"
-    return Column(
-        name=name,
-        description=description(table[name]),
-        values=_values(table[name]),
-        ends=table[index][()].astype(np.int64) if index in table else None,
-    )
+    Raises
+    ------
+    InvalidResults
+        If its attributes are damaged, or a row is about no neuron.
+    InvalidSource, UnreadableSource
+        If its data cannot be read.
+    """
+    *models, found = _read_heads(group)
+    columns = group.stored.attribute("colnames")
+    if columns is None:
+        return *models, found
+    names = [name for name in _to_texts(columns) if name != "neuron"]
+    table = find_table(group)
+    if table is None:
+        raise InvalidResults(f"{group.where} does not say which neurons it is about.")
+    rows, ids = Table(group).integers("neuron"), read_ids(table)
+    if np.any((rows < 0) | (rows >= len(ids))):
+        raise InvalidResults(f"{group.where}/neuron has rows that {table.path}, of {len(ids)} rows, does not have.")
+    read = tuple(_read_column(group, name, len(rows)) for name in names)
+    return *models, replace(found, columns=read, unit_ids=ids[rows])
 
 
-def table(group: Group) -> Group | None:
+def find_table(group: Group) -> Group | None:
     """The Units or the PlaneSegmentation that the rows of a table of ours refer to; None for a model."""
-    neuron = own_item(group, "neuron")
-    return None if neuron is None else group.file[neuron.attrs["table"]]
+    neuron = group.dataset("neuron")
+    return None if neuron is None else group.referred(neuron, "table")
 
 
 def is_sidecar_table(table: Group) -> bool:
     """Whether the table is the one of a sidecar, which stands for a table of the recording."""
-    return str(table.name).endswith(f"/{NEURONS}") and UNIT_ID in table
+    return table.path.endswith(f"/{NEURONS}") and table.dataset(UNIT_ID) is not None
 
 
-def unit_ids(table: Group) -> Shaped[np.ndarray, " units"]:
+def read_ids(table: Group) -> Shaped[np.ndarray, " units"]:
     """The ids of a table's rows; text is an array of `str`."""
-    return _values(table[UNIT_ID if is_sidecar_table(table) else "id"])
+    found = Table(table).dataset(UNIT_ID if is_sidecar_table(table) else "id")
+    return found.texts().ravel() if found.is_text else found.column()
 
 
-def _objects(group: Group) -> tuple[NwbObject, ...]:
-    """What lies in a group, without its data; nothing if it is not ours."""
-    head = {name: _plain(group.attrs.get(name, "")) for name in ("namespace", "neurodata_type", "description")}
+def read_column(table: Group, name: str) -> Column:
+    """One column of a table of neurons, with its data."""
+    return _read_column(table, name, len(read_ids(table)))
+
+
+def _read_column(table: Group, name: str, rows: int) -> Column:
+    columns = Table(table)
+    dataset, ends = columns.dataset(name), None
+    if columns.is_ragged(name):
+        ends = columns.splits(name)[1:]
+    elif len(dataset) != rows:
+        raise InvalidResults(f"{dataset.where} must have {rows} rows, it has {len(dataset)}.")
+    if ends is not None and len(ends) != rows:
+        raise InvalidResults(f"{dataset.where}_index must have {rows} rows, it has {len(ends)}.")
+    description = dataset.text_attribute("description") or ""
+    return Column(name=name, description=description, values=_read_values(dataset), ends=ends)
+
+
+def _read_values(dataset: Dataset) -> Shaped[np.ndarray, "..."]:
+    return dataset.texts() if dataset.is_text else dataset.numbers()
+
+
+def _read_heads(group: Group) -> tuple[NwbObject, ...]:
+    """An object without its data, after its model where that is folded into it."""
+    kind = str(group.attribute("neurodata_type"))
+    values = {name: group.stored.attribute(name) for name in ATTRIBUTES.get(kind, ())}
     found = NwbObject(
-        name=str(group.name).rpartition("/")[2],
-        neurodata_type=str(head["neurodata_type"]),
-        description=str(head["description"]),
-        attributes={},
+        name=group.path.rpartition("/")[2],
+        neurodata_type=kind,
+        description=group.attribute("description") or "",
+        attributes={name: _to_plain(value) for name, value in values.items() if value is not None},
     )
-    if found.neurodata_type == TABLE:
-        return unfolded(found)
-    if head["namespace"] != NAMESPACE or found.neurodata_type not in (MODEL, EMBEDDINGS, PREDICTIONS):
-        return ()
-    return (replace(found, attributes={name: _plain(group.attrs[name]) for name in group.attrs.keys() - HEAD}),)
+    return unfold(found) if kind == TABLE else (found,)
 
 
-def _results_name(found: NwbObject) -> str:
-    label_name = str(found.attributes.get("label_name", ""))
-    return found.name.removesuffix(ending(found.neurodata_type, label_name))
+def _read_mark(last: str) -> tuple[str, str]:
+    """The type and the label that the last line of a description names; "" for what is damaged."""
+    try:
+        about = json.loads(last.removeprefix(MARK))
+    except (ValueError, RecursionError):
+        return "", ""
+    attributes = about.get("attributes")
+    label = attributes.get("label_name", "") if isinstance(attributes, Mapping) else ""
+    return str(about.get("type", "")), str(label)
 
 
-def _groups_in(parent: object, linked: bool) -> Iterator[Group]:
-    """The groups in a group, without those that a broken link promises."""
-    if isinstance(parent, Group):
-        children = (parent.get(name) if linked else own_item(parent, name) for name in parent)
-        yield from (child for child in children if isinstance(child, Group))
+def _to_texts(value: Any) -> list[str]:
+    return [str(_to_scalar(each)) for each in np.ravel(np.asarray(value, object))]
 
 
-def _values(dataset: Dataset) -> Shaped[np.ndarray, "..."]:
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        return np.asarray(dataset.asstr()[()])
-    return np.asarray(dataset[()])
+def _to_plain(value: Any) -> Attribute:
+    """An attribute as its format gives it, as a plain value."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(_to_scalar(each) for each in np.asarray(value, object).ravel().tolist())
+    return _to_scalar(value)
 
 
-def _plain(value: object) -> Attribute:
-    """An attribute as h5py gives it, as a plain value."""
-    return tuple(map(_scalar, value.tolist())) if isinstance(value, np.ndarray) else _scalar(value)
-
-
-def _scalar(value: object) -> str | bool | int | float:
+def _to_scalar(value: Any) -> str | bool | int | float:
     if isinstance(value, bytes):
-        return value.decode()
+        return value.decode(errors="replace")
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, str | bool | int | float) else str(value)

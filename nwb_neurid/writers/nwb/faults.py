@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nwb_neurid.errors import CannotWrite, NeuridError, UnreadableSource
+from nwb_neurid.errors import CannotWrite, NeuridError
 
 FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, whatever goes wrong
 
@@ -24,23 +24,6 @@ def cannot_write(path: Path) -> Iterator[None]:
         raise
     except FAILURES as error:
         raise CannotWrite(f"Nothing was written to {path}: {_reason(error)}.") from error
-
-
-@contextmanager
-def unreadable(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in the block, the results in `path` cannot be read.
-
-    Raises
-    ------
-    UnreadableSource
-        In place of an error that is not ours.
-    """
-    try:
-        yield
-    except NeuridError:
-        raise
-    except FAILURES as error:
-        raise UnreadableSource(f"The results in {path} cannot be read: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:

@@ -8,10 +8,8 @@ from typing import NamedTuple
 import h5py
 
 from nwb_neurid.errors import NeuridWarning
-from nwb_neurid.readers.zarr.arrays import load_json
-from nwb_neurid.readers.zarr.nodes import ATTRIBUTES, HERE, LINKS, MOST_LINKS
-from nwb_neurid.writers.nwb.opening import Dataset, Group, is_zarr
-from nwb_neurid.writers.nwb.zarr_file import ZarrGroup
+
+MOST_LINKS = 16  # one after another
 
 
 class Place(NamedTuple):
@@ -25,11 +23,11 @@ class Place(NamedTuple):
         The other file that it leads into, as the link names it; "" if it does not leave this one.
     """
 
-    item: Group | Dataset | None = None
+    item: h5py.Group | h5py.Dataset | None = None
     file: str = ""
 
 
-def locate(group: Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
+def locate(group: h5py.Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
     """Find out where a path leads, without opening the other file if it is one.
 
     HDF5 opens the target of an external link as the file with the link is open: for writing, if that is. So whatever
@@ -44,9 +42,7 @@ def locate(group: Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
     most_links
         How many soft links may lead there, one after another.
     """
-    if isinstance(group, ZarrGroup):
-        return Place(*group.locate(path))
-    here: Group | Dataset = group.file["/"] if path.startswith("/") else group
+    here: h5py.Group | h5py.Dataset = group.file["/"] if path.startswith("/") else group
     for name in filter(None, path.split("/")):
         if not isinstance(here, h5py.Group):
             return Place()
@@ -57,15 +53,15 @@ def locate(group: Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
     return Place(here)
 
 
-def own_item(group: Group, path: str) -> Group | Dataset | None:
+def find_own(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset | None:
     """The group or dataset at a path, if it is in the file itself."""
     return locate(group, path).item
 
 
-def own_group(group: Group, path: str) -> Group | None:
+def find_own_group(group: h5py.Group, path: str) -> h5py.Group | None:
     """The group at a path, if it is in the file itself."""
-    item = own_item(group, path)
-    return item if isinstance(item, Group) else None
+    item = find_own(group, path)
+    return item if isinstance(item, h5py.Group) else None
 
 
 def _step(group: h5py.Group, name: str, most_links: int) -> Place:
@@ -80,19 +76,20 @@ def _step(group: h5py.Group, name: str, most_links: int) -> Place:
     return Place() if link is None else Place(group[name])
 
 
-def tell_of_lost(source: Path, copy: Path) -> None:
+def warn_of_lost_links(source: Path, copy: Path) -> None:
     """Warn where links of a recording lead nowhere from its copy.
 
     Parameters
     ----------
     source, copy
-        Files or Zarr folders, links followed.
+        Files, links followed.
     """
     if source.parent == copy.parent:
         return
-    folders = (source, copy) if is_zarr(source) else (source.parent, copy.parent)  # where their links begin
     lost = [
-        name for name in sorted(_names(source)) if [(folder / name).exists() for folder in folders] == [True, False]
+        name
+        for name in sorted(name_linked_files(source))
+        if (source.parent / name).exists() and not (copy.parent / name).exists()
     ]
     if lost:
         warnings.warn(
@@ -103,16 +100,13 @@ def tell_of_lost(source: Path, copy: Path) -> None:
         )
 
 
-def _names(source: Path) -> set[str]:
+def name_linked_files(source: Path) -> set[str]:
     """The other files that a recording links to, as it names them."""
-    if is_zarr(source):
-        found = [link for each in source.rglob(ATTRIBUTES) for link in load_json(each, str(source)).get(LINKS, ())]
-        return {str(link.get("source")) for link in found} - {HERE}
     with h5py.File(source, "r") as file:
-        return _external(file)
+        return _name_external(file)
 
 
-def _external(file: h5py.File) -> set[str]:
+def _name_external(file: h5py.File) -> set[str]:
     names, groups, seen = set(), [file], {file.id}
     while groups:
         group = groups.pop()

@@ -1,15 +1,16 @@
 """What stands in an NWB file, as plain values: objects with attributes and columns. No file is touched here."""
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from nwb_neurid._system.names import RULE, is_fit_name
 from nwb_neurid.errors import InvalidOption, InvalidResults
+from nwb_neurid.results import Provenance
 
 Attribute: TypeAlias = str | bool | int | float | tuple[str | float, ...]
 
@@ -17,6 +18,13 @@ MODEL = "NeuronEncoderModel"
 EMBEDDINGS = "NeuronEmbeddings"
 PREDICTIONS = "NeuronPredictions"
 TABLE = "DynamicTable"
+
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    MODEL: tuple(field.name for field in fields(Provenance)),
+    EMBEDDINGS: (),
+    PREDICTIONS: ("label_name", "scope", "classes", "class_descriptions", "prevalence", "coverage", "notes"),
+}
+"""The types of ndx-neurid, and which attributes each has beside those of any object of NWB."""
 
 HEAD_BYTES = 8_192  # more than HDF5 spends on the headers and the index of a dataset
 MARK = "ndx-neurid "  # begins the last line of the description of a plain table
@@ -75,12 +83,12 @@ class NwbObject:
         return heads + sum(map(_size_bytes, arrays))
 
 
-def ending(neurodata_type: str, label_name: str = "") -> str:
+def name_ending(neurodata_type: str, label_name: str = "") -> str:
     """What follows the name of the results in the name of an object."""
     return {MODEL: "_model", EMBEDDINGS: "_embeddings", PREDICTIONS: f"_predictions_{label_name}"}[neurodata_type]
 
 
-def object_name(name: str, neurodata_type: str, label_name: str = "") -> str:
+def name_object(name: str, neurodata_type: str, label_name: str = "") -> str:
     """What an object of the results called `name` is called in the file.
 
     Raises
@@ -89,22 +97,18 @@ def object_name(name: str, neurodata_type: str, label_name: str = "") -> str:
         If `name`, or the name of a predicted label, cannot be part of the name of an NWB object.
     """
     for part in (name, *([label_name] if neurodata_type == PREDICTIONS else [])):
-        odd = [letter for letter in part if unicodedata.category(letter)[0] not in "LMN" and letter not in "_-."]
-        if odd or not part[:1].isalnum():
-            raise InvalidOption(
-                f"The name {part!r} cannot be used in an NWB file: it must consist of letters, digits, "
-                "'_', '-' and '.', and begin with a letter or a digit."
-            )
-    return name + ending(neurodata_type, label_name)
+        if not is_fit_name(part):
+            raise InvalidOption(f"The name {part!r} cannot be used in an NWB file: {RULE}.")
+    return name + name_ending(neurodata_type, label_name)
 
 
-def text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
+def make_text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
     """An array of `str`, whatever kind of text it was."""
     return np.array([str(value) for value in values], dtype=object)
 
 
-def checked(found: NwbObject) -> NwbObject:
-    """The object itself, if HDF5 can hold its text: there a text ends at a NUL, and must be valid Unicode.
+def check_text(found: NwbObject) -> None:
+    """Refuse text that HDF5 cannot hold: there a text ends at a NUL, and must be valid Unicode.
 
     Raises
     ------
@@ -118,10 +122,9 @@ def checked(found: NwbObject) -> NwbObject:
         joined = "".join(map(str, values))
         if "\0" in joined or joined != joined.encode(errors="replace").decode():
             raise InvalidResults(f"{found.name}: {name} holds a character that NWB cannot store (NUL, or a surrogate).")
-    return found
 
 
-def same(one: NwbObject, other: NwbObject) -> bool:
+def are_same(one: NwbObject, other: NwbObject) -> bool:
     """Whether two descriptions say the same."""
     heads = [
         (found.name, found.neurodata_type, found.description, json.dumps(dict(found.attributes), sort_keys=True))
@@ -130,22 +133,22 @@ def same(one: NwbObject, other: NwbObject) -> bool:
     columns = {column.name: column for column in other.columns}
     return (
         heads[0] == heads[1]
-        and same_values(one.unit_ids, other.unit_ids)
+        and are_same_values(one.unit_ids, other.unit_ids)
         and {column.name for column in one.columns} == columns.keys()
-        and all(same_column(column, columns[column.name]) for column in one.columns)
+        and all(are_same_columns(column, columns[column.name]) for column in one.columns)
     )
 
 
-def same_column(one: Column, other: Column) -> bool:
+def are_same_columns(one: Column, other: Column) -> bool:
     """Whether two columns say the same of the same rows."""
     return (
         one.description == other.description
-        and same_values(one.values, other.values)
-        and same_values(one.ends, other.ends)
+        and are_same_values(one.values, other.values)
+        and are_same_values(one.ends, other.ends)
     )
 
 
-def same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+def are_same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     """Whether two arrays hold the same: floats to the bit, so that NaN is NaN; text in whatever kind of array."""
     if one is None or other is None:
         return one is other
@@ -155,7 +158,7 @@ def same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one.shape == other.shape and one.tolist() == other.tolist()
 
 
-def folded(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
+def fold(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
     """The same as plain tables: attributes, and the model, stand as JSON in the last line of the descriptions."""
     models = [found for found in objects if found.neurodata_type == MODEL]
     tables = []
@@ -170,22 +173,34 @@ def folded(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
     return tuple(tables)
 
 
-def unfolded(table: NwbObject) -> tuple[NwbObject, ...]:
-    """What a plain table was folded from: itself, after its model; nothing where it is not one of ours."""
+def unfold(table: NwbObject) -> tuple[NwbObject, ...]:
+    """What a plain table was folded from: itself, after its model.
+
+    Raises
+    ------
+    InvalidResults
+        If the last line of its description is damaged.
+    """
     description, _, last = table.description.rpartition("\n")
-    if not last.startswith(f"{MARK}{{"):
-        return ()
-    about = json.loads(last.removeprefix(MARK))
-    name = table.name.removesuffix(ending(EMBEDDINGS)) + ending(MODEL)
-    models = [
-        NwbObject(name=name, neurodata_type=MODEL, description=model.pop("description"), attributes=_attributes(model))
-        for model in about.get("models", [])
-    ]
-    attributes = _attributes(about["attributes"])
-    return *models, replace(table, neurodata_type=about["type"], description=description, attributes=attributes)
+    try:
+        about = json.loads(last.removeprefix(MARK))
+        kind, models = about["type"], about.get("models", [])
+        found = replace(table, neurodata_type=kind, description=description, attributes=_unpack(about["attributes"]))
+        heads = [_make_model(table, dict(model)) for model in models]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InvalidResults(f"{table.name}: the last line of its description is damaged.") from None
+    if kind not in (EMBEDDINGS, PREDICTIONS):
+        raise InvalidResults(f"{table.name}: its description names a type that is not known, {str(kind)[:100]!r}.")
+    return *heads, found
 
 
-def _attributes(values: Mapping[str, Attribute | list[str | float]]) -> dict[str, Attribute]:
+def _make_model(table: NwbObject, values: dict[str, Any]) -> NwbObject:
+    name = table.name.removesuffix(name_ending(EMBEDDINGS)) + name_ending(MODEL)
+    description = str(values.pop("description"))
+    return NwbObject(name=name, neurodata_type=MODEL, description=description, attributes=_unpack(values))
+
+
+def _unpack(values: Mapping[str, Attribute | list[str | float]]) -> dict[str, Attribute]:
     """As they were before they became JSON, which knows no tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 

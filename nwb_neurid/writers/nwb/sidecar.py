@@ -1,7 +1,6 @@
 """The small file beside a recording: valid by itself, with the ids of the neurons and room for results on them."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,55 +10,41 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.writers.nwb import existing, layout
-from nwb_neurid.writers.nwb.faults import cannot_write
-from nwb_neurid.writers.nwb.links import locate, own_group
-from nwb_neurid.writers.nwb.opening import Dataset, Group, opened
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.writers.nwb import layout
+from nwb_neurid.writers.nwb.existing import NEURONS, UNIT_ID, read_ids
+from nwb_neurid.writers.nwb.links import find_own_group
 
 ABOUT = ("session_id", "experimenter", "institution", "lab", "experiment_description")
 SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "strain")
 
 
-def empty_sidecar(path: Path, table: str) -> bytes:
-    """A sidecar of the recording at `path` without any results, made in memory: a killed process leaves nothing."""
-    with opened(path) as file:
-        module, ids = layout.module_path(file[table]).rpartition("/")[2], existing.unit_ids(file[table])
-        about = _about(file, path)
-        subject = {name: text for name in SUBJECT if (text := _text(file, f"general/subject/{name}"))}
-    return _written(about, subject, module, table, ids)
-
-
-def linked_place(path: Path, tables: Sequence[str]) -> str:
-    """What a recording takes from another file by a link, and from which, so that it cannot hold results itself.
+def make_sidecar(recording: Group, table: Group) -> bytes:
+    """A sidecar of a recording without any results, made in memory: a killed process leaves nothing.
 
     Parameters
     ----------
-    path
-        The recording.
-    tables
-        Paths within it of the tables that the results are about.
-
-    Returns
-    -------
-    str
-        "/units from raw.nwb", for example; "" if the recording has its own tables, and its own module or none.
-
-    Raises
-    ------
-    CannotWrite
-        If the file cannot be read.
+    recording
+        Its root.
+    table
+        The table of neurons.
     """
-    with cannot_write(path), opened(path) as file:
-        for table in tables:
-            found = file.get(table)
-            module = layout.module_path(found) if isinstance(found, Group) else table
-            for place in (table, module):
-                if other := locate(file, place).file:
-                    return f"/{place.strip('/')} from {other}"
-    return ""
+    about = _read_about(recording)
+    subject = {name: text for name in SUBJECT if (text := _read_text(recording, f"general/subject/{name}"))}
+    return _write(about, subject, find_module(table).rpartition("/")[2], table.path, read_ids(table))
 
 
-def check_sidecar(file: Group, named: Path) -> None:
+def find_module(table: Group) -> str:
+    """Where results on this table go."""
+    return layout.find_module(table.path, table.attribute("neurodata_type") or "")
+
+
+def find_neurons(table: Group) -> str:
+    """Where the neurons of a table of the recording are listed in a sidecar."""
+    return f"{find_module(table)}/{NEURONS}"
+
+
+def check_sidecar(file: h5py.Group, named: Path) -> None:
     """Refuse a file that exists and is no sidecar.
 
     Raises
@@ -67,48 +52,43 @@ def check_sidecar(file: Group, named: Path) -> None:
     CannotWrite
         If it is none.
     """
-    if not any(own_group(file, f"processing/{module}/{existing.NEURONS}") for module in layout.MODULES):
+    if not any(find_own_group(file, f"processing/{module}/{NEURONS}") for module in layout.MODULES):
         raise CannotWrite(f"{named} exists and is no sidecar of nwb-neurid. Choose another --output.")
 
 
-def table_path(file: Group, table: str) -> str:
-    """Where the neurons of the recording's `table` are listed in a sidecar."""
-    return f"{layout.module_path(file[table])}/{existing.NEURONS}"
-
-
-def _about(file: Group, path: Path) -> dict[str, Any]:
-    start = _text(file, "session_start_time")
+def _read_about(recording: Group) -> dict[str, Any]:
+    start = _read_text(recording, "session_start_time")
     try:
         started = datetime.fromisoformat(str(start))
     except ValueError:
-        raise CannotWrite(f"{path} has no valid session_start_time, which its sidecar would need: {start!r}.") from None
-    known = {name: value for name in ABOUT if (value := _text(file, f"general/{name}"))}
-    identifier = _text(file, "identifier")
+        raise CannotWrite(
+            f"{recording.file} has no valid session_start_time, which its sidecar would need: {start!r}."
+        ) from None
+    known = {name: value for name in ABOUT if (value := _read_text(recording, f"general/{name}"))}
+    name, identifier = Path(recording.file).name, _read_text(recording, "identifier")
     return known | {
         "session_start_time": started,
-        "session_description": f"Results of nwb-neurid on the recording {path.name}, identifier {identifier}.",
+        "session_description": f"Results of nwb-neurid on the recording {name}, identifier {identifier}.",
         "identifier": str(uuid.uuid4()),
     }
 
 
-def _text(file: Group, place: str) -> str | list[str] | None:
-    found = file.get(place)
-    if not isinstance(found, Dataset) or h5py.check_string_dtype(found.dtype) is None:
-        return None
-    value = found.asstr()[()]
-    return [str(each) for each in value] if isinstance(value, np.ndarray) else str(value)
+def _read_text(recording: Group, place: str) -> str:
+    """A text, or several as one; "" where there is none."""
+    found = recording.dataset(place)
+    return "; ".join(map(str, found.texts().ravel())) if found is not None and found.is_text else ""
 
 
-def _written(
+def _write(
     about: dict[str, Any], subject: dict[str, Any], module: str, table: str, ids: Shaped[np.ndarray, " units"]
 ) -> bytes:
     from hdmf.common import DynamicTable, VectorData
     from pynwb import NWBHDF5IO, NWBFile
     from pynwb.file import Subject
 
-    named = VectorData(name=existing.UNIT_ID, description=f"Id in {table} of the recording, row for row.", data=ids)
+    named = VectorData(name=UNIT_ID, description=f"Id in {table} of the recording, row for row.", data=ids)
     neurons = DynamicTable(
-        name=existing.NEURONS,
+        name=NEURONS,
         description=f"The neurons: the rows of {table} of the recording.",
         id=np.arange(len(ids)),  # an array: hdmf looks at every element of a list
         columns=[named],

@@ -9,33 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nwb_neurid._system.atomic import check_free, whole
+from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
+from nwb_neurid.readers.nwb.file import opened
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.writers.nwb import store
-from nwb_neurid.writers.nwb.opening import is_zarr, opened
+from nwb_neurid.writers.nwb.entry import make_entries
+from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.writing import fill
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
     from pynwb.ophys import PlaneSegmentation
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNITS = "units"
 ROIS = "processing/ophys/ImageSegmentation/PlaneSegmentation"
 NAME = "name_in_source"
 PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
-
-
-def is_nwb(path: Path) -> bool:
-    """Whether results can be written into this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
-    if is_zarr(path):
-        return "nwb_version" in opened(path).attrs
-    if not path.is_file() or path.suffix == ".nwb":
-        return path.is_file()
-    with path.open("rb") as file:
-        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
 
 
 def write_recording(population: Population, path: Path, *, recorded: datetime | None = None) -> str:
@@ -113,20 +104,22 @@ def write_standalone(
     CannotWrite
         If the file exists and is not to be overwritten, or cannot be written.
     """
-    check_free(target, overwrite=overwrite)
-    with whole(target) as (made,):
-        table = write_recording(population, made)
-        ids = np.array(_ids(population))
-        named = [replace(part, unit_ids=ids) for part in predictions]
-        store.write(made, replace(embeddings, unit_ids=ids), named, name=name, table=table)
+    like = [Path(population.source)] if population.source else []
+    with cannot_write(target), replace_file(target, overwrite=overwrite, like=like) as made:
+        table = write_recording(population, made.path)
+        ids = np.array(_list_ids(population))
+        renamed = [replace(part, unit_ids=ids) for part in predictions]
+        with opened(made.path) as file:
+            entries = make_entries(file, [table], name, replace(embeddings, unit_ids=ids), renamed, columns=False)
+        fill(made.path, target, entries)
     return target
 
 
 def _add_units(nwbfile: "NWBFile", population: Population) -> str:
-    columns = _columns(population)
+    columns = _describe_columns(population)
     for name, (description, _) in columns.items():
         nwbfile.add_unit_column(name, description)
-    for row, id_ in enumerate(_ids(population)):
+    for row, id_ in enumerate(_list_ids(population)):
         nwbfile.add_unit(
             id=id_,
             spike_times=population.spikes.train_s(row),
@@ -140,7 +133,7 @@ def _add_units(nwbfile: "NWBFile", population: Population) -> str:
 def _add_rois(nwbfile: "NWBFile", population: Population, traces: Traces) -> str:
     from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation
 
-    rois = _plane_segmentation(nwbfile, population)
+    rois = _make_plane_segmentation(nwbfile, population)
     container = {"dff": DfOverF(), "fluorescence": Fluorescence()}.get(traces.kind, Fluorescence(name="Deconvolved"))
     module = nwbfile.create_processing_module("ophys", "Fluorescence traces of ROIs")
     module.add(ImageSegmentation(plane_segmentations=[rois]))
@@ -159,7 +152,7 @@ def _add_rois(nwbfile: "NWBFile", population: Population, traces: Traces) -> str
     return ROIS
 
 
-def _plane_segmentation(nwbfile: "NWBFile", population: Population) -> "PlaneSegmentation":
+def _make_plane_segmentation(nwbfile: "NWBFile", population: Population) -> "PlaneSegmentation":
     from hdmf.common import VectorData, VectorIndex
     from pynwb.ophys import OpticalChannel, PlaneSegmentation
 
@@ -174,7 +167,7 @@ def _plane_segmentation(nwbfile: "NWBFile", population: Population) -> "PlaneSeg
     )
     columns = [
         VectorData(name=name, description=description, data=values)
-        for name, (description, values) in _columns(population).items()
+        for name, (description, values) in _describe_columns(population).items()
     ]
     pixels = VectorData(name="pixel_mask", description="Not known.", data=np.empty(0, PIXEL))  # PyNWB wants a mask
     columns += [VectorIndex(name="pixel_mask_index", data=[0] * len(population), target=pixels), pixels]
@@ -182,25 +175,25 @@ def _plane_segmentation(nwbfile: "NWBFile", population: Population) -> "PlaneSeg
         name="PlaneSegmentation",
         description="The ROIs of the source",
         imaging_plane=plane,
-        id=_ids(population),
+        id=_list_ids(population),
         columns=columns,
     )
 
 
-def _ids(population: Population) -> list[int]:
+def _list_ids(population: Population) -> list[int]:
     """The ids of the source if they are whole numbers, all different; or else the rows."""
     ids = population.unit_ids
     whole = ids.dtype.kind in "iu" and len(np.unique(ids)) == len(ids)
     return [int(id_) for id_ in ids] if whole else list(range(len(ids)))
 
 
-def _columns(population: Population) -> dict[str, tuple[str, list[str]]]:
+def _describe_columns(population: Population) -> dict[str, tuple[str, list[str]]]:
     """Descriptions and values of the columns of text that say what is known of each unit."""
     columns = {
         name: (f"The label {name} in the source; empty where unknown.", values.tolist())
         for name, values in population.labels.items()
     }
-    if _ids(population) != population.unit_ids.tolist():
+    if _list_ids(population) != population.unit_ids.tolist():
         columns[NAME] = ("How the source calls it.", [str(id_) for id_ in population.unit_ids])
     if population.group is not None:
         columns["group"] = ("Probe, shank or imaging plane.", [str(group) for group in population.group])

@@ -1,27 +1,35 @@
 """Results in NWB files: written so that the recording is never in danger, read again, and taken out again."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 
-from nwb_neurid.errors import CannotWrite, NeuridWarning, NoResults, SourceNotFound
+from nwb_neurid._system.atomic import clear_leftovers, replace_file
+from nwb_neurid._system.names import PREFIX
+from nwb_neurid.errors import CannotWrite, InvalidResults, InvalidSource, NeuridWarning, NoResults, UnreadableSource
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.file import opened
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.writers.nwb import existing, layout, tables, unit_columns
-from nwb_neurid.writers.nwb.compaction import compact
-from nwb_neurid.writers.nwb.destination import Destination, check_columns, check_tables, destination, sidecar_of
-from nwb_neurid.writers.nwb.entry import ROOM_BYTES, check_names, entries_on, names_on
-from nwb_neurid.writers.nwb.faults import cannot_write, unreadable
-from nwb_neurid.writers.nwb.in_folder import folder_copy, in_folder, recover_folder
-from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, object_name
-from nwb_neurid.writers.nwb.opening import Group, opened
-from nwb_neurid.writers.nwb.overlay import Overlay
-from nwb_neurid.writers.nwb.replacement import Fingerprint as Fingerprint
-from nwb_neurid.writers.nwb.replacement import check_free, check_room, replacement
+from nwb_neurid.writers.nwb import existing, parsing
+from nwb_neurid.writers.nwb.copying import check_copy_room, check_room
+from nwb_neurid.writers.nwb.destination import (
+    Destination,
+    check_columns,
+    check_tables,
+    choose_destination,
+    is_zarr,
+    name_sidecar,
+)
+from nwb_neurid.writers.nwb.entry import ROOM_BYTES, check_names, find_own_results, make_entries, name_on_tables
+from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
+from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
+from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
-from nwb_neurid.writers.nwb.writers import WRITERS
+from nwb_neurid.writers.nwb.writing import write_copy, write_sidecar
 from nwb_neurid.writers.options import WriteOptions
 
 
@@ -33,9 +41,9 @@ class Results(NamedTuple):
     predictions: list[Predictions]
 
 
-def default_name(encoder: str) -> str:
+def name_after(encoder: str) -> str:
     """What the results of an encoder are called unless the user names them."""
-    return f"neurid_{encoder}"
+    return f"{PREFIX}{encoder}"
 
 
 def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[str] = "") -> None:
@@ -55,24 +63,23 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
     NeuridError
         As `write`.
     """
-    places, name = _places(table), options.name
-    names = {each: [object_name(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in names_on(places, name)}
-    to = _target(path, places, options)
-    beside = to.way == "sidecar"
-    with cannot_write(path), opened(path) as file:
-        for each in () if beside else names:
-            check_names(file, path, each, names[each], options.overwrite)
+    places, name = _list_places(table), options.name
+    names = {each: [name_object(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in name_on_tables(places, name)}
+    to = _choose_target(path, places, options)
     with cannot_write(to.file):
-        if beside and to.file.exists():
+        if to.way == "copy":
+            with h5py.File(path, "r") as file:
+                for each in names:
+                    check_names(file, path, each, names[each], options.overwrite)
+            check_copy_room(path, to.file)
+            return
+        with opened(path):  # whether it can be read
+            pass
+        if to.file.exists():
             with h5py.File(to.file, "r") as file:
                 check_names(file, to.named, name, names[name], options.overwrite)
                 check_sidecar(file, to.named)
-        if to.way == "copy":
-            check_room(path, to.file)
-        elif to.way == "folder copy":
-            check_free(to.file, Fingerprint.of(path).size + ROOM_BYTES)
-        else:
-            check_free(to.file, ROOM_BYTES)
+        check_room(to.file, ROOM_BYTES)
 
 
 def write(
@@ -90,13 +97,13 @@ def write(
 ) -> Path:
     """Write results beside the data that they were computed from.
 
-    A verified copy takes the place of the file in one step. Into a Zarr folder, new folders are moved. Whatever fails,
-    the recording stays as it was.
+    A verified copy takes the place of the file in one step. Whatever fails, the recording stays as it was. A Zarr
+    folder is only read: results on it go into a sidecar.
 
     Parameters
     ----------
     path
-        The recording, an NWB file in HDF5, or a folder in Zarr format 2.
+        The recording, an NWB file in HDF5 or a Zarr folder.
     embeddings, predictions
         One row for each row of `table`; each label is predicted once.
     output
@@ -112,8 +119,9 @@ def write(
         What the file was when it was read; if it is not that any more, nothing is written.
     sidecar
         Write a small file of its own, at `output` or beside the recording as `<recording>.neurid.nwb`. It lists the
-        neurons by `unit_id`. Also, with a warning, where the recording has over 10 GB or is kept by git-annex, or where
-        it links to another file for `table` or for the processing module: other files are never changed.
+        neurons by `unit_id`. Also where the recording is a Zarr folder, and, with a warning, where it has over 10 GB or
+        is kept by git-annex, or where it links to another file for `table` or for the processing module: other files
+        are never changed.
     units_columns
         Write the predictions into columns of `table` too.
 
@@ -136,7 +144,7 @@ def write(
         If the results do not fit the table, or the file cannot be written; the message says why.
     """
     options = WriteOptions(
-        name=default_name(embeddings.provenance.encoder) if name is None else name,
+        name=name_after(embeddings.provenance.encoder) if name is None else name,
         output=None if output is None else Path(output),
         overwrite=overwrite,
         sidecar=sidecar,
@@ -161,16 +169,20 @@ def write_results(
     NeuridError
         As `write`.
     """
-    places = _places(table)
+    places = _list_places(table)
     if expected is not None:
         expected.check(path)
-    to = _target(path, places, options)
+    to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
-    with cannot_write(path), opened(path) as file:
-        entries = entries_on(file, path, places, options.name, embeddings, predictions, columns=options.units_columns)
-        for entry in () if to.way == "sidecar" else entries:
-            entry.check_place(file, path, overwrite=options.overwrite)
-    WRITERS[to.way](path, to, fingerprint, entries, options.overwrite)
+    with cannot_write(path), opened(path) as recording:
+        entries = make_entries(recording, places, options.name, embeddings, predictions, columns=options.units_columns)
+    if to.way == "sidecar":
+        write_sidecar(path, to, fingerprint, entries[0], overwrite=options.overwrite)
+    else:
+        with cannot_write(path), h5py.File(path, "r") as file:
+            for entry in entries:
+                entry.check_place(file, path, overwrite=options.overwrite)
+        write_copy(path, to, fingerprint, entries)
     if to.why:
         warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)
     return to.named
@@ -182,7 +194,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     Parameters
     ----------
     path
-        An NWB file in HDF5, or a folder in Zarr format 2.
+        An NWB file in HDF5 or a Zarr folder.
     name
         Which results; None for all.
 
@@ -191,28 +203,25 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     SourceNotFound
         If there is no file.
     UnreadableSource
-        If it cannot be read.
+        If it cannot be read, or the results in it are damaged.
     NoResults
         If it holds no results, or none of that name.
     """
     path = Path(path)
-    if not path.exists():
-        raise SourceNotFound(f"{path} does not exist.")
-    with unreadable(path), opened(path) as file:
-        groups = existing.groups(file, linked=True)
+    with opened(path) as file:
+        groups = existing.find_results(file)
         _check_there(groups, path, name)
         names = sorted(groups) if name is None else [name]
-        loaded = {each: [thing for group in groups[each] for thing in existing.objects(group)] for each in names}
-        return [Results(each, *tables.results(objects)) for each, objects in loaded.items()]
+        return [_parse(path, each, groups[each]) for each in names]
 
 
 read_results = read  # among the public names, `read` reads a recording
 
 
 def remove(path: Path | str, name: str, *, output: Path | str | None = None, overwrite: bool = False) -> Path:
-    """Take results out of a file, and give back the room that they took.
+    """Take results out of a file, and give back the disk space that they took.
 
-    A copy without them takes the place of the file in one step. Whatever fails, the file stays as it was.
+    A verified copy without them takes the place of the file in one step. Whatever fails, the file stays as it was.
 
     Parameters
     ----------
@@ -235,68 +244,72 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     SourceNotFound, UnreadableSource, NoResults
         As `read`.
     CannotWrite
-        If the file cannot be written; the message says why.
+        If the file is a Zarr folder or cannot be written; the message says why.
     """
     path = Path(path)
+    with opened(path) as file:
+        _check_there(existing.find_results(file), path, name)
+    if is_zarr(path):
+        raise CannotWrite(
+            f"{path} is a Zarr folder, into which nwb-neurid 0.1 wrote; later versions only read such folders. To take "
+            "out its results, install nwb-neurid<0.2."
+        )
     options = WriteOptions(output=path if output is None else Path(output), overwrite=overwrite)
-    to = _target(path, (), options)
-    fingerprint = Fingerprint.of(path)
-    with unreadable(path), opened(path) as file:
-        _check_there(existing.groups(file, linked=True), path, name)
-        if name not in existing.groups(file):
-            raise CannotWrite(f"{name} is in another file, to which {path} links. Remove it there.")
-    if path.is_dir():
-        _remove_from_folder(path.resolve(), to, fingerprint, name)
-        return to.named
-    with (
-        cannot_write(to.file),
-        replacement(path.resolve(), to.file, fingerprint, fingerprint.size, copied=False) as copy,
-        Overlay(path.resolve()) as overlay,
-    ):
-        with h5py.File(overlay, "r+") as file:
-            _take_out(file, name)
-        if not compact(overlay, copy):
-            overlay.save(copy)
-            warnings.warn(
-                f"{to.named}: {name} was removed, but the room that it took cannot be given back.",
-                NeuridWarning,
-                stacklevel=2,
-            )
+    to, fingerprint = _choose_target(path, (), options), Fingerprint.of(path)
+    with cannot_write(to.file):
+        with h5py.File(path, "r") as file:
+            if name not in find_own_results(file):
+                raise CannotWrite(f"{name} is in another file, to which {path} links. Remove it there.")
+        source = path.resolve()
+        with replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
+            fingerprint.check(source)
+            check_copy_room(source, to.file)
+            whole = copy_without(source, made.path, name)
+            fingerprint.check(source)
+    if not whole:
+        warnings.warn(
+            f"{to.named}: {name} was removed, but the disk space that it took cannot be given back.",
+            NeuridWarning,
+            stacklevel=2,
+        )
     return to.named
 
 
-def _remove_from_folder(path: Path, to: Destination, fingerprint: Fingerprint, name: str) -> None:
-    way = in_folder(path, fingerprint, 0) if to.way == "in folder" else folder_copy(path, to.file, fingerprint, 0)
-    with cannot_write(to.file), way as folder:
-        _take_out(folder, name)
+def _parse(path: Path, name: str, groups: Sequence[Group]) -> Results:
+    """The results of one name, read.
+
+    Raises
+    ------
+    UnreadableSource
+        If they are damaged.
+    """
+    try:
+        objects = [thing for group in groups for thing in existing.read_objects(group)]
+        return Results(name, *parsing.parse_results(objects))
+    except (InvalidResults, InvalidSource, UnreadableSource) as error:
+        raise UnreadableSource(
+            f"The results {name} in {path} are damaged: {error} Remove them (nwb-neurid remove), and embed again."
+        ) from error
 
 
-def _take_out(file: Group, name: str) -> None:
-    groups = existing.groups(file)[name]
-    for table in [table for group in groups if (table := existing.table(group)) is not None]:
-        layout.drop_columns(table, unit_columns.own(table, name))
-    layout.take_out(file, groups)
-
-
-def _target(path: Path, places: Sequence[str], options: WriteOptions) -> Destination:
-    """Where results on these tables go, once what a killed process left there is undone."""
-    for each in filter(None, (path, options.output)):
-        with cannot_write(each):
-            recover_folder(each.resolve())
-    to = destination(path, options, tables=[place for place in places if place])
+def _choose_target(path: Path, places: Sequence[str], options: WriteOptions) -> Destination:
+    """Where results on these tables go, once what a killed process left there is removed."""
+    for each in (path, options.output or name_sidecar(path)):
+        clear_leftovers(each)
+    to = choose_destination(path, options, tables=[place for place in places if place])
     check_columns(to, options.units_columns)
     check_tables(to, path, places)
     return to
 
 
-def _places(table: str | Sequence[str]) -> Sequence[str]:
+def _list_places(table: str | Sequence[str]) -> Sequence[str]:
     return [table] if isinstance(table, str) else table
 
 
-def _check_there(groups: Mapping[str, list[Group]], path: Path, name: str | None) -> None:
-    if not groups:
-        beside = sidecar_of(path)
+def _check_there(names: Collection[str], path: Path, name: str | None) -> None:
+    if not names:
+        beside = name_sidecar(path)
         hint = f" {beside} is its sidecar." if beside.exists() else ""
         raise NoResults(f"{path} holds no results of nwb-neurid.{hint}")
-    if name is not None and name not in groups:
-        raise NoResults(f"{path} holds no results called {name!r}, but {', '.join(sorted(groups))}.")
+    if name is not None and name not in names:
+        raise NoResults(f"{path} holds no results called {name!r}, but {', '.join(sorted(names))}.")

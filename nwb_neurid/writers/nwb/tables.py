@@ -1,4 +1,4 @@
-"""Results as objects of an NWB file, and back. No file is touched here."""
+"""Results as objects of an NWB file. No file is touched here."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int32, Shaped
+from jaxtyping import Int32, Shaped
 
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions, Provenance
@@ -17,17 +17,17 @@ from nwb_neurid.writers.nwb.objects import (
     Attribute,
     Column,
     NwbObject,
-    checked,
-    object_name,
-    same_values,
-    text,
+    are_same_values,
+    check_text,
+    make_text,
+    name_object,
 )
 
 AS_JSON = ("config", "software")
 MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for a text
 
 
-def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
+def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
     """The model, the embeddings and the predictions, as they are to stand in the file.
 
     Parameters
@@ -55,21 +55,16 @@ def described(name: str, embeddings: Embeddings, predictions: Sequence[Predictio
         raise InvalidResults(f"Each label can be predicted once, got two predictions of {', '.join(repeated)}.")
     for part in predictions:
         _check(part, embeddings)
-    objects = [_model(name, embeddings.provenance), _embeddings(name, embeddings)]
-    return tuple(map(checked, [*objects, *(_predictions(name, part) for part in predictions)]))
-
-
-def results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
-    """The results that objects describe: the inverse of `described`."""
-    by_type = {found.neurodata_type: found for found in objects}
-    provenance = _read_provenance(by_type[MODEL].attributes) if MODEL in by_type else Provenance()
-    predictions = [_read_predictions(found, provenance) for found in objects if found.neurodata_type == PREDICTIONS]
-    return _read_embeddings(by_type[EMBEDDINGS], provenance), predictions
+    objects = [_describe_model(name, embeddings.provenance), _describe_embeddings(name, embeddings)]
+    objects += [_describe_predictions(name, part) for part in predictions]
+    for found in objects:
+        check_text(found)
+    return tuple(objects)
 
 
 def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     of = f"The predictions of {predictions.label_name!r}"
-    if not same_values(predictions.unit_ids, embeddings.unit_ids):
+    if not are_same_values(predictions.unit_ids, embeddings.unit_ids):
         raise InvalidResults(f"{of} must be of the units of the embeddings, in the same order.")
     if predictions.provenance != embeddings.provenance:
         raise InvalidResults(f"{of} must have the provenance of the embeddings.")
@@ -80,7 +75,7 @@ def _check(predictions: Predictions, embeddings: Embeddings) -> None:
         raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can name {MOST_CLASSES}.")
 
 
-def _model(name: str, provenance: Provenance) -> NwbObject:
+def _describe_model(name: str, provenance: Provenance) -> NwbObject:
     known = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
     known |= {"window_s": float(provenance.window_s), "stitched": bool(provenance.stitched)}
     try:
@@ -88,14 +83,14 @@ def _model(name: str, provenance: Provenance) -> NwbObject:
     except (TypeError, ValueError) as error:
         raise InvalidResults(f"config and software of the provenance must be plain JSON: {error}.") from error
     return NwbObject(
-        name=object_name(name, MODEL),
+        name=name_object(name, MODEL),
         neurodata_type=MODEL,
-        description=f"The {_encoder(provenance)}.{_caveats(provenance)}",
-        attributes=_without_empty(known),
+        description=f"The {_name_encoder(provenance)}.{_write_caveats(provenance)}",
+        attributes=_drop_empty(known),
     )
 
 
-def _embeddings(name: str, embeddings: Embeddings) -> NwbObject:
+def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
     units, dim = embeddings.vectors.shape
     columns = [
         Column(
@@ -104,7 +99,7 @@ def _embeddings(name: str, embeddings: Embeddings) -> NwbObject:
             values=embeddings.vectors,
         )
     ]
-    if not np.array_equal(embeddings.n_windows, _one_window(embeddings.reasons)):
+    if not np.array_equal(embeddings.n_windows, count_one_window(embeddings.reasons)):
         seen = "How many windows of the recording the neuron was seen in."
         columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
     if not np.isnan(embeddings.stability).all():
@@ -114,52 +109,52 @@ def _embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         )
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
     why = "Why the neuron has no vector; empty where it has one."
-    columns.append(Column(name="reason", description=why, values=text(embeddings.reasons)))
+    columns.append(Column(name="reason", description=why, values=make_text(embeddings.reasons)))
     provenance = embeddings.provenance
-    of = f"A vector of {dim} dimensions for each of {units} neurons, by {_encoder(provenance)}."
+    of = f"A vector of {dim} dimensions for each of {units} neurons, by {_name_encoder(provenance)}."
     return NwbObject(
-        name=object_name(name, EMBEDDINGS),
+        name=name_object(name, EMBEDDINGS),
         neurodata_type=EMBEDDINGS,
-        description=of + _caveats(provenance),
+        description=of + _write_caveats(provenance),
         attributes={},
         columns=tuple(columns),
         unit_ids=embeddings.unit_ids,
     )
 
 
-def _predictions(name: str, predictions: Predictions) -> NwbObject:
+def _describe_predictions(name: str, predictions: Predictions) -> NwbObject:
     among = f" among {predictions.scope}" if predictions.scope else ""
-    by = _encoder(predictions.provenance)
+    by = _name_encoder(predictions.provenance)
     attributes = {
         "label_name": predictions.label_name,
         "scope": predictions.scope,
         "classes": tuple(map(str, predictions.classes)),
-        "class_descriptions": _class_descriptions(predictions),
+        "class_descriptions": _describe_classes(predictions),
         "prevalence": tuple(predictions.prevalence.tolist()),
         "coverage": float(predictions.coverage),
         "notes": predictions.notes,
     }
     return NwbObject(
-        name=object_name(name, PREDICTIONS, predictions.label_name),
+        name=name_object(name, PREDICTIONS, predictions.label_name),
         neurodata_type=PREDICTIONS,
         description=f"Predicted {predictions.label_name}{among}, from vectors by {by}."
-        + _caveats(predictions.provenance)
+        + _write_caveats(predictions.provenance)
         + "".join(f" {note}" for note in predictions.notes),
-        attributes=_without_empty(attributes),
-        columns=tuple(_prediction_columns(predictions)),
+        attributes=_drop_empty(attributes),
+        columns=tuple(_describe_columns(predictions)),
         unit_ids=predictions.unit_ids,
     )
 
 
-def _class_descriptions(predictions: Predictions) -> tuple[str, ...]:
+def _describe_classes(predictions: Predictions) -> tuple[str, ...]:
     """One for each class, "" for one without; none at all where no class has one."""
     known = predictions.descriptions
     return tuple(known.get(name, "") for name in predictions.classes.tolist()) if any(known.values()) else ()
 
 
-def _prediction_columns(predictions: Predictions) -> Iterator[Column]:
+def _describe_columns(predictions: Predictions) -> Iterator[Column]:
     label = "The most probable class; empty for a neuron without a vector."
-    yield Column(name="predicted_label", description=label, values=text(predictions.label))
+    yield Column(name="predicted_label", description=label, values=make_text(predictions.label))
     if not np.isnan(predictions.class_probabilities).all():
         one = "Probability of predicted_label, from 0 to 1; NaN for a neuron without a vector."
         yield Column(name="probability", description=one, values=predictions.probability)
@@ -170,27 +165,27 @@ def _prediction_columns(predictions: Predictions) -> Iterator[Column]:
         yield Column(name="class_probabilities", description=each, values=predictions.class_probabilities)
     if predictions.prediction_set.any():
         plausible = f"The classes that are plausible at a coverage of {predictions.coverage:g}."
-        members = text(predictions.classes[np.nonzero(predictions.prediction_set)[1]])
+        members = make_text(predictions.classes[np.nonzero(predictions.prediction_set)[1]])
         ends = np.cumsum(predictions.prediction_set.sum(axis=1, dtype=np.int64))
         yield Column(name="prediction_set", description=plausible, values=members, ends=ends)
     declined = "Whether the model declines to name the neuron."
     yield Column(name="abstained", description=declined, values=predictions.abstained)
     why = "Why the model declines, or why the neuron has no vector; empty where it is named."
-    yield Column(name="reason", description=why, values=text(predictions.reasons))
+    yield Column(name="reason", description=why, values=make_text(predictions.reasons))
     if not np.isnan(predictions.ood_score).all():
         unlike = "How unlike the training data the neuron is: the higher, the less alike. NaN where not known."
         yield Column(name="ood_score", description=unlike, values=predictions.ood_score)
 
 
-def _without_empty(values: Mapping[str, Any]) -> dict[str, Attribute]:
+def _drop_empty(values: Mapping[str, Any]) -> dict[str, Attribute]:
     return {name: value for name, value in values.items() if value not in ("", {}, ())}
 
 
-def _encoder(provenance: Provenance) -> str:
+def _name_encoder(provenance: Provenance) -> str:
     return f"encoder {provenance.encoder} {provenance.encoder_version}".rstrip()
 
 
-def _caveats(provenance: Provenance) -> str:
+def _write_caveats(provenance: Provenance) -> str:
     """What a reader of the table must know before using it."""
     sentences = []
     if provenance.training.startswith(UNTRAINED):
@@ -203,74 +198,6 @@ def _caveats(provenance: Provenance) -> str:
     return "".join(sentences)
 
 
-def _one_window(reasons: Shaped[np.ndarray, " units"]) -> Int32[np.ndarray, " units"]:
+def count_one_window(reasons: Shaped[np.ndarray, " units"]) -> Int32[np.ndarray, " units"]:
     """How many windows a recording has that is taken as a whole."""
     return (reasons == "").astype(np.int32)
-
-
-def _read_provenance(attributes: Mapping[str, Attribute]) -> Provenance:
-    """What this version knows of it; a later one may have stored more."""
-    names = {field.name for field in fields(Provenance)}
-    values: dict[str, Any] = {name: value for name, value in attributes.items() if name in names}
-    return Provenance(**values | {name: json.loads(values[name]) for name in AS_JSON if name in values})
-
-
-def _read_embeddings(found: NwbObject, provenance: Provenance) -> Embeddings:
-    columns = {column.name: column.values for column in found.columns}
-    units = len(columns["embedding"])
-    reasons = columns.get("reason", text([""] * units)).astype(np.str_)
-    return Embeddings(
-        vectors=columns["embedding"].astype(np.float32),
-        unit_ids=_ids(found),
-        n_windows=columns.get("n_windows", _one_window(reasons)).astype(np.int32),
-        stability=columns.get("stability", np.full(units, np.nan)).astype(np.float32),
-        reasons=reasons,
-        provenance=provenance,
-    )
-
-
-def _read_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
-    columns = {column.name: column for column in found.columns}
-    attributes: Mapping[str, Any] = found.attributes
-    classes = np.array(attributes["classes"], dtype=np.str_)
-    descriptions = zip(attributes["classes"], attributes.get("class_descriptions", ()), strict=False)
-    label = columns["predicted_label"].values.astype(np.str_)
-    unknown = np.full(len(label), np.nan)
-
-    def values(name: str, missing: np.ndarray, dtype: type) -> np.ndarray:
-        return (columns[name].values if name in columns else missing).astype(dtype)
-
-    return Predictions(
-        label_name=attributes["label_name"],
-        scope=attributes.get("scope", ""),
-        classes=classes,
-        unit_ids=_ids(found),
-        label=label,
-        class_probabilities=values("class_probabilities", np.tile(unknown, (len(classes), 1)).T, np.float32),
-        prediction_set=_prediction_set(columns.get("prediction_set"), len(label), classes),
-        abstained=values("abstained", label == "", np.bool_),
-        reasons=values("reason", np.zeros(len(label), np.str_), np.str_),
-        ood_score=values("ood_score", unknown, np.float32),
-        prevalence=np.array(attributes.get("prevalence", [np.nan] * len(classes)), dtype=np.float32),
-        coverage=attributes["coverage"],
-        provenance=provenance,
-        descriptions={name: said for name, said in descriptions if said},
-        notes=tuple(attributes.get("notes", ())),
-    )
-
-
-def _prediction_set(
-    column: Column | None, units: int, classes: Shaped[np.ndarray, " classes"]
-) -> Bool[np.ndarray, "units classes"]:
-    """Which classes each unit's list names."""
-    members = np.zeros((units, len(classes)), np.bool_)
-    if column is not None and column.ends is not None:
-        rows = np.repeat(np.arange(units), np.diff(column.ends, prepend=0))
-        places = {name: at for at, name in enumerate(classes.tolist())}
-        members[rows, [places[name] for name in column.values.tolist()]] = True
-    return members
-
-
-def _ids(found: NwbObject) -> Shaped[np.ndarray, " rows"]:
-    ids = found.unit_ids if found.unit_ids is not None else np.empty(0)
-    return ids.astype(np.str_) if ids.dtype == object else ids

@@ -3,19 +3,18 @@
 import json
 from collections.abc import Sequence
 
+import h5py
 import numpy as np
 
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.results import Predictions
-from nwb_neurid.writers.nwb import existing
-from nwb_neurid.writers.nwb.links import own_item
-from nwb_neurid.writers.nwb.objects import MARK, Column, text
-from nwb_neurid.writers.nwb.opening import Group
-
-PREFIX = "neurid_"
+from nwb_neurid.writers.nwb import layout
+from nwb_neurid.writers.nwb.links import find_own
+from nwb_neurid.writers.nwb.objects import MARK, Column, make_text
 
 
-def columns(
-    table: Group, name: str, predictions: Sequence[Predictions], *, without: Sequence[str] = ()
+def make_columns(
+    table: h5py.Group, name: str, predictions: Sequence[Predictions], *, without: Sequence[str] = ()
 ) -> list[Column]:
     """Two columns for each prediction, called `neurid_<label>`; where others have that, `<name>_<label>`.
 
@@ -36,29 +35,37 @@ def columns(
         label = f"{PREFIX}{part.label_name}"
         if {label, f"{label}_probability"} & there:
             label = f"{name}_{part.label_name}"
-        found += _columns(label, name, part)
+        found += _make_columns(label, name, part)
     return found
 
 
-def own(table: Group, name: str) -> list[str]:
+def list_own(table: h5py.Group, name: str) -> list[str]:
     """The columns that hold predictions of the results `name`."""
-    about = _mark(name)
-    items = {found: own_item(table, found) for found in existing.column_names(table)}
-    return [found for found, item in items.items() if item is not None and existing.description(item).endswith(about)]
+    about = _write_mark(name)
+    items = {found: find_own(table, found) for found in layout.list_columns(table)}
+    return [
+        found
+        for found, item in items.items()
+        if item is not None and layout.read_text(item, "description").endswith(about)
+    ]
 
 
-def _columns(label: str, name: str, part: Predictions) -> list[Column]:
+def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
     said = f"Predicted {part.label_name}{f' among {part.scope}' if part.scope else ''}"
     shown = np.where(part.abstained, "", part.label)
     found = [
-        Column(name=label, description=f"{said}; empty where the model declines.{_mark(name)}", values=text(shown))
+        Column(
+            name=label,
+            description=f"{said}; empty where the model declines.{_write_mark(name)}",
+            values=make_text(shown),
+        )
     ]
     if not np.isnan(part.class_probabilities).all():
         how = f"Probability, from 0 to 1, of the most probable {part.label_name}, also where the model declines."
         values = part.probability.astype(np.float32)
-        found.append(Column(name=f"{label}_probability", description=f"{how}{_mark(name)}", values=values))
+        found.append(Column(name=f"{label}_probability", description=f"{how}{_write_mark(name)}", values=values))
     return found
 
 
-def _mark(name: str) -> str:
+def _write_mark(name: str) -> str:
     return f"\n{MARK}{json.dumps({'results': name}, ensure_ascii=False)}"

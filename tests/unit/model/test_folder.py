@@ -1,6 +1,7 @@
 """The model folder: whole or not at all, and nothing in it is believed unseen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.model import folder as model_folder
-from nwb_neurid.model.folder import Description, read_description, read_weights, write_folder
+from nwb_neurid.model.folder import Description, find_old, read_description, read_weights, write_folder
 
 STATE = {"weights": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(3)}
 ABOUT = Description(
@@ -108,24 +109,77 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("step", [0, 1])
-@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_replacement_leaves_the_old_folder(folder, monkeypatch, step, fault):
-    replaces = iter([step != 0, step != 1])
-    rename = Path.replace
+FAULTS = pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+
+
+def fail_at(monkeypatch, name, step, fault):
+    inner, count = getattr(Path, name), iter(range(100))
 
     def failing(self, target):
-        if next(replaces, True):
-            return rename(self, target)
-        raise fault
+        if next(count) == step:
+            raise fault
+        return inner(self, target)
 
-    monkeypatch.setattr(Path, "replace", failing)
+    monkeypatch.setattr(Path, name, failing)
+
+
+@FAULTS
+def test_a_failed_replacement_leaves_the_old_folder(folder, monkeypatch, fault):
+    fail_at(monkeypatch, "rename", 0, fault)
     with pytest.raises((CannotWrite, KeyboardInterrupt)) as caught:
         write(folder, card="# Other\n", overwrite=True)
     if isinstance(fault, OSError):
         assert str(caught.value) == f"The model cannot be written to {folder}: No space left on device."
     assert (folder / "README.md").read_text("utf-8") == "# Card\n"
+    assert names(folder) == ["README.md", "model.json", "weights.safetensors"]
     assert names(folder.parent) == ["model"]
+
+
+@FAULTS
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_replacement_that_broke_off_is_read_whole_and_ended_by_the_next(folder, monkeypatch, step, fault):
+    state = {"weights": STATE["weights"] + 1}
+    with monkeypatch.context() as patch:
+        fail_at(patch, "replace", step, fault)
+        with pytest.raises((CannotWrite, KeyboardInterrupt)):
+            write(folder, about=replace(ABOUT, weights_sha256=hash_arrays(state)), state=state, overwrite=True)
+    about = read_description(folder)
+    np.testing.assert_array_equal(read_weights(folder, about.weights_sha256)["weights"], state["weights"])
+    write(folder, overwrite=True)
+    assert read_weights(folder, read_description(folder).weights_sha256).keys() == STATE.keys()
+    assert names(folder) == ["README.md", "model.json", "weights.safetensors"]
+
+
+def test_what_else_is_in_the_folder_stays(folder):
+    folder.chmod(0o700)
+    others = {".git/config": "mine", "figures/one.png": "mine", "notes.md": "mine", "heads/notes.md": "mine"}
+    for name, text in others.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    write(folder, card="# Other\n", overwrite=True)
+    assert {name: (folder / name).read_text() for name in others} == others
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_an_earlier_version_was_replacing_is_found_again(folder):
+    """0.1 moved the old folder out of the way, and was killed before the new one was in place."""
+    old = folder.rename(folder.with_name(".model.neurid-old"))
+    (folder.with_name(".model.neurid-partial")).mkdir()
+    assert find_old(folder) == old
+    with pytest.raises(CannotWrite, match=r"model exists\."):
+        write(folder)
+    assert (folder / "README.md").read_text("utf-8") == "# Card\n"
+    assert names(folder.parent) == ["model"]
+    assert find_old(folder) == folder
+
+
+@pytest.mark.parametrize("left", ["checkpoint.safetensors.partial", ".checkpoint.safetensors.neurid-0123456789abcdef"])
+def test_a_folder_with_nothing_but_the_leftovers_of_a_killed_training_can_be_overwritten(tmp_path, left):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / left).touch()
+    write(tmp_path / "model", overwrite=True)
+    (tmp_path / "model" / "thesis").touch()
+    read_description(tmp_path / "model")
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import CannotWrite, InvalidOption
-from nwb_neurid.writers.phy import check_folder, check_ids, columns_of, write_columns
+from nwb_neurid.writers.phy import check_folder, check_ids, make_columns, write_columns
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def lines(path):
 
 
 def test_without_predictions_phy_shows_who_has_a_vector(folder, embeddings):
-    columns = columns_of("neurid_isi", embeddings)
+    columns = make_columns("neurid_isi", embeddings)
     (path,) = write_columns(folder, np.array([0, 7, 11, 90]), columns)
     assert path == folder / "cluster_neurid_isi.tsv"
     assert lines(path) == ["cluster_id\tneurid_isi", "0\tembedded", "7\tsilent", "11\tembedded", "90\tembedded"]
@@ -31,7 +31,7 @@ def test_without_predictions_phy_shows_who_has_a_vector(folder, embeddings):
 
 
 def test_predictions_are_shown_where_the_model_does_not_decline(folder, embeddings, predictions):
-    columns = columns_of("mine", embeddings, [predictions])
+    columns = make_columns("mine", embeddings, [predictions])
     paths = write_columns(folder, np.array([0, 7, 11, 90]), columns)
     assert [path.stem for path in paths] == [
         "cluster_neurid_mine",
@@ -44,14 +44,14 @@ def test_predictions_are_shown_where_the_model_does_not_decline(folder, embeddin
 
 def test_predictions_without_probabilities_have_no_column_of_them(embeddings, predictions):
     plain = replace(predictions, class_probabilities=np.full((4, 2), np.nan, np.float32))
-    assert list(columns_of("x", embeddings, [plain])) == ["neurid_x", "neurid_x_cell_type"]
+    assert list(make_columns("x", embeddings, [plain])) == ["neurid_x", "neurid_x_cell_type"]
 
 
 def test_the_reader_takes_none_of_them_for_known(folder, embeddings, predictions):
     from nwb_neurid.contracts import ReadOptions
     from nwb_neurid.readers.spikeinterface import PLUGIN
 
-    write_columns(folder, np.arange(4), columns_of("neurid_isi", embeddings, [predictions]))
+    write_columns(folder, np.arange(4), make_columns("neurid_isi", embeddings, [predictions]))
     with pytest.warns(UserWarning, match="does not state how long"):
         population = PLUGIN.read(folder, ReadOptions(rate_hz=1000.0))
     assert list(population.labels) == ["group"]

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.writers.table import check_parquet, table_of, write_table
+from nwb_neurid.writers.table import check_parquet, make_table, write_table
 
 VECTOR = ["e0", "e1", "e2"]
 
 
 def test_the_columns_and_their_order(population, embeddings, predictions):
-    table = table_of(population, embeddings, [predictions])
+    table = make_table(population, embeddings, [predictions])
     assert list(table) == [
         *["unit_id", "group", "cell_type", "label_reason", "label_label_reason"],
         *["n_windows", "stability", "reason"],
@@ -29,7 +29,7 @@ def test_the_columns_and_their_order(population, embeddings, predictions):
 
 
 def test_what_is_not_known_is_missing(population, embeddings, predictions):
-    table = table_of(population, embeddings, [predictions])
+    table = make_table(population, embeddings, [predictions])
     assert table["cell_type"].isna().tolist() == [False, True, False, False]
     assert table["reason"].isna().tolist() == [True, False, True, True]
     assert table["cell_type_predicted_label"].isna().tolist() == [False, True, False, False]
@@ -40,7 +40,7 @@ def test_what_is_not_known_is_missing(population, embeddings, predictions):
 def test_a_file_reads_back_without_options(population, embeddings, predictions, tmp_path, kind):
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="parquet needs nwb-neurid[parquet]")
-    table, path = table_of(population, embeddings, [predictions]), tmp_path / f"units.{kind}"
+    table, path = make_table(population, embeddings, [predictions]), tmp_path / f"units.{kind}"
     write_table(table, embeddings.provenance, path, kind)
     read = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
     pd.testing.assert_frame_equal(*(found.astype(object).where(found.notna(), None) for found in (read, table)))
@@ -50,7 +50,7 @@ def test_a_file_reads_back_without_options(population, embeddings, predictions, 
 
 def test_ids_of_text_stay_text(population, embeddings, tmp_path):
     names = np.array(["plane0/0", "plane0/1", "plane1/0", "plane1/1"])
-    table = table_of(population, embeddings).assign(unit_id=names)
+    table = make_table(population, embeddings).assign(unit_id=names)
     write_table(table, embeddings.provenance, tmp_path / "units.csv", "csv")
     assert pd.read_csv(tmp_path / "units.csv")["unit_id"].tolist() == names.tolist()
 
@@ -58,7 +58,7 @@ def test_ids_of_text_stay_text(population, embeddings, tmp_path):
 def test_parquet_tells_where_vectors_come_from(population, embeddings, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="parquet needs nwb-neurid[parquet]")
     path = tmp_path / "units.parquet"
-    write_table(table_of(population, embeddings), embeddings.provenance, path, "parquet")
+    write_table(make_table(population, embeddings), embeddings.provenance, path, "parquet")
     schema = parquet.read_schema(path)
     told = json.loads(schema.metadata[b"nwb_neurid"])
     assert (told["encoder"], told["config"], told["notes"]) == ("isi", {"bins": 3}, ["scaled"])

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.zarr import arrays
 from nwb_neurid.readers.zarr.arrays import Array
-from nwb_neurid.readers.zarr.writing import array_files
 
 numcodecs = pytest.importorskip("numcodecs", reason="Zarr needs nwb-neurid[zarr]")
 
@@ -19,11 +18,26 @@ VALUES = np.arange(35.0).reshape(7, 5)
 
 
 def put(folder, values, cut=None, **changes):
-    """An array as this package writes it, with some of its description changed."""
+    """An array as Zarr 2 writes it, with some of its description changed."""
     folder.mkdir(exist_ok=True)
-    for name, content in array_files(values, cut, str(folder)):
-        described = isinstance(content, dict)
-        (folder / name).write_bytes(json.dumps({**content, **changes}).encode() if described else content)
+    texts, blosc, size = values.dtype.kind == "O", numcodecs.Blosc("lz4"), tuple(max(1, n) for n in cut or values.shape)
+    described = {
+        "zarr_format": 2,
+        "shape": list(values.shape),
+        "chunks": list(size),
+        "dtype": "|O" if texts else values.dtype.str,
+        "fill_value": "" if texts else values.dtype.type(0).item(),
+        "filters": [{"id": "vlen-utf8"}] if texts else None,
+        "compressor": blosc.get_config(),
+        "order": "C",
+    }
+    for index in np.ndindex(*[-(-length // part) for length, part in zip(values.shape, size, strict=True)]):
+        part = values[tuple(slice(at * length, (at + 1) * length) for at, length in zip(index, size, strict=True))]
+        chunk = np.full(size, "" if texts else 0, values.dtype)
+        chunk[tuple(map(slice, part.shape))] = part
+        packed = blosc.encode(numcodecs.VLenUTF8().encode(chunk) if texts else np.ascontiguousarray(chunk))
+        (folder / ".".join(map(str, index))).write_bytes(packed)
+    (folder / ".zarray").write_bytes(json.dumps({**described, **changes}).encode())
     return folder
 
 

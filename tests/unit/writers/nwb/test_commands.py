@@ -75,15 +75,13 @@ def test_remove_needs_a_name(run):
 
 def test_a_zarr_folder(run, recording, as_zarr):
     folder = as_zarr(recording)
-    assert "recording.nwb.zarr: 6 of 6 units embedded" in run("embed", "--encoder", "isi", folder)
-    assert "neurid_isi: 6 of 6 units with a vector" in run("show", folder)
+    assert "recording.neurid.nwb: 6 of 6 units embedded" in run("embed", "--encoder", "isi", folder)
+    assert "neurid_isi: 6 of 6 units with a vector" in run("show", "recording.neurid.nwb")
+    assert "is its sidecar" in run("show", folder, code=2)
     assert "holds results called 'neurid_isi' already" in run("embed", "--encoder", "isi", folder, code=2)
     run("embed", "--encoder", "isi", folder, "--overwrite")
-    run("embed", "--encoder", "isi", folder, "--sidecar")
     out = recording.with_name("out")
     out.mkdir()
     run("embed", "--encoder", "isi", folder, "--output", out, "--name", "second")
-    assert [found.name for found in read(out / folder.name)] == ["neurid_isi", "second"]
-    assert "neurid_isi was removed; 0." in run("remove", folder, "--name", "neurid_isi")
-    assert "is its sidecar" in run("show", folder, code=2)
+    assert [found.name for found in read(out / "recording.neurid.nwb")] == ["second"]
     assert names(recording) == ["out", "recording.neurid.nwb", "recording.nwb", "recording.nwb.zarr"]

@@ -7,7 +7,7 @@ import pytest
 
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.writers.nwb import destination as module
-from nwb_neurid.writers.nwb.destination import destination
+from nwb_neurid.writers.nwb.destination import choose_destination
 from nwb_neurid.writers.nwb.store import check_writable, read, remove, write
 from nwb_neurid.writers.options import WriteOptions
 
@@ -27,9 +27,12 @@ def annexed(recording, tmp_path):
 
 
 def test_a_sidecar_is_called_after_its_recording(recording):
-    found = destination(recording, WriteOptions(sidecar=True))
+    found = choose_destination(recording, WriteOptions(sidecar=True))
     assert (found.named, found.way, found.why) == (recording.with_name("recording.neurid.nwb"), "sidecar", "")
-    assert destination(recording, WriteOptions(sidecar=True, output=recording.with_name("x.nwb"))).file.name == "x.nwb"
+    assert (
+        choose_destination(recording, WriteOptions(sidecar=True, output=recording.with_name("x.nwb"))).file.name
+        == "x.nwb"
+    )
 
 
 @on_posix
@@ -54,15 +57,15 @@ def test_what_git_annex_keeps_gets_a_sidecar(annexed, embeddings, unchanged):
 def test_a_link_elsewhere_is_followed(recording, tmp_path):
     link = tmp_path / "link.nwb"
     link.symlink_to(recording)
-    found = destination(link, WriteOptions())
+    found = choose_destination(link, WriteOptions())
     assert (found.named, found.file, found.way) == (link, recording.resolve(), "copy")
 
 
 def test_a_huge_file_gets_a_sidecar_unless_a_way_is_chosen(recording, embeddings, monkeypatch, tmp_path):
     with recording.open("rb+") as file:
         file.truncate(module.MOST_COPIED_BYTES + 1)  # sparse: it takes no room
-    assert destination(recording, WriteOptions(output=recording)).way == "copy"
-    assert destination(recording, WriteOptions(output=tmp_path / "x.nwb")).way == "copy"
+    assert choose_destination(recording, WriteOptions(output=recording)).way == "copy"
+    assert choose_destination(recording, WriteOptions(output=tmp_path / "x.nwb")).way == "copy"
     with recording.open("rb+") as file:
         file.truncate(10_000_000)
     monkeypatch.setattr(module, "MOST_COPIED_BYTES", 5_000_000)

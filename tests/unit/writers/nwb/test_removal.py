@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import CannotWrite, NeuridWarning, NoResults, SourceNotFound
-from nwb_neurid.writers.nwb import compaction
-from nwb_neurid.writers.nwb.compaction import compact, same
-from nwb_neurid.writers.nwb.overlay import Overlay
+from nwb_neurid.writers.nwb import removal
+from nwb_neurid.writers.nwb.removal import are_same, copy_without
 from nwb_neurid.writers.nwb.store import read, remove, write
 
 
@@ -93,9 +92,9 @@ def test_a_full_disk_leaves_everything(recording, embeddings, unchanged, monkeyp
     def fail(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(compaction, "_copy", fail)
-    monkeypatch.setattr(Overlay, "save", fail)
-    said = rf"Nothing was written to .*recording\.nwb: {os.strerror(errno.ENOSPC)}"
+    monkeypatch.setattr(removal, "_copy_group", fail)
+    monkeypatch.setattr(removal, "copy_file", fail)
+    said = rf"recording\.nwb cannot be written: {os.strerror(errno.ENOSPC)}"
     with unchanged(recording), pytest.raises(CannotWrite, match=said):
         remove(recording, "neurid_nuclr")
 
@@ -136,7 +135,7 @@ def test_what_cannot_be_copied_keeps_its_room(recording, embeddings, odd):
         ids, places = file["units/id"][:].tolist(), []
         file.visit(places.append)
     write(recording, embeddings)
-    said = r"recording\.nwb: neurid_nuclr was removed, but the room that it took cannot be given back\."
+    said = r"recording\.nwb: neurid_nuclr was removed, but the disk space that it took cannot be given back\."
     with pytest.warns(NeuridWarning, match=said):
         remove(recording, "neurid_nuclr")
     with h5py.File(recording) as file:
@@ -175,22 +174,24 @@ def add_object(new):
 @pytest.mark.parametrize(
     "damage", [damage_values, damage_attribute, damage_reference, damage_link, damage_shape, add_object]
 )
-def test_the_copy_is_compared_before_it_is_used(recording, monkeypatch, damage):
-    copy, inner = recording.with_name("copy.nwb"), compaction._copy
+def test_the_copy_is_compared_before_it_is_used(recording, embeddings, everything, monkeypatch, damage):
+    before = everything(recording)
+    write(recording, embeddings)
+    copy, inner = recording.with_name("copy.nwb"), removal._set_references
+    assert copy_without(recording, copy, "neurid_nuclr")
+    copy.unlink()
 
-    def damaged(file, new):
-        inner(file, new)
-        damage(new)
+    def damaged(item, new):
+        inner(item, new)
+        if new.name == "/units/spike_times_index":
+            damage(new.file)
 
-    with Overlay(recording) as overlay:
-        assert compact(overlay, copy)
-        with h5py.File(recording) as one, h5py.File(copy) as other:
-            assert same(one, other)
-        monkeypatch.setattr(compaction, "_copy", damaged)
-        assert not compact(overlay, copy)
+    monkeypatch.setattr(removal, "_set_references", damaged)
+    assert not copy_without(recording, copy, "neurid_nuclr")
+    assert everything(copy) == before
 
 
-def test_all_kinds_of_links_types_and_data_are_copied(recording):
+def test_all_kinds_of_links_types_and_data_are_copied(recording, embeddings):
     with h5py.File(recording, "r+") as file:
         group = file.create_group("acquisition/odd", track_order=True)
         group["twice"] = np.arange(3)
@@ -208,9 +209,9 @@ def test_all_kinds_of_links_types_and_data_are_copied(recording):
         group.create_dataset("references", data=[file["units"].ref, h5py.Reference()], dtype=h5py.ref_dtype)
         group.attrs["none"] = h5py.Empty("f4")
         group.attrs["references"] = np.array([file["units"].ref], h5py.ref_dtype)
+    write(recording, embeddings)
     copy = recording.with_name("copy.nwb")
-    with Overlay(recording) as overlay:
-        assert compact(overlay, copy)
+    assert copy_without(recording, copy, "neurid_nuclr")
     with h5py.File(copy) as file:
         odd = file["acquisition/odd"]
         assert odd["twice"] == odd["same"]
@@ -222,17 +223,17 @@ def test_all_kinds_of_links_types_and_data_are_copied(recording):
 
 
 def test_large_data_are_compared_block_by_block(recording, monkeypatch):
-    monkeypatch.setattr(compaction, "BLOCK_ELEMENTS", 10)
+    monkeypatch.setattr(removal, "BLOCK_ELEMENTS", 10)
     with h5py.File(recording, "r+") as file:
         file["acquisition/wide"] = np.arange(7 * 23).reshape(7, 23)
         file.create_dataset("acquisition/chunked", data=np.arange(7 * 23).reshape(7, 23), chunks=(3, 4))
-    copy = recording.with_name("copy.nwb")
-    with Overlay(recording) as overlay:
-        assert compact(overlay, copy)
+    copy = shutil.copy(recording, recording.with_name("copy.nwb"))
+    with h5py.File(recording) as one, h5py.File(copy) as other:
+        assert are_same(one, other)
     for name in ("wide", "chunked"):
         with h5py.File(copy, "r+") as file:
             file[f"acquisition/{name}"][6, 22] = -1
         with h5py.File(recording) as one, h5py.File(copy) as other:
-            assert not same(one, other)
+            assert not are_same(one, other)
         with h5py.File(copy, "r+") as file:
             file[f"acquisition/{name}"][6, 22] = 7 * 23 - 1

@@ -12,14 +12,14 @@ from nwb_neurid.writers.nwb.store import check_writable, read, remove, write
 from nwb_neurid.writers.options import WriteOptions
 
 
-def sidecar_of(recording):
+def name_sidecar(recording):
     return recording.with_name("recording.neurid.nwb")
 
 
 def test_the_recording_stays_as_it_is(recording, embeddings, predictions, assert_same_results):
     before = recording.read_bytes()
     path = write(recording, embeddings, [predictions], sidecar=True)
-    assert path == sidecar_of(recording)
+    assert path == name_sidecar(recording)
     assert recording.read_bytes() == before
     ((name, back, (part,)),) = read(path)
     assert name == "neurid_nuclr"
@@ -93,7 +93,7 @@ def test_a_sidecar_of_other_neurons_or_another_file_is_kept(recording, embedding
         write(recording, others, sidecar=True, name="x")
     assert path.read_bytes() == before
     other = shutil.copy(recording, tmp_path / "other.nwb")
-    with pytest.raises(CannotWrite, match=r"other\.nwb has no table 'processing/ecephys/neurons'"):
+    with pytest.raises(CannotWrite, match=r"other\.nwb exists and is no sidecar of nwb-neurid"):
         write(recording, others, sidecar=True, output=other)
 
 
@@ -106,5 +106,5 @@ def test_a_recording_says_where_its_results_are(recording, embeddings):
 def test_a_recording_without_a_start_has_no_sidecar(recording, embeddings, unchanged):
     with h5py.File(recording, "r+") as file:
         del file["session_start_time"]
-    with unchanged(recording), pytest.raises(CannotWrite, match=r"no valid session_start_time.*sidecar.*: None"):
+    with unchanged(recording), pytest.raises(CannotWrite, match=r"no valid session_start_time.*sidecar.*: ''"):
         write(recording, embeddings, sidecar=True)

@@ -9,8 +9,8 @@ import pytest
 
 from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults, NoResults, ResultsExist
 from nwb_neurid.writers.nwb import store
-from nwb_neurid.writers.nwb.store import check_writable, default_name, read, write
-from nwb_neurid.writers.nwb.tables import described
+from nwb_neurid.writers.nwb.store import check_writable, name_after, read, write
+from nwb_neurid.writers.nwb.tables import describe_results
 from nwb_neurid.writers.options import WriteOptions
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and signals are those of POSIX")
@@ -24,7 +24,7 @@ def test_there_and_back(recording, embeddings, predictions, assert_same_results)
     region = replace(predictions, label_name="brain_region")
     assert write(recording, embeddings, [predictions, region]) == recording
     ((name, back, both),) = read(recording)
-    assert name == default_name("nuclr") == "neurid_nuclr"
+    assert name == name_after("nuclr") == "neurid_nuclr"
     assert_same_results(back, embeddings)
     assert [part.label_name for part in both] == ["brain_region", "cell_type"]
     assert_same_results(both[1], predictions)
@@ -236,7 +236,7 @@ def test_the_room_that_is_reserved_suffices_and_the_rest_is_given_back(
     if extension:
         with_other_extension(recording)
     labels = [replace(predictions, label_name=f"label{at}") for at in range(20)]
-    reserved = store.ROOM_BYTES + sum(found.size_bytes for found in described("x", embeddings, labels))
+    reserved = store.ROOM_BYTES + sum(found.size_bytes for found in describe_results("x", embeddings, labels))
     before = recording.stat().st_size
     write(recording, embeddings, labels, name="x")
     assert recording.stat().st_size - before < reserved

@@ -90,7 +90,7 @@ def test_probabilities_that_are_not_known_have_no_column(recording, embeddings, 
 def test_columns_that_do_not_read_back_are_not_kept(recording, embeddings, predictions, unchanged, monkeypatch):
     from nwb_neurid.writers.nwb import layout
 
-    monkeypatch.setattr(layout, "_name_columns", lambda *_: None)
+    monkeypatch.setattr(layout, "name_columns", lambda *_: None)
     monkeypatch.setattr(layout, "_write_columns", lambda group, _: group.attrs.create("colnames", ["neuron"]))
     with unchanged(recording), pytest.raises(CannotWrite, match=r"reads back otherwise \(.*_cell_type_probability\)"):
         write(recording, embeddings, [predictions], units_columns=True)

@@ -1,0 +1,47 @@
+"""What tells that a recording is still the one that was read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nwb_neurid.errors import SourceChanged, SourceNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells that a file, or a Zarr folder with all that is in it, is still the one that was read."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Fingerprint":
+        """That of the file at `path`.
+
+        Raises
+        ------
+        SourceNotFound
+            If there is none.
+        """
+        try:
+            status = path.stat()
+            inside = [each.lstat() for each in path.rglob("*")] if path.is_dir() else []
+        except FileNotFoundError:
+            raise SourceNotFound(f"{path} does not exist.") from None
+        size = sum(each.st_size for each in inside) if path.is_dir() else status.st_size
+        return cls(size, max(each.st_mtime_ns for each in (status, *inside)), status.st_ino)
+
+    def check(self, path: Path) -> None:
+        """Refuse to go on with another file.
+
+        Raises
+        ------
+        SourceChanged
+            If the file at `path` is gone or has another fingerprint.
+        """
+        try:
+            changed = Fingerprint.of(path) != self
+        except SourceNotFound:
+            raise SourceChanged(f"{path} vanished after it was read; nothing was written.") from None
+        if changed:
+            raise SourceChanged(f"{path} changed after it was read; nothing was written. Start again.")

@@ -1,0 +1,132 @@
+"""Putting results where they go: into a copy that takes the place of the file, or into a sidecar."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from nwb_neurid._system.atomic import replace_file
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.hdf5 import root
+from nwb_neurid.writers.nwb.copying import check_copy_room, check_room, copy_file, reserve_room
+from nwb_neurid.writers.nwb.destination import Destination
+from nwb_neurid.writers.nwb.entry import Entry, find_table
+from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.fingerprint import Fingerprint
+from nwb_neurid.writers.nwb.links import warn_of_lost_links
+from nwb_neurid.writers.nwb.sidecar import check_sidecar, find_neurons, make_sidecar
+
+
+def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry]) -> None:
+    """Put results into a copy of the recording, which takes its place or another one.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    to
+        Where the copy goes.
+    fingerprint
+        What the recording must be until the end.
+    entries
+        The results.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be written, or what was written reads back otherwise.
+    SourceChanged
+        If the recording is not what was read.
+    """
+    source, size_bytes = path.resolve(), sum(entry.size_bytes for entry in entries)
+    with cannot_write(to.file), replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
+        fingerprint.check(source)
+        check_copy_room(source, to.file, size_bytes)
+        copy_file(source, made.path, size_bytes)
+        fingerprint.check(source)
+        fill(made.path, to.file, entries)
+        fingerprint.check(source)
+    warn_of_lost_links(source, to.file)
+
+
+def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entry: Entry, *, overwrite: bool) -> None:
+    """Put results into a sidecar of the recording, beside those that it has.
+
+    Parameters
+    ----------
+    path, to, fingerprint
+        As for `write_copy`.
+    entry
+        The results.
+    overwrite
+        Whether results of the same name may be replaced.
+
+    Raises
+    ------
+    CannotWrite, SourceChanged
+        As `write_copy`, and if what is there is no sidecar of this recording.
+    ResultsExist
+        If there are results of that name, and they may not be replaced.
+    """
+    with cannot_write(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
+        with opened(path) as recording:
+            table = find_table(recording, entry.table)
+            inner = replace(entry, table=find_neurons(table))
+            empty = b"" if made.old else make_sidecar(recording, table)
+        fingerprint.check(path)
+        if made.old:
+            check_beside(made.old, to.named, inner, overwrite=overwrite)
+            check_copy_room(made.old, to.file, inner.size_bytes)
+            copy_file(made.old, made.path, inner.size_bytes)
+        else:
+            check_room(to.file, len(empty) + inner.size_bytes)
+            made.path.write_bytes(empty)
+            reserve_room(made.path, inner.size_bytes)
+        fill(made.path, to.file, [inner])
+        fingerprint.check(path)
+
+
+def check_beside(sidecar: Path, named: Path, entry: Entry, *, overwrite: bool) -> None:
+    """Refuse a file that is no sidecar, or that of another recording, or holds results of this name.
+
+    Raises
+    ------
+    ResultsExist
+        If it holds such results, and they may not be replaced.
+    CannotWrite
+        If it is anything else.
+    """
+    with h5py.File(sidecar, "r") as file:
+        check_sidecar(file, named)
+        entry.check_rows(root(file, str(named)))
+        entry.check_place(file, named, overwrite=overwrite)
+
+
+def fill(made: Path, target: Path, entries: Sequence[Entry]) -> None:
+    """Put results into a file, and read them back.
+
+    Parameters
+    ----------
+    made
+        The file.
+    target
+        What it is to become, for messages.
+    entries
+        The results.
+
+    Raises
+    ------
+    CannotWrite
+        If what was written reads back otherwise.
+    """
+    with h5py.File(made, "r+") as file:
+        for entry in entries:
+            entry.put(file)
+    with h5py.File(made, "r") as file:
+        wrong = [each for entry in entries for each in entry.list_faults(file)]
+    if wrong:
+        raise CannotWrite(
+            f"{target} was not changed: what was to be written to it reads back otherwise ({', '.join(wrong)})."
+        )

@@ -16,6 +16,7 @@ from nwb_neurid.writers import phy, table
 from nwb_neurid.writers.nwb import standalone, store
 from nwb_neurid.writers.nwb.destination import check_outside, is_nwb, is_zarr, name_sidecar
 from nwb_neurid.writers.nwb.objects import MODEL, name_object
+from nwb_neurid.writers.nwb.store import name_after as name_after
 from nwb_neurid.writers.options import NWB as NWB
 from nwb_neurid.writers.options import WriteOptions
 

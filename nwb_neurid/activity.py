@@ -42,6 +42,12 @@ class Spikes:
     ------
     InvalidPopulation
         If the splits do not cover the times, or times are not finite or not ascending within a unit.
+
+    Examples
+    --------
+    >>> spikes = Spikes.of([np.array([0.1, 0.4]), np.array([0.2])])
+    >>> len(spikes), spikes.train_s(0), spikes.counts()
+    (2, array([0.1, 0.4]), array([2, 1]))
     """
 
     times_s: Float64[np.ndarray, " spikes"]
@@ -64,7 +70,25 @@ class Spikes:
 
     @classmethod
     def of(cls, trains_s: Sequence[Float64[np.ndarray, " _"]], *, resolution_s: float = 0.0) -> "Spikes":
-        """From one ascending array of spike times in seconds for each unit."""
+        """Make spikes from one array for each unit.
+
+        Parameters
+        ----------
+        trains_s
+            Spike times of each unit in seconds of the session clock, ascending.
+        resolution_s
+            How coarse the source says its times are, in seconds; 0 where it does not say.
+
+        Returns
+        -------
+        Spikes
+            Units in the same order.
+
+        Raises
+        ------
+        InvalidPopulation
+            If times are not finite or not ascending within a unit.
+        """
         splits = np.zeros(len(trains_s) + 1, np.int64)
         np.cumsum([len(train) for train in trains_s], out=splits[1:])
         times = np.concatenate(trains_s) if len(trains_s) else np.empty(0)
@@ -79,19 +103,60 @@ class Spikes:
         return "spikes"
 
     def train_s(self, unit: int) -> Float64[np.ndarray, " train"]:
-        """Spike times of the unit in row `unit`, in seconds."""
+        """Return the spike times of a unit.
+
+        Parameters
+        ----------
+        unit
+            Row of the unit.
+
+        Returns
+        -------
+        array
+            Seconds of the session clock, ascending, shape (spikes of the unit,).
+        """
         return self.times_s[self.splits[unit] : self.splits[unit + 1]]
 
     def counts(self) -> Int64[np.ndarray, " units"]:
-        """How many spikes each unit fired."""
+        """Count the spikes of each unit.
+
+        Returns
+        -------
+        array
+            Shape (units,).
+        """
         return np.diff(self.splits)
 
     def select(self, rows: Int64[np.ndarray, " rows"]) -> "Spikes":
-        """The units in these rows, in this order."""
+        """Select units.
+
+        Parameters
+        ----------
+        rows
+            Rows, in the order that is wanted.
+
+        Returns
+        -------
+        Spikes
+            Of these units.
+        """
         return Spikes.of([self.train_s(int(row)) for row in rows], resolution_s=self.resolution_s)
 
     def within(self, intervals_s: Intervals, observed: Bool[np.ndarray, "units intervals"] | None = None) -> "Spikes":
-        """Only the spikes that lie in an interval in which their unit was observed."""
+        """Drop spikes outside observed time.
+
+        Parameters
+        ----------
+        intervals_s
+            Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
+        observed
+            Which unit was observed in which interval, shape (units, intervals); None for every unit in every one.
+
+        Returns
+        -------
+        Spikes
+            Those that lie in an interval in which their unit was observed.
+        """
         if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
             return self
         trains = []
@@ -147,6 +212,12 @@ class Traces:
     ------
     InvalidPopulation
         If the rate is not positive or the start not finite.
+
+    Examples
+    --------
+    >>> traces = Traces(values=np.zeros((2, 300), np.float32), rate_hz=30.0)
+    >>> len(traces), traces.kind
+    (2, 'dff')
     """
 
     values: Float32[np.ndarray, "units samples"]
@@ -170,7 +241,18 @@ class Traces:
         return 1 / self.rate_hz
 
     def select(self, rows: Int64[np.ndarray, " rows"]) -> "Traces":
-        """The units in these rows, in this order."""
+        """Select units.
+
+        Parameters
+        ----------
+        rows
+            Rows, in the order that is wanted.
+
+        Returns
+        -------
+        Traces
+            Of these units.
+        """
         return replace(self, values=self.values[rows])
 
     def within(
@@ -178,7 +260,20 @@ class Traces:
         intervals_s: Intervals,
         observed: Bool[np.ndarray, "units intervals"] | None = None,  # noqa: ARG002 - as in Spikes
     ) -> "Traces":
-        """The samples from the first interval to the last; those between intervals stay, unobserved."""
+        """Drop samples before and after observed time.
+
+        Parameters
+        ----------
+        intervals_s
+            Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
+        observed
+            Not used: samples have no rows of their own in time.
+
+        Returns
+        -------
+        Traces
+            The samples from the first interval to the last; those between intervals stay, unobserved.
+        """
         if len(intervals_s) == 0:
             return replace(self, values=self.values[:, :0])
         edges = np.array([intervals_s[0, 0], intervals_s[-1, 1]]) - EDGE_S - self.start_s

@@ -38,6 +38,14 @@ class Series:
     ------
     InvalidPopulation
         If the parts contradict one another, or times are not finite or do not ascend.
+
+    Examples
+    --------
+    >>> speed = Series(values=np.float32([[1.0], [3.0], [5.0], [7.0]]), times_s=np.arange(4.0), unit="cm/s")
+    >>> speed
+    Series(continuous, 4 rows, 1 channels)
+    >>> speed.binned(np.array([0.0, 2.0]), 2.0).ravel()
+    array([2., 6.], dtype=float32)
     """
 
     values: Float32[np.ndarray, "samples channels"]
@@ -79,7 +87,18 @@ class Series:
 
     @classmethod
     def of_events(cls, times_s: Float64[np.ndarray, " events"]) -> "Series":
-        """Events of one channel at these times, in seconds."""
+        """Make a series of events of one channel.
+
+        Parameters
+        ----------
+        times_s
+            When the events were, in seconds of the session clock, shape (events,), ascending.
+
+        Returns
+        -------
+        Series
+            With one event at each time.
+        """
         return cls(values=np.ones((len(times_s), 1), np.float32), times_s=times_s, kind="events")
 
     def __len__(self) -> int:
@@ -94,11 +113,11 @@ class Series:
         return float(np.median(np.diff(self.times_s))) if len(self) > 1 else np.nan
 
     def binned(self, starts_s: Float64[np.ndarray, " bins"], bin_s: float) -> Float32[np.ndarray, "bins channels"]:
-        """What the series was in each bin.
+        """Bin the series.
 
-        Continuous: the mean of the samples in the bin; where it has none because sampling is coarser, the value in
-        its middle on the line from the sample before to the next, unless those have a gap between them. Events: how
-        many. Intervals: what holds in the middle of the bin. NaN where nothing was observed; events are never NaN.
+        Continuous: the mean of the samples in the bin; where it has none because sampling is coarser, linear
+        interpolation at the bin centre, unless there is a gap between the samples beside it. Events: their count.
+        Intervals: the value at the bin centre. NaN where nothing was observed; events are never NaN.
 
         Parameters
         ----------
@@ -107,6 +126,11 @@ class Series:
             them.
         bin_s
             How long each bin is, in seconds.
+
+        Returns
+        -------
+        array
+            Shape (bins, channels), float32.
 
         Raises
         ------

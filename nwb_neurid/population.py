@@ -67,6 +67,17 @@ class Population:
     ------
     InvalidPopulation
         If the parts contradict one another.
+
+    Examples
+    --------
+    >>> trains_s = [np.array([0.5, 1.0, 7.5]), np.array([2.0, 3.0])]
+    >>> observed_s = np.array([[0.0, 4.0], [6.0, 8.0]])
+    >>> population = Population(unit_ids=np.array([7, 9]), activity=Spikes.of(trains_s), observed_s=observed_s)
+    >>> population
+    Population(2 units, spikes, 6 s in 2 runs)
+    >>> population.slice(0.0, 2.0).binned(1.0)
+    array([[1, 1],
+           [0, 0]], dtype=uint8)
     """
 
     unit_ids: Shaped[np.ndarray, " units"]
@@ -186,20 +197,48 @@ class Population:
         return float(np.diff(self.observed_s).sum())
 
     def unit_duration_s(self) -> Float64[np.ndarray, " units"]:
-        """How long each unit was observed, in seconds."""
+        """Compute how long each unit was observed.
+
+        Returns
+        -------
+        array
+            Seconds, shape (units,).
+        """
         lengths = np.diff(self.observed_s)[:, 0]
         if self.unit_observed is None:
             return np.full(len(self), lengths.sum())
         return np.asarray(self.unit_observed @ lengths)
 
     def runs_s(self, unit: int | None = None) -> Float64[np.ndarray, "runs 2"]:
-        """Observed time as unbroken runs, of one unit or of any: its intervals, joined where they touch."""
+        """Join observed intervals that touch.
+
+        Parameters
+        ----------
+        unit
+            Row of a unit; None for the time in which any unit was observed.
+
+        Returns
+        -------
+        array
+            Unbroken runs of observed time, ascending, shape (runs, 2), in seconds of the session clock.
+        """
         if unit is None or self.unit_observed is None:
             return merged(self.observed_s)
         return merged(self.observed_s[self.unit_observed[unit]])
 
     def select(self, units: Int64[np.ndarray, " rows"] | Bool[np.ndarray, " units"]) -> "Population":
-        """The units of these rows, in this order, or where a mask is true."""
+        """Select units.
+
+        Parameters
+        ----------
+        units
+            Rows, in the order that is wanted, or a mask of shape (units,).
+
+        Returns
+        -------
+        Population
+            Of these units.
+        """
         rows = np.arange(len(self))[units]
         if np.array_equal(rows, np.arange(len(self))):
             return self
@@ -218,18 +257,50 @@ class Population:
         )
 
     def restrict(self, intervals_s: Intervals) -> "Population":
-        """The same units, observed only where they were and where these intervals are."""
+        """Restrict observed time.
+
+        Parameters
+        ----------
+        intervals_s
+            Intervals of the session clock, shape (intervals, 2), in seconds.
+
+        Returns
+        -------
+        Population
+            The same units, observed only where they were and where these intervals are.
+        """
         observed = intersected(self.observed_s, intervals_s)
         rows = rows_of(observed, self.observed_s)
         seen = None if self.unit_observed is None else self.unit_observed[:, rows]
         return replace(self, observed_s=observed, unit_observed=seen)
 
     def slice(self, start_s: float, stop_s: float) -> "Population":
-        """The same units over [start_s, stop_s) of the session clock, in seconds."""
+        """Restrict observed time to one interval.
+
+        Parameters
+        ----------
+        start_s, stop_s
+            Seconds of the session clock; the stop is not included.
+
+        Returns
+        -------
+        Population
+            The same units over that time.
+        """
         return self.restrict(np.array([[start_s, stop_s]]))
 
     def intervals_s(self, unit: int) -> Float64[np.ndarray, " intervals"]:
-        """Inter-spike intervals of the unit in row `unit`, in seconds; none of them crosses a gap in its observation.
+        """Compute inter-spike intervals; none of them crosses a gap in the observation of the unit.
+
+        Parameters
+        ----------
+        unit
+            Row of the unit.
+
+        Returns
+        -------
+        array
+            Intervals in the order of the spikes, shape (intervals,), in seconds.
 
         Raises
         ------
@@ -242,9 +313,19 @@ class Population:
         return steps[run[1:] == run[:-1]]
 
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
-        """Spike counts in the whole bins of each run of observed time; `bin_starts_s` tells when they are.
+        """Count spikes in the whole bins of each run of observed time.
 
         A spike up to 1 µs below an edge counts in the next bin, so that rounding moves none.
+
+        Parameters
+        ----------
+        bin_s
+            Length of a bin in seconds.
+
+        Returns
+        -------
+        array
+            Counts, shape (units, bins), uint8. `bin_starts_s` returns when the bins start.
 
         Raises
         ------
@@ -271,16 +352,36 @@ class Population:
         return counts
 
     def bin_starts_s(self, bin_s: float) -> Float64[np.ndarray, " bins"]:
-        """Time at which each column of `binned` starts, in seconds."""
+        """Compute when each column of `binned` starts.
+
+        Parameters
+        ----------
+        bin_s
+            Length of a bin in seconds.
+
+        Returns
+        -------
+        array
+            Seconds of the session clock, shape (bins,).
+
+        Raises
+        ------
+        InvalidPopulation
+            If `bin_s` is not positive.
+        """
         runs = self.runs_s()
         bins = _whole_bins(runs, bin_s)
         within = np.arange(bins.sum()) - np.repeat(np.cumsum(bins) - bins, bins)
         return np.repeat(runs[:, 0], bins) + within * bin_s
 
     def resolution_s(self) -> float:
-        """How coarse the times are, in seconds: as the source says, or the grid that inter-spike intervals fall on.
+        """Estimate how coarse the times are.
 
-        Only grids too coarse to come from the sampling of voltage (over 0.25 ms) are found.
+        Returns
+        -------
+        float
+            Seconds: as the source says, or the grid of inter-spike intervals, whichever is coarser. Only grids that are
+            too coarse to come from the sampling of voltage (over 0.25 ms) are found.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

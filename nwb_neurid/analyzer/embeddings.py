@@ -94,7 +94,13 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:
-        """Return the results as `Embeddings`, with reasons and provenance."""
+        """Return the results with reasons and provenance.
+
+        Returns
+        -------
+        Embeddings
+            One row per unit of the analyzer.
+        """
         return unpack_embeddings(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "numpy") -> "np.ndarray | pd.DataFrame":

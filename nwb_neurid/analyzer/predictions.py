@@ -65,7 +65,18 @@ class ComputeNeuridPredictions(NeuridExtension):
 
     @classmethod
     def get_optional_dependencies(cls, **params: Any) -> list[str]:
-        """List what is used if it is there: the vectors too."""
+        """List the extensions that are used if they are there. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the extension.
+
+        Returns
+        -------
+        list of str
+            Names of extensions, the vectors among them.
+        """
         return [*super().get_optional_dependencies(**params), "neurid_embeddings"]
 
     def _set_params(
@@ -151,7 +162,13 @@ class ComputeNeuridPredictions(NeuridExtension):
         raise InvalidOption(f"Name one of the labels that were predicted: {', '.join(found)}. Got {label!r}.")
 
     def all_predictions(self) -> list[Predictions]:
-        """Return the results for every label."""
+        """Return the results for every label.
+
+        Returns
+        -------
+        list of Predictions
+            One for each label that was predicted, one row per unit of the analyzer.
+        """
         return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def _get_data(self, outputs: str = "dataframe", label: str = "") -> "np.ndarray | pd.DataFrame":

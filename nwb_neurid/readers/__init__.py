@@ -27,7 +27,7 @@ FOR_ALL = ("start_s", "stop_s", "duration_s")
 
 
 def read(source: object, **options: Any) -> Population:
-    """The population of a recording, through whichever installed reader recognises it.
+    """Read a recording with whichever installed reader recognises it.
 
     Parameters
     ----------
@@ -35,6 +35,11 @@ def read(source: object, **options: Any) -> Population:
         Path or URL of a recording, or an object that a reader knows.
     **options
         Fields of `nwb_neurid.contracts.ReadOptions`.
+
+    Returns
+    -------
+    Population
+        Units with their activity, observed time, and what is known of them.
 
     Raises
     ------
@@ -46,6 +51,13 @@ def read(source: object, **options: Any) -> Population:
         If there is no such option.
     UnreadableSource, InvalidSource
         If the reader cannot read it.
+
+    Examples
+    --------
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> path = write_nwb(simulate(4, 5.0), "recording.nwb", overwrite=True)
+    >>> read(path, stop_s=2.0)
+    Population(4 units, spikes, 2 s in 1 runs)
     """
     wanted = parse_options(options)
     return read_with(reader_for(source), source, wanted)

@@ -26,7 +26,9 @@ _CELL_TYPE = (
 )
 
 
-def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = None, overwrite: bool = False) -> Path:
+def write_nwb(
+    simulation: Simulation, path: Path | str, *, imaging_hz: float | None = None, overwrite: bool = False
+) -> Path:
     """Write a simulation into an NWB file, whole or not at all.
 
     Parameters
@@ -61,6 +63,7 @@ def write_nwb(simulation: Simulation, path: Path, *, imaging_hz: float | None = 
     >>> sorted(set(nwb_neurid.read(path).labels["cell_type"].tolist()))
     ['CH', 'FS', 'IB', 'LTS', 'RS']
     """
+    path = Path(path)
     check_path(path, overwrite=overwrite)
     image = _to_bytes(_to_nwb(simulation, imaging_hz))
     with replace_file(path, overwrite=overwrite) as made:

@@ -53,6 +53,13 @@ def mock_population(
     -------
     Population
         With positions, and waveforms beside spikes, of one group. The same arguments give the same population.
+
+    Examples
+    --------
+    >>> mock_population(units=3, duration_s=20.0)
+    Population(3 units, spikes, 20 s in 1 runs)
+    >>> mock_population("dff", units=3, duration_s=20.0, gap=(10.0, 5.0))
+    Population(3 units, dff, 20 s in 2 runs)
     """
     rng = np.random.default_rng(seed)
     duration_s = round(duration_s * rate_hz) / rate_hz

@@ -31,18 +31,50 @@ class ReaderConformance:
         The plugin that is tested.
     module
         The module that holds it; "" for the one that holds its `read`.
+
+    Examples
+    --------
+    >>> from nwb_neurid.readers.nwb import PLUGIN
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> class TestNwb(ReaderConformance):
+    ...     plugin = PLUGIN
+    ...
+    ...     def source(self, folder):
+    ...         return write_nwb(simulate(4, 5.0), folder / "recording.nwb")
     """
 
     plugin: ClassVar[ReaderPlugin]
     module: ClassVar[str] = ""
 
     def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
-        """A small source of the format: write it into `folder` and return its path, or return an object."""
+        """Make a small source of the format. A subclass does that.
+
+        Parameters
+        ----------
+        folder
+            An empty folder to write the source into.
+
+        Returns
+        -------
+        object
+            Path of the source, or an object that the reader takes.
+
+        Raises
+        ------
+        SkipTest
+            If the subclass makes none: rules that need one are skipped.
+        """
         raise SkipTest("no source was given")
 
     @contextmanager
     def make(self) -> Iterator[object]:
-        """A source in a folder of its own."""
+        """Make a source in a folder of its own, which is deleted afterwards.
+
+        Yields
+        ------
+        object
+            The source.
+        """
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield self.source(Path(folder))
@@ -51,7 +83,20 @@ class ReaderConformance:
     """The name of `make` in nwb-neurid 0.1."""
 
     def read(self, source: object, **options: object) -> Population:
-        """The population of a source."""
+        """Read a source with the plugin.
+
+        Parameters
+        ----------
+        source
+            As `source` makes it.
+        **options
+            Fields of `nwb_neurid.contracts.ReadOptions`.
+
+        Returns
+        -------
+        Population
+            What the plugin makes of it.
+        """
         return self.plugin.read(source, ReadOptions(**options))  # type: ignore[arg-type]
 
     def test_the_plugin_says_what_it_is(self) -> None:

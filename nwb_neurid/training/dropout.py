@@ -19,6 +19,11 @@ class Dropout(nn.Module):
     ----------
     share
         How much is zeroed, from 0 to below 1.
+
+    Examples
+    --------
+    >>> Dropout(0.5).eval()(torch.ones(3))
+    tensor([1., 1., 1.])
     """
 
     def __init__(self, share: float) -> None:
@@ -26,7 +31,18 @@ class Dropout(nn.Module):
         self.share = share
 
     def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        """`x` with some elements zero in training; `x` itself otherwise."""
+        """Zero some elements in training.
+
+        Parameters
+        ----------
+        x
+            Of any shape.
+
+        Returns
+        -------
+        Tensor
+            `x` with some elements zero and the rest scaled up; `x` itself outside of training.
+        """
         if not self.training or self.share == 0:
             return x
         if x.device.type != "cpu" or torch.compiler.is_compiling():

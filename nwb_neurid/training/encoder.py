@@ -23,7 +23,7 @@ from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 
 
 class WindowModule(Protocol):
-    """What a torch encoder implements: an `nn.Module` with this `forward`."""
+    """What the module of a torch encoder implements: an `nn.Module` with this `forward`."""
 
     def __call__(
         self,
@@ -31,33 +31,74 @@ class WindowModule(Protocol):
         present: Bool[Tensor, "windows units"] | None,
         *context: Float32[Tensor, "windows channels bins"],
     ) -> Float32[Tensor, "windows units dim"]:
-        """Vectors of the units in each window, from `activity` (windows, units, bins).
+        """Compute the vectors of the units in each window.
 
-        `present` is false where a row is padding; None where none is. What comes out for padding is not used. One
-        `context` is given to an encoder that was made with one.
+        Parameters
+        ----------
+        activity
+            Spike counts (uint8) or samples of traces (float32), shape (windows, units, bins).
+        present
+            False where a row is padding, whose vector is not used; None where no row is.
+        *context
+            One tensor, for an encoder that was made with a `context`.
+
+        Returns
+        -------
+        Tensor
+            Shape (windows, units, dim).
         """
         ...
 
 
 class TorchEncoder:
-    """Embeds a unit as the mean of its vectors over all windows in which it is active.
+    """A torch module over windows, as an encoder: a unit's vector is the mean over the windows in which it is active.
 
     Parameters
     ----------
     module
-        An `nn.Module` that is a `WindowModule`, with its weights.
+        An `nn.Module` with its weights. Its `forward` takes windows of shape (windows, units, bins) and a mask that is
+        False for padding, shape (windows, units), or None; it returns vectors of shape (windows, units, dim).
     config
-        What its plugin rebuilds it from.
+        Settings that its plugin rebuilds it from.
     dim
         Length of its vectors.
     options
         How recordings are cut into windows for it.
     device
-        "auto", "cpu" or "cuda".
+        "auto" (a GPU where there is one), "cpu" or "cuda".
     recipe
         How it is trained.
     context
-        What the module looks at besides the units, from a population and its bins; None for nothing.
+        Makes what the module uses besides the units, of a population and its bins; None for nothing.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such device.
+    OutOfMemory
+        If the device has too little memory for the module.
+
+    Examples
+    --------
+    >>> from nwb_neurid.testing import mock_population
+    >>> from nwb_neurid.training import ContrastiveLoss
+    >>> class Rates(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = nn.Linear(50, 8)
+    ...
+    ...     def forward(self, activity, present=None):
+    ...         return self.layer(activity.float().unflatten(-1, (-1, 50))).mean(2)
+    >>> encoder = TorchEncoder(
+    ...     Rates(),
+    ...     config={},
+    ...     dim=8,
+    ...     options=WindowOptions(bin_s=0.02, token_bins=50, tokens=10),
+    ...     device="cpu",
+    ...     recipe=Recipe(loss=ContrastiveLoss, windows=8, learning_rate=1e-3, max_distance_s=30.0),
+    ... )
+    >>> encoder.embed(mock_population(units=4)).vectors.shape
+    (4, 8)
     """
 
     def __init__(
@@ -82,7 +123,7 @@ class TorchEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """What its plugin rebuilds it from."""
+        """Settings that its plugin rebuilds it from."""
         return self._config
 
     @property
@@ -91,13 +132,33 @@ class TorchEncoder:
         return self._dim
 
     def state(self) -> State:
-        """The weights of the module."""
+        """Return the weights of the module.
+
+        Returns
+        -------
+        mapping of str to array
+            By the names of `state_dict`, on the CPU.
+        """
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._module.state_dict().items()}
 
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
         """Train the module on pairs of windows, as the recipe says.
+
+        Parameters
+        ----------
+        populations
+            Units that may be compared with one another, each population one group without excluded units.
+        options
+            How long to train, from which seed, and where to keep checkpoints.
+        progress
+            Reports every step.
+
+        Returns
+        -------
+        TrainingLog
+            Loss and matched units of every step; notes on populations that were left out.
 
         Raises
         ------
@@ -118,7 +179,19 @@ class TorchEncoder:
             self._module.eval().zero_grad()  # gradients take as much memory as the weights
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """The mean vector of each unit over its windows; a reason for a unit that is active in none.
+        """Compute the mean vector of each unit over its windows.
+
+        Parameters
+        ----------
+        population
+            Units that may be compared with one another: one group, without excluded units.
+        progress
+            Reports every batch of windows.
+
+        Returns
+        -------
+        Embeddings
+            One row per unit; NaN, with a reason, for a unit that is active in no window.
 
         Raises
         ------
@@ -178,12 +251,27 @@ class TorchEncoder:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; "auto" is CUDA where there is one.
+    """Choose a device by its name.
+
+    Parameters
+    ----------
+    name
+        "cpu", "cuda", or "auto" for CUDA where there is a GPU.
+
+    Returns
+    -------
+    torch.device
+        The device.
 
     Raises
     ------
     InvalidOption
         If there is no such device.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("There is no CUDA device here: choose --device cpu, or auto.")

@@ -15,10 +15,10 @@ MOST_SIMILARITIES = 2**26
 
 
 class Loss(Protocol):
-    """What a loss implements: an `nn.Module` with this `forward`; what it learns (a projector) is trained with it.
+    """What a loss implements: an `nn.Module` with this `forward`. Its own weights (a projector) are trained too.
 
     Where `over_step` is true it is called once a step, with the units of all windows of the step as those of one
-    window. Otherwise it is called on some windows at a time, and what it gives is added up.
+    window. Otherwise it is called on some windows at a time, and the results are added up.
     """
 
     over_step: bool
@@ -29,10 +29,22 @@ class Loss(Protocol):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None,
     ) -> Float[Tensor, ""]:
-        """The loss summed over the matched units: those that are seen in both views.
+        """Compute the loss, summed over the matched units: those that are seen in both views.
 
-        A row is the same unit in both views. `twins` is true for pairs of rows that may be one neuron, which are no
-        negatives; None where no pair is.
+        Parameters
+        ----------
+        views
+            Vectors, shape (2, windows, units, dim). A row is the same unit in both views.
+        seen
+            Which units are in each view, shape (2, windows, units).
+        twins
+            True for pairs of rows that may be one neuron, which are no negatives, shape (windows, units, units); None
+            where no pair is.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
         """
         ...
 
@@ -52,6 +64,12 @@ class ContrastiveLoss(nn.Module):
     within_view_temperature
         Also divide the similarities of two units in one view, as the paper writes it. The authors' code divides only
         those across views, and so does this by default.
+
+    Examples
+    --------
+    >>> loss = ContrastiveLoss(dim=8)
+    >>> loss(torch.randn(2, 3, 5, 8), torch.ones(2, 3, 5, dtype=torch.bool)).shape
+    torch.Size([])
     """
 
     over_step = False
@@ -68,7 +86,22 @@ class ContrastiveLoss(nn.Module):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None = None,
     ) -> Float[Tensor, ""]:
-        """The sum over matched units. Every unit that is seen in a view is a negative, matched or not."""
+        """Compute the loss, summed over the matched units. Every unit seen in a view is a negative, matched or not.
+
+        Parameters
+        ----------
+        views
+            Vectors, shape (2, windows, units, dim).
+        seen
+            Which units are in each view, shape (2, windows, units).
+        twins
+            Pairs that are no negatives, shape (windows, units, units); None for no pair.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
         first, second = F.normalize(self.projector(views), dim=-1)
         windows, units = seen.shape[1:]
         size = max(1, MOST_SIMILARITIES // max(windows * 2 * units, 1))
@@ -134,6 +167,12 @@ class VICRegLoss(nn.Module):
         each, as the source's does between its layers; 0 for none.
     invariance, variance, covariance
         Weights of the three terms.
+
+    Examples
+    --------
+    >>> loss = VICRegLoss(dim=8, expansion=2)
+    >>> loss(torch.randn(2, 1, 20, 8), torch.ones(2, 1, 20, dtype=torch.bool)).shape
+    torch.Size([])
     """
 
     over_step = True
@@ -162,7 +201,22 @@ class VICRegLoss(nn.Module):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None = None,  # noqa: ARG002 - there are no negatives
     ) -> Float[Tensor, ""]:
-        """The three terms, times the number of matched units."""
+        """Compute the weighted sum of the three terms, times the number of matched units.
+
+        Parameters
+        ----------
+        views
+            Vectors, shape (2, windows, units, dim).
+        seen
+            Which units are in each view, shape (2, windows, units).
+        twins
+            Not used: there are no negatives.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
         matched = seen.all(0)
         terms = self.terms(
             [self.projector(view[there]) for view, there in zip(views, seen, strict=True)],
@@ -175,7 +229,20 @@ class VICRegLoss(nn.Module):
     def terms(
         views: Sequence[Float[Tensor, "_ dim"]], matched: Sequence[Bool[Tensor, " _"]]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
-        """Invariance of the matched units; variance and covariance of all units of each view."""
+        """Compute the three terms.
+
+        Parameters
+        ----------
+        views
+            Projected vectors of the units seen in each view, shape (units of the view, dim).
+        matched
+            Which of them are seen in both views, shape (units of the view,).
+
+        Returns
+        -------
+        tuple of Tensor
+            Invariance of the matched units; variance and covariance of all units of each view.
+        """
         first, second = (view[there] for view, there in zip(views, matched, strict=True))
         variance, covariance = first.new_zeros(()), first.new_zeros(())
         for view in views:

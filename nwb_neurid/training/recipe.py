@@ -17,7 +17,7 @@ class Recipe:
     windows
         Pairs of windows in a step.
     learning_rate
-        The highest.
+        Peak learning rate.
     max_distance_s
         How far apart the two views of a pair may begin, in seconds of observed time; None for anywhere.
     weight_decay
@@ -31,6 +31,12 @@ class Recipe:
         allows.
     clip
         Largest norm of the gradient, of the encoder and of the loss each.
+
+    Examples
+    --------
+    >>> from nwb_neurid.training import ContrastiveLoss
+    >>> Recipe(loss=ContrastiveLoss, windows=32, learning_rate=1e-3, max_distance_s=30.0).weight_decay
+    0.01
     """
 
     loss: Callable[[int], nn.Module]

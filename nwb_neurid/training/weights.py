@@ -24,23 +24,39 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 def with_weights(
     make: Callable[[], AnyModule], state: State, *, owner: str, origin: str = "The weights", device: str = "cpu"
 ) -> AnyModule:
-    """The module with these weights, ready to embed.
+    """Make a module with these weights, ready to embed.
 
     Parameters
     ----------
     make
-        Makes the module; called where nothing is drawn and nothing is stored.
+        Makes the module. It is called on a device that stores nothing, and given up if it registers many more weights
+        than there are.
     state
-        Its weights by the names that `state_dict` gives them.
+        Its weights by the names of `state_dict`.
     owner, origin
         What the module is, and where the weights come from, for the message.
     device
         Where the module is to live.
 
+    Returns
+    -------
+    nn.Module
+        What `make` makes, with weights in float32, in evaluation mode.
+
     Raises
     ------
     WrongWeights
         If weights are missing, unexpected, of another shape or not finite; all of them are listed.
+
+    Examples
+    --------
+    >>> state = draw_weights(lambda: nn.Linear(3, 2), seed=0)
+    >>> with_weights(lambda: nn.Linear(3, 2), state, owner="the layer")
+    Linear(in_features=3, out_features=2, bias=True)
+    >>> with_weights(lambda: nn.Linear(4, 2), state, owner="the layer")
+    Traceback (most recent call last):
+    nwb_neurid.errors.WrongWeights: The weights do not fit the layer:
+      - weight has shape (2, 3), the network wants (2, 4)
     """
     built = _build_limited(make, state, owner, origin)
     wanted = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
@@ -87,7 +103,25 @@ def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, orig
 
 
 def draw_weights(make: Callable[[], nn.Module], seed: int) -> dict[str, np.ndarray]:
-    """Untrained weights; the same for the same module and seed, and no other random numbers are touched."""
+    """Draw the untrained weights of a module; the random generators of others stay as they are.
+
+    Parameters
+    ----------
+    make
+        Makes the module, and draws its weights with torch.
+    seed
+        Random seed, for reproducible weights.
+
+    Returns
+    -------
+    dict of str to array
+        The weights by the names of `state_dict`.
+
+    Examples
+    --------
+    >>> {name: array.shape for name, array in draw_weights(lambda: nn.Linear(3, 2), seed=0).items()}
+    {'weight': (2, 3), 'bias': (2,)}
+    """
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs
         module = make()

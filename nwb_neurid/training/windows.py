@@ -36,6 +36,11 @@ class WindowOptions:
     ------
     InvalidOption
         If a number is not positive, or `fewest_tokens` exceeds `tokens`.
+
+    Examples
+    --------
+    >>> WindowOptions(bin_s=0.02, token_bins=50, tokens=10).window_s
+    10.0
     """
 
     bin_s: float
@@ -145,7 +150,32 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
 
 
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
-    """Consecutive windows that do not overlap, of the bins that `bin_recording` gives."""
+    """Cut a recording into consecutive windows that do not overlap, from observed time alone.
+
+    Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
+    recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens.
+
+    Parameters
+    ----------
+    population
+        Spikes, which are binned, or traces, which are resampled to `options.bin_s`.
+    options
+        How the recording is cut.
+
+    Returns
+    -------
+    Windows
+        The binned recording, where its windows begin, and which units are active in each.
+
+    Examples
+    --------
+    >>> from nwb_neurid.testing import mock_population
+    >>> windows = cut_windows(
+    ...     mock_population(units=3, duration_s=35.0), WindowOptions(bin_s=0.02, token_bins=50, tokens=10)
+    ... )
+    >>> len(windows), windows.values.shape
+    (3, (3, 1750))
+    """
     whole = bin_recording(population, options)
     first = _find_first_columns(whole.run, options.bins)
     notes = whole.notes

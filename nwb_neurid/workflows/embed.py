@@ -167,9 +167,9 @@ def embed(
 
     Examples
     --------
-    >>> from nwb_neurid.testing import made_population
-    >>> embed(made_population(units=5), model="isi")
-    Embeddings(5 of 5 units, dim 53, 'isi')
+    >>> from nwb_neurid.testing import mock_population
+    >>> embed(mock_population(units=5), model="isi").vectors.shape
+    (5, 53)
     """
     built = None if model is None else resolve_model(model, device=device)
     if isinstance(source, Population):

@@ -142,6 +142,14 @@ def write(
         If results of that name are there already.
     CannotWrite
         If the results do not fit the table, or the file cannot be written; the message says why.
+
+    Examples
+    --------
+    >>> from nwb_neurid import new_model, read
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> path = write_nwb(simulate(4, 5.0), "recording.nwb", overwrite=True)
+    >>> write(path, new_model("isi").embed(read(path))).name
+    'recording.nwb'
     """
     options = WriteOptions(
         name=name_after(embeddings.provenance.encoder) if name is None else name,
@@ -189,7 +197,7 @@ def write_results(
 
 
 def read(path: Path | str, name: str | None = None) -> list[Results]:
-    """The results that a file holds, in the order of their names.
+    """Read the results that a file holds.
 
     Parameters
     ----------
@@ -197,6 +205,11 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
         An NWB file in HDF5 or a Zarr folder.
     name
         Which results; None for all.
+
+    Returns
+    -------
+    list of Results
+        Tuples of name, `Embeddings` and `Predictions`, in the order of their names.
 
     Raises
     ------
@@ -206,6 +219,16 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
         If it cannot be read, or the results in it are damaged.
     NoResults
         If it holds no results, or none of that name.
+
+    Examples
+    --------
+    >>> from nwb_neurid import new_model, read_results
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> simulation = simulate(4, 5.0)
+    >>> path = write_nwb(simulation, "recording.nwb", overwrite=True)
+    >>> path = write(path, new_model("isi").embed(simulation.population()))
+    >>> [(name, len(embeddings)) for name, embeddings, _ in read_results(path)]
+    [('neurid_isi', 4)]
     """
     path = Path(path)
     with opened(path) as file:

@@ -1,7 +1,7 @@
 """Segments of sorted spikes, and the train of each unit from them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64, Integer, Shaped
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidPopulation, InvalidSource
 from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.readers.clock import check_one_clock, check_resolution
 from nwb_neurid.readers.warning import warn
 
 LATEST_S = 2.0**32
@@ -94,7 +95,7 @@ def spikes_of(
     Raises
     ------
     InvalidSource
-        As `check_times`.
+        As `check_times`, and if the clock starts again.
 
     Warns
     -----
@@ -106,11 +107,14 @@ def spikes_of(
         spikes = Spikes(times_s=times, splits=splits, resolution_s=resolution_s)
     except InvalidPopulation:  # looked for only now, as millions of times take their time
         check_times([segment for segment, _ in segments], source, unit_ids)
+        check_one_clock(times, splits, f"{source}: spike times")
         trains = np.split(times, splits[1:-1])
         unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
         told = f"{source}: spike times did not ascend in {unsorted} of {len(unit_ids)} units: sorted."
         warn(told)
         spikes = Spikes.of([np.sort(train) for train in trains], resolution_s=resolution_s)
+    if (believed := check_resolution(spikes, resolution_s, source)) != resolution_s:
+        spikes = replace(spikes, resolution_s=believed)
     if len(times) and not lie_at_a_time(np.array(extent_s(spikes))):
         check_times([segment for segment, _ in segments], source, unit_ids)
     return spikes

@@ -1,14 +1,19 @@
 """The spike trains of a units table."""
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidPopulation, InvalidSource, UnreadableSource
+from nwb_neurid.readers.clock import check_one_clock, check_resolution, check_seconds
 from nwb_neurid.readers.nwb.series import LATEST_S
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import extent_s
 from nwb_neurid.readers.warning import warn
+
+ADVICE = "divide them by the sampling rate in the file"
 
 
 def spike_trains(units: Table) -> Spikes:
@@ -21,20 +26,18 @@ def spike_trains(units: Table) -> Spikes:
     UnreadableSource
         If there is not one spike, or the column cannot be read.
     InvalidSource
-        If spike times are no finite seconds.
+        If spike times are no finite seconds, or their clock starts again.
 
     Warns
     -----
     NeuridWarning
-        If spike times had to be sorted, or may be sample numbers.
+        If spike times had to be sorted or may be no seconds, or the resolution that is stated contradicts them.
     """
     dataset = units.dataset("spike_times")
     splits = units.splits("spike_times")
     stored = dataset.column(None if splits[-1] == len(dataset) else slice(0, splits[-1]))
     if len(stored) == 0:
         raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
-    if stored.dtype.kind in "iu":
-        warn(f"{dataset.where} are whole numbers: if they count samples, divide them by the sampling rate in the file.")
     times = stored.astype(np.float64, copy=False)
     resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
     resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
@@ -45,7 +48,12 @@ def spike_trains(units: Table) -> Spikes:
         spikes = Spikes(times_s=_ascending(units, times, splits), splits=splits, resolution_s=resolution_s)
     if max(np.abs(extent_s(spikes))) >= LATEST_S:
         _check_times(units, times, splits)
-    return spikes
+    if stored.dtype.kind in "iu":
+        warn(f"{dataset.where} are whole numbers: if they count samples, {ADVICE}.")
+    else:
+        check_seconds(spikes, dataset.where, ADVICE)
+    believed = check_resolution(spikes, resolution_s, dataset.where)
+    return spikes if believed == resolution_s else replace(spikes, resolution_s=believed)
 
 
 def _check_times(
@@ -72,6 +80,7 @@ def _ascending(
     units: Table, times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]
 ) -> Float64[np.ndarray, " spikes"]:
     """The same times, sorted within each unit, with a warning."""
+    check_one_clock(times_s, splits, f"{units.where}/spike_times")
     trains = np.split(times_s, splits[1:-1])
     unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
     warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")

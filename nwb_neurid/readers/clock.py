@@ -1,0 +1,139 @@
+"""What spike times contradict: a stated resolution, the unit of seconds, and one clock from beginning to end."""
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.activity import Spikes
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.readers.warning import warn
+
+INTERVALS_PER_UNIT = 1000
+"""More of each unit say no more."""
+
+FINER = 0.005
+"""A resolution is contradicted where this share of the intervals, at least, is shorter than half of it."""
+
+FEWEST_SPIKES = 20
+"""With fewer spikes, whole numbers and falls may be chance."""
+
+FEWEST_INTERVALS, SHORT_S, SHORT_SHARE = 500, 0.5, 0.001
+"""Of so many intervals between spikes of a neuron, in seconds, more than this share is shorter than half a second."""
+
+RESTART = 0.5
+"""A clock starts again where a time lies at most this share of the time before it from the first of all times."""
+
+LONGEST_FALLS = 0.25
+"""Spikes in no order fall more often than at this share of them."""
+
+
+def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
+    """The resolution that a source states, or 0 where its spike times contradict it.
+
+    Parameters
+    ----------
+    spikes
+        In seconds.
+    stated_s
+        In seconds; 0 for none.
+    where
+        What states it, for the warning.
+
+    Warns
+    -----
+    NeuridWarning
+        If it is not believed.
+    """
+    if stated_s <= 2 * EDGE_S:
+        return stated_s
+    steps = _intervals_s(spikes)
+    finer = steps[(steps > EDGE_S) & (steps < stated_s / 2)]
+    if len(finer) < max(FINER * len(steps), 3):
+        return stated_s
+    rate = f" If it is the sampling rate, state 1/{stated_s:g} s." if stated_s >= 1 else ""
+    warn(
+        f"{where} states a resolution of {stated_s:g} s, but {len(finer)} of {len(steps)} intervals between spikes are "
+        f"shorter than half of that: it is not believed.{rate}"
+    )
+    return 0.0
+
+
+def check_seconds(spikes: Spikes, where: str, advice: str) -> None:
+    """Warn where spike times cannot be, or hardly are, seconds.
+
+    Parameters
+    ----------
+    spikes
+        As they were given.
+    where
+        What they are called in the warning.
+    advice
+        What to do about it, for the warning.
+
+    Warns
+    -----
+    NeuridWarning
+        If they are whole numbers, or no two spikes of a neuron are as near as those of neurons are.
+    """
+    times = spikes.times_s
+    if len(times) >= FEWEST_SPIKES and _are_whole(times[:FEWEST_SPIKES]) and _are_whole(times):
+        warn(f"{where} are whole numbers: if they count samples, {advice}.")
+        return
+    steps = _intervals_s(spikes)
+    steps = steps[steps > EDGE_S]
+    if len(steps) >= FEWEST_INTERVALS and np.mean(steps < SHORT_S) < SHORT_SHARE:
+        shortest = np.quantile(steps, SHORT_SHARE)
+        warn(
+            f"{where} are hardly seconds: nearly all of {len(steps)} intervals within units are longer than "
+            f"{shortest:.3g} s. If they are milliseconds, or count samples, {advice}."
+        )
+
+
+def check_one_clock(
+    times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"], where: str
+) -> None:
+    """Refuse spike times whose clock starts again within most units, as of sessions or trials one behind the other.
+
+    Parameters
+    ----------
+    times_s
+        In the order in which they are stored, unit after unit.
+    splits
+        Where each unit begins, and the last one ends.
+    where
+        What they are called in the error.
+
+    Raises
+    ------
+    InvalidSource
+        If they do: sorted, they would lie over one another.
+    """
+    start = times_s.min(initial=np.inf)
+    trains = [times_s[first:last] for first, last in pairwise(splits.tolist()) if last - first >= FEWEST_SPIKES]
+    restarting = sum(len(find_restarts(train, start)) > 0 for train in trains)
+    if trains and restarting > len(trains) / 2:
+        raise InvalidSource(
+            f"{where} start again within {restarting} of {len(trains)} units, as where sessions or trials were put one "
+            "behind the other: sorted, they would lie over one another. Add to each the time at which it started."
+        )
+
+
+def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[np.ndarray, " restarts"]:
+    """The places at which the clock of a train starts again; none where its times are merely in no order."""
+    falls = np.flatnonzero(times[1:] < times[:-1])
+    again = falls[times[falls + 1] - start <= RESTART * (times[falls] - start)] + 1
+    if len(falls) > LONGEST_FALLS * len(times) or len(again) < RESTART * len(falls):
+        return np.empty(0, np.int64)
+    return again
+
+
+def _are_whole(times: Float64[np.ndarray, " spikes"]) -> bool:
+    return np.array_equal(times, np.trunc(times))
+
+
+def _intervals_s(spikes: Spikes) -> Float64[np.ndarray, " intervals"]:
+    """Intervals between the first spikes of each unit."""
+    parts = [np.diff(spikes.train_s(unit)[: INTERVALS_PER_UNIT + 1]) for unit in range(len(spikes))]
+    return np.concatenate(parts) if parts else np.empty(0)

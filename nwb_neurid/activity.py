@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from nwb_neurid.errors import InvalidPopulation
-from nwb_neurid.intervals import EDGE_S, Intervals, bounds, located
+from nwb_neurid.intervals import EDGE_S, Intervals, bounds, find_intervals
 
 ACTIVITIES = frozenset({"spikes", "dff", "fluorescence", "deconvolved"})
 
@@ -165,7 +165,7 @@ class Spikes:
             train = self.train_s(unit)
             first, stop = bounds(train, seen).T
             whole = (stop - first).sum() == len(train)  # mostly: no array is made then
-            trains.append(train if whole else train[located(train, seen) >= 0])
+            trains.append(train if whole else train[find_intervals(train, seen) >= 0])
         if sum(map(len, trains)) == len(self.times_s):
             return self
         return Spikes.of(trains, resolution_s=self.resolution_s)

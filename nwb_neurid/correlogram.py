@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.intervals import EDGE_S, find_intervals
 
 
 def count_pairs(
@@ -35,7 +35,7 @@ def count_pairs(
     >>> count_pairs(train_s, np.array([[0.0, 1.0]]), np.array([0.0, 0.15, 0.25, 0.35])).tolist()
     [1, 1, 1]
     """
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     edges = edges_s - EDGE_S
     found = np.zeros(len(edges_s) + 1, np.int64)
     first = np.arange(len(train_s))

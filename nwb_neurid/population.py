@@ -12,7 +12,7 @@ from nwb_neurid.activity import Traces as Traces
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.covariates import Series as Series
 from nwb_neurid.errors import CountOverflow, InvalidPopulation
-from nwb_neurid.intervals import EDGE_S, Intervals, intersected, located, merged, rows_of
+from nwb_neurid.intervals import EDGE_S, Intervals, find_intervals, intersected, merged, rows_of
 from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
@@ -308,7 +308,7 @@ class Population:
             If the activity is not spikes.
         """
         train = self.spikes.train_s(unit)
-        run = located(train, self.runs_s(unit))
+        run = find_intervals(train, self.runs_s(unit))
         steps: Float64[np.ndarray, " steps"] = np.diff(train)
         return steps[run[1:] == run[:-1]]
 
@@ -340,7 +340,7 @@ class Population:
         counts = np.zeros((len(self), int(bins.sum())), np.uint8)
         for unit in range(len(self)):
             train = self.spikes.train_s(unit)
-            run = located(train, runs)
+            run = find_intervals(train, runs)
             index = ((train - (runs[run, 0] - EDGE_S)) / bin_s).astype(np.int64)
             row = np.bincount((index + first[run])[index < bins[run]], minlength=counts.shape[1])
             if row.max(initial=0) > 255:

@@ -130,7 +130,7 @@ def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[
 
 
 def _are_whole(times: Float64[np.ndarray, " spikes"]) -> bool:
-    return np.array_equal(times, np.trunc(times))
+    return bool(np.all(np.abs(times - np.rint(times)) <= EDGE_S))
 
 
 def _intervals_s(spikes: Spikes) -> Float64[np.ndarray, " intervals"]:

@@ -16,8 +16,8 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
     Parameters
     ----------
     columns
-        One value a unit. What is no text counts as unknown. Numbers are no labels, also where they are text, unless
-        the column is called as one of `ALIASES` is.
+        One value a unit. What is no text counts as unknown. Numbers, also as text, and the names of channels and the
+        like are no labels, unless the column is called as one of `ALIASES` is.
 
     Returns
     -------
@@ -28,7 +28,8 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
     for name, values in columns.items():
         texts = [value.strip() if isinstance(value, str) else "" for value in values]
         known = [text for text in texts if not is_unknown(text)]
-        if known and not name.startswith(PREFIX) and (_squeeze(name) in _NAMED or not all(map(is_number, known))):
+        is_label = _squeeze(name) in _NAMED or not (all(map(is_number, known)) or _IDENTIFIER.search(name))
+        if known and is_label and not name.startswith(PREFIX):
             labels[name] = np.array(["" if is_unknown(text) else text for text in texts], np.str_)
     for ours, theirs in ALIASES.items():
         called = {_squeeze(name): name for name in reversed(labels)}
@@ -52,5 +53,8 @@ def _squeeze(name: str) -> str:
     """A name without case and signs: `Brain Area` and `brainArea` are `brain_area`."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
+
+_IDENTIFIER = re.compile(r"(^|_)(channels?|electrodes?|ids?|uuids?)($|_)", re.IGNORECASE)
+"""In the names of columns that tell units or their channels apart."""
 
 _NAMED = frozenset(_squeeze(name) for names in ALIASES.values() for name in names)

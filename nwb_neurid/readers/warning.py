@@ -7,6 +7,7 @@ from typing import TypeVar
 from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
 
 Read = TypeVar("Read")
+Otherwise = TypeVar("Otherwise")
 
 
 def warn(message: str) -> None:
@@ -27,7 +28,7 @@ class Omissions:
         self.source = source
         self._faults: list[str] = []
 
-    def attempt(self, read: Callable[[], Read], otherwise: Read) -> Read:
+    def attempt(self, read: Callable[[], Read], otherwise: Otherwise) -> Read | Otherwise:
         """Read something, or note why it cannot be read and give the alternative."""
         try:
             return read()

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
-from nwb_neurid.intervals import intersected, located, rows_of
+from nwb_neurid.intervals import find_intervals, intersected, rows_of
 from nwb_neurid.population import Population, Spikes, Traces
 
 SAME_RATE = 0.02
@@ -140,7 +140,7 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
         starts_s = population.bin_starts_s(options.bin_s)
     else:
         values, starts_s, notes = _resample_traces(population, population.activity, options)
-    run = located(starts_s, population.runs_s())
+    run = find_intervals(starts_s, population.runs_s())
     if len(_find_first_columns(run, options.bins)) >= (len(run) // options.bins) / 2:
         return Columns(values=values, starts_s=starts_s, run=run, stitched=False, notes=notes)
     kept = _keep_whole_tokens(run, options.token_bins)
@@ -252,7 +252,7 @@ def _resample_traces(
     Each run is resampled by itself: a filter would carry what lies in a gap into the samples beside it.
     """
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
-    run = located(starts_s, population.runs_s())
+    run = find_intervals(starts_s, population.runs_s())
     values, starts_s, run = traces.values[:, run >= 0], starts_s[run >= 0], run[run >= 0]
     notes: tuple[str, ...] = ()
     wanted_hz = 1 / options.bin_s
@@ -263,7 +263,7 @@ def _resample_traces(
         step_s = 1 / (traces.rate_hz * float(ratio))
         times_s = [starts_s[at] + np.arange(part.shape[1]) * step_s for at, part in zip(begins, parts, strict=True)]
         values, starts_s = np.concatenate([values[:, :0], *parts], axis=1), np.concatenate([starts_s[:0], *times_s])
-        inside = located(starts_s, population.runs_s()) >= 0  # the last of a run may begin where it ends
+        inside = find_intervals(starts_s, population.runs_s()) >= 0  # the last of a run may begin where it ends
         values, starts_s = values[:, inside], starts_s[inside]
         notes = (f"Traces were resampled from {traces.rate_hz:g} to {wanted_hz:g} Hz.",)
     if options.scale_quantile is not None and len(finite := values[np.isfinite(values)]):

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.intervals import EDGE_S, find_intervals
 
 # Edges lie a little early, as those of bins do: an interval of exactly 10 ms stays on its side at any clock.
 ISI_EDGES_S = np.geomspace(1e-3, 10, 33) - EDGE_S
@@ -38,7 +38,7 @@ def compute_features(
         expected of a Poisson train of that rate + 1)). Where there are too few intervals for a statistic it is that
         of a Poisson train.
     """
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)
     unbroken = run[1:] == run[:-1]
     intervals = steps[unbroken]

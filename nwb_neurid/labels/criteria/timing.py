@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from nwb_neurid.correlogram import count_pairs
-from nwb_neurid.intervals import located
+from nwb_neurid.intervals import find_intervals
 
 Train = Float64[np.ndarray, " spikes"]
 Runs = Float64[np.ndarray, "runs 2"]
@@ -118,6 +118,6 @@ def measure_long_share(train_s: Train, runs_s: Runs, long_s: float) -> float:
     long_s
         In seconds.
     """
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)[run[1:] == run[:-1]]
     return float(steps[steps > long_s].sum() / steps.sum()) if steps.sum() > 0 else np.nan

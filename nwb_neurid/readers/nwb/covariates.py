@@ -15,7 +15,7 @@ from nwb_neurid.errors import InvalidSource, NeuridError
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
 from nwb_neurid.readers.nwb.contents import Dataset, Group
-from nwb_neurid.readers.nwb.opto import OPTO_NAME
+from nwb_neurid.readers.nwb.opto import is_opto
 from nwb_neurid.readers.nwb.series import LATEST_S, times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
@@ -103,7 +103,7 @@ def _candidates(file: Group, place: str) -> Iterator[tuple[str, Callable[[], Ser
         for item in module.groups():
             kind = item.attribute("neurodata_type") or ""
             for one in item.groups() if kind in CONTAINERS else [item]:
-                if not OPTO_NAME.search(one.path):
+                if not is_opto(one.path, one.attribute("description") or ""):
                     yield from _readers(one, kind == "BehavioralEvents")
 
 

@@ -1,129 +1,176 @@
 """Where units sit: the electrode of each unit, its region, position and group.
 
 Real files name the electrode of a unit in three ways; the order here was found by trying them on the layouts of the
-Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab.
+Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that names one electrode is believed as
+far as it agrees with the columns beside it: an electrode lies among the `electrodes` of its unit, and in its group.
 """
 
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Float32, Float64, Int64, Shaped
 
-from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.peaks import NO_ELECTRODE, find_peaks, find_region
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.warning import Omissions, warn
 
-NO_ELECTRODE = -1
-UNITS_AT_ONCE = 256
+TABLE = "general/extracellular_ephys/electrodes"
+
+SPACING_UM = (0.9, 2e3)
+"""How near and how far the nearest neighbours on a probe are; nearer ones are told in another unit of length."""
+
+WIDEST_UM = 1e5
+"""10 cm: no set of electrodes in one brain is wider."""
+
+LENGTHS_UM: Mapping[str, float] = {"millimetres": 1e3, "metres": 1e6}
 
 
-def peak_electrode(units: Table, electrodes: Table | None) -> Int64[np.ndarray, " units"]:
-    """Row in the electrodes table of the electrode nearest to each unit; -1 where none is named.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Places:
+    """Where units sit, as far as a file tells.
 
-    By `peak_channel_id`, which is an id and no row, then by the row in `max_electrode`, then by the references in
-    `electrodes`, of several the one where `waveform_mean` is largest.
-
-    Raises
-    ------
-    InvalidSource
-        If a unit refers to a row that does not exist.
+    Parameters
+    ----------
+    regions
+        Location of the electrode of each unit, "" where unknown.
+    positions_um
+        Shape (units, 3), NaN where unknown; None where it is for all.
+    group
+        Electrode group (probe, shank) of each unit; None where it is not told.
     """
-    rows = np.full(len(units), NO_ELECTRODE, np.int64)
+
+    regions: list[str]
+    positions_um: Float32[np.ndarray, "units 3"] | None
+    group: Shaped[np.ndarray, " units"] | None
+
+
+def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
+    """Read where the units of a table sit.
+
+    Parameters
+    ----------
+    file
+        The root of the file.
+    units
+        The units table.
+    omissions
+        Told of every column that cannot be used.
+
+    Warns
+    -----
+    NeuridWarning
+        If a column contradicts those beside it, or positions are not in micrometres.
+    """
+    electrodes = omissions.attempt(lambda: _electrodes_table(file, units), None)
+    own_group = omissions.attempt(lambda: _own_group(units), None)
     if electrodes is None:
-        return rows
-    if "peak_channel_id" in units:
-        rows = _rows_of_ids(electrodes, units.integers("peak_channel_id", missing=NO_ELECTRODE))
-    if "max_electrode" in units:
-        rows = np.where(rows == NO_ELECTRODE, units.integers("max_electrode", missing=NO_ELECTRODE), rows)
-    if "electrodes" in units:
-        rows = np.where(rows == NO_ELECTRODE, _electrode_of_largest_waveform(units), rows)
-    for row in rows[(rows < NO_ELECTRODE) | (rows >= len(electrodes))]:
-        raise InvalidSource(
-            f"{units.where} refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows. Validate "
-            "the file."
-        )
-    return rows
+        return Places(regions=[""] * len(units), positions_um=None, group=own_group)
+    groups = omissions.attempt(lambda: _text(electrodes, "group_name"), None)
+    peak = find_peaks(units, electrodes, groups, own_group, omissions)
+    locations = omissions.attempt(lambda: _text(electrodes, "location", labels=True), None)
+    positions = omissions.attempt(lambda: _electrode_positions_um(electrodes, groups, omissions), None)
+    positions = None if positions is None else _at_electrode(positions, peak)
+    group = own_group if units_refer_to_groups(units) else None
+    if group is None and groups is not None and np.any(peak != NO_ELECTRODE):
+        group = _at_electrode(groups, peak)
+    return Places(
+        regions=[""] * len(units) if locations is None else _at_electrode(locations, peak).tolist(),
+        positions_um=None if positions is None or np.isnan(positions).all() else positions,
+        group=own_group if group is None else group,
+    )
 
 
-def _rows_of_ids(electrodes: Table, wanted: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
-    """Rows of these ids; none for an id that is not there, or there more than once."""
-    ids = electrodes.ids().tolist()
-    times = Counter(ids)
-    row_of = {id_: row for row, id_ in enumerate(ids) if times[id_] == 1}
-    return np.array([row_of.get(id_, NO_ELECTRODE) for id_ in wanted.tolist()], np.int64)
+def _electrodes_table(file: Group, units: Table) -> Table | None:
+    """The table that the units refer to, or else the one of the schema."""
+    name = find_region(units)
+    referred = None if name is None else units.group.referred(units.dataset(name), "table")
+    if referred is not None and referred.dataset("id") is not None:
+        return Table(referred)
+    group = file.group(TABLE)
+    return None if group is None else Table(group)
 
 
-def _electrode_of_largest_waveform(units: Table) -> Int64[np.ndarray, " units"]:
-    """Of the electrodes that a unit refers to, the one where its mean waveform is largest, or else the first."""
-    splits = units.splits("electrodes")
-    counts = np.diff(splits)
-    referred = units.dataset("electrodes").integers(slice(0, splits[-1]))
-    rows = np.full(len(units), NO_ELECTRODE, np.int64)
-    rows[counts > 0] = referred[(splits[:-1] + _largest_waveform(units, counts))[counts > 0]]
-    return rows
+def units_refer_to_groups(units: Table) -> bool:
+    """Whether units name their electrode group by a reference."""
+    return "electrode_group" in units and units.dataset("electrode_group").is_reference
 
 
-def _largest_waveform(units: Table, counts: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
-    """Which of its first `counts` waveforms has the largest peak-to-peak amplitude; 0 where that is not told."""
-    largest = np.zeros(len(units), np.int64)
-    if counts.max(initial=0) < 2 or "waveform_mean" not in units or units.is_ragged("waveform_mean"):
-        return largest
-    waveforms = units.dataset("waveform_mean")
-    if len(waveforms.shape) != 3 or 0 in waveforms.shape or len(waveforms) != len(units):
-        return largest
-    for start in range(0, len(units), UNITS_AT_ONCE):
-        block = slice(start, start + UNITS_AT_ONCE)
-        volts = np.nan_to_num(waveforms.numbers(block).astype(np.float64), posinf=0.0, neginf=0.0)
-        with np.errstate(over="ignore"):
-            amplitude = np.ptp(volts, axis=1)  # over (units, samples, electrodes)
-        amplitude[np.arange(amplitude.shape[1]) >= counts[block, None]] = -1.0  # padding
-        largest[block] = np.argmax(amplitude, axis=1)
-    return largest
+def _own_group(units: Table) -> Shaped[np.ndarray, " units"] | None:
+    """The group that a unit itself names: its electrode group, or its probe."""
+    if units_refer_to_groups(units):
+        return units.referred("electrode_group")
+    return units.texts("probe_name") if units.is_text("probe_name") else None
 
 
-def at_electrode(values: Shaped[np.ndarray, "electrodes ..."], row: Int64[np.ndarray, " units"]) -> np.ndarray:
+def _text(electrodes: Table, name: str, *, labels: bool = False) -> Shaped[np.ndarray, " electrodes"] | None:
+    if not electrodes.is_text(name):
+        return None
+    return electrodes.labels(name) if labels else electrodes.texts(name)
+
+
+def _at_electrode(values: Shaped[np.ndarray, "electrodes ..."], row: Int64[np.ndarray, " units"]) -> np.ndarray:
     """The text or numbers at the electrode of each unit; "" or NaN for a unit without one."""
     missing = np.full((1, *values.shape[1:]), "" if values.dtype.kind == "U" else np.nan, values.dtype)
     return np.concatenate([values, missing])[row]  # NO_ELECTRODE is the last row
 
 
-def brain_region(electrodes: Table | None, peak: Int64[np.ndarray, " units"]) -> list[str]:
-    """Location of the electrode of each unit, "" where unknown."""
-    if electrodes is None or not electrodes.is_text("location"):
-        return [""] * len(peak)
-    regions: list[str] = at_electrode(electrodes.labels("location"), peak).tolist()
-    return regions
-
-
-def positions_um(electrodes: Table | None, peak: Int64[np.ndarray, " units"]) -> Float32[np.ndarray, "units 3"] | None:
-    """Position of the electrode of each unit in micrometres: `x`, `y`, `z`, or else `rel_x`, `rel_y`, `rel_z`.
+def _electrode_positions_um(
+    electrodes: Table, groups: Shaped[np.ndarray, " electrodes"] | None, omissions: Omissions
+) -> Float32[np.ndarray, "electrodes 3"] | None:
+    """Position of each electrode in micrometres: `x`, `y`, `z`, or else `rel_x`, `rel_y`, `rel_z`.
 
     None where the table has none, or the same for all electrodes, or zeros: a placeholder.
     """
-    if electrodes is None:
-        return None
     for names in (("x", "y", "z"), ("rel_x", "rel_y", "rel_z")):
-        told = {axis: electrodes.numbers(name) for axis, name in enumerate(names) if name in electrodes}
+        told = {}
+        for axis, name in enumerate(names):
+            values = omissions.attempt(lambda name=name: _numbers_if_any(electrodes, name), None)  # type: ignore[misc]
+            if values is not None:
+                told[axis] = values
         if len(told) < 2:
             continue
-        places = np.zeros((len(electrodes), 3), np.float32)
+        places = np.zeros((len(electrodes), 3))
+        for axis, values in told.items():
+            places[:, axis] = values
         with np.errstate(over="ignore"):
-            for axis, values in told.items():
-                places[:, axis] = values
-        places[~np.isfinite(places).all(axis=1)] = np.nan
+            places[~np.isfinite(places.astype(np.float32)).all(axis=1)] = np.nan
         known = places[~np.isnan(places[:, 0])]
         if known.any() and (len(places) == 1 or np.any(known != known[0])):
-            return at_electrode(places, peak)
+            return _in_um(places, groups, f"{electrodes.where}/{', '.join(names)}").astype(np.float32)
     return None
 
 
-def group(
-    units: Table, electrodes: Table | None, peak: Int64[np.ndarray, " units"]
-) -> Shaped[np.ndarray, " units"] | None:
-    """Electrode group (probe, shank) of each unit, None where it is not told."""
-    if "electrode_group" in units and units.dataset("electrode_group").is_reference:
-        return units.referred("electrode_group")
-    if electrodes is not None and electrodes.is_text("group_name") and np.any(peak != NO_ELECTRODE):
-        return at_electrode(electrodes.texts("group_name"), peak)
-    if units.is_text("probe_name"):
-        return units.texts("probe_name")
-    return None
+def _numbers_if_any(electrodes: Table, name: str) -> Shaped[np.ndarray, " electrodes"] | None:
+    return electrodes.numbers(name) if name in electrodes else None
+
+
+def _in_um(
+    places: Float64[np.ndarray, "electrodes 3"], groups: Shaped[np.ndarray, " electrodes"] | None, where: str
+) -> Float64[np.ndarray, "electrodes 3"]:
+    """Positions in micrometres, with a warning where their spacing shows that they are told in a larger unit."""
+    spacing = _spacing(places, groups)
+    if not 0 < spacing < SPACING_UM[0]:
+        return places
+    width = np.nanmax(np.ptp(places[~np.isnan(places[:, 0])], axis=0))
+    for name, micrometres in LENGTHS_UM.items():
+        if SPACING_UM[0] <= spacing * micrometres <= SPACING_UM[1] and width * micrometres <= WIDEST_UM:
+            warn(f"{where}: neighbours are {spacing:g} apart, which cannot be micrometres: taken for {name}.")
+            return places * micrometres
+    return places
+
+
+def _spacing(places: Float64[np.ndarray, "electrodes 3"], groups: Shaped[np.ndarray, " electrodes"] | None) -> float:
+    """The usual distance from an electrode to the nearest other one of its group; 0 where no group has two places."""
+    from scipy.spatial import KDTree
+
+    known = ~np.isnan(places[:, 0])
+    names = np.zeros(len(places), np.str_) if groups is None else groups
+    nearest = [np.empty(0)]
+    for name in np.unique(names[known]):
+        own = np.unique(places[known & (names == name)], axis=0)
+        if len(own) > 1:
+            nearest.append(KDTree(own).query(own, k=2)[0][:, 1])
+    found = np.concatenate(nearest)
+    return float(np.median(found)) if len(found) else 0.0

@@ -9,17 +9,17 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
-from nwb_neurid.intervals import located
+from nwb_neurid.intervals import find_intervals
 from nwb_neurid.population import Population, Traces
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.responses import Responses
-from nwb_neurid.readers.nwb.rois import no_cells, plane_name, positions_um, roi_labels
+from nwb_neurid.readers.nwb.rois import plane_name, positions_um, read_labels, reject_rois
 from nwb_neurid.readers.nwb.sampling import Sampling, sampling
-from nwb_neurid.readers.nwb.selection import left_out
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.nwb.usable_time import usable
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.nwb.usable_time import find_usable
+from nwb_neurid.readers.selection import leave_out
+from nwb_neurid.readers.warning import Omissions, warn
 
 MOST_ROWS = 64
 """A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""
@@ -78,7 +78,8 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
     """
     planes = _planes(series)
     grid = _common_grid(planes, file)
-    observed_s, _ = usable(grid.observed_s(), None, file, options)
+    omissions, group = Omissions(file.file), _group(planes)
+    observed_s, unit_observed = find_usable(grid.observed_s(), None, file, group, options, omissions)
     population = Population(
         unit_ids=np.concatenate([table.ids() for table in planes.tables]),
         activity=Traces(
@@ -88,15 +89,18 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
             kind=series[0].kind or "fluorescence",
         ),
         observed_s=observed_s,
-        group=_group(planes),
-        positions_um=_positions_um(planes),
-        labels=_labels(planes),
+        unit_observed=unit_observed,
+        group=group,
+        positions_um=omissions.attempt(lambda: _positions_um(planes), None),
+        labels=_labels(planes, omissions),
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
         tables=tuple(table.group.path for table in planes.tables),
     )
-    return replace(population, excluded=_excluded(planes, population, options))
+    excluded = _excluded(planes, population, options, omissions)
+    omissions.warn()
+    return replace(population, excluded=excluded)
 
 
 def _planes(series: Sequence[Responses]) -> _Planes:
@@ -206,9 +210,9 @@ def _positions_um(planes: _Planes) -> Float32[np.ndarray, "rows 3"] | None:
     return np.concatenate([none if own is None else own for own, none in zip(told, unknown, strict=True)])
 
 
-def _labels(planes: _Planes) -> dict[str, Shaped[np.ndarray, " rows"]]:
+def _labels(planes: _Planes, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """Labels of all rows, "" in tables that do not have them."""
-    told = [roi_labels(table) for table in planes.tables]
+    told = [read_labels(table, omissions) for table in planes.tables]
     return {
         name: np.concatenate(
             [own.get(name, np.full(len(table), "")) for own, table in zip(told, planes.tables, strict=True)]
@@ -217,7 +221,7 @@ def _labels(planes: _Planes) -> dict[str, Shaped[np.ndarray, " rows"]]:
     }
 
 
-def _excluded(planes: _Planes, population: Population, options: ReadOptions) -> dict[int, str]:
+def _excluded(planes: _Planes, population: Population, options: ReadOptions, omissions: Omissions) -> dict[int, str]:
     """Rows that are not to be embedded, and why.
 
     Raises
@@ -227,11 +231,19 @@ def _excluded(planes: _Planes, population: Population, options: ReadOptions) -> 
     """
     first = np.cumsum([0, *map(len, planes.tables)]).tolist()
     excluded = _flat(population)
-    if not options.all_rois:
+    traced = np.concatenate(planes.rows)
+    if not options.all_rois and not options.where:
+        verdicts: dict[int, str] = {}
         for start, table in zip(first, planes.tables, strict=False):
-            excluded |= {start + row: why for row, why in no_cells(table).items()}
-    excluded |= left_out(planes.tables, options)
-    missing = np.setdiff1d(np.arange(len(planes)), np.concatenate(planes.rows))
+            own = traced[(traced >= start) & (traced < start + len(table))] - start
+            verdicts |= {start + row: why for row, why in reject_rois(table, own, omissions).items()}
+        if verdicts.keys() >= set(traced.tolist()):
+            why = " and ".join(sorted({why.partition(" says")[0] for why in verdicts.values()}))
+            warn(f"{population.source}: {why} rejects every ROI, which is taken for no verdict: all are kept.")
+        else:
+            excluded |= verdicts
+    excluded |= leave_out(planes.tables, options)
+    missing = np.setdiff1d(np.arange(len(planes)), traced)
     excluded |= dict.fromkeys(missing.tolist(), "no trace")
     if len(excluded) == len(planes):
         reasons = ", ".join(f"{count} ({why})" for why, count in Counter(excluded.values()).most_common())
@@ -245,7 +257,7 @@ def _flat(population: Population) -> dict[int, str]:
     if not isinstance(traces, Traces):
         return {}
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
-    inside = located(starts_s, population.runs_s()) >= 0
+    inside = find_intervals(starts_s, population.runs_s()) >= 0
     values = traces.values if inside.all() else traces.values[:, inside]
     lowest = np.fmin.reduce(values, axis=1, initial=np.inf)  # fmin and fmax pass over NaN
     highest = np.fmax.reduce(values, axis=1, initial=-np.inf)

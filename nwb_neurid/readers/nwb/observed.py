@@ -98,11 +98,6 @@ def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
                 yield start, stop
 
 
-def invalid_times(file: Group) -> Intervals:
-    """The time that the file declares invalid, in seconds; it may have no end."""
-    return _intervals(file, "intervals/invalid_times")
-
-
 def _intervals(file: Group, path: str) -> Intervals:
     """The rows of a TimeIntervals table that have a start and a stop, in seconds; none where there is no table."""
     group = file.group(path)

@@ -20,12 +20,35 @@ SAMPLES_AT_ONCE = 2**20
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
-OPTO_NAME = re.compile(r"opto(?!kinetic|motor|physiolog|met)|laser|photo_?stim", re.IGNORECASE)
+_OPTO = re.compile(r"opto(?!kinetic|motor|physiolog|met)|photo_?stim", re.IGNORECASE)
+_LASER = re.compile(r"laser", re.IGNORECASE)
+
+_OTHER_LASER = re.compile(
+    r"co_?2(?![a-z0-9])|carbon.?dioxide|pain|nocicep|noxious|heat|thermal|radiant|infrared|evoked.?potential|skin|paw"
+    r"|tail.?flick|doppler|speckle|ablat|lesion|imaging|two.?photon|(?<![a-z0-9])2.?p(?![a-z])|scan|pointer|range.?find",
+    re.IGNORECASE,
+)
+"""What lasers are for that shine on no neuron to drive it, or are those of a microscope."""
 
 # What a column of trials tells, by its name, the plainest first; others (type, site, wavelength) tell no "when".
 _FLAG = re.compile(r"^(is_)?(photo_?stim|opto|laser)(_?(genetics?|stim|stimulation|stimulated|on|trial|state))*$", re.I)
 _ONSET = re.compile(r"onset|start", re.I)
 _STRENGTH = re.compile(r"power|intensity|duration", re.I)
+
+
+def is_opto(name: str, description: str = "") -> bool:
+    """Whether the name of something, or of its module, is that of optogenetic stimulation.
+
+    Parameters
+    ----------
+    name
+        Its path or column.
+    description
+        What the file says of it: a laser may be another one.
+    """
+    if _OPTO.search(name):
+        return True
+    return _LASER.search(name) is not None and _OTHER_LASER.search(f"{name} {description}") is None
 
 
 def opto_start(file: Group) -> tuple[float, str] | None:
@@ -50,7 +73,8 @@ def opto_trials(file: Group) -> tuple[Intervals, str] | None:
     group = file.group("intervals/trials")
     if group is None or "start_time" not in (trials := Table(group)) or "stop_time" not in trials:
         return None
-    names = [name for name in trials.names() if OPTO_NAME.search(name)]
+    about = f"{group.attribute('description') or ''}"
+    names = [name for name in trials.names() if is_opto(name, f"{about} {trials.description(name)}")]
     for kind in (_FLAG, _ONSET, _STRENGTH):
         for name in filter(kind.search, names):
             lit = _lit(_as_numbers(trials, name), kind)
@@ -94,7 +118,9 @@ def _start(item: Group) -> Iterator[tuple[float, str]]:
     if item.attribute("neurodata_type") == "OptogeneticSeries":
         if (sample := _first_on(item)) is not None:
             yield float(sample_times_s(item, np.array([sample]))[0]), item.path
-    elif OPTO_NAME.search(f"{item.path} {item.attribute('neurodata_type')}") and "start_time" in (table := Table(item)):
+    elif is_opto(f"{item.path} {item.attribute('neurodata_type')}", item.attribute("description") or "") and (
+        "start_time" in (table := Table(item))
+    ):
         starts = table.numbers("start_time").astype(np.float64)
         if table.is_number("stimulation_on"):  # ndx-optogenetics keeps epochs without light in the same table
             starts = starts[table.numbers("stimulation_on") > 0]

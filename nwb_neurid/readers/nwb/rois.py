@@ -1,18 +1,24 @@
 """The ROIs of a PlaneSegmentation: which are cells, what is known of them, and where they lie."""
 
+from functools import partial
+
 import numpy as np
-from jaxtyping import Float32, Float64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
-from nwb_neurid.readers.nwb.selection import left_out_before
+from nwb_neurid.readers.nwb.selection import leave_out_before
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.warning import Omissions
 
-CELL_COLUMNS = ("iscell", "is_cell", "valid_roi", "Accepted", "accepted")
-"""What suite2p (`iscell`), the Allen Institute (`valid_roi`) and CaImAn's converters call the verdict on a ROI."""
+CELL_COLUMNS = ("iscell", "is_cell", "valid_roi", "Accepted", "accepted", "keep")
+"""What suite2p (`iscell`), the Allen Institute (`valid_roi`) and CaImAn or its converters call the verdict on a ROI."""
+
+REJECTING_COLUMNS = ("Rejected", "rejected")
+"""What CaImAn and its converters call the verdict that a ROI is no cell."""
 
 MICROMETRES = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e6),
@@ -26,38 +32,69 @@ PIXEL_UM = (0.05, 100.0)
 """What a pixel of a plane of neurons can measure; beyond that, the unit is not the one that is stated."""
 
 
-def no_cells(rois: Table) -> dict[int, str]:
-    """Rows that the segmentation says are no cells, and why.
+def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omissions) -> dict[int, str]:
+    """Find the rows that the segmentation says are no cells, and why.
+
+    Of several verdicts the first that accepts a ROI with a trace: CaImAn has columns that nobody filled.
+
+    Parameters
+    ----------
+    rois
+        The table.
+    rows
+        Those that have a trace.
+    omissions
+        Told of a verdict that cannot be read.
+    """
+    if before := omissions.attempt(lambda: leave_out_before(rois), None):
+        return before
+    rejected: dict[int, str] = {}
+    for name in (*CELL_COLUMNS, *REJECTING_COLUMNS):
+        cell = omissions.attempt(partial(_find_cells, rois, name), None)
+        if cell is None:
+            continue
+        why = dict.fromkeys(np.flatnonzero(~cell).tolist(), f"{name} says that it is no cell; --all-rois takes it")
+        if cell[rows].any():
+            return why
+        rejected = rejected or why
+    return rejected
+
+
+def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
+    """Which ROIs a column takes for cells; None where there is no such column, or it rejects nothing as it should.
 
     Raises
     ------
     InvalidSource
         If the column has not one verdict a row, or one and its probability.
     """
-    if before := left_out_before(rois):
-        return before
-    for name in CELL_COLUMNS:
-        if name not in rois or rois.is_ragged(name):
-            continue
-        column = rois.dataset(name)
-        if column.shape not in {(len(rois),), (len(rois), 1), (len(rois), 2)}:
-            raise InvalidSource(
-                f"{column.where} must have one verdict for each of {len(rois)} ROIs, or one and its probability, its "
-                f"shape is {column.shape}. Validate the file."
-            )
-        verdict = column.numbers().reshape(len(rois), -1)[:, 0]
-        rows = np.flatnonzero(~(verdict > 0)).tolist()  # also where it is NaN
-        return dict.fromkeys(rows, f"{name} says that it is no cell; --all-rois takes it")
-    return {}
+    if name not in rois or rois.is_ragged(name):
+        return None
+    column = rois.dataset(name)
+    if column.shape not in {(len(rois),), (len(rois), 1), (len(rois), 2)}:
+        raise InvalidSource(
+            f"{column.where} must have one verdict for each of {len(rois)} ROIs, or one and its probability, its "
+            f"shape is {column.shape}. Validate the file."
+        )
+    verdict = column.numbers().reshape(len(rois), -1)[:, 0]
+    if name in REJECTING_COLUMNS:
+        return ~(verdict > 0) if np.any(verdict > 0) else None
+    return verdict > 0  # also where it is NaN
 
 
-def roi_labels(rois: Table) -> dict[str, Shaped[np.ndarray, " rois"]]:
+def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rois"]]:
     """Columns of text under their own names, what is known of type and region under ours; region is of the plane."""
-    labels = find_labels({name: rois.texts(name).tolist() for name in rois.names() if rois.is_text(name)})
+    columns = {name: omissions.attempt(partial(_texts, rois, name), None) for name in rois.group.names()}
+    labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
     plane = rois.group.group("imaging_plane")
     if plane is not None and "brain_region" not in labels:
-        labels |= find_labels({"brain_region": [text(plane, "location")] * len(rois)})
+        region = omissions.attempt(lambda: text(plane, "location"), "")
+        labels |= find_labels({"brain_region": [region] * len(rois)})
     return labels
+
+
+def _texts(rois: Table, name: str) -> list[str] | None:
+    return rois.texts(name).tolist() if rois.is_text(name) else None
 
 
 def plane_name(rois: Table) -> str:

@@ -1,9 +1,11 @@
 """Which rows of a table and which time are taken: as the user asks, or as the data set judges its units."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
@@ -11,71 +13,74 @@ from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import warn
-
-ALL = "all"
-"""The `where` that takes every row."""
-
+from nwb_neurid.readers.selection import ALL, leave_out
+from nwb_neurid.readers.warning import Omissions, warn
 
 KEPT = ("left_out", "Why the source leaves it out")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
+GOOD = frozenset({"best", "excellent", "good", "great", "single", "single unit", "single-unit", "sua", "very good"})
+"""What data sets call the quality of a unit that is well isolated, in lower case."""
+
 
 class Judgement(NamedTuple):
-    """How a data set tells good units: the columns that it has then, the condition, and why others are left out."""
+    """How a data set tells good units: the columns that it has then, which rows are good, and why others are not."""
 
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
-    condition: str
+    find_good: Callable[[Table], Bool[np.ndarray, " rows"]]
     otherwise: str
 
 
+def _of_good_quality(units: Table) -> Bool[np.ndarray, " rows"]:
+    return np.array([text.strip().casefold() in GOOD for text in units.texts("quality").tolist()], bool)
+
+
+def _is_one(name: str, units: Table) -> Bool[np.ndarray, " rows"]:
+    return np.asarray(units.numbers(name) == 1)
+
+
 JUDGEMENTS = (
-    # Allen Institute, Visual Coding Neuropixels: "good" or "noise" (Siegle et al. 2021, 10.1038/s41586-020-03171-x)
-    Judgement(("quality",), (), "quality == 'good'", "quality is not 'good'"),
+    # Allen Institute, Visual Coding Neuropixels: "good" or "noise" (Siegle et al. 2021, 10.1038/s41586-020-03171-x);
+    # Svoboda lab: "Excellent", "Good", "Fair" and so on (DANDI 000009 to 000011)
+    Judgement(("quality",), (), _of_good_quality, "quality is not 'good' or better"),
     # Steinmetz et al. 2019 (10.1038/s41586-019-1787-x): 0 noise, 1 multi-unit, 2 good, 3 unsorted
-    Judgement((), ("phy_annotations",), "phy_annotations >= 2", "phy_annotations is below 2"),
+    Judgement(
+        (), ("phy_annotations",), lambda units: units.numbers("phy_annotations") >= 2, "phy_annotations is below 2"
+    ),
     # International Brain Laboratory: the share of its three criteria that a unit meets (10.6084/m9.figshare.19705522)
-    Judgement((), ("ibl_quality_score",), "ibl_quality_score == 1", "ibl_quality_score is below 1"),
+    Judgement((), ("ibl_quality_score",), partial(_is_one, "ibl_quality_score"), "ibl_quality_score is below 1"),
     # The same in its files of 2021, which are told by their other columns
-    Judgement(("ks2_label",), ("label",), "label == 1", "label is below 1"),
+    Judgement(("ks2_label",), ("label",), partial(_is_one, "label"), "label is below 1"),
 )
 
 
-def left_out(tables: Sequence[Table], options: ReadOptions) -> dict[int, str]:
-    """Rows of these tables, one after another, that `options.where` does not select, and why.
-
-    Raises
-    ------
-    InvalidOption
-        If it is no condition, or selects nothing.
-    """
-    if options.where in {"", ALL}:
-        return {}
-    selected = np.concatenate([rows_where(options.where, table, "--where") for table in tables])
-    if not selected.any():
-        where = " and ".join(table.where for table in tables)
-        raise InvalidOption(f"--where {options.where!r} selects none of the {len(selected)} rows of {where}.")
-    return dict.fromkeys(np.flatnonzero(~selected).tolist(), f"not selected by --where {options.where}")
-
-
-def left_out_before(table: Table) -> dict[int, str]:
-    """Rows of a recording that we wrote, which its source had left out, and why."""
+def leave_out_before(table: Table) -> dict[int, str]:
+    """Find the rows of a recording that we wrote, which its source had left out, and why."""
     name, description = KEPT
     if not table.is_text(name) or not (table.dataset(name).text_attribute("description") or "").startswith(description):
         return {}
     return {row: why for row, why in enumerate(table.texts(name).tolist()) if why}
 
 
-def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
-    """Rows of a units table that are not to be embedded, and why: by `options.where`, or else by `JUDGEMENTS`.
+def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) -> dict[int, str]:
+    """Find the rows that are not to be embedded, and why: by `options.where`, or else by `JUDGEMENTS`.
 
     A judgement that no unit stands is left aside.
+
+    Parameters
+    ----------
+    units
+        The units table.
+    options
+        For the reader.
+    omissions
+        Told of a column of a judgement that cannot be used.
 
     Raises
     ------
     InvalidOption
-        As `left_out`.
+        As `nwb_neurid.readers.selection.leave_out`.
 
     Warns
     -----
@@ -83,14 +88,12 @@ def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
         If units are left out without having been asked for.
     """
     if options.where:
-        return left_out([units], options)
-    if before := left_out_before(units):
+        return leave_out([units], options)
+    if before := omissions.attempt(lambda: leave_out_before(units), None):
         return before
     for judgement in JUDGEMENTS:
-        if not all(map(units.is_text, judgement.texts)) or not all(map(units.is_number, judgement.numbers)):
-            continue
-        good = rows_where(judgement.condition, units, "--where")
-        if not good.any():
+        good = omissions.attempt(partial(_judge, units, judgement), None)
+        if good is None or not good.any():
             continue
         rows = np.flatnonzero(~good).tolist()
         if rows:
@@ -100,6 +103,13 @@ def units_left_out(units: Table, options: ReadOptions) -> dict[int, str]:
             )
         return dict.fromkeys(rows, judgement.otherwise)
     return {}
+
+
+def _judge(units: Table, judgement: Judgement) -> Bool[np.ndarray, " rows"] | None:
+    """Which rows are good; None where the data set does not have the columns."""
+    if not all(map(units.is_text, judgement.texts)) or not all(map(units.is_number, judgement.numbers)):
+        return None
+    return judgement.find_good(units)
 
 
 def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:

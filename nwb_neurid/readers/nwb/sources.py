@@ -1,6 +1,6 @@
 """What recordings an NWB file holds, and which of them is meant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.units import read_units
 
 SPIKES = "spikes"
+
+ELSEWHERE = ("acquisition", "analysis", "scratch")
+"""Where files keep units against the advice of the schema."""
 
 
 def read_file(source: Path | str, options: ReadOptions) -> Population:
@@ -40,7 +43,7 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
         If the file has several recordings and none is named, or not the one that is.
     """
     with opened(source) as file:
-        units, series = list(_units_tables(file)), roi_responses(file)
+        units, series = _units_tables(file, everywhere=bool(options.part)), roi_responses(file)
         meant_units, meant_series = _meant(units, series, options)
         if len(meant_units) + bool(meant_series) > 1:
             raise InvalidOption(_listed(f"{file.file} holds several recordings. Choose one:", units, series))
@@ -58,14 +61,25 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
         return replace(population, covariates=covariates(file)) if options.covariates else population
 
 
-def _units_tables(file: Group) -> Iterator[Group]:
-    """Units tables with spikes, wherever they stand."""
-    processing = file.group("processing")
-    modules = [] if processing is None else processing.groups()
-    elsewhere = [item for module in modules for item in module.groups() if item.attribute("neurodata_type") == "Units"]
-    for group in [*([] if (units := file.group("units")) is None else [units]), *elsewhere]:
-        if group.dataset("spike_times") is not None and group.dataset("id") is not None and len(Table(group)):
-            yield group
+def _units_tables(file: Group, *, everywhere: bool) -> list[Group]:
+    """Units tables with spikes, where the schema puts them and in modules; also `ELSEWHERE` if none is there."""
+    units, processing = file.group("units"), file.group("processing")
+    found = [] if units is None else [units]
+    for module in [] if processing is None else processing.groups():
+        found += _of_units(module)
+    tables = list(filter(_has_spikes, found))
+    if tables and not everywhere:
+        return tables
+    elsewhere = [place for name in ELSEWHERE if (place := file.group(name)) is not None]
+    return [*tables, *(group for place in elsewhere for group in _of_units(place) if _has_spikes(group))]
+
+
+def _of_units(place: Group) -> list[Group]:
+    return [item for item in place.groups() if item.attribute("neurodata_type") == "Units"]
+
+
+def _has_spikes(group: Group) -> bool:
+    return group.dataset("spike_times") is not None and group.dataset("id") is not None and len(Table(group)) > 0
 
 
 def _meant(

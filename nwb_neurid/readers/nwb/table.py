@@ -88,6 +88,10 @@ class Table:
         """A column of text."""
         return self._one_per_row(name).texts().ravel().astype(np.str_)
 
+    def description(self, name: str) -> str:
+        """What the file says of a column; "" where it says nothing."""
+        return self.dataset(name).text_attribute("description") or ""
+
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """A column of text with "" for everything that means "not known"."""
         texts = [text.strip() for text in self.texts(name).tolist()]

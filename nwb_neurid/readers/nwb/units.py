@@ -1,7 +1,9 @@
 """The units table of an NWB file as a `Population`."""
 
+from functools import partial
+
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Shaped
 
 from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
@@ -9,16 +11,15 @@ from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.electrodes import brain_region, peak_electrode, positions_um
-from nwb_neurid.readers.nwb.electrodes import group as electrode_group
+from nwb_neurid.readers.nwb.electrodes import Places, read_places
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.observed import observation
-from nwb_neurid.readers.nwb.selection import units_left_out
+from nwb_neurid.readers.nwb.selection import leave_out_units
 from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.nwb.usable_time import usable
+from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.warning import Omissions, warn
 
 PREDICTED = "\nndx-neurid {"
 """In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""
@@ -52,35 +53,35 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     Warns
     -----
     NeuridWarning
-        If ids repeat, spike times had to be sorted, the duration is not stated, or units or optogenetic time are left
-        out.
+        If ids repeat, spike times had to be sorted, the duration is not stated, or units, optogenetic time, or columns
+        that tell of places, labels or quality are left out.
     """
     units = _units_table(file, group)
     spikes = spike_trains(units)
     ids = units.ids()
     if repeated := len(ids) - len(np.unique(ids)):
         warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
-    excluded = units_left_out(units, options)
-    observed_s, unit_observed = usable(*observation(file, units, spikes), file, options)
-    electrodes = _electrodes_table(file)
-    peak = peak_electrode(units, electrodes)
+    omissions = Omissions(file.file)
+    places = read_places(file, units, omissions)
+    observed_s, unit_observed = find_usable(*observation(file, units, spikes), file, places.group, options, omissions)
     waveforms = read_waveforms(units, options.rate_hz)
     population = Population(
         unit_ids=ids,
-        activity=spikes,
+        activity=spikes.within(observed_s, unit_observed),
         observed_s=observed_s,
         unit_observed=unit_observed,
-        group=electrode_group(units, electrodes, peak),
-        positions_um=positions_um(electrodes, peak),
+        group=places.group,
+        positions_um=places.positions_um,
         waveforms_uv=None if waveforms is None else waveforms.values_uv,
         waveform_rate_hz=None if waveforms is None else waveforms.rate_hz,
-        labels=_labels(units, electrodes, peak),
-        excluded=excluded,
+        labels=_labels(units, places, omissions),
+        excluded=leave_out_units(units, options, omissions),
         subject_id=subject_id(file),
         session_id=session_id(file),
         source=file.file,
         tables=(units.group.path,),
     )
+    omissions.warn()
     _check_kept(population, spikes, chosen=bool(options.intervals))
     return population
 
@@ -102,11 +103,6 @@ def _units_table(file: Group, group: Group | None) -> Table:
     return units
 
 
-def _electrodes_table(file: Group) -> Table | None:
-    electrodes = file.group("general/extracellular_ephys/electrodes")
-    return None if electrodes is None else Table(electrodes)
-
-
 def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
     """Tell of spikes that were left out, unless the user chose the time.
 
@@ -126,13 +122,18 @@ def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
         warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
 
 
-def _labels(
-    units: Table, electrodes: Table | None, peak: Int64[np.ndarray, " units"]
-) -> dict[str, Shaped[np.ndarray, " units"]]:
+def _labels(units: Table, places: Places, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " units"]]:
     """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
-    texts = [name for name in units.names() if units.is_text(name)]
-    known = [name for name in texts if PREDICTED not in (units.dataset(name).text_attribute("description") or "")]
-    labels = find_labels({name: units.texts(name).tolist() for name in known})
+    columns = {name: omissions.attempt(partial(_known, units, name), None) for name in units.group.names()}
+    labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
     if "brain_region" not in labels:
-        labels |= find_labels({"brain_region": brain_region(electrodes, peak)})
+        labels |= find_labels({"brain_region": places.regions})
     return labels
+
+
+def _known(units: Table, name: str) -> list[str] | None:
+    """A column of text; None for one that holds something else, or that we wrote."""
+    if not units.is_text(name) or PREDICTED in (units.dataset(name).text_attribute("description") or ""):
+        return None
+    texts: list[str] = units.texts(name).tolist()
+    return texts

@@ -1,27 +1,42 @@
 """Observed time without what is invalid, stimulated by light, or not asked for."""
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, UnreadableSource
-from nwb_neurid.intervals import Intervals, intersected, located, subtracted
+from nwb_neurid.intervals import Intervals, find_intervals, intersected, subtracted
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.observed import invalid_times
+from nwb_neurid.readers.nwb.invalid import read_invalid
 from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start, opto_trials
 from nwb_neurid.readers.nwb.selection import chosen_intervals
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.warning import Omissions, warn
 
 Pieces = Float64[np.ndarray, "pieces 2"]
 
 
-def usable(
+def find_usable(
     observed_s: Intervals,
     unit_observed: Bool[np.ndarray, "units intervals"] | None,
     file: Group,
+    groups: Shaped[np.ndarray, " units"] | None,
     options: ReadOptions,
+    omissions: Omissions,
 ) -> tuple[Pieces, Bool[np.ndarray, "units pieces"] | None]:
-    """Observed time in pieces, and which unit was observed in which piece.
+    """Find the observed time that can be used, in pieces, and which unit was observed in which piece.
+
+    Parameters
+    ----------
+    observed_s, unit_observed
+        As the file says.
+    file
+        Its root.
+    groups
+        Probe or plane of each unit; None where it is not told.
+    options
+        For the reader.
+    omissions
+        Told of what cannot be read.
 
     Raises
     ------
@@ -36,23 +51,51 @@ def usable(
         If optogenetic time is left out.
     """
     limits = observed_s[[0, -1], [0, 1]]
-    pieces = subtracted(observed_s, invalid_times(file).clip(*limits))
+    invalid = read_invalid(file, groups, omissions)
+    pieces: Pieces = observed_s
+    for intervals_s, scope in invalid:
+        if scope is None:
+            pieces = subtracted(pieces, intervals_s.clip(*limits))
     if not options.keep_opto:
         pieces = _without_opto(pieces, file)
+    seen = None if unit_observed is None else unit_observed[:, find_intervals(pieces.mean(axis=1), observed_s)]
+    for intervals_s, scope in invalid:
+        if scope is not None and groups is not None:
+            pieces, seen = _hide(pieces, seen, intervals_s.clip(*limits), np.isin(groups, sorted(scope)))
     if len(pieces) == 0:
         raise UnreadableSource(
             f"{file.file} has no observed time left: all of it is declared invalid, or follows optogenetic "
             "stimulation (--keep-opto keeps that)."
         )
-    if options.intervals:
-        pieces = intersected(pieces, chosen_intervals(file, options))
-        if len(pieces) == 0:
-            raise InvalidOption(
-                f"--intervals {options.intervals!r}: {file.file} was not observed then, or what was is declared "
-                "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
-            )
-    row = located(pieces.mean(axis=1), observed_s)
-    return pieces, None if unit_observed is None else unit_observed[:, row]
+    if not options.intervals:
+        return pieces, seen
+    chosen = intersected(pieces, chosen_intervals(file, options))
+    if len(chosen) == 0:
+        raise InvalidOption(
+            f"--intervals {options.intervals!r}: {file.file} was not observed then, or what was is declared "
+            "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
+        )
+    return chosen, None if seen is None else seen[:, find_intervals(chosen.mean(axis=1), pieces)]
+
+
+def _hide(
+    pieces_s: Pieces,
+    seen: Bool[np.ndarray, "units pieces"] | None,
+    intervals_s: Intervals,
+    units: Bool[np.ndarray, " units"],
+) -> tuple[Float64[np.ndarray, "left 2"], Bool[np.ndarray, "units left"] | None]:
+    """Pieces of time in which some units were not observed during these intervals; those of no unit are gone."""
+    if not units.any():
+        return pieces_s, seen
+    inside, outside = intersected(pieces_s, intervals_s), subtracted(pieces_s, intervals_s)
+    split = np.concatenate([inside, outside])
+    order = np.argsort(split[:, 0], kind="stable")
+    hidden = np.repeat([True, False], [len(inside), len(outside)])[order]
+    split = split[order]
+    whole = np.ones((len(units), len(pieces_s)), bool) if seen is None else seen
+    found = whole[:, find_intervals(split.mean(axis=1), pieces_s)] & ~(units[:, None] & hidden)
+    kept = found.any(axis=0)
+    return split[kept], None if found[:, kept].all() else found[:, kept]
 
 
 def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"]:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
-from nwb_neurid.readers.nwb.opto import OPTO_NAME
+from nwb_neurid.readers.nwb.opto import is_opto
 from nwb_neurid.readers.nwb.series import LATEST_S
 from nwb_neurid.readers.nwb.table import Table
 
@@ -20,7 +20,9 @@ MOMENT_ROWS = 3
 
 def variable_names(table: Table) -> list[str]:
     """Columns that may be covariates: one value in a row, and nothing of optogenetic stimulation."""
-    names = [name for name in table.names() if name not in {"start_time", "stop_time"} and not OPTO_NAME.search(name)]
+    about = table.group.attribute("description") or ""
+    names = [name for name in table.names() if name not in {"start_time", "stop_time"}]
+    names = [name for name in names if not is_opto(name, f"{about} {table.description(name)}")]
     return [name for name in names if table.is_number(name) or table.is_text(name)]
 
 

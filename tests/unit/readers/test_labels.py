@@ -50,3 +50,13 @@ def test_numbers_are_no_labels_but_where_a_column_names_its_label():
 @pytest.mark.parametrize("name", ["CellType", "Cell type", "cell-type", "putativeCellType", "Neuron_Type"])
 def test_names_of_columns_are_known_in_any_spelling(name):
     assert find_labels({name: ["PV"]})["cell_type"].tolist() == ["PV"]
+
+
+@pytest.mark.parametrize("name", ["peak_channel_id", "cluster_uuid", "global_ids", "Channel", "main_electrode", "id"])
+def test_what_tells_units_apart_is_no_label(name):
+    assert find_labels({name: ["AP1", "AP5"]}) == {}
+
+
+@pytest.mark.parametrize("name", ["cell_name", "channelrhodopsin", "identity", "KSLabel"])
+def test_other_names_of_columns_are_those_of_labels(name):
+    assert list(find_labels({name: ["a", "b"]})) == [name]

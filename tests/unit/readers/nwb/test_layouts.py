@@ -71,10 +71,10 @@ def test_allen(write, read):
     with h5py.File(path, "r+") as file:
         file["units/waveform_mean"] = np.zeros((UNITS * channels, SAMPLES))
         file["units/waveform_mean_index"] = channels * np.arange(1, UNITS + 1)
-    with pytest.warns(NeuridWarning, match="left out 3 of 6 units: quality is not 'good'; --where all keeps every"):
+    with pytest.warns(NeuridWarning, match="left out 3 of 6 units: quality is not 'good' or better; --where all"):
         population = read(path)
     assert_trains(population)
-    assert population.excluded == dict.fromkeys([0, 2, 4], "quality is not 'good'")
+    assert population.excluded == dict.fromkeys([0, 2, 4], "quality is not 'good' or better")
     assert population.unit_ids.tolist() == [950_000_000 + 7 * unit for unit in range(UNITS)]
     assert population.labels["brain_region"].tolist() == ["VISam", "VISp", "VISl", "LGd", "VISl", "APN"]
     assert population.labels["quality"].tolist() == ["noise", "good"] * 3
@@ -188,7 +188,7 @@ def test_buzsaki(write, read):
     assert population.labels["cell_type"].tolist() == [*types[:3], "", "Pyramidal Cell", ""]
     assert population.labels["brain_region"].tolist() == ["", "CA1"] * 3
     assert population.group.tolist() == ["shank1", "shank2"] * 3
-    assert np.isnan(population.positions_um).all()
+    assert population.positions_um is None
 
 
 def test_delayed_response(write, read):

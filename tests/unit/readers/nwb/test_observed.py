@@ -1,5 +1,8 @@
 """When units were observed: as the file says, for each unit, without what it declares invalid."""
 
+import warnings
+
+import h5py
 import numpy as np
 import pytest
 
@@ -200,3 +203,101 @@ def test_all_time_invalid_is_refused(read, hdf5, sound):
         f"{path} has no observed time left: all of it is declared invalid, or follows optogenetic stimulation "
         "(--keep-opto keeps that)."
     )
+
+
+TAGS, PROBES = f"{INVALID}/tags", "general/extracellular_ephys"
+
+
+def tagged(*tags, starts=(2.0,), stops=(6.0,)):
+    """One interval for each list of tags."""
+    rows = {TAGS: [tag for own in tags for tag in own], f"{TAGS}_index": np.cumsum([len(own) for own in tags])}
+    return {**table(INVALID, list(starts), list(stops)), **rows}
+
+
+@pytest.fixture
+def of_probes(sound):
+    """Units 0 and 1 of probe0, units 2 and 3 of probe1; each unit fires at 1, 4 and 9 s."""
+    sound["units/spike_times"], sound["units/spike_times_index"] = [1.0, 4.0, 9.0] * 4, [3, 6, 9, 12]
+    sound["units/probe_name"] = ["probe0", "probe0", "probe1", "probe1"]
+    return sound
+
+
+def observed_spikes(read, path):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* lie outside observed time", NeuridWarning)
+        population = read(path)
+    return population.spikes.counts().tolist(), population.observed_s.tolist()
+
+
+PIECES = [[0, 2], [2, 6], [6, 10]]
+
+
+@pytest.mark.parametrize(
+    ("tags", "counts", "observed"),
+    [
+        (["EcephysProbe", "1", "probe0"], [2, 2, 3, 3], PIECES),
+        (["probe1"], [3, 3, 2, 2], PIECES),
+        (["probe0", "probe1"], [2, 2, 2, 2], [[0, 2], [6, 10]]),
+        (["all_probes"], [2, 2, 2, 2], [[0, 2], [6, 10]]),
+        (["stimulus", "1"], [2, 2, 2, 2], [[0, 2], [6, 10]]),
+        (["probe"], [2, 2, 2, 2], [[0, 2], [6, 10]]),
+    ],
+)
+def test_invalid_time_of_a_probe_is_invalid_for_its_units(read, hdf5, of_probes, tags, counts, observed):
+    assert observed_spikes(read, hdf5({**of_probes, **tagged(tags)})) == (counts, observed)
+
+
+def test_several_invalid_times_have_their_own_probes(read, hdf5, of_probes):
+    tags = tagged(["probe0"], ["probe1"], ["x"], starts=[0.5, 3.0, 8.0], stops=[1.5, 5.0, 10.0])
+    counts, observed = observed_spikes(read, hdf5({**of_probes, **tags}))
+    assert counts == [1, 1, 1, 1]
+    assert observed == [[0, 0.5], [0.5, 1.5], [1.5, 3], [3, 5], [5, 8]]
+
+
+def test_units_with_intervals_of_their_own_lose_that_of_their_probe_too(read, hdf5, of_probes):
+    own = intervals([[[0, 5]], [[0, 10]], [[3, 10]], [[0, 10]]])
+    counts, _ = observed_spikes(read, hdf5({**of_probes, **own, **tagged(["probe0"])}))
+    assert counts == [1, 2, 2, 3]
+
+
+def test_a_probe_is_known_by_its_device_its_id_or_a_column_of_its_own(read, hdf5, of_probes):
+    groups = {
+        f"{PROBES}/{name}{rest}": value
+        for name, number in (("probe0", "733"), ("probe1", "734"))
+        for rest, value in (
+            ("@neurodata_type", "EcephysElectrodeGroup"),
+            ("@probe_id", number),
+            ("/device", h5py.SoftLink(f"/general/devices/np{number}")),
+        )
+    }
+    devices = {f"general/devices/np{number}@neurodata_type": "Device" for number in (733, 734)}
+    for tag in ("np734", "734"):
+        path = hdf5({**of_probes, **groups, **devices, **tagged(["EcephysProbe", tag])})
+        assert observed_spikes(read, path)[0] == [3, 3, 2, 2]
+    column = {**table(INVALID, [2.0], [6.0]), f"{INVALID}/probe": ["probe1"]}
+    assert observed_spikes(read, hdf5({**of_probes, **column}))[0] == [3, 3, 2, 2]
+
+
+def test_invalid_time_of_a_probe_without_units_takes_nothing(read, hdf5, of_probes):
+    other = {f"{PROBES}/probe7@neurodata_type": "ElectrodeGroup"}
+    assert observed_spikes(read, hdf5({**of_probes, **other, **tagged(["probe7"])})) == ([3] * 4, [[0, 10]])
+
+
+def test_tags_that_cannot_be_read_leave_the_time_invalid_for_all(read, hdf5, of_probes):
+    path = hdf5({**of_probes, **tagged(["probe0"]), f"{TAGS}_index": [7]})
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        population = read(path)
+    assert any("left out, as it cannot be used:\n" in str(one.message) for one in warned)
+    assert population.observed_s.tolist() == [[0, 2], [6, 10]]
+
+
+def test_invalid_time_of_a_plane_is_invalid_for_its_rois(read, hdf5, rois, noise):
+    contents = {
+        **rois(noise[:, :3], "processing/ophys/DfOverF/upper", table="upper"),
+        **rois(noise[:, 3:], "processing/ophys/DfOverF/lower", table="lower"),
+    }
+    population = read(hdf5({**contents, **tagged(["lower"], starts=[4.0])}))
+    assert population.group.tolist() == ["lower"] * 2 + ["upper"] * 3
+    assert population.observed_s.tolist() == [[2, 4], [4, 6], [6, 22]]
+    assert population.unit_observed[:, 1].tolist() == [False] * 2 + [True] * 3

@@ -261,3 +261,39 @@ def test_a_trial_without_an_end_ends_with_the_next(read, hdf5, long):
     path = hdf5({**long, **trials(opto=lit(2, 9)), f"{TRIALS}/stop_time": [np.nan] * 10})
     with pytest.warns(NeuridWarning):
         assert read(path).observed_s.tolist() == [[0, 200], [300, 900]]
+
+
+def described(path, text, **tables):
+    return {**pulses(path, [450.0]), f"{path}@description": text}
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        described("intervals/laser_pain_stimuli", "CO2 laser to the paw"),
+        described("intervals/laser_stimuli", "CO2 laser pulses"),
+        described("intervals/laser", "noxious heat by a thulium laser at the skin"),
+        described("intervals/CO2_laser", "stimuli"),
+        described("intervals/laser_evoked_potentials", ""),
+        described("processing/behavior/laser_doppler_epochs", "flow"),
+        described("intervals/imaging_laser_on", "when the microscope scanned"),
+        described("intervals/laser_pointer", "the mouse chased it"),
+        {**trials(laser_onset=lit(2, 5)), f"{TRIALS}/laser_onset@description": "onset of the CO2 laser"},
+        {**trials(laser_on=lit(2, 5)), f"{TRIALS}@description": "laser heat to the tail"},
+    ],
+)
+def test_other_lasers_are_no_light_on_neurons(read, hdf5, long, contents):
+    assert read(hdf5({**long, **contents})).observed_s.tolist() == [[0, 1000]]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("intervals/laser", "473 nm, on inhibitory neurons"),
+        ("intervals/laser_stimuli", "no description"),
+        ("intervals/optotagging_pain", "heat"),
+        ("intervals/photostim", "pulses at the skin above"),
+    ],
+)
+def test_light_on_neurons_is_found_by_its_name_whatever_else_is_said(read, hdf5, long, path, text):
+    assert_left_out(read, hdf5({**long, **described(path, text)}), 450.0, f"/{path}")

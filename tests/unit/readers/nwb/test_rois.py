@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.readers.nwb import masks
 
 TABLE, PLANE = "processing/ophys/ImageSegmentation/plane", "general/optophysiology/V1 deep"
@@ -51,25 +51,53 @@ def test_what_is_no_cell_is_left_out(read, hdf5, one, name, verdict):
     assert not read(path, all_rois=True).excluded
 
 
-def test_no_cell_at_all_is_refused(read, hdf5, one):
-    path = hdf5({**one, f"{TABLE}/iscell": np.zeros((5, 2))})
-    with pytest.raises(UnreadableSource) as refused:
-        read(path)
-    assert str(refused.value) == (
-        f"{path} has no ROI to embed; it leaves out 5 (iscell says that it is no cell; --all-rois takes it)."
-    )
+@pytest.mark.parametrize("verdict", [{"iscell": np.zeros((5, 2))}, {"Accepted": [False] * 5, "keep": [0, 0, 0, 0, 0]}])
+def test_a_verdict_that_rejects_everything_is_none(read, hdf5, one, verdict):
+    path = hdf5({**one, **{f"{TABLE}/{name}": values for name, values in verdict.items()}})
+    name = next(iter(verdict))
+    with pytest.warns(NeuridWarning) as warned:
+        assert not read(path).excluded
+    assert [str(one.message) for one in warned] == [
+        f"{path}: {name} rejects every ROI, which is taken for no verdict: all are kept."
+    ]
     assert len(read(path, all_rois=True)) == 5
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "rejected"),
+    [
+        ({"accepted": [False] * 5, "rejected": [False] * 5, "keep": [True, True, False, True, False]}, {2, 4}),
+        ({"accepted": [False] * 5, "rejected": [True, False, False, True, True]}, {0, 3, 4}),
+        ({"Accepted": [1, 0, 1, 1, 1], "Rejected": [0, 1, 1, 1, 0]}, {1}),
+        ({"rejected": [False] * 5}, set()),
+        ({"Rejected": [0, 1, 0, 0, 0]}, {1}),
+    ],
+)
+def test_of_several_verdicts_one_that_was_given_counts(read, hdf5, one, verdicts, rejected):
+    path = hdf5({**one, **{f"{TABLE}/{name}": values for name, values in verdicts.items()}})
+    assert read(path).excluded.keys() == rejected
+
+
+def test_a_plane_without_cells_beside_one_with_cells_has_none(read, hdf5, rois, noise):
+    tables = {name: f"processing/ophys/ImageSegmentation/{name}/iscell" for name in ("upper", "lower")}
+    contents = {
+        **rois(noise[:, :3], "processing/ophys/DfOverF/upper", table="upper"),
+        **rois(noise[:, 3:], "processing/ophys/DfOverF/lower", table="lower"),
+        tables["upper"]: [0, 0, 0],
+        tables["lower"]: [1, 0],
+    }
+    assert len(read(hdf5(contents)).excluded) == 4
+
+
 @pytest.mark.parametrize("shape", [(4,), (5, 3), (5, 1, 1), ()])
-def test_verdicts_that_fit_no_rows_are_refused(read, hdf5, one, shape):
+def test_verdicts_that_fit_no_rows_are_left_out(read, hdf5, one, shape):
     path = hdf5({**one, f"{TABLE}/iscell": np.ones(shape)})
-    with pytest.raises(InvalidSource) as refused:
-        read(path)
-    assert str(refused.value) == (
-        f"{path}: /{TABLE}/iscell must have one verdict for each of 5 ROIs, or one and its probability, its shape is "
-        f"{shape}. Validate the file."
-    )
+    with pytest.warns(NeuridWarning) as warned:
+        assert not read(path).excluded
+    assert [str(one.message) for one in warned] == [
+        f"{path}: left out, as it cannot be used:\n  - {path}: /{TABLE}/iscell must have one verdict for each of 5 "
+        f"ROIs, or one and its probability, its shape is {shape}. Validate the file."
+    ]
 
 
 def test_the_region_is_that_of_the_plane(read, hdf5, one):

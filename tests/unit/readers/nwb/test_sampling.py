@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.intervals import EDGE_S, find_intervals
 from nwb_neurid.readers.nwb.sampling import Sampling, sampling
 
 PLACE = "acquisition/series"
@@ -104,7 +104,7 @@ def test_every_sample_lies_within_a_step_of_its_place(rate_hz, runs, jitter, see
     at = grid.start_s + grid.place / grid.rate_hz
     assert np.all(np.diff(grid.place) >= 1)
     assert np.abs(at - times).max() < 1.3 / rate_hz
-    assert np.all(located(at, grid.observed_s()) >= 0)
+    assert np.all(find_intervals(at, grid.observed_s()) >= 0)
     assert np.diff(grid.observed_s()).sum() * grid.rate_hz == pytest.approx(len(times))
     assert np.all(np.diff(grid.observed_s()) > EDGE_S)
 

@@ -44,11 +44,17 @@ def test_nothing_selected_is_refused(read, hdf5, sound):
 @pytest.mark.parametrize(
     ("stored", "why"),
     [
-        ({"quality": ["good", "noise", "good", ""]}, "quality is not 'good'"),
+        ({"quality": ["good", "noise", "good", ""]}, "quality is not 'good' or better"),
+        ({"quality": ["Excellent", "Fair", " GOOD ", "poor"]}, "quality is not 'good' or better"),
+        ({"quality": ["excellent", "multi", "excellent", "noise"]}, "quality is not 'good' or better"),
+        ({"quality": ["single unit", "multi unit", "SUA", "MUA"]}, "quality is not 'good' or better"),
         ({"phy_annotations": [[2], [1], [3], [0]]}, "phy_annotations is below 2"),
         ({"ibl_quality_score": [1.0, 0.67, 1.0, np.nan]}, "ibl_quality_score is below 1"),
         ({"label": [1.0, 0.33, 1.0, 0.0], "ks2_label": ["good"] * 4}, "label is below 1"),
-        ({"quality": ["good", "noise", "good", ""], "phy_annotations": [2, 2, 2, 2]}, "quality is not 'good'"),
+        (
+            {"quality": ["good", "noise", "good", ""], "phy_annotations": [2, 2, 2, 2]},
+            "quality is not 'good' or better",
+        ),
     ],
 )
 def test_what_a_data_set_judges_is_left_out_and_told(read, hdf5, sound, stored, why):
@@ -68,6 +74,7 @@ def test_what_a_data_set_judges_is_left_out_and_told(read, hdf5, sound, stored, 
     [
         {"quality": ["good"] * 4},
         {"quality": ["mua"] * 4},
+        {"quality": ["a", "b", "c", "d"]},
         {"quality": [1, 2, 3, 4]},
         {"phy_annotations": [0, 0, 1, 1]},
         {"phy_annotations": ["0"] * 4},

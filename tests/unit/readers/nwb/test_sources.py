@@ -42,6 +42,14 @@ def test_the_only_units_table_is_read_wherever_it_stands(read, hdf5):
     assert read(hdf5({"@nwb_version": "2.7.0", **units(ELSEWHERE)})).unit_ids.tolist() == [3, 4]
 
 
+@pytest.mark.parametrize("path", ["acquisition/SortedUnits", "analysis/units", "scratch/resorted"])
+def test_units_against_the_advice_of_the_schema_are_read_where_there_are_no_others(read, hdf5, sound, path):
+    assert read(hdf5({"@nwb_version": "2.7.0", **units(path)})).tables == (f"/{path}",)
+    both = hdf5({**sound, **units(path)})
+    assert read(both).tables == ("/units",)
+    assert read(both, part=path).tables == (f"/{path}",)
+
+
 def test_an_empty_table_or_one_without_spikes_is_no_recording(read, hdf5, sound):
     empty = {f"{ELSEWHERE}/{name}": np.zeros(0) for name in ("id", "spike_times", "spike_times_index")}
     other = {"processing/ecephys/templates@neurodata_type": "Units", "processing/ecephys/templates/id": [0, 1]}

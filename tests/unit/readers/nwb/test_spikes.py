@@ -164,3 +164,49 @@ def test_a_column_in_one_compressed_chunk_is_unpacked_once(read, hdf5, sound, mo
     with pytest.warns(NeuridWarning, match="does not state when"):
         read(hdf5(sound))
     assert reads.count("/units/spike_times") == 1
+
+
+def poisson(per_second=1.0, units=4):
+    rng = np.random.default_rng(0)
+    trains = [np.unique(np.round(rng.uniform(0, 60, 300) * 30_000)) / 30_000 * per_second for _ in range(units)]
+    return {
+        "@nwb_version": "2.7.0",
+        "units/id": range(units),
+        "units/spike_times": np.concatenate(trains),
+        "units/spike_times_index": np.cumsum([len(train) for train in trains]),
+        "units/obs_intervals": [[0.0, 60.0 * per_second]] * units,
+        "units/obs_intervals_index": np.arange(1, units + 1),
+    }
+
+
+@pytest.mark.parametrize("stated", [30_000.0, 30.0, 1.0])
+def test_a_resolution_that_is_a_rate_is_not_believed(read, hdf5, stated):
+    path = hdf5({**poisson(), "units/spike_times@resolution": stated})
+    with pytest.warns(NeuridWarning, match=rf"/units/spike_times states a resolution of {stated:g} s, but"):
+        assert read(path).resolution_s() == 0
+
+
+def test_samples_stored_as_floats_are_told(read, hdf5):
+    path = hdf5(poisson(30_000))
+    with pytest.warns(NeuridWarning, match="/units/spike_times are whole numbers: if they count samples, divide"):
+        read(path)
+
+
+def test_milliseconds_are_told(read, hdf5):
+    contents = poisson(1000.0)
+    times = contents["units/spike_times"]
+    contents["units/spike_times"] = times + np.arange(len(times))  # no two within a refractory period
+    contents["units/obs_intervals"] = [[0.0, 70_000.0]] * 4
+    with pytest.warns(NeuridWarning, match="/units/spike_times are hardly seconds: .* If they are milliseconds"):
+        read(hdf5(contents))
+
+
+def test_sessions_on_a_clock_that_starts_again_are_refused(read, hdf5):
+    contents = poisson(units=4)
+    contents |= {"units/id": [0, 1], "units/spike_times_index": contents["units/spike_times_index"][1::2]}
+    contents |= {"units/obs_intervals": [[0.0, 60.0]] * 2, "units/obs_intervals_index": [1, 2]}
+    path = hdf5(contents)
+    assert refusal(read, path) == (
+        f"{path}: /units/spike_times start again within 2 of 2 units, as where sessions or trials were put one behind "
+        "the other: sorted, they would lie over one another. Add to each the time at which it started."
+    )

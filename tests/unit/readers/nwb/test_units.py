@@ -107,11 +107,14 @@ def test_columns_of_several_texts_in_a_row_are_none(read, hdf5, sound):
     assert not read(hdf5(sound)).labels
 
 
-def test_a_column_of_text_of_another_length_is_refused(read, hdf5, sound):
-    path = hdf5({**sound, "units/quality": ["good"] * 3})
-    assert refusal(read, path, InvalidSource) == (
-        f"{path}: /units/quality must have one element for each of 4 rows, its shape is (3,). Validate the file."
-    )
+def test_a_column_of_text_of_another_length_is_left_out(read, hdf5, sound):
+    path = hdf5({**sound, "units/quality": ["good"] * 3, "units/cell_type": ["PV"] * 4})
+    with pytest.warns(NeuridWarning) as warned:
+        assert list(read(path).labels) == ["cell_type"]
+    assert [str(one.message) for one in warned] == [
+        f"{path}: left out, as it cannot be used:\n  - {path}: /units/quality must have one element for each of 4 "
+        "rows, its shape is (3,). Validate the file."
+    ]
 
 
 @pytest.mark.parametrize("name", ["cell_type", "putative_cell_type", "celltype", "neuron_type"])

@@ -1,0 +1,85 @@
+"""Time that a file declares invalid: of everything, or of the probes and planes that its tags name."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.intervals import Intervals
+from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.warning import Omissions
+
+TABLE = "intervals/invalid_times"
+GROUPS = "general/extracellular_ephys"
+IDS = ("probe_id", "id", "name")
+"""Attributes by which extensions identify a probe beside the name of its group."""
+
+
+class Invalid(NamedTuple):
+    """Intervals in seconds, which may have no end, and the groups that they are of; None for all."""
+
+    intervals_s: Intervals
+    groups: frozenset[str] | None
+
+
+def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omissions: Omissions) -> list[Invalid]:
+    """Read the time that a file declares invalid.
+
+    Parameters
+    ----------
+    file
+        The root of the file.
+    groups
+        Probe or plane of each unit; None where it is not told.
+    omissions
+        Told of tags that cannot be read.
+    """
+    group = file.group(TABLE)
+    if group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
+        return []
+    rows = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
+    names = omissions.attempt(lambda: _names_of_groups(file, groups), None) or {}
+    words = omissions.attempt(lambda: _words(table), None) or [set[str]() for _ in range(len(table))]
+    found: dict[frozenset[str] | None, list[np.ndarray]] = {}
+    for row, said in zip(rows, words, strict=True):
+        if not np.isnan(row).any():
+            named = frozenset(names[word] for word in said if word in names)
+            found.setdefault(named or None, []).append(row)
+    return [Invalid(np.array(own), scope) for scope, own in found.items()]
+
+
+def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -> Mapping[str, str]:
+    """Groups by whatever may name them: their name, an id, or their device if it is no other group's."""
+    names: dict[str, str] = {}
+    devices: dict[str, list[str]] = {}
+    ephys = file.group(GROUPS)
+    for group in [] if ephys is None else ephys.groups():
+        if group.dataset("id") is not None:  # the table of electrodes
+            continue
+        name = group.path.rpartition("/")[2]
+        names |= {text: name for key in IDS if (text := group.attribute(key))}
+        if group.group("device") is not None:
+            devices.setdefault(group.name_of("device"), []).append(name)
+    names |= {device: own[0] for device, own in devices.items() if len(own) == 1}
+    names |= {group.path.rpartition("/")[2]: group.path.rpartition("/")[2] for group in _groups(ephys)}
+    return names | {name: name for name in ([] if groups is None else groups.tolist()) if name}
+
+
+def _groups(ephys: Group | None) -> Iterator[Group]:
+    yield from (() if ephys is None else (group for group in ephys.groups() if group.dataset("id") is None))
+
+
+def _words(table: Table) -> list[set[str]]:
+    """The texts in each row, of columns that are ragged too, and the names of what it refers to."""
+    words: list[set[str]] = [set() for _ in range(len(table))]
+    for name in table.names():
+        dataset = table.dataset(name)
+        if not (dataset.is_text or dataset.is_reference) or len(dataset.shape) != 1:
+            continue
+        texts = dataset.texts().ravel().tolist() if dataset.is_text else dataset.referred()
+        splits = table.splits(name).tolist()
+        for row, own in enumerate(words):
+            own.update(str(text).strip() for text in texts[splits[row] : splits[row + 1]])
+    return words

@@ -1,0 +1,220 @@
+"""The electrode of each unit: believed as far as the columns that name it agree."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64, Shaped
+
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.warning import Omissions, warn
+
+NO_ELECTRODE = -1
+UNITS_AT_ONCE = 256
+REGION = "DynamicTableRegion"
+
+
+def find_region(units: Table) -> str | None:
+    """The column that refers to electrodes: `electrodes`, or another one of the type."""
+    if "electrodes" in units:
+        return "electrodes"
+    for name in units.names():
+        if units.dataset(name).text_attribute("neurodata_type") == REGION and units.dataset(name).is_number:
+            referred = units.group.referred(units.dataset(name), "table")
+            if referred is not None and referred.path.rpartition("/")[2] == "electrodes":
+                return name
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Evidence:
+    """What else a file says of the electrodes of units.
+
+    Parameters
+    ----------
+    among
+        Rows of the electrodes that a unit refers to, unit after unit.
+    splits
+        Where those of each unit begin, and the last ones end.
+    groups
+        Group of each electrode; None where it is not told.
+    own_group
+        Group of each unit, "" where it names none that electrodes have.
+    """
+
+    among: Int64[np.ndarray, " referred"]
+    splits: Int64[np.ndarray, " units_and_one"]
+    groups: Shaped[np.ndarray, " electrodes"] | None
+    own_group: Shaped[np.ndarray, " units"]
+
+    def agrees(self, rows: Int64[np.ndarray, " units"]) -> Bool[np.ndarray, " units"]:
+        """Whether the electrode in these rows can be that of the unit; so can one that is none, or not there."""
+        agrees = np.ones(len(rows), bool)
+        for unit, row in enumerate(rows.tolist()):
+            own = self.among[self.splits[unit] : self.splits[unit + 1]]
+            if row != NO_ELECTRODE and len(own):
+                agrees[unit] = row in own
+            elif row != NO_ELECTRODE and self.groups is not None and self.own_group[unit]:
+                agrees[unit] = self.groups[row] == self.own_group[unit]
+        return agrees
+
+    def within_groups(self, numbers: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+        """Rows of the electrodes with these numbers, counted from 0 within the group of each unit."""
+        rows = np.full(len(numbers), NO_ELECTRODE, np.int64)
+        if self.groups is None:
+            return rows
+        members = {name: np.flatnonzero(self.groups == name) for name in np.unique(self.groups).tolist()}
+        for unit, number in enumerate(numbers.tolist()):
+            own = members.get(str(self.own_group[unit]), np.empty(0, np.int64))
+            if 0 <= number < len(own):
+                rows[unit] = own[number]
+        return rows
+
+
+def find_peaks(
+    units: Table,
+    electrodes: Table,
+    groups: Shaped[np.ndarray, " electrodes"] | None,
+    own_group: Shaped[np.ndarray, " units"] | None,
+    omissions: Omissions,
+) -> Int64[np.ndarray, " units"]:
+    """Find the row in the electrodes table of the electrode nearest to each unit; -1 where none is named.
+
+    By `peak_channel_id`, which is an id and no row, then by the row in `max_electrode`, then by the references in
+    `electrodes`, of several the one where `waveform_mean` is largest. Where the first two contradict the references or
+    the group, they may count the channels of each group; if that contradicts them too, they are not believed.
+
+    Parameters
+    ----------
+    units, electrodes
+        The tables.
+    groups
+        Group of each electrode; None where it is not told.
+    own_group
+        Group that each unit names; None where they name none.
+    omissions
+        Told of every column that cannot be used.
+    """
+    name = omissions.attempt(lambda: find_region(units), None)
+    splits, among = np.zeros(len(units) + 1, np.int64), np.empty(0, np.int64)
+    if name is not None:
+        splits, among = omissions.attempt(lambda: _referred(units, electrodes, name), (splits, among))
+    evidence = _Evidence(
+        among=among, splits=splits, groups=groups, own_group=_named_groups(among, splits, groups, own_group)
+    )
+    rows = np.full(len(units), NO_ELECTRODE, np.int64)
+    for column in ("peak_channel_id", "max_electrode"):
+        told = omissions.attempt(lambda column=column: _told(units, electrodes, column), None)  # type: ignore[misc]
+        if told is not None:
+            rows = np.where(rows == NO_ELECTRODE, _believed(units, column, *told, evidence), rows)
+    largest = omissions.attempt(lambda: _largest_waveform(units, np.diff(splits)), np.zeros(len(units), np.int64))
+    counts = np.diff(splits)
+    referred = np.full(len(units), NO_ELECTRODE, np.int64)
+    referred[counts > 0] = among[(splits[:-1] + largest)[counts > 0]]
+    return np.where(rows == NO_ELECTRODE, referred, rows)
+
+
+def _told(
+    units: Table, electrodes: Table, column: str
+) -> tuple[Int64[np.ndarray, " units"], Int64[np.ndarray, " units"]] | None:
+    """Numbers of a column that names one electrode, and the rows that they mean; None where there is no such column.
+
+    Raises
+    ------
+    InvalidSource
+        If it holds no whole numbers, or names a row that does not exist.
+    """
+    if column not in units:
+        return None
+    numbers = units.integers(column, missing=NO_ELECTRODE)
+    if column == "peak_channel_id":
+        return numbers, _rows_of_ids(electrodes, numbers)
+    _check_rows(numbers, units, electrodes)
+    return numbers, numbers
+
+
+def _believed(
+    units: Table,
+    column: str,
+    numbers: Int64[np.ndarray, " units"],
+    rows: Int64[np.ndarray, " units"],
+    evidence: _Evidence,
+) -> Int64[np.ndarray, " units"]:
+    """The rows of a column that agree with the columns beside it, with a warning where some do not."""
+    agrees = evidence.agrees(rows)
+    if agrees.all():
+        return rows
+    counted = evidence.within_groups(numbers)
+    if np.all(counted[numbers >= 0] != NO_ELECTRODE) and evidence.agrees(counted).all():
+        warn(
+            f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units, "
+            "as long as it names electrodes of the file: it is taken to count the channels of each group."
+        )
+        return counted
+    warn(
+        f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units, and "
+        "is not believed there."
+    )
+    return np.where(agrees, rows, NO_ELECTRODE)
+
+
+def _named_groups(
+    among: Int64[np.ndarray, " referred"],
+    splits: Int64[np.ndarray, " units_and_one"],
+    groups: Shaped[np.ndarray, " electrodes"] | None,
+    own_group: Shaped[np.ndarray, " units"] | None,
+) -> Shaped[np.ndarray, " units"]:
+    """The group of each unit among those of electrodes, as its electrodes say, or else itself; "" where none does."""
+    units = len(splits) - 1
+    known = set() if groups is None else set(groups.tolist())
+    named = [name if name in known else "" for name in ([""] * units if own_group is None else own_group.tolist())]
+    for unit in range(units):
+        own = among[splits[unit] : splits[unit + 1]]
+        if groups is not None and len(own) and len(set(groups[own].tolist())) == 1:
+            named[unit] = str(groups[own[0]])
+    return np.array(named, np.str_)
+
+
+def _rows_of_ids(electrodes: Table, wanted: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+    """Rows of these ids; none for an id that is not there, or there more than once."""
+    ids = electrodes.ids().tolist()
+    times = Counter(ids)
+    row_of = {id_: row for row, id_ in enumerate(ids) if times[id_] == 1}
+    return np.array([row_of.get(id_, NO_ELECTRODE) for id_ in wanted.tolist()], np.int64)
+
+
+def _referred(
+    units: Table, electrodes: Table, name: str
+) -> tuple[Int64[np.ndarray, " units_and_one"], Int64[np.ndarray, " referred"]]:
+    """Rows of the electrodes that the units refer to, and where those of each unit begin."""
+    splits = units.splits(name)
+    referred = units.dataset(name).integers(slice(0, splits[-1]))
+    _check_rows(referred, units, electrodes)
+    return splits, referred
+
+
+def _check_rows(rows: Int64[np.ndarray, " rows"], units: Table, electrodes: Table) -> None:
+    for row in rows[(rows < NO_ELECTRODE) | (rows >= len(electrodes))]:
+        raise InvalidSource(
+            f"{units.where} refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows. Validate "
+            "the file."
+        )
+
+
+def _largest_waveform(units: Table, counts: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+    """Which of its first `counts` waveforms has the largest peak-to-peak amplitude; 0 where that is not told."""
+    largest = np.zeros(len(units), np.int64)
+    if counts.max(initial=0) < 2 or "waveform_mean" not in units or units.is_ragged("waveform_mean"):
+        return largest
+    waveforms = units.dataset("waveform_mean")
+    if len(waveforms.shape) != 3 or 0 in waveforms.shape or len(waveforms) != len(units):
+        return largest
+    for start in range(0, len(units), UNITS_AT_ONCE):
+        block = slice(start, start + UNITS_AT_ONCE)
+        volts = np.nan_to_num(waveforms.numbers(block).astype(np.float64), posinf=0.0, neginf=0.0)
+        with np.errstate(over="ignore"):
+            amplitude = np.ptp(volts, axis=1)  # over (units, samples, electrodes)
+        amplitude[np.arange(amplitude.shape[1]) >= counts[block, None]] = -1.0  # padding
+        largest[block] = np.argmax(amplitude, axis=1)
+    return largest

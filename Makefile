@@ -44,7 +44,7 @@ bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged
 	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove everything that make made
-	rm -rf .venv .venv-lowest dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest dist docs/_build docs/api .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/created: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

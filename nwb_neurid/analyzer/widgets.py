@@ -95,12 +95,28 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         super().__init__(shown, backend=backend, **backend_kwargs)
 
     def plot_matplotlib(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib."""
+        """Draw on axes of matplotlib. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            What the constructor collected.
+        **backend_kwargs
+            Of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
         _make_axes(self, backend_kwargs)
         _draw_vectors(self.ax, data_plot, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units."""
+        """Draw beside a list for choosing units. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            What the constructor collected.
+        **backend_kwargs
+            Of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
         _show_beside_units(
             self, data_plot.unit_ids, lambda axes, chosen: _draw_vectors(axes, data_plot, chosen), backend_kwargs
         )
@@ -142,12 +158,28 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         super().__init__(shown, backend=backend, **backend_kwargs)
 
     def plot_matplotlib(self, data_plot: _Names, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib."""
+        """Draw on axes of matplotlib. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            What the constructor collected.
+        **backend_kwargs
+            Of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
         _make_axes(self, backend_kwargs)
         _draw_names(self.ax, data_plot.predictions, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Names, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units."""
+        """Draw beside a list for choosing units. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            What the constructor collected.
+        **backend_kwargs
+            Of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
         found = data_plot.predictions
         _show_beside_units(
             self, data_plot.chosen, lambda axes, chosen: _draw_names(axes, found, chosen), backend_kwargs

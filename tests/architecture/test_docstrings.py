@@ -3,7 +3,7 @@
 import doctest
 import inspect
 import re
-import warnings
+import runpy
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-import nwb_neurid
-
-LISTED = Path(__file__).with_name("public_api.txt")
-MODULES = ("analyzer", "simulate")
-"""Public modules that are not in that list."""
+API = runpy.run_path(str(Path(__file__).with_name("public_api.py")))
+MORE = ("nwb_neurid.analyzer", "nwb_neurid.simulate")
+"""Public modules that plugins have no use for."""
 
 BUILT = {
     "ContrastiveLoss",
@@ -40,23 +38,19 @@ BUILT = {
 """Classes that people make instances of, or subclass: they have an example."""
 
 
-def public_names() -> set[str]:
+def public_names(root: Path = Path(__file__).parents[2]) -> set[str]:
     """Full names of everything public that is not a field or method of something else."""
-    listed = [re.match(r"(?:class )?nwb_neurid[\w.]*", line)[0] for line in LISTED.read_text("utf-8").splitlines()]
-    names = {name.removeprefix("class ") for name in listed}
-    inner = {name for name in names if name.rpartition(".")[0] in names}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in MODULES:
-            if name == "analyzer":
-                pytest.importorskip("spikeinterface", reason="the analyzer needs spikeinterface")
-            module = import_module(f"nwb_neurid.{name}")
-            names |= {f"{module.__name__}.{own}" for own in vars(module) if not own.startswith("_")}
-    return {*(names - inner), *(f"nwb_neurid.{name}" for name in nwb_neurid.__all__)}
+    listed = {re.search(r"nwb_neurid[\w.]*", line)[0] for line in API["public_api"](root)}
+    names = {name for name in listed if name.rpartition(".")[0] not in listed}
+    for module in MORE:
+        passed_on = [name for name, _ in API["_imports"](API["_tree"](root, module))]
+        names |= {f"{module}.{name}" for name in passed_on or import_module(module).__all__}
+    return names
 
 
 def public_objects() -> Iterator[tuple[str, Any]]:
     """Each public function and class once, by its own name, in the module where that is shortest."""
+    pytest.importorskip("spikeinterface", reason="the analyzer needs spikeinterface")
     found: dict[int, tuple[str, Any]] = {}
     pairs = []
     for name in public_names():
@@ -154,3 +148,10 @@ def test_examples_run(name, tmp_path, monkeypatch):
         lines: list[str] = []
         runner.run(case, out=lines.append)
         assert runner.failures == 0, "".join(lines)
+
+
+def test_the_reference_names_everything_public(root):
+    """Add the name to docs/api.md, in the section where one would look for it."""
+    page = (root / "docs" / "api.md").read_text("utf-8")
+    missing = [name for name in sorted(public_names()) if not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", page)]
+    assert missing == []

@@ -111,7 +111,7 @@ def write(
     overwrite
         Whether results of that name, and an existing `output`, may be replaced.
     name
-        What to call the results; "neurid_" and the name of the encoder by default.
+        What to call the results; `neurid_ENCODER` by default.
     table
         Path within the file of the Units or the PlaneSegmentation that the results are about. Of several, each gets
         the results on its own rows, called `<name>_<name of the table>`; those on the first come first.

@@ -12,9 +12,9 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
-from nwb_neurid.analyzer.models import build_model, check_model, check_names, fill_default
+from nwb_neurid.analyzer.models import build_model, check_model, check_parameters, fill_default
 from nwb_neurid.analyzer.serialization import select_rows
-from nwb_neurid.analyzer.storage import Saved, read_results, write_results
+from nwb_neurid.analyzer.storage import Saved, read_saved, write_saved
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
 from nwb_neurid.model.model import Model
@@ -61,7 +61,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         InvalidOption, InvalidModel
             If a parameter does not exist, or names no model.
         """
-        check_names(cls.extension_name, params, list_parameters(cls))
+        check_parameters(cls.extension_name, params, list_parameters(cls))
         check_model(**params)
         return []
 
@@ -72,7 +72,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
         """Set the parameters; saved results stay until `run` has finished."""
-        check_names(self.extension_name, params, list_parameters(type(self)))
+        check_parameters(self.extension_name, params, list_parameters(type(self)))
         self._computing = True
         self.params = self._set_params(**params)
 
@@ -89,11 +89,11 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         """Replace saved results. A model that was given as an object is not stored, only its hash and encoder are."""
         model = self.params["model"]
         params = {**self.params, "model": "" if isinstance(model, Model) else str(model)}
-        write_results(self, Saved(data=self.data, params=params, run_info=self.run_info))
+        write_saved(self, Saved(data=self.data, params=params, run_info=self.run_info))
 
     def load_params(self) -> None:
         """Read saved results; SpikeInterface calls this first."""
-        self._saved = read_results(self)
+        self._saved = read_saved(self)
         if self._saved is None:
             super().load_params()
         else:

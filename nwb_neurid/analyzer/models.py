@@ -12,7 +12,7 @@ from nwb_neurid.model.model import Model, load_model, new_model
 from nwb_neurid.registry import default_encoder
 
 
-def check_names(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Check that the extension has all these parameters.
 
     Raises

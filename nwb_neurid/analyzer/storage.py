@@ -48,7 +48,7 @@ class Saved:
     run_info: Mapping[str, Any]
 
 
-def write_results(extension: AnalyzerExtension, saved: Saved) -> None:
+def write_saved(extension: AnalyzerExtension, saved: Saved) -> None:
     """Replace what an extension has saved, in one step.
 
     Raises
@@ -71,7 +71,7 @@ def write_results(extension: AnalyzerExtension, saved: Saved) -> None:
         ) from error
 
 
-def read_results(extension: AnalyzerExtension) -> Saved | None:
+def read_saved(extension: AnalyzerExtension) -> Saved | None:
     """Read what an extension has saved; None if that is nothing, or of a version that saved several files.
 
     Warns

@@ -151,11 +151,11 @@ def evaluate(
     The folder gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are scored
     together (their vectors side by side) and each alone.
     """
-    from nwb_neurid.evaluation.results import check_folder
+    from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
 
     fractions = _parse_numbers(label_fractions)
-    check_folder(output, overwrite=overwrite)
+    check_evaluation_folder(output, overwrite=overwrite)
     found = run(
         _load_models(model or [], encoder or [], preset, untrained or steps is not None, seed, device),
         sources,

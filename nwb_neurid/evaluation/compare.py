@@ -106,11 +106,11 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
     over_subjects = len(np.unique(subject)) >= ENOUGH_SUBJECTS
     parts = subject if over_subjects else np.arange(len(keys))
     classes = np.unique(np.concatenate([truth, *labels]))
-    found = [_count(truth, own, classes, parts) for own in labels]
+    found = [_count_confusions(truth, own, classes, parts) for own in labels]
     names = [str(each["name"]) for each in scores]
     pairs = zip(folders, names, found, strict=True)
     return Comparison(
-        rows=tuple(_make_row(str(folder), name, own, found[0], seed) for folder, name, own in pairs),
+        rows=tuple(_compare_row(str(folder), name, own, found[0], seed) for folder, name, own in pairs),
         over="subjects" if over_subjects else "neurons",
         units=len(keys),
         subjects=len(np.unique(subject)),
@@ -144,7 +144,7 @@ class _Counts:
         return np.asarray(times @ self.cells).reshape(-1, self.classes, self.classes)
 
 
-def _count(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
+def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
     from scipy.sparse import csr_array
 
     names, part = np.unique(parts, return_inverse=True)
@@ -153,7 +153,7 @@ def _count(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.
     return _Counts(csr_array((np.ones(len(cell), np.int64), (part, cell)), shape=shape), len(classes))
 
 
-def _make_row(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> ComparisonRow:
+def _compare_row(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> ComparisonRow:
     values = {metric: float(of(own.total)) for metric, of in METRICS.items()}
     return ComparisonRow(
         folder=folder, name=name, **values, differences={} if own is first else _bootstrap_differences(own, first, seed)

@@ -137,13 +137,13 @@ class Evaluation:
             If the folder holds something else, or an evaluation and `overwrite` is False, or cannot be written.
         """
         folder = Path(folder)
-        check_folder(folder, overwrite=overwrite)
+        check_evaluation_folder(folder, overwrite=overwrite)
         pictures = [name for name in PICTURES if name.removesuffix(".png") in self.scores or name in PICTURES[:4]]
         found = list(self._list_predictions())
         with convert_errors(folder):
             folder.resolve().parent.mkdir(parents=True, exist_ok=True)
         with convert_errors(folder), lock(folder.resolve()):
-            check_folder(folder, overwrite=overwrite)
+            check_evaluation_folder(folder, overwrite=overwrite)
             with write_files(folder.resolve(), SCORES, own=PICTURES) as made:
                 (made / SCORES).write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
@@ -169,7 +169,7 @@ class Evaluation:
             draw_growth(scores[kind], path, "fraction" if kind == "label_fractions" else "animals")
 
 
-def check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:
     """Check that an evaluation can be written into a folder.
 
     Raises

@@ -121,7 +121,7 @@ def fit_head(
         novelty=Novelty(means=means, precision=precision, distances=find_quantiles(distances, examples.animal[rows])),
         encoder=dict(encoder or {}),
         details={
-            **_describe_training(calibration, examples, subjects),
+            **_describe_data(calibration, examples, subjects),
             "strength": strength,
             "seed": seed,
             "notes": list(notes),
@@ -203,7 +203,7 @@ def _calibrate(
     return calibration, distances[known]
 
 
-def _describe_training(
+def _describe_data(
     calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]
 ) -> dict[str, Json]:
     """Describe the training: subjects, units of each class, and scores on held-out animals (or units of one animal)."""

@@ -112,7 +112,7 @@ def simulate(
     >>> sorted(simulate(units=7, duration_s=1.0).cell_type.tolist())
     ['CH', 'FS', 'IB', 'LTS', 'RS', 'RS', 'RS']
     """
-    check_options(units, duration_s, seed, regions, animal)
+    check_size(units, duration_s, seed, regions, animal)
     nominal = animal == 0 and not out_of_domain
     own = np.random.SeedSequence(seed, spawn_key=() if nominal else (animal, int(out_of_domain)))
     rng = np.random.default_rng(own)
@@ -147,7 +147,7 @@ def simulate(
     )
 
 
-def check_options(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
+def check_size(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
     """Check the parameters of `simulate`; raises as `simulate`."""
     if units < 1:
         raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
@@ -176,7 +176,7 @@ def _draw_neurons(
     return cell_type, positions_um.astype(np.float32)
 
 
-def _look_up(cell_type: Shaped[np.ndarray, " units"]) -> Float64[np.ndarray, "parameters units"]:
+def _find_parameters(cell_type: Shaped[np.ndarray, " units"]) -> Float64[np.ndarray, "parameters units"]:
     return np.array([CELL_TYPES[name] for name in cell_type]).T
 
 
@@ -189,7 +189,7 @@ def _draw_network(
 ) -> Network:
     """Draw the network; each neuron differs a little from its type."""
     units = len(cell_type)
-    of_type = _look_up(cell_type)
+    of_type = _find_parameters(cell_type)
     abcd, (drive, noise, strength) = of_type[:4], of_type[4:7]
     spread = rng.standard_normal((4, units)).clip(-2, 2) * np.reshape(PARAMETER_SPREAD, (4, 1))
     drive = drive + DRIVE_SPREAD * rng.standard_normal(units) + level.drive_shift
@@ -202,5 +202,5 @@ def _draw_coupling(
     rng: np.random.Generator, cell_type: Shaped[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " units"], Float64[np.ndarray, " units"]]:
     """Draw how strongly each neuron is coupled to the slow drive and to the rhythm of its region."""
-    slow, rhythm = _look_up(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
+    slow, rhythm = _find_parameters(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
     return slow, rhythm

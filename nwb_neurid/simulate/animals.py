@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotWrite, InvalidOption
-from nwb_neurid.simulate.animal import check_options, simulate
+from nwb_neurid.simulate.animal import check_size, simulate
 from nwb_neurid.simulate.fluorescence import count_frames
 from nwb_neurid.simulate.nwb import check_path, write_nwb
 
@@ -73,7 +73,7 @@ def write_animals(
     jobs = min(animals + out_of_domain, (os.cpu_count() or 1) if jobs is None else jobs)
     if jobs < 1:
         raise InvalidOption(f"The number of processes to simulate in must be 1 or more, got {jobs}.")
-    check_options(units, duration_s, seed, regions, 0)
+    check_size(units, duration_s, seed, regions, 0)
     if imaging_hz is not None:
         count_frames(duration_s, imaging_hz)
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid._system.file_sets import find_file, find_files
 from nwb_neurid._system.files import read_json
+from nwb_neurid._system.names import CLASS_RULE, is_class_name
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
@@ -162,7 +163,13 @@ def _read_description(path: Path) -> dict[str, Any]:
                 f"{path} has {name!r} as {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
             )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
-        raise InvalidModel(f"{path} must name two classes or more, got {about['classes']}.")
+        raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
+    if odd := [name for name in about["classes"] if not is_class_name(name)]:
+        raise InvalidModel(
+            f"{path} names a class {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
+        )
+    if len(set(about["classes"])) < len(about["classes"]):
+        raise InvalidModel(f"{path} names a class twice. Fit the head again: nwb-neurid fit-labels.")
     sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:

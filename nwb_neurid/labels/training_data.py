@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from nwb_neurid._system.names import CLASS_RULE, is_class_name
 from nwb_neurid._system.text import join_some
 from nwb_neurid.errors import CannotFit
 from nwb_neurid.labels.spelling import group_spellings, group_variants
@@ -55,11 +56,13 @@ def collect_examples(
     Raises
     ------
     CannotFit
-        If there are fewer than two classes of two units.
+        If there are fewer than two classes of two units, or a name of a class cannot be used.
     """
     seen = np.isfinite(vectors).all(axis=1)
     labels = np.where(seen, labels, "")
     names, counts = np.unique(labels[labels != ""], return_counts=True)
+    if odd := [name for name in names.tolist() if not is_class_name(name)]:
+        raise CannotFit(f"{label_name} has a class {odd[0]!r:.60}: {CLASS_RULE}. Rename it (--map).")
     single = names[counts == 1].tolist()
     notes = [f"{label_name} {name!r} has one unit and is left out: a class needs two." for name in single]
     classes = names[counts > 1]

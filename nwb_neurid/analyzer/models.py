@@ -80,7 +80,7 @@ def build_model(
         found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
     else:
         some = default_encoder("training")
-        raise InvalidOption(f"preset and untrained are for an encoder: name one, such as encoder={some!r}.")
+        raise InvalidOption(f'preset and untrained are for an encoder: name one, such as encoder="{some}".')
     if encoder and encoder.partition("@")[0] != found.name:
         raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
     if weights_sha256 is not None and weights_sha256 != found.weights_sha256:

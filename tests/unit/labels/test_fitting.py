@@ -248,5 +248,5 @@ def test_an_animal_under_two_spellings_is_reported(animals):
 def test_a_class_must_have_a_name_that_can_be_written(name):
     labels = np.tile(["PV", name], 20)
     vectors = np.random.default_rng(0).normal(size=(40, 3))
-    with pytest.raises(CannotFit, match=r"cell_type has a class '.*': names of classes must have 1 to 200 characters"):
+    with pytest.raises(CannotFit, match=r"cell_type has a class '.*: names of classes must have 1 to 200 characters"):
         fit_head(vectors, labels, np.repeat(["a", "b", "c", "d"], 10), label_name="cell_type")

@@ -41,7 +41,7 @@ class UnreadableSource(NeuridError):
 
 
 class InvalidSource(NeuridError):
-    """The source can be read, but what stands in it contradicts its format."""
+    """The source can be read, but its content contradicts its format."""
 
 
 class CannotEncode(NeuridError):
@@ -95,7 +95,7 @@ class CannotTrain(NeuridError):
 
 
 class CannotFit(NeuridError):
-    """The labels of these units cannot be learnt."""
+    """No head can be fitted to the labels of these units."""
 
 
 class OutOfMemory(NeuridError, MemoryError):
@@ -151,4 +151,4 @@ class NoResults(NeuridError):
 
 
 class NeuridWarning(UserWarning):
-    """Something about the data that its owner should know; the work goes on."""
+    """Something about the data that its owner should know; the work continues."""

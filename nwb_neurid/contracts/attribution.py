@@ -1,4 +1,4 @@
-"""Whose code is running: what a plugin raises is told under its name, and so is what it prints."""
+"""Attribution to plugins: errors that a plugin raises name it, and so do warnings about what it prints."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,31 +8,31 @@ from typing import TypeAlias
 from nwb_neurid.errors import BrokenPlugin, NeuridError
 
 Who: TypeAlias = Callable[[], str]
-"""Names a plugin, with its distribution and version; called when that is needed, since looking it up takes a while."""
+"""Names a plugin, with its distribution and version; called only when needed, since looking it up takes a while."""
 
 _running: ContextVar[Who] = ContextVar("running", default=str)
 
 
 def name_plugin(kind: str, name: str, distribution: str) -> str:
-    """A plugin in a message, with where it comes from."""
+    """Name a plugin in a message, with the distribution that it comes from."""
     return f"{kind} {name!r} ({distribution or 'no distribution'})"
 
 
 def name_running_plugin() -> str:
-    """Which plugin's code is running, with its distribution and version; "" where none is."""
+    """Name the plugin whose code is running, with its distribution and version; "" where none is."""
     return _running.get()()
 
 
 @contextmanager
 def attribute_errors(who: Who, failed: str = "failed") -> Iterator[None]:
-    """Around code of a plugin. Its deliberate errors, warnings, and a lack of memory pass as they are.
+    """Wrap code of a plugin. Its deliberate errors, warnings, and a lack of memory pass as they are.
 
     Parameters
     ----------
     who
-        The plugin.
+        Names the plugin.
     failed
-        What an error means.
+        Verb phrase for the message, for example "failed on a.nwb".
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What stands between a population and an encoder, as data: each check is one thought."""
+"""Checks of whether an encoder can embed a population, each of which lists its problems."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeAlias

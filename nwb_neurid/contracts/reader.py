@@ -26,7 +26,7 @@ class ReadOptions:
     intervals
         Which time: a table of intervals, with a condition on its columns behind a colon.
     all_rois
-        Take all ROIs, whatever the segmentation's classifier says of them.
+        Read all ROIs, also those that the segmentation's classifier rejects.
     activity
         Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
     rate_hz
@@ -123,7 +123,7 @@ class ReaderPlugin:
     spec
         What it is.
     recognises
-        Whether the source (a path, a URL, or an object) is of its format, told cheaply (by the name or the first
+        Whether the source (a path, a URL, or an object) is of its format, decided cheaply (by the name or the first
         bytes, nothing fetched) and without raising.
     read
         Makes a `Population` of it, or raises one of `nwb_neurid.errors`.

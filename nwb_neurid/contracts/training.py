@@ -1,4 +1,4 @@
-"""What an encoder that learns is asked, and what it tells: the rest of the plugin contract."""
+"""Contract of encoders that learn: options of a training, and its log."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The models that ship with nwb-neurid: which there are, and which one a recording gets if nobody names one."""
+"""The models that ship with nwb-neurid, and which one is the default for a recording."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def list_bundled() -> list[str]:
-    """Names of the models that ship, which `nwb_neurid.load_model` takes."""
+    """List the names of the models that ship, which `nwb_neurid.load_model` takes."""
     return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
 
 
 def read_spec(name: str) -> EncoderSpec:
-    """What a model that ships needs, from its description: no weights are loaded."""
+    """Read what a model that ships takes, from its description; no weights are loaded."""
     about = read_description(FOLDER / name)
     return registry.encoders().load(about.encoder).spec_for(about.config)
 
 
 def find_model_folder(model: str | Path) -> Path:
-    """The folder of a model: as it is named, or else of the model of that name that ships."""
+    """Find the folder of a model: the path itself, or the folder of the model of that name that ships."""
     return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
 
 
 def choose_bundled(activity: str) -> str:
-    """The name of the model that ships for a kind of activity.
+    """Choose the model that ships for a kind of activity.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which encoders can embed a population, and which can where one cannot."""
+"""Encoders and models that can embed a population."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Candidate:
 
 
 def list_candidates(population: Population) -> list[Candidate]:
-    """For every installed encoder, whether it can embed the population, and if not, exactly why."""
+    """List for every installed encoder whether it can embed the population, and if not, why."""
     encoders = registry.encoders()
     found = []
     for name in encoders:
@@ -54,7 +54,7 @@ def list_candidates(population: Population) -> list[Candidate]:
 
 
 def check_fits(population: Population, model: Model) -> None:
-    """Refuse a population that the model cannot embed, and name what could: at once, or with another preset.
+    """Refuse a population that the model cannot embed, and name models, encoders and presets that can.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Training a model on populations: what can be trained on is chosen, what was done is told."""
+"""Training a model on populations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 
 STEPS = 1000
-"""Steps of a training where nobody says."""
+"""Default number of training steps."""
 
 
 def fit(
@@ -29,22 +29,27 @@ def fit(
     keep: Callable[[Model, TrainingLog], None] | None = None,
     progress: Progress = silent,
 ) -> tuple[Model, TrainingLog]:
-    """The model trained on these populations, which need no labels, and how it went. The model itself stays as it is.
+    """Train a copy of a model on populations, which need no labels.
 
     Parameters
     ----------
     model
-        Whose weights are the start.
+        Its weights are the starting point; it stays as it is.
     populations
-        What to train on. Excluded units take no part.
+        What to train on. Excluded units are left out.
     options
-        How long, from which seed, and where the state is kept.
+        How long to train, from which seed, and where to keep checkpoints.
     pool_groups
-        Take all units of a population as recorded together. Otherwise each group (probe, imaging plane) is apart.
+        Train on all units of a population together. Otherwise each group (probe, imaging plane) is separate.
     keep
-        Given the model as it is whenever the state of the training was kept.
+        Callback, called with the model as it is whenever a checkpoint was written.
     progress
-        Told of every step.
+        Reports every step.
+
+    Returns
+    -------
+    Model, TrainingLog
+        The trained model, without label heads, and what was done.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def fit(
 
 
 def _collect_details(parts: Sequence[Population], options: TrainingOptions, log: TrainingLog) -> dict[str, Json]:
-    """What `model.json` tells of the training."""
+    """Details of the training for `model.json`."""
     last = log.loss[np.isfinite(log.loss)][-50:]
     return {
         "subjects": sorted({part.subject_id for part in parts} - {""}),

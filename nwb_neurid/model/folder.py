@@ -1,4 +1,4 @@
-"""The folder that a model is kept in: `model.json`, `weights.safetensors`, `README.md`.
+"""Model folders: `model.json`, `weights.safetensors`, `README.md`.
 
 Nothing in it is pickled, and reading it runs no code from it.
 """
@@ -27,12 +27,12 @@ ABOUT = "model.json"
 WEIGHTS = "weights.safetensors"
 HEADS = ("heads/*.json", "heads/*.safetensors")
 CHECKPOINT = "checkpoint.safetensors"
-"""The state of a training that is not finished."""
+"""The state of an unfinished training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What `model.json` says.
+    """Content of `model.json`.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Description:
 
 
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
-    """The model card, in Markdown, with these lines on the label heads."""
+    """Write the model card, in Markdown, with these lines on the label heads."""
     predicted = list(heads)
     lines = [
         f"# {spec.name} {spec.version}",
@@ -87,7 +87,7 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
 
 
 def _format_section(title: str, details: Mapping[str, Json]) -> list[str]:
-    """A section of the card, with nested values as JSON; nothing where there is nothing to tell."""
+    """Format a section of the card, with nested values as JSON; no lines without details."""
     if not details:
         return []
     return [f"## {title}", "", *(f"- {name}: {json.dumps(value)}" for name, value in details.items()), ""]
@@ -192,7 +192,7 @@ def _name_old(folder: Path) -> Path:
 
 
 def read_description(folder: Path) -> Description:
-    """What `model.json` says, its format and the types of its values checked.
+    """Read `model.json`, and check its format and the types of its values.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def read_description(folder: Path) -> Description:
 
 @contextmanager
 def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
-    """Weights that do not fit the encoder are told with their folder, and what to do.
+    """Add the folder, and what to do, to an error about weights that do not fit the encoder.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
-    """The weights, if they are those that the description names.
+    """Read the weights, and check that they are those that the description names.
 
     Raises
     ------

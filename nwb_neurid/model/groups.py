@@ -1,4 +1,4 @@
-"""Which units of a population are taken together, and embedding each group for itself."""
+"""Groups of units (probes, imaging planes), each embedded separately."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from nwb_neurid.results import Embeddings, Provenance
 
 
 def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Rows of each group without the excluded ones, groups in the order of their first unit."""
+    """Split a population into the rows of each group, without excluded units, in the order of their first units."""
     rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
     if pool_groups or population.group is None:
         yield "", rows
@@ -25,7 +25,7 @@ def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[st
 def embed_groups(
     encoder: Encoder, spec: EncoderSpec, population: Population, *, who: str, pool: bool, progress: Progress
 ) -> tuple[Embeddings, list[Provenance]]:
-    """Embed every group with enough units, and tell how each came to be. `who` names the encoder in errors.
+    """Embed every group with enough units; returns the provenance of each group too. `who` names the encoder in errors.
 
     Raises
     ------

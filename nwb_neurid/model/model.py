@@ -47,15 +47,15 @@ class Model:
     plugin
         Where it comes from.
     training
-        What it was trained on, in words; "" where there is nothing to learn.
+        The data that it was trained on, in words; "" where there is nothing to learn.
     distribution
         Name and version of the distribution that the plugin comes from.
     details
-        The same in numbers: subjects, sessions, units, hours, steps, and what else the training tells.
+        The same in numbers: subjects, sessions, units, hours, steps and more.
     device
-        What it was built for: "auto", "cpu" or "cuda".
+        The device that it was built for: "auto", "cpu" or "cuda".
     heads
-        What names its vectors, by label.
+        Label heads that were fitted to its vectors, by label.
     weights_sha256
         Hash of the weights as safetensors; "" where there are none.
 

@@ -1,4 +1,4 @@
-"""What every plugin owes, as tests: subclass `EncoderConformance` or `ReaderConformance`, and pytest runs them."""
+"""Conformance tests of plugins: subclass `EncoderConformance` or `ReaderConformance`, and pytest runs them."""
 
 from nwb_neurid.testing.encoder import EncoderConformance as EncoderConformance
 from nwb_neurid.testing.populations import mock_population as mock_population

@@ -1,4 +1,4 @@
-"""A plugin that is built and given populations: what the rules of encoders start from."""
+"""The plugin under test, its encoder, and populations to embed."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from nwb_neurid.testing.rules import import_alone
 
 
 class EncoderKit:
-    """What a subclass names, and what is made of it.
+    """The plugin that a subclass names, and what is made from it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class EncoderKit:
 
     @property
     def config(self) -> Config:
-        """The config of the preset."""
+        """Config of the preset."""
         return self.plugin.presets[self.preset or next(iter(self.plugin.presets))]
 
     @property
@@ -43,12 +43,12 @@ class EncoderKit:
 
     @property
     def duration_s(self) -> float:
-        """Enough observed time to be cut in two."""
+        """Enough observed time to be cut in two, in seconds."""
         return max(60.0, 4 * self.spec.min_observed_s + 1)
 
     @property
     def training_s(self) -> float:
-        """Enough observed time to be trained on: what is embedded in one short window may need longer ones to learn."""
+        """Enough observed time to train on, in seconds: training may need longer windows than embedding."""
         return max(120.0, 4 * self.spec.min_observed_s + 1)
 
     @property
@@ -64,27 +64,27 @@ class EncoderKit:
         }
 
     def list_rates(self, kind: str) -> list[float]:
-        """Frame rates that the spec takes, of those that are common."""
+        """List common frame rates that the spec takes."""
         low, high = self.spec.rate_hz or (0.0, np.inf)
         common = [rate for rate in (5.0, 30.0) if low <= rate <= high]
         return [30.0] if kind == "spikes" else common or [float(low)]
 
     def make(self, **parts: Any) -> Population:
-        """A population that the spec takes, with these arguments of `mock_population`."""
+        """Make a population that the spec takes, with these arguments of `mock_population`."""
         return mock_population(**{**self.arguments, **parts})
 
     made = make
     """The name of `make` in nwb-neurid 0.1."""
 
     def draw_state(self) -> Mapping[str, np.ndarray]:
-        """Untrained weights, new arrays each time."""
+        """Draw untrained weights, as new arrays each time."""
         first = self.plugin.initial_state
         return {} if first is None else {name: np.array(value) for name, value in first(self.config, 0).items()}
 
     def build(self) -> Encoder:
-        """The encoder, on the CPU, with untrained weights."""
+        """Build the encoder, on the CPU, with untrained weights."""
         return self.plugin.build(self.config, self.draw_state(), "cpu")
 
     def import_plugin(self) -> tuple[frozenset[str], str]:
-        """Modules that importing the plugin brings along, and what it prints."""
+        """Import the plugin in a fresh interpreter: the modules that come along, and what it prints."""
         return import_alone(self.module or self.plugin.build.__module__)

@@ -1,4 +1,4 @@
-"""The rules of `Encoder.embed`. The first line of a rule says what holds, the rest how to mend it."""
+"""Rules for `Encoder.embed`. The first line of a rule says what must hold, the rest how to repair a plugin."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Counting:
-    """A progress that counts."""
+    """A progress callback that counts items."""
 
     def __init__(self) -> None:
         self.labels: list[str] = []
@@ -25,7 +25,7 @@ class Counting:
 
     def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
         """Yield `items` unchanged."""
-        require(total is not None or hasattr(items, "__len__"), "progress is told neither a total nor a sized iterable")
+        require(total is not None or hasattr(items, "__len__"), "progress gets neither a total nor a sized iterable")
         self.labels.append(label)
         return self._count(items)
 
@@ -36,7 +36,7 @@ class Counting:
 
 
 class EmbeddingRules(EncoderKit):
-    """What holds for the vectors of every encoder."""
+    """Rules for the vectors of every encoder."""
 
     def test_every_unit_has_its_row_in_float32(self) -> None:
         """One row for each unit, in the order of the population, as float32.
@@ -165,7 +165,7 @@ class EmbeddingRules(EncoderKit):
     def test_nothing_is_printed(self) -> None:
         """Importing, building and embedding write nothing to standard output.
 
-        Say what the user should know in `Provenance.notes`, or as a `NeuridWarning`.
+        Put what the user should know into `Provenance.notes`, or raise a `NeuridWarning`.
         """
         _, said = self.import_plugin()
         require(not said, f"importing prints {said[:60]!r}")

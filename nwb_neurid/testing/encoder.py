@@ -1,4 +1,4 @@
-"""What an encoder owes, as tests."""
+"""Conformance tests of encoders."""
 
 import gc
 import json
@@ -14,11 +14,11 @@ from nwb_neurid.testing.rules import HEAVY, require, require_close
 from nwb_neurid.testing.training import TrainingRules
 
 WORKSPACE_BYTES = 2**26
-"""What libraries of the GPU keep for themselves after their first use."""
+"""Memory that GPU libraries keep after their first use."""
 
 
 class EncoderConformance(EmbeddingRules, TrainingRules):
-    """What every encoder owes. Subclass it in a test module, with the plugin, and pytest runs it.
+    """Conformance tests of an encoder. Subclass it in a test module, with the plugin, and pytest runs it.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def mock_population(
     unit_ids: Shaped[np.ndarray, " units"] | None = None,
     seed: int = 0,
 ) -> Population:
-    """Units that fire each in its own way, so that they can be told apart.
+    """Make a population of units that each fire in their own way, so that encoders can tell them apart.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a reader owes, as tests."""
+"""Conformance tests of readers."""
 
 import shutil
 import tempfile
@@ -23,7 +23,7 @@ OPEN_FILES = Path("/proc/self/fd")
 
 
 class ReaderConformance:
-    """What every reader owes. Subclass it in a test module, with the plugin and a source, and pytest runs it.
+    """Conformance tests of a reader. Subclass it in a test module, with the plugin and a source, and pytest runs it.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ class ReaderConformance:
 
 
 def copy_source(source: Path, folder: Path) -> Path:
-    """A copy of a file or a folder that a rule may damage."""
+    """Copy a file or a folder, so that a rule may damage it."""
     target = folder / source.name
     if source.is_dir():
         return shutil.copytree(source, target)
@@ -274,6 +274,6 @@ def _equal(left: np.ndarray, right: np.ndarray) -> bool:
 
 
 def _read_files(root: Path) -> dict[Path, bytes]:
-    """Every file beside and below a path, with what is in it."""
+    """Read every file beside and below a path."""
     folder = root.parent if root.is_file() else root
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,4 +1,4 @@
-"""What the rules of both kinds of plugin rest on: failing with a reason, importing alone, catching what is printed."""
+"""Tools of the rules: failing with a reason, importing in a fresh interpreter, capturing output."""
 
 import contextlib
 import io
@@ -43,7 +43,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 class RuleBroken(AssertionError):
-    """A plugin breaks a rule; the message tells how it showed."""
+    """A plugin breaks a rule; the message says how."""
 
 
 def require(holds: bool, otherwise: str) -> None:
@@ -66,7 +66,7 @@ def require_close(
 
 @cache
 def import_alone(module: str) -> tuple[frozenset[str], str]:
-    """Top-level modules that importing this one brings along in a fresh interpreter, and what it prints."""
+    """Import a module in a fresh interpreter: the top-level modules that come along, and what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
     )
@@ -77,7 +77,7 @@ def import_alone(module: str) -> tuple[frozenset[str], str]:
 
 @contextlib.contextmanager
 def capture_output() -> Iterator[list[str]]:
-    """Collects what is printed to standard output within, from Python or from a library below it."""
+    """Capture what is printed to standard output, from Python or from a library below it."""
     found: list[str] = []
     sys.stdout.flush()
     with tempfile.TemporaryFile() as file, contextlib.redirect_stdout(io.StringIO()) as text:
@@ -93,14 +93,14 @@ def capture_output() -> Iterator[list[str]]:
 
 
 def advance_generators() -> None:
-    """Draw from the generators of the whole process, so that seeding them again shows."""
+    """Draw from the global random generators, so that seeding them again shows."""
     np.random.random()  # noqa: NPY002 - the one that must not be used
     if (torch := sys.modules.get("torch")) is not None:
         torch.rand(())
 
 
 def read_global_state() -> Mapping[str, bytes]:
-    """What belongs to the whole process, and to no plugin: random generators, and settings of torch."""
+    """Read global state that no plugin may change: random generators, and settings of torch."""
     found = {"NumPy's global random generator": repr(np.random.get_state()).encode()}  # noqa: NPY002 - what must not change
     if (torch := sys.modules.get("torch")) is not None:
         settings = torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()

@@ -1,4 +1,4 @@
-"""The rules of `Trainable.fit`, and of what an encoder may touch."""
+"""Rules for `Trainable.fit`, and for what an encoder may change."""
 
 from unittest import SkipTest
 
@@ -14,10 +14,10 @@ WINDOWS = 16
 
 
 class TrainingRules(EncoderKit):
-    """What holds for every encoder that learns; skipped for those that do not."""
+    """Rules for encoders that learn; skipped for the others."""
 
     def build_trainable(self) -> Trainable:
-        """The encoder, if it learns."""
+        """Build the encoder, if it learns."""
         encoder = self.build()
         if not isinstance(encoder, Trainable):
             raise SkipTest("it has nothing to learn")
@@ -54,7 +54,7 @@ class TrainingRules(EncoderKit):
         counting = Counting()
         population = self.make(duration_s=self.training_s)
         self.build_trainable().fit([population], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
-        require(counting.items >= 2, f"2 steps were done, progress was told of {counting.items} items")
+        require(counting.items >= 2, f"2 steps were done, but progress saw {counting.items} items")
         require(all(counting.labels), "fit gives progress no label")
 
     def test_it_touches_only_its_own_state(self) -> None:

@@ -1,4 +1,4 @@
-"""A kit run without pytest: one verdict for each rule."""
+"""Conformance tests without pytest: one verdict for each rule."""
 
 import inspect
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from nwb_neurid.testing.reader import ReaderConformance, copy_source
 from nwb_neurid.testing.rules import RuleBroken
 
 LARGEST_BYTES = 10**8
-"""Of a recording that is copied for every rule."""
+"""Largest recording that is copied for every rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one rule.
+    """The outcome of one rule.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Verdict:
     message
         How it failed, or why it was skipped.
     advice
-        How to mend it.
+        How to repair the plugin.
     """
 
     rule: str
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderConformance]:
-    """The kit of an installed encoder.
+    """Make the kit of an installed encoder.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderC
 
 
 def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
-    """The kit of an installed reader, with copies of this recording; without one, the rules that need none.
+    """Make the kit of an installed reader, with copies of a recording; without one, of the rules that need none.
 
     Raises
     ------
@@ -79,19 +79,19 @@ def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderCo
 
 
 def list_rules(kit: type) -> list[str]:
-    """Names of the rules of a kit."""
+    """List the rules of a kit."""
     return [name for name in dir(kit) if name.startswith("test_")]
 
 
 def run_kit(kit: type, *, progress: Progress = silent) -> Iterator[Verdict]:
-    """Run every rule of a kit on a plugin, whatever comes of the others.
+    """Run every rule of a kit, also after one has failed.
 
     Parameters
     ----------
     kit
         A subclass of `EncoderConformance` or `ReaderConformance`.
     progress
-        Told of every rule.
+        Reports every rule.
     """
     names = list_rules(kit)
     for name in progress(names, label="rules", total=len(names)):

@@ -1,4 +1,4 @@
-"""The state of a training in one file, from which it goes on as if it had never stopped.
+"""The state of a training in one file, from which it is resumed as if it had never stopped.
 
 Randomness is drawn anew for every step from the seed and the number of the step, so that no state of it is kept.
 """
@@ -32,7 +32,7 @@ class Checkpoint:
     seconds
         How long it took so far.
     fingerprint
-        What was trained on what, and how; a training goes on with the same only.
+        Encoder, recordings and options; a training is resumed with the same only.
     """
 
     tensors: dict[str, Tensor]
@@ -41,7 +41,7 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace the file, all of it or nothing.
+    """Replace the file as a whole, or not at all.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The state that `write_checkpoint` wrote.
+    """Read the state that `write_checkpoint` wrote.
 
     Raises
     ------

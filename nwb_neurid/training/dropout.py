@@ -1,4 +1,4 @@
-"""Dropout that costs little on a processor."""
+"""Dropout that is fast on a CPU."""
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Module):
-    """Zeroes a share of what it is given, in training alone, and scales the rest up to keep the mean.
+    """Zeroes a share of its input in training, and scales the rest up to keep the mean.
 
-    Does what `torch.nn.Dropout` does and follows the seed of torch's generator as well. On a processor it draws its
+    Does what `torch.nn.Dropout` does and follows the seed of torch's generator as well. On a CPU it draws its
     masks with NumPy: torch's own draws one number after the other there, which took a fifth of a training.
 
     Parameters

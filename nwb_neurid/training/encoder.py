@@ -279,14 +279,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def _explain_missing(windows: int, window_s: float) -> str:
-    """Why a unit has no vector."""
+    """Explain why a unit has no vector."""
     if windows == 0:
         return f"observed time holds no whole window of {window_s:g} s"
     return f"silent or not observed in each of {windows} windows of {window_s:g} s"
 
 
 def _split_halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:
-    """Which random half (0 or 1) of its windows each window is for each unit; -1 where the unit is not active.
+    """Split the windows of each unit into two random halves (0 and 1); -1 where the unit is not active.
 
     The order is drawn for windows, not for units, so that the order of units changes nothing.
     """

@@ -1,4 +1,4 @@
-"""The training of a module on pairs of windows of many recordings."""
+"""Training of a module on pairs of windows of many recordings."""
 
 import math
 import time
@@ -25,9 +25,9 @@ from nwb_neurid.training.schedule import MicroBatch, Schedule, TrainingTask
 from nwb_neurid.training.views import Views, embed_views
 
 SAME = ("steps", "seed", "windows", "learning_rate", "precision")
-"""Options that a training which goes on must have in common with the one that stopped."""
+"""Options that must be the same when a training is resumed."""
 EMPTY_STEPS = 100
-"""Steps in a row without a matched unit, or with a gradient that is no number, after which there is no point."""
+"""Steps in a row without a matched unit or a finite gradient, after which the training is given up."""
 
 
 def fit(
@@ -50,14 +50,14 @@ def fit(
 def _load_recordings(
     task: TrainingTask, populations: Sequence[Population], device: torch.device
 ) -> tuple[list[Recording], tuple[str, ...]]:
-    """The recordings that can be trained on, and what is left out and why."""
+    """Load the recordings that can be trained on; returns notes on those that are left out too."""
     windows = task.windows
     kept_ones, left_out = [], []
     for population in populations:
         who = f"{population.source or 'a recording'} ({counted(len(population), 'unit')}, {population.duration_s:g} s)"
         recording = Recording(population, windows, device, task.context)
         if recording.units < 2:
-            left_out.append(f"{who}: one unit alone has none to be told from.")
+            left_out.append(f"{who}: it has a single unit, and training needs two.")
         elif not recording.has_pairs(windows.bins, task.find_farthest(recording)):
             left_out.append(f"{who}: observed time does not hold two windows of {windows.window_s:g} s.")
         else:
@@ -68,7 +68,7 @@ def _load_recordings(
 
 
 class Training:
-    """A training that is under way: weights, moments of the optimiser, and the log."""
+    """The state of a training: weights, moments of the optimiser, and the log."""
 
     def __init__(
         self, task: TrainingTask, recordings: Sequence[Recording], options: TrainingOptions, device: torch.device
@@ -88,7 +88,7 @@ class Training:
             self._restore(read_checkpoint(options.checkpoint))
 
     def run(self, progress: Progress) -> None:
-        """Do the steps that are left; the state is kept on the way, at the end, and when interrupted."""
+        """Do the remaining steps; checkpoints are written in between, at the end, and when interrupted."""
         started, before, saved = time.monotonic(), self.seconds, time.monotonic()
         empty = 0
         try:
@@ -109,7 +109,7 @@ class Training:
             self._save()
 
     def log(self) -> TrainingLog:
-        """What was done so far."""
+        """Return the log of the steps that were done."""
         return TrainingLog(
             loss=self.losses[: self.done].double().numpy(),
             matched=self.matched[: self.done].numpy().copy(),
@@ -118,7 +118,7 @@ class Training:
         )
 
     def add_gradients(self, number: int) -> tuple[float, int]:
-        """Loss and matched units of a step; adds its gradients to those of the parameters."""
+        """Add the gradients of a step to those of the parameters; returns its loss and matched units."""
         drawn = [self.schedule.draw(number, at) for at in self._list_own(number)]
         matched = int(self.processes.sum(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
         if matched < 2:
@@ -150,13 +150,13 @@ class Training:
         self.optimiser.step()
 
     def _backward(self, views: Views, share: int) -> Float[Tensor, ""]:
-        """The part of these views in the mean over all matched units; their gradients are added."""
+        """Add the gradients of some views; returns their part of the mean loss over all matched units."""
         part: Tensor = self.loss(views.vectors, views.seen, views.twins) / share
         part.backward()
         return part.detach()
 
     def _list_own(self, number: int) -> range:
-        """The micro-batches of a step that are this process's."""
+        """List the micro-batches of a step that this process computes."""
         return range(self.processes.rank, len(self.schedule.plan(number)), self.processes.number)
 
     def _embed_views(self, drawn: MicroBatch) -> Views:
@@ -217,14 +217,14 @@ class Training:
 
     @cached_property
     def _checksum(self) -> int:
-        """Of all recordings, computed once, since they are fetched from the device for it."""
+        """Checksum of all recordings, computed once, since they are fetched from the device for it."""
         crc = 0
         for row in (row for recording in self.recordings for row in recording.values):
             crc = zlib.crc32(row.cpu().numpy(), crc)
         return crc
 
     def _make_fingerprint(self) -> dict[str, str]:
-        """What a training that goes on must have in common with the one that stopped."""
+        """Describe what must be the same when the training is resumed."""
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
         return {
             **{name: repr(getattr(self.options, name)) for name in SAME},
@@ -241,7 +241,7 @@ def _compile(module: nn.Module) -> nn.Module:
 
 
 def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimizer:
-    """AdamW that pulls matrices alone towards zero, not scales and biases."""
+    """Make AdamW with weight decay on matrices, and none on scales and biases."""
     weights = [*task.module.parameters(), *loss.parameters()]
     groups = [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": task.recipe.weight_decay},
@@ -251,7 +251,7 @@ def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimize
 
 
 def _seed_torch(seed: int, device: torch.device) -> None:
-    """Seed what draws dropout; `torch.manual_seed` would also seed devices that are not used here."""
+    """Seed the generators that draw dropout; `torch.manual_seed` would also seed devices that are not used here."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

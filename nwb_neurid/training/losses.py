@@ -125,7 +125,7 @@ class ContrastiveLoss(nn.Module):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None,
     ) -> Float[Tensor, ""]:
-        """The sum over some of the units."""
+        """Compute the sum over some of the units."""
         every = torch.arange(seen.shape[2], device=seen.device)
         others = (every[rows, None] != every).expand(seen.shape[1], -1, -1)
         if twins is not None:
@@ -148,7 +148,7 @@ def _log_sum(
     negatives: Bool[Tensor, "windows units both"],
     counted: Bool[Tensor, "windows units"],
 ) -> Float[Tensor, "windows units"]:
-    """Log of the summed exponentials over the negatives; 0 without any, where it would be no number nor its slope."""
+    """Compute the log of summed exponentials over the negatives; 0 without any, where it would not be finite."""
     kept = similarities.masked_fill(~negatives, -torch.inf)
     return torch.logsumexp(kept.masked_fill(~counted[:, :, None], 0.0), -1)
 

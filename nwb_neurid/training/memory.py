@@ -36,7 +36,7 @@ def most_tokens(device: torch.device) -> int:
 
 
 def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[Tensor, "..."]:
-    """An array on a device; a small one without waiting for what a GPU is still computing."""
+    """Copy an array to a device; a small one without waiting for what a GPU is still computing."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda" and array.nbytes <= PINNED_BYTES:
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -45,7 +45,7 @@ def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[
 
 @contextmanager
 def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
-    """Around what computes on a device; afterwards PyTorch keeps none of the memory of a GPU that is not in use.
+    """Wrap computation on a device; afterwards PyTorch keeps none of the memory of a GPU that is not in use.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from nwb_neurid.training.views import Views
 
 @contextmanager
 def join_processes(device: str) -> Iterator[bool]:
-    """Join the processes that `torchrun` started, if it did; whether this is the first of them.
+    """Join the processes that `torchrun` started, if it did; yields whether this is the first of them.
 
     Each takes the GPU of its number on its node, unless `device` is "cpu".
 
@@ -44,7 +44,7 @@ def join_processes(device: str) -> Iterator[bool]:
 
 
 class Processes:
-    """How the processes of one training add up what each of them found."""
+    """Sums over the processes of one training."""
 
     def __init__(self) -> None:
         several = distributed.is_available() and distributed.is_initialized()
@@ -52,7 +52,7 @@ class Processes:
         self.number = distributed.get_world_size() if several else 1
 
     def sum(self, own: int | float, device: torch.device) -> int | float:
-        """The sum of a number over all processes."""
+        """Sum a number over all processes."""
         if self.number == 1:
             return own
         summed = torch.tensor(own, dtype=torch.float64, device=device)
@@ -71,7 +71,7 @@ class Processes:
             weight.grad = piece.view_as(weight)
 
     def gather(self, views: Sequence[Views], dim: int, device: torch.device) -> Views:
-        """All units of a step as those of one window, from all processes; gradients flow back to each."""
+        """Gather all units of a step, from all processes, as those of one window; gradients flow back to each."""
         empty = torch.zeros(2, 0, dim, device=device)
         vectors = torch.cat([empty, *(found.vectors.flatten(1, 2) for found in views)], dim=1)
         seen = torch.cat([empty[:, :, 0].bool(), *(found.seen.flatten(1, 2) for found in views)], dim=1)
@@ -80,7 +80,7 @@ class Processes:
         return Views(vectors=vectors[:, None], seen=seen[:, None], twins=None)
 
     def _gather_from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of every process, one after the other, by sums alone: every backend sums on every device."""
+        """Gather vectors of every process, one after the other, by sums alone: every backend sums on every device."""
         from torch.distributed.nn.functional import all_reduce
 
         longest = torch.tensor(vectors.shape[1], device=vectors.device)

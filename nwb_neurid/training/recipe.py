@@ -1,4 +1,4 @@
-"""`Recipe`: how a torch encoder is trained."""
+"""`Recipe`: settings of the training of a torch encoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a torch encoder is trained, as its plugin says.
+    """Settings of the training of a torch encoder.
 
     Parameters
     ----------

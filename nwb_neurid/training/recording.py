@@ -16,7 +16,7 @@ from nwb_neurid.population import Population
 from nwb_neurid.training.windows import WindowOptions, bin_recording, find_stretches
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
-"""What went on beside the units, from when bins begin and how long they are, both in seconds."""
+"""Makes what the module uses besides the units, of a population and its bins (starts and length in seconds)."""
 
 _TRIED = 1000  # windows, spread evenly
 
@@ -46,7 +46,7 @@ class Pairs:
 
 
 class Recording:
-    """Units recorded together, binned once; what a draw costs does not depend on how long they were recorded.
+    """Units recorded together, binned once; the cost of a draw does not depend on the length of the recording.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ class Recording:
 
     @property
     def bins(self) -> int:
-        """How many bins it has."""
+        """Number of bins."""
         return self.values.shape[1]
 
     @property
     def units(self) -> int:
-        """How many units it has."""
+        """Number of units."""
         return self.values.shape[0]
 
     def has_pairs(self, bins: int, farthest: int) -> bool:
@@ -88,7 +88,7 @@ class Recording:
         return starts.total > 0 and bool(starts.count_partners(starts.runs[:, 0], bins, farthest).any())
 
     def find_longest(self, tokens: int, token_bins: int, farthest: int) -> int:
-        """The most tokens, of those asked for, with which windows all over the recording have a partner; 0 for none."""
+        """Find the most tokens, up to `tokens`, with which windows all over the recording have a partner; 0 for none."""
 
         def too_long(number: int) -> bool:
             bins = (number + 1) * token_bins
@@ -101,7 +101,7 @@ class Recording:
         return bisect_left(range(tokens), x=True, key=too_long)
 
     def draw(self, rng: np.random.Generator, windows: int, bins: int, farthest: int) -> Pairs:
-        """Pairs of windows, the first uniform over the recording, the second uniform around it.
+        """Draw pairs of windows, the first uniform over the recording, the second uniform around it.
 
         Parameters
         ----------
@@ -153,27 +153,27 @@ class _Starts:
         return self.runs[run, 0] + index - self.before[run]
 
     def count_below(self, column: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
-        """How many of them lie below a column."""
+        """Count those that lie below a column."""
         run = np.maximum(np.searchsorted(self.runs[:, 0], column, "right") - 1, 0)
         return self.before[run] + np.clip(column - self.runs[run, 0], 0, self.runs[run, 1])
 
     def _find_sides(
         self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, "4 windows"]:
-        """Indices between which the partners lie: from [0] to [1] on the left, from [2] to [3] on the right."""
+        """Find the indices of the partners: from [0] to [1] on the left, from [2] to [3] on the right."""
         return self.count_below(np.stack([first - farthest, first - bins + 1, first + bins, first + farthest + 1]))
 
     def count_partners(
         self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, " windows"]:
-        """How many windows each may be paired with."""
+        """Count the windows that each may be paired with."""
         left, left_stop, right, right_stop = self._find_sides(first, bins, farthest)
         return np.maximum(left_stop - left, 0) + np.maximum(right_stop - right, 0)
 
     def draw_partner(
         self, rng: np.random.Generator, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, " windows"]:
-        """Where the other view of each begins; -1 where there is none."""
+        """Draw where the other view of each begins; -1 where there is none."""
         left, left_stop, right, _ = self._find_sides(first, bins, farthest)
         count = self.count_partners(first, bins, farthest)
         index = rng.integers(np.maximum(count, 1))
@@ -211,6 +211,6 @@ class _Missing:
         )
 
     def find_observed(self, begins: Int64[np.ndarray, "2 windows"], bins: int) -> Bool[np.ndarray, "2 windows units"]:
-        """Which units were observed throughout each window."""
+        """Find the units that were observed throughout each window."""
         first, last = self.pieces[0, begins], self.pieces[1, begins + bins - 1]
         return np.moveaxis(self.missed[:, last + 1] == self.missed[:, first], 0, -1)

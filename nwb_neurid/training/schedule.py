@@ -1,4 +1,4 @@
-"""What each step of a training does: which windows of which recordings, which units, at what learning rate."""
+"""The schedule of a training: windows, recordings, units and learning rate of each step."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -30,12 +30,12 @@ class TrainingTask:
     context: Context | None = None
 
     def find_farthest(self, recording: Recording) -> int:
-        """How far apart two views may begin, in bins."""
+        """Find how far apart two views may begin, in bins."""
         distance_s = self.recipe.max_distance_s
         return recording.bins if distance_s is None else round(distance_s / self.windows.bin_s)
 
     def find_longest(self, recording: Recording) -> int:
-        """The most tokens that a pair of views of it has: more than a window holds only where there is time for it."""
+        """Find the most tokens of a pair of views: more than a window holds only where there is time for it."""
         asked = round(self.recipe.longest * self.windows.tokens)
         longest = recording.find_longest(asked, self.windows.token_bins, self.find_farthest(recording))
         return max(longest, min(asked, self.windows.tokens))
@@ -75,7 +75,7 @@ class Schedule:
         self._windows = options.windows or task.recipe.windows
 
     def plan(self, number: int) -> list[tuple[int, int]]:
-        """Which recording each micro-batch is of, and how many windows; drawn in proportion to observed time."""
+        """Draw the recording of each micro-batch, in proportion to observed time, and its number of windows."""
         rng = np.random.default_rng([self._options.seed, number])
         left, plan = self._windows, []
         while left > 0:
@@ -91,7 +91,7 @@ class Schedule:
         return max(1, few, math.ceil(SHARE[recording.values.device.type] * self._windows))
 
     def draw(self, number: int, at: int) -> MicroBatch:
-        """A micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""
+        """Draw a micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""
         windows, recipe = self._task.windows, self._task.recipe
         which, count = self.plan(number)[at]
         recording = self._recordings[which]
@@ -104,7 +104,7 @@ class Schedule:
         return MicroBatch(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))
 
     def compute_learning_rate(self, number: int) -> float:
-        """Up along a line, down along a cosine."""
+        """Compute the learning rate of a step: up along a line, then down along a cosine."""
         recipe, steps = self._task.recipe, self._options.steps
         rise = max(1, round(recipe.warm_up * steps))
         fall = 0.5 * (1 + math.cos(math.pi * max(0, number - rise) / max(1, steps - rise)))

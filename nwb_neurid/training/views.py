@@ -27,7 +27,7 @@ class Views:
 def batch_windows(
     counts: Int[np.ndarray, " windows"], tokens: int, device: torch.device
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
-    """Windows with at least one active unit, those of similar count together, so that little is padding."""
+    """Batch windows with at least one active unit, those of similar count together, so that little is padding."""
     padding = PADDING[device.type]
     order = np.argsort(counts, kind="stable")[::-1]
     order = order[counts[order] > 0]
@@ -43,7 +43,7 @@ def batch_windows(
 def pack_active(
     active: Bool[np.ndarray, "windows units"],
 ) -> tuple[Int64[np.ndarray, "windows most"], Bool[np.ndarray, "windows most"]]:
-    """Rows of the active units of each window, and where they are no padding."""
+    """Pack the rows of the active units of each window; returns where they are no padding too."""
     counts = active.sum(axis=1)
     rows = np.argsort(~active, axis=1, kind="stable")[:, : counts.max(initial=0)]
     return rows, np.arange(rows.shape[1]) < counts[:, None]
@@ -52,7 +52,7 @@ def pack_active(
 def drop_units(
     rng: np.random.Generator, active: Bool[np.ndarray, "2 windows units"], smallest: float
 ) -> Bool[np.ndarray, "2 windows units"]:
-    """Unit dropout: in each view apart, a random number of units from the smallest share to all; and the active ones.
+    """Apply unit dropout: keep a random number of units of each view, from the smallest share to all, if active.
 
     Windows of which no unit is left in both views are left without any.
     """
@@ -71,7 +71,7 @@ def embed_views(
     twins: Bool[np.ndarray, "units units"] | None,
     tokens: int,
 ) -> Views:
-    """The vectors of the units that are kept, in batches of windows of similar count."""
+    """Compute the vectors of the units that are kept, in batches of windows of similar count."""
     device = pairs.values.device
     rows, present = pack_active(keep[0] | keep[1])
     place = np.zeros(keep.shape[1:], np.int64)

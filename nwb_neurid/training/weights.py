@@ -1,4 +1,4 @@
-"""Weights of a torch module, as arrays: checked against it, given to it, drawn for it."""
+"""Weights of a torch module as arrays: drawn, checked, loaded."""
 
 import threading
 from collections.abc import Callable

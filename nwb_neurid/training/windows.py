@@ -205,14 +205,14 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
 
 
 def _find_first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
-    """Where windows begin that lie in one run each."""
+    """Find where windows begin that lie in one run each."""
     begins, lengths = find_stretches(run)
     firsts = [begin + np.arange(0, length - bins + 1, bins) for begin, length in zip(begins, lengths, strict=True)]
     return np.concatenate([np.empty(0, np.int64), *firsts])
 
 
 def _keep_whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
-    """Columns that make up whole tokens within runs; all of them where no run is as long as a token."""
+    """Find the columns that make up whole tokens within runs; all of them where no run is as long as a token."""
     begins, lengths = find_stretches(run)
     if lengths.max(initial=0) < token_bins:
         return np.arange(len(run))
@@ -223,7 +223,7 @@ def _keep_whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> I
 def find_stretches(
     run: Int64[np.ndarray, " columns"],
 ) -> tuple[Int64[np.ndarray, " stretches"], Int64[np.ndarray, " stretches"]]:
-    """Where columns of one run begin, and how many they are."""
+    """Find where the columns of each run begin, and how many they are."""
     begins = np.flatnonzero(np.diff(run, prepend=-1))
     return begins, np.diff(begins, append=len(run))
 
@@ -234,7 +234,7 @@ def _find_active(
     starts_s: Float64[np.ndarray, " bins"],
     bin_s: float,
 ) -> Bool[np.ndarray, " units"]:
-    """Which units have something to show in these bins."""
+    """Find the units that are active in these bins."""
     lowest = 0 if values.dtype == np.uint8 else values.min(axis=1)
     active = np.asarray(values.max(axis=1) > lowest)  # false beside a NaN
     if population.unit_observed is not None:
@@ -247,7 +247,7 @@ def _find_active(
 def _resample_traces(
     population: Population, traces: Traces, options: WindowOptions
 ) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"], tuple[str, ...]]:
-    """Samples in observed time, at the rate that is wanted and scaled; when they are; and a note on their rate.
+    """Resample traces in observed time, and scale them; returns when the samples are, and notes, too.
 
     Each run is resampled by itself: a filter would carry what lies in a gap into the samples beside it.
     """
@@ -273,7 +273,7 @@ def _resample_traces(
 
 
 def _resample(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> Float32[np.ndarray, "units bins"]:
-    """The samples of one run at so many times their rate, low-passed against aliasing."""
+    """Resample one run to so many times its rate, low-passed against aliasing."""
     from scipy.signal import resample_poly
 
     if values.shape[1] < 2:
@@ -290,7 +290,7 @@ def _resample(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> 
 def _bridge(
     values: Float32[np.ndarray, "units samples"],
 ) -> tuple[Float32[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
-    """The samples with straight lines where there are none, lest a filter spread what is missing; and where that is."""
+    """Interpolate missing samples, which a filter would spread; returns where they are too."""
     missing = ~np.isfinite(values)
     if not missing.any():
         return values, missing

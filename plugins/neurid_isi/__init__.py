@@ -1,4 +1,4 @@
-"""Spike-train statistics as vectors: the baseline that every learned encoder has to beat."""
+"""Spike-train statistics as vectors: the baseline for encoders that learn."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ class IsiEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Nothing to configure."""
+        """No settings."""
         return {}
 
     @property
@@ -25,7 +25,7 @@ class IsiEncoder:
         return DIM
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """The statistics of every unit; one that was silent or not observed gets a reason instead."""
+        """Compute the statistics of every unit; one that was silent or not observed gets a reason instead."""
         resolution_s = population.resolution_s()
         vectors = np.zeros((len(population), DIM))
         reasons = []
@@ -40,19 +40,19 @@ class IsiEncoder:
         return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes))
 
     def state(self) -> State:
-        """Nothing is learned."""
+        """Return no weights."""
         return {}
 
 
 def _explain_missing(population: Population, unit: int) -> str:
-    """Why a unit has no vector."""
+    """Explain why a unit has no vector."""
     if len(population.runs_s(unit)) == 0:
         return "never observed"
     return "" if len(population.spikes.train_s(unit)) else "no spikes in observed time"
 
 
 def build(config: Config, state: State, device: str) -> IsiEncoder:  # noqa: ARG001 - NumPy has one device
-    """The encoder; it has no settings and no weights."""
+    """Build the encoder; it has no settings and no weights."""
     if config or state:
         raise InvalidModel(f"Encoder 'isi' has no settings and no weights, got {sorted(config)} and {sorted(state)}.")
     return IsiEncoder()

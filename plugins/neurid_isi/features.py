@@ -18,7 +18,7 @@ Train = Float64[np.ndarray, " spikes"]
 def compute_features(
     train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], resolution_s: float
 ) -> Float64[np.ndarray, " dim"]:
-    """The statistics of one unit, shape (53,).
+    """Compute the statistics of one unit, shape (53,).
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def compute_features(
 def _measure_variation(
     first_s: Float64[np.ndarray, " pairs"], second_s: Float64[np.ndarray, " pairs"]
 ) -> tuple[float, float]:
-    """CV2 and local variation of consecutive intervals; 1, as of a Poisson train, where there are none."""
+    """Measure CV2 and local variation of consecutive intervals; 1, as of a Poisson train, where there are none."""
     total = first_s + second_s
     contrast = np.abs(first_s - second_s)[total > 0] / total[total > 0]
     if len(contrast) == 0:
@@ -71,7 +71,7 @@ def _compute_autocorrelogram(
     runs_s: Float64[np.ndarray, "runs 2"],
     resolution_s: float,
 ) -> Float64[np.ndarray, " lags"]:
-    """Pairs of spikes by lag, against those of a Poisson train of the same rate in the same runs, as log2(1 + x)."""
+    """Count pairs of spikes by lag, against those of a Poisson train of the same rate in the same runs, as log2(1 + x)."""
     found = np.zeros(len(LAG_EDGES_S) - 1)
     first = np.arange(len(train_s))
     for shift in range(1, len(train_s)):

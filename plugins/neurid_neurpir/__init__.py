@@ -1,4 +1,4 @@
-"""NeurPIR: what stays the same in segments of one neuron, learnt with VICReg."""
+"""NeurPIR: an encoder of what stays the same across segments of one neuron, trained with VICReg."""
 
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens":
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """What a network of this config needs: its kind of activity, and one segment of it."""
+    """Return the spec for a config: its kind of activity, and one segment of it."""
     checked = NetworkConfig.from_json(config)
     segment_s = checked.token_bins * checked.tokens * checked.step_s
     return replace(
@@ -50,7 +50,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFirst":
-    """The network with its weights, over consecutive segments, averaged before the projector."""
+    """Build the network with its weights, over consecutive segments, averaged before the projector."""
     from neurid_neurpir.encoder import CebraFirst
     from neurid_neurpir.network import Network
     from neurid_neurpir.surroundings import make_context
@@ -73,7 +73,7 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFir
 
 
 def initial_state(config: Config, seed: int) -> State:
-    """Untrained weights."""
+    """Draw untrained weights."""
     from neurid_neurpir.network import Network
     from nwb_neurid.training import draw_weights
 

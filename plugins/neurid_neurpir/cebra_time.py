@@ -1,4 +1,4 @@
-"""CEBRA-Time: an encoder of behaviour under which moments a second apart lie near one another, and others do not."""
+"""CEBRA-Time: an encoder of behaviour that maps moments a second apart near one another, and others not."""
 
 import warnings
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def learn(
     seed: int,
     progress: Progress,
 ) -> bool:
-    """Train the latents in place, on the CPU; whether there was behaviour to learn from.
+    """Train the latents in place, on the CPU; returns whether there was behaviour to learn from.
 
     A role that no recording has stays hidden from the network for good: its weights were never learnt.
     Reference, positive and negatives of a step are of one recording: which roles a file has would otherwise tell its
@@ -55,7 +55,7 @@ def learn(
     seed
         The same seed gives the same latents.
     progress
-        Told of every step.
+        Reports every step.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def learn(
 
 
 def import_cebra() -> Any:
-    """CEBRA, of which only training has need.
+    """Import CEBRA, which only training needs.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def take_over(latents: Latents, model: torch.nn.Module) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Moments:
-    """The behaviour of a recording, in steps, and where pairs may begin.
+    """Behaviour of a recording, in steps, and where pairs may begin.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Moments:
 
     @classmethod
     def of(cls, population: Population, stride: int, bin_s: float, roles: tuple[str, ...]) -> "Moments":
-        """The moments of a recording."""
+        """Make the moments of a recording."""
         starts_s = population.bin_starts_s(bin_s)
         channels = make_context(population, starts_s, bin_s, roles)
         gaps = np.flatnonzero(np.diff(starts_s) > 1.5 * bin_s) + 1
@@ -152,12 +152,12 @@ class Moments:
         return cls(behaviour=behaviour, first=first)
 
     def find_known(self) -> Bool[Tensor, " roles"]:
-        """Which roles are known where a pair begins or ends."""
+        """Find the roles that are known where a pair begins or ends."""
         at = torch.from_numpy(np.concatenate([self.first, self.first + SPAN - 1]))
         return ~self.behaviour[:, at].isnan().all(1)
 
     def draw(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
-        """Reference, positive and negative moments."""
+        """Draw reference, positive and negative moments."""
         reference, negative = self.first[rng.integers(len(self.first), size=(2, BATCH))]
         columns = [at[:, None] + np.arange(sum(SEEN)) for at in (reference, reference + APART, negative)]
         return [self.behaviour[:, torch.from_numpy(at)].transpose(0, 1) for at in columns]

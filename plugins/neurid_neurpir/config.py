@@ -1,4 +1,4 @@
-"""The settings of NeurPIR: what the network takes in, and its sizes."""
+"""Settings of NeurPIR: input of the network, and its sizes."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -28,7 +28,7 @@ LATENTS: Entry = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """The settings of a NeurPIR network.
+    """Settings of a NeurPIR network.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""NeurPIR that sees behaviour through CEBRA."""
+"""NeurPIR with behaviour through CEBRA."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ class CebraFirst:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """What its plugin rebuilds it from."""
+        """Settings that its plugin rebuilds it from."""
         return self._encoder.config
 
     @property
@@ -41,7 +41,7 @@ class CebraFirst:
         return self._encoder.dim
 
     def state(self) -> State:
-        """The weights, those of CEBRA among them."""
+        """Return the weights, including those of CEBRA."""
         return self._encoder.state()
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
@@ -51,7 +51,7 @@ class CebraFirst:
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
-        """Train the latents, then everything else; a training that goes on has them in its checkpoint.
+        """Train the latents, then everything else; a training that is resumed has them in its checkpoint.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class CebraFirst:
     def _learn(
         self, populations: Sequence[Population], options: TrainingOptions, progress: Progress
     ) -> tuple[str, ...]:
-        """Train the latents; what is to be said of it."""
+        """Train the latents; returns notes."""
         config = self._config
         learnt = learn(
             self._latents,

@@ -17,7 +17,7 @@ SEEN = (5, 5)
 """Steps that a latent is computed from: so many before its own, so many from its own on."""
 
 STEP_S = 0.1
-"""What behaviour is averaged over, in seconds, where bins are shorter: a latent then sees one second of it."""
+"""Behaviour is averaged over so many seconds, where bins are shorter: a latent then sees one second of it."""
 
 
 class Latents(nn.Module):
@@ -47,7 +47,7 @@ class Latents(nn.Module):
         self.register_buffer("learnt", torch.zeros(roles))
 
     def forward(self, behaviour: Float[Tensor, "windows roles bins"]) -> Float[Tensor, "windows dim bins"]:
-        """The latents of some segments; NaN throughout one of which no role is known that CEBRA learnt from.
+        """Compute the latents of some segments; NaN throughout one without a known role that CEBRA was trained on.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Latents(nn.Module):
         return latents.where(told[:, None, None], torch.nan).repeat_interleave(self.stride, 2)[:, :, :bins]
 
     def convolve(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows dim fewer"]:
-        """Points on the unit sphere; of `SEEN` steps one is left."""
+        """Apply the convolutions: points on the unit sphere; of `SEEN` steps one is left."""
         hidden = F.gelu(self.first(inputs))
         for convolution in self.deeper:
             hidden = hidden[:, :, 1:-1] + F.gelu(convolution(hidden))
@@ -88,13 +88,13 @@ class _Convolution(nn.Module):
 
 
 def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
-    """Means over `stride` bins each, of those that are known; NaN where none is."""
+    """Average over `stride` bins each, those that are known; NaN where none is."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 
 
 def flag_known(behaviour: Float[Tensor, "windows roles steps"]) -> Float[Tensor, "windows inputs steps"]:
-    """What CEBRA gets: each role, 0 where it is not known, and then for each role whether it is."""
+    """Make the input of CEBRA: each role, 0 where it is not known, and then for each role whether it is."""
     return torch.cat([behaviour.nan_to_num(0.0), (~behaviour.isnan()).to(behaviour)], 1)
 
 

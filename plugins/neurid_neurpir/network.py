@@ -23,7 +23,7 @@ PIECE_STEPS = {"cpu": 8192, "cuda": 2**18}
 
 
 def lag_edges(reach: int) -> list[int]:
-    """Edges of lags in bins, from 0 to `reach` or a little more: bin by bin first, then in a geometric series."""
+    """Compute edges of lags in bins, from 0 to `reach` or a little more: bin by bin first, then in a geometric series."""
     edges, edge = [0, 1], 1.0
     while edges[-1] < reach:
         edge *= LAG_RATIO
@@ -108,7 +108,7 @@ class Network(nn.Module):
         return (total / steps[:, None]).view(windows, units, -1)
 
     def _draw_hidden(self, seen: Bool[Tensor, "windows signals"]) -> Bool[Tensor, "windows signals"]:
-        """What training does not show of some segments: the others, and each channel, or all latents at once."""
+        """Draw what training hides of some segments: the others, and each channel, or all latents at once."""
         parts = seen.shape[1] if self.latents is None else 2
         hidden = torch.rand(len(seen), parts, device=seen.device) < self.masked
         return torch.cat([hidden[:, :1], hidden[:, 1:].expand(-1, seen.shape[1] - 1)], 1)
@@ -116,7 +116,7 @@ class Network(nn.Module):
     def _choose_steps(
         self, values: Float[Tensor, "rows bins"]
     ) -> tuple[Int64[Tensor, " steps"], Int64[Tensor, " steps"]]:
-        """Row and bin of each step, row after row."""
+        """Choose row and bin of each step, row after row."""
         usable = values > 0 if self.counts else torch.ones_like(values, dtype=torch.bool)
         row, bin_ = torch.nonzero(usable, as_tuple=True)
         number = usable.sum(1)
@@ -127,7 +127,7 @@ class Network(nn.Module):
         return row[kept], bin_[kept]
 
     def _measure_scale(self, values: Float[Tensor, "windows units bins"]) -> Float[Tensor, " rows"]:
-        """Standard deviation of what is around each unit: the sum of the others."""
+        """Measure the standard deviation of the sum of the other units, for each unit."""
         total = values.sum(1, keepdim=True)
         square = total.square().mean(2) - 2 * (total * values).mean(2) + values.square().mean(2)
         variance = square - (total.mean(2) - values.mean(2)).square()
@@ -143,7 +143,7 @@ class Network(nn.Module):
         scale: Float[Tensor, " rows"],
         seen: Bool[Tensor, "windows signals"],
     ) -> Float[Tensor, "steps dim"]:
-        """The vector of each step."""
+        """Compute the vector of each step."""
         own_sums, around_sums = sums
         bins = own_sums.shape[2] - 1
         lags = torch.tensor(self.lags, device=row.device)
@@ -174,7 +174,7 @@ class Network(nn.Module):
 def _join_surroundings(
     values: Float[Tensor, "windows units bins"], behaviour: Float[Tensor, "windows channels bins"]
 ) -> tuple[Float[Tensor, "windows signals bins"], Bool[Tensor, "windows signals"]]:
-    """The sum of all units about its mean, and behaviour with 0 where it is unknown; and which of them are known."""
+    """Join the sum of all units about its mean and behaviour, 0 where unknown; returns which are known too."""
     total = values.sum(1, keepdim=True)
     known = ~behaviour.isnan()
     others = values.any(2).sum(1, keepdim=True) > 1
@@ -183,5 +183,5 @@ def _join_surroundings(
 
 
 def _sum_up(values: Float[Tensor, "windows rows bins"]) -> Float[Tensor, "windows rows edges"]:
-    """Sums up to each bin; those of a stretch of bins are a difference of two."""
+    """Compute sums up to each bin; the sum over a stretch of bins is a difference of two."""
     return F.pad(values.cumsum(2), (1, 0))

@@ -25,18 +25,18 @@ ROLES = {
     "running": re.compile(r"running|locomotion|wheel|treadmill|speed|velocity"),
     "trials": re.compile(r"trial"),
 }
-"""What a covariate is, by words in its name; the first that fits."""
+"""Roles of covariates by words in their names; the first that fits."""
 
 
 def find_role(name: str) -> str:
-    """The role of a covariate of this name; "" for none."""
+    """Find the role of a covariate by its name; "" for none."""
     return next((role for role, words in ROLES.items() if words.search(name.lower())), "")
 
 
 def make_channels(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> Float32[np.ndarray, "roles bins"]:
-    """One channel for each role, standardised over the recording; NaN where it has none.
+    """Make one channel for each role, standardised over the recording; NaN where it has none.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def make_channels(
 def make_context(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> "Float32[Tensor, 'roles bins']":
-    """The same as a tensor, which is how training and embedding take it."""
+    """Make the channels as a tensor, for training and embedding."""
     import torch
 
     return torch.from_numpy(make_channels(population, starts_s, bin_s, roles))
 
 
 def _standardise(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
-    """Each channel with mean 0 and standard deviation 1; NaN throughout where it does not vary."""
+    """Scale each channel to mean 0 and standard deviation 1; NaN throughout where it is constant."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of channels that are NaN throughout, which stay so
         spread = np.nanstd(values, axis=0)
@@ -78,7 +78,7 @@ def _standardise(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.nda
 
 
 def _average_known(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, " bins"]:
-    """Over the channels that are known."""
+    """Average over the channels that are known."""
     known = ~np.isnan(values)
     count = known.sum(axis=1)
     total = np.where(known, values, 0).sum(axis=1)

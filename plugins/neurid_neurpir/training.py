@@ -1,4 +1,4 @@
-"""How NeurPIR is trained."""
+"""Training settings of NeurPIR."""
 
 from functools import partial
 

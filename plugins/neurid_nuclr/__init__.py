@@ -1,4 +1,4 @@
-"""NuCLR: a transformer along time and across the population, trained so that a neuron is told from its neighbours."""
+"""NuCLR: a transformer over time and population, trained to tell each neuron from the others around it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "token
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """What a network of this config needs: its kind of activity, and one window of it, or 10 s of imaging."""
+    """Return the spec for a config: its kind of activity, and one window of it, or 10 s of imaging."""
     checked = NetworkConfig.from_json(config)
     window_s = checked.patch * checked.tokens * checked.step_s
     least_s = window_s if checked.activity == "spikes" else min(window_s, SHORTEST_S)
@@ -41,7 +41,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
-    """The network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
+    """Build the network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
     from neurid_nuclr.training import choose_recipe
     from nwb_neurid.training import TorchEncoder, WindowOptions
 
@@ -60,12 +60,12 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
 
 
 def _count_fewest(config: NetworkConfig) -> int:
-    """Tokens of the shortest imaging recording; a quarter may be lost where frames and tokens are cut to whole ones."""
+    """Count tokens of the shortest imaging recording; a quarter may be lost to frames and tokens that are not whole."""
     return max(1, min(config.tokens, int(0.75 * SHORTEST_S / (config.patch * config.step_s))))
 
 
 def initial_state(config: Config, seed: int) -> State:
-    """Untrained weights."""
+    """Draw untrained weights."""
     from neurid_nuclr.network import Network
     from nwb_neurid.training import draw_weights
 

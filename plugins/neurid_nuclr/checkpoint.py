@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import neurid_nuclr.network
 
 DROPOUT = 0.2
-"""The authors' dropout, where a checkpoint does not tell."""
+"""The authors' dropout, where a checkpoint does not state it."""
 
 _WRAPPERS = re.compile(r"^((module|_orig_mod|model)\.)+")
 _OTHER_PARTS = re.compile(r"^(projector|loss)\.")
@@ -66,7 +66,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     path
         What their trainer wrote, its `model_state_dict` alone, or that as safetensors.
     settings
-        Entries of the config that override what the checkpoint tells.
+        Entries of the config that override what the checkpoint states.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
         If there is no checkpoint, it cannot be read without running code, or it does not hold exactly the weights
         of an encoder of binned activity.
     InvalidModel
-        If nothing tells what activity it was trained on, or the settings cannot be used.
+        If neither states what activity it was trained on, or the settings cannot be used.
     """
     content = _load(path)
     tensors = _as_mapping(content.get("model_state_dict", content))
@@ -99,7 +99,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     config = {**sizes, **recorded, "dropout": stored.get("lin_dropout", DROPOUT), **settings}
     if "activity" not in config or not {"bin_s", "rate_hz"} & config.keys():
         raise InvalidModel(
-            f"{path} does not tell what a token of {sizes['patch']} bins or frames is. Set activity to 'spikes' and "
+            f"{path} does not state what a token of {sizes['patch']} bins or frames is. Set activity to 'spikes' and "
             "bin_s to the seconds of a bin, or activity to 'dff' and rate_hz to the frames a second."
         )
     load_network(config, state, origin=f"The weights of {path}")
@@ -107,7 +107,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
 
 
 def _load(path: Path) -> Mapping[Any, Any]:
-    """What a checkpoint holds: tensors, plain values, and stand-ins for settings."""
+    """Load the content of a checkpoint: tensors, plain values, and stand-ins for settings."""
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -143,7 +143,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _unpickle(path: Path) -> object:
-    """What `torch.save` wrote, without running code of it: classes that it names are not even imported."""
+    """Load what `torch.save` wrote, without running code of it: classes that it names are not even imported."""
     import torch
     from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
@@ -166,7 +166,7 @@ class _StandIn:
 
 
 def _simplify(node: Any) -> Any:
-    """A tree of settings that OmegaConf built, as plain values."""
+    """Convert a tree of settings that OmegaConf built to plain values."""
     if isinstance(node, _StandIn):
         return _simplify(vars(node).get("_content", vars(node).get("_val")))
     return {key: _simplify(value) for key, value in node.items()} if isinstance(node, dict) else node
@@ -177,13 +177,13 @@ def _as_mapping(value: Any) -> Mapping[Any, Any]:
 
 
 def _select_encoder(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
-    """The encoder's arrays by the names that it gives them itself."""
+    """Select the encoder's arrays, by the names that it gives them itself."""
     names = {name: _WRAPPERS.sub("", str(name)) for name, value in tensors.items() if hasattr(value, "detach")}
     return {own: tensors[name].detach().float().numpy() for name, own in names.items() if not _OTHER_PARTS.match(own)}
 
 
 def _infer_sizes(state: State) -> dict[str, Any]:
-    """What the shapes and names of the weights tell, and the longest period of rotary positions: 8 windows."""
+    """Infer sizes from the shapes and names of the weights, and from the longest period of rotary positions: 8 windows."""
     dim, patch = state["read_in.weight"].shape
     omega = state["rotary_emb.omega"]
     dim_head = 2 * len(omega)
@@ -203,7 +203,7 @@ def _count_blocks(blocks: str, state: State) -> int:
 
 
 def _infer_activity(patch: int, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The activity that a model of the authors takes, from its settings, or else from the patches they use."""
+    """Infer the activity that a model of the authors takes, from its settings, or else from its patches."""
     if "patch_size" in stored or (patch == 4 and "bin_size" not in stored):
         return {"activity": "dff", "rate_hz": 1 / FRAME_S}
     if "bin_size" in stored or patch == 50:

@@ -1,4 +1,4 @@
-"""The settings of NuCLR: what the network takes in, and its sizes."""
+"""Settings of NuCLR: input of the network, and its sizes."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ FOURS: Entry = ("a positive multiple of 4", lambda value: is_count(value) and va
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """The settings of a NuCLR network.
+    """Settings of a NuCLR network.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from neurid_nuclr.config import NetworkConfig
 from nwb_neurid.training import Dropout
 
 PIECE_TOKENS = 1024
-"""Tokens whose hidden units stay in a processor's cache; more at a time are slower."""
+"""Tokens whose hidden units stay in the cache of a CPU; more at a time are slower."""
 
 MOST_ROWS = 32_768
 """Rows of one call of attention: CUDA kernels fail from 65,536 on, and their gradients from 2**31 padded numbers."""
@@ -43,7 +43,7 @@ class RotaryPositions(nn.Module):
         self.register_buffer("omega", F.pad(2 * math.pi / periods, (0, dim_head // 4)))
 
     def forward(self, tokens: int) -> Float[Tensor, "tokens 1 pairs 2"]:
-        """Cosine and sine of the turns of the first `tokens` positions."""
+        """Compute cosine and sine of the turns of the first `tokens` positions."""
         angles = torch.arange(tokens, device=self.omega.device)[:, None, None] * self.omega
         return torch.stack([angles.cos(), angles.sin()], -1)
 
@@ -64,7 +64,7 @@ def _rotate(
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Whether to compute as is fastest on a CPU."""
+    """Tell whether to compute as is fastest on a CPU."""
     return x.device.type == "cpu"
 
 

@@ -1,4 +1,4 @@
-"""How NuCLR is trained."""
+"""Training settings of NuCLR."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ AUTHORS_DIM = 256
 
 
 def choose_recipe(config: NetworkConfig) -> Recipe:
-    """The settings of the authors: arXiv 2512.01199 and its code (nerdslab/nuclr, commit 0fa409b).
+    """Choose the settings of the authors: arXiv 2512.01199 and its code (nerdslab/nuclr, commit 0fa409b).
 
     Their learning rate rises over the first of 300 epochs, or of 30 for calcium. Networks narrower than theirs, which
     are for processors, take many small steps instead: see `docs/decisions.md`.

@@ -130,13 +130,13 @@ def test_what_cannot_be_trained_on_is_named(make_population):
     with pytest.raises(CannotTrain) as caught:
         encoder().fit([short, lone], TrainingOptions(steps=1))
     assert "short.nwb (5 units, 1.5 s): observed time does not hold two windows of 1 s." in str(caught.value)
-    assert "lone.nwb (1 unit, 25 s): one unit alone has none to be told from." in str(caught.value)
+    assert "lone.nwb (1 unit, 25 s): it has a single unit, and training needs two." in str(caught.value)
 
 
 def test_left_out_recordings_are_told_of(populations, make_population):
     lone = make_population(units=1, duration_s=25.0, source="lone.nwb")
     log = encoder().fit([*populations, lone], TrainingOptions(steps=1))
-    assert log.notes == ("lone.nwb (1 unit, 25 s): one unit alone has none to be told from.",)
+    assert log.notes == ("lone.nwb (1 unit, 25 s): it has a single unit, and training needs two.",)
 
 
 @pytest.mark.parametrize("loss", [ContrastiveLoss, VICRegLoss])

@@ -88,7 +88,7 @@ class Recording:
         return starts.total > 0 and bool(starts.count_partners(starts.runs[:, 0], bins, farthest).any())
 
     def find_longest(self, tokens: int, token_bins: int, farthest: int) -> int:
-        """Find the most tokens, up to `tokens`, with which windows all over the recording have a partner; 0 for none."""
+        """Find the most tokens, up to `tokens`, with which windows everywhere in it have a partner; 0 for none."""
 
         def too_long(number: int) -> bool:
             bins = (number + 1) * token_bins

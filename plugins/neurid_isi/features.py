@@ -71,7 +71,7 @@ def _compute_autocorrelogram(
     runs_s: Float64[np.ndarray, "runs 2"],
     resolution_s: float,
 ) -> Float64[np.ndarray, " lags"]:
-    """Count pairs of spikes by lag, against those of a Poisson train of the same rate in the same runs, as log2(1 + x)."""
+    """Count pairs of spikes by lag, against a Poisson train of the same rate in the same runs, as log2(1 + x)."""
     found = np.zeros(len(LAG_EDGES_S) - 1)
     first = np.arange(len(train_s))
     for shift in range(1, len(train_s)):

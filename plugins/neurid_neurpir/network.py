@@ -23,7 +23,7 @@ PIECE_STEPS = {"cpu": 8192, "cuda": 2**18}
 
 
 def lag_edges(reach: int) -> list[int]:
-    """Compute edges of lags in bins, from 0 to `reach` or a little more: bin by bin first, then in a geometric series."""
+    """Compute edges of lags in bins, from 0 to `reach` or a little more: bin by bin, then in a geometric series."""
     edges, edge = [0, 1], 1.0
     while edges[-1] < reach:
         edge *= LAG_RATIO

@@ -183,7 +183,7 @@ def _select_encoder(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
 
 
 def _infer_sizes(state: State) -> dict[str, Any]:
-    """Infer sizes from the shapes and names of the weights, and from the longest period of rotary positions: 8 windows."""
+    """Infer sizes from shapes and names of the weights, and from the longest rotary period, which is 8 windows."""
     dim, patch = state["read_in.weight"].shape
     omega = state["rotary_emb.omega"]
     dim_head = 2 * len(omega)

@@ -16,7 +16,7 @@ assert Path.cwd() == Path(sys.argv[2])
 
 
 def draw(folder, path):
-    words = [sys.executable, "-P", "-W", "error", "-c", DRAW, str(path), str(folder.resolve())]
+    words = [sys.executable, "-P", "-c", DRAW, str(path), str(folder.resolve())]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return path.read_bytes()

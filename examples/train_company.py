@@ -1,7 +1,7 @@
 """Train the `company` models that ship, and score them on simulated animals that took part in nothing.
 
-    python examples/train_company.py spikes nwb_neurid/model/weights/company-spikes --recordings FOLDER
-    python examples/train_company.py imaging nwb_neurid/model/weights/company-imaging --recordings FOLDER
+    python examples/train_company.py spikes nwb_neurid/model/weights/spikes-company --recordings FOLDER
+    python examples/train_company.py imaging nwb_neurid/model/weights/imaging-company --recordings FOLDER
 
 The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
 trained on. No label is used for training.
@@ -79,6 +79,8 @@ def score(model, kind):
         probe.fit(np.concatenate(x[: len(PROBE)]), np.concatenate(y[: len(PROBE)]))
         truth, predicted = np.concatenate(y[len(PROBE) :]), probe.predict(np.concatenate(x[len(PROBE) :]))
         found[label] = round(float(f1_score(truth, predicted, average="macro")), 3)
+        shuffled = np.random.default_rng(0).permutation(truth)
+        found[f"{label}, chance"] = round(float(f1_score(truth, shuffled, average="macro")), 3)
     return found
 
 

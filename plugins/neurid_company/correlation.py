@@ -21,7 +21,7 @@ NEIGHBOUR_CANDIDATES = 4096
 PIECE = 512
 ROUNDS_OF_SKETCH = 3
 
-Rows = Callable[[slice], Float32[np.ndarray, "rows samples"]]
+Rows = Callable[[slice | Int64[np.ndarray, " rows"]], Float32[np.ndarray, "rows samples"]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -42,14 +42,6 @@ class Signals:
         for start in range(0, self.units, PIECE):
             rows = slice(start, min(start + PIECE, self.units))
             yield rows, self.read(rows)
-
-    def choose(self, rows: Int64[np.ndarray, " chosen"]) -> Float32[np.ndarray, "chosen samples"]:
-        """Some rows."""
-        found = np.empty((len(rows), self.samples), np.float32)
-        for piece, values in self.pieces():
-            inside = (rows >= piece.start) & (rows < piece.stop)
-            found[inside] = values[rows[inside] - piece.start]
-        return found
 
 
 def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray, "rows samples"]:
@@ -80,7 +72,7 @@ def describe(
     found = np.full((left.units, DIM), np.nan)
     if len(others) < 4:
         return found
-    against = right.choose(others)
+    against = right.read(others)
     for rows, values in left.pieces():
         products = (values @ against.T).astype(np.float64)
         itself = others[None, :] == np.arange(rows.start, rows.stop)[:, None]

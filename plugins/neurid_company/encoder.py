@@ -1,6 +1,6 @@
 """The encoder: features of a unit and of its company, projected, and averaged over its functional neighbours."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64
@@ -145,10 +145,8 @@ class CompanyEncoder:
         return Projection.from_state(state, block, relative=settings.relative, sharpness=settings.sharpness)
 
     def _measure(self, population: Population, progress: Progress) -> Portrait:
-        measure: Callable[[Population, Progress], Portrait] = (
-            portrait.measure_spikes if self._settings.activity == "spikes" else portrait.measure_traces
-        )
-        return measure(population, progress)
+        measure = portrait.measure_spikes if self._settings.activity == "spikes" else portrait.measure_traces
+        return measure(population, progress, neighbours=self._settings.rounds > 0)
 
     def _listen(
         self, alone: Float64[np.ndarray, "usable both"], loadings: Float64[np.ndarray, "usable components"]

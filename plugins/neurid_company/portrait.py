@@ -1,5 +1,6 @@
 """What is measured of every unit of a population: its own features, those of its company, and its loadings."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class Portrait:
     usable: Int64[np.ndarray, " usable"]
 
 
-def measure_spikes(population: Population, progress: Progress) -> Portrait:
+def measure_spikes(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
     """Measure spike trains."""
     clock, resolution_s = Clock.of(population), population.resolution_s()
     duration_s = population.unit_duration_s()
@@ -70,7 +71,7 @@ def measure_spikes(population: Population, progress: Progress) -> Portrait:
             if long_enough
             else np.full((len(clock), correlation.DIM), np.nan)
         )
-        if scale == 1 and long_enough:
+        if scale == 1 and long_enough and neighbours:
             loadings = correlation.load(signals)
     return Portrait(own=own, company=np.concatenate(company, axis=1), loadings=loadings, usable=usable)
 
@@ -82,7 +83,7 @@ def _correlated_counts(clock: Clock, bin_ticks: int) -> Signals:
         return Signals.of(counts)
     seen = observed
 
-    def read(rows: slice) -> Float32[np.ndarray, "rows bins"]:
+    def read(rows: slice | Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows bins"]:
         return correlation.standardise(_at_mean(counts[rows], seen[rows]))
 
     return Signals(units=len(clock), samples=counts.shape[1], read=read)
@@ -93,7 +94,7 @@ def _at_mean(counts: UInt8[np.ndarray, "rows bins"], seen: np.ndarray) -> Float6
     return np.where(seen, counts, mean[:, None])
 
 
-def measure_traces(population: Population, progress: Progress) -> Portrait:
+def measure_traces(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
     """Measure fluorescence, dF/F or deconvolved traces."""
     film = Film.of(population)
     own = np.full((len(film), IMAGING_OWN), np.nan)
@@ -104,59 +105,79 @@ def measure_traces(population: Population, progress: Progress) -> Portrait:
     for rows, piece in progress(pieces, label="traces", total=len(pieces)):
         own[rows] = traces.describe(piece)
     if len(usable):
-        company, loadings = _correlate_traces(film, _choose_active(film, usable))
+        company = _correlate_traces(film, _choose_active(film, usable))
+        if neighbours:
+            loadings = correlation.load(_leading(film))
     return Portrait(own=own, company=company, loadings=loadings, usable=usable)
 
 
 def _choose_active(film: Film, usable: Int64[np.ndarray, " usable"]) -> Int64[np.ndarray, " others"]:
     """The units whose largest values are the largest, ascending."""
     height = np.zeros(len(film))
-    for run in film.runs:
-        height += (run.astype(np.float64) ** 3).sum(axis=1)
+    for rows, piece in film.pieces():
+        height[rows] = sum((run.astype(np.float64) ** 3).sum(axis=1) for run in piece.runs)
     return np.sort(usable[np.argsort(-height[usable], kind="stable")[:MOST_OTHERS]])
 
 
-def _correlate_traces(
-    film: Film, others: Int64[np.ndarray, " others"]
-) -> tuple[Float64[np.ndarray, "units features"], Float64[np.ndarray, "units components"]]:
-    """Quantiles of correlations of values, of fast values, and of changes at once and later; and loadings."""
-    unknown = np.full((len(film), correlation.DIM), np.nan)
-    whole = Signals.of(np.concatenate(film.runs, axis=1))
-    found = [correlation.describe(whole, whole, others), _describe_fast(film, others, unknown)]
-    leading = whole
-    for seconds in traces.CHANGES_S:
-        span = film.span(seconds)
-        changes = film.changes(span) if span else ()
-        if not changes:
-            found.append(unknown)
-            continue
-        signals = Signals.of(np.concatenate(changes, axis=1))
-        found.append(correlation.describe(signals, signals, others))
-        leading = signals if seconds <= NEIGHBOUR_CHANGE_S or leading is whole else leading
-    for seconds, later_s in LAGGED_S:
-        found += _describe_lagged(film, film.span(seconds), film.span(later_s), others) or [unknown, unknown]
-    return np.concatenate(found, axis=1), correlation.load(leading)
+Series = Callable[[Film], Sequence[Float32[np.ndarray, "units _"]]]
 
 
-def _describe_fast(
-    film: Film, others: Int64[np.ndarray, " others"], unknown: Float64[np.ndarray, "units features"]
-) -> Float64[np.ndarray, "units features"]:
-    """Correlations of what is faster than `HIGH_PASS_S`."""
+def _signals(film: Film, make: Series) -> Signals | None:
+    """What is made of the traces, made anew whenever some units are asked for; None where it holds nothing."""
+    samples = sum(run.shape[1] for run in make(film.select(slice(0, 1))))
+
+    def read(rows: slice | Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows frames"]:
+        return correlation.standardise(np.concatenate(make(film.select(rows)), axis=1))
+
+    return Signals(units=len(film), samples=samples, read=read) if samples else None
+
+
+def _values(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
+    return film.runs
+
+
+def _fast(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
+    """What is faster than `HIGH_PASS_S`."""
     span = film.span(HIGH_PASS_S)
-    if span < 2:
-        return unknown
-    fast = [traces.without_mean(run, span) for run in film.runs if run.shape[1] > span]
-    signals = Signals.of(np.concatenate(fast, axis=1))
-    return correlation.describe(signals, signals, others)
+    return [traces.without_mean(run, span) for run in film.runs if run.shape[1] > span] if span > 1 else ()
 
 
-def _describe_lagged(
-    film: Film, span: int, later: int, others: Int64[np.ndarray, " others"]
-) -> list[Float64[np.ndarray, "units features"]]:
-    """Correlations of changes with those of others later, and with those of others before; none where not known."""
-    changes = [change for change in film.changes(span) if change.shape[1] > later + 8] if span and later else []
-    if not changes:
-        return []
-    early = Signals.of(np.concatenate([change[:, :-later] for change in changes], axis=1))
-    late = Signals.of(np.concatenate([change[:, later:] for change in changes], axis=1))
-    return [correlation.describe(early, late, others), correlation.describe(late, early, others)]
+def _changes(seconds: float, later_s: float = 0.0, *, late: bool = False) -> Series:
+    """Changes over a span; of pairs that far apart in time the earlier or the later ones."""
+
+    def make(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
+        span, later = film.span(seconds), film.span(later_s)
+        if not span or (later_s and not later):
+            return ()
+        changes = [change for change in film.changes(span) if change.shape[1] > later + 8]
+        return [change[:, later:] if late else change[:, : change.shape[1] - later] for change in changes]
+
+    return make
+
+
+def _correlate_traces(film: Film, others: Int64[np.ndarray, " others"]) -> Float64[np.ndarray, "units features"]:
+    """Quantiles of correlations of values, of fast values, and of changes at once, later and before."""
+    pairs = [(make, make) for make in (_values, _fast, *map(_changes, traces.CHANGES_S))]
+    for seconds, later_s in LAGGED_S:
+        early, late = _changes(seconds, later_s), _changes(seconds, later_s, late=True)
+        pairs += [(early, late), (late, early)]
+    found = []
+    for left, right in pairs:
+        signals = _signals(film, left)
+        against = signals if left is right else _signals(film, right)
+        if signals is None or against is None:
+            found.append(np.full((len(film), correlation.DIM), np.nan))
+        else:
+            found.append(correlation.describe(signals, against, others))
+    return np.concatenate(found, axis=1)
+
+
+def _leading(film: Film) -> Signals:
+    """The changes that neighbours are found by: over 1.2 s, or the shortest longer span that the frames allow."""
+    spans = [seconds for seconds in traces.CHANGES_S if _signals(film, _changes(seconds)) is not None]
+    short = [seconds for seconds in spans if seconds <= NEIGHBOUR_CHANGE_S]
+    chosen = short[-1:] or spans[:1]
+    found = _signals(film, _changes(chosen[0]) if chosen else _values)
+    if found is None:
+        raise ValueError("The traces must have frames.")
+    return found

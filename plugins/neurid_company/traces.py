@@ -66,13 +66,16 @@ class Film:
         together = max(1, int(traces.rate_hz / (FASTEST_HZ / 2))) if traces.rate_hz > FASTEST_HZ else 1
         runs, rate_hz = list(_cut(population, traces, together)), traces.rate_hz / together
         level = _levels(runs, len(population), positive=traces.kind == "fluorescence")
-        runs = [_without_drift(run, _means(runs), rate_hz) for run in runs]
-        square = sum(np.einsum("uf,uf->u", run, run, dtype=np.float64) for run in runs)
-        frames_in_all = max(1, sum(run.shape[1] for run in runs))
-        spread = np.sqrt(np.asarray(square) / frames_in_all) * np.ones(len(population))
-        constant = spread < 1e-9
-        for run in runs:
-            run /= np.where(constant, 1, spread).astype(np.float32)[:, None]
+        constant = np.ones(len(population), np.bool_)
+        for start in range(0, len(population), PIECE):
+            rows = slice(start, start + PIECE)
+            parts = [run[rows] for run in runs]
+            mean = _means(parts)
+            parts = [_without_drift(part, mean, rate_hz) for part in parts]
+            spread = _spreads(parts)
+            constant[rows] = spread < 1e-9
+            for run, part in zip(runs, parts, strict=True):
+                run[rows] = part / np.where(constant[rows], 1, spread).astype(np.float32)[:, None]
         return cls(runs=tuple(runs), rate_hz=rate_hz, level=level, constant=constant)
 
     def __len__(self) -> int:
@@ -97,11 +100,12 @@ class Film:
         """Some units at a time."""
         for start in range(0, len(self), PIECE):
             rows = slice(start, min(start + PIECE, len(self)))
-            runs = tuple(run[rows] for run in self.runs)
-            yield (
-                rows,
-                Film(runs=runs, rate_hz=self.rate_hz, level=self.level[rows], constant=self.constant[rows]),
-            )
+            yield rows, self.select(rows)
+
+    def select(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Film":
+        """Some units."""
+        runs = tuple(run[rows] for run in self.runs)
+        return Film(runs=runs, rate_hz=self.rate_hz, level=self.level[rows], constant=self.constant[rows])
 
 
 def describe(film: Film) -> Block:
@@ -214,6 +218,13 @@ def _smooth(run: Run, frames: int) -> Run:
     """Means of so many frames."""
     total = np.cumsum(np.pad(run, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     return (_differ(total, frames) / frames).astype(np.float32)
+
+
+def _spreads(runs: list[Run]) -> Float64[np.ndarray, " units"]:
+    """Root of the mean square of each unit."""
+    square = sum(np.einsum("uf,uf->u", run, run, dtype=np.float64) for run in runs)
+    frames = max(1, sum(run.shape[1] for run in runs))
+    return np.asarray(np.sqrt(square / frames))
 
 
 def _means(runs: list[Run]) -> Float64[np.ndarray, " units"]:

@@ -1,7 +1,5 @@
 """The encoders that compute with PyTorch, on a device."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from torch import nn
 
@@ -11,13 +9,15 @@ from nwb_neurid.contracts import Encoder, EncoderPlugin
 SCALE = 0.1
 
 
-def list_presets() -> Iterator[tuple[str, str]]:
-    """Every installed encoder that learns, with each of its presets."""
-    encoders = registry.encoders()
-    for name in encoders:
-        plugin = encoders.load(name)
-        if plugin.initial_state is not None:
-            yield from ((name, preset) for preset in plugin.presets)
+def list_presets() -> list[tuple[str, str]]:
+    """Every installed encoder that computes with PyTorch, with each of its presets."""
+    found = []
+    for name in registry.encoders():
+        plugin = load_plugin(name)
+        first = next(iter(plugin.presets))
+        if plugin.initial_state is not None and find_network(build_encoder(name, first, "cpu")) is not None:
+            found += [(name, preset) for preset in plugin.presets]
+    return found
 
 
 def load_plugin(name: str) -> EncoderPlugin:
@@ -44,7 +44,8 @@ def perturb(rng: np.random.Generator, value: np.ndarray, key: str) -> np.ndarray
     return (value + SCALE * max(float(value.std()), 0.1) * rng.normal(size=value.shape)).astype(value.dtype)
 
 
-def find_network(encoder: Encoder) -> nn.Module:
-    """The module of an encoder."""
+def find_network(encoder: Encoder) -> nn.Module | None:
+    """The module of an encoder; None where it has none."""
     inner = getattr(encoder, "_encoder", encoder)
-    return next(part for part in vars(inner).values() if isinstance(part, nn.Module))
+    parts = getattr(inner, "__dict__", {}).values()
+    return next((part for part in parts if isinstance(part, nn.Module)), None)

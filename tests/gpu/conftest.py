@@ -11,6 +11,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for the modules beside this one
 
 
+def pytest_configure(config):
+    """The marker is known without the project's own settings, too."""
+    config.addinivalue_line("markers", "gpu: needs a CUDA device")
+
+
 def pytest_collection_modifyitems(config, items):
     """Without a GPU, and where shapes are checked, which torch cannot compile, these tests are left to `make gpu`."""
     checked = config.getoption("jaxtyping_packages", default=None)

@@ -21,7 +21,7 @@ def populations():
     return [draw_population("spikes", 20 + seed, 60.0, seed) for seed in range(2)]
 
 
-@pytest.mark.parametrize(("name", "preset"), [("nuclr", "base"), ("neurpir", "base")])
+@pytest.mark.parametrize(("name", "preset"), [("nuclr", "base"), ("nuclr", "small"), ("neurpir", "small")])
 def test_embedding_and_training_leave_the_weights_alone_behind(device, populations, name, preset):
     options = TrainingOptions(steps=2, windows=4)
     build_encoder(name, preset, device.name).fit(populations, options)  # what libraries keep for good is taken now
@@ -53,7 +53,7 @@ def test_a_training_takes_no_more_the_longer_it_is(device, populations):
 
 def test_too_little_memory_is_one_line_and_embedding_works_afterwards(device, populations):
     with device.take_gpu_paths():
-        encoder = build_encoder("nuclr", "base", device.name)
+        encoder = build_encoder("nuclr", "small", device.name)
         expected = encoder.embed(populations[0]).vectors
         large = draw_population("spikes", 400 if device.is_gpu else 4, 60.0, rates_hz=(5.0, 5.0))
         with device.run_out_of_memory(2**23), pytest.raises(OutOfMemory) as caught:

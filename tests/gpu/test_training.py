@@ -37,7 +37,7 @@ def train(device, name="nuclr", preset="small", populations=None, **options):
     return before, weights_of(encoder), log.loss
 
 
-@pytest.mark.parametrize(("name", "preset"), list(list_presets()))
+@pytest.mark.parametrize(("name", "preset"), list_presets())
 def test_every_preset_trains_as_users_get_it(device, name, preset):
     kind = "dff" if "calcium" in preset else "spikes"
     seconds = {"spikes": 64.0, "dff": 96.0}[kind]

@@ -29,7 +29,7 @@ def distance(found, expected):
     return float(np.linalg.norm(found[there] - expected[there]) / np.linalg.norm(expected[there]))
 
 
-@pytest.mark.parametrize(("name", "preset"), list(list_presets()))
+@pytest.mark.parametrize(("name", "preset"), list_presets())
 def test_every_preset_gives_the_vectors_of_the_cpu(device, record_property, name, preset):
     population = draw_population(kind_of(preset), 24, SECONDS[kind_of(preset)])
     expected = build_encoder(name, preset, "cpu").embed(population)

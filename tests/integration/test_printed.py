@@ -160,10 +160,10 @@ def test_a_full_disk_is_one_line(tmp_path, words):
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(run, tmp_path):
     (tmp_path / "file").touch()
-    for words in (
-        ["simulate", "file/out.nwb"],
-        ["demo", "--output", "file/demo"],
-        ["simulate", "file/a", "--animals", 2],
+    for command in (
+        "simulate file/out.nwb",
+        "demo --output file/demo",
+        "simulate file/a --animals 2",
     ):
         (line,) = run(*command.split(), code=2).stderr.splitlines()
         assert line.startswith("nwb-neurid: ")

@@ -9,7 +9,6 @@ from nwb_neurid import Population, fit_labels, new_model
 from nwb_neurid.errors import CannotFit, InvalidModel, InvalidOption, NeuridWarning, UntrainedEncoder
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.population import Spikes
-from nwb_neurid.workflows.fit_labels import is_at_chance
 
 
 def animal(number, units=16, *, seed=0, **parts):
@@ -186,25 +185,3 @@ def test_duplicates_of_one_animal_share_a_fold(monkeypatch):
 def test_what_no_head_can_be_is_refused_before_anything_is_read(options):
     with pytest.raises(InvalidOption, match=r"coverage must lie|There is no head"):
         fit_labels("isi", ["nowhere.nwb"], label="cell_type", **options)
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "counts", "guesses"),
-    [
-        (0.5, {"PV": 20, "SST": 20}, True),
-        (0.62, {"PV": 20, "SST": 20}, True),
-        (0.7, {"PV": 20, "SST": 20}, False),
-        (0.55, {"PV": 2000, "SST": 2000}, False),
-        (0.4, {"a": 9, "b": 9, "c": 9}, True),
-        (0.9, {"a": 9, "b": 9, "c": 9}, False),
-        (0.1, {"a": 9, "b": 9}, True),
-    ],
-)
-def test_the_level_of_guessing_depends_on_how_many_units_there_are(model, accuracy, counts, guesses):
-    head = model.heads["cell_type"]
-    details = {**head.details, "balanced_accuracy": accuracy, "units_of_class": counts}
-    assert is_at_chance(replace(head, details=details)) is guesses
-
-
-def test_a_head_that_tells_types_apart_is_not_at_chance(model):
-    assert not is_at_chance(model.heads["cell_type"])

@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING
 from nwb_neurid.errors import InvalidOption
 
 if find_spec("spikeinterface") is None:
-    raise InvalidOption(
-        'nwb_neurid.analyzer needs SpikeInterface. Install it: pip install "nwb-neurid[spikeinterface]"'
-    )
+    raise InvalidOption("nwb_neurid.analyzer needs SpikeInterface. Install it: pip install spikeinterface tqdm zarr")
 
 from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings as ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.embeddings import compute_neurid_embeddings as compute_neurid_embeddings

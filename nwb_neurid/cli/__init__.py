@@ -16,6 +16,7 @@ def main() -> None:
     try:
         _end_at_interrupt(True)
         _open_streams()
+        os.environ["PYTHONSAFEPATH"] = "1"  # what the command starts looks for no modules in the folder it runs in
         from nwb_neurid.cli.guard import run_guarded
 
         run_guarded(_run_command)

@@ -55,10 +55,11 @@ def _end_quietly() -> None:
     sys.exit(CLOSED)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"nwb-neurid {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

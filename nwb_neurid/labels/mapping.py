@@ -144,9 +144,7 @@ def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     try:
         from iblatlas.regions import BrainRegions
     except ImportError as error:
-        raise InvalidOption(
-            f'--map {atlas} looks regions up in iblatlas. Install it: pip install "nwb-neurid[atlas]"'
-        ) from error
+        raise InvalidOption(f"--map {atlas} looks regions up in iblatlas. Install it: pip install iblatlas") from error
     regions = BrainRegions()
     groups = regions.acronym[regions.mappings[ATLASES[atlas]]]
     grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))

@@ -68,7 +68,7 @@ def require_close(
 def import_alone(module: str) -> tuple[frozenset[str], str]:
     """Import a module in a fresh interpreter: the top-level modules that come along, and what it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
     )
     said = done.stderr.strip().splitlines() or [""]
     require(done.returncode == 0, f"the module {module} does not import in a fresh interpreter: {said[-1]}")

@@ -67,9 +67,7 @@ def check_parquet() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        raise CannotWrite(
-            'Parquet files are written through pyarrow. Install it: pip install "nwb-neurid[parquet]"'
-        ) from error
+        raise CannotWrite("Parquet files are written through pyarrow. Install it: pip install pyarrow") from error
 
 
 def write_table(

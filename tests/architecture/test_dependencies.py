@@ -35,3 +35,15 @@ def test_every_requirement_is_imported(root, imports):
     used = {name.split(".")[0] for _, name in imports}
     unused = [name for name in names if not MODULES_OF.get(name, {name}) & used]
     assert not unused, ", ".join(unused)
+
+
+def test_hints_name_packages_that_can_be_installed(root):
+    """`nwb-neurid[extra]` installs nothing where nwb-neurid itself is a checkout: name the packages of the extra."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    known = {frozenset(re.match(r"[\w.-]+", each)[0] for each in extra) for extra in extras}
+    sources = [*(root / "nwb_neurid").rglob("*.py"), *(root / "plugins").rglob("*.py"), *(root / "docs").glob("*.md")]
+    for path in [*sources, root / "README.md"]:
+        for words in re.findall(r"pip install ([a-z][\w ]*\w)(?![\w/])", path.read_text("utf-8")):
+            assert words.startswith("torch") or frozenset(words.split()) in known, f"{path} has: pip install {words}"
+        assert 'install "nwb-neurid[' not in path.read_text("utf-8"), path

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nwb_neurid.simulate import simulate, write_nwb
@@ -58,3 +59,29 @@ def recording(simulated: Path, tmp_path: Path) -> Path:
 def sha256() -> Callable[[Path], str]:
     """The hash of a file."""
     return lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def kilosort(tmp_path: Path) -> Path:
+    """Three clusters over 20 s at 1 kHz, as Kilosort writes them."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "sorted"
+    folder.mkdir()
+    samples = np.sort(rng.choice(20_000, 600, replace=False))
+    np.save(folder / "spike_times.npy", samples)
+    np.save(folder / "spike_clusters.npy", rng.integers(0, 3, 600))
+    return folder
+
+
+@pytest.fixture
+def suite2p(tmp_path: Path) -> Path:
+    """Five ROIs of one plane over 60 s at 10 Hz, the last of them no cell."""
+    rng = np.random.default_rng(0)
+    plane = tmp_path / "imaged" / "plane0"
+    plane.mkdir(parents=True)
+    raw = (100 + 20 * rng.random((5, 600))).astype(np.float32)
+    np.save(plane / "F.npy", raw)
+    np.save(plane / "Fneu.npy", 0.3 * raw)
+    np.save(plane / "spks.npy", rng.random((5, 600)).astype(np.float32))
+    np.save(plane / "iscell.npy", np.array([[1.0, 0.9]] * 4 + [[0.0, 0.1]]))
+    return plane.parent

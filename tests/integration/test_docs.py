@@ -1,9 +1,13 @@
 """What stands in a document was run: commands and Python, page by page, in a folder with a recording."""
 
 import inspect
+import os
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -15,29 +19,163 @@ from safetensors.numpy import save_file
 import nwb_neurid
 from nwb_neurid import registry
 from nwb_neurid.contracts.training import TrainingOptions
+from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.testing import EncoderConformance, ReaderConformance
 from nwb_neurid.testing.verdicts import list_rules, make_encoder_kit, run_kit
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "index.md", ROOT / "docs" / "simulation.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+IN_A_FRESH_ENVIRONMENT = ("adding_an_encoder.md", "adding_a_reader.md")
+"""They install plugins: tests/integration/test_new_plugins.py runs their commands."""
+
+NEEDS = {
+    "README.md": ("recording.nwb",),
+    "cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
+    "index.md": ("recording.nwb",),
+    "neurpir.md": ("recording.nwb", "other.nwb"),
+    "training.md": ("recording.nwb", "other.nwb"),
+}
+"""What a page takes for granted."""
+
+SMALLER = {"steps": 2, "units": 30, "duration": 30, "mutations": 2}
+"""The largest numbers that these options get while testing."""
+
+PROGRAMS = {
+    "nwb-neurid": f'"{sys.executable}" -m nwb_neurid',
+    "python": f'"{sys.executable}"',
+    "torchrun": f'"{sys.executable}" -m torch.distributed.run',
+}
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands of a page, in their order: the lines of its blocks that begin with `$`."""
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
+
+
+def shrink(command: str) -> str:
+    """The command with its large numbers made small."""
+    for option, most in SMALLER.items():
+        pattern = rf"(--{option} )([\d.]+)"
+        command = re.sub(pattern, lambda found: f"{found[1]}{min(float(found[2]), most):g}", command)  # noqa: B023
+    return command
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory) -> Path:
+    """Holds recordings, a checkpoint and a model folder, and programs of these names."""
+    folder = tmp_path_factory.mktemp("material")
+    for seed, name in enumerate(("recording.nwb", "other.nwb")):
+        write_nwb(simulate(12, 30.0, 3 + seed), folder / name)
+    small, authors = (nwb_neurid.new_model("nuclr", preset=preset, untrained=True) for preset in ("small", "base"))
+    small.save(folder / "model")
+    save_file(dict(authors.encoder.state()), folder / "checkpoint.safetensors")
+    (folder / "bin").mkdir()
+    for name, command in PROGRAMS.items():
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (folder / "bin" / name).chmod(0o755)
+    return folder
 
 
 @pytest.fixture
-def folder(tmp_path, recording, monkeypatch) -> Path:
-    """Holds `recording.nwb`, a checkpoint, and a model folder."""
-    small, authors = (nwb_neurid.new_model("nuclr", preset=preset, untrained=True) for preset in ("small", "base"))
-    small.save(tmp_path / "model")
-    save_file(dict(authors.encoder.state()), tmp_path / "checkpoint.safetensors")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def shell(material, tmp_path):
+    """Runs a line as a shell does, in a folder of the page's own, and shows what it printed if it failed."""
+
+    def shell(line: str) -> str:
+        path = os.pathsep.join([str(material / "bin"), os.environ["PATH"]])
+        environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", line],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    return shell
+
+
+def check_target(words: list[str]) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in words if "=" not in target)
+
+
+def check_script(shell, script: str, words: list[str]) -> None:
+    """A script that takes long, or needs recorded data: it is there, and has these options."""
+    known = shell(f"python {ROOT / script} --help")
+    assert [word for word in words if word.startswith("--") and word not in known] == []
+
+
+def run_command(shell, command: str) -> None:
+    """Run a command of a page, or what can be run of it."""
+    words = shlex.split(command)
+    while "=" in words[0]:  # a variable for the command
+        words = words[1:]
+    if words[0] == "make":
+        check_target(words[1:])
+    elif words[0] == "pip":
+        assert words[1] == "install"  # tests/architecture/test_dependencies.py looks at what
+    elif words[0].endswith("pytest"):
+        assert all((ROOT / word).exists() for word in words[1:])
+    elif words[0] == "python" and not words[1].startswith("tests/faults/fuzz"):
+        check_script(shell, words[1], words[2:])
+    elif words[0] == "cat":
+        pass  # what it prints was written to the file beforehand
+    else:
+        shell(shrink(command.replace("tests/faults", str(ROOT / "tests" / "faults"))))
+
+
+def write_listed(page: Path, folder: Path) -> None:
+    """Write the files that a page prints with `cat`."""
+    text = page.read_text("utf-8")
+    for names, block in re.findall(r"^\$ cat (\S+)\n((?:(?!\$ |```).*\n)+)", text, re.MULTILINE):
+        (folder / names).write_text(block, "utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the pages are written for a POSIX shell")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_works(shell, request, material, tmp_path, page):
+    if page.name in IN_A_FRESH_ENVIRONMENT:
+        pytest.skip("its commands install plugins, and are run in an environment of their own")
+    commands = commands_of(page)
+    if not commands:
+        pytest.skip("it has no commands")
+    if page.name == "recorded.md":
+        link_recorded(request.getfixturevalue("shared_data"), tmp_path)
+    for name in NEEDS.get(page.name, ()):
+        copy = shutil.copytree if (material / name).is_dir() else shutil.copy
+        copy(material / name, tmp_path / name)
+    write_listed(page, tmp_path)
+    for command in commands:
+        run_command(shell, command)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_works(run, folder, page):
-    commands = re.findall(r"^\$ nwb-neurid (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    assert commands
-    for command in commands:
-        run(*shlex.split(command))
+def test_a_command_is_written_so_that_it_is_run(page):
+    """With `$` before it; otherwise it would be missed here."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    bare = [line for block in blocks for line in block.splitlines() if re.match(r"(nwb-neurid|torchrun) ", line)]
+    assert bare == []
+
+
+def link_recorded(data: Path, folder: Path) -> None:
+    """One session of each mouse, and the ground truth of CellExplorer, under their names."""
+    sessions = ["sub-Cori_ses-2016-12-14", "sub-Forssmann_ses-2017-11-01", "sub-Hench_ses-2017-06-15"]
+    paths = [data / "steinmetz" / f"{name}.nwb" for name in sessions]
+    for path in [*paths, *(data / "cellexplorer").glob("*.nwb")]:
+        (folder / path.name).symlink_to(path)
+
+
+@pytest.fixture
+def folder(material, tmp_path, monkeypatch) -> Path:
+    """Holds `recording.nwb` and a model folder; the current one."""
+    shutil.copy(material / "recording.nwb", tmp_path)
+    shutil.copytree(material / "model", tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def python_blocks(page: str) -> list[str]:

@@ -16,32 +16,6 @@ from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.outputs import name_output
 
 
-@pytest.fixture
-def kilosort(tmp_path):
-    """Three clusters over 20 s at 1 kHz, as Kilosort writes them."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "sorted"
-    folder.mkdir()
-    samples = np.sort(rng.choice(20_000, 600, replace=False))
-    np.save(folder / "spike_times.npy", samples)
-    np.save(folder / "spike_clusters.npy", rng.integers(0, 3, 600))
-    return folder
-
-
-@pytest.fixture
-def suite2p(tmp_path):
-    """Five ROIs of one plane over 60 s at 10 Hz, the last of them no cell."""
-    rng = np.random.default_rng(0)
-    plane = tmp_path / "imaged" / "plane0"
-    plane.mkdir(parents=True)
-    raw = (100 + 20 * rng.random((5, 600))).astype(np.float32)
-    np.save(plane / "F.npy", raw)
-    np.save(plane / "Fneu.npy", 0.3 * raw)
-    np.save(plane / "spks.npy", rng.random((5, 600)).astype(np.float32))
-    np.save(plane / "iscell.npy", np.array([[1.0, 0.9]] * 4 + [[0.0, 0.1]]))
-    return plane.parent
-
-
 def test_a_kilosort_folder_gets_a_file_of_its_own(run, kilosort, tmp_path):
     said = run("embed", "--encoder", "isi", kilosort, "--rate-hz", 1000).stdout
     made = tmp_path / "sorted.neurid.nwb"

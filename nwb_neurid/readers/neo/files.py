@@ -32,7 +32,7 @@ def read_file(path: Path) -> list[list[Any]]:
     try:
         io = import_module("neo.io")
     except ImportError as error:
-        raise UnreadableSource(f'{path} is read through Neo. Install it: pip install "nwb-neurid[neo]"') from error
+        raise UnreadableSource(f"{path} is read through Neo. Install it: pip install neo") from error
     try:
         opened = _quiet_plexon(path) if name == "PlexonIO" else getattr(io, name)(str(path), **ARGUMENTS.get(name, {}))
         blocks = opened.read(lazy=opened.support_lazy)

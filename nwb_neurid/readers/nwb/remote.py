@@ -37,7 +37,7 @@ class RemoteFile:
             from remfile import File
         except ImportError as error:
             raise UnreadableSource(
-                f'{named(url)} is not on this machine. To read it there: pip install "nwb-neurid[remote]"'
+                f"{named(url)} is not on this machine. To read it there: pip install boto3 remfile requests"
             ) from error
         self._url, self._read_bytes = url, 0
         address = _reached(url, _addresses(url))

@@ -28,7 +28,7 @@ def http_addresses(url: str) -> Iterator[str]:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        raise UnreadableSource(f'{url} is in S3. To read it there: pip install "nwb-neurid[remote]"') from error
+        raise UnreadableSource(f"{url} is in S3. To read it there: pip install boto3 remfile requests") from error
     bucket, _, key = url.partition("://")[2].partition("/")
     if not bucket or not key:
         raise UnreadableSource(f"{url} names no object in S3. Write s3://bucket/key.")

@@ -105,7 +105,7 @@ def write(
     path
         The recording, an NWB file in HDF5 or a Zarr folder.
     embeddings, predictions
-        One row for each row of `table`; each label is predicted once.
+        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings.
     output
         Where to write; None, or another name of `path`, for the recording itself. A link is followed.
     overwrite
@@ -158,7 +158,8 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    return write_results(Path(path), embeddings, predictions, options, table=table, expected=expected)
+    labels = predictions or tuple(embeddings.predictions.values())
+    return write_results(Path(path), embeddings, labels, options, table=table, expected=expected)
 
 
 def write_results(

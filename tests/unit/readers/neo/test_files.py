@@ -136,9 +136,7 @@ def test_signals_are_not_loaded(tmp_path, monkeypatch):
 
 def test_without_neo_it_is_told_what_to_install(nex, monkeypatch):
     monkeypatch.setitem(sys.modules, "neo.io", None)
-    with pytest.raises(
-        UnreadableSource, match=re.escape('read through Neo. Install it: pip install "nwb-neurid[neo]"')
-    ):
+    with pytest.raises(UnreadableSource, match=re.escape("read through Neo. Install it: pip install neo")):
         read(nex())
 
 

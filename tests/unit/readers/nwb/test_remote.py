@@ -423,7 +423,7 @@ def test_a_server_that_falls_silent_while_reading(failing, monkeypatch):
 @pytest.mark.parametrize(("library", "url"), [("remfile", "https://host/a.nwb"), ("boto3", "s3://lab/a.nwb")])
 def test_a_library_that_is_missing(monkeypatch, library, url):
     monkeypatch.setitem(sys.modules, library, None)
-    assert refusal(url).endswith(': pip install "nwb-neurid[remote]"')
+    assert refusal(url).endswith(": pip install boto3 remfile requests")
     assert refusal(url).startswith(f"{url} is ")
 
 

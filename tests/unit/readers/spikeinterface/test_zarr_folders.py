@@ -155,4 +155,4 @@ def test_columns_of_two_lengths_are_refused(sorting_folder, refused):
 
 def test_without_numcodecs_it_is_told_what_to_install(sorting_folder, refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "numcodecs", None)
-    refused(sorting_folder, UnreadableSource, 'pip install "nwb-neurid[zarr]"')
+    refused(sorting_folder, UnreadableSource, "pip install numcodecs")

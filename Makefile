@@ -12,7 +12,7 @@ CODE    := nwb_neurid plugins tests docs/conf.py $(wildcard examples)
 SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find nwb_neurid plugins ! -name '*.pyc' ! -name __pycache__ 2>/dev/null)
 
-.PHONY: help demo test test-lowest lint types docs bench clean
+.PHONY: help demo test test-lowest lint types docs bench gpu clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -42,6 +42,11 @@ docs: .venv/docs ## the documentation, as HTML in docs/_build
 
 bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged files
 	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
+
+# Without the settings of pyproject.toml: torch compiles no code in which shapes are checked.
+gpu: .venv/checks ## check a GPU, and print its figures, in 8 minutes; they are kept in gpu.json
+	$(BIN)/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -p no:logging -q -rs -n 4 -m gpu tests/gpu; \
+	tested=$$?; $(BIN)/python tests/gpu/figures.py --json gpu.json && exit $$tested
 
 clean: ## remove everything that make made
 	rm -rf .venv .venv-lowest dist docs/_build docs/api .hypothesis .mypy_cache .pytest_cache .ruff_cache

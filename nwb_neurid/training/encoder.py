@@ -23,7 +23,11 @@ from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 
 
 class WindowModule(Protocol):
-    """What the module of a torch encoder implements: an `nn.Module` with this `forward`."""
+    """What the module of a torch encoder implements: an `nn.Module` with this `forward`.
+
+    Compiled training compiles all of it, unless it has a method `with_compiled_layers`, which returns a module of the
+    same weights.
+    """
 
     def __call__(
         self,

@@ -79,7 +79,7 @@ def _lack(error: Exception) -> str:
     """What PyTorch or NumPy say that there was too little memory for; "" for another error."""
     text = str(error).partition(" Of the allocated memory")[0].rpartition("DefaultCPUAllocator: ")[2]
     lacks = isinstance(error, MemoryError) or any(word in str(error) for word in LACKS)
-    return (text.splitlines() or ["it ran out"])[0].rstrip(".") if lacks else ""
+    return (text.splitlines() or ["it ran out"])[0].rstrip(".;") if lacks else ""
 
 
 def give_back() -> None:

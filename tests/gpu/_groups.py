@@ -253,10 +253,10 @@ GROUPS = {
     "base-compiled": measure_base_compiled,
     "authors": measure_authors,
     "units": measure_units,
+    "profile": measure_profile,
     "attention": measure_attention,
     "small": measure_small,
     "neurpir": measure_neurpir,
-    "profile": measure_profile,
     "small-compiled": measure_small_compiled,
 }
 """In the order in which they run."""

@@ -124,7 +124,8 @@ def measure_training(
     config, populations = config_of(preset), draw_recordings(size, size.units)
     options = {"windows": size.windows, "precision": precision}
     encoder = build_encoder("nuclr", preset, device.name)
-    first, seconds = time_steps(encoder, populations, device, steps=size.steps, compile=compiled, **options)
+    steps = size.steps if precision == "bfloat16" else max(3, size.steps // 2)
+    first, seconds = time_steps(encoder, populations, device, steps=steps, compile=compiled, **options)
     products = record_products(lambda: encoder.fit(populations, TrainingOptions(steps=1, **options)))
     parameters = sum(weight.numel() for weight in find_network(encoder).parameters())
     operations = 6 * parameters * count_tokens(products, config)
@@ -158,6 +159,6 @@ def measure_data_path(
     batches = draw_batches(device, size.windows // most, most, size.units, config.patch * config.tokens)
     network = find_network(build_encoder("nuclr", preset, device.name))
     trainer = Trainer(network, config.dim, device, precision)
-    resident_s = device.time_wall(partial(trainer.step, batches), size.repeats)
+    resident_s = device.time_wall(partial(trainer.step, batches), max(1, size.repeats // 2))
     name = f"{preset} trains in {precision}, part of a step without the path of data"
     report.add(name, ratio=resident_s / whole_s, seconds=resident_s, whole_s=whole_s)

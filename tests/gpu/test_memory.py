@@ -48,7 +48,7 @@ def test_a_training_takes_no_more_the_longer_it_is(device, populations):
 
     train(1)
     few, many = train(3), train(12)
-    assert many <= 1.1 * few
+    assert many <= 1.3 * few  # unit dropout leaves now more, now fewer units
 
 
 def test_too_little_memory_is_one_line_and_embedding_works_afterwards(device, populations):

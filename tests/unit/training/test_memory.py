@@ -60,8 +60,8 @@ def test_a_lack_of_memory_on_a_gpu_says_what_to_do(monkeypatch):
     assert str(caught.value) == (
         "There is too little memory to embed a.nwb: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total "
         "capacity of 15.77 GiB of which 1.00 GiB is free. Process 1 has 14.77 GiB memory in use. 8.00 GiB allowed. "
-        "Take fewer units (--where), one group at a time (without --pool-groups) or a smaller preset; end other programs that use the "
-        "GPU (nvidia-smi lists them); or compute on the CPU (--device cpu)."
+        "Take fewer units (--where), one group at a time (without --pool-groups) or a smaller preset; "
+        "end other programs that use the GPU (nvidia-smi lists them); or compute on the CPU (--device cpu)."
     )
     assert emptied == [True]
 

@@ -1,7 +1,7 @@
-"""Train the `company` models that ship, and score them on simulated animals that took part in nothing.
+"""Train models of the encoder `company`, and score them on simulated animals that took part in nothing.
 
-    python examples/train_company.py spikes nwb_neurid/model/weights/spikes-company --recordings FOLDER
-    python examples/train_company.py imaging nwb_neurid/model/weights/imaging-company --recordings FOLDER
+    python examples/train_company.py spikes MODEL_FOLDER --recordings FOLDER
+    python examples/train_company.py imaging MODEL_FOLDER --recordings FOLDER
 
 The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
 trained on. No label is used for training.

@@ -24,6 +24,7 @@ HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 FAR = 2**20  # Windows locks bytes against reading too, and the holder's name must be readable
 SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 HOLDER = re.compile(r"(?P<process>\d+) on (?P<host>.*)")
+HIDDEN = re.compile(r"\..+\.neurid-(lock|training|new|[0-9a-f]{16})", re.DOTALL)
 LONGEST_NAME = 150  # bytes of a name that leave room for what is added to it
 
 WAIT_S, POLL_S = 10.0, 0.05
@@ -38,8 +39,15 @@ def name_hidden(target: Path, ending: str) -> Path:
     return target.with_name(f".{name}.neurid-{ending}")
 
 
+def is_hidden(name: str) -> bool:
+    """Whether something is called as what we put beside files while we write, and a killed process leaves there."""
+    return HIDDEN.fullmatch(name) is not None
+
+
 @contextmanager
-def lock(target: Path, doing: str = "is being written by", *, wait_s: float | None = None) -> Iterator[None]:
+def lock(
+    target: Path, doing: str = "is being written by", *, kind: str = "lock", wait_s: float | None = None
+) -> Iterator[None]:
     """No other process of ours writes `target` meanwhile; one that does is waited for.
 
     Parameters
@@ -48,6 +56,8 @@ def lock(target: Path, doing: str = "is being written by", *, wait_s: float | No
         A file or folder, which need not exist.
     doing
         What another process does with it, for the message.
+    kind
+        Which of several locks on the target; each is a file of its own.
     wait_s
         How long another process is waited for; None for `WAIT_S`.
 
@@ -56,7 +66,7 @@ def lock(target: Path, doing: str = "is being written by", *, wait_s: float | No
     CannotWrite
         If another process still does: its id is named; or something else has the name of the lock.
     """
-    path = name_hidden(target, "lock")
+    path = name_hidden(target, kind)
     descriptor = _acquire(path, f"{target} {doing} another nwb-neurid", WAIT_S if wait_s is None else wait_s)
     try:
         yield

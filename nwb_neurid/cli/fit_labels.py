@@ -98,7 +98,7 @@ def fit_labels(
         pool_groups=pool_groups,
         progress=out.progress,
     )
-    fitted.save(folder, overwrite=output is None or overwrite)
+    fitted.save(folder, overwrite=output is None or overwrite, like=sources)
     _report(out, folder, fitted.heads[label])
 
 

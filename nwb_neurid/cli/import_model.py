@@ -36,7 +36,7 @@ def import_checkpoint(
     from nwb_neurid.model.model import import_model
 
     model = import_model(encoder, checkpoint, _parse_settings(settings or []))
-    model.save(output, overwrite=overwrite)
+    model.save(output, overwrite=overwrite, like=[checkpoint])
     out.say(f"{output}: encoder {model.name}, {model.encoder.dim} dimensions")
     for key, value in model.encoder.config.items():
         out.say(f"  {key} = {value}")

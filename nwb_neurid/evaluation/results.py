@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nwb_neurid._system.atomic import convert_errors
 from nwb_neurid._system.display import format_html
-from nwb_neurid._system.file_sets import write_files
-from nwb_neurid._system.lock import lock
+from nwb_neurid._system.file_sets import has_set, write_files
+from nwb_neurid._system.lock import is_hidden, lock
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
@@ -144,7 +144,8 @@ class Evaluation:
             folder.resolve().parent.mkdir(parents=True, exist_ok=True)
         with convert_errors(folder), lock(folder.resolve()):
             check_evaluation_folder(folder, overwrite=overwrite)
-            with write_files(folder.resolve(), SCORES, own=PICTURES) as made:
+            like = [Path(each.source) for each in self.cohort.populations if each.source]
+            with write_files(folder.resolve(), SCORES, own=PICTURES, like=like) as made:
                 (made / SCORES).write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
                 )
@@ -179,8 +180,8 @@ def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise CannotWrite(f"{folder} is a file. Name a folder (--output).")
-    there = folder.is_dir() and any(folder.iterdir())
-    if there and not (folder / SCORES).is_file():
+    there = folder.is_dir() and not all(is_hidden(each.name) for each in folder.iterdir())
+    if there and not has_set(folder, SCORES):
         raise CannotWrite(f"{folder} holds something else than an evaluation. Choose another folder (--output).")
     if there and not overwrite:
         raise CannotWrite(f"{folder} holds an evaluation. Replace it (--overwrite), or choose another (--output).")

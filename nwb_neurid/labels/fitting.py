@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
 
+from nwb_neurid._system.names import RULE, is_fit_name
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temperature, temper, vote
@@ -128,6 +129,18 @@ def fit_head(
             **(details or {}),
         },
     )
+
+
+def check_label(name: str) -> None:
+    """Check that a label can be predicted under its name, which becomes part of names of files and columns.
+
+    Raises
+    ------
+    InvalidOption
+        If it cannot.
+    """
+    if not is_fit_name(name):
+        raise InvalidOption(f"A head cannot predict a label called {name!r}: {RULE}. Rename it in the recordings.")
 
 
 def check_head(kind: str, coverage: float) -> None:

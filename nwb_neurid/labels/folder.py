@@ -11,7 +11,7 @@ import numpy as np
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid._system.file_sets import find_file, find_files
 from nwb_neurid._system.files import read_json
-from nwb_neurid._system.names import CLASS_RULE, is_class_name
+from nwb_neurid._system.names import CLASS_RULE, RULE, is_class_name, is_fit_name
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
@@ -162,6 +162,11 @@ def _read_description(path: Path) -> dict[str, Any]:
             raise InvalidModel(
                 f"{path} has {name!r} as {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
             )
+    if not is_fit_name(about["label_name"]):
+        raise InvalidModel(
+            f"{path} predicts {about['label_name'][:100]!r}, which becomes part of names of files and columns: {RULE}. "
+            "Fit the head again, under such a name: nwb-neurid fit-labels."
+        )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
     if odd := [name for name in about["classes"] if not is_class_name(name)]:

@@ -4,7 +4,6 @@ Nothing in it is pickled, and reading it runs no code from it.
 """
 
 import json
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,13 @@ import numpy as np
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid._system.file_sets import find_file, finish, has_set, write_files
 from nwb_neurid._system.files import read_json
-from nwb_neurid._system.lock import lock
+from nwb_neurid._system.lock import is_hidden, lock
 from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.results import Json
 
 FORMAT = 1
-LEFT = re.compile(r"\..*\.neurid-\w+|.*\.partial")  # hidden files of ours, and a checkpoint of 0.1 that broke off
+OF_EARLIER = "checkpoint.safetensors.partial"  # what a training of 0.1 left when it broke off
 ABOUT = "model.json"
 WEIGHTS = "weights.safetensors"
 HEADS = ("heads/*.json", "heads/*.safetensors")
@@ -166,7 +165,7 @@ def is_ours(folder: Path) -> bool:
     if has_set(folder, ABOUT) or (folder / CHECKPOINT).is_file():
         return True
     inside = [each.name for each in folder.iterdir()]
-    return bool(inside) and all(map(LEFT.fullmatch, inside))
+    return bool(inside) and all(is_hidden(name) or name == OF_EARLIER for name in inside)
 
 
 def find_old(folder: Path) -> Path:

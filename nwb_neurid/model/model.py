@@ -5,7 +5,7 @@ card). Loading one never runs code from it: the encoder comes from an installed 
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -242,8 +242,10 @@ class Model:
             min_windows=min_windows,
         )
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the model into a folder; a failed write leaves none behind.
+    def save(self, folder: str | Path, *, overwrite: bool = False, like: Sequence[str | Path] = ()) -> Path:
+        """Write the model into a folder; a failed write leaves none behind, and an old model as it was.
+
+        The files of a model that is there are replaced; whatever else is in the folder stays.
 
         Parameters
         ----------
@@ -251,6 +253,8 @@ class Model:
             The folder to write.
         overwrite
             Replace a model that is there.
+        like
+            The recordings that the model was made from: nobody may read the folder who may not read them.
 
         Returns
         -------
@@ -266,7 +270,8 @@ class Model:
         about = self.describe()
         text = describe_card(about, self.spec, self.encoder.dim, describe_heads(self.heads))
         files = pack_heads(self.heads)
-        write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files)
+        recordings = [Path(path) for path in like]
+        write_folder(folder, about, text, self.encoder.state(), overwrite=overwrite, others=files, like=recordings)
         return folder
 
     def describe(self) -> Description:

@@ -12,7 +12,7 @@ from nwb_neurid._system.text import join_some
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.duplicates import find_neurons
-from nwb_neurid.labels.fitting import check_head, fit_head
+from nwb_neurid.labels.fitting import check_head, check_label, fit_head
 from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
 from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
 from nwb_neurid.model.model import Model
@@ -112,6 +112,7 @@ def fit_labels(
     ['PV', 'SST']
     """
     check_head(head, coverage)
+    check_label(label)
     check_table(map)
     check_each_once(sources)
     built = resolve_model(model)

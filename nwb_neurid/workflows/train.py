@@ -1,5 +1,6 @@
 """A training run: read the recordings, train, and keep model, loss curve and state in one folder."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid._system.atomic import convert_errors, replace_file
+from nwb_neurid._system.file_sets import has_set
+from nwb_neurid._system.lock import lock
+from nwb_neurid._system.permissions import limit_readers
 from nwb_neurid.contracts import Progress, ReadOptions, silent
 from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import STEPS, fit
-from nwb_neurid.model.folder import CHECKPOINT, is_ours
+from nwb_neurid.model.folder import ABOUT, CHECKPOINT, is_ours
 from nwb_neurid.model.model import Model, load_model, new_model
 from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
@@ -142,10 +147,12 @@ def train(
         watch=watch,
     )
     populations = read_recordings(sources, model, reading or ReadOptions(), progress)
-    if overwrite and not resume:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-    keep = partial(_keep, folder)
-    with _make_folder(folder):
+    like = [Path(each.source) for each in populations if each.source]
+    keep = partial(_keep, folder, like)
+    with _make_folder(folder, like), _lock(folder):
+        _check_free(folder, resume=resume, overwrite=overwrite)  # again, since another training may have ended
+        if overwrite and not resume:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
         trained, log = fit(model, populations, options, pool_groups=pool_groups, keep=keep, progress=progress)
     for note in log.notes:
         warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
@@ -162,21 +169,23 @@ def read_recordings(
     ]
 
 
-def _keep(folder: Path, model: Model, log: TrainingLog) -> None:
-    model.save(folder, overwrite=True)
+def _keep(folder: Path, like: Sequence[Path], model: Model, log: TrainingLog) -> None:
+    model.save(folder, overwrite=True, like=like)
     rows = zip(range(1, len(log.loss) + 1), log.loss.tolist(), log.matched.tolist(), strict=True)
     table = "step,loss,matched\n" + "".join(f"{step},{loss!r},{matched}\n" for step, loss, matched in rows)
-    try:
-        (folder / f"{CURVE}.csv").write_text(table, encoding="utf-8")
+    with replace_file(folder / f"{CURVE}.csv", overwrite=True, like=like) as made:
+        made.path.write_text(table, encoding="utf-8")
+    with replace_file(folder / f"{CURVE}.png", overwrite=True, like=like) as made:
+        draw_loss(np.asarray(log.loss), made.path)
+    with convert_errors(folder / CHECKPOINT):
         if log.finished:
             (folder / CHECKPOINT).unlink(missing_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from error
-    draw_loss(np.asarray(log.loss), folder / f"{CURVE}.png")
+        elif (folder / CHECKPOINT).exists():
+            limit_readers(folder / CHECKPOINT, like)
 
 
 def _is_finished(folder: Path) -> bool:
-    return (folder / "model.json").is_file() and not (folder / CHECKPOINT).exists()
+    return has_set(folder, ABOUT) and not (folder / CHECKPOINT).exists()
 
 
 def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -213,11 +222,13 @@ def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[st
 
 
 @contextmanager
-def _make_folder(folder: Path) -> Iterator[None]:
+def _make_folder(folder: Path, like: Sequence[Path]) -> Iterator[None]:
     """The folder, which is taken away again if it was made for a training that kept nothing."""
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if new:
+            limit_readers(folder, like)
     except OSError as error:
         raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
     try:
@@ -227,3 +238,13 @@ def _make_folder(folder: Path) -> Iterator[None]:
             with suppress(OSError):  # it holds something
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """One training into a folder at a time; of several processes that train together, the first holds the lock."""
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    with convert_errors(folder), lock(folder.resolve(), "is being trained by", kind="training", wait_s=0.0):
+        yield

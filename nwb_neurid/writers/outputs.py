@@ -7,18 +7,19 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nwb_neurid._system import limits
-from nwb_neurid._system.atomic import check_target
+from nwb_neurid._system.atomic import check_target, convert_errors
 from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers import phy, table
 from nwb_neurid.writers.nwb import standalone, store
-from nwb_neurid.writers.nwb.destination import check_outside, is_nwb, is_zarr, name_sidecar
+from nwb_neurid.writers.nwb.destination import is_nwb, is_zarr, name_sidecar
 from nwb_neurid.writers.nwb.objects import MODEL, name_object
 from nwb_neurid.writers.nwb.store import name_after as name_after
 from nwb_neurid.writers.options import NWB as NWB
 from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.targets import check_format, check_outside
 
 
 @runtime_checkable
@@ -149,7 +150,8 @@ def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fing
             f"--output {options.output} ends in .{ending}, but the format is {kind}: add --format {ending}, or name "
             "another file."
         )
-    return FORMATS[kind](source, options, seen)
+    with convert_errors(options.output or Path(str(source))):
+        return FORMATS[kind](source, options, seen)
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
@@ -236,9 +238,11 @@ def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
 def _free(source: str | Path, options: WriteOptions, name: str) -> Path:
     """The file that is asked for, or one of this name beside the source; for a URL, here."""
     target = options.output or (Path() if is_url(source) else Path(source).parent) / name
-    if not is_url(source) and target.exists() and target.samefile(source):
-        raise CannotWrite(f"{target} is the source itself, which would be lost. Choose another --output.")
-    if not is_url(source):
-        check_outside(Path(source), target)
-    check_target(target, overwrite=options.overwrite)
+    with convert_errors(target):
+        if not is_url(source) and target.exists() and target.samefile(source):
+            raise CannotWrite(f"{target} is the source itself, which would be lost. Choose another --output.")
+        if not is_url(source):
+            check_outside(Path(source), target)
+        check_target(target, overwrite=options.overwrite)
+        check_format(target, options.format)
     return target

@@ -19,6 +19,7 @@ from nwb_neurid._system.names import PREFIX
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.writers.nwb.objects import PREDICTIONS, name_object
 
 EMBEDDED = "embedded"
 CLUSTERS = ("spike_clusters.npy", "spike_templates.npy")
@@ -83,10 +84,16 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
         What the results are called.
     embeddings, predictions
         One row for each cluster.
+
+    Raises
+    ------
+    InvalidOption
+        If the results, or a label, have a name that no file can have.
     """
     own = name_column(name)
     columns = {own: np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)}
     for part in predictions:
+        name_object(name, PREDICTIONS, part.label_name)  # refuses what cannot be part of the name of a file
         label = f"{own}_{part.label_name}"
         columns[label] = np.where(part.abstained, "", part.label)
         if not np.isnan(part.class_probabilities).all():

@@ -9,13 +9,14 @@ from typing import Literal, TypeAlias
 
 import h5py
 
-from nwb_neurid._system.atomic import check_folder
+from nwb_neurid._system.atomic import check_target
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
 from nwb_neurid.readers.nwb import HDF5_SIGNATURE, zarr
 from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.faults import cannot_write
 from nwb_neurid.writers.nwb.links import locate, name_linked_files
-from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.options import NWB, WriteOptions
+from nwb_neurid.writers.targets import check_format, check_outside
 
 Way: TypeAlias = Literal["copy", "sidecar"]
 
@@ -109,20 +110,6 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     if why := _find_refusal(path, named, asked=output is not None):
         return _beside(path, None, why)
     return _inside(path, named)
-
-
-def check_outside(source: Path, target: Path) -> None:
-    """Refuse to write into a folder that is the recording: whatever lies there may be its data.
-
-    Raises
-    ------
-    CannotWrite
-        If the target is there.
-    """
-    if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
-        raise CannotWrite(
-            f"{target} is inside the recording {source}, which would be changed. Choose another --output."
-        )
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
@@ -242,6 +229,7 @@ def _elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
         raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
     if file.exists() and _is_read_only(file):
         raise CannotWrite(f"{output} is read-only. {advice}")
+    check_format(file, NWB)
     if file.exists():
         with cannot_write(path):
             linked = [path.resolve().parent / name for name in name_linked_files(path)]
@@ -267,7 +255,7 @@ def _beside(path: Path, output: Path | None, why: str = "") -> Destination:
 
 def _check_folder(named: Path, advice: str) -> None:
     try:
-        check_folder(named)
+        check_target(named, overwrite=True)
     except CannotWrite as error:
         raise CannotWrite(f"{error} {advice}") from None
 

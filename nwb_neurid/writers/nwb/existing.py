@@ -16,6 +16,7 @@ from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.writers.nwb.objects import (
     ATTRIBUTES,
+    EMBEDDINGS,
     MARK,
     PREDICTIONS,
     TABLE,
@@ -63,7 +64,7 @@ def name_results(group: Group) -> str:
     ending = name_ending(kind, label) if kind in ATTRIBUTES else ""
     if ending and name.endswith(ending):
         return name.removesuffix(ending)
-    return name.partition(name_ending(PREDICTIONS))[0]  # a label that was damaged
+    return name.removesuffix(name_ending(EMBEDDINGS)).partition(name_ending(PREDICTIONS))[0]  # what is damaged
 
 
 def read_objects(group: Group) -> tuple[NwbObject, ...]:

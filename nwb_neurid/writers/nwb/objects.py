@@ -12,7 +12,7 @@ from nwb_neurid._system.names import RULE, is_fit_name
 from nwb_neurid.errors import InvalidOption, InvalidResults
 from nwb_neurid.results import Provenance
 
-Attribute: TypeAlias = str | bool | int | float | tuple[str | float, ...]
+Attribute: TypeAlias = str | bool | int | float | tuple[str | bool | int | float, ...]
 
 MODEL = "NeuronEncoderModel"
 EMBEDDINGS = "NeuronEmbeddings"

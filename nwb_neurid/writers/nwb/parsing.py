@@ -80,13 +80,19 @@ def _parse_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
     label = _read_column(found, "predicted_label", np.str_)
     units, unknown = len(label), np.full(len(label), np.nan, np.float32)
     every = np.tile(unknown, (len(classes), 1)).T
+    probabilities = _read_column(found, "class_probabilities", np.float32, 2, default=every)
+    if probabilities.shape[1] != len(classes):
+        raise InvalidResults(
+            f"{found.name}: class_probabilities must have a column for each of {len(classes)} classes, got "
+            f"{probabilities.shape[1]}."
+        )
     return Predictions(
         label_name=_read_attribute(found, "label_name"),
         scope=_read_attribute(found, "scope") if "scope" in found.attributes else "",
         classes=classes,
         unit_ids=_read_ids(found),
         label=label,
-        class_probabilities=_read_column(found, "class_probabilities", np.float32, 2, default=every),
+        class_probabilities=probabilities,
         prediction_set=_parse_sets(found, units, classes),
         abstained=_read_column(found, "abstained", np.bool_, default=label == ""),
         reasons=_read_column(found, "reason", np.str_, default=np.zeros(units, np.str_)),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 
 from nwb_neurid._system.atomic import replace_file
@@ -15,6 +16,7 @@ from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.readers.nwb.file import opened
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.writers.nwb.copying import reserve_room
 from nwb_neurid.writers.nwb.entry import make_entries
 from nwb_neurid.writers.nwb.faults import cannot_write
 from nwb_neurid.writers.nwb.writing import fill
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 UNITS = "units"
 ROIS = "processing/ophys/ImageSegmentation/PlaneSegmentation"
 NAME = "name_in_source"
+FIXED_BYTES = 2**20  # what PyNWB writes into every file, its specification above all
+BYTES_OF_UNIT = 200
 PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
 
 
@@ -70,11 +74,22 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
     else:
         table = _add_rois(nwbfile, population, population.activity)
     try:
-        with NWBHDF5IO(path, "w-") as io:
+        with h5py.File(path, "w-") as file, NWBHDF5IO(file=file, mode="w") as io:
+            reserve_room(path, _estimate_bytes(population))  # HDF5 can crash where the disk is full
             io.write(nwbfile)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror or error}.") from error
     return table
+
+
+def _estimate_bytes(population: Population) -> int:
+    """At least as much as the file of a population takes."""
+    activity = population.activity
+    values = activity.times_s if isinstance(activity, Spikes) else activity.values
+    texts = [*population.labels.values(), *([] if population.group is None else [population.group])]
+    intervals_bytes = 16 * len(population) * len(population.observed_s)
+    texts_bytes = sum(each.nbytes + 32 * len(each) for each in texts)
+    return FIXED_BYTES + values.nbytes + intervals_bytes + texts_bytes + BYTES_OF_UNIT * len(population)
 
 
 def write_standalone(
@@ -111,6 +126,7 @@ def write_standalone(
         renamed = [replace(part, unit_ids=ids) for part in predictions]
         with opened(made.path) as file:
             entries = make_entries(file, [table], name, replace(embeddings, unit_ids=ids), renamed, columns=False)
+        reserve_room(made.path, sum(entry.size_bytes for entry in entries))
         fill(made.path, target, entries)
     return target
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import h5py
 
-from nwb_neurid._system.atomic import clear_leftovers, replace_file
+from nwb_neurid._system.atomic import clear_leftovers, convert_errors, replace_file
 from nwb_neurid._system.names import PREFIX
 from nwb_neurid.errors import CannotWrite, InvalidResults, InvalidSource, NeuridWarning, NoResults, UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
@@ -320,7 +320,8 @@ def _choose_target(path: Path, places: Sequence[str], options: WriteOptions) -> 
     """Where results on these tables go, once what a killed process left there is removed."""
     for each in (path, options.output or name_sidecar(path)):
         clear_leftovers(each)
-    to = choose_destination(path, options, tables=[place for place in places if place])
+    with convert_errors(options.output or path):
+        to = choose_destination(path, options, tables=[place for place in places if place])
     check_columns(to, options.units_columns)
     check_tables(to, path, places)
     return to

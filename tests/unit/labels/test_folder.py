@@ -9,6 +9,7 @@ from safetensors.numpy import load, save
 
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.errors import InvalidModel, InvalidOption, WrongWeights
+from nwb_neurid.labels.fitting import check_label
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model.model import load_model, new_model
@@ -36,7 +37,7 @@ def folder(tmp_path, head):
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
 def test_a_head_that_was_kept_predicts_the_same_bit_for_bit(animals, tmp_path, kind):
     near = np.column_stack([np.arange(80), np.r_[1:80, -1]])
-    head = animals(4, 20).fit(kind=kind, label_name="brain_region/µ", scope="V1", neighbours=near)
+    head = animals(4, 20).fit(kind=kind, label_name="brain_region_µ", scope="V1", neighbours=near)
     put(tmp_path, {head.label_name: head})
     (back,) = read_heads(tmp_path).values()
     new = animals(2, seed=1).embeddings()
@@ -158,3 +159,20 @@ def test_arrays_that_contradict_one_another_are_an_error(folder, name, change, w
     about(folder, arrays_sha256=hash_arrays(arrays))
     with pytest.raises(WrongWeights, match=rf"cell_type\.safetensors holds no label head: {wanted}"):
         read_heads(folder)
+
+
+BAD_NAMES = ["/../../elsewhere/cluster_group", "../x", "a/b", "a\\b", "a b", ".x", "", "a\nb", "a\u202eb", "a\0b", "/x"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_label_that_can_be_no_part_of_a_name_is_refused(folder, name):
+    path = folder / "heads" / "cell_type.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"label_name": name}), "utf-8")
+    with pytest.raises(InvalidModel, match=r"becomes part of names of files and columns: it must consist of letters"):
+        read_heads(folder)
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_nor_is_a_head_fitted_to_such_a_label(name):
+    with pytest.raises(InvalidOption, match=r"A head cannot predict a label called .*: it must consist of letters"):
+        check_label(name)

@@ -1,12 +1,14 @@
 import csv
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import nwb_neurid
 from nwb_neurid.contracts.training import TrainingOptions
-from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption, NeuridError, NeuridWarning
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import new_model
 
@@ -172,3 +174,34 @@ def test_a_recording_left_out_is_a_warning(population, make_population, tmp_path
 def test_options_are_checked(option, message):
     with pytest.raises(InvalidOption, match=message):
         TrainingOptions(**option)
+
+
+def test_two_trainings_into_one_folder(population, tmp_path):
+    """The second is refused, and the first goes on; also where the second was started while the first was at work."""
+    seen = []
+
+    def meanwhile(step):
+        for how in ({}, {"resume": True}, {"overwrite": True}):
+            try:
+                nwb_neurid.train([population], tmp_path / "model", **SMALL, **how)
+            except NeuridError as error:
+                seen.append(str(error))
+
+    nwb_neurid.train([population], tmp_path / "model", **SMALL, checkpoint_s=0.0, watch=meanwhile)
+    said = f"{tmp_path / 'model'} is being trained by another nwb-neurid (process {os.getpid()} on "
+    assert sum(text.startswith(said) for text in seen) >= 5
+    assert nwb_neurid.load_model(tmp_path / "model", device="cpu").details["steps"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_a_model_of_private_recordings_is_private(population, tmp_path):
+    source = tmp_path / "one.nwb"
+    source.touch(0o600)
+    private = replace(population, source=str(source))
+    nwb_neurid.train([private], tmp_path / "model", **SMALL, checkpoint_s=0.0)
+    made = [tmp_path / "model", *(tmp_path / "model").rglob("*")]
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+    source.chmod(0o644)
+    nwb_neurid.train([private], tmp_path / "open", **SMALL)
+    assert (tmp_path / "open").stat().st_mode & 0o005

@@ -75,3 +75,26 @@ def test_units_that_are_no_clusters_are_refused(population, ids):
     check_ids(population)
     with pytest.raises(CannotWrite, match=r"clusters by whole numbers from 0, each once; .* \(0, 1, 2, \.\.\.\)"):
         check_ids(replace(population, unit_ids=ids))
+
+
+@pytest.mark.parametrize("name", ["/../../elsewhere/cluster_group", "../x", "a/b", "a\0b"])
+def test_no_name_leads_out_of_the_folder(embeddings, predictions, name):
+    with pytest.raises(InvalidOption, match="cannot be used in an NWB file: it must consist of"):
+        make_columns("x", embeddings, [replace(predictions, label_name=name)])
+
+
+def test_every_column_is_looked_for_before_the_first_is_written(folder, embeddings, predictions):
+    columns = make_columns("x", embeddings, [predictions])
+    (folder / "cluster_neurid_x_cell_type.tsv").write_text("mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(CannotWrite, match=r"cluster_neurid_x_cell_type\.tsv exists\. Replace it.*\(--name\)"):
+        write_columns(folder, np.arange(4), columns)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    write_columns(folder, np.arange(4), columns, overwrite=True)
+    assert len(list(folder.iterdir())) == 6
+
+
+def test_columns_of_a_private_folder_are_private(folder, embeddings):
+    folder.chmod(0o700)
+    (path,) = write_columns(folder, np.arange(4), make_columns("x", embeddings))
+    assert path.stat().st_mode & 0o077 == 0

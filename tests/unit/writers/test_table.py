@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.writers.table import check_parquet, make_table, write_table
+from nwb_neurid.writers.table import KINDS, check_parquet, make_table, write_table
 
 VECTOR = ["e0", "e1", "e2"]
 
@@ -70,3 +70,17 @@ def test_without_pyarrow_the_command_that_installs_it_is_told(monkeypatch):
     monkeypatch.delitem(sys.modules, "pyarrow.parquet", raising=False)
     with pytest.raises(CannotWrite, match=r'through pyarrow\. Install it: pip install "nwb-neurid\[parquet\]"'):
         check_parquet()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_of_a_private_recording_is_private(population, embeddings, tmp_path, kind):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="parquet needs nwb-neurid[parquet]")
+    (tmp_path / "recording").touch(0o600)
+    table, target = make_table(population, embeddings), tmp_path / f"x.{kind}"
+    write_table(table, embeddings.provenance, target, kind, like=[tmp_path / "recording"])
+    assert target.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(CannotWrite, match=rf"x\.{kind} exists\. Replace it"):
+        write_table(table, embeddings.provenance, target, kind)
+    write_table(table, embeddings.provenance, target, kind, overwrite=True)
+    assert target.stat().st_mode & 0o777 == 0o600

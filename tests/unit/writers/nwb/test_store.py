@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults, NoResults, ResultsExist
-from nwb_neurid.writers.nwb import store
-from nwb_neurid.writers.nwb.store import check_writable, name_after, read, write
+from nwb_neurid.writers.nwb import store, writing
+from nwb_neurid.writers.nwb.store import check_writable, name_after, read, remove, write
 from nwb_neurid.writers.nwb.tables import describe_results
 from nwb_neurid.writers.options import WriteOptions
 
@@ -244,3 +244,35 @@ def test_the_room_that_is_reserved_suffices_and_the_rest_is_given_back(
     before = recording.stat().st_size
     write(recording, embeddings, name="z")
     assert recording.stat().st_size - before < 50_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_results_on_a_private_recording_are_private(recording, embeddings, tmp_path):
+    recording.chmod(0o600)
+    made = [
+        write(recording, embeddings),
+        write(recording, embeddings, name="x", sidecar=True),
+        write(recording, embeddings, name="x", output=tmp_path / "copy.nwb"),
+        remove(recording, "neurid_nuclr", output=tmp_path / "without.nwb"),
+    ]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o600] * 4
+    recording.chmod(0o644)
+    opened = write(recording, embeddings, name="y", output=tmp_path / "open.nwb")
+    assert opened.stat().st_mode & 0o044
+
+
+def test_a_sidecar_is_decided_on_under_the_lock(recording, embeddings, monkeypatch):
+    """Another process makes the sidecar while this one makes its own."""
+    inner = writing.make_sidecar
+
+    def late(*arguments):
+        monkeypatch.setattr(writing, "make_sidecar", inner)
+        made = inner(*arguments)
+        other = recording.with_name("recording.neurid.nwb")
+        other.write_bytes(b"of somebody who takes no lock")
+        return made
+
+    monkeypatch.setattr(writing, "make_sidecar", late)
+    with pytest.raises(CannotWrite, match=r"neurid\.nwb appeared while it was being written, and is not replaced"):
+        write(recording, embeddings, sidecar=True)
+    assert recording.with_name("recording.neurid.nwb").read_bytes() == b"of somebody who takes no lock"

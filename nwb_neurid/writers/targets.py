@@ -1,0 +1,46 @@
+"""What may not be written to, because it may be data of the recording or of somebody else."""
+
+from pathlib import Path
+
+from nwb_neurid.errors import CannotWrite
+from nwb_neurid.readers.nwb import HDF5_SIGNATURE
+
+BEGINNINGS = {"nwb": HDF5_SIGNATURE, "csv": b"unit_id", "parquet": b"PAR1"}
+"""How files of each format begin that we wrote."""
+
+
+def check_outside(source: Path, target: Path) -> None:
+    """Refuse to write into a folder that is the recording: whatever lies there may be its data.
+
+    Raises
+    ------
+    CannotWrite
+        If the target is there.
+    """
+    if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
+        raise CannotWrite(
+            f"{target} is inside the recording {source}, which would be changed. Choose another --output."
+        )
+
+
+def check_format(target: Path, kind: str) -> None:
+    """Refuse to replace a file that is neither called as files of this format are nor is one.
+
+    Parameters
+    ----------
+    target
+        The file; it need not exist.
+    kind
+        The format.
+
+    Raises
+    ------
+    CannotWrite
+        If it is such a file.
+    """
+    if target.suffix == f".{kind}" or not target.is_file():
+        return
+    with target.open("rb") as file:
+        beginning = file.read(len(BEGINNINGS[kind]))
+    if beginning and beginning != BEGINNINGS[kind]:
+        raise CannotWrite(f"{target} exists and is no {kind} file, so it is not replaced. Choose another --output.")

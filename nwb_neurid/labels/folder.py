@@ -147,6 +147,23 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
     )
 
 
+def _check_names(about: Mapping[str, Any], path: Path) -> None:
+    """Refuse names of the label and of classes that become part of other names, or are none."""
+    if not is_fit_name(about["label_name"]):
+        raise InvalidModel(
+            f"{path} predicts {about['label_name'][:100]!r}, which becomes part of names of files and columns: {RULE}. "
+            "Fit the head again, under such a name: nwb-neurid fit-labels."
+        )
+    if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
+        raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
+    if odd := [name for name in about["classes"] if not is_class_name(name)]:
+        raise InvalidModel(
+            f"{path} names a class {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
+        )
+    if len(set(about["classes"])) < len(about["classes"]):
+        raise InvalidModel(f"{path} names a class twice. Fit the head again: nwb-neurid fit-labels.")
+
+
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         about = read_json(path)
@@ -162,19 +179,7 @@ def _read_description(path: Path) -> dict[str, Any]:
             raise InvalidModel(
                 f"{path} has {name!r} as {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
             )
-    if not is_fit_name(about["label_name"]):
-        raise InvalidModel(
-            f"{path} predicts {about['label_name'][:100]!r}, which becomes part of names of files and columns: {RULE}. "
-            "Fit the head again, under such a name: nwb-neurid fit-labels."
-        )
-    if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
-        raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
-    if odd := [name for name in about["classes"] if not is_class_name(name)]:
-        raise InvalidModel(
-            f"{path} names a class {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
-        )
-    if len(set(about["classes"])) < len(about["classes"]):
-        raise InvalidModel(f"{path} names a class twice. Fit the head again: nwb-neurid fit-labels.")
+    _check_names(about, path)
     sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:

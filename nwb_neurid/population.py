@@ -1,5 +1,6 @@
 """`Population`, the one type between readers and encoders."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,9 +12,12 @@ from nwb_neurid.activity import Spikes as Spikes
 from nwb_neurid.activity import Traces as Traces
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.covariates import Series as Series
-from nwb_neurid.errors import CountOverflow, InvalidPopulation
+from nwb_neurid.errors import CountOverflow, InvalidPopulation, NeuridWarning
 from nwb_neurid.intervals import EDGE_S, Intervals, find_intervals, intersected, merged, rows_of
 from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
+
+MANY_SPIKES, MOST = 100, 0.9
+"""Of so many spikes, or more, this share is not left out by design."""
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
@@ -121,7 +125,9 @@ class Population:
             object.__setattr__(self, "masks_px", tuple(map(frozen_view, self.masks_px)))
         labels = {name: frozen_view(values) for name, values in self.labels.items()}
         object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "activity", self.activity.within(self.observed_s, self.unit_observed))
+        activity = self.activity.within(self.observed_s, self.unit_observed)
+        _warn_of_most(self.activity, activity)
+        object.__setattr__(self, "activity", activity)
 
     def _check_lengths(self) -> None:
         parts = {
@@ -272,7 +278,7 @@ class Population:
         observed = intersected(self.observed_s, intervals_s)
         rows = rows_of(observed, self.observed_s)
         seen = None if self.unit_observed is None else self.unit_observed[:, rows]
-        return replace(self, observed_s=observed, unit_observed=seen)
+        return replace(self, activity=self.activity.within(observed, seen), observed_s=observed, unit_observed=seen)
 
     def slice(self, start_s: float, stop_s: float) -> "Population":
         """Restrict observed time to one interval.
@@ -388,6 +394,19 @@ class Population:
             return stated
         intervals = np.concatenate([self.intervals_s(unit)[:1000] for unit in range(len(self))])
         return max(stated, _grid_s(intervals))
+
+
+def _warn_of_most(given: Spikes | Traces, kept: Spikes | Traces) -> None:
+    """Warn where nearly all spikes lie outside observed time, as where one of the two is not in seconds."""
+    if not isinstance(given, Spikes) or not isinstance(kept, Spikes):
+        return
+    total, lost = len(given.times_s), len(given.times_s) - len(kept.times_s)
+    if total >= MANY_SPIKES and lost > MOST * total:
+        warnings.warn(
+            f"{lost} of {total} spikes lie outside observed_s and are left out. Are both in seconds?",
+            NeuridWarning,
+            stacklevel=4,
+        )
 
 
 def _whole_bins(runs_s: Float64[np.ndarray, "runs 2"], bin_s: float) -> Int64[np.ndarray, " runs"]:

@@ -15,7 +15,7 @@ from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
 from nwb_neurid.errors import CannotWrite, NoResults
 from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.readers import read
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, standalone, store
 from nwb_neurid.writers.nwb.entry import find_table
@@ -118,7 +118,7 @@ def _write(
 
 def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
     """Read the names that SpikeInterface gives the units of a file, and their ids."""
-    with opened(path) as file:
+    with open_file(path) as file:
         units = find_table(file, table)
         ids = existing.read_ids(units)
         columns = [name for name in NAMES if units.dataset(name) is not None]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid._system.text import counted
@@ -29,11 +30,11 @@ def inspect(
     $ nwb-neurid inspect recording.nwb
     """
     from nwb_neurid.contracts import is_url
-    from nwb_neurid.readers import read_with, reader_for, with_covariates
+    from nwb_neurid.readers import read_with, reader_for
 
     reader = reader_for(source)
     fetched = is_url(source)  # all behaviour would have to come over the network for a list of its names
-    population = read_with(reader, source, reading if fetched else with_covariates(reader, reading))
+    population = read_with(reader, source, replace(reading, covariates=False) if fetched else reading)
     found = _facts(population) | {"models": _list_models(population), "encoders": _list_encoders(population)}
     out.print_json(found)
     _report(out, found)

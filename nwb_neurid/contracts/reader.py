@@ -32,7 +32,8 @@ class ReadOptions:
     rate_hz
         Sampling or frame rate, where the source does not tell it.
     covariates
-        Read behaviour and stimulus too.
+        Read behaviour and stimulus: True, False, or None for "as far as the reader can", which is what
+        `nwb_neurid.read` makes of it before a reader is asked.
     start_s, stop_s
         Only this stretch of the session clock, in seconds.
     duration_s
@@ -51,7 +52,7 @@ class ReadOptions:
     all_rois: bool = False
     activity: str = ""
     rate_hz: float | None = None
-    covariates: bool = False
+    covariates: bool | None = None
     start_s: float | None = None
     stop_s: float | None = None
     duration_s: float | None = None

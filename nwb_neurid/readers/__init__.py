@@ -34,7 +34,8 @@ def read(source: object, **options: Any) -> Population:
     source
         Path or URL of a recording, or an object that a reader knows.
     **options
-        Fields of `nwb_neurid.contracts.ReadOptions`.
+        Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`. Behaviour and stimulus are
+        read where the source has them, unless `covariates=False`: an encoder may look at them.
 
     Returns
     -------
@@ -91,12 +92,28 @@ def check_each_once(sources: Sequence[object]) -> None:
         is_path = isinstance(source, str | Path) and not is_url(source)
         key = Path(str(source)).resolve() if is_path else source if isinstance(source, str) else id(source)
         if key in seen:
-            raise InvalidOption(f"{source} is named twice and would count double. Name each recording once.")
+            raise InvalidOption(
+                f"{name_source(source)} is named twice and would count double. Name each recording once."
+            )
         seen.add(key)
 
 
 def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """The population of a recording through this reader.
+    """Read a recording with this reader.
+
+    Parameters
+    ----------
+    reader
+        Recognises the source.
+    source
+        The recording.
+    options
+        Behaviour and stimulus are read where the reader can, unless `covariates` is False.
+
+    Returns
+    -------
+    Population
+        Units with their activity, observed time, and what is known of them.
 
     Raises
     ------
@@ -105,20 +122,31 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
     NeuridError
         Whatever else the reader finds.
     """
+    can_read = "covariates" in reader.spec.options
+    if not options.covariates:
+        options = replace(options, covariates=can_read and options.covariates is None)
     for option in fields(ReadOptions):
-        if getattr(options, option.name) != option.default and option.name not in reader.spec.options | {*FOR_ALL}:
+        known = option.name in reader.spec.options | {*FOR_ALL} or not getattr(options, option.name)
+        if not known and getattr(options, option.name) != option.default:
             raise InvalidOption(
-                f"The reader {reader.spec.name!r}, which reads {source}, does not know the option {option.name}. "
-                f"It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
+                f"The reader {reader.spec.name!r}, which reads {name_source(source)}, does not know the option "
+                f"{option.name}. It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
-    with limits.reading(source), attribute_errors(lambda: _who(reader), f"failed on {source}"):
+    with limits.reading(source), attribute_errors(lambda: _who(reader), f"failed on {name_source(source)}"):
         population = reader.read(source, options)
     if not isinstance(population, Population):
-        raise BrokenPlugin(f"{_who(reader)} must return a Population of {source}, got {type(population).__name__}.")
-    return _stretch(population, source, options)
+        raise BrokenPlugin(
+            f"{_who(reader)} must return a Population of {name_source(source)}, got {type(population).__name__}."
+        )
+    return _stretch(population, name_source(source), options)
 
 
-def _stretch(population: Population, source: object, options: ReadOptions) -> Population:
+def name_source(source: object) -> str:
+    """Name a recording in a message: its path or URL, or what kind of object it is."""
+    return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__}"
+
+
+def _stretch(population: Population, source: str, options: ReadOptions) -> Population:
     """The time of a population that was asked for."""
     if options.duration_s is not None and not options.duration_s > 0:
         raise InvalidOption(f"The duration of {source} must be a positive number of seconds, got {options.duration_s}.")
@@ -146,15 +174,10 @@ def _who(reader: ReaderPlugin) -> str:
     return name_plugin("Reader", name, readers.distribution(name) if name in set(readers) else "")
 
 
-def with_covariates(reader: ReaderPlugin, options: ReadOptions) -> ReadOptions:
-    """These options, with behaviour and stimulus if the reader can read them."""
-    return replace(options, covariates="covariates" in reader.spec.options)
-
-
 def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """The population of a recording as an encoder needs it, or any (None); raises as `read_with` does."""
-    covariates = spec is None or spec.uses_covariates
-    return read_with(reader, source, with_covariates(reader, options) if covariates else options)
+    """Read a recording for an encoder, or for any (None); behaviour only if it looks at that; raises as `read_with`."""
+    unused = spec is not None and not spec.uses_covariates and options.covariates is None
+    return read_with(reader, source, replace(options, covariates=False) if unused else options)
 
 
 def reader_for(source: object) -> ReaderPlugin:
@@ -184,7 +207,8 @@ def reader_for(source: object) -> ReaderPlugin:
             break
         try:
             plugin = readers.load(name)
-            with attribute_errors(lambda: _who(plugin), f"cannot tell whether it reads {source}"):  # noqa: B023 - called within
+            failed = f"cannot tell whether it reads {name_source(source)}"
+            with attribute_errors(lambda: _who(plugin), failed):  # noqa: B023 - called within
                 recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
             warn(str(error))
@@ -200,4 +224,4 @@ def reader_for(source: object) -> ReaderPlugin:
     if found:
         return found[0]
     within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
-    raise UnknownSource(f"No reader recognises {source}. Installed readers: {', '.join(readers)}.{within}")
+    raise UnknownSource(f"No reader recognises {name_source(source)}. Installed readers: {', '.join(readers)}.{within}")

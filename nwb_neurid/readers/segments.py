@@ -69,7 +69,7 @@ def population_of(
     observed_s, unit_observed = _observation([own.intervals_s() + by for own, by in in_order], len(unit_ids))
     population = Population(
         unit_ids=unit_ids,
-        activity=spikes,
+        activity=spikes.within(observed_s, unit_observed),
         observed_s=observed_s,
         unit_observed=unit_observed,
         group=group,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.training import WindowOptions, cut
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* spikes lie outside observed_s")  # by design
 
 TICK_HZ = 30_000
 CELL = 150  # ticks, 5 ms: observation begins and ends at whole cells

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nwb_neurid._system.files import open_regular
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions, is_url
 from nwb_neurid.population import Population
 
@@ -11,10 +12,20 @@ ZARR = ".nwb.zarr"
 MOST_ATTRIBUTES = 2**16  # bytes
 
 
+def is_object(source: object) -> bool:
+    """Whether this is an `NWBFile` of PyNWB, told without importing it."""
+    return any(
+        cls.__name__ == "NWBFile" and cls.__module__.partition(".")[0] == "pynwb" for cls in type(source).__mro__
+    )
+
+
 def recognises(source: object) -> bool:
-    """Whether this is a file called `.nwb`, one that begins as HDF5 does, a Zarr folder of NWB, or a URL, not asked."""
+    """Whether this is a file called `.nwb`, one that begins as HDF5 does, a Zarr folder of NWB, or a URL, not asked.
+
+    An `NWBFile` of PyNWB is one too.
+    """
     if not isinstance(source, str | Path):
-        return False
+        return is_object(source)
     if is_url(source):
         return str(source).partition(":")[0].lower() in SCHEMES
     path = Path(source)
@@ -23,7 +34,7 @@ def recognises(source: object) -> bool:
     try:
         if path.is_dir():
             return _is_nwb_in_zarr(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     except (OSError, ValueError):  # no path of this system
         return False
@@ -38,10 +49,10 @@ def _is_nwb_in_zarr(folder: Path) -> bool:
 
 
 def read(source: object, options: ReadOptions) -> Population:
-    """The units or ROIs of an NWB file as a `Population`; see `nwb_neurid.readers.nwb.sources`."""
+    """Read the units or ROIs of an NWB file as a `Population`; see `nwb_neurid.readers.nwb.sources`."""
     from nwb_neurid.readers.nwb.sources import read_file
 
-    return read_file(str(source), options)
+    return read_file(str(source) if isinstance(source, str | Path) else source, options)
 
 
 PLUGIN = ReaderPlugin(

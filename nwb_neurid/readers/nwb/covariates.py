@@ -16,9 +16,10 @@ from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
 from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.opto import is_opto
-from nwb_neurid.readers.nwb.series import LATEST_S, times_s
+from nwb_neurid.readers.nwb.series import times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
+from nwb_neurid.readers.trains import LATEST_S
 from nwb_neurid.readers.warning import warn
 
 MOST_VALUES = 50_000_000

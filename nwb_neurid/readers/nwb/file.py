@@ -11,18 +11,19 @@ from nwb_neurid.errors import SourceNotFound, UnreadableSource
 from nwb_neurid.readers.nwb import hdf5, zarr
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS
+from nwb_neurid.readers.nwb.objects import open_object
 from nwb_neurid.readers.nwb.remote import RemoteFile
 from nwb_neurid.readers.nwb.web import named
 
 
 @contextmanager
-def opened(source: Path | str) -> Iterator[Group]:
-    """The root of the file, open for reading.
+def open_file(source: object) -> Iterator[Group]:
+    """Open the root of the file for reading.
 
     Parameters
     ----------
     source
-        A path, or a URL; see `nwb_neurid.readers.nwb.remote`.
+        A path, a URL (see `nwb_neurid.readers.nwb.remote`), or an `NWBFile` (see `nwb_neurid.readers.nwb.objects`).
 
     Raises
     ------
@@ -31,6 +32,10 @@ def opened(source: Path | str) -> Iterator[Group]:
     UnreadableSource
         If it is neither HDF5 nor Zarr, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
     """
+    if not isinstance(source, str | Path):
+        with open_object(source) as (file, name):
+            yield _of_nwb_2(hdf5.root(file, name), "an HDF5 file")
+        return
     if not is_url(source):
         _check_present(Path(source))
         if Path(source).is_dir():

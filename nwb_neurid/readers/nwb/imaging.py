@@ -9,13 +9,14 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
-from nwb_neurid.intervals import find_intervals
 from nwb_neurid.population import Population, Traces
+from nwb_neurid.readers.flat import find_flat
+from nwb_neurid.readers.grid import Grid
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.responses import Responses
 from nwb_neurid.readers.nwb.rois import plane_name, positions_um, read_labels, reject_rois
-from nwb_neurid.readers.nwb.sampling import Sampling, sampling
+from nwb_neurid.readers.nwb.sampling import read_grid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.selection import leave_out
@@ -131,7 +132,7 @@ def _planes(series: Sequence[Responses]) -> _Planes:
     return planes
 
 
-def _common_grid(planes: _Planes, file: Group) -> Sampling:
+def _common_grid(planes: _Planes, file: Group) -> Grid:
     """The grid of time that all series share, up to the end of the shortest.
 
     Raises
@@ -148,7 +149,7 @@ def _common_grid(planes: _Planes, file: Group) -> Sampling:
             raise UnreadableSource(f"{one.data.where} has no samples of any ROI. Name a series with --from.")
         if one.is_transposed():
             warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema: read so.")
-        grids.append(sampling(one.series, one.samples()))
+        grids.append(read_grid(one.series, one.samples()))
     if not all(grids[0].agrees(other) for other in grids):
         raise _several("are not sampled together, so they are several recordings", planes, grids, file)
     rows = np.concatenate(planes.rows)
@@ -161,7 +162,7 @@ def _common_grid(planes: _Planes, file: Group) -> Sampling:
     return grids[0].first(shortest)
 
 
-def _several(why: str, planes: _Planes, grids: Sequence[Sampling], file: Group) -> InvalidOption:
+def _several(why: str, planes: _Planes, grids: Sequence[Grid], file: Group) -> InvalidOption:
     listed = [
         f"--from {one.path}: {one.kind}, ROIs: {len(one)}, {grid.rate_hz:g} Hz from {grid.start_s:g} s"
         for one, grid in zip(planes.series, grids, strict=True)
@@ -169,7 +170,7 @@ def _several(why: str, planes: _Planes, grids: Sequence[Sampling], file: Group) 
     return InvalidOption("\n  ".join([f"{file.file}: these series {why}. Choose one:", *listed]))
 
 
-def _values(planes: _Planes, grid: Sampling) -> Float32[np.ndarray, "rows places"]:
+def _values(planes: _Planes, grid: Grid) -> Float32[np.ndarray, "rows places"]:
     """Samples of each row in their places; NaN in gaps and in rows without a trace."""
     values = np.full((len(planes), grid.places), np.nan, np.float32)
     for one, rows in zip(planes.series, planes.rows, strict=True):
@@ -230,7 +231,7 @@ def _excluded(planes: _Planes, population: Population, options: ReadOptions, omi
         If that is all of them.
     """
     first = np.cumsum([0, *map(len, planes.tables)]).tolist()
-    excluded = _flat(population)
+    excluded = find_flat(population)
     traced = np.concatenate(planes.rows)
     if not options.all_rois and not options.where:
         verdicts: dict[int, str] = {}
@@ -249,17 +250,3 @@ def _excluded(planes: _Planes, population: Population, options: ReadOptions, omi
         reasons = ", ".join(f"{count} ({why})" for why, count in Counter(excluded.values()).most_common())
         raise UnreadableSource(f"{population.source} has no ROI to embed; it leaves out {reasons}.")
     return dict(sorted(excluded.items()))
-
-
-def _flat(population: Population) -> dict[int, str]:
-    """Rows whose trace never varies in observed time, or has no samples there."""
-    traces = population.activity
-    if not isinstance(traces, Traces):
-        return {}
-    starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
-    inside = find_intervals(starts_s, population.runs_s()) >= 0
-    values = traces.values if inside.all() else traces.values[:, inside]
-    lowest = np.fmin.reduce(values, axis=1, initial=np.inf)  # fmin and fmax pass over NaN
-    highest = np.fmax.reduce(values, axis=1, initial=-np.inf)
-    why = {row: "its trace is NaN" for row in np.flatnonzero(lowest > highest).tolist()}
-    return why | {row: "its trace is constant" for row in np.flatnonzero(lowest == highest).tolist()}

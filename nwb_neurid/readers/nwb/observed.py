@@ -9,9 +9,9 @@ from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.series import LATEST_S, sample_times_s
+from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.trains import extent_s
+from nwb_neurid.readers.trains import LATEST_S, extent_s
 from nwb_neurid.readers.warning import warn
 
 

@@ -5,9 +5,7 @@ from jaxtyping import Float64, Int64
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.contents import Group
-
-LATEST_S = 2.0**32
-"""136 years: no session clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""
+from nwb_neurid.readers.trains import LATEST_S
 
 
 def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:

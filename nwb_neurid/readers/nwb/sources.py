@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.covariates import covariates
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.readers.nwb.imaging import read_imaging
 from nwb_neurid.readers.nwb.responses import KINDS, Responses, roi_responses
 from nwb_neurid.readers.nwb.table import Table
@@ -21,8 +20,8 @@ ELSEWHERE = ("acquisition", "analysis", "scratch")
 """Where files keep units against the advice of the schema."""
 
 
-def read_file(source: Path | str, options: ReadOptions) -> Population:
-    """The recording in an NWB file that the options mean, or the only one.
+def read_file(source: object, options: ReadOptions) -> Population:
+    """Read the recording in an NWB file that the options mean, or the only one.
 
     Units tables are recordings of their own. All series of ROIs are one together: several planes, and several
     activities of the same ROIs, of which dF/F is read, or else fluorescence, or else deconvolved activity.
@@ -30,7 +29,7 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
     Parameters
     ----------
     source
-        An NWB file in HDF5: its path, or a URL.
+        An NWB file: its path, a URL, or an `NWBFile` of PyNWB.
     options
         `part` is the path of a units table, a series of ROIs, or a container of those; `activity` says which of
         several, and `covariates` reads behaviour and stimulus too. For the others see `read_units` and `read_imaging`.
@@ -42,7 +41,7 @@ def read_file(source: Path | str, options: ReadOptions) -> Population:
     InvalidOption
         If the file has several recordings and none is named, or not the one that is.
     """
-    with opened(source) as file:
+    with open_file(source) as file:
         units, series = _units_tables(file, everywhere=bool(options.part)), roi_responses(file)
         meant_units, meant_series = _meant(units, series, options)
         if len(meant_units) + bool(meant_series) > 1:

@@ -9,8 +9,8 @@ from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
 from nwb_neurid.readers.nwb.opto import is_opto
-from nwb_neurid.readers.nwb.series import LATEST_S
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.trains import LATEST_S
 
 MOST_CATEGORIES = 16
 

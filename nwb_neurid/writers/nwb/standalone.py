@@ -14,7 +14,7 @@ from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.copying import reserve_room
 from nwb_neurid.writers.nwb.entry import make_entries
@@ -124,7 +124,7 @@ def write_standalone(
         table = write_recording(population, made.path)
         ids = np.array(_list_ids(population))
         renamed = [replace(part, unit_ids=ids) for part in predictions]
-        with opened(made.path) as file:
+        with open_file(made.path) as file:
             entries = make_entries(file, [table], name, replace(embeddings, unit_ids=ids), renamed, columns=False)
         reserve_room(made.path, sum(entry.size_bytes for entry in entries))
         fill(made.path, target, entries)

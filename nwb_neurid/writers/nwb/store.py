@@ -11,7 +11,7 @@ from nwb_neurid._system.atomic import clear_leftovers, convert_errors, replace_f
 from nwb_neurid._system.names import PREFIX
 from nwb_neurid.errors import CannotWrite, InvalidResults, InvalidSource, NeuridWarning, NoResults, UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, parsing
 from nwb_neurid.writers.nwb.copying import check_copy_room, check_room
@@ -73,7 +73,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
                     check_names(file, path, each, names[each], options.overwrite)
             check_copy_room(path, to.file)
             return
-        with opened(path):  # whether it can be read
+        with open_file(path):  # whether it can be read
             pass
         if to.file.exists():
             with h5py.File(to.file, "r") as file:
@@ -183,7 +183,7 @@ def write_results(
         expected.check(path)
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
-    with cannot_write(path), opened(path) as recording:
+    with cannot_write(path), open_file(path) as recording:
         entries = make_entries(recording, places, options.name, embeddings, predictions, columns=options.units_columns)
     if to.way == "sidecar":
         write_sidecar(path, to, fingerprint, entries[0], overwrite=options.overwrite)
@@ -232,7 +232,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     [('neurid_isi', 4)]
     """
     path = Path(path)
-    with opened(path) as file:
+    with open_file(path) as file:
         groups = existing.find_results(file)
         _check_there(groups, path, name)
         names = sorted(groups) if name is None else [name]
@@ -271,7 +271,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         If the file is a Zarr folder or cannot be written; the message says why.
     """
     path = Path(path)
-    with opened(path) as file:
+    with open_file(path) as file:
         _check_there(existing.find_results(file), path, name)
     if is_zarr(path):
         raise CannotWrite(

@@ -8,7 +8,7 @@ import h5py
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.readers.nwb.hdf5 import root
 from nwb_neurid.writers.nwb.copying import check_copy_room, check_room, copy_file, reserve_room
 from nwb_neurid.writers.nwb.destination import Destination
@@ -71,7 +71,7 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entry: 
         If there are results of that name, and they may not be replaced.
     """
     with cannot_write(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
-        with opened(path) as recording:
+        with open_file(path) as recording:
             table = find_table(recording, entry.table)
             inner = replace(entry, table=find_neurons(table))
             empty = b"" if made.old else make_sidecar(recording, table)

@@ -146,10 +146,10 @@ def hdf5_session(tmp_path_factory):
 @pytest.fixture
 def opening(hdf5):
     """Writes a file as `hdf5` does and opens it, until the test ends, as the reader does."""
-    from nwb_neurid.readers.nwb.file import opened
+    from nwb_neurid.readers.nwb.file import open_file
 
     with ExitStack() as stack:
-        yield lambda contents: stack.enter_context(opened(hdf5({"@nwb_version": "2.7.0", **contents})))
+        yield lambda contents: stack.enter_context(open_file(hdf5({"@nwb_version": "2.7.0", **contents})))
 
 
 @pytest.fixture

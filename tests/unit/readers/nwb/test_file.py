@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 
 WRITER = "import sys, h5py; file = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); sys.stdin.read()"
 as_root = not hasattr(os, "geteuid") or os.geteuid() == 0
@@ -134,7 +134,7 @@ def test_a_file_of_somebody_else(hdf5, sound):
     path.chmod(0)
     message = f"{path} may not be read: permission denied. Ask its owner, or copy it to a place of yours."
     with pytest.raises(UnreadableSource) as refused:
-        opened(path).__enter__()
+        open_file(path).__enter__()
     assert str(refused.value) == message
 
 
@@ -147,7 +147,7 @@ def test_permission_is_denied(hdf5, sound, monkeypatch, call):
 
     monkeypatch.setattr(call, denied)
     with pytest.raises(UnreadableSource) as refused:
-        opened(path).__enter__()
+        open_file(path).__enter__()
     message = f"{path} may not be read: permission denied. Ask its owner, or copy it to a place of yours."
     assert str(refused.value) == message
 

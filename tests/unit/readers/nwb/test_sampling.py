@@ -110,9 +110,9 @@ def test_every_sample_lies_within_a_step_of_its_place(rate_hz, runs, jitter, see
 
 
 def _fitted(times):
-    from nwb_neurid.readers.nwb.sampling import _fitted
+    from nwb_neurid.readers.grid import fit_grid
 
-    return _fitted(times, "a series")
+    return fit_grid(times, "a series")
 
 
 def test_a_clock_that_drifts_a_little_is_followed(series):

@@ -15,7 +15,7 @@ import pytest
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import NeuridWarning, UnreadableSource
 from nwb_neurid.readers.nwb import PLUGIN
-from nwb_neurid.readers.nwb.file import opened
+from nwb_neurid.readers.nwb.file import open_file
 
 numcodecs = pytest.importorskip("numcodecs", reason="Zarr needs nwb-neurid[zarr]")
 
@@ -196,14 +196,14 @@ def test_without_numcodecs_it_is_told_what_to_install(folder, monkeypatch):
 
 
 def test_names_do_not_lead_out_of_the_folder(folder):
-    with opened(folder) as root:
+    with open_file(folder) as root:
         assert root.group("units/../../recording.nwb.zarr/units") is None
         assert root.dataset("units/..") is None
 
 
 def test_chunks_that_are_missing_are_told(folder):
     (folder / "units" / "spike_times" / "0").unlink()
-    with opened(folder) as root, pytest.warns(NeuridWarning) as told:
+    with open_file(folder) as root, pytest.warns(NeuridWarning) as told:
         assert root.dataset("units/spike_times").numbers().tolist() == [0] * 6
     assert str(told[0].message) == (
         f"{folder}: /units/spike_times lacks 1 of 1 chunks, which stand for 0.0. Fetch the folder again if it was not "
@@ -231,7 +231,7 @@ def test_links_lead_to_another_folder(folder, tmp_path):
 def test_links_that_lead_nowhere_are_nothing(folder, target):
     link = {"name": "round", "path": target, "source": "."}
     (folder / "units" / ".zattrs").write_text(json.dumps({"zarr_link": [link]}))
-    with opened(folder) as root:
+    with open_file(folder) as root:
         assert (root.group("units/round") is None) == (target != "units")
 
 

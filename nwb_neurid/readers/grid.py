@@ -1,0 +1,126 @@
+"""The grid of time that samples lie on, and where it has gaps."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid.errors import InvalidSource
+from nwb_neurid.intervals import Intervals
+from nwb_neurid.readers.trains import LATEST_S
+
+GAP = 1.5
+"""Steps longer than this many usual ones are gaps."""
+
+JITTER = 0.25
+"""A step that differs from the usual one by more than this share of it is irregular ..."""
+
+IRREGULAR = 0.05
+"""... and so is the series, where more than this share of its steps are ..."""
+
+RUN_SAMPLES = 4
+"""... or where gaps leave runs that are shorter than this on average ..."""
+
+DRIFT_S = 1.0
+"""... or where the clock runs off from the grid by more than this, and by more than a sample ..."""
+
+MOST_GAPS = 10
+"""... or where the grid would have more than this many times as many places as there are samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Grid:
+    """Where the samples of a series lie on a grid of time.
+
+    Parameters
+    ----------
+    rate_hz
+        Places of the grid a second.
+    start_s
+        Time of its first place, which holds the first sample, in seconds of the session clock.
+    place
+        Place of each sample, shape (samples,), ascending from 0. Places without a sample are gaps.
+    """
+
+    rate_hz: float
+    start_s: float
+    place: Int64[np.ndarray, " samples"]
+
+    def first(self, samples: int) -> "Grid":
+        """The same for the first so many samples."""
+        return Grid(rate_hz=self.rate_hz, start_s=self.start_s, place=self.place[:samples])
+
+    @property
+    def places(self) -> int:
+        """Places of the grid up to the last sample."""
+        return int(self.place[-1]) + 1
+
+    def observed_s(self) -> Intervals:
+        """The time of the samples, in unbroken runs."""
+        first = np.r_[True, np.diff(self.place) > 1]
+        runs = np.column_stack([self.place[first], self.place[np.r_[first[1:], True]] + 1])
+        return self.start_s + runs / self.rate_hz
+
+    def agrees(self, other: "Grid") -> bool:
+        """Whether both took their samples together, to less than a sample, as far as both have samples."""
+        both = min(len(self.place), len(other.place))
+        shift = abs(self.start_s - other.start_s) * self.rate_hz
+        drift = abs(self.rate_hz / other.rate_hz - 1) * self.place[both - 1]
+        return bool(shift < 1 and drift < 1 and np.array_equal(self.place[:both], other.place[:both]))
+
+
+def fit_grid(times_s: Float64[np.ndarray, " samples"], where: str) -> Grid:
+    """Fit the grid of the usual step between times; where a gap ends, the samples go on at the nearest place.
+
+    Parameters
+    ----------
+    times_s
+        Of the samples, in seconds of the session clock.
+    where
+        What they are called in messages.
+
+    Raises
+    ------
+    InvalidSource
+        If they do not ascend, or fit no grid.
+    """
+    if len(times_s) < 2 or not np.all(np.abs(times_s) < LATEST_S) or np.any(np.diff(times_s) <= 0):
+        raise InvalidSource(f"{where} must ascend in seconds, and be two at least. Validate the file.")
+    steps = np.diff(times_s)
+    gap = steps > GAP * np.median(steps)
+    usual_s = float(steps[~gap].mean())
+    if np.mean(np.abs(steps[~gap] / usual_s - 1) > JITTER) > IRREGULAR:
+        raise InvalidSource(
+            f"{where} are irregular: over {IRREGULAR:.0%} of the steps differ by over {JITTER:.0%} from the usual "
+            f"{usual_s:g} s. Resample the series in the file to one rate."
+        )
+    if (runs := gap.sum() + 1) > 1 and len(times_s) < RUN_SAMPLES * runs:
+        raise InvalidSource(
+            f"{where} are irregular: {runs - 1} of {len(steps)} steps are gaps, longer than {GAP:g} times the usual "
+            f"{usual_s:g} s. Resample the series in the file to one rate."
+        )
+    place = _places((times_s - times_s[0]) / usual_s, gap)
+    if place[-1] >= MOST_GAPS * len(times_s):
+        raise InvalidSource(
+            f"{where} have gaps of {np.sum(steps[gap] - usual_s):g} s in all around {len(times_s) * usual_s:g} s of "
+            "samples, too long to keep the place of. Split the series in the file."
+        )
+    drift_s = np.abs(times_s - times_s[0] - place * usual_s).max()
+    if drift_s > max(DRIFT_S, usual_s):
+        raise InvalidSource(
+            f"{where} are irregular: they run off by {drift_s:g} s from {1 / usual_s:g} samples a second. Resample the "
+            "series in the file to one rate."
+        )
+    return Grid(rate_hz=1 / usual_s, start_s=float(times_s[0]), place=place)
+
+
+def _places(rough: Float64[np.ndarray, " samples"], gap: np.ndarray) -> Int64[np.ndarray, " samples"]:
+    """Whole numbers near to these that step by one but over gaps."""
+    place = np.zeros(len(rough), np.int64)
+    next_place = 0
+    for first, stop in pairwise([0, *(np.flatnonzero(gap) + 1).tolist(), len(rough)]):
+        start = max(next_place, round(float(rough[first])))
+        place[first:stop] = np.arange(start, start + stop - first)
+        next_place = start + stop - first
+    return place

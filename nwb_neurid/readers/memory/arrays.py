@@ -1,0 +1,286 @@
+"""Spike times and traces as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float32, Float64, Shaped
+
+from nwb_neurid._system.text import show_value
+from nwb_neurid.activity import Traces
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
+from nwb_neurid.intervals import EDGE_S
+from nwb_neurid.population import Population
+from nwb_neurid.readers.clock import check_seconds
+from nwb_neurid.readers.columns import UnitColumns
+from nwb_neurid.readers.flat import find_flat
+from nwb_neurid.readers.labels import find_labels
+from nwb_neurid.readers.segments import Segment, population_of
+from nwb_neurid.readers.selection import leave_out
+from nwb_neurid.readers.warning import warn
+
+EXPECTED = (
+    "Expected a list of arrays of spike times in seconds (or a dict of them by unit), or an array of traces of shape "
+    "(units, samples) with rate_hz"
+)
+ADVICE = "divide them to get seconds, or give whole numbers of samples and rate_hz"
+
+FASTEST_HZ = 1e9
+
+Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
+KINDS: tuple[Kind, ...] = ("dff", "fluorescence", "deconvolved")
+
+RAW = 5.0
+"""dF/F is rarely above, raw fluorescence is rarely below."""
+
+
+def read_arrays(source: Any, options: ReadOptions) -> Population:
+    """Read the units of arrays.
+
+    Parameters
+    ----------
+    source
+        Spike times: a list, a tuple or a dict by unit of arrays of one axis, in seconds or, with `rate_hz`, whole
+        numbers of samples. Traces: an array of shape (units, samples).
+    options
+        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` says what traces are; dF/F
+        by default. `start_s` and `stop_s` say from when to when was observed; otherwise spikes tell. `where` selects
+        units by their `id`.
+
+    Raises
+    ------
+    UnreadableSource
+        If there are no units, no spikes or no samples.
+    InvalidSource
+        If it is neither, or spike times are not finite.
+    InvalidOption
+        If `rate_hz` is missing, or no rate, or `activity` is not that of the arrays.
+
+    Warns
+    -----
+    NeuridWarning
+        If times may be no seconds, or had to be sorted, the duration is not stated, or traces look like raw
+        fluorescence.
+    """
+    if isinstance(source, Mapping):
+        ids, trains = list(source), list(source.values())
+        return _read_trains(trains, name_units(ids), f"dict of {len(trains)} units", options)
+    array = None if isinstance(source, Sequence) else np.asarray(source)
+    if array is not None and array.dtype.kind != "O":
+        return _read_traces(array, options)
+    trains = list(source)
+    return _read_trains(trains, np.arange(len(trains)), f"list of {len(trains)} units", options)
+
+
+def name_units(ids: Sequence[Any]) -> Shaped[np.ndarray, " units"]:
+    """Make ids of keys: whole numbers if all are, or else text."""
+    whole = all(isinstance(id_, int | np.integer) and not isinstance(id_, bool) for id_ in ids)
+    return np.array([int(id_) if whole else str(id_) for id_ in ids]) if ids else np.empty(0, np.int64)
+
+
+def _read_trains(
+    trains: Sequence[Any], unit_ids: Shaped[np.ndarray, " units"], source: str, options: ReadOptions
+) -> Population:
+    if options.activity not in {"", "spikes"}:
+        raise InvalidOption(f"The {source} holds spike times, not {options.activity}. Give traces as one array.")
+    times_s = [_to_seconds(train, str(unit), options.rate_hz) for train, unit in zip(trains, unit_ids, strict=True)]
+    resolution_s = 1 / options.rate_hz if options.rate_hz else 0.0
+    return make_population(times_s, unit_ids, source, options, resolution_s=resolution_s)
+
+
+def make_population(
+    trains_s: Sequence[Float64[np.ndarray, " _"]],
+    unit_ids: Shaped[np.ndarray, " units"],
+    source: str,
+    options: ReadOptions,
+    *,
+    columns: Mapping[str, Sequence[object]] | None = None,
+    **parts: Any,
+) -> Population:
+    """Make a population of spike trains in seconds.
+
+    Parameters
+    ----------
+    trains_s
+        One array a unit, in any order.
+    unit_ids
+        Shape (units,).
+    source
+        What they are called in messages.
+    options
+        `start_s` and `stop_s` say from when to when was observed, as far as they are given; otherwise spikes tell.
+        `where` selects units by their columns.
+    columns
+        What is known of the units, one value each.
+    **parts
+        Of `nwb_neurid.readers.segments.population_of`.
+
+    Raises
+    ------
+    UnreadableSource, InvalidSource
+        As for `population_of`.
+    InvalidOption
+        If `where` asks for what is not there.
+    """
+    start_s, stop_s = options.start_s, options.stop_s
+    if start_s is not None or stop_s is not None:
+        first, last = -np.inf if start_s is None else start_s, np.inf if stop_s is None else stop_s
+        trains_s = [train[(train >= first - EDGE_S) & (train < last - EDGE_S)] for train in trains_s]
+    times = np.concatenate([np.empty(0), *trains_s])
+    rows = np.repeat(np.arange(len(trains_s)), [len(train) for train in trains_s])
+    observed_s = None
+    if len(times) and np.isfinite(times).all() and (start_s is not None or stop_s is not None):
+        from_s = float(times.min()) if start_s is None else start_s
+        observed_s = np.array([[from_s, float(times.max()) + 2 * EDGE_S if stop_s is None else stop_s]])
+    labels = find_labels(columns or {})
+    excluded = leave_out([UnitColumns.of(source, unit_ids, columns or {})], options)
+    population = population_of(
+        [Segment(times=times, rows=rows, observed_s=observed_s)],
+        source=source,
+        unit_ids=unit_ids,
+        labels=labels,
+        excluded=excluded,
+        **parts,
+    )
+    if options.rate_hz is None:
+        check_seconds(population.spikes, f"{source}: spike times", ADVICE)
+    return population
+
+
+def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndarray, " spikes"]:
+    """Spike times of a unit in seconds.
+
+    Raises
+    ------
+    InvalidSource
+        If they are no times of one axis.
+    InvalidOption
+        If `rate_hz` is no rate, or given for what counts no samples.
+    """
+    if hasattr(train, "rescale") and hasattr(train, "magnitude"):  # quantities and their like
+        train = train.rescale("s").magnitude
+    try:
+        times = np.asarray(train)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InvalidSource(f"Spike times of unit {unit} are no array. {EXPECTED}.") from error
+    if times.dtype.kind == "m":
+        return np.atleast_1d(times / np.timedelta64(1, "s")).ravel()
+    if times.size == 0:
+        return np.empty(0)
+    if times.ndim == 0 or times.size != len(times) or times.dtype.kind not in "iuf":
+        found = f"{times.dtype} of shape {times.shape}" if times.dtype.kind in "iufb" else f"{type(train).__name__}"
+        raise InvalidSource(f"Spike times of unit {unit} are {found}. {EXPECTED}.")
+    seconds = times.ravel().astype(np.float64)
+    if rate_hz is None:
+        return seconds
+    if not is_rate(rate_hz) or not np.array_equal(seconds, np.rint(seconds)):
+        raise InvalidOption(
+            f"rate_hz is for traces, and for spike times as whole numbers of samples; unit {unit} has others, or "
+            f"{show_value(rate_hz)} is no rate. Leave it out for times in seconds."
+        )
+    return seconds / rate_hz
+
+
+def is_rate(rate_hz: object) -> bool:
+    """Whether this can be a number of samples a second."""
+    return isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool) and 0 < rate_hz < FASTEST_HZ
+
+
+def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Population:
+    if values.ndim != 2 or values.dtype.kind not in "iuf":
+        hint = " One array of spike times goes into a list." if values.ndim == 1 else ""
+        raise InvalidSource(f"An array of {values.dtype} and shape {values.shape} is no recording. {EXPECTED}.{hint}")
+    if options.rate_hz is None:
+        raise InvalidOption("An array of traces needs rate_hz, its samples (frames) a second.")
+    if not is_rate(options.rate_hz):
+        raise InvalidOption(
+            f"rate_hz must be a positive number of samples a second, got {show_value(options.rate_hz)}."
+        )
+    units, samples = values.shape
+    if units > samples > 0:
+        warn(f"An array of traces has the shape (units, samples); this one has {units} units of {samples} samples.")
+    traces = Traces(values=to_float32(values), rate_hz=float(options.rate_hz), kind=check_kind(options))
+    observed_s = np.array([[0.0, samples / options.rate_hz]])
+    return make_imaging(traces, np.arange(units), observed_s, f"array of {units} traces", options)
+
+
+def check_kind(options: ReadOptions) -> Kind:
+    """What traces are, as the option says; dF/F by default.
+
+    Raises
+    ------
+    InvalidOption
+        If traces are no such thing.
+    """
+    for kind in KINDS:
+        if (options.activity or "dff") == kind:
+            return kind
+    raise InvalidOption(f"Traces are {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {options.activity!r} (activity).")
+
+
+def make_imaging(
+    traces: Traces,
+    unit_ids: Shaped[np.ndarray, " units"],
+    observed_s: Float64[np.ndarray, "intervals 2"],
+    source: str,
+    options: ReadOptions,
+    *,
+    columns: Mapping[str, Sequence[object]] | None = None,
+) -> Population:
+    """Make a population of traces.
+
+    Parameters
+    ----------
+    traces
+        One trace a unit.
+    unit_ids
+        Shape (units,).
+    observed_s
+        When they were observed.
+    source
+        What they are called in messages.
+    options
+        `where` selects units by their columns.
+    columns
+        What is known of the units, one value each.
+
+    Raises
+    ------
+    UnreadableSource
+        If there is no trace, or none that varies.
+    InvalidOption
+        If `where` asks for what is not there.
+
+    Warns
+    -----
+    NeuridWarning
+        If traces that nobody calls fluorescence look like it.
+    """
+    if 0 in traces.values.shape:
+        raise UnreadableSource(f"The {source} holds no samples.")
+    known = columns or {}
+    excluded = leave_out([UnitColumns.of(source, unit_ids, known)], options)
+    population = Population(
+        unit_ids=unit_ids,
+        activity=traces,
+        observed_s=observed_s,
+        labels=find_labels(known),
+        source=source,
+    )
+    excluded = {**find_flat(population), **excluded}
+    if len(excluded) == len(unit_ids):
+        raise UnreadableSource(f"The {source} holds no trace that varies, or none that is selected.")
+    kept = traces.values[[row for row in range(len(unit_ids)) if row not in excluded]]
+    if not options.activity and np.median(np.nanquantile(kept, 0.01, axis=1)) > RAW:
+        warn(f"The {source} is taken for dF/F but looks like raw fluorescence: if it is, pass activity='fluorescence'.")
+    return replace(population, excluded=excluded)
+
+
+def to_float32(values: Shaped[np.ndarray, "units samples"]) -> Float32[np.ndarray, "units samples"]:
+    """Convert samples to float32; what is infinite becomes NaN."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    found[np.isinf(found)] = np.nan
+    return found

@@ -1,0 +1,65 @@
+"""An `NWBFile` of PyNWB: the HDF5 file that it was read from, or one in memory with what it holds."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+
+from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.warning import warn
+
+
+@contextmanager
+def open_object(source: Any) -> Iterator[tuple[h5py.File, str]]:
+    """The HDF5 file of an `NWBFile`, and what it is called in messages.
+
+    Parameters
+    ----------
+    source
+        Read from a file that is still open, or made in memory and not yet written. It is not changed.
+
+    Raises
+    ------
+    UnreadableSource
+        If its file is closed or not HDF5, or it cannot be written.
+
+    Warns
+    -----
+    NeuridWarning
+        If it has changes that are not in its file.
+    """
+    if source.container_source is None:
+        with _in_memory(source) as file:
+            yield file, "NWBFile in memory"
+        return
+    name = str(source.container_source)
+    file = getattr(source.read_io, "_file", None)
+    if not isinstance(file, h5py.File):
+        raise UnreadableSource(f"The NWBFile was not read from HDF5. Pass its path: {name}")
+    if not file:
+        raise UnreadableSource(f"The NWBFile belongs to {name}, which is closed. Pass its path, or open it again.")
+    if source.modified:
+        warn(f"{name}: changes of the NWBFile that are not written yet are not read.")
+    yield file, name
+
+
+@contextmanager
+def _in_memory(source: Any) -> Iterator[h5py.File]:
+    """What an `NWBFile` holds, in HDF5. A copy of it is written, as writing would tie it to the file."""
+    from copy import deepcopy
+
+    from pynwb import NWBHDF5IO
+
+    with h5py.File("NWBFile", "w", driver="core", backing_store=False) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to whoever writes the file
+        try:
+            io = NWBHDF5IO(file=file, mode="w", manager=None)
+            io.write(deepcopy(source), cache_spec=False)
+        except Exception as error:  # whatever an object that holds anything makes PyNWB raise
+            raise UnreadableSource(
+                f"The NWBFile in memory cannot be read: {type(error).__name__}: {str(error)[:200]}. Write it, and "
+                "pass its path."
+            ) from error
+        yield file

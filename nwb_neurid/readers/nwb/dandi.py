@@ -3,7 +3,7 @@
 import re
 
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
-from nwb_neurid.readers.nwb.web import MISSING, check_granted, requested
+from nwb_neurid.readers.nwb.web import MISSING, check_granted, read_json, request
 
 API = "https://api.dandiarchive.org/api"
 
@@ -58,14 +58,8 @@ def _assets(answer: dict[str, object]) -> list[dict[str, object]]:
 
 def _asked(place: str, url: str, what: str, **query: str) -> dict[str, object]:
     """What the archive says of something."""
-    with requested(f"{API}/{place}", url, query=query) as answer:
+    with request(f"{API}/{place}", url, query=query) as answer:
         if answer.status_code in MISSING:
             raise SourceNotFound(f"{url} does not exist: the DANDI archive has no {what}. Check the address.")
         check_granted(answer, url)
-        try:
-            found = answer.json()
-        except ValueError as error:
-            raise UnreadableSource(
-                f"{url} cannot be read: the DANDI archive did not answer in JSON. Try again later."
-            ) from error
-    return found if isinstance(found, dict) else {}
+        return read_json(answer, url, "the DANDI archive")

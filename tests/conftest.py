@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-# Shapes in annotations are checked in every package of ours, before any of them is imported. `make gpu` leaves that out,
+# Shapes in annotations are checked in every package of ours, before any of them is imported. `make gpu` leaves it out,
 # since PyTorch cannot compile such code, and so does a machine that has PyTorch and no beartype.
 if find_spec("beartype") is not None and "NWB_NEURID_UNCHECKED" not in os.environ:
     install_import_hook(

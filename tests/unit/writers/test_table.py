@@ -68,7 +68,7 @@ def test_parquet_tells_where_vectors_come_from(population, embeddings, tmp_path)
 def test_without_pyarrow_the_command_that_installs_it_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.delitem(sys.modules, "pyarrow.parquet", raising=False)
-    with pytest.raises(CannotWrite, match=r'through pyarrow\. Install it: pip install "nwb-neurid\[parquet\]"'):
+    with pytest.raises(CannotWrite, match=r"through pyarrow\. Install it: pip install pyarrow"):
         check_parquet()
 
 

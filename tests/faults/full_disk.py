@@ -32,8 +32,7 @@ from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.writers.nwb.store import write
 
 BALLAST = "ballast"
-SPARE_BYTES = 400_000
-"""What the disk has room for beyond the largest output, at the last step."""
+SPARE_BYTES = 65_536  # the disk has more room than is needed by so much, at the last step
 
 COMMANDS: Mapping[str, Sequence[str]] = {
     "embed": ("embed", "--encoder", "isi", RECORDING, "--overwrite"),
@@ -58,7 +57,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("--label", "cell_type", "--output", "model", "--overwrite"),
     ),
     "evaluate": (
-        *("evaluate", "isi", *(f"labelled-{number}.nwb" for number in range(3)), "--label", "cell_type"),
+        *("evaluate", "--encoder", "isi", *(f"labelled-{number}.nwb" for number in range(3)), "--label", "cell_type"),
         *("--protocol", "inductive-zero-shot", "--folds", "3", "--output", "scores", "--overwrite"),
     ),
     "simulate": ("simulate", "simulated.nwb", "--units", "20", "--duration", "20", "--overwrite"),
@@ -100,9 +99,11 @@ def fill(folder: Path, disk: Path, options: argparse.Namespace) -> int:
     wrong = 0
     for name in options.command or COMMANDS:
         found: Counter[str] = Counter()
-        most = attempt(disk, pristine, name, None, "seeing")[1]
+        outcome, most = attempt(disk, pristine, name, None, "seeing")
+        if outcome != "went through":
+            sys.exit(f"{name} does not work as it is: {outcome}")
         for step in range(options.steps):
-            free = int(step / max(1, options.steps - 1) * (most + SPARE_BYTES))
+            free = int(step / max(1, options.steps - 1) * (1.2 * most + SPARE_BYTES))
             found[attempt(disk, pristine, name, free, "blind" if step % 2 else "seeing")[0]] += 1
         wrong += sum(count for what, count in found.items() if what.startswith("WRONG"))
         print(f"{name}: " + "; ".join(f"{count} {what}" for what, count in sorted(found.items())), flush=True)
@@ -139,7 +140,7 @@ def attempt(disk: Path, pristine: Path, name: str, free: int | None, sight: str)
         return f"WRONG code {code}, left {left[:3]}", taken
     if code == 0:
         return "went through", taken
-    if code != 2 or len(lines) != 1 or "Traceback" in said:
+    if free is None or code != 2 or len(lines) != 1 or "Traceback" in said:
         return f"WRONG code {code}: {said[-300:]!r}", taken
     changed = [path for path, digest in before.items() if after.get(path) != digest]
     new = set(after) - set(before)
@@ -163,6 +164,7 @@ def run(disk: Path, words: Sequence[str], sight: str) -> tuple[int, str, int]:
     if child == 0:
         os.dup2(writing, 1)
         os.dup2(writing, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))  # of the pipe, not of what was there
         os.chdir(disk)
         if sight == "blind":
             shutil.disk_usage = lambda _: namedtuple("Usage", "free")(2**60)

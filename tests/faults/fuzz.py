@@ -67,6 +67,7 @@ def run(words):
     if child == 0:
         os.dup2(writing, 1)
         os.dup2(writing, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))  # of the pipe, not of what was there
         os.closerange(3, writing + 1)
         sys.argv = ["nwb-neurid", *words]
         end(command_line)

@@ -23,6 +23,9 @@ T = TypeVar("T")
 OUR_BREAK = "\n  "
 """Our own messages indent every line after the first; a line break in a name or label is never followed by this."""
 
+HEAD = 100
+"""So much of a warning is repeated where further ones like it are counted, in characters."""
+
 CLOSED = 141
 """What shells report for a program whose output nobody reads any more (128 + SIGPIPE)."""
 
@@ -125,7 +128,7 @@ class Terminal:
         """Print how many warnings were left out because they were like one that was printed."""
         for first, *others in self._alike.values():
             if others and not self._verbose:
-                head = first if len(first) <= 60 else f"{first[:60].rstrip()}..."
+                head = first if len(first) <= HEAD else f"{first[:HEAD].rstrip()}..."
                 self._warn(others[0] if len(others) == 1 else f"{len(others)} more warnings like: {head}")
         self._alike.clear()
 

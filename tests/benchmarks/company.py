@@ -1,18 +1,18 @@
 """What `company` takes in time and memory, beside NeurPIR `small`, and how it grows with the units.
 
-    python tests/benchmarks/company.py whole              # 300 units over an hour, both encoders
-    python tests/benchmarks/company.py spikes 2500 10000  # units over 10 minutes
-    python tests/benchmarks/company.py imaging 5000 20000 # ROIs over 10 minutes at 10 frames a second
+python tests/benchmarks/company.py             # 300 units over an hour; up to 10,000 units and 20,000 ROIs
+python tests/benchmarks/company.py --growth 2  # twice the units in place of four times as many
 
-Prints CPU time, which other programs disturb least, and peak memory of the process; the exponent compares the last two.
+Prints CPU time, which other programs disturb least, and peak memory of the process.
 """
 
-import argparse
 import math
 import resource
+import sys
 import time
 
 import numpy as np
+from _options import parse_options
 
 from nwb_neurid import new_model
 from nwb_neurid.population import Population, Spikes, Traces
@@ -47,31 +47,39 @@ def measure(encoder, preset, population):
     model = new_model(encoder, preset=preset, untrained=True)
     started = time.process_time()
     model.embed(population)
-    took_s = time.process_time() - started
-    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{encoder} {preset}, {len(population)} units: {took_s:.1f} s, peak {peak_gib:.2f} GiB", flush=True)
-    return took_s
+    return time.process_time() - started
+
+
+def measure_peak_gib():
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def main() -> None:
-    """Measure what is asked for."""
-    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    asked.add_argument("what", choices=["whole", "spikes", "imaging"])
-    asked.add_argument("units", type=int, nargs="*", help="ascending")
-    options = asked.parse_args()
-    if options.what == "whole":
-        population = make_spikes(300, 3600.0, 8.0)
-        ratio = measure("company", "spikes", population) / measure("neurpir", "small", population)
-        print(f"ratio {ratio:.2f}")
-        return
-    make = make_spikes if options.what == "spikes" else make_traces
-    took_s = [
-        measure("company", options.what, make(units, 600.0, 5.0 if make is make_spikes else 10.0))
-        for units in options.units
-    ]
-    if len(took_s) > 1:
-        exponent = math.log(took_s[-1] / took_s[-2]) / math.log(options.units[-1] / options.units[-2])
-        print(f"exponent {exponent:.2f}")
+    options = parse_options(
+        __doc__,
+        full={"units": 300, "seconds": 3600.0, "most": 2500, "rois": 5000, "growth": 4, "shorter": 600.0},
+        tiny={"units": 10, "seconds": 60.0, "most": 20, "rois": 20, "growth": 2, "shorter": 30.0},
+    )
+    population = make_spikes(options.units, options.seconds, 8.0)
+    own_s, rival_s = measure("company", "spikes", population), measure("neurpir", "small", population)
+    print(
+        f"embed {options.units} units x {options.seconds:,.0f} s with company: {own_s:.1f} s, "
+        f"{own_s / rival_s:.2f} x NeurPIR small"
+    )
+    for preset, make, fewest, rate_hz in (
+        ("spikes", make_spikes, options.most, 5.0),
+        ("imaging", make_traces, options.rois, 10.0),
+    ):
+        few_s, many_s = (
+            measure("company", preset, make(units, options.shorter, rate_hz))
+            for units in (fewest, fewest * options.growth)
+        )
+        exponent = math.log(many_s / few_s) / math.log(options.growth)
+        print(
+            f"company {preset}, {fewest * options.growth} units x {options.shorter:,.0f} s: {many_s / few_s:.2f} x the "
+            f"time of {fewest} (exponent {exponent:.2f}), peak {measure_peak_gib():.2f} GiB"
+        )
 
 
 if __name__ == "__main__":

@@ -32,13 +32,15 @@ NEEDS = {
     "README.md": ("recording.nwb",),
     "cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
     "index.md": ("recording.nwb",),
+    "company.md": ("recording.nwb", "other.nwb"),
     "neurpir.md": ("recording.nwb", "other.nwb"),
     "training.md": ("recording.nwb", "other.nwb"),
 }
 """What a page takes for granted."""
 
-SMALLER = {"steps": 2, "units": 30, "duration": 30, "mutations": 2}
-"""The largest numbers that these options get while testing."""
+SMALLER = {"steps": 2, "mutations": 2}
+SIMULATED = {"units": 30, "duration": 30}
+"""The largest numbers that these options get while testing; those of `SIMULATED` where something is simulated."""
 
 PROGRAMS = {
     "nwb-neurid": f'"{sys.executable}" -m nwb_neurid',
@@ -55,10 +57,12 @@ def commands_of(page: Path) -> list[str]:
 
 def shrink(command: str) -> str:
     """The command with its large numbers made small."""
-    for option, most in SMALLER.items():
-        pattern = rf"(--{option} )([\d.]+)"
-        command = re.sub(pattern, lambda found: f"{found[1]}{min(float(found[2]), most):g}", command)  # noqa: B023
-    return command
+    most = SMALLER | (SIMULATED if command.startswith(("nwb-neurid simulate", "nwb-neurid demo")) else {})
+
+    def lower(found: re.Match[str]) -> str:
+        return f"--{found[1]} {min(float(found[2]), most[found[1]]):g}"
+
+    return re.sub(rf"--({'|'.join(most)}) ([\d.]+)", lower, command)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +115,7 @@ def check_script(shell, script: str, words: list[str]) -> None:
 
 def run_command(shell, command: str) -> None:
     """Run a command of a page, or what can be run of it."""
-    words = shlex.split(command)
+    words = shlex.split(command, comments=True)
     while "=" in words[0]:  # a variable for the command
         words = words[1:]
     if words[0] == "make":
@@ -125,7 +129,13 @@ def run_command(shell, command: str) -> None:
     elif words[0] == "cat":
         pass  # what it prints was written to the file beforehand
     else:
-        shell(shrink(command.replace("tests/faults", str(ROOT / "tests" / "faults"))))
+        shell(shrink(re.sub(r"\b(tests/faults|examples)/", rf"{ROOT}/\1/", command)))
+
+
+def fewer_units(command: str) -> str:
+    """The command on 300 units of each session of Steinmetz et al., where it would take minutes otherwise."""
+    heavy = command.startswith("nwb-neurid evaluate") and re.search("sub-(Cori|Hench)", command)
+    return f"{command} --where 'id > 250 and id < 550' --folds 2" if heavy else command
 
 
 def write_listed(page: Path, folder: Path) -> None:
@@ -140,6 +150,8 @@ def write_listed(page: Path, folder: Path) -> None:
 def test_every_command_works(shell, request, material, tmp_path, page):
     if page.name in IN_A_FRESH_ENVIRONMENT:
         pytest.skip("its commands install plugins, and are run in an environment of their own")
+    if page.name == "gpu.md":
+        pytest.skip("its commands are rehearsed by tests/gpu/test_rehearsal.py")
     commands = commands_of(page)
     if not commands:
         pytest.skip("it has no commands")
@@ -150,7 +162,7 @@ def test_every_command_works(shell, request, material, tmp_path, page):
         copy(material / name, tmp_path / name)
     write_listed(page, tmp_path)
     for command in commands:
-        run_command(shell, command)
+        run_command(shell, fewer_units(command))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -163,7 +175,7 @@ def test_a_command_is_written_so_that_it_is_run(page):
 
 def link_recorded(data: Path, folder: Path) -> None:
     """One session of each mouse, and the ground truth of CellExplorer, under their names."""
-    sessions = ["sub-Cori_ses-2016-12-14", "sub-Forssmann_ses-2017-11-01", "sub-Hench_ses-2017-06-15"]
+    sessions = ["sub-Cori_ses-2016-12-18", "sub-Forssmann_ses-2017-11-05", "sub-Hench_ses-2017-06-16"]
     paths = [data / "steinmetz" / f"{name}.nwb" for name in sessions]
     for path in [*paths, *(data / "cellexplorer").glob("*.nwb")]:
         (folder / path.name).symlink_to(path)
@@ -176,6 +188,12 @@ def folder(material, tmp_path, monkeypatch) -> Path:
     shutil.copytree(material / "model", tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_the_map_of_regions_is_that_of_the_training_script():
+    groups = runpy.run_path(str(ROOT / "examples" / "train_default_models.py"))["REGIONS_OF"]
+    rows = [f"{region},{group}" for group, regions in groups.items() for region in regions.split()]
+    assert (ROOT / "examples" / "steinmetz_regions.csv").read_text("utf-8").split() == ["old,new", *rows, "*,"]
 
 
 def python_blocks(page: str) -> list[str]:

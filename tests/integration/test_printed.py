@@ -97,7 +97,7 @@ def test_a_head_that_guesses_is_no_head_to_use(run, tmp_path):
         made = replace(made, cell_type=rng.permutation(np.array(["PV", "SST"] * 8)))
         write_nwb(made, tmp_path / f"{number}.nwb")
     done = run("fit-labels", "isi", *(f"{n}.nwb" for n in range(3)), "--label", "cell_type", "--output", "model")
-    assert "This is the level of guessing" in done.stdout
+    assert "The head for cell_type is no better than guessing" in done.stdout
     assert "Use it" not in done.stdout
 
 

@@ -122,9 +122,10 @@ def test_the_first_seconds_of_observed_time(recording):
         nwb_neurid.read(recording, duration_s=0.0)
 
 
-def test_options_that_a_reader_does_not_know(recording, kilosort):
-    with pytest.raises(InvalidOption, match=r"'nwb', which reads .* does not know the option rate_hz\. It knows"):
-        nwb_neurid.read(recording, rate_hz=1.0)
+def test_options_that_a_reader_does_not_know(kilosort):
+    message = r"'spikeinterface', which reads .* does not know the option all_rois\. It knows"
+    with pytest.raises(InvalidOption, match=message):
+        nwb_neurid.read(kilosort, all_rois=True)
     with pytest.raises(InvalidOption, match=r"Cannot read with rate\. Options are: keep_opto, "):
         nwb_neurid.read(kilosort, rate=1.0)
 

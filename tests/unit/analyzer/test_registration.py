@@ -89,6 +89,6 @@ def test_without_spikeinterface_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for name in [name for name in sys.modules if name.startswith("nwb_neurid.analyzer")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(InvalidOption, match=r"needs SpikeInterface. Install it: pip install \"nwb-neurid\[spikeint"):
+    with pytest.raises(InvalidOption, match=r"needs SpikeInterface\. Install it: pip install spikeinterface"):
         importlib.import_module("nwb_neurid.analyzer")
     assert "load_analyzer" in nwb_neurid.__all__

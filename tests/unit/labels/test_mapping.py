@@ -86,7 +86,7 @@ def test_acronyms_of_the_allen_ccf_are_grouped(atlas, wanted):
 
 def test_without_its_library_an_atlas_is_an_error(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "iblatlas.regions", None)
-    message = r'--map beryl looks regions up in iblatlas\. Install it: pip install "nwb-neurid\[atlas\]"'
+    message = r"--map beryl looks regions up in iblatlas\. Install it: pip install iblatlas"
     with pytest.raises(InvalidOption, match=message):
         map_labels(LABELS, "beryl")
 

@@ -10,7 +10,7 @@ from nwb_neurid._system import limits
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.dandi import download_address
 from nwb_neurid.readers.nwb.s3 import http_addresses
-from nwb_neurid.readers.nwb.web import REFUSED, Ranges, check_granted, name_url, reason, request
+from nwb_neurid.readers.nwb.web import REFUSED, Ranges, Waiting, check_granted, name_url, reason, request
 
 
 class RemoteFile:
@@ -39,8 +39,9 @@ class RemoteFile:
                 f"{name_url(url)} is not on this machine. To read it there: pip install boto3 remfile requests"
             ) from error
         self._url, self._read_bytes = url, 0
-        address, size = _reach(url, _addresses(url))
-        self._ranges = Ranges()
+        waiting = Waiting()
+        address, size = _reach(url, _addresses(url, waiting), waiting)
+        self._ranges = Ranges(waiting)
         self._file: Any = File(address, _size=size)
         self._file.session = self._ranges  # its own would wait for ever for a server that falls silent or drips
 
@@ -72,30 +73,30 @@ def _fetching(url: str, ranges: Ranges) -> Iterator[None]:
         ) from error
 
 
-def _addresses(url: str) -> Iterable[str]:
+def _addresses(url: str, waiting: Waiting) -> Iterable[str]:
     """Where it is served over HTTP; the first that is not refused counts."""
     match url.partition(":")[0].lower():
         case "dandi":
-            return [download_address(url)]
+            return [download_address(url, waiting)]
         case "s3":
             return http_addresses(url)
     return [url]
 
 
-def _reach(url: str, addresses: Iterable[str]) -> tuple[str, int]:
+def _reach(url: str, addresses: Iterable[str], waiting: Waiting) -> tuple[str, int]:
     """Where the file lies in the end, which every further request then asks directly, and its size in bytes."""
     for address in addresses:
-        with request(address, url, headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"}) as answer:
-            if answer.status_code not in REFUSED:
-                break
-    if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        answer = request(address, url, waiting, headers={"Range": "bytes=0-0"})
+        if answer.status not in REFUSED:
+            break
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise UnreadableSource(f"{name_url(url)} is empty: it has 0 bytes. Upload it again.")
     check_granted(answer, url)
     if "text/html" in answer.headers.get("Content-Type", ""):
         raise UnreadableSource(
             f"{name_url(url)} is a web page, a file was expected. Give the address that downloads the file."
         )
-    if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+    if answer.status != HTTPStatus.PARTIAL_CONTENT:
         raise UnreadableSource(
             f"{name_url(url)} cannot be read in parts: its server knows no range requests. Download the file, and name "
             "the copy."
@@ -106,4 +107,4 @@ def _reach(url: str, addresses: Iterable[str]) -> tuple[str, int]:
             f"{name_url(url)} cannot be read in parts: its server does not state how large it is. Download the file, "
             "and name the copy."
         )
-    return str(answer.url), int(stated[1])
+    return answer.address, int(stated[1])

@@ -3,12 +3,11 @@
 import json
 import re
 import socket
-import socketserver
 import sys
 import threading
 import time
-import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +22,10 @@ from nwb_neurid.readers.nwb.web import name_url
 
 pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
 pytest.importorskip("boto3", reason="files in S3 need nwb-neurid[remote]")
+
+SPEC = spec_from_file_location("servers", Path(__file__).parents[3] / "faults" / "servers.py")
+servers = module_from_spec(SPEC)
+SPEC.loader.exec_module(servers)
 
 ASSET = "0a1b2c3d-0000-4000-8000-000000000001"
 IN_DANDI = "sub-1/sub-1_ecephys.nwb"
@@ -408,7 +411,8 @@ def test_access_that_ends_while_reading(failing):
     """That is no damage of the file."""
     url = failing(lambda _: 403)
     assert refusal(url) == (
-        f"{url} could not be read on: the connection broke (the server answered 403 Forbidden). Try again, or download the file."
+        f"{url} could not be read on: the connection broke (the server answered 403 Forbidden). Try again, or download "
+        "the file."
     )
 
 
@@ -423,162 +427,58 @@ def test_a_server_that_falls_silent_while_reading(failing, monkeypatch):
     assert message.endswith("). Try again, or download the file.")
 
 
-class Hostile(socketserver.StreamRequestHandler):
-    """Answers the first request of a connection for a byte as it should, and every other as `server.answer` does."""
-
-    def handle(self):
-        while line := self.rfile.readline():
-            headers = dict(iter(lambda: tuple(self.rfile.readline().decode().strip().partition(": ")[::2]), ("", "")))
-            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
-            self.server.asked.append((line, headers))
-            try:
-                if wanted and wanted[0] == "bytes=0-0" and self.server.first is None:
-                    self.send(206, b"x", **{"Content-Range": f"bytes 0-0/{self.server.size}"})
-                elif wanted and wanted[0] == "bytes=0-0":
-                    self.server.first(self, 0, 0)
-                else:
-                    self.server.answer(self, *(map(int, wanted.groups()) if wanted else (0, 0)))
-            except OSError:  # the client hung up
-                return
-
-    def send(self, status, body, **headers):
-        lines = [f"HTTP/1.1 {status} Fine", *(f"{name}: {value}" for name, value in headers.items())]
-        if "Content-Length" not in headers:
-            lines.append(f"Content-Length: {len(body)}")
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
-
-    def drip(self, pieces):
-        for piece in pieces:
-            if self.server.closed.wait(0.02):
-                raise ConnectionError
-            self.wfile.write(piece)
-            self.wfile.flush()
-
-
-class HostileServer(socketserver.ThreadingTCPServer):
-    allow_reuse_address = daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
 @pytest.fixture
-def hostile(monkeypatch):
-    """Starts a server, and gives the URL of a file of a megabyte on it."""
-    for name, value in {"PATIENCE_S": 0.3, "ANSWER_S": 0.5, "WAITED_S": 0.5, "SLOWEST_BYTES_PER_S": 1e6}.items():
+def quick(monkeypatch):
+    """Waits for servers for less than a second."""
+    for name, value in {"PATIENCE_S": 0.3, "WAITED_S": 1.0, "SLOWEST_BYTES_PER_S": 1e6}.items():
         monkeypatch.setattr(f"nwb_neurid.readers.nwb.web.{name}", value)
     monkeypatch.setattr("remfile.RemFile.time.sleep", lambda _: None)
-    serving = HostileServer(("127.0.0.1", 0), Hostile)
-    serving.size, serving.first, serving.closed, serving.asked = 10**6, None, threading.Event(), []
-    thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-
-    def start(answer=None, first=None, size=10**6):
-        serving.answer, serving.first, serving.size = answer, first, size
-        serving.url = f"http://127.0.0.1:{serving.server_address[1]}/a.nwb"
-        return serving
-
-    yield start
-    serving.closed.set()
-    serving.shutdown()
-    serving.server_close()
 
 
-def silent(handler, *_):
-    handler.server.closed.wait(30)
-
-
-def dripping_body(handler, first, last):
-    handler.send(206, b"", **{"Content-Length": last + 1 - first, "Content-Range": f"bytes {first}-{last}/1000000"})
-    handler.drip(b"x" for _ in range(last + 1 - first))
-
-
-def dripping_headers(handler, *_):
-    handler.drip([b"HTTP/1.1 206 Fine\r\n", *(f"X-{number}: x\r\n".encode() for number in range(5000))])
-
-
-def endless(handler, first, last):
-    handler.send(206, b"", **{"Content-Range": f"bytes {first}-{last}/1000000", "Content-Length": 10**15})
-    while not handler.server.closed.is_set():
-        handler.wfile.write(b"x" * 2**16)
-
-
-def compressed(handler, first, last):
-    body = zlib.compress(bytes(last + 1 - first))
-    handler.send(206, body, **{"Content-Range": f"bytes {first}-{last}/1000000", "Content-Encoding": "deflate"})
-
-
-def elsewhere(handler, first, last):
-    handler.send(206, bytes(last + 1 - first), **{"Content-Range": f"bytes {first + 5}-{last + 5}/1000000"})
-
-
-def short(handler, first, last):
-    handler.send(206, b"x", **{"Content-Range": f"bytes {first}-{last}/1000000"})
-
-
-def whole(handler, *_):
-    handler.send(200, b"x" * 10**6)
-
-
-def gone(handler, *_):
-    handler.send(410, b"")
-
-
-def nonsense(handler, *_):
-    handler.wfile.write(b"\0" * 1000)
-    raise ConnectionError
-
-
-SECOND = {
-    silent: "timed out",
-    dripping_body: "nothing whole in ",
-    dripping_headers: "nothing whole in ",
-    endless: "another number of bytes than ",
-    compressed: "the server compressed what was asked for as it is",
-    elsewhere: "the server sent 'bytes 5-",
-    short: "another number of bytes than ",
-    whole: "the server sent the whole file for a part of it",
-    gone: "the server answered 410 Fine",
-    nonsense: "",
-}
-
-
-@pytest.mark.parametrize(("answer", "why"), SECOND.items(), ids=[answer.__name__ for answer in SECOND])
-def test_a_server_that_is_hostile_while_reading_is_given_up(hostile, answer, why):
-    server = hostile(answer)
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("hostile", "why"), servers.SECOND.items(), ids=[each.__name__ for each in servers.SECOND])
+def test_a_server_that_is_hostile_while_reading_is_given_up(hostile, why):
     began = time.monotonic()
-    message = refusal(server.url)
+    with servers.serve(hostile) as server:
+        message = refusal(server.url)
     assert time.monotonic() - began < 10
     assert message.startswith(f"{server.url} could not be read on: the connection broke (")
     assert why in message
     assert {headers.get("Accept-Encoding") for _, headers in server.asked} == {"identity"}
 
 
-@pytest.mark.parametrize("answer", [silent, dripping_headers, nonsense])
-def test_a_server_that_is_hostile_at_once_is_given_up(hostile, answer):
-    server = hostile(first=answer)
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("hostile", servers.FIRST, ids=[each.__name__ for each in servers.FIRST])
+def test_a_server_that_is_hostile_at_once_is_given_up(hostile):
     began = time.monotonic()
-    assert refusal(server.url).startswith(f"{server.url} cannot be read: 127.0.0.1:")
+    with servers.serve(hostile, at_once=True) as server:
+        assert refusal(server.url).startswith(f"{server.url} cannot be read: 127.0.0.1:")
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("size", ["-1", "*", "0", "", "1e9", "9" * 30, "12 "[:2] + "x"])
-def test_a_size_that_is_none_is_refused(hostile, size):
-    server = hostile(size=size)
-    assert refusal(server.url) == (
-        f"{server.url} cannot be read in parts: its server does not state how large it is. Download the file, and name the "
-        "copy."
-    )
+@pytest.mark.parametrize("size", servers.SIZES)
+def test_a_size_that_is_none_is_refused(size):
+    with servers.serve(size=size) as server:
+        assert refusal(server.url) == (
+            f"{server.url} cannot be read in parts: its server does not state how large it is. Download the file, "
+            "and name the copy."
+        )
 
 
-def test_an_archive_that_does_not_come_to_an_end_is_given_up(hostile, monkeypatch):
-    def drip(handler, *_):
-        handler.send(200, b"", **{"Content-Length": 10**9, "Content-Type": "application/json"})
-        handler.drip(b" " for _ in range(10**9))
+def test_a_server_that_fails_now_and_then_is_asked_again(server, published, monkeypatch):
+    """Failures count only one after another."""
+    monkeypatch.setattr("remfile.RemFile.time.sleep", lambda _: None)
+    data, count = published.read_bytes(), iter(range(100))
+    server.answers["/recording.nwb"] = lambda _: 503 if next(count) in {1, 2, 3} else data
+    assert_same(readers.read(f"{server.url}/recording.nwb"), readers.read(published))
 
-    server = hostile(drip)
-    monkeypatch.setattr(dandi, "API", server.url.removesuffix("/a.nwb"))
-    assert refusal("dandi://000006/a.nwb").endswith("the DANDI archive did not answer in JSON. Try again later.")
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("hostile", [servers.dripping_body, servers.endless_body, servers.compressed])
+def test_an_archive_that_is_hostile_is_given_up(hostile, monkeypatch):
+    with servers.serve(hostile) as server:
+        monkeypatch.setattr(dandi, "API", server.url.removesuffix("/a.nwb"))
+        assert refusal("dandi://000006/a.nwb").startswith("dandi://000006/a.nwb cannot be read: ")
 
 
 @pytest.mark.parametrize(("library", "url"), [("remfile", "https://host/a.nwb"), ("boto3", "s3://lab/a.nwb")])

@@ -27,7 +27,9 @@ SPEC = EncoderSpec(
 def spec_for_config(config: Config) -> EncoderSpec:
     """What an encoder of this config needs: its kind of activity."""
     spikes = CompanyConfig.from_json(config).activity == "spikes"
-    return replace(SPEC, accepts=frozenset({"spikes"}) if spikes else IMAGING, min_observed_s=SHORTEST_SPIKES_S if spikes else SHORTEST_IMAGING_S)
+    if spikes:
+        return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)
+    return replace(SPEC, accepts=IMAGING, min_observed_s=SHORTEST_IMAGING_S)
 
 
 def build(config: Config, state: State, device: str) -> "CompanyEncoder":  # noqa: ARG001 - NumPy has one device

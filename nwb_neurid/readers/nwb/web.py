@@ -1,6 +1,7 @@
 """Requests over HTTP, and in one line why one failed."""
 
 import errno
+import gc
 import json
 import re
 import time
@@ -221,6 +222,21 @@ def _read_body(answer: "Response", most_bytes: int) -> bytes:
 
 
 def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Run something in a thread.
+
+    h5py holds its lock while it asks for bytes of a file. Garbage that was collected in the thread could be objects of
+    h5py, which wait for that lock: so none is collected meanwhile.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _wait_for(call, seconds)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
     done: Queue[tuple[Result | None, BaseException | None]] = Queue()
 
     def run() -> None:

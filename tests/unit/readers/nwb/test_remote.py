@@ -1,5 +1,6 @@
 """Remote files are read as local ones are, in parts, from a server of this test; nothing else is asked."""
 
+import gc
 import json
 import re
 import socket
@@ -11,13 +12,14 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import h5py
 import numpy as np
 import pytest
 
 from nwb_neurid import readers
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.errors import InvalidOption, SourceNotFound, UnknownSource, UnreadableSource
-from nwb_neurid.readers.nwb import PLUGIN, dandi
+from nwb_neurid.readers.nwb import PLUGIN, dandi, web
 from nwb_neurid.readers.nwb.web import name_url
 
 pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
@@ -433,6 +435,26 @@ def quick(monkeypatch):
     for name, value in {"PATIENCE_S": 0.3, "WAITED_S": 1.0, "SLOWEST_BYTES_PER_S": 1e6}.items():
         monkeypatch.setattr(f"nwb_neurid.readers.nwb.web.{name}", value)
     monkeypatch.setattr("remfile.RemFile.time.sleep", lambda _: None)
+
+
+@pytest.mark.timeout(30)
+def test_objects_of_h5py_in_the_garbage_lock_nothing(published, monkeypatch):
+    """h5py holds its lock while a file is asked for bytes; whatever collects its objects then waits for that lock."""
+    monkeypatch.setattr("nwb_neurid.readers.nwb.web.WAITED_S", 5.0)
+    before = gc.get_threshold()
+    gc.collect()
+    with h5py.File(published) as file:
+        gc.set_threshold(5000, 1, 1)
+        try:
+            for _ in range(100):
+                cycle = [file["units"]]
+                cycle.append(cycle)
+            del cycle
+            with h5py._objects.phil:
+                assert len(web.Waiting().run(lambda: [[] for _ in range(20_000)])) == 20_000
+        finally:
+            gc.set_threshold(*before)
+    assert gc.isenabled()
 
 
 @pytest.mark.usefixtures("quick")

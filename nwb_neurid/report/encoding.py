@@ -15,10 +15,10 @@ Encoded = dict[str, Any]
 
 
 def encode_json(value: object) -> str:
-    """Write JSON that may stand in a script element: ASCII without `<`, `>` and `&`, so that nothing ends it.
+    r"""Write JSON that may stand in a script element: ASCII without `<`, `>` and `&`, so that nothing ends it.
 
     >>> encode_json({"name": "</script>"})
-    '{"name":"\\\\u003c/script\\\\u003e"}'
+    '{"name":"\\u003c/script\\u003e"}'
     """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,6 +1,6 @@
 """What the page shows of a recording and its results, as plain values for JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,16 @@ def collect_facts(
     InvalidResults
         If the results are on other units.
     """
-    for part in (embeddings, *predictions):
-        if len(part) != len(population):
+    for rows in (len(embeddings), *map(len, predictions)):
+        if rows != len(population):
             raise InvalidResults(
-                f"{about.path} has results on {counted(len(part), 'unit')}, the recording has {len(population)}. They "
-                "belong to another recording, or this one was edited: embed it again."
+                f"{about.path} has results on {counted(rows, 'unit')}, the recording has {len(population)}. They belong "
+                "to another recording, or this one was edited: embed it again."
             )
     points, projection = _project(embeddings)
     sources = Sources(summary=about.summary, citation=about.citation, projection=projection)
     titles = _name_predictions(predictions)
+    named = [f" of {title}" if len(titles) > 1 else "" for title in titles]
     return {
         "title": clip(Path(population.source or about.path).name),
         "name": about.name,
@@ -85,13 +86,18 @@ def collect_facts(
         "recording": _describe_recording(population, embeddings, about),
         "observed": _describe_runs(population),
         "texts": _collect_texts(population, embeddings, predictions, titles),
-        "numbers": _collect_numbers(population, embeddings, predictions, titles),
+        "numbers": _collect_numbers(population, embeddings, predictions, named),
         "points": {"x": encode_numbers(points[:, 0]), "y": encode_numbers(points[:, 1]), "by": projection},
         "neighbours": encode_array(find_neighbours(embeddings).astype(np.int32)),
         "places": describe_places(population),
         "activity": describe_activity(population),
         "predictions": [
-            _describe_prediction(population, part, title) for part, title in zip(predictions, titles, strict=True)
+            {
+                **_describe_prediction(population, part, title),
+                "predicted": clip(f"predicted {title}"),
+                "probability": clip(f"probability{of}"),
+            }
+            for part, title, of in zip(predictions, titles, named, strict=True)
         ],
         "model": _describe_model(embeddings),
         "card": about.card,
@@ -170,20 +176,20 @@ def _collect_texts(
 
 
 def _collect_numbers(
-    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], titles: Sequence[str]
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], named: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The columns of numbers: probabilities first, then what was measured of the unit and of its vector."""
     found: dict[str, tuple[str, Shaped[np.ndarray, " units"]]] = {}
-    for part, title in zip(predictions, titles, strict=True):
-        found[f"probability of {title}"] = ("Probability of the most probable class", part.probability)
+    for part, of in zip(predictions, named, strict=True):
+        found[f"probability{of}"] = ("Probability of the most probable class", part.probability)
         sizes = part.prediction_set.sum(axis=1).astype(float)
-        found[f"set size of {title}"] = ("Classes in the prediction set", np.where(part.label == "", np.nan, sizes))
-        found[f"novelty of {title}"] = ("How unlike the training data the unit is", part.ood_score)
+        found[f"set size{of}"] = ("Classes in the prediction set", np.where(part.label == "", np.nan, sizes))
+        found[f"novelty{of}"] = ("How unlike the training data the unit is", part.ood_score)
     found |= measure_units(population)
     found |= measure_depth(population)
     found["stability"] = ("Cosine similarity of the vectors of two halves of the windows", embeddings.stability)
     found["windows"] = ("Windows of the recording in which the unit was seen", embeddings.n_windows.astype(float))
-    shown = {name: pair for name, pair in found.items() if np.isfinite(pair[1]).any()}
+    shown = {name: pair for name, pair in found.items() if len({*encode_numbers(pair[1].astype(np.float64))}) > 1}
     return [
         {"name": clip(name), "about": about, "values": encode_numbers(np.asarray(values, np.float64))}
         for name, (about, values) in shown.items()

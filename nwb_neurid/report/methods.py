@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nwb_neurid import __version__
-from nwb_neurid._system.text import counted
 from nwb_neurid.population import Population
 from nwb_neurid.report.encoding import clip
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions
@@ -114,6 +113,6 @@ def _say_prediction(part: Predictions) -> str:
     among = f", valid among {clip(part.scope)}" if part.scope else ""
     sets = f", with prediction sets at a coverage of {part.coverage:g}" if np.isfinite(part.coverage) else ""
     return (
-        f"{part.label_name} was predicted among {counted(len(part.classes), 'class')}{among}{sets}; {named:,} of "
+        f"{part.label_name} was predicted among {len(part.classes)} classes{among}{sets}; {named:,} of "
         f"{seen:,} units were labelled and the model abstained on the others."
     )

@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from nwb_neurid import registry
 from nwb_neurid._system.atomic import check_target, replace_file
-from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.errors import InvalidResults, NeuridError, NeuridWarning, NoResults
 from nwb_neurid.model.bundled import FOLDER, list_bundled
 from nwb_neurid.model.folder import read_description
@@ -19,10 +20,14 @@ from nwb_neurid.readers import read_with, reader_for
 from nwb_neurid.report.facts import About, collect_facts
 from nwb_neurid.report.page import make_page
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.workflows.embed import Outcome
 from nwb_neurid.writers.nwb.store import Results
+from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.outputs import name_after
 from nwb_neurid.writers.stored import find_results
 
 ENDING = ".report.html"
+SIDECAR = ".neurid.nwb"
 
 
 def write_report(
@@ -79,6 +84,52 @@ def write_report(
     return write_page(population, found[0].embeddings, predictions, about, target, overwrite=overwrite)
 
 
+def check_page(source: str | Path, writing: WriteOptions) -> Path:
+    """Where the report on results goes that are yet to be written: beside them, called after them or their source.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    writing
+        How and where its results are written.
+
+    Raises
+    ------
+    CannotWrite
+        If a file is there that may not be replaced, or there is no such folder.
+    """
+    beside = writing.output
+    if beside is None:
+        target = name_report(source)
+    else:
+        target = beside / name_report(source).name if beside.is_dir() else name_report(beside)
+    check_target(target, overwrite=writing.overwrite)
+    return target
+
+
+def report_outcome(outcome: Outcome, target: Path, *, overwrite: bool = False) -> Path:
+    """Write the report on what `embed_file` did.
+
+    Parameters
+    ----------
+    outcome
+        The recording, as it was read, and the results.
+    target
+        The file to write, such as `name_report` names.
+    overwrite
+        Replace an existing file.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be written.
+    """
+    name = outcome.names[0] if outcome.names else name_after(outcome.embeddings.provenance.encoder)
+    about = _learn_about(name, outcome.path, outcome.embeddings)
+    return write_page(outcome.population, outcome.embeddings, outcome.predictions, about, target, overwrite=overwrite)
+
+
 def write_page(
     population: Population,
     embeddings: Embeddings,
@@ -117,10 +168,13 @@ def write_page(
     return target
 
 
-def name_report(source: Path) -> Path:
-    """What the report on a recording is called, beside it."""
+def name_report(source: str | Path) -> Path:
+    """What the report on a recording is called, beside it; for a URL, in the current folder."""
+    source = (
+        Path(PurePosixPath(urlsplit(source).path).name) if isinstance(source, str) and is_url(source) else Path(source)
+    )
     name = source.resolve().name
-    for ending in (".zarr", ".nwb", ".neurid"):
+    for ending in (".csv", ".parquet", ".zarr", ".nwb", ".neurid"):
         name = name.removesuffix(ending)
     return source.parent / f"{name}{ENDING}"
 
@@ -128,7 +182,13 @@ def name_report(source: Path) -> Path:
 def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: ReadOptions) -> Population:
     """Read the recording that results are about: the source, the file with the results, or the one that they name."""
     named = Path(embeddings.provenance.source)
-    candidates = [source, path, named, path.parent / named.name, path.with_name(path.name.replace(".neurid.nwb", ".nwb"))]
+    candidates = [
+        source,
+        path,
+        named,
+        path.parent / named.name,
+        path.with_name(path.name.replace(SIDECAR, ".nwb")),
+    ]
     refusals = []
     for candidate in dict.fromkeys(each for each in candidates if each.name and each.exists()):
         try:
@@ -137,10 +197,13 @@ def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: R
                 population = read_with(reader_for(candidate), candidate, replace(options, covariates=None))
             return _match_units(population, embeddings, candidate)
         except NeuridError as error:
-            refusals.append(error)
-    raise refusals[0] if len(refusals) == 1 else NoResults(
+            if candidate != path or not path.name.endswith(SIDECAR):  # a sidecar has ids of neurons only
+                refusals.append(error)
+    if refusals:
+        raise refusals[0]
+    raise NoResults(
         f"The recording that the results in {path} are about was not found. Name it in place of {source}, or put it "
-        f"beside it as {named.name or 'it was called'}. ({refusals[0] if refusals else 'Nothing is there.'})"
+        f"beside it as {named.name or 'it was called'}."
     )
 
 
@@ -169,6 +232,9 @@ def _learn_about(name: str, path: Path, embeddings: Embeddings) -> About:
         summary, citation = spec.summary, spec.citation
     with suppress(NeuridError, OSError):
         for each in list_bundled():
-            if provenance.weights_sha256 and read_description(FOLDER / each).weights_sha256 == provenance.weights_sha256:
+            if (
+                provenance.weights_sha256
+                and read_description(FOLDER / each).weights_sha256 == provenance.weights_sha256
+            ):
                 card = (FOLDER / each / "README.md").read_text("utf-8")
     return About(name=name, path=str(path), summary=summary, citation=citation, card=card)

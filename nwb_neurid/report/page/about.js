@@ -41,10 +41,11 @@ function drawObserved() {
 }
 
 function drawQuality() {
+  byId("map-title").textContent = `Embedding (${facts.points.by})`;
   put("quality", ...facts.predictions.map((each, index) => {
     const scope = [each.scope && `Valid among ${visible(each.scope, 300)}.`, isNumber(each.coverage) && `Prediction sets at a coverage of ${each.coverage}.`, ...each.notes.map((note) => visible(note, 300))].filter(Boolean).join(" ");
     const grid = make("div", { class: "quality-grid" });
-    if (each.truth) grid.append(drawConfusion(each), make("div", {}, make("h3", { text: "Reliability" }), make("div", { class: "reliability", id: `reliability-${index}`, role: "img", "aria-label": `Accuracy against confidence: ${each.truth.reliability.map((bin) => `${bin.low} to ${bin.high}: ${bin.accuracy} of ${bin.units} units`).join("; ")}` })));
+    if (each.truth) grid.append(drawConfusion(each), make("div", {}, make("h3", { text: "Reliability (units in each bin)" }), make("div", { class: "reliability", id: `reliability-${index}`, role: "img", "aria-label": `Accuracy against confidence: ${each.truth.reliability.map((bin) => `${bin.low} to ${bin.high}: ${bin.accuracy} of ${bin.units} units`).join("; ")}` })));
     grid.append(drawReasons(each));
     return make("section", { class: "card", "aria-label": `Predictions of ${visible(each.title, 60)}` }, make("h2", { text: `Predictions: ${visible(each.title, 80)}` }), make("p", { class: "muted", text: scope }), grid);
   }));
@@ -83,7 +84,7 @@ function drawReliability() {
       xAxis: axis({ type: "value", min: 0, max: 1, name: "confidence", nameGap: 22 }), yAxis: axis({ type: "value", min: 0, max: 1, name: "accuracy", nameGap: 30 }),
       series: [
         { type: "line", data: [[0, 0], [1, 1]], symbol: "none", silent: true, lineStyle: { color: tone.muted, width: 1, type: "dashed" } },
-        { type: "line", data: bins.map((bin) => [bin.confidence, bin.accuracy, bin.units]), symbol: "circle", symbolSize: 7, lineStyle: { color: tone.accent, width: 1.6 }, itemStyle: { color: tone.accent }, label: { show: true, position: "top", color: tone.muted, fontSize: 10, formatter: ({ data }) => `n = ${data[2]}` } },
+        { type: "line", data: bins.map((bin) => [bin.confidence, bin.accuracy, bin.units]), symbol: "circle", symbolSize: 8, lineStyle: { color: tone.accent, width: 1.6 }, itemStyle: { color: tone.accent }, label: { show: true, position: "top", color: tone.muted, fontSize: 10, formatter: ({ data }) => String(data[2]) } },
       ],
     }, { notMerge: true });
   });

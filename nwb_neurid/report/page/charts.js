@@ -24,7 +24,7 @@ function styleOf(column, code) {
   if (level === "") return { colour: tone.off, shape: 0, faint: true };
   if (column.role === "predicted" && level === "abstained") return { colour: tone.muted, shape: 0, hollow: true };
   const rank = rankOf(column, code);
-  return { colour: tone.palette[rank % tone.palette.length], shape: rank % SHAPES.length };
+  return { colour: tone.palette[rank % tone.palette.length], shape: rank % (units > 3000 ? 4 : SHAPES.length) };
 }
 
 /** One label has one colour wherever it appears: classes come first, in the order of the model. */
@@ -65,7 +65,7 @@ function colourOf(row) {
   if (column.kind === "text") return styleOf(column, column.codes[row]);
   const value = column.values[row];
   const [low, high] = rangeOf(column);
-  return isNumber(value) ? { colour: ramp(high > low ? (value - low) / (high - low) : 0.5), shape: 0 } : { colour: tone.off, shape: 0, faint: true };
+  return isNumber(value) ? { colour: ramp((value - low) / (high - low || 1)), shape: 0 } : { colour: tone.off, shape: 0, faint: true };
 }
 
 /** The mark of a unit or a label, as it is drawn in the map. */
@@ -74,14 +74,18 @@ function drawMark(style, size = 11) {
   return svg("svg", { viewBox: "-1 -1.6 12 13.2", width: size, height: size, "aria-hidden": "true" }, path);
 }
 
-const symbolOf = (shape) => (shape === 0 ? "circle" : `path://${SHAPES[shape]}`);
+const symbolOf = (shape) => ["circle", "rect", "triangle", "diamond"][shape] ?? `path://${SHAPES[shape]}`;
 
 const charts = new Map();
 function chart(id) {
   if (!charts.has(id)) {
     const made = echarts.init(byId(id), null, { renderer: "canvas" });
     charts.set(id, made);
-    new ResizeObserver(() => made.resize()).observe(byId(id));
+    new ResizeObserver(() => {
+      if (byId(id).clientWidth === made.getWidth() && byId(id).clientHeight === made.getHeight()) return;
+      made.resize();
+      if (PLACES.some(([own]) => own === id)) drawMarks();
+    }).observe(byId(id));
   }
   return charts.get(id);
 }

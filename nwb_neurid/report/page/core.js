@@ -83,7 +83,7 @@ const columns = [
   ...facts.numbers.map((number) => ({ name: number.name, title: number.name, kind: "number", about: number.about, values: number.values, value: (row) => number.values[row] })),
 ];
 const columnNamed = (name) => columns.find((column) => column.name === name);
-const probability = facts.predictions.map((each) => columnNamed(`probability of ${each.title}`)).find(Boolean);
+const probability = facts.predictions.map((each) => columnNamed(each.probability)).find(Boolean);
 const predicted = columns.find((column) => column.role === "predicted");
 const neighbours = decode(facts.neighbours);
 const nearCount = facts.neighbours.shape[1];

@@ -3,42 +3,74 @@
 const PLACES = [["map", facts.points], ...(facts.places ? [["place", facts.places]] : [])];
 const pointSize = units > 8000 ? 4 : units > 2500 ? 6 : units > 600 ? 8 : 10;
 
-function listSeries(place, size) {
-  const groups = new Map();
-  const off = [];
+const MANY = units > 3000;  // then the points of a series are drawn as one path, in the shapes that the library has
+const BINS = 32;
+
+/** The points that share a look: a level of a column of text, or a bin of a column of numbers; -1 for what is filtered out. */
+function groupPoints(place) {
+  const column = state.colour, groups = new Map();
+  const [low, high] = column.kind === "number" ? rangeOf(column) : [0, 1];
   for (let row = 0; row < units; row++) {
     if (!isNumber(place.x[row]) || !isNumber(place.y[row])) continue;
-    const point = [place.x[row], place.y[row], row];
-    if (!passes(row)) { off.push(point); continue; }
-    const key = state.colour.kind === "text" ? state.colour.codes[row] : -1;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(point);
-  }
-  const base = { type: "scatter", symbolSize: size, progressive: 0, animation: false, cursor: "pointer", emphasis: { scale: 1.5 } };
-  const series = [{ ...base, id: "off", data: off, silent: true, symbolSize: Math.max(3, size * 0.6), itemStyle: { color: tone.off, opacity: 0.5 }, z: 1 }];
-  for (const [key, data] of [...groups].sort((a, b) => a[0] - b[0])) {
-    if (key === -1) {
-      series.push({ ...base, id: "numbers", data, itemStyle: { color: ({ data: point }) => colourOf(point[2]).colour, borderColor: tone.card, borderWidth: size > 5 ? 0.6 : 0 }, z: 2 });
-      continue;
+    let key = -1;
+    if (passes(row)) {
+      const value = column.kind === "number" ? column.values[row] : column.codes[row];
+      if (column.kind === "text") key = value;
+      else key = isNumber(value) ? Math.min(Math.max(Math.floor(((value - low) / (high - low || 1)) * BINS), 0), BINS - 1) : BINS;
     }
-    const style = styleOf(state.colour, key);
-    const look = style.hollow ? { color: "transparent", borderColor: style.colour, borderWidth: 1.4 } : { color: style.colour, opacity: style.faint ? 0.75 : 0.95, borderColor: tone.card, borderWidth: size > 5 ? 0.6 : 0 };
-    series.push({ ...base, id: `level ${key}`, data, symbol: symbolOf(style.shape), itemStyle: look, z: style.faint || style.hollow ? 1 : 2 });
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push([place.x[row], place.y[row], row]);
   }
-  return series;
+  return groups;
 }
 
-function markSeries(place, size) {
-  const at = (row) => [place.x[row], place.y[row], row];
-  const shown = (row) => row >= 0 && isNumber(place.x[row]) && isNumber(place.y[row]);
-  const row = state.hovered >= 0 ? state.hovered : state.current;
-  const near = shown(row) ? neighboursOf(row).filter(shown) : [];
-  const base = { type: "scatter", silent: true, animation: false, progressive: 0, symbol: "circle" };
-  return [
-    { ...base, id: "chosen", zlevel: 1, symbolSize: size + 5, data: [...state.selected].filter(shown).map(at), itemStyle: { color: "transparent", borderColor: tone.accent, borderWidth: 2 } },
-    { ...base, id: "near", zlevel: 1, symbolSize: size + 5, data: near.map(at), itemStyle: { color: "transparent", borderColor: tone.muted, borderWidth: 1.4, borderType: "dotted" } },
-    { ...base, id: "current", zlevel: 1, symbolSize: size + 9, data: shown(row) ? [at(row)] : [], itemStyle: { color: "transparent", borderColor: tone.ring, borderWidth: 2.4 } },
-  ];
+function listSeries(place, size) {
+  const edge = size > 5 ? 0.6 : 0;
+  return [...groupPoints(place)].sort((a, b) => a[0] - b[0]).map(([key, data]) => {
+    const base = { type: "scatter", id: `points ${key}`, data, symbolSize: size, progressive: 0, animation: false, cursor: "pointer", large: MANY, largeThreshold: 1, emphasis: { disabled: MANY, scale: 1.5 } };
+    if (key === -1) return { ...base, silent: true, symbolSize: Math.max(3, size * 0.6), itemStyle: { color: tone.off, opacity: 0.5 }, z: 1 };
+    const style = state.colour.kind === "text" ? styleOf(state.colour, key) : key === BINS ? { colour: tone.off, shape: 0, faint: true } : { colour: ramp(key / (BINS - 1)), shape: 0 };
+    const look = style.hollow ? { color: "transparent", borderColor: style.colour, borderWidth: 1.4 } : { color: style.colour, opacity: style.faint ? 0.75 : 0.95, borderColor: tone.card, borderWidth: edge };
+    return { ...base, symbol: symbolOf(style.shape), itemStyle: look, z: style.faint || style.hollow ? 1 : 2 };
+  });
+}
+
+/** Rings around the current unit, its neighbours and the selected units: on a canvas above the chart, so that a click
+ *  does not draw all points again. */
+function drawMarks() {
+  for (const [id, place] of PLACES) {
+    const made = chart(id), holder = byId(id);
+    let layer = holder.querySelector("canvas.marks");
+    if (!layer) {
+      layer = make("canvas", { class: "marks", "aria-hidden": "true" });
+      holder.append(layer);
+    }
+    const scale = devicePixelRatio || 1, [width, height] = [made.getWidth(), made.getHeight()];
+    if (layer.width !== Math.round(width * scale) || layer.height !== Math.round(height * scale)) [layer.width, layer.height] = [width * scale, height * scale].map(Math.round);
+    const pen = layer.getContext("2d");
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const [x0, y0] = made.convertToPixel("grid", [0, 0]), [x1, y1] = made.convertToPixel("grid", [1, 1]);  // both axes are linear
+    const size = id === "map" ? pointSize : Math.max(4, pointSize - 2);
+    const ring = (rows, radius, colour, thick, dash = []) => {
+      pen.strokeStyle = colour;
+      pen.lineWidth = thick;
+      pen.setLineDash(dash);
+      pen.beginPath();
+      for (const row of rows) {
+        if (!isNumber(place.x[row]) || !isNumber(place.y[row])) continue;
+        const x = x0 + (x1 - x0) * place.x[row], y = y0 + (y1 - y0) * place.y[row];
+        pen.moveTo(x + radius, y);
+        pen.arc(x, y, radius, 0, 2 * Math.PI);
+      }
+      pen.stroke();
+    };
+    const row = state.hovered >= 0 ? state.hovered : state.current;
+    ring(state.selected, size / 2 + 2.5, tone.accent, 2);
+    if (row < 0) continue;
+    ring(neighboursOf(row), size / 2 + 2.5, tone.muted, 1.4, [2, 2]);
+    ring([row], size / 2 + 5, tone.ring, 2.4);
+  }
 }
 
 function extent(values, pad = 0.05) {
@@ -65,23 +97,20 @@ function drawMap() {
     const rois = place.kind === "rois";
     const option = {
       animation: false,
-      grid: isMap ? { left: 6, right: 6, top: 6, bottom: 20 } : { left: 48, right: 8, top: 8, bottom: 34 },
-      xAxis: axis({ type: "value", ...box(extent(place.x)), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true }, name: isMap ? `${place.by} 1` : place.titles[0], nameGap: isMap ? 6 : 22, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
-      yAxis: axis({ type: "value", ...box(extent(place.y)), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5 }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
-      series: [...(rois && !isMap ? [outlineSeries()] : []), ...listSeries(place, size), ...markSeries(place, size)],
+      grid: isMap ? { left: 6, right: 6, top: 6, bottom: 6 } : { left: 48, right: 8, top: 8, bottom: 34 },
+      xAxis: axis({ type: "value", ...box(extent(place.x)), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[0], nameGap: 22, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
+      yAxis: axis({ type: "value", ...box(extent(place.y)), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
+      series: [...(rois && !isMap ? [outlineSeries()] : []), ...listSeries(place, size)],
     };
     if (isMap) option.dataZoom = ["xAxisIndex", "yAxisIndex"].map((which) => ({ type: "inside", [which]: 0, filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, preventDefaultMouseMove: false, ...(zoom[which] ?? {}) }));
     chart(id).setOption(option, { notMerge: true });
   }
   drawLegend();
+  drawMarks();
 }
 
 const box = ([min, max]) => ({ min, max });
 const zoom = {};
-
-function drawMarks() {
-  for (const [id, place] of PLACES) chart(id).setOption({ series: markSeries(place, id === "map" ? pointSize : Math.max(4, pointSize - 2)) });
-}
 
 function drawLegend() {
   const column = state.colour;
@@ -153,7 +182,7 @@ function startMap() {
     made.on("globalout", leave);
   }
   const map = chart("map");
-  map.on("datazoom", () => { for (const each of map.getOption().dataZoom) for (const which of ["xAxisIndex", "yAxisIndex"]) if (each[which] !== undefined && each[which] !== null && each[which].length !== 0) zoom[which] = { start: each.start, end: each.end }; });
+  map.on("datazoom", () => { for (const each of map.getOption().dataZoom) for (const which of ["xAxisIndex", "yAxisIndex"]) if (each[which] !== undefined && each[which] !== null && each[which].length !== 0) zoom[which] = { start: each.start, end: each.end }; drawMarks(); });
   byId("zoom-in").onclick = () => zoomBy(0.7);
   byId("zoom-out").onclick = () => zoomBy(1 / 0.7);
   byId("zoom-reset").onclick = () => zoomTo([0, 100], [0, 100]);

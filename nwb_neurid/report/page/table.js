@@ -66,7 +66,9 @@ function drawRow(row) {
   const cells = shownColumns().map((column) => {
     if (column.kind === "number") return make("td", { class: "number", text: format(column.value(row)) });
     const value = column.kind === "label" ? labels.get(row) ?? "" : column.value(row);
-    return make("td", { text: visible(value, 60), title: visible(value) });
+    const cell = make("td", { text: visible(value, 60), title: visible(value) });
+    if (column.role === "predicted" && value !== "") cell.prepend(drawMark(styleOf(column, column.codes[row]), 10));
+    return cell;
   });
   const line = make("tr", { tabindex: row === state.current ? 0 : -1, "data-row": row, class: row === state.current ? "current" : "", "aria-selected": String(row === state.current), onclick: () => { choose(row); } }, make("td", {}, box), ...cells);
   return line;

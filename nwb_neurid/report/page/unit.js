@@ -20,14 +20,13 @@ function chipOf(row) {
 function drawUnit() {
   const row = state.hovered >= 0 ? state.hovered : state.current;
   if (row < 0) return;
-  byId("unit-title").textContent = state.hovered >= 0 && state.hovered !== state.current ? "Unit under the pointer" : "Unit";
+  byId("unit-title").textContent = `Unit ${visible(facts.ids[row], 80)}`;
   const pick = byId("pick");
   pick.setAttribute("aria-pressed", String(state.selected.has(row)));
   pick.textContent = state.selected.has(row) ? "Selected" : "Select";
-  const skip = new Set(facts.predictions.flatMap((each) => [`predicted ${each.title}`, `probability of ${each.title}`]));
+  const skip = new Set(facts.predictions.flatMap((each) => [each.predicted, each.probability]));
   const pairs = columns.filter((column) => column.kind !== "id" && !skip.has(column.name)).map((column) => [column, column.value(row)]).filter(([, value]) => value !== "" && value !== null);
   put("unit-facts",
-    make("div", { class: "unit-name", text: visible(facts.ids[row], 80) }),
     make("dl", { class: "pairs" }, ...pairs.slice(0, 15).map(([column, value]) => make("div", { title: visible(`${column.title}: ${value}`) }, make("dt", { text: visible(column.title, 40) }), make("dd", { text: isNumber(value) ? format(value) : visible(value, 60) })))),
     ...(labels.has(row) ? [make("p", { class: "badge", text: `Your label: ${visible(labels.get(row), 60)}` })] : []),
     ...facts.predictions.map((each, index) => drawPrediction(each, index, row)));
@@ -41,7 +40,7 @@ function drawUnit() {
 function drawPrediction(each, index, row) {
   const best = each.most_probable.levels[each.most_probable.codes[row]];
   const why = each.reasons.levels[each.reasons.codes[row]];
-  const abstained = columnNamed(`predicted ${each.title}`).value(row) === "abstained";
+  const abstained = columnNamed(each.predicted).value(row) === "abstained";
   const set = each.sets[row];
   const head = make("div", { class: "prediction-head" }, make("span", { class: "muted", text: visible(each.title, 40) }), make("b", { text: best === "" ? "no prediction" : visible(best, 80) }));
   if (abstained) head.append(make("span", { class: "badge warn", text: "abstained" }));
@@ -64,7 +63,7 @@ function drawPrediction(each, index, row) {
 }
 
 function mini(id, option) {
-  chart(id).setOption({ animation: false, grid: { left: 34, right: 6, top: 8, bottom: 30 }, ...option }, { notMerge: true });
+  chart(id).setOption({ animation: false, grid: { left: 34, right: 6, top: 8, bottom: 30 }, ...option });
 }
 
 function drawActivity(row) {
@@ -84,7 +83,7 @@ function drawActivity(row) {
     const edges = activity.intervals.edges_ms, peak = activity.intervals.peak[row];
     const shares = rowOf(arrays.isi, activity.intervals.values, row).map((value, at) => [edges[at], (value / 255) * peak]);
     shares.push([edges[edges.length - 1], 0]);
-    mini("isi", { xAxis: axis({ type: "log", name: "ms", nameGap: 18, min: edges[0], max: edges[edges.length - 1], axisLabel: { color: tone.muted, fontSize: 10.5, formatter: (value) => (value >= 1000 ? `${value / 1000}k` : value) } }), yAxis: axis({ type: "value", name: "%", nameGap: 22, splitNumber: 2 }), series: [{ type: "line", step: "end", data: shares, symbol: "none", lineStyle: { width: 0 }, areaStyle: { color: tone.bar, opacity: 1 } }] });
+    mini("isi", { xAxis: axis({ type: "log", name: "ms", nameGap: 18, min: edges[0], max: edges[edges.length - 1], axisLabel: { color: tone.muted, fontSize: 10.5, formatter: (value) => ({ 1: "1", 100: "100", 10000: "10k" }[Math.round(value)] ?? "") } }), yAxis: axis({ type: "value", name: "%", nameGap: 22, splitNumber: 2 }), series: [{ type: "line", step: "end", data: shares, symbol: "none", lineStyle: { width: 0 }, areaStyle: { color: tone.bar, opacity: 1 } }] });
   }
   if (arrays.times) drawRaster(row);
   if (arrays.traces) {
@@ -100,13 +99,13 @@ function drawRaster(row) {
   const line = length / RASTER_ROWS, data = [];
   for (let at = arrays.splits[row]; at < arrays.splits[row + 1]; at++) {
     const time = (arrays.times[at] / 65535) * length, place = Math.min(Math.floor(time / line), RASTER_ROWS - 1);
-    data.push([time - place * line, place]);
+    data.push([time - place * line, place - 0.36], [time - place * line, place + 0.36], ["-", "-"]);
   }
   byId("raster-title").textContent = `Raster: ${format(length)} s from ${format(start)} s, in ${RASTER_ROWS} lines`;
   mini("raster", {
     grid: { left: 34, right: 8, top: 4, bottom: 32 }, xAxis: axis({ type: "value", min: 0, max: line, name: `s, each line ${format(line)} s`, nameGap: 18 }),
     yAxis: axis({ type: "value", min: -0.5, max: RASTER_ROWS - 0.5, inverse: true, interval: 1, axisLabel: { show: false } }),
-    series: [{ type: "scatter", data, symbol: "rect", symbolSize: [1.2, 11], silent: true, itemStyle: { color: tone.text }, progressive: 0 }],
+    series: [{ type: "line", data, symbol: "none", silent: true, connectNulls: false, lineStyle: { color: tone.text, width: 1.1 } }],
   });
 }
 

@@ -70,8 +70,8 @@ def collect_facts(
     for rows in (len(embeddings), *map(len, predictions)):
         if rows != len(population):
             raise InvalidResults(
-                f"{about.path} has results on {counted(rows, 'unit')}, the recording has {len(population)}. They belong "
-                "to another recording, or this one was edited: embed it again."
+                f"{about.path} has results on {counted(rows, 'unit')}, the recording has {len(population)}. They "
+                "belong to another recording, or this one was edited: embed it again."
             )
     points, projection = _project(embeddings)
     sources = Sources(summary=about.summary, citation=about.citation, projection=projection)

@@ -95,7 +95,7 @@ def test_what_is_missing_is_named(recording, tmp_path):
 def test_results_of_another_recording_are_refused(recording, tmp_path):
     sidecar = embed(recording, sidecar=True).path
     write_nwb(simulate(3, 20.0, 2), recording, overwrite=True)
-    with pytest.raises(InvalidResults, match="on 8 units, which .* with its 3 does not have"):
+    with pytest.raises(InvalidResults, match=r"on 8 units, which .* with its 3 does not have"):
         write_report(sidecar)
 
 

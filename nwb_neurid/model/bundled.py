@@ -29,7 +29,7 @@ def find_model_folder(model: str | Path) -> Path:
 
 
 def choose_bundled(activity: str) -> str:
-    """Choose the model that ships for a kind of activity.
+    """Choose the model that ships for a kind of activity: of several, the first by name.
 
     Raises
     ------

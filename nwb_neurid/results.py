@@ -273,6 +273,12 @@ class Embeddings:
         -------
         tuple of str
             The names that the encoder gives, or else `e0`, `e1` and so on.
+
+        Examples
+        --------
+        >>> from nwb_neurid.testing import mock_population
+        >>> Embeddings.of(mock_population(units=2), np.ones((2, 3))).name_dimensions()
+        ('e0', 'e1', 'e2')
         """
         return self.provenance.dimensions or tuple(f"e{axis}" for axis in range(self.vectors.shape[1]))
 

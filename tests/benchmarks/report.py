@@ -116,9 +116,7 @@ def main() -> None:
             path.write_text(make_page(make_facts(units)), "utf-8", newline="\n")
             made_s, size = perf_counter() - start, path.stat().st_size / 1e6
             if browser is None:
-                print(
-                    f"report of {units:,} units, no browser: {size:.1f} MB, made in {made_s:.1f} s, {size / 5:.2f} x 5 MB"
-                )
+                print(f"report of {units:,} units, no browser: made in {made_s:.1f} s, {size / 5:.2f} x 5 MB")
                 continue
             opened_s, click_s = time_page(browser, path)
             print(

@@ -110,7 +110,8 @@ def predict(
         The share of units whose set should hold their true class; by default that of the head.
     prior
         Share or count of each class here, by name; "uniform" for equal shares, which gives the predictions of the
-        class-balanced probe. By default the shares of the training data.
+        class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless the head
+        says otherwise.
     smooth
         Average the probabilities of a unit and of up to five nearest units within 60 µm on the same probe.
     population
@@ -161,6 +162,7 @@ def predict(
     few = _explain_little_evidence(embeddings, population, min_spikes, min_windows)
     unsure = _explain_unsure(probabilities, head.calibration.find_confidence(prior=shares, smooth=smooth))
     reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
+    reasons = np.where(seen & (reasons == ""), _explain_missing_part(head, embeddings), reasons)
     if other := _explain_other_activity(head, population):
         reasons = np.where(seen, other, reasons)
     sets = plausible.copy()
@@ -195,9 +197,14 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
         return None
     names = head.classes.tolist()
     if isinstance(prior, str):
-        if prior != UNIFORM:
-            raise InvalidOption(f"A prior is {UNIFORM!r} or a share for each class, got {prior!r}.")
-        return np.full(len(names), 1 / len(names))
+        if prior == UNIFORM:
+            return np.full(len(names), 1 / len(names))
+        if prior not in head.priors:
+            raise InvalidOption(
+                f"A prior is a share for each class of {head.label_name}, or one of "
+                f"{', '.join([UNIFORM, *head.priors])}, got {prior!r}."
+            )
+        prior = head.priors[prior].shares
     if prior.keys() != set(names):
         raise InvalidOption(
             f"A prior needs a share for each class of {head.label_name} ({', '.join(names)}), got "
@@ -214,7 +221,11 @@ def collect_notes(head: LabelHead, coverage: float, prior: Prior = None, smooth:
     notes = [*note_few_animals(head.calibration.animals, coverage)]
     if guessing := head.explain_guessing():
         notes.append(guessing)
-    if prior is not None:
+    if prior is None:
+        notes += head.caveats
+    elif isinstance(prior, str) and prior in head.priors:
+        notes.append(f"Probabilities use the class shares of {prior}: {head.priors[prior].source}.")
+    else:
         notes.append("Probabilities use the class shares that were given, not those of the training data.")
     if smooth:
         notes.append("Probabilities are means over up to five nearest units within 60 µm on the same probe.")
@@ -265,6 +276,14 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
     if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
         return ""
     return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
+
+
+def _explain_missing_part(head: LabelHead, embeddings: Embeddings) -> Shaped[np.ndarray, " units"]:
+    """Explain why a head abstains from units that lack a part that it needs; "" where none is missing."""
+    if head.required is None:
+        return np.full(len(embeddings), "")
+    missing = ~embeddings.vectors[:, list(head.required.dims)].any(axis=1)
+    return np.where(missing, head.required.reason, "")
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:

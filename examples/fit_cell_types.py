@@ -3,9 +3,9 @@
     python examples/fit_cell_types.py FOLDER nwb_neurid/model/weights/cell-types
 
 FOLDER holds `identified_cells/cellexplorer.npz`: identified cells of the CellExplorer ground truth (Petersen et al.
-2021) as histograms and waveforms. Recordings of such cells lie beside it as NWB files: their spike trains train the code
-of the autocorrelogram conditional on the firing rate, which histograms do not have, and they say which juxtacellular
-cells are pyramidal.
+2021) as histograms and waveforms. Recordings of such cells lie beside it as NWB files: their spike trains train the
+code of the autocorrelogram conditional on the firing rate, which histograms do not have, and they say which
+juxtacellular cells are pyramidal.
 
 Every score is of cells whose animal took part in nothing: the encoder is trained anew without each animal, and so is
 the head. A head has no settings that are chosen: it is the mean of linear heads over several inputs and strengths of

@@ -52,7 +52,7 @@ def list_plugins(*, out: Terminal) -> None:
 
 def _list_all(out: Terminal) -> None:
     from nwb_neurid import registry
-    from nwb_neurid.model.bundled import list_bundled, read_spec
+    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 
     for found in (registry.encoders(), registry.readers()):
         out.say(f"{found.kind}s")
@@ -60,7 +60,8 @@ def _list_all(out: Terminal) -> None:
     out.say("models that ship")
     for name in list_bundled():
         spec = read_spec(name)
-        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}")
+        labels = f", predicts {', '.join(list_labels(name))}" if list_labels(name) else ""
+        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}{labels}")
     out.say(f"What of these can embed a recording: {spell('inspect', 'SOURCE')}")
 
 

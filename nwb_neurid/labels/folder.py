@@ -37,7 +37,7 @@ TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "details": dict,
     "arrays_sha256": str,
 }
-UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None}
+UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": []}
 """What heads of version 0.1 do not say."""
 
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
@@ -62,6 +62,7 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             "caveats": list(head.caveats),
             "priors": {name: asdict(prior) for name, prior in head.priors.items()},
             "required": None if head.required is None else asdict(head.required),
+            "parts": list(head.parts),
             "arrays_sha256": hash_arrays(arrays),
         }
         files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
@@ -110,6 +111,8 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
         shares = ", ".join(f"{key} {share:g}" for key, share in prior.shares.items())
         yield f"- `--prior {name}`: {shares} ({prior.source})"
     yield from (f"- {caveat}" for caveat in head.caveats)
+    if head.parts:
+        yield f"- It abstains from units in other regions than {' and '.join(head.parts)}, where the region is known"
     if head.required is not None:
         yield f"- It abstains from units with {head.required.reason}"
 
@@ -172,6 +175,7 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         caveats=tuple(about["caveats"]),
         priors={name: PublishedPrior(**prior) for name, prior in about["priors"].items()},
         required=_read_required(about["required"]),
+        parts=tuple(about["parts"]),
     )
 
 
@@ -224,9 +228,10 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 def _find_unsound(about: Mapping[str, Any]) -> str:
     """Find what cannot be used of what heads of earlier versions did not have; "" if nothing is wrong."""
-    caveats, priors, required = about["caveats"], about["priors"], about["required"]
-    if not isinstance(caveats, list) or not all(isinstance(text, str) for text in caveats):
-        return "caveats"
+    for name in ("caveats", "parts"):
+        if not isinstance(about[name], list) or not all(isinstance(text, str) for text in about[name]):
+            return name
+    priors, required = about["priors"], about["required"]
     if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
         return "priors"
     parts = required.keys() == {"dims", "reason"} if isinstance(required, dict) else False

@@ -77,6 +77,8 @@ class LabelHead:
         Published shares of the classes, by the name of a part of the brain.
     required
         The part of a vector without which the head abstains; None if it needs none.
+    parts
+        Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions.find_part` calls them; () for all.
     """
 
     label_name: str
@@ -93,6 +95,7 @@ class LabelHead:
     caveats: tuple[str, ...] = ()
     priors: Mapping[str, PublishedPrior] = field(default_factory=dict)
     required: RequiredPart | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def dim(self) -> int:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.calibration import check_coverage, note_few_animals
+from nwb_neurid.labels.criteria.regions import find_part
 from nwb_neurid.labels.head import LabelHead, choose_head, identify_encoder
 from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
 from nwb_neurid.labels.novelty import UNLIKE
@@ -22,6 +23,7 @@ UNSURE = "not sure enough"
 NONE = "no class is plausible"
 NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
+ELSEWHERE = "not valid in its region"
 
 Prior = Mapping[str, float] | str | None
 
@@ -162,9 +164,8 @@ def predict(
     few = _explain_little_evidence(embeddings, population, min_spikes, min_windows)
     unsure = _explain_unsure(probabilities, head.calibration.find_confidence(prior=shares, smooth=smooth))
     reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
-    reasons = np.where(seen & (reasons == ""), _explain_missing_part(head, embeddings), reasons)
-    if other := _explain_other_activity(head, population):
-        reasons = np.where(seen, other, reasons)
+    limits = _explain_limits(head, embeddings, population)
+    reasons = np.where(seen & (limits != ""), limits, reasons)
     sets = plausible.copy()
     sets[np.flatnonzero(seen), best[seen]] = True
     return Predictions(
@@ -278,12 +279,21 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
     return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
 
 
-def _explain_missing_part(head: LabelHead, embeddings: Embeddings) -> Shaped[np.ndarray, " units"]:
-    """Explain why a head abstains from units that lack a part that it needs; "" where none is missing."""
-    if head.required is None:
-        return np.full(len(embeddings), "")
-    missing = ~embeddings.vectors[:, list(head.required.dims)].any(axis=1)
-    return np.where(missing, head.required.reason, "")
+def _explain_limits(
+    head: LabelHead, embeddings: Embeddings, population: Population | None
+) -> Shaped[np.ndarray, " units"]:
+    """Explain why a head is not for a unit: its activity, its region or what is known of it; "" where it is."""
+    units = len(embeddings)
+    if other := _explain_other_activity(head, population):
+        return np.full(units, other)
+    why = np.full(units, "", dtype=object)
+    if head.required is not None:
+        why[~embeddings.vectors[:, list(head.required.dims)].any(axis=1)] = head.required.reason
+    regions = None if population is None else population.labels.get("brain_region")
+    for row, region in enumerate(map(str, regions if regions is not None and head.parts else ())):
+        if region and find_part(region) not in head.parts:
+            why[row] = f"{ELSEWHERE}: {region}"
+    return why.astype(np.str_)
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:

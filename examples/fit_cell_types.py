@@ -61,6 +61,7 @@ UNSEEN = 1e30
 HEADS = {"cell_type": 0.8, "excitatory_inhibitory": 0.9}
 """The coverage of the sets of plausible classes, by label."""
 
+PARTS = ("hippocampus", "cortex")
 SCOPE = (
     "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them, "
     "a biased sample: one type an animal, most of them from two laboratories"
@@ -306,6 +307,7 @@ def fit_head(model: Model, table: Table, label: str) -> LabelHead:
         details=round_numbers(report),
         caveats=CAVEATS,
         priors=PRIORS[label],
+        parts=PARTS,
         required=RequiredPart(dims=tuple(dims), reason=NEEDS_WAVEFORM) if label == "cell_type" else None,
     )
 

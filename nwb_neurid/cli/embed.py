@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.completion import complete_encoders, complete_models, complete_presets
+from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models, complete_presets
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
     COMPUTE,
@@ -117,9 +117,21 @@ def embed(
             "--prior",
             panel=LABELS,
             metavar="PRIOR",
-            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform.",
+            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform, or a published one of the "
+            "label head, such as neocortex.",
         ),
     ] = None,
+    criteria: Annotated[
+        str,
+        option(
+            "--criteria",
+            panel=LABELS,
+            metavar="NAME",
+            show_default=False,
+            autocompletion=complete_criteria,
+            help="A published criterion for the type of a unit, or none; by default, those that fit the recording.",
+        ),
+    ] = "",
     smooth: Annotated[
         bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
@@ -156,6 +168,7 @@ def embed(
                     pool_groups=pool_groups,
                     training=training,
                     prediction=prediction,
+                    criteria=criteria,
                     progress=out.progress,
                 )
         except NeuridError as error:  # the other recordings are still worth embedding
@@ -164,7 +177,8 @@ def embed(
             continue
         out.print_json(_facts(source, outcome), indent=None)
         _report(out, source, outcome)
-        headless |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
+        if not outcome.predictions and not any(each.results.predictions for each in outcome.naming):
+            headless.add(outcome.embeddings.provenance.encoder)
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
     for name in sorted(headless):
         out.say(f"Encoder {name} has no label head: vectors were written, no predictions{nothing}.")
@@ -237,9 +251,9 @@ def _choose_targets(
 
 
 def _ask_for(label: str, coverage: float | None, prior: str | None, smooth: bool) -> "PredictionOptions":
-    from nwb_neurid.labels.prediction import UNIFORM, PredictionOptions
+    from nwb_neurid.labels.prediction import PredictionOptions
 
-    shares = prior if prior in {None, UNIFORM} else _parse_shares(prior or "")
+    shares = _parse_shares(prior) if prior and "=" in prior else prior
     return PredictionOptions(label=label, coverage=coverage, prior=shares, smooth=smooth)
 
 
@@ -272,15 +286,28 @@ def _report(out: Terminal, source: str, outcome: "Outcome") -> None:
     for note in found["notes"]:
         out.say(f"  {note}")
     for one in found["predictions"]:
-        why = "; ".join(f"{count} {reason}" for reason, count in one["abstained"].items())
-        abstained = f", {sum(one['abstained'].values())} abstained: {why}" if why else ""
-        out.say(f"  {one['label']}: {one['labelled']} of {one['units']} units labelled{abstained}")
-        for note in one["notes"]:
-            out.say(f"    {note}")
+        _report_predictions(out, one)
+    for beside in found["beside"]:
+        if beside["summary"]:
+            out.say(f"  {beside['summary']}")
+            continue
+        for one in beside["predictions"]:
+            _report_predictions(out, one)
     _report_place(out, source, outcome)
     provenance = outcome.embeddings.provenance
     out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
     out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")
+
+
+def _report_predictions(out: Terminal, found: Mapping[str, Any]) -> None:
+    """How many units were labelled, of which classes, and why the others were not."""
+    why = "; ".join(f"{count} {reason}" for reason, count in found["abstained"].items())
+    abstained = f", {sum(found['abstained'].values())} abstained: {why}" if why else ""
+    counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
+    which = f" ({counts})" if counts else ""
+    out.say(f"  {found['label']}: {found['labelled']} of {found['units']} units labelled{which}{abstained}")
+    for note in found["notes"]:
+        out.say(f"    {note}")
 
 
 def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
@@ -315,6 +342,15 @@ def _facts(source: str, outcome: "Outcome") -> dict[str, Any]:
         "stitched": provenance.stitched,
         "notes": list(provenance.notes),
         "predictions": [_prediction_facts(each) for each in outcome.predictions],
+        "beside": [
+            {
+                "name": each.results.name,
+                "summary": each.summary,
+                "written": each.is_worth_keeping,
+                "predictions": [_prediction_facts(part) for part in each.results.predictions],
+            }
+            for each in outcome.naming
+        ],
     }
 
 
@@ -326,6 +362,7 @@ def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
         "label": predictions.label_name,
         "units": int(vectors.sum()),
         "labelled": int((~predictions.abstained).sum()),
+        "counts": dict(Counter(predictions.label[~predictions.abstained].tolist()).most_common()),
         "abstained": dict(Counter(reasons).most_common()),
         "notes": list(predictions.notes),
     }

@@ -78,7 +78,7 @@ class LabelHead:
     required
         The part of a vector without which the head abstains; None if it needs none.
     parts
-        Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions.find_part` calls them; () for all.
+        Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions` calls them; () for all.
     """
 
     label_name: str

@@ -16,6 +16,7 @@ from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.models import resolve_model
+from nwb_neurid.workflows.naming import Naming, plan_naming
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, name_object
 from nwb_neurid.writers.options import NWB, WriteOptions
@@ -36,6 +37,8 @@ class Outcome:
         What the results are called in an NWB file: one name, or one for each of several imaging planes.
     changed
         Whether the recording's own file was changed.
+    naming
+        What criteria, and models beside the default one, say of the kinds of units.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Outcome:
     predictions: tuple[Predictions, ...] = ()
     names: tuple[str, ...] = ()
     changed: bool = False
+    naming: tuple[Naming, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -60,6 +64,7 @@ def embed_file(
     pool_groups: bool = False,
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
+    criteria: str = "",
     progress: Progress = silent,
 ) -> Outcome:
     """Embed the units of a recording, and write the vectors and the predicted labels beside them.
@@ -82,7 +87,9 @@ def embed_file(
     training
         Train the model on the recording first; its vectors are then comparable within the recording only.
     prediction
-        What is asked of the label heads of the model.
+        What is asked of the label heads of the model; without a model, of those of the models that ship with heads.
+    criteria
+        A published criterion for the type of a unit, "none", or "" for those that fit the recording.
     progress
         Progress callback, called with what is looped over.
 
@@ -110,19 +117,30 @@ def embed_file(
     reader, seen = reader_for(source), take_fingerprint(source)
     choose_output(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
+    plan = plan_naming(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
     output = choose_output(source, writing, seen=seen)
     output.check(population)
     check_fits(population, model)
-    check_options(model.heads, population, prediction)
+    plan.check(population, prediction, writing.name)
+    check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     model = model if training is None else _train_on(model, population, training, pool_groups, progress)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = tuple(predict_all(model.heads, embeddings, population, prediction))
-    path = output.write(population, embeddings, predictions)
+    predictions = tuple(predict_all(model.heads, embeddings, population, asked))
+    naming = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
+    beside = [each.results for each in naming if each.is_worth_keeping]
+    path = output.write(population, embeddings, predictions, beside)
     changed = not is_url(source) and path.samefile(source)
-    names = _list_names(population, writing, changed)
-    return Outcome(path=path, embeddings=embeddings, predictions=predictions, names=names, changed=changed)
+    called = [writing, *(replace(writing, name=each.name) for each in beside)]
+    return Outcome(
+        path=path,
+        embeddings=embeddings,
+        predictions=predictions,
+        names=tuple(name for each in called for name in _list_names(population, each, changed)),
+        changed=changed,
+        naming=tuple(naming),
+    )
 
 
 def embed(
@@ -136,7 +154,8 @@ def embed(
 ) -> Embeddings:
     """Read a recording and embed its units, in one call. Nothing is written.
 
-    It gives the vectors and the predictions that `nwb-neurid embed` writes.
+    It gives the vectors that `nwb-neurid embed` writes, and the predictions of the model. What the command says of
+    types beside the default model is that of `embed(source, model="cell-types")`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from nwb_neurid.correlogram import count_pairs
-from nwb_neurid.intervals import EDGE_S, located
+from nwb_neurid.intervals import EDGE_S, find_intervals
 
 EDGES_S = 10 ** (-3 + 0.04 * np.arange(101))
 CENTRES_S = 10 ** (-3 + 0.04 * (np.arange(100) + 0.5))
@@ -80,7 +80,7 @@ def count_histograms(train_s: Train, runs_s: Runs, resolution_s: float) -> Histo
     Histograms
         With rates in Hz.
     """
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)[run[1:] == run[:-1]]
     intervals = np.histogram(steps, EDGES_S - EDGE_S)[0].astype(np.float64)
     short = EDGES_S <= EXACT_S
@@ -98,19 +98,21 @@ def count_histograms(train_s: Train, runs_s: Runs, resolution_s: float) -> Histo
 
 def _count_coarsely(train_s: Train, runs_s: Runs, edges_s: Edges) -> Histogram:
     """As `count_pairs`, for lags that are long compared with `COARSE_S`, at a cost that does not grow with the rate."""
-    from scipy.signal import correlate
+    from scipy.fft import irfft, next_fast_len, rfft
 
     found = np.zeros(len(edges_s) - 1)
     longest = int(np.ceil(edges_s[-1] / COARSE_S)) + 1
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     for index, (start, stop) in enumerate(runs_s):
         own = train_s[run == index]
         bins = int(np.ceil((stop - start) / COARSE_S))
         if len(own) < 2 or bins < 2 or stop - start <= edges_s[0]:
             continue
         counts = np.bincount(((own - start + EDGE_S) / COARSE_S).astype(np.int64).clip(0, bins - 1), minlength=bins)
-        pairs = correlate(counts.astype(np.float64), counts.astype(np.float64), method="fft")[bins - 1 :][: longest + 1]
-        total = np.r_[0, np.cumsum(np.rint(pairs))]  # up to half a bin before each lag
+        room = next_fast_len(bins + longest, real=True)  # what wraps around lies beyond the longest lag
+        spectrum = rfft(counts.astype(np.float64), room)
+        pairs = np.rint(irfft(spectrum.real**2 + spectrum.imag**2, room)[: min(longest + 1, bins)])
+        total = np.r_[0, np.cumsum(pairs)]  # up to half a bin before each lag
         found += np.diff(np.interp(edges_s / COARSE_S + 0.5, np.arange(len(total)), total))
     return found
 
@@ -126,7 +128,7 @@ def _divide(counts: Histogram, edges_s: Edges, train_s: Train, runs_s: Runs) -> 
 
 def _condition(train_s: Train, runs_s: Runs) -> Float64[np.ndarray, "quantiles lags"]:
     """The autocorrelogram by the firing rate around its first spike, quantiles from slow to fast."""
-    run = located(train_s, runs_s)
+    run = find_intervals(train_s, runs_s)
     window_s = np.array([-RATE_WINDOW_S, RATE_WINDOW_S]) - EDGE_S
     rate = np.diff(np.searchsorted(train_s, train_s[:, None] + window_s))[:, 0]
     quantile = np.empty(len(train_s), np.int64)

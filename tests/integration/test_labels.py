@@ -118,7 +118,7 @@ def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, t
     [
         ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type."),
         ({"coverage": 1.0}, "coverage must lie above 0 and below 1, such as 0.9, got 1.0."),
-        ({"prior": "CH"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH'."),
+        ({"prior": "CH"}, "A prior is a share for each class of cell_type, or one of uniform, got 'CH'."),
         ({"prior": "CH=1,CH=2"}, "--prior names CH twice: CH=1,CH=2."),
         ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
         ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),

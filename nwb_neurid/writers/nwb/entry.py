@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -19,6 +20,14 @@ from nwb_neurid.writers.nwb.objects import Column, NwbObject, are_same, are_same
 
 UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
+
+
+class Results(NamedTuple):
+    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
+
+    name: str
+    embeddings: Embeddings
+    predictions: list[Predictions]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -37,6 +46,8 @@ class Entry:
         Path of the table of these neurons within the file.
     columns_of
         The predictions that are to be columns of that table too.
+    overwrite
+        Whether results of the same name may be replaced.
     """
 
     name: str
@@ -44,6 +55,7 @@ class Entry:
     unit_ids: Shaped[np.ndarray, " units"]
     table: str
     columns_of: Sequence[Predictions] = ()
+    overwrite: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -74,7 +86,7 @@ class Entry:
                 f"and {here!r} in the results. {advice}"
             )
 
-    def check_place(self, file: h5py.File, path: Path, *, overwrite: bool) -> None:
+    def check_place(self, file: h5py.File, path: Path) -> None:
         """Refuse a file where something else has these names.
 
         Raises
@@ -84,7 +96,7 @@ class Entry:
         CannotWrite
             If it is anything else.
         """
-        check_names(file, path, self.name, [found.name for found in self.objects], overwrite)
+        check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which {path} links.")
@@ -147,6 +159,7 @@ def make_entries(
     predictions: Sequence[Predictions],
     *,
     columns: bool,
+    overwrite: bool,
 ) -> list[Entry]:
     """The results on each of these tables: rows of the first come first.
 
@@ -160,6 +173,8 @@ def make_entries(
         The results on all of them.
     columns
         Whether predictions are to be columns of the tables too.
+    overwrite
+        Whether results of the same name may be replaced.
 
     Raises
     ------
@@ -182,10 +197,28 @@ def make_entries(
             unit_ids=part.unit_ids,
             table=place,
             columns_of=predicted if columns else (),
+            overwrite=overwrite,
         )
         entry.check_rows(file)
         entries.append(entry)
     return entries
+
+
+def make_all_entries(
+    file: Group,
+    places: Sequence[str],
+    main: Results,
+    beside: Sequence[Results],
+    *,
+    columns: bool,
+    overwrite: bool,
+) -> list[Entry]:
+    """Results and those beside them, as `make_entries`; what is beside replaces what has its name."""
+    return [
+        entry
+        for each in (main, *beside)
+        for entry in make_entries(file, places, *each, columns=columns, overwrite=overwrite or each is not main)
+    ]
 
 
 def find_table(file: Group, table: str) -> Group:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 
@@ -23,7 +22,16 @@ from nwb_neurid.writers.nwb.destination import (
     is_zarr,
     name_sidecar,
 )
-from nwb_neurid.writers.nwb.entry import ROOM_BYTES, check_names, find_own_results, make_entries, name_on_tables
+from nwb_neurid.writers.nwb.entry import (
+    ROOM_BYTES,
+    check_names,
+    find_own_results,
+    make_all_entries,
+    name_on_tables,
+)
+from nwb_neurid.writers.nwb.entry import (
+    Results as Results,
+)
 from nwb_neurid.writers.nwb.faults import cannot_write
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
@@ -31,14 +39,6 @@ from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.writing import write_copy, write_sidecar
 from nwb_neurid.writers.options import WriteOptions
-
-
-class Results(NamedTuple):
-    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
-
-    name: str
-    embeddings: Embeddings
-    predictions: list[Predictions]
 
 
 def name_after(encoder: str) -> str:
@@ -170,8 +170,11 @@ def write_results(
     *,
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
+    beside: Sequence[Results] = (),
 ) -> Path:
     """Write results as `write` does, with what the user asks as one value; its `name` is set.
+
+    Results `beside` them are of names of their own, and replace earlier ones of these names.
 
     Raises
     ------
@@ -184,13 +187,16 @@ def write_results(
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
     with cannot_write(path), open_file(path) as recording:
-        entries = make_entries(recording, places, options.name, embeddings, predictions, columns=options.units_columns)
+        main = Results(options.name, embeddings, list(predictions))
+        entries = make_all_entries(
+            recording, places, main, beside, columns=options.units_columns, overwrite=options.overwrite
+        )
     if to.way == "sidecar":
-        write_sidecar(path, to, fingerprint, entries[0], overwrite=options.overwrite)
+        write_sidecar(path, to, fingerprint, entries)
     else:
         with cannot_write(path), h5py.File(path, "r") as file:
             for entry in entries:
-                entry.check_place(file, path, overwrite=options.overwrite)
+                entry.check_place(file, path)
         write_copy(path, to, fingerprint, entries)
     if to.why:
         warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)

@@ -1,11 +1,10 @@
 """`nwb-neurid embed`."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models, complete_presets
 from nwb_neurid.cli.guard import each
@@ -22,7 +21,7 @@ from nwb_neurid.cli.options import (
     with_reading,
     with_writing,
 )
-from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.outcome import collect_facts, report
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.labels.prediction import PredictionOptions
     from nwb_neurid.model.model import Model
-    from nwb_neurid.results import Predictions
-    from nwb_neurid.workflows.embed import Outcome
-
-KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
 @with_json
@@ -175,9 +170,9 @@ def embed(
             out.fail(error)
             out.print_json({"source": source, "error": str(error)}, indent=None)
             continue
-        out.print_json(_facts(source, outcome), indent=None)
-        _report(out, source, outcome)
-        if not outcome.predictions and not any(each.results.predictions for each in outcome.naming):
+        out.print_json(collect_facts(source, outcome), indent=None)
+        report(out, source, outcome)
+        if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.naming):
             headless.add(outcome.embeddings.provenance.encoder)
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
     for name in sorted(headless):
@@ -271,98 +266,3 @@ def _parse_shares(text: str) -> dict[str, float]:
         if not equals:
             raise InvalidOption(f"--prior wants CLASS=SHARE,... or uniform, got {pair!r}.")
     return shares
-
-
-def _report(out: Terminal, source: str, outcome: "Outcome") -> None:
-    found = _facts(source, outcome)
-    out.say(f"{found['path']}: {found['embedded']} of {found['units']} units embedded")
-    for reason, count in found["reasons"].items():
-        out.say(f"  {count} without a vector: {reason}")
-    if found["stitched"]:
-        out.say(
-            f"  Windows of {found['window_s']:g} s were stitched from shorter stretches of observed time: not "
-            "comparable with published scores."
-        )
-    for note in found["notes"]:
-        out.say(f"  {note}")
-    for one in found["predictions"]:
-        _report_predictions(out, one)
-    for beside in found["beside"]:
-        if beside["summary"]:
-            out.say(f"  {beside['summary']}")
-            continue
-        for one in beside["predictions"]:
-            _report_predictions(out, one)
-    _report_place(out, source, outcome)
-    provenance = outcome.embeddings.provenance
-    out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
-    out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")
-
-
-def _report_predictions(out: Terminal, found: Mapping[str, Any]) -> None:
-    """How many units were labelled, of which classes, and why the others were not."""
-    why = "; ".join(f"{count} {reason}" for reason, count in found["abstained"].items())
-    abstained = f", {sum(found['abstained'].values())} abstained: {why}" if why else ""
-    counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
-    which = f" ({counts})" if counts else ""
-    out.say(f"  {found['label']}: {found['labelled']} of {found['units']} units labelled{which}{abstained}")
-    for note in found["notes"]:
-        out.say(f"    {note}")
-
-
-def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
-    """Where the results are, whether the recording was changed, and how that is undone."""
-    if not outcome.tables:
-        return
-    tables = " and ".join(outcome.tables)
-    if outcome.changed:
-        out.say(f"  The file was changed: it has the table {tables} now.")
-        for name in outcome.names:
-            out.say(f"  To undo it: {spell('remove', source, '--name', name)}")
-    else:
-        out.say(f"  They are in the table {tables}; {source} was not changed.")
-    out.say(f"  To look at them: {spell('show', outcome.path)}")
-
-
-def _facts(source: str, outcome: "Outcome") -> dict[str, Any]:
-    """What became of a recording, as it is printed and as JSON."""
-    embeddings, provenance = outcome.embeddings, outcome.embeddings.provenance
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    return {
-        "source": source,
-        "path": str(outcome.path),
-        "names": list(outcome.names),
-        "changed": outcome.changed,
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "encoder": provenance.encoder,
-        "weights_sha256": provenance.weights_sha256,
-        "window_s": provenance.window_s,
-        "stitched": provenance.stitched,
-        "notes": list(provenance.notes),
-        "predictions": [_prediction_facts(each) for each in outcome.predictions],
-        "beside": [
-            {
-                "name": each.results.name,
-                "summary": each.summary,
-                "written": each.is_worth_keeping,
-                "predictions": [_prediction_facts(part) for part in each.results.predictions],
-            }
-            for each in outcome.naming
-        ],
-    }
-
-
-def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
-    """How many units were labelled and how many not, and why."""
-    vectors = predictions.label != ""
-    reasons = [KIND_OF_REASON.split(why)[0] for why in predictions.reasons[predictions.abstained & vectors].tolist()]
-    return {
-        "label": predictions.label_name,
-        "units": int(vectors.sum()),
-        "labelled": int((~predictions.abstained).sum()),
-        "counts": dict(Counter(predictions.label[~predictions.abstained].tolist()).most_common()),
-        "abstained": dict(Counter(reasons).most_common()),
-        "notes": list(predictions.notes),
-    }

@@ -106,7 +106,7 @@ def test_a_prior_moves_the_decision(trained, embedded):
 @pytest.mark.parametrize(
     ("prior", "wanted"),
     [
-        ("flat", r"A prior is 'uniform' or a share for each class, got 'flat'\."),
+        ("flat", r"A prior is a share for each class of cell_type, or one of uniform, got 'flat'\."),
         ({"CH": 1.0}, r"needs a share for each class of cell_type \(CH, FS, RS\), got CH\."),
         ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"needs shares that are not negative, got \{'CH': 1\.0, 'FS': -1\.0"),
         ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"needs shares that are not negative"),

@@ -102,10 +102,7 @@ class Fingerprint:
         """
         able = [_drop_silent(population) for population in populations]
         if (units := sum(map(len, able))) < 2:
-            raise CannotTrain(
-                f"The fingerprint is trained on units with {FEWEST_SPIKES} spikes or more, and these recordings have "
-                f"{units} of them. Name recordings with more spikes."
-            )
+            raise CannotTrain([f"units with {FEWEST_SPIKES} spikes or more: {units} together, two are needed."])
         measured = [measure_population(population) for population in able]
         inputs = {name: np.concatenate([each[name] for each in measured]) for name in PARTS}
         return self.train(inputs, options, progress=progress)

@@ -73,10 +73,10 @@ class Cells:
         Samples per second; None without waveforms.
     """
 
-    isi: Float[np.ndarray, "cells 100"]
-    acg_log: Float[np.ndarray, "cells 100"]
-    acg_wide: Float[np.ndarray, "cells 1001"]
-    waveform: Float[np.ndarray, "cells samples"] | None = None
+    isi: Float[np.ndarray, "..."]
+    acg_log: Float[np.ndarray, "..."]
+    acg_wide: Float[np.ndarray, "..."]
+    waveform: Float[np.ndarray, "..."] | None = None
     waveform_rate_hz: float | None = None
 
     def __post_init__(self) -> None:

@@ -70,6 +70,9 @@ CAVEATS = (
     "Probabilities assume that all classes are equally common: opto-tagging decided how many of each there are. State "
     "how common they are with --prior.",
 )
+FEWEST_OF_CLASS = 10
+"""A head never predicts a class alone of which fewer cells are known."""
+
 NEEDS_WAVEFORM = "no waveform: by spike times alone, too many predictions are wrong"
 NEOCORTEX = {"PV": 0.057, "AAC": 0.003, "SST": 0.045, "VIP": 0.0225, "pyramidal": 0.85}
 PRIORS = {
@@ -250,6 +253,7 @@ def judge(scores: np.ndarray, truth: np.ndarray, animals: np.ndarray, at: int, c
         best, rows = shares.argmax(axis=1), np.arange(own.sum())
         plausible = shares >= calibration.find_set_threshold(coverage) - 1e-12
         predicted[own] = (plausible.sum(axis=1) == 1) & (shares.max(axis=1) >= calibration.find_confidence())
+        predicted[own] *= np.bincount(truth)[best] >= FEWEST_OF_CLASS
         plausible[rows, best] = True
         inside[own], size[own], right[own] = plausible[rows, truth[own]], plausible.sum(axis=1), best == truth[own]
     named = predicted > 0
@@ -308,7 +312,8 @@ def fit_head(model: Model, table: Table, label: str) -> LabelHead:
         caveats=CAVEATS,
         priors=PRIORS[label],
         parts=PARTS,
-        required=RequiredPart(dims=tuple(dims), reason=NEEDS_WAVEFORM) if label == "cell_type" else None,
+        required=RequiredPart(dims=tuple(dims), reason=NEEDS_WAVEFORM),
+        rare=tuple(classes[np.bincount(truth) < FEWEST_OF_CLASS].tolist()),
     )
 
 

@@ -37,7 +37,7 @@ TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "details": dict,
     "arrays_sha256": str,
 }
-UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": []}
+UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": []}
 """What heads of version 0.1 do not say."""
 
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
@@ -63,6 +63,7 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             "priors": {name: asdict(prior) for name, prior in head.priors.items()},
             "required": None if head.required is None else asdict(head.required),
             "parts": list(head.parts),
+            "rare": list(head.rare),
             "arrays_sha256": hash_arrays(arrays),
         }
         files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
@@ -113,6 +114,8 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
     yield from (f"- {caveat}" for caveat in head.caveats)
     if head.parts:
         yield f"- It abstains from units in other regions than {' and '.join(head.parts)}, where the region is known"
+    if head.rare:
+        yield f"- It never predicts {' or '.join(head.rare)} alone, of which too few units were known"
     if head.required is not None:
         yield f"- It abstains from units with {head.required.reason}"
 
@@ -176,6 +179,7 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         priors={name: PublishedPrior(**prior) for name, prior in about["priors"].items()},
         required=_read_required(about["required"]),
         parts=tuple(about["parts"]),
+        rare=tuple(about["rare"]),
     )
 
 
@@ -228,9 +232,11 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 def _find_unsound(about: Mapping[str, Any]) -> str:
     """Find what cannot be used of what heads of earlier versions did not have; "" if nothing is wrong."""
-    for name in ("caveats", "parts"):
+    for name in ("caveats", "parts", "rare"):
         if not isinstance(about[name], list) or not all(isinstance(text, str) for text in about[name]):
             return name
+    if not set(about["rare"]) <= set(about["classes"]):
+        return "rare"
     priors, required = about["priors"], about["required"]
     if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
         return "priors"

@@ -79,6 +79,8 @@ class LabelHead:
         The part of a vector without which the head abstains; None if it needs none.
     parts
         Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions` calls them; () for all.
+    rare
+        Classes of which too few units were known: where one of these is the only plausible class, the head abstains.
     """
 
     label_name: str
@@ -96,6 +98,7 @@ class LabelHead:
     priors: Mapping[str, PublishedPrior] = field(default_factory=dict)
     required: RequiredPart | None = None
     parts: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
     @property
     def dim(self) -> int:

@@ -24,6 +24,7 @@ NONE = "no class is plausible"
 NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
 ELSEWHERE = "not valid in its region"
+RARE = "too few units of the class were known"
 
 Prior = Mapping[str, float] | str | None
 
@@ -324,6 +325,8 @@ def _explain(
             reasons.append(NOVEL)
         elif count > 1:
             reasons.append(f"{AMBIGUOUS} at a coverage of {coverage:g}: {', '.join(head.classes[plausible[row]])}")
+        elif count == 1 and (name := str(head.classes[plausible[row]][0])) in head.rare:
+            reasons.append(f"{RARE}: {name}")
         else:
             reasons.append(str(unsure[row]) if count else f"{NONE} at a coverage of {coverage:g}")
     return np.array(reasons, np.str_).reshape(len(embeddings))

@@ -56,6 +56,7 @@ SAID = {
     "priors": {"cortex": PublishedPrior(shares=SHARES, source="Somebody 1999")},
     "required": RequiredPart(dims=(1, 2), reason="no waveform"),
     "parts": ("cortex",),
+    "rare": ("FS",),
 }
 
 
@@ -69,6 +70,7 @@ def test_what_a_head_says_of_itself_is_kept(tmp_path, head):
         "- Classes were chosen.",
         "- It abstains from units in other regions than cortex, where the region is known",
         "- It abstains from units with no waveform",
+        "- It never predicts FS alone, of which too few units were known",
     ):
         assert line in card
 
@@ -78,7 +80,7 @@ def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
     stored = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({name: value for name, value in stored.items() if name not in SAID}), "utf-8")
     (back,) = read_heads(folder).values()
-    assert (back.caveats, back.priors, back.required, back.parts) == ((), {}, None, ())
+    assert (back.caveats, back.priors, back.required, back.parts, back.rare) == ((), {}, None, (), ())
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
         ({"caveats": [1]}, r"has 'caveats' as \[1\]"),
         ({"parts": {}}, r"has 'parts' as \{\}"),
         ({"parts": [None]}, r"has 'parts' as \[None\]"),
+        ({"rare": ["PV"]}, r"has 'rare' as \['PV'\]"),
+        ({"rare": [["CH"]]}, r"has 'rare' as \[\['CH'\]\]"),
         ({"priors": []}, r"has 'priors' as \[\]"),
         ({"priors": {"x": {"shares": SHARES}}}, r"has 'priors' as \{'x'"),
         ({"priors": {"x": {"shares": {"CH": 1.0}, "source": ""}}}, r"has 'priors' as \{'x'"),

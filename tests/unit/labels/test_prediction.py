@@ -249,3 +249,14 @@ def test_a_prior_that_somebody_published_has_a_name(trained, animals):
     assert "All classes count the same." in predict(head, new).notes
     with pytest.raises(InvalidOption, match=r"or one of uniform, cortex, got 'moon'\."):
         predict(head, new, prior="moon")
+
+
+def test_a_class_of_which_too_few_were_known_is_never_predicted_alone(trained, embedded):
+    vectors = embedded([[3.0, 0, 0, 0], [0, 3.0, 0, 0], [1.5, 1.5, 0, 0]])
+    found = predict(replace(trained, rare=("FS",)), vectors)
+    assert found.reasons.tolist() == [
+        "",
+        "too few units of the class were known: FS",
+        "several classes are plausible at a coverage of 0.9: CH, FS",
+    ]
+    assert found.label[1] == "FS"

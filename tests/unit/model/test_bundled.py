@@ -53,7 +53,8 @@ def test_the_model_of_cell_types_says_what_it_learnt_from_and_what_it_is_worth()
         assert head.explain_guessing() == ""
         assert all(abs(sum(prior.shares.values()) - 1) < 0.03 for prior in head.priors.values())
         assert all(prior.source for prior in head.priors.values())
-    assert types.required.dims == tuple(range(7)) + tuple(range(17, 29))
+        assert head.required.dims == tuple(range(7)) + tuple(range(17, 29))
+    assert (types.rare, kinds.rare) == (("VIP",), ())
     card = (FOLDER / NAMING / "README.md").read_text("utf-8")
     assert "Recall of class: AAC" in card
 
@@ -63,10 +64,10 @@ def test_the_model_of_cell_types_names_what_it_can():
     model = load_model(NAMING)
     embeddings = model.embed(population)
     assert "their vectors rest on spike times alone" in embeddings.provenance.notes[0]
-    types = model.predict(embeddings, "cell_type", population=population)
-    assert types.abstained.all()
-    kinds = model.predict(embeddings, "excitatory_inhibitory", population=population)
-    assert set(kinds.label.tolist()) <= {"excitatory", "inhibitory", ""}
+    for label, head in model.heads.items():
+        found = model.predict(embeddings, label, population=population)
+        assert found.abstained.all(), "spike times alone do not tell"
+        assert set(found.label.tolist()) <= {*head.classes.tolist(), ""}
 
 
 @pytest.mark.parametrize(("activity", "name"), BY_ACTIVITY.items())

@@ -77,7 +77,7 @@ def replace_file(target: Path, *, overwrite: bool, like: Sequence[Path] = ()) ->
         remove_leftovers(place)
         before = _identify(place)
         if before is not None and not overwrite:
-            raise CannotWrite(_exists(target, "write elsewhere (--output)"))
+            raise CannotWrite(_explain_existing(target, "write elsewhere (--output)"))
         folder = make_hidden_folder(place)
         try:
             made = Replacement(folder / place.name, None if before is None else place)
@@ -112,7 +112,7 @@ def check_target(*targets: Path, overwrite: bool, instead: str = "write elsewher
             if target.is_dir():
                 raise CannotWrite(f"{target} is a folder. Name a file (--output).")
             if _identify(target.resolve()) is not None and not overwrite:
-                raise CannotWrite(_exists(target, instead))
+                raise CannotWrite(_explain_existing(target, instead))
             check_folder(target)
 
 
@@ -201,7 +201,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _exists(target: Path, instead: str) -> str:
+def _explain_existing(target: Path, instead: str) -> str:
     return f"{target} exists. Replace it (--overwrite), or {instead}."
 
 

@@ -8,7 +8,7 @@ began. Nothing else in the folder is touched.
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from nwb_neurid._system.atomic import make_hidden_folder, remove_leftovers, sync
@@ -64,11 +64,13 @@ def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequ
     finish(folder, key, own=own)
 
 
-def write_files(
-    folder: Path, key: str, *, own: Sequence[str] = (), like: Sequence[Path] = ()
-) -> AbstractContextManager[Path]:
-    """As `replace_files`; where there is no folder, it is made."""
-    return replace_files(folder, key, own=own, like=like) if folder.exists() else make_folder(folder, like=like)
+@contextmanager
+def write_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequence[Path] = ()) -> Iterator[Path]:
+    """As `replace_files`; where there is no folder, it is made. The caller holds the lock of the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    with replace_files(folder, key, own=own, like=like) if folder.exists() else make_folder(folder, like=like) as made:
+        yield made
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def _find_holder(path: Path) -> str:
         return "of another user"
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-            raise CannotWrite(_in_the_way(path)) from None
+            raise CannotWrite(_explain_obstacle(path)) from None
         raise
     try:
         return _look(path, descriptor)
@@ -157,7 +157,7 @@ def _look(path: Path, descriptor: int) -> str:
     content = os.read(descriptor, 300).decode(errors="replace") if stat.S_ISREG(status.st_mode) else "no file"
     known = HOLDER.fullmatch(content)
     if status.st_nlink > 1 or (content and not known):
-        raise CannotWrite(_in_the_way(path))
+        raise CannotWrite(_explain_obstacle(path))
     try:
         free = _hold(descriptor)
     except BlockingIOError:
@@ -170,7 +170,7 @@ def _look(path: Path, descriptor: int) -> str:
     return ""
 
 
-def _in_the_way(path: Path) -> str:
+def _explain_obstacle(path: Path) -> str:
     return f"{path} is in the way: nwb-neurid needs a lock there, and this is none. Remove it."
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How cells of a csv file begin that a spreadsheet computes."""
+
 
 def counted(number: int, thing: str) -> str:
     """`1 unit`, `2 units`."""
@@ -23,3 +26,8 @@ def show_value(value: object) -> str:
         return f"{value:g}"
     except OverflowError:
         return "a number of more than 300 digits"
+
+
+def escape_cell(value: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula; anything else stays as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

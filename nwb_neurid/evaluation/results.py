@@ -11,6 +11,7 @@ from nwb_neurid._system.atomic import convert_errors
 from nwb_neurid._system.display import format_html
 from nwb_neurid._system.file_sets import has_set, write_files
 from nwb_neurid._system.lock import is_hidden, lock
+from nwb_neurid._system.text import escape_cell
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
@@ -209,6 +210,6 @@ def _format_row(row: Mapping[str, Any]) -> str:
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: list[dict[str, object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows(rows)
+        table = csv.writer(file)
+        table.writerow(map(escape_cell, columns))
+        table.writerows([escape_cell(row.get(name, "")) for name in columns] for row in rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from nwb_neurid.errors import CannotWrite
+from nwb_neurid._system.atomic import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,10 +43,8 @@ def draw_figure(path: Path, size_inches: tuple[float, float]) -> Iterator["Axes"
         axes = figure.subplots()
         yield axes
         axes.spines[["top", "right"]].set_visible(False)
-        try:
-            figure.savefig(path, format="png")
-        except OSError as error:
-            raise CannotWrite(f"{path} cannot be written: {error.strerror or error}.") from error
+        with replace_file(path, overwrite=True) as made:
+            figure.savefig(made.path, format="png")
 
 
 def _load_matplotlib() -> None:

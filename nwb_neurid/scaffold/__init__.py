@@ -10,6 +10,9 @@ from pathlib import Path
 from string import Template
 
 from nwb_neurid import __version__
+from nwb_neurid._system.atomic import convert_errors
+from nwb_neurid._system.file_sets import make_folder
+from nwb_neurid._system.lock import lock
 from nwb_neurid.contracts import CONTRACT
 from nwb_neurid.errors import CannotWrite, InvalidOption
 
@@ -39,16 +42,17 @@ def write_package(template: str, name: str, parent: Path) -> Path:
     module = _choose_module(name)
     words = {"name": name, "module": module, "contract": str(CONTRACT), "version": __version__}
     folder = parent / name
-    try:
-        folder.mkdir(parents=True)
-        for path, text in _read_templates(files(__package__) / "templates" / template):
-            target = folder / Template(path).substitute(words)
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(Template(text).substitute(words), encoding="utf-8")
-    except FileExistsError:
-        raise CannotWrite(f"{folder} exists. Choose another name, or another --output.") from None
-    except OSError as error:
-        raise CannotWrite(f"{folder} cannot be written: {error.strerror or error}.") from error
+    place = folder.resolve()
+    with convert_errors(folder):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with lock(place):
+            if place.exists():
+                raise CannotWrite(f"{folder} exists. Choose another name, or another --output.")
+            with make_folder(place) as made:
+                for path, text in _read_templates(files(__package__) / "templates" / template):
+                    target = made / Template(path).substitute(words)
+                    target.parent.mkdir(exist_ok=True)
+                    target.write_text(Template(text).substitute(words), encoding="utf-8")
     return folder
 
 

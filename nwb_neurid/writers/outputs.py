@@ -201,9 +201,9 @@ def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
     return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
-def _nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
+def _choose_nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
     if is_url(source) or not is_nwb(Path(source)):
-        target = _free(source, options, name_output(source))
+        target = _choose_target(source, options, name_output(source))
         return _Standalone(target=target, name=options.name, overwrite=options.overwrite)
     file = Path(source)
     with limits.reading(file):
@@ -211,7 +211,7 @@ def _nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | No
     return _IntoRecording(file=file, options=options, fingerprint=seen or store.Fingerprint.of(file))
 
 
-def _table(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
+def _choose_table(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
     kind = options.format
     if kind == table.PARQUET:
         table.check_parquet()
@@ -219,14 +219,14 @@ def _table(source: str | Path, options: WriteOptions, _: store.Fingerprint | Non
     if options.output is not None and options.output.is_dir():
         options = replace(options, output=options.output / own)
     return _Table(
-        target=_free(source, options, own),
+        target=_choose_target(source, options, own),
         kind=kind,
         overwrite=options.overwrite,
         like=[] if is_url(source) else [Path(source)],
     )
 
 
-def _phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
+def _choose_phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
     phy.check_folder(source)
     if options.output is not None:
         raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
@@ -241,9 +241,9 @@ def _phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None)
 
 
 FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {
-    NWB: _nwb,
-    **dict.fromkeys(table.KINDS, _table),
-    "phy": _phy,
+    NWB: _choose_nwb,
+    **dict.fromkeys(table.KINDS, _choose_table),
+    "phy": _choose_phy,
 }
 
 
@@ -277,7 +277,7 @@ def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
     return name_sidecar(path).name if sidecar or is_url(source) or is_zarr(path) else path.name
 
 
-def _free(source: str | Path, options: WriteOptions, name: str) -> Path:
+def _choose_target(source: str | Path, options: WriteOptions, name: str) -> Path:
     """The file that is asked for, or one of this name beside the source; for a URL, here."""
     target = options.output or (Path() if is_url(source) else Path(source).parent) / name
     with convert_errors(target):

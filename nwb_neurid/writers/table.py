@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nwb_neurid._system.atomic import replace_file
+from nwb_neurid._system.text import escape_cell
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions, Provenance
@@ -107,7 +108,9 @@ def write_table(
 
 
 def _write_csv(table: "pd.DataFrame", _: Provenance, path: Path) -> None:
-    table.to_csv(path, index=False)
+    texts = table.select_dtypes(include=["object", "string"])
+    safe = table.assign(**{name: texts[name].map(escape_cell) for name in texts})
+    safe.rename(columns=escape_cell).to_csv(path, index=False)
 
 
 def _write_parquet(table: "pd.DataFrame", provenance: Provenance, path: Path) -> None:

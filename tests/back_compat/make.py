@@ -15,7 +15,7 @@ import numpy as np
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_neurid.results import Embeddings, Predictions, Provenance
-from nwb_neurid.writers.nwb.specification import specification
+from nwb_neurid.writers.nwb.specification import load_specification
 from nwb_neurid.writers.nwb.store import write
 
 HERE = Path(__file__).parent
@@ -89,7 +89,7 @@ def recording(path: Path) -> Path:
 
 
 def main() -> None:
-    folder = HERE / specification().version
+    folder = HERE / load_specification().version
     if folder.exists():
         sys.exit(f"{folder} exists: what a version has written is never made again.")
     folder.mkdir()

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nwb_neurid.writers.nwb.specification import specification
+from nwb_neurid.writers.nwb.specification import load_specification
 from nwb_neurid.writers.nwb.store import read, remove, write
 
 HERE = Path(__file__).parent
@@ -37,7 +37,7 @@ def assert_same(one, other):
 
 def test_this_version_has_its_files():
     """Run tests/back_compat/make.py, and keep what it makes."""
-    names = {path.name for path in FILES if path.parent.name == specification().version}
+    names = {path.name for path in FILES if path.parent.name == load_specification().version}
     assert names == {"ndx.nwb", "core.nwb", "sidecar.nwb"}
 
 

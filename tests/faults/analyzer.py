@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from moments import stop_at
 from spikeinterface import core
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension
 
@@ -30,7 +31,6 @@ from nwb_neurid.errors import CannotWrite
 
 NAME = "neurid_embeddings"
 RATE_HZ, DURATION_S, UNITS = 30_000.0, 20.0, 5
-CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link", "os.symlink"}
 FULL, KILLED = 28, 9
 
 
@@ -71,30 +71,6 @@ def find_seed(folder: Path) -> int | None:
     assert np.isfinite(extension.get_data()).all()
     assert extension.get_data().shape[0] == UNITS
     return int(extension.params["seed"])
-
-
-def stop_at(moment: int, folder: Path, way: str) -> None:
-    """From now on end this process, or refuse, at that change below the folder."""
-    seen = 0
-
-    def watch(event: str, arguments: tuple) -> None:
-        nonlocal seen
-        if event not in CHANGES or (event == "open" and not is_written(arguments)):
-            return
-        if not any(str(each).startswith(str(folder)) for each in arguments[:2] if isinstance(each, str | os.PathLike)):
-            return
-        seen += 1
-        if seen == moment:
-            if way == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise OSError(FULL, os.strerror(FULL))
-
-    sys.addaudithook(watch)
-
-
-def is_written(arguments: tuple) -> bool:
-    _, mode, flags = arguments
-    return bool(isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)) or (mode or "r")[0] in "wax"
 
 
 def attempt(folder: Path, way: str, moment: int) -> int:

@@ -56,14 +56,20 @@ class Source:
 
 
 def inspect(path, options):
-    """What `nwb-neurid inspect` comes to: exit code, what it said on both streams, time and memory it took."""
+    """What `nwb-neurid inspect` comes to, as `run`."""
+    return run(["inspect", str(path), *options])
+
+
+def run(words):
+    """What a command comes to: exit code, what it said on both streams, time and memory it took."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.dup2(writing, 1)
         os.dup2(writing, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))  # of the pipe, not of what was there
         os.closerange(3, writing + 1)
-        sys.argv = ["nwb-neurid", "inspect", str(path), *options]
+        sys.argv = ["nwb-neurid", *words]
         end(command_line)
     os.close(writing)
     said, deadline = b"", time.monotonic() + KILLED_AFTER_S

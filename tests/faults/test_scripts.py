@@ -1,6 +1,7 @@
 """The scripts beside this file, on small recordings and few rounds."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,23 +14,40 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and disks are t
 
 def figures(script, *words):
     done = subprocess.run(
-        [sys.executable, HERE / script, *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, HERE / script, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize("way", ["copy", "sidecar"])
-def test_a_killed_writer_leaves_the_original_or_the_finished_file(way):
-    assert "4 kills over" in figures("kills.py", "--kills", 4, "--megabytes", 4, "--way", way)
+def test_a_killed_writer_leaves_the_old_output_or_the_new_one():
+    kinds = [word for kind in ("copy", "sidecar", "csv", "phy", "model with others") for word in ("--kind", kind)]
+    said = figures("kills.py", *kinds, "--every", 5, "--timed", 2, "--megabytes", 0.5)
+    assert "killed, old" in said
+    assert re.search(r"[1-9]\d* kills of 5 kinds of output, wrong: 0", said)
+
+
+def test_writers_at_once_lose_nothing():
+    assert "1 rounds of 3 writers at once, wrong: 0" in figures("concurrent_writers.py", "--writers", 3, "--rounds", 1)
 
 
 def test_a_full_disk_changes_nothing():
-    said = figures("full_disk.py", "--megabytes", 2, "--steps", 2)
+    commands = [word for command in ("embed", "embed --sidecar", "remove") for word in ("--command", command)]
+    said = figures("full_disk.py", "--megabytes", 0.5, "--steps", 3, *commands)
     if said.startswith("skipped"):
         pytest.skip(said)
-    for way in ("copy", "sidecar", "remove"):
-        assert f"{way}: refused in one line" in said
+    assert said.count("refused in one line, everything as it was") == 3
+    assert "wrong: 0" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_mutations_of_our_own_files_are_read_or_refused():
+    said = figures("own_files.py", "--mutations", 4, "--models", 2)
+    assert "4 files with results and 2 models" in said
 
 
 def test_other_faults_change_nothing():

@@ -13,7 +13,7 @@ from nwb_neurid._system.atomic import check_target
 from nwb_neurid.errors import CannotWrite, InvalidOption, SourceNotFound
 from nwb_neurid.readers.nwb import HDF5_SIGNATURE, zarr
 from nwb_neurid.writers.nwb import layout
-from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.links import locate, name_linked_files
 from nwb_neurid.writers.options import NWB, WriteOptions
 from nwb_neurid.writers.targets import check_format, check_outside
@@ -97,19 +97,19 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     _check_whole(path)
     output, overwrite = options.output, options.overwrite
     if options.sidecar or path.is_dir():
-        return _beside(path, output)
+        return _place_beside(path, output)
     other = None if output is None or (output.exists() and output.samefile(path)) else output
     if linked := find_linked_place(path, tables):
         if other is not None:
-            _elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
+            _place_elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
         why = f"{path} takes {linked} by a link, and files that are linked to are never changed."
-        return _beside(path, other, why)
+        return _place_beside(path, other, why)
     if other is not None:
-        return _elsewhere(path, other, overwrite)
+        return _place_elsewhere(path, other, overwrite)
     named = output or path
     if why := _find_refusal(path, named, asked=output is not None):
-        return _beside(path, None, why)
-    return _inside(path, named)
+        return _place_beside(path, None, why)
+    return _place_inside(path, named)
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
@@ -162,7 +162,7 @@ def find_linked_place(path: Path, tables: Sequence[str]) -> str:
     CannotWrite
         If the file cannot be read.
     """
-    with cannot_write(path), h5py.File(path, "r") as file:
+    with convert_faults(path), h5py.File(path, "r") as file:
         for table in tables:
             found = file.get(table)
             kind = layout.read_text(found, "neurodata_type") if isinstance(found, h5py.Group) else ""
@@ -206,7 +206,7 @@ def _is_annexed(path: Path) -> bool:
     return path.is_symlink() and (".git", "annex") in pairwise(parts)
 
 
-def _inside(path: Path, named: Path) -> Destination:
+def _place_inside(path: Path, named: Path) -> Destination:
     file, advice = path.resolve(), "Write the results elsewhere (--output), or beside it (--sidecar)."
     if _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
@@ -220,7 +220,7 @@ def _inside(path: Path, named: Path) -> Destination:
     return Destination(named=named, file=file, way="copy")
 
 
-def _elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
+def _place_elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
     file, advice = output.resolve(), "Choose another --output."
     if file.is_dir():
         raise CannotWrite(f"{output} is a folder. {advice}")
@@ -231,14 +231,14 @@ def _elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
         raise CannotWrite(f"{output} is read-only. {advice}")
     check_format(file, NWB)
     if file.exists():
-        with cannot_write(path):
+        with convert_faults(path):
             linked = [path.resolve().parent / name for name in name_linked_files(path)]
         if any(other.exists() and other.samefile(file) for other in linked):
             raise CannotWrite(f"{path} links to {output}, which would be lost. {advice}")
     return Destination(named=output, file=file, way="copy", overwrite=overwrite)
 
 
-def _beside(path: Path, output: Path | None, why: str = "") -> Destination:
+def _place_beside(path: Path, output: Path | None, why: str = "") -> Destination:
     """A sidecar; one that exists gets further results."""
     named = output or name_sidecar(path)
     check_outside(path, named)

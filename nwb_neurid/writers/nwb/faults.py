@@ -10,7 +10,7 @@ FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, wh
 
 
 @contextmanager
-def cannot_write(path: Path) -> Iterator[None]:
+def convert_faults(path: Path) -> Iterator[None]:
     """Whatever goes wrong in the block, nothing was written to `path`.
 
     Raises
@@ -23,10 +23,10 @@ def cannot_write(path: Path) -> Iterator[None]:
     except NeuridError:
         raise
     except FAILURES as error:
-        raise CannotWrite(f"Nothing was written to {path}: {_reason(error)}.") from error
+        raise CannotWrite(f"Nothing was written to {path}: {_explain(error)}.") from error
 
 
-def _reason(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     """In the words of someone who does not know HDF5, where we have them."""
     said = str(error)
     if isinstance(error, BlockingIOError) or "already open" in said:

@@ -16,7 +16,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.writers.nwb.links import find_own_group, locate
 from nwb_neurid.writers.nwb.objects import MODEL, Attribute, Column, NwbObject, fold, make_text
-from nwb_neurid.writers.nwb.specification import NAMESPACE, specification
+from nwb_neurid.writers.nwb.specification import NAMESPACE, load_specification
 
 COMMON = "hdmf-common"
 OWN = frozenset({"core", COMMON, "hdmf-experimental", NAMESPACE})
@@ -40,7 +40,7 @@ def find_module(path: str, neurodata_type: str) -> str:
 
 def _is_plain(cached: h5py.Group | None) -> bool:
     """Whether a file with these specifications gets the `core` layout."""
-    if cached is None or locate(cached, f"{NAMESPACE}/{specification().version}").file:
+    if cached is None or locate(cached, f"{NAMESPACE}/{load_specification().version}").file:
         return True
     return "core" not in cached or not set(cached) <= OWN
 
@@ -153,10 +153,10 @@ def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: t
 
 def _cache_specification(cached: h5py.Group) -> None:
     """So that any reader of NWB knows the types."""
-    path = f"{NAMESPACE}/{specification().version}"
+    path = f"{NAMESPACE}/{load_specification().version}"
     if find_own_group(cached, path) is None:
         group = cached.create_group(path)
-        for name, document in specification().documents.items():
+        for name, document in load_specification().documents.items():
             group.create_dataset(name, data=document, dtype=TEXT)
 
 

@@ -26,24 +26,24 @@ class Specification:
 
 
 @cache
-def specification() -> Specification:
+def load_specification() -> Specification:
     """The version that this package writes."""
-    (namespace,) = _yaml("ndx-neurid.namespace.yaml")["namespaces"]
+    (namespace,) = _read_yaml("ndx-neurid.namespace.yaml")["namespaces"]
     documents = {}
     for part in namespace["schema"]:
         if "source" in part:
-            types = _yaml(part["source"])
+            types = _read_yaml(part["source"])
             part["source"] = part["source"].removesuffix(".yaml")
-            documents[part["source"]] = _compact(types)
-    documents["namespace"] = _compact({"namespaces": [namespace]})
+            documents[part["source"]] = _dump(types)
+    documents["namespace"] = _dump({"namespaces": [namespace]})
     return Specification(namespace["version"], documents)
 
 
-def _yaml(name: str) -> Any:
+def _read_yaml(name: str) -> Any:
     from ruamel.yaml import YAML
 
     return YAML(typ="safe", pure=True).load((files(__package__) / "spec" / name).read_text("utf-8"))
 
 
-def _compact(document: Any) -> str:
+def _dump(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"))

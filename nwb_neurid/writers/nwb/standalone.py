@@ -19,7 +19,7 @@ from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.copying import reserve_room
 from nwb_neurid.writers.nwb.entry import Results, make_all_entries
-from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.writing import fill
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def write_standalone(
         If the file exists and is not to be overwritten, or cannot be written.
     """
     like = [Path(population.source)] if population.source else []
-    with cannot_write(target), replace_file(target, overwrite=overwrite, like=like) as made:
+    with convert_faults(target), replace_file(target, overwrite=overwrite, like=like) as made:
         table = write_recording(population, made.path)
         ids = np.array(_list_ids(population))
         main, *others = (_rename(each, ids) for each in (Results(name, embeddings, list(predictions)), *beside))

@@ -32,7 +32,7 @@ from nwb_neurid.writers.nwb.entry import (
 from nwb_neurid.writers.nwb.entry import (
     Results as Results,
 )
-from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
 from nwb_neurid.writers.nwb.removal import copy_without
@@ -66,7 +66,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
     places, name = _list_places(table), options.name
     names = {each: [name_object(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in name_on_tables(places, name)}
     to = _choose_target(path, places, options)
-    with cannot_write(to.file):
+    with convert_faults(to.file):
         if to.way == "copy":
             with h5py.File(path, "r") as file:
                 for each in names:
@@ -186,7 +186,7 @@ def write_results(
         expected.check(path)
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
-    with cannot_write(path), open_file(path) as recording:
+    with convert_faults(path), open_file(path) as recording:
         main = Results(options.name, embeddings, list(predictions))
         entries = make_all_entries(
             recording, places, main, beside, columns=options.units_columns, overwrite=options.overwrite
@@ -194,7 +194,7 @@ def write_results(
     if to.way == "sidecar":
         write_sidecar(path, to, fingerprint, entries)
     else:
-        with cannot_write(path), h5py.File(path, "r") as file:
+        with convert_faults(path), h5py.File(path, "r") as file:
             for entry in entries:
                 entry.check_place(file, path)
         write_copy(path, to, fingerprint, entries)
@@ -286,7 +286,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         )
     options = WriteOptions(output=path if output is None else Path(output), overwrite=overwrite)
     to, fingerprint = _choose_target(path, (), options), Fingerprint.of(path)
-    with cannot_write(to.file):
+    with convert_faults(to.file):
         with h5py.File(path, "r") as file:
             if name not in find_own_results(file):
                 raise CannotWrite(f"{name} is in another file, to which {path} links. Remove it there.")

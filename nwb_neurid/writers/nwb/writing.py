@@ -13,7 +13,7 @@ from nwb_neurid.readers.nwb.hdf5 import root
 from nwb_neurid.writers.nwb.copying import check_copy_room, check_room, copy_file, reserve_room
 from nwb_neurid.writers.nwb.destination import Destination
 from nwb_neurid.writers.nwb.entry import Entry, find_table
-from nwb_neurid.writers.nwb.faults import cannot_write
+from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint
 from nwb_neurid.writers.nwb.links import warn_of_lost_links
 from nwb_neurid.writers.nwb.sidecar import check_sidecar, find_neurons, make_sidecar
@@ -41,7 +41,7 @@ def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: S
         If the recording is not what was read.
     """
     source, size_bytes = path.resolve(), sum(entry.size_bytes for entry in entries)
-    with cannot_write(to.file), replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
+    with convert_faults(to.file), replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
         fingerprint.check(source)
         check_copy_room(source, to.file, size_bytes)
         copy_file(source, made.path, size_bytes)
@@ -68,7 +68,7 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries
     ResultsExist
         If there are results of that name, and they may not be replaced.
     """
-    with cannot_write(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
+    with convert_faults(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
         with open_file(path) as recording:
             table = find_table(recording, entries[0].table)
             inner = [replace(entry, table=find_neurons(table)) for entry in entries]

@@ -130,6 +130,21 @@ def die_at(at):
     Path.write_text = dying(Path.write_text)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_new_folder_that_was_just_in_place_leaves_nothing_for_the_next(tmp_path):
+    folder = tmp_path / "folder"
+    child = os.fork()
+    if child == 0:
+        shutil.rmtree = lambda *_, **__: os._exit(9)
+        with write_files(folder, "main.txt") as made:
+            put(made, NEW)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert contents(folder) == NEW
+    with write_files(folder, "main.txt", own=OWN) as made:
+        put(made, OLD)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_a_forged_list_leads_nowhere_else(folder, tmp_path):
     victim = tmp_path / "victim.txt"
     victim.write_text("mine")

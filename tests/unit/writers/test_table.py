@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,3 +85,14 @@ def test_a_table_of_a_private_recording_is_private(population, embeddings, tmp_p
         write_table(table, embeddings.provenance, target, kind)
     write_table(table, embeddings.provenance, target, kind, overwrite=True)
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_cell_of_csv_is_a_formula(population, embeddings, tmp_path):
+    texts = np.array(["=1+1", "+x", "@SUM(A1)", "-1"])
+    odd = replace(population, labels={"cell_type": texts, "=name": texts}, group=texts)
+    write_table(make_table(odd, embeddings), embeddings.provenance, tmp_path / "x.csv", "csv")
+    cells = [cell for line in (tmp_path / "x.csv").read_text().splitlines() for cell in line.split(",")]
+    assert {"'=1+1", "'+x", "'@SUM(A1)", "'-1", "'=name"} <= set(cells)
+    assert not [cell for cell in cells if cell[:1] in "=+@" and cell]
+    vectors = pd.read_csv(tmp_path / "x.csv")[VECTOR].to_numpy(np.float32)
+    np.testing.assert_allclose(vectors, embeddings.vectors, rtol=1e-5)  # numbers below zero stay numbers

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, find_intervals
-from nwb_neurid.readers.nwb.sampling import Sampling, sampling
+from nwb_neurid.readers.grid import Grid, fit_grid
+from nwb_neurid.readers.nwb.sampling import read_grid
 
 PLACE = "acquisition/series"
 
@@ -20,12 +21,12 @@ def series(opening):
 
 def refusal(group, samples):
     with pytest.raises(InvalidSource) as refused:
-        sampling(group, samples)
+        read_grid(group, samples)
     return str(refused.value)
 
 
 def test_by_rate(series):
-    grid = sampling(series(starting_time=2.0, **{"starting_time@rate": 10.0}), 30)
+    grid = read_grid(series(starting_time=2.0, **{"starting_time@rate": 10.0}), 30)
     assert (grid.rate_hz, grid.start_s, grid.places) == (10, 2, 30)
     assert grid.observed_s().tolist() == [[2, 5]]
     assert grid.first(10).observed_s().tolist() == [[2, 3]]
@@ -53,7 +54,7 @@ def test_a_series_that_does_not_say_is_refused(series, contents):
 
 def test_timestamps_come_before_a_rate(series):
     group = series(timestamps=5 + np.arange(10) / 4, starting_time=1.0, **{"starting_time@rate": 10.0})
-    assert sampling(group, 10).observed_s().tolist() == [[5, 7.5]]
+    assert read_grid(group, 10).observed_s().tolist() == [[5, 7.5]]
 
 
 @pytest.mark.parametrize("count", [9, 11])
@@ -74,7 +75,7 @@ def test_timestamps_that_do_not_ascend_are_refused(series, times):
 
 def test_gaps_become_gaps(series):
     times = np.r_[np.arange(0, 50), np.arange(80, 100), np.arange(101, 150)] / 10 + 3
-    grid = sampling(series(timestamps=times), len(times))
+    grid = read_grid(series(timestamps=times), len(times))
     np.testing.assert_allclose(grid.observed_s(), [[3, 8], [11, 13], [13.1, 18]])
     assert grid.rate_hz == pytest.approx(10)
     assert grid.place.tolist() == [*range(50), *range(80, 100), *range(101, 150)]
@@ -82,7 +83,7 @@ def test_gaps_become_gaps(series):
 
 def test_a_gap_off_the_grid_ends_at_the_nearest_place(series):
     times = np.r_[np.arange(40), 60.4 + np.arange(40)] / 10
-    grid = sampling(series(timestamps=times), 80)
+    grid = read_grid(series(timestamps=times), 80)
     assert grid.place[40] == 60
 
 
@@ -100,7 +101,7 @@ def test_every_sample_lies_within_a_step_of_its_place(rate_hz, runs, jitter, see
         now = times[-1][-1] + (1 + (gap + 1 if gap > 1 else 0)) / rate_hz
     times = np.concatenate(times)
     times = times + rng.uniform(-jitter, jitter, len(times)) / rate_hz
-    grid = _fitted(times)
+    grid = fit_grid(times, "a series")
     at = grid.start_s + grid.place / grid.rate_hz
     assert np.all(np.diff(grid.place) >= 1)
     assert np.abs(at - times).max() < 1.3 / rate_hz
@@ -109,15 +110,9 @@ def test_every_sample_lies_within_a_step_of_its_place(rate_hz, runs, jitter, see
     assert np.all(np.diff(grid.observed_s()) > EDGE_S)
 
 
-def _fitted(times):
-    from nwb_neurid.readers.grid import fit_grid
-
-    return fit_grid(times, "a series")
-
-
 def test_a_clock_that_drifts_a_little_is_followed(series):
     times = np.cumsum(np.linspace(0.99, 1.01, 2000)) / 30
-    grid = sampling(series(timestamps=times), 2000)
+    grid = read_grid(series(timestamps=times), 2000)
     assert grid.places == 2000
 
 
@@ -153,9 +148,9 @@ def test_what_fits_no_grid_is_refused(series, times, fault):
 
 
 def test_grids_agree_as_far_as_both_have_samples():
-    grid = Sampling(rate_hz=10.0, start_s=0.0, place=np.arange(100))
+    grid = Grid(rate_hz=10.0, start_s=0.0, place=np.arange(100))
     assert grid.agrees(grid.first(50))
     assert grid.first(50).agrees(grid)
-    assert not grid.agrees(Sampling(rate_hz=10.0, start_s=0.1, place=grid.place))
-    assert not grid.agrees(Sampling(rate_hz=10.2, start_s=0.0, place=grid.place))
-    assert not grid.agrees(Sampling(rate_hz=10.0, start_s=0.0, place=grid.place * 2))
+    assert not grid.agrees(Grid(rate_hz=10.0, start_s=0.1, place=grid.place))
+    assert not grid.agrees(Grid(rate_hz=10.2, start_s=0.0, place=grid.place))
+    assert not grid.agrees(Grid(rate_hz=10.0, start_s=0.0, place=grid.place * 2))

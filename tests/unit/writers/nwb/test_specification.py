@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import nwb_neurid.writers.nwb
-from nwb_neurid.writers.nwb.specification import specification
+from nwb_neurid.writers.nwb.specification import load_specification
 
 SPEC = Path(nwb_neurid.writers.nwb.__file__).parent / "spec"
 PAGE = Path(__file__).parents[4] / "docs" / "format.md"
@@ -34,11 +34,11 @@ def test_the_files_fit_the_schema_of_nwb():
 
 
 def test_the_cached_form_is_that_of_hdmf():
-    documents = {name: json.loads(text) for name, text in specification().documents.items()}
+    documents = {name: json.loads(text) for name, text in load_specification().documents.items()}
     assert documents.keys() == {"namespace", "ndx-neurid.extensions"}
     (namespace,) = documents["namespace"]["namespaces"]
     assert namespace["name"] == "ndx-neurid"
-    assert namespace["version"] == specification().version == "0.1.0"
+    assert namespace["version"] == load_specification().version == "0.1.0"
     assert namespace["schema"] == [{"namespace": "core"}, {"source": "ndx-neurid.extensions"}]
     assert len(documents["ndx-neurid.extensions"]["groups"]) == 3
 

@@ -38,10 +38,10 @@ def complete_formats(incomplete: str) -> list[str]:
 
 
 def complete_criteria(incomplete: str) -> list[str]:
-    """Published criteria for the type of a unit."""
-    from nwb_neurid.labels.criteria import CRITERIA, NONE
+    """Published criteria for cell types."""
+    from nwb_neurid.labels.criteria import AUTO, CRITERIA, NONE
 
-    return _begin([*CRITERIA, NONE], incomplete)
+    return _begin([AUTO, *CRITERIA, NONE], incomplete)
 
 
 def complete_protocols(incomplete: str) -> list[str]:

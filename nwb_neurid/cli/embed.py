@@ -122,11 +122,11 @@ def embed(
             "--criteria",
             panel=LABELS,
             metavar="NAME",
-            show_default=False,
             autocompletion=complete_criteria,
-            help="A published criterion for the type of a unit, or none; by default, those that fit the recording.",
+            help="A published criterion for cell types, see nwb-neurid plugins; none; or auto, those that fit the "
+            "recording. A criterion is no classifier and gives no probabilities.",
         ),
-    ] = "",
+    ] = "auto",
     smooth: Annotated[
         bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
@@ -172,7 +172,7 @@ def embed(
             continue
         out.print_json(collect_facts(source, outcome), indent=None)
         report(out, source, outcome)
-        if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.naming):
+        if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.cell_types):
             headless.add(outcome.embeddings.provenance.encoder)
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
     for name in sorted(headless):

@@ -92,7 +92,7 @@ def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
                 "written": each.is_worth_keeping,
                 "predictions": [_prediction_facts(part) for part in each.results.predictions],
             }
-            for each in outcome.naming
+            for each in outcome.cell_types
         ],
     }
 

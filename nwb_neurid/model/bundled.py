@@ -35,8 +35,8 @@ def find_model_folder(model: str | Path) -> Path:
     return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
 
 
-def list_naming(activity: str) -> list[str]:
-    """List the models that ship with label heads and take a kind of activity: they name units, beside the default."""
+def list_with_heads(activity: str) -> list[str]:
+    """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default."""
     return [name for name in list_bundled() if list_labels(name) and takes_activity(read_spec(name), activity)]
 
 

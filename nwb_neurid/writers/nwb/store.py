@@ -105,7 +105,8 @@ def write(
     path
         The recording, an NWB file in HDF5 or a Zarr folder.
     embeddings, predictions
-        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings.
+        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings,
+        and what lies beside them (`Embeddings.beside`), which replaces earlier results of its names.
     output
         Where to write; None, or another name of `path`, for the recording itself. A link is followed.
     overwrite
@@ -158,8 +159,11 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    labels = predictions or tuple(embeddings.predictions.values())
-    return write_results(Path(path), embeddings, labels, options, table=table, expected=expected)
+    if predictions:
+        return write_results(Path(path), embeddings, predictions, options, table=table, expected=expected)
+    own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
+    beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+    return write_results(Path(path), embeddings, own, options, table=table, expected=expected, beside=beside)
 
 
 def write_results(

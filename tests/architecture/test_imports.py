@@ -56,9 +56,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     },
     "__main__": {"cli"},
 }
-# Texts that are called as a plugin is and mean something else.
-HOMONYMS: Mapping[str, set[str]] = {"nwb_neurid/training/checkpoint.py": {"fingerprint"}}  # a key of stored checkpoints
-
 # What plugins may rest on, a stranger's as well as ours.
 PUBLIC = {
     "nwb_neurid",
@@ -118,7 +115,7 @@ def test_the_core_names_no_plugin(root, sources):
         for path, tree in sources.items()
         if path.startswith("nwb_neurid/")
         for node in strings(tree)
-        if named.search(node.value) and node.value not in HOMONYMS.get(path, ())
+        if named.search(node.value)
     ]
     assert not found, "\n".join(found)
 

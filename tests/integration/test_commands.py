@@ -23,12 +23,9 @@ def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
 
 def test_without_a_name_the_model_that_ships_is_taken(run, recording, tmp_path):
     run("simulate", "imaged.nwb", "--imaging", "--units", 8, "--duration", 40)
-    for path, encoder, beside in ((recording, "neurpir", True), (tmp_path / "imaged.nwb", "nuclr", False)):
-        said = run("embed", path).stdout
-        assert ("excitatory_inhibitory: " in said) == beside
-        assert (f"Encoder {encoder} has no label head" in said) != beside
-        names = ["neurid_cell_types", f"neurid_{encoder}"] if beside else [f"neurid_{encoder}"]
-        assert [result.name for result in nwb_neurid.read_results(path)] == names
+    for path, encoder in ((recording, "neurpir"), (tmp_path / "imaged.nwb", "nuclr")):
+        assert f"Encoder {encoder} has no label head" in run("embed", path).stdout
+        assert [result.name for result in nwb_neurid.read_results(path)] == [f"neurid_{encoder}"]
         assert "SIMULATED" in run("show", path).stdout
 
 
@@ -123,7 +120,7 @@ def test_untrained_weights_are_asked_for(run, recording):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, fingerprint, isi,"),
+        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, isi, neurpir, nuclr"),
         (["--encoder", "isi", "--preset", "huge"], "no preset 'huge'"),
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--model", "nowhere"], "nowhere is not a model folder"),

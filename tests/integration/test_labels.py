@@ -123,11 +123,7 @@ def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, t
         ({"prior": "CH=1,CH=2"}, "--prior names CH twice: CH=1,CH=2."),
         ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
         ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),
-        (
-            {"model": None, "smooth": True},
-            "--smooth averages over neighbours, which share a region but not a cell_type.",
-        ),
-        ({"model": "default-spikes", "smooth": True}, "The model has no label heads and predicts no labels. Fit one:"),
+        ({"model": None, "smooth": True}, "The model has no label heads and predicts no labels. Fit one:"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(made, animals, capsys, tmp_path, options, wanted):

@@ -105,7 +105,6 @@ def test_json_of_each_command(run, recording, tmp_path):
     inspected = json.loads(run("inspect", recording, "--json").stdout)
     assert (inspected["units"], inspected["activity"]["kind"]) == (12, "spikes")
     assert inspected["models"]["default-spikes"] == {"encoder": "neurpir", "fits": True, "problems": [], "labels": []}
-    assert inspected["models"]["cell-types"]["labels"] == ["cell_type", "excitatory_inhibitory"]
     assert inspected["encoders"]["isi"]["presets"]
     lines = run("embed", recording, "missing.nwb", "--encoder", "isi", "--json", code=2).stdout.splitlines()
     done, failed = map(json.loads, lines)

@@ -10,64 +10,15 @@ import pytest
 from nwb_neurid import load_model
 from nwb_neurid.dff import convert_to_dff
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption
-from nwb_neurid.model.bundled import (
-    FOLDER,
-    choose_bundled,
-    find_model_folder,
-    list_bundled,
-    list_labels,
-    list_with_heads,
-    read_spec,
-)
+from nwb_neurid.model.bundled import FOLDER, choose_bundled, find_model_folder, list_bundled, read_spec
 from nwb_neurid.simulate import simulate
 from nwb_neurid.testing import mock_population
 
 BY_ACTIVITY = {"spikes": "default-spikes", "dff": "default-calcium"}
 
 
-CELL_TYPES = "cell-types"
-
-
 def test_the_models_that_ship_are_those_with_a_description():
-    assert list_bundled() == sorted([*BY_ACTIVITY.values(), CELL_TYPES])
-
-
-def test_a_model_with_heads_names_units_beside_the_default():
-    assert list_labels(CELL_TYPES) == ["cell_type", "excitatory_inhibitory"]
-    assert list_with_heads("spikes") == [CELL_TYPES]
-    assert list_with_heads("dff") == []
-    assert not any(map(list_labels, BY_ACTIVITY.values()))
-
-
-def test_the_model_of_cell_types_says_what_it_learnt_from_and_what_it_is_worth():
-    assert sum(path.stat().st_size for path in (FOLDER / CELL_TYPES).rglob("*") if path.is_file()) <= 1_000_000
-    model = load_model(CELL_TYPES)
-    assert "343 cells of 42 animals" in model.training
-    types, kinds = model.heads["cell_type"], model.heads["excitatory_inhibitory"]
-    assert types.classes.tolist() == ["AAC", "PV", "SST", "VIP", "pyramidal"]
-    assert kinds.classes.tolist() == ["excitatory", "inhibitory"]
-    for head, least in ((types, (0.68, 0.62)), (kinds, (0.92, 0.82))):
-        assert (head.details["balanced_accuracy"] >= least[0]) & (head.details["macro_f1"] >= least[1])
-        assert "biased sample" in head.scope
-        assert head.parts == ("hippocampus", "cortex")
-        assert head.explain_guessing() == ""
-        assert all(abs(sum(prior.shares.values()) - 1) < 0.03 for prior in head.priors.values())
-        assert all(prior.source for prior in head.priors.values())
-        assert head.required.dims == tuple(range(7)) + tuple(range(17, 29))
-    assert (types.rare, kinds.rare) == (("VIP",), ())
-    card = (FOLDER / CELL_TYPES / "README.md").read_text("utf-8")
-    assert "Recall of class: AAC" in card
-
-
-def test_the_model_of_cell_types_names_what_it_can():
-    population = simulate(8, 60.0, 0).population()
-    model = load_model(CELL_TYPES)
-    embeddings = model.embed(population)
-    assert "their vectors rest on spike times alone" in embeddings.provenance.notes[0]
-    for label, head in model.heads.items():
-        found = model.predict(embeddings, label, population=population)
-        assert found.abstained.all(), "spike times alone do not tell"
-        assert set(found.label.tolist()) <= {*head.classes.tolist(), ""}
+    assert list_bundled() == sorted(BY_ACTIVITY.values())
 
 
 @pytest.mark.parametrize(("activity", "name"), BY_ACTIVITY.items())

@@ -43,7 +43,7 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
 @app.command("list")
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
-    """List installed encoders and readers, the models that ship, and criteria for cell types. A broken plugin is reported as a warning.
+    """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
 
     $ nwb-neurid plugins list
     """

@@ -1,7 +1,9 @@
 """Train models of the encoder `company`, and score them on simulated animals that took part in nothing.
 
-    python examples/train_company.py spikes MODEL_FOLDER --recordings FOLDER
+    python examples/train_company.py spikes-transfer MODEL_FOLDER --recordings FOLDER
     python examples/train_company.py imaging MODEL_FOLDER --recordings FOLDER
+
+The first makes `company-spikes`, which ships. Any preset of the encoder can be named.
 
 The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
 trained on. No label is used for training.
@@ -18,7 +20,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nwb_neurid import new_model, read
+from nwb_neurid import new_model, read, registry
 from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.model.fitting import fit
@@ -87,23 +89,24 @@ def score(model, kind):
 def main() -> None:
     """Train, score, write."""
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    asked.add_argument("kind", choices=list(RECORDINGS))
+    asked.add_argument("preset", choices=list(registry.encoders().load("company").presets))
     asked.add_argument("output", type=Path)
     asked.add_argument("--recordings", type=Path)
     options = asked.parse_args()
+    kind = "imaging" if options.preset == "imaging" else "spikes"
     animals = [
-        make_animal(options.kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
+        make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
         for seed in SEEDS
         for animal in range(ANIMALS)
     ]
-    real = [] if options.recordings is None else read_recordings(options.kind, options.recordings)
+    real = [] if options.recordings is None else read_recordings(kind, options.recordings)
     print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
-    untrained = new_model("company", preset=options.kind, untrained=True)
+    untrained = new_model("company", preset=options.preset, untrained=True)
     wanted = TrainingOptions(steps=PAIRS * (len(animals) + len(real)), windows=PAIRS)
     trained, log = fit(untrained, [*animals, *real], wanted)
-    recorded = f" and {len(real)} recordings: {IN_WORDS[options.kind]}" if real else ""
+    recorded = f" and {len(real)} recordings: {IN_WORDS[kind]}" if real else ""
     data = f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons{recorded}"
-    scores = {"trained": score(trained, options.kind), "untrained": score(untrained, options.kind)}
+    scores = {"trained": score(trained, kind), "untrained": score(untrained, kind)}
     about = {**trained.details, "data": data, "macro F1 on simulated animals left out": scores}
     replace(trained, training=f"{trained.training}. The data: {data}", details=about).save(
         options.output, overwrite=True

@@ -29,7 +29,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
     ----------
     model
         A `nwb_neurid.Model`, the folder of one, or the name of one that ships. By default, unless `encoder` is given,
-        the model that `nwb-neurid embed` uses: "default-spikes".
+        the model that `nwb-neurid embed` uses: "company-spikes".
     encoder, preset, untrained, seed
         As for `nwb_neurid.new_model`: an encoder without trained weights, instead of a model.
     device

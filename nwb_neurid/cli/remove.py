@@ -27,7 +27,7 @@ def remove(
 ) -> None:
     """Remove results from a file: their tables, and columns of the table of units.
 
-    $ nwb-neurid remove recording.nwb --name neurid_neurpir
+    $ nwb-neurid remove recording.nwb --name neurid_company
 
     The file is replaced by a verified copy without them, whole or not at all.
     """

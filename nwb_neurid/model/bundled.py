@@ -41,7 +41,7 @@ def list_with_heads(activity: str) -> list[str]:
 
 
 def choose_bundled(activity: str) -> str:
-    """Choose the model that ships for a kind of activity: one without label heads, which are for some neurons only.
+    """Choose the model that ships for a kind of activity: of several without label heads, the first by name.
 
     Raises
     ------

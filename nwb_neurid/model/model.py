@@ -403,7 +403,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     Parameters
     ----------
     folder
-        The model folder, or the name of a model that ships: "default-spikes", "default-calcium" or "cell-types".
+        The model folder, or the name of a model that ships: such as "company-spikes" or "default-calcium".
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
 

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 IMAGING = frozenset({"dff", "fluorescence", "deconvolved"})
 
+SHORTEST_SPIKES_S, SHORTEST_IMAGING_S = 10.0, 30.0
+"""Observed time that a recording must hold."""
+
 SPEC = EncoderSpec(
     name="company",
     version="1",
-    summary="Fine timing of a neuron, its correlations with the others, and averages over its functional neighbours",
+    summary="Fine timing of a neuron, and how its activity correlates with that of the others",
     contract=CONTRACT,
     accepts=frozenset({"spikes", *IMAGING}),
     rate_hz=(0.5, 1000.0),
@@ -24,7 +27,9 @@ SPEC = EncoderSpec(
 def spec_for_config(config: Config) -> EncoderSpec:
     """What an encoder of this config needs: its kind of activity."""
     spikes = CompanyConfig.from_json(config).activity == "spikes"
-    return replace(SPEC, accepts=frozenset({"spikes"}) if spikes else IMAGING, min_observed_s=0.0 if spikes else 30.0)
+    if spikes:
+        return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)
+    return replace(SPEC, accepts=IMAGING, min_observed_s=SHORTEST_IMAGING_S)
 
 
 def build(config: Config, state: State, device: str) -> "CompanyEncoder":  # noqa: ARG001 - NumPy has one device
@@ -46,6 +51,7 @@ PLUGIN = EncoderPlugin(
     build=build,
     presets={
         "spikes": {"activity": "spikes", "own": 32, "company": 32, "neighbours": 40, "rounds": 2, "waveform": True},
+        "spikes-transfer": {"activity": "spikes", "own": 32, "company": 32, "rounds": 0, "waveform": True},
         "imaging": {
             "activity": "imaging",
             "own": 48,

@@ -74,7 +74,8 @@ def test_units_are_named_by_id_with_what_is_known_of_them(run, recording):
 
 def test_inspect_names_models_reasons_by_preset_and_the_next_step(run, recording, tmp_path):
     said = run("inspect", recording).stdout
-    assert "  default-spikes (neurpir): yes, the default for this recording" in said
+    assert "  company-spikes (company): yes, the default for this recording" in said
+    assert "  default-spikes (neurpir): yes" in said
     assert "  default-calcium (nuclr): no, it takes " in said
     assert said.rstrip().endswith(f"nwb_neurid embed {recording}")
     run("simulate", "short.nwb", "--units", 3, "--duration", 4)
@@ -86,7 +87,7 @@ def test_inspect_names_models_reasons_by_preset_and_the_next_step(run, recording
 
 def test_plugins_name_models_and_the_next_step(run):
     lines = run("plugins").stdout.splitlines()
-    assert "  default-spikes (neurpir): takes spikes" in lines
+    assert "  company-spikes (company): takes spikes" in lines
     assert lines[-1].endswith("nwb_neurid inspect SOURCE")
 
 
@@ -104,7 +105,7 @@ def test_a_head_that_guesses_is_no_head_to_use(run, tmp_path):
 def test_json_of_each_command(run, recording, tmp_path):
     inspected = json.loads(run("inspect", recording, "--json").stdout)
     assert (inspected["units"], inspected["activity"]["kind"]) == (12, "spikes")
-    assert inspected["models"]["default-spikes"] == {"encoder": "neurpir", "fits": True, "problems": [], "labels": []}
+    assert inspected["models"]["company-spikes"] == {"encoder": "company", "fits": True, "problems": [], "labels": []}
     assert inspected["encoders"]["isi"]["presets"]
     lines = run("embed", recording, "missing.nwb", "--encoder", "isi", "--json", code=2).stdout.splitlines()
     done, failed = map(json.loads, lines)

@@ -68,9 +68,9 @@ def test_where_nothing_is_named_it_is_the_model_that_embed_takes(saved_analyzer,
     assert extension.get_data().tobytes() == expected.vectors.tobytes()
     assert extension.embeddings().provenance.weights_sha256 == expected.provenance.weights_sha256 != ""
     again = nwb_neurid.load_analyzer(saved_analyzer.folder)
-    assert again.get_extension(NAME).params["model"] == "default-spikes"
+    assert again.get_extension(NAME).params["model"] == "company-spikes"
     merged = again.merge_units([["3", "4"]])
-    model = nwb_neurid.load_model("default-spikes", device="cpu")
+    model = nwb_neurid.load_model("company-spikes", device="cpu")
     same(merged.get_extension(NAME).embeddings(), model.embed(nwb_neurid.read(merged)))
 
 
@@ -82,7 +82,7 @@ def test_where_it_cannot_embed_a_recording_so_short_another_is_named(make_analyz
         main_channel_indices=np.zeros(6, int),
     )
     words = (
-        "Encoder 'neurpir' cannot encode SortingAnalyzer:\n  - it needs 10 s of observed time, the recording has 9 s\n"
+        "Encoder 'company' cannot encode SortingAnalyzer:\n  - it needs 10 s of observed time, the recording has 9 s\n"
         '  What takes it, without training: --encoder isi, in Python encoder="isi".'
     )
     with pytest.raises(CannotEncode, match=re.escape(words)):

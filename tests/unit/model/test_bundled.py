@@ -14,18 +14,23 @@ from nwb_neurid.model.bundled import FOLDER, choose_bundled, find_model_folder, 
 from nwb_neurid.simulate import simulate
 from nwb_neurid.testing import mock_population
 
-BY_ACTIVITY = {"spikes": "default-spikes", "dff": "default-calcium"}
+BY_ACTIVITY = {"spikes": "company-spikes", "dff": "default-calcium"}
+OTHERS = ["default-spikes"]
 
 
 def test_the_models_that_ship_are_those_with_a_description():
-    assert list_bundled() == sorted(BY_ACTIVITY.values())
+    assert list_bundled() == sorted([*BY_ACTIVITY.values(), *OTHERS])
 
 
 @pytest.mark.parametrize(("activity", "name"), BY_ACTIVITY.items())
+def test_the_default_of_each_activity(activity, name):
+    assert choose_bundled(activity) == name
+
+
+@pytest.mark.parametrize(("activity", "name"), [*BY_ACTIVITY.items(), *(("spikes", name) for name in OTHERS)])
 def test_a_model_that_ships_is_small_and_says_what_it_learnt_from(activity, name):
     assert sum(path.stat().st_size for path in (FOLDER / name).iterdir()) <= 8_000_000
     model = load_model(name)
-    assert choose_bundled(activity) == name
     assert read_spec(name) == model.spec
     assert activity in model.spec.accepts
     assert "SIMULATED" in model.training

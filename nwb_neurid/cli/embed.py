@@ -12,6 +12,7 @@ from nwb_neurid.cli.options import (
     COMPUTE,
     LABELS,
     MODEL,
+    WRITE,
     Device,
     PoolGroups,
     argument,
@@ -21,7 +22,7 @@ from nwb_neurid.cli.options import (
     with_reading,
     with_writing,
 )
-from nwb_neurid.cli.outcome import collect_facts, report
+from nwb_neurid.cli.outcome import collect_facts, print_outcome
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
@@ -131,6 +132,9 @@ def embed(
         bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
     writing: WriteOptions,
+    report: Annotated[
+        bool, flag("--report", panel=WRITE, help="Also write a page to look at them, SOURCE.report.html.")
+    ] = False,
     device: Device = "auto",
     seed: Annotated[
         int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of --untrained and --fit.")
@@ -145,6 +149,7 @@ def embed(
     or not at all. Results of other sources go into SOURCE.neurid.nwb.
     """
     from nwb_neurid.workflows.embed import embed_file
+    from nwb_neurid.workflows.report import check_page, report_outcome
 
     training = _plan_training(fit, steps, seed)
     built = _build_model(encoder, model, preset, untrained, fit, seed, device)
@@ -153,6 +158,7 @@ def embed(
     headless: set[str] = set()
     for source, options in out.progress(each(asked), label="recordings", total=len(asked)):
         try:
+            page = check_page(source, options) if report else None
             with _reporting_interrupt(out, source):
                 outcome = embed_file(
                     source,
@@ -166,12 +172,17 @@ def embed(
                     criteria=criteria,
                     progress=out.progress,
                 )
+            if page is not None:
+                report_outcome(outcome, page, overwrite=options.overwrite)
         except NeuridError as error:  # the other recordings are still worth embedding
             out.fail(error)
             out.print_json({"source": source, "error": str(error)}, indent=None)
             continue
-        out.print_json(collect_facts(source, outcome), indent=None)
-        report(out, source, outcome)
+        found = collect_facts(source, outcome)
+        out.print_json(found if page is None else {**found, "report": str(page)}, indent=None)
+        print_outcome(out, source, outcome)
+        if page is not None:
+            out.say(f"  Report: {page}")
         if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.cell_types):
             headless.add(outcome.embeddings.provenance.encoder)
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
-def report(out: Terminal, source: str, outcome: "Outcome") -> None:
+def print_outcome(out: Terminal, source: str, outcome: "Outcome") -> None:
     """Print what became of a recording."""
     found = collect_facts(source, outcome)
     out.say(f"{found['path']}: {found['embedded']} of {found['units']} units embedded")

@@ -32,6 +32,8 @@ class Outcome:
     ----------
     path
         The file that holds the results.
+    population
+        The recording, as it was read.
     embeddings, predictions
         As they were written.
     names
@@ -43,6 +45,7 @@ class Outcome:
     """
 
     path: Path
+    population: Population
     embeddings: Embeddings
     predictions: tuple[Predictions, ...] = ()
     names: tuple[str, ...] = ()
@@ -137,6 +140,7 @@ def embed_file(
     called = [writing, *(replace(writing, name=each.name) for each in beside)]
     return Outcome(
         path=path,
+        population=population,
         embeddings=embeddings,
         predictions=predictions,
         names=tuple(name for each in called for name in _list_names(population, each, changed)),

@@ -50,7 +50,7 @@ def plot_confusion(
     >>> known = {"cell_type": np.array(["PV", "SST"] * 6)}
     >>> animals = [replace(made_population(units=12, seed=n), labels=known, subject_id=f"m{n}") for n in range(3)]
     >>> model = fit_labels("isi", animals, label="cell_type")
-    >>> (predictions,) = model.predict(model.embed(animals[0]))
+    >>> predictions = model.predict(model.embed(animals[0]))
     >>> axes = plot_confusion(predictions, known["cell_type"])
     >>> axes.get_ylabel()
     'true cell_type'

@@ -102,7 +102,7 @@ def collect_facts(
         "model": _describe_model(embeddings),
         "card": about.card,
         "methods": write_methods(population, embeddings, predictions, sources),
-        "bibtex": cite(embeddings, sources),
+        "bibtex": cite(embeddings, predictions, sources),
     }
 
 

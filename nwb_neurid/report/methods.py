@@ -114,12 +114,12 @@ def _say_training(training: str, sha256: str) -> str:
 
 def _say_prediction(part: Predictions) -> str:
     """One sentence on a label head."""
-    named, seen = int((~part.abstained).sum()), int((part.label != "").sum())
+    named = int((~part.abstained).sum())
     among = f" (scope: {clip(part.scope).rstrip('.')})" if part.scope else ""
     citation = part.provenance.config.get("citation")
     source = f" by {part.provenance.encoder} ({citation})" if citation else ""
     sets = f", with prediction sets at a coverage of {part.coverage:g}" if np.isfinite(part.coverage) else ""
     return (
         f"{part.label_name} was predicted among {len(part.classes)} classes{source}{among}{sets}; {named:,} of "
-        f"{seen:,} units were labelled and the model abstained on the others."
+        f"{len(part):,} units were labelled."
     )

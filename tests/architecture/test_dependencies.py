@@ -12,6 +12,7 @@ MODULES_OF = {
     "pynwb": {"pynwb", "hdmf"},
     "boto3": {"boto3", "botocore"},
     "ipywidgets": {"ipywidgets", "IPython"},
+    "jupyter-scatter": {"jscatter"},
 }
 TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs
 

@@ -22,10 +22,10 @@ help: ## list the targets
 demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
 	$(BIN)/nwb-neurid demo
 
-test: lint types ## lint, types, and the whole suite on the built wheel
+test: lint types .venv/browser ## lint, types, and the whole suite on the built wheel
 	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --durations=10
 
-test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
+test-lowest: .venv-lowest/installed .venv/browser ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
 	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2 --durations=10
 
 lint: .venv/checks ## style, formatting and spelling
@@ -72,6 +72,10 @@ dist/built: .venv/created $(SOURCES)
 
 .venv/checks: .venv/installed
 	$(BIN)/python $(INSTALL) constraints.txt --group test --group lint
+	@touch $@
+
+.venv/browser: .venv/checks tests/browser.py
+	$(BIN)/python tests/browser.py
 	@touch $@
 
 .venv/docs: .venv/installed

@@ -56,6 +56,8 @@ class Provenance:
         Of the recording.
     software
         Versions of what computed the vectors.
+    dimensions
+        What each dimension of a vector is called, for an encoder whose dimensions have meanings; otherwise empty.
     """
 
     encoder: str = ""
@@ -70,6 +72,7 @@ class Provenance:
     session_id: str = ""
     subject_id: str = ""
     software: Mapping[str, str] = field(default_factory=dict)
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -97,7 +100,8 @@ class Embeddings:
     Raises
     ------
     InvalidResults
-        If lengths differ, or a row is neither a finite vector nor NaN with a reason.
+        If lengths differ, a row is neither a finite vector nor NaN with a reason, or the names of dimensions are not
+        as many, or not different.
     """
 
     vectors: Float32[np.ndarray, "units dim"]
@@ -112,6 +116,11 @@ class Embeddings:
         _check_rows(self, _ROWS_OF_EMBEDDINGS)
         for name, predictions in self.predictions.items():
             _check_length(f"predictions of {name}", predictions.label, len(self.unit_ids))
+        named, dim = self.provenance.dimensions, self.vectors.shape[1]
+        if named and (len(named) != dim or len(set(named)) < dim):
+            raise InvalidResults(
+                f"The {dim} dimensions of the vectors must have {dim} different names, got {named[:3]}..."
+            )
         finite = np.isfinite(self.vectors)
         seen = self.reasons == ""
         if wrong := np.flatnonzero(np.where(seen, ~finite.all(axis=1), ~np.isnan(self.vectors).all(axis=1))).tolist():
@@ -146,7 +155,8 @@ class Embeddings:
         reasons
             Why a unit has no vector, "" where it has one; by default all have one.
         provenance
-            How the vectors came to be. An encoder gives `window_s`, `stitched` and `notes`; the model adds the rest.
+            How the vectors came to be. An encoder gives `window_s`, `stitched`, `notes` and `dimensions`; the model
+            adds the rest.
 
         Returns
         -------
@@ -243,7 +253,8 @@ class Embeddings:
         Returns
         -------
         pandas.DataFrame
-            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector as `e0`, `e1`, ...
+            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector: `e0`, `e1`, ..., or what
+            its dimensions are called.
         """
         import pandas as pd
 
@@ -253,7 +264,23 @@ class Embeddings:
             "stability": self.stability,
             "reason": self.reasons.astype(object),
         }
-        return pd.DataFrame(columns | {f"e{axis}": values for axis, values in enumerate(self.vectors.T)})
+        return pd.DataFrame(columns | dict(zip(self.name_dimensions(), self.vectors.T, strict=True)))
+
+    def name_dimensions(self) -> tuple[str, ...]:
+        """Name the dimensions of the vectors.
+
+        Returns
+        -------
+        tuple of str
+            The names that the encoder gives, or else `e0`, `e1` and so on.
+
+        Examples
+        --------
+        >>> from nwb_neurid.testing import mock_population
+        >>> Embeddings.of(mock_population(units=2), np.ones((2, 3))).name_dimensions()
+        ('e0', 'e1', 'e2')
+        """
+        return self.provenance.dimensions or tuple(f"e{axis}" for axis in range(self.vectors.shape[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -363,8 +390,8 @@ class Predictions:
         Returns
         -------
         pandas.DataFrame
-            One row per unit: `unit_id`, `predicted_label`, `probability`, `prediction_set`, `abstained`, `reason`,
-            `ood_score`, and the probability of each class as `p_<class>`.
+            One row per unit: `unit_id`, `predicted_label`, `probability`, `prediction_set` (labels joined by `|`),
+            `abstained`, `reason`, `ood_score`, and the probability of each class as `p_<class>`.
         """
         import pandas as pd
 
@@ -372,7 +399,7 @@ class Predictions:
             "unit_id": self.unit_ids,
             "predicted_label": self.label.astype(object),
             "probability": self.probability,
-            "prediction_set": [" ".join(self.classes[row]) for row in self.prediction_set],
+            "prediction_set": ["|".join(self.classes[row]) for row in self.prediction_set],
             "abstained": self.abstained,
             "reason": self.reasons.astype(object),
             "ood_score": self.ood_score,

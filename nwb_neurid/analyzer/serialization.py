@@ -88,7 +88,7 @@ def _index_classes(part: Predictions) -> np.ndarray:
 
 
 def _to_provenance(about: dict[str, Any]) -> Provenance:
-    return Provenance(**{**about, "notes": tuple(about["notes"])})
+    return Provenance(**{**about, **{name: tuple(about.get(name, ())) for name in ("notes", "dimensions")}})
 
 
 def _to_json(about: object) -> np.ndarray:

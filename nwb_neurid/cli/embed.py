@@ -13,6 +13,7 @@ from nwb_neurid.cli.options import (
     COMPUTE,
     LABELS,
     MODEL,
+    WRITE,
     Device,
     PoolGroups,
     argument,
@@ -124,6 +125,9 @@ def embed(
         bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
     writing: WriteOptions,
+    report: Annotated[
+        bool, flag("--report", panel=WRITE, help="Also write a page to look at them, SOURCE.report.html.")
+    ] = False,
     device: Device = "auto",
     seed: Annotated[
         int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of --untrained and --fit.")
@@ -138,6 +142,7 @@ def embed(
     or not at all. Results of other sources go into SOURCE.neurid.nwb.
     """
     from nwb_neurid.workflows.embed import embed_file
+    from nwb_neurid.workflows.report import check_page, report_outcome
 
     training = _plan_training(fit, steps, seed)
     built = _build_model(encoder, model, preset, untrained, fit, seed, device)
@@ -146,6 +151,7 @@ def embed(
     headless: set[str] = set()
     for source, options in out.progress(each(asked), label="recordings", total=len(asked)):
         try:
+            page = check_page(source, options) if report else None
             with _reporting_interrupt(out, source):
                 outcome = embed_file(
                     source,
@@ -158,12 +164,17 @@ def embed(
                     prediction=prediction,
                     progress=out.progress,
                 )
+            if page is not None:
+                report_outcome(outcome, page, overwrite=options.overwrite)
         except NeuridError as error:  # the other recordings are still worth embedding
             out.fail(error)
             out.print_json({"source": source, "error": str(error)}, indent=None)
             continue
-        out.print_json(_facts(source, outcome), indent=None)
+        found = _facts(source, outcome)
+        out.print_json(found if page is None else {**found, "report": str(page)}, indent=None)
         _report(out, source, outcome)
+        if page is not None:
+            out.say(f"  Report: {page}")
         headless |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
     for name in sorted(headless):

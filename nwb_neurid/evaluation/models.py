@@ -177,7 +177,7 @@ def join_vectors(parts: Sequence[Vectors]) -> Vectors:
                 reasons=reasons.astype(np.str_),
                 n_windows=np.where(reasons == "", least, 0).astype(np.int32),
                 stability=np.where(reasons == "", own[0].stability, np.nan).astype(np.float32),
-                provenance=replace(own[0].provenance, window_s=window_s, encoder=encoders),
+                provenance=replace(own[0].provenance, window_s=window_s, encoder=encoders, dimensions=()),
             )
         )
     return tuple(joined)

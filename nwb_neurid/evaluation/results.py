@@ -111,7 +111,7 @@ class Evaluation:
                     "said": found.label[unit],
                     "predicted_label": found.classes[shares.argmax()],
                     "probability": round(float(shares.max()), 5),
-                    "prediction_set": " ".join(found.classes[found.sets[-1, unit]]),
+                    "prediction_set": "|".join(found.classes[found.sets[-1, unit]]),
                     "abstained": bool(found.abstained[unit]),
                     "reason": found.reasons[unit],
                     **{f"p_{name}": round(float(share), 5) for name, share in zip(found.classes, shares, strict=True)},

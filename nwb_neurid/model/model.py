@@ -172,6 +172,7 @@ class Model:
             session_id=population.session_id,
             subject_id=population.subject_id,
             software=list_software(),
+            dimensions=parts[0].dimensions if parts else (),
         )
 
     def predict(

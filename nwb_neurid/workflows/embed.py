@@ -30,6 +30,8 @@ class Outcome:
     ----------
     path
         The file that holds the results.
+    population
+        The recording, as it was read.
     embeddings, predictions
         As they were written.
     names
@@ -39,6 +41,7 @@ class Outcome:
     """
 
     path: Path
+    population: Population
     embeddings: Embeddings
     predictions: tuple[Predictions, ...] = ()
     names: tuple[str, ...] = ()
@@ -122,7 +125,14 @@ def embed_file(
     path = output.write(population, embeddings, predictions)
     changed = not is_url(source) and path.samefile(source)
     names = _list_names(population, writing, changed)
-    return Outcome(path=path, embeddings=embeddings, predictions=predictions, names=names, changed=changed)
+    return Outcome(
+        path=path,
+        population=population,
+        embeddings=embeddings,
+        predictions=predictions,
+        names=names,
+        changed=changed,
+    )
 
 
 def embed(

@@ -24,11 +24,12 @@ PROVENANCE = b"nwb_neurid"
 def make_table(
     population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()
 ) -> "pd.DataFrame":
-    """One row per unit: what is known of it, its predictions, and its vector as `e0`, `e1`, ...
+    """One row per unit: what is known of it, its predictions, and its vector.
 
     Columns are `unit_id`, `group` (probe or plane, where told), every known label, `n_windows`, `stability` and
-    `reason`; the columns of each prediction follow, behind the name of what is predicted, and last the vector. A label
-    that is called as another column is called `label_<name>`. What is not known is missing, and no empty text.
+    `reason`; the columns of each prediction follow, behind the name of what is predicted, and last the vector:
+    `e0`, `e1` and so on, or what the encoder calls its dimensions. A label that is called as another column is called
+    `label_<name>`. What is not known is missing, and no empty text.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def make_table(
     import pandas as pd
 
     results = embeddings.to_dataframe()
-    vectors = [f"e{axis}" for axis in range(embeddings.vectors.shape[1])]
+    vectors = list(embeddings.name_dimensions())
     after = results.drop(columns=["unit_id", *vectors])
     for part in predictions:
         told = part.to_dataframe().drop(columns="unit_id").add_prefix(f"{part.label_name}_")

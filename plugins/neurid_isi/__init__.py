@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neurid_isi.features import DIM, FINEST_S, compute_features
+from neurid_isi.features import DIM, FINEST_S, NAMES, compute_features
 from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.errors import InvalidModel
 from nwb_neurid.population import Population
@@ -37,7 +37,7 @@ class IsiEncoder:
                 vectors[unit] = compute_features(train_s, runs_s, resolution_s)
         coarse = f"Spike times are exact to {resolution_s * 1e3:g} ms only: finer features are masked."
         notes = (coarse,) if resolution_s > FINEST_S else ()
-        return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes))
+        return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes, dimensions=NAMES))
 
     def state(self) -> State:
         """Return no weights."""

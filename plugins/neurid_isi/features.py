@@ -1,5 +1,7 @@
 """Statistics of one spike train. A gap in the observation is never counted as an interval."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -11,6 +13,22 @@ LAG_EDGES_S = np.r_[0, np.geomspace(1e-3, 0.2, 16) - EDGE_S]
 BURST_S = 6e-3 - EDGE_S
 FINEST_S = float(np.diff(ISI_EDGES_S).min())
 DIM = len(ISI_EDGES_S) - 1 + 5 + len(LAG_EDGES_S) - 1
+
+
+def _name_bins(kind: str, edges_s: Float64[np.ndarray, " edges"]) -> list[str]:
+    edges_ms = [
+        np.format_float_positional(1e3 * edge, precision=3, fractional=False, trim="-")
+        for edge in np.where(edges_s > 0, edges_s + EDGE_S, 0)
+    ]
+    return [f"{kind}_{low}_to_{high}_ms" for low, high in pairwise(edges_ms)]
+
+
+NAMES = (
+    *_name_bins("isi", ISI_EDGES_S),
+    *("log10_rate_hz", "cv", "cv2", "local_variation", "share_of_isi_under_6_ms"),
+    *_name_bins("autocorrelogram", LAG_EDGES_S),
+)
+"""What the dimensions of a vector are; the outer bins of intervals hold what lies beyond them."""
 
 Train = Float64[np.ndarray, " spikes"]
 

@@ -34,10 +34,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "model": {"registry", "labels", *CONTRACT},
     "writers": {"readers", *CONTRACT},
     "plots": CONTRACT,
+    "report": {"plots", *CONTRACT},
     "simulate": CONTRACT,
     "scaffold": CONTRACT,
     "testing": CONTRACT,
-    "workflows": {"readers", "model", "labels", "writers", "plots", "simulate", "registry", *CONTRACT},
+    "workflows": {"readers", "model", "labels", "writers", "plots", "report", "simulate", "registry", *CONTRACT},
     "evaluation": {"readers", "registry", "model", "labels", "training", "plots", "workflows", *CONTRACT},
     "analyzer": {"readers", "model", "labels", "writers", "plots", "registry", *CONTRACT},
     "cli": {

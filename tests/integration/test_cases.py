@@ -3,10 +3,14 @@
 import re
 import warnings
 
+import h5py
 import numpy as np
+import pynwb
 import pytest
 
-from nwb_neurid import NeuridWarning, read
+from nwb_neurid import NeuridWarning, new_model, read
+from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.options import WriteOptions
 
 
 @pytest.fixture
@@ -121,3 +125,38 @@ def test_ids_of_clusters_may_be_written_as_floats(read_case):
     population, (told,) = read_case("phy_float_cluster_ids")
     assert counts(population.labels["group"]) == {"good": 3, "mua": 1, "noise": 1}
     assert "left out 1 of 5 units: group is 'noise'" in told
+
+
+@pytest.mark.parametrize("name", ["nwb_ascii_colnames", "nwb_colnames_missing_column", "nwb_colnames_scalar"])
+def test_without_a_new_column_names_of_columns_are_not_written(shared_cases, tmp_path, name):
+    source = shared_cases / name / "f.nwb"
+    before, after = (_read_names(path) for path in (source, _embed(source, tmp_path / "f.nwb")))
+    assert before == after
+
+
+def test_an_old_schema_gets_no_further_messages(shared_cases, tmp_path):
+    source = shared_cases / "nwb_validate_old_schema" / "f.nwb"
+    before, after = (_list_messages(path) for path in (source, _embed(source, tmp_path / "f.nwb")))
+    assert len(before) > 3
+    assert after - before <= {"check_single_row"}  # its only unit has a row
+
+
+def _embed(source, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuridWarning)
+        return embed_file(source, new_model("isi"), writing=WriteOptions(output=path)).path
+
+
+def _read_names(path):
+    with h5py.File(path) as file:
+        stored = file["units"].attrs.get_id("colnames")
+        return stored.dtype, stored.shape, np.ravel(file["units"].attrs["colnames"]).tolist()
+
+
+def _list_messages(path):
+    from nwbinspector import inspect_nwbfile
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [*map(str, pynwb.validate(path=path)), *inspect_nwbfile(nwbfile_path=path)]
+    return {each if isinstance(each, str) else each.check_function_name for each in found}

@@ -32,6 +32,7 @@ NEEDS = {
     "README.md": ("recording.nwb",),
     "cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
     "index.md": ("recording.nwb",),
+    "report.md": ("recording.nwb",),
     "company.md": ("recording.nwb", "other.nwb"),
     "neurpir.md": ("recording.nwb", "other.nwb"),
     "training.md": ("recording.nwb", "other.nwb"),

@@ -49,6 +49,13 @@ def test_a_row_with_a_reason_has_no_vector_and_no_windows(embeddings):
     assert len(embeddings) == 3
 
 
+@pytest.mark.parametrize("names", [("a",), ("a", "a"), ("a", "b", "c")])
+def test_each_dimension_has_a_name_of_its_own_or_none_has(embeddings, names):
+    with pytest.raises(InvalidResults, match="The 2 dimensions of the vectors must have 2 different names"):
+        replace(embeddings, provenance=Provenance(dimensions=names))
+    assert embeddings.name_dimensions() == ("e0", "e1")
+
+
 def test_embeddings_show_what_one_wants_to_see(embeddings):
     about = Provenance(
         encoder="isi", training="x" * 5000, window_s=10.0, stitched=True, notes=("a\nb", "c"), source="a.nwb"
@@ -173,7 +180,7 @@ def test_the_probability_is_that_of_the_label(predictions):
 def test_predictions_are_a_table(predictions):
     table = predictions.to_dataframe()
     assert table["predicted_label"].tolist() == ["PV", "SST", ""]
-    assert table["prediction_set"].tolist() == ["PV", "PV SST", ""]
+    assert table["prediction_set"].tolist() == ["PV", "PV|SST", ""]
     assert table["unit_id"].tolist() == [7, 8, 9]
     assert table["abstained"].tolist() == [False, True, True]
     np.testing.assert_array_equal(table[["p_PV", "p_SST"]], predictions.class_probabilities)

@@ -229,6 +229,7 @@ def _describe(criterion: Criterion, population: Population) -> Provenance:
         config=config,
         training=KIND,
         notes=(f"Not a trained encoder: {criterion.title}. Its vectors are {', '.join(criterion.values)}.",),
+        dimensions=tuple(criterion.values),
         source=Path(population.source).name,
         session_id=population.session_id,
         subject_id=population.subject_id,

@@ -18,6 +18,9 @@ from nwb_neurid.readers.warning import Omissions, warn
 
 TABLE = "general/extracellular_ephys/electrodes"
 
+POSITION = "position_um"
+"""The column of units with x, y and z, in files that we write."""
+
 SPACING_UM = (0.9, 2e3)
 """How near and how far the nearest neighbours on a probe are; nearer ones are told in another unit of length."""
 
@@ -65,13 +68,14 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
     """
     electrodes = omissions.attempt(lambda: _electrodes_table(file, units), None)
     own_group = omissions.attempt(lambda: _own_group(units), None)
+    own_positions_um = omissions.attempt(lambda: _own_positions_um(units), None)
     if electrodes is None:
-        return Places(regions=[""] * len(units), positions_um=None, group=own_group)
+        return Places(regions=[""] * len(units), positions_um=own_positions_um, group=own_group)
     groups = omissions.attempt(lambda: _text(electrodes, "group_name"), None)
     peak = find_peaks(units, electrodes, groups, own_group, omissions)
     locations = omissions.attempt(lambda: _text(electrodes, "location", labels=True), None)
     positions = omissions.attempt(lambda: _electrode_positions_um(electrodes, groups, omissions), None)
-    positions = None if positions is None else _at_electrode(positions, peak)
+    positions = own_positions_um if positions is None else _at_electrode(positions, peak)
     group = own_group if units_refer_to_groups(units) else None
     if group is None and groups is not None and np.any(peak != NO_ELECTRODE):
         group = _at_electrode(groups, peak)
@@ -102,6 +106,17 @@ def _own_group(units: Table) -> Shaped[np.ndarray, " units"] | None:
     if units_refer_to_groups(units):
         return units.referred("electrode_group")
     return units.texts("probe_name") if units.is_text("probe_name") else None
+
+
+def _own_positions_um(units: Table) -> Float32[np.ndarray, "units 3"] | None:
+    """The positions that units themselves have, as files hold them that we write of other sources."""
+    if POSITION not in units:
+        return None
+    positions = units.dataset(POSITION).numbers()
+    if positions.shape != (len(units), 3):
+        return None
+    with np.errstate(over="ignore"):
+        return positions.astype(np.float32)
 
 
 def _text(electrodes: Table, name: str, *, labels: bool = False) -> Shaped[np.ndarray, " electrodes"] | None:

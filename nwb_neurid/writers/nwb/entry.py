@@ -1,7 +1,7 @@
 """The results of one name in an open file: whether they fit there, putting them in, and looking them over."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,23 @@ from jaxtyping import Shaped
 from nwb_neurid.errors import CannotWrite, NeuridError, ResultsExist
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
+from nwb_neurid.readers.warning import warn
 from nwb_neurid.results import Embeddings, Predictions, select
 from nwb_neurid.writers.nwb import existing, layout, tables, unit_columns
 from nwb_neurid.writers.nwb.links import find_own, find_own_group
-from nwb_neurid.writers.nwb.objects import Column, NwbObject, are_same, are_same_columns, are_same_values
+from nwb_neurid.writers.nwb.objects import (
+    MODEL,
+    PREDICTIONS,
+    Column,
+    NwbObject,
+    are_same,
+    are_same_columns,
+    are_same_values,
+    name_object,
+)
 
 UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
+ROUNDING = 1e-3  # of vectors that were computed again, on another machine
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
@@ -85,6 +96,11 @@ class Entry:
             If it is anything else.
         """
         check_names(file, path, self.name, [found.name for found in self.objects], overwrite)
+        if lost := self._sort_others(file)[1]:
+            warn(
+                f"{path}: the vectors of {self.name} were others before. Predictions of {', '.join(sorted(lost))} were "
+                "made from those and are removed with them."
+            )
         table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which {path} links.")
@@ -98,13 +114,22 @@ class Entry:
 
     def put(self, file: h5py.File) -> None:
         """Write it, in place of results of the same name."""
-        _remove_objects(file, self.name)
+        _remove_objects(file, self.name, but=self._sort_others(file)[0])
         table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
         columns = unit_columns.make_columns(table, self.name, self.columns_of)
         layout.write_objects(file, self.objects, table)
         layout.add_columns(table, columns)
+
+    def _sort_others(self, file: h5py.File) -> tuple[set[str], set[str]]:
+        """Labels that results of this name predict and these do not: those that stay, as their vectors do, and others.
+
+        Predictions are of the vectors that they were made from: of others, they would be wrong.
+        """
+        there = _read_all(file, self.name)
+        others = _list_labels(there) - _list_labels(self.objects)
+        return (others, set()) if others and _are_of_same_vectors(there, self.objects) else (set(), others)
 
     def list_faults(self, file: h5py.File) -> list[str]:
         """What reads back otherwise than it was put, or does not refer to the table."""
@@ -250,19 +275,48 @@ def remove_results(file: h5py.File, name: str) -> None:
         del file[place]
 
 
-def list_columns(file: h5py.File, name: str) -> dict[str, list[str]]:
-    """The columns that hold predictions of these results, by the paths of the tables of neurons."""
+def list_columns(file: h5py.File, name: str, *, but: Collection[str] = ()) -> dict[str, list[str]]:
+    """The columns with predictions of these results, but for some labels, by the paths of the tables of neurons."""
     groups = find_own_results(file).get(name, [])
     tables = {str(table.name): table for group in groups if (table := find_own_table(group)) is not None}
-    return {place: unit_columns.list_own(table, name) for place, table in tables.items()}
+    return {place: unit_columns.list_own(table, name, but=but) for place, table in tables.items()}
 
 
-def _remove_objects(file: h5py.File, name: str) -> None:
-    """Remove the objects of results, and their columns of the units."""
-    for place, columns in list_columns(file, name).items():
+def _remove_objects(file: h5py.File, name: str, *, but: Collection[str] = ()) -> None:
+    """Remove the objects of results, and their columns of the units, but for predictions of some labels."""
+    for place, columns in list_columns(file, name, but=but).items():
         layout.drop_columns(file[place], columns)
+    kept = {name_object(name, PREDICTIONS, label) for label in but}
     for place in [str(group.name) for group in find_own_results(file).get(name, [])]:
-        del file[place]
+        if place.rpartition("/")[2] not in kept:
+            del file[place]
+
+
+def _read_all(file: h5py.File, name: str) -> list[NwbObject]:
+    """The results of a name that are in the file itself, as far as they can be read."""
+    return [thing for group in find_own_results(file).get(name, []) for thing in _read_back(group)]
+
+
+def _list_labels(objects: Sequence[NwbObject]) -> set[str]:
+    return {str(thing.attributes.get("label_name")) for thing in objects if thing.neurodata_type == PREDICTIONS}
+
+
+def _are_of_same_vectors(there: Sequence[NwbObject], objects: Sequence[NwbObject]) -> bool:
+    """Whether the same model gave the same vectors, but for rounding."""
+    models = [[_name_model(part) for part in each if part.neurodata_type == MODEL] for each in (there, objects)]
+    vectors = [
+        [column.values for part in each for column in part.columns if column.name == "embedding"]
+        for each in (there, objects)
+    ]
+    if models[0] != models[1] or [len(each) for each in vectors] != [1, 1]:
+        return False
+    old, new = vectors[0][0], vectors[1][0]
+    return old.shape == new.shape and bool(np.allclose(old, new, rtol=ROUNDING, atol=ROUNDING, equal_nan=True))
+
+
+def _name_model(model: NwbObject) -> tuple[object, ...]:
+    """What tells one model from another."""
+    return tuple(model.attributes.get(name) for name in ("encoder", "encoder_version", "config", "weights_sha256"))
 
 
 def _list_own_groups(parent: h5py.Group | None) -> list[h5py.Group]:

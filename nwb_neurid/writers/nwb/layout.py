@@ -1,8 +1,8 @@
 """Writing objects into an open file by h5py alone: PyNWB would rewrite what an older PyNWB wrote.
 
 There are two layouts. `ndx` uses the types of ndx-neurid. A file that carries the namespace of another extension, or
-none at all, gets the same tables as plain DynamicTables of hdmf-common, the `core` layout: there, a second namespace
-would break the validation by other tools.
+none at all, or is of a version before NWB 2.2, gets the same tables as plain DynamicTables, the `core` layout: there, a
+second namespace would break the validation by other tools.
 """
 
 import re
@@ -14,16 +14,15 @@ import h5py
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid.writers.nwb.dialect import COMMON, CORE, TEXT, Dialect, has_ascii_names, read_dialect, write_names
 from nwb_neurid.writers.nwb.links import find_own_group, locate
 from nwb_neurid.writers.nwb.objects import MODEL, Attribute, Column, NwbObject, fold, make_text
 from nwb_neurid.writers.nwb.specification import NAMESPACE, load_specification
 
-COMMON = "hdmf-common"
-OWN = frozenset({"core", COMMON, "hdmf-experimental", NAMESPACE})
+OWN = frozenset({CORE, COMMON, "hdmf-experimental", NAMESPACE})
 SPECIFICATIONS = ".specloc"
 MEANINGS_SINCE = (1, 9)  # of hdmf-common
 MEANINGS_BY_REFERENCE_SINCE = (1, 10)  # before, it was a link
-TEXT = h5py.string_dtype()
 CHUNK_BYTES = 2**20  # what HDF5 keeps of a dataset in memory, by default
 MODULES = {
     "ecephys": "Results computed from the activity of sorted units.",
@@ -38,30 +37,33 @@ def find_module(path: str, neurodata_type: str) -> str:
     return f"processing/{'ophys' if imaging else 'ecephys'}"
 
 
-def _is_plain(cached: h5py.Group | None) -> bool:
+def _is_plain(cached: h5py.Group | None, dialect: Dialect) -> bool:
     """Whether a file with these specifications gets the `core` layout."""
+    if dialect != Dialect():  # PyNWB of that time does not open what has a flag among its attributes
+        return True
     if cached is None or locate(cached, f"{NAMESPACE}/{load_specification().version}").file:
         return True
-    return "core" not in cached or not set(cached) <= OWN
+    return CORE not in cached or not set(cached) <= OWN
 
 
 def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Group) -> None:
     """Write a model and tables, whose rows are those of `table`, in the layout that the file allows."""
     path = find_module(str(table.name), read_text(table, "neurodata_type"))
-    if find_own_group(file, path) is None:
-        _tag(file.create_group(path), "core", "ProcessingModule", MODULES[path.removeprefix("processing/")])
-    module = file[path]
     cached = _find_specifications(file)
-    plain, meanings = _is_plain(cached), _find_meanings_version(cached)
+    dialect = read_dialect(cached)
+    if find_own_group(file, path) is None:
+        _tag(file.create_group(path), dialect, "ProcessingModule", MODULES[path.removeprefix("processing/")], CORE)
+    module = file[path]
+    plain, meanings = _is_plain(cached, dialect), _find_meanings_version(cached)
     if not plain and cached is not None:
         _cache_specification(cached)
     for found in fold(objects) if plain else objects:
         group = module.create_group(found.name)
-        _tag(group, COMMON if plain else NAMESPACE, found.neurodata_type, found.description)
+        _tag(group, dialect, found.neurodata_type, found.description, "" if plain else NAMESPACE)
         _write_attributes(group, found.attributes)
         if found.unit_ids is not None:
-            _write_rows(group, found.unit_ids, table)
-            _write_columns(group, found.columns)
+            _write_rows(group, found.unit_ids, table, dialect)
+            _write_columns(group, found.columns, dialect)
     for found in objects:
         if meanings and "class_descriptions" in found.attributes:
             _write_meanings(module[found.name], found.attributes, meanings)
@@ -140,15 +142,17 @@ def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: t
     described = zip(attributes["classes"], attributes["class_descriptions"], strict=True)
     values, meanings = zip(*((name, said) for name, said in described if said), strict=True)
     group = table.create_group("meanings_tables/predicted_label_meanings")
-    _tag(group, COMMON, "MeaningsTable", "What the classes are.")
+    dialect = Dialect()
+    _tag(group, dialect, "MeaningsTable", "What the classes are.")
     if version >= MEANINGS_BY_REFERENCE_SINCE:
         group.attrs["target"] = table["predicted_label"].ref
     else:
         group["target"] = h5py.SoftLink(table["predicted_label"].name)
-    _tag(_write_dataset(group, "id", np.arange(len(values))), COMMON, "ElementIdentifiers")
-    group.attrs.create("colnames", (), shape=(0,), dtype=TEXT)
+    _tag(_write_dataset(group, "id", np.arange(len(values))), dialect, "ElementIdentifiers")
+    write_names(group, [])
     columns = (("value", "A class of predicted_label.", values), ("meaning", "What it is.", meanings))
-    add_columns(group, [Column(name=name, description=said, values=make_text(each)) for name, said, each in columns])
+    found = [Column(name=name, description=said, values=make_text(each)) for name, said, each in columns]
+    _add_columns(group, found, dialect)
 
 
 def _cache_specification(cached: h5py.Group) -> None:
@@ -160,10 +164,15 @@ def _cache_specification(cached: h5py.Group) -> None:
             group.create_dataset(name, data=document, dtype=TEXT)
 
 
-def _tag(item: h5py.Group | h5py.Dataset, namespace: str, neurodata_type: str, description: str = "") -> None:
-    item.attrs["namespace"] = namespace
+def _tag(
+    item: h5py.Group | h5py.Dataset, dialect: Dialect, neurodata_type: str, description: str = "", namespace: str = ""
+) -> None:
+    """Say what an object is; it is of the namespace of tables unless another one is named."""
+    item.attrs["namespace"] = namespace or dialect.tables
     item.attrs["neurodata_type"] = neurodata_type
     item.attrs["object_id"] = str(uuid.uuid4())
+    if neurodata_type in dialect.help_texts:
+        item.attrs["help"] = dialect.help_texts[neurodata_type]
     if description:
         item.attrs["description"] = description
 
@@ -174,29 +183,34 @@ def _write_attributes(group: h5py.Group, attributes: Mapping[str, Attribute]) ->
         group.attrs.create(name, value, dtype=TEXT if is_text else None)
 
 
-def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table: h5py.Group) -> None:
+def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table: h5py.Group, dialect: Dialect) -> None:
     """The ids of the rows, and the rows of `table` that they refer to."""
     rows = np.arange(len(unit_ids))
     own = unit_ids.dtype.kind in "iu" and len(np.unique(unit_ids)) == len(unit_ids)  # a repeated id is invalid
-    _tag(_write_dataset(group, "id", unit_ids.astype(np.int64) if own else rows), COMMON, "ElementIdentifiers")
+    _tag(_write_dataset(group, "id", unit_ids.astype(np.int64) if own else rows), dialect, "ElementIdentifiers")
     neuron = _write_dataset(group, "neuron", rows)
-    _tag(neuron, COMMON, "DynamicTableRegion", f"The neuron, as a row of {table.name}.")
+    _tag(neuron, dialect, "DynamicTableRegion", f"The neuron, as a row of {table.name}.")
     neuron.attrs["table"] = table.ref
 
 
-def _write_columns(group: h5py.Group, columns: Sequence[Column]) -> None:
-    group.attrs.create("colnames", ["neuron"], dtype=TEXT)
-    add_columns(group, columns)
+def _write_columns(group: h5py.Group, columns: Sequence[Column], dialect: Dialect) -> None:
+    write_names(group, ["neuron"], ascii_names=dialect.ascii_names)
+    _add_columns(group, columns, dialect)
 
 
 def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:
-    """Further columns of a table, after those that it has."""
+    """Further columns of a table of the file, after those that it has."""
+    if columns:
+        _add_columns(table, columns, read_dialect(_find_specifications(table.file)))
+
+
+def _add_columns(table: h5py.Group, columns: Sequence[Column], dialect: Dialect) -> None:
     for column in columns:
         values = _write_dataset(table, column.name, column.values)
-        _tag(values, COMMON, "VectorData", column.description)
+        _tag(values, dialect, "VectorData", column.description)
         if column.ends is not None:
             ends = _write_dataset(table, f"{column.name}_index", column.ends.astype(np.uint64))
-            _tag(ends, COMMON, "VectorIndex", f"Where the elements of each row end in {column.name}.")
+            _tag(ends, dialect, "VectorIndex", f"Where the elements of each row end in {column.name}.")
             ends.attrs["target"] = values.ref
     name_columns(table, [*list_columns(table), *(column.name for column in columns)])
 
@@ -209,9 +223,9 @@ def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
         name_columns(table, [name for name in list_columns(table) if name not in names])
 
 
-def name_columns(table: h5py.Group, names: Sequence[str]) -> None:
-    """Say what the columns of a table are, in their order."""
-    table.attrs.create("colnames", names, shape=(len(names),), dtype=TEXT)
+def name_columns(table: h5py.Group, names: Sequence[str], *, like: h5py.Group | None = None) -> None:
+    """Say what the columns of a table are, in their order: as text of the kind that it, or another, has."""
+    write_names(table, names, ascii_names=has_ascii_names(table if like is None else like))
 
 
 def _write_dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:

@@ -13,6 +13,7 @@ from nwb_neurid.results import Embeddings, Predictions, Provenance
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, PREDICTIONS, Column, NwbObject
 from nwb_neurid.writers.nwb.tables import AS_JSON, count_one_window
 
+AS_TEXTS = ("notes", "dimensions")
 KINDS = {"window_s": float, "stitched": bool}
 """Of attributes of a model that are no text."""
 
@@ -41,7 +42,7 @@ def _parse_provenance(found: NwbObject) -> Provenance:
             continue
         if field.name in AS_JSON:
             values[field.name] = _parse_json(found, field.name)
-        elif field.name == "notes":
+        elif field.name in AS_TEXTS:
             values[field.name] = _read_texts(found, field.name)
         else:
             values[field.name] = _read_attribute(found, field.name, KINDS.get(field.name, str))

@@ -121,7 +121,7 @@ def _copy_attributes(item: h5py.Group, new: h5py.Group, columns: Mapping[str, Se
     """The attributes of a group; a table may have other columns than before."""
     for name in item.attrs:
         if name == "colnames" and item.name in columns:
-            layout.name_columns(new, columns[str(item.name)])
+            layout.name_columns(new, columns[str(item.name)], like=item)
             continue
         value = item.attrs.get_id(name)
         new.attrs.create(name, item.attrs[name], value.shape, value.dtype)

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+from jaxtyping import Float32
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
+from nwb_neurid.readers.nwb.electrodes import POSITION
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.copying import reserve_room
@@ -30,6 +32,7 @@ ROIS = "processing/ophys/ImageSegmentation/PlaneSegmentation"
 NAME = "name_in_source"
 FIXED_BYTES = 2**20  # what PyNWB writes into every file, its specification above all
 BYTES_OF_UNIT = 200
+UNKNOWN = "NaN where unknown."
 PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
 
 
@@ -67,7 +70,12 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
         identifier=str(uuid.uuid4()),
         session_start_time=recorded or datetime(2000, 1, 1, tzinfo=UTC),
         session_id=population.session_id or None,
-        subject=Subject(subject_id=population.subject_id or "unknown"),
+        subject=Subject(
+            subject_id=population.subject_id or "unknown",
+            sex="U",
+            age="P0D/",
+            description="Age and sex are not known: U, and P0D/ (any age), stand for that.",
+        ),
     )
     if isinstance(population.activity, Spikes):
         table = _add_units(nwbfile, population)
@@ -150,12 +158,17 @@ def _add_rois(nwbfile: "NWBFile", population: Population, traces: Traces) -> str
     from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation
 
     rois = _make_plane_segmentation(nwbfile, population)
-    container = {"dff": DfOverF(), "fluorescence": Fluorescence()}.get(traces.kind, Fluorescence(name="Deconvolved"))
+    container, what = {
+        "dff": (DfOverF(), "dF/F of each ROI."),
+        "fluorescence": (Fluorescence(), "Fluorescence of each ROI."),
+        "deconvolved": (Fluorescence(name="Deconvolved"), "Deconvolved activity of each ROI."),
+    }[traces.kind]
     module = nwbfile.create_processing_module("ophys", "Fluorescence traces of ROIs")
     module.add(ImageSegmentation(plane_segmentations=[rois]))
     module.add(container)
     container.create_roi_response_series(
         name="RoiResponseSeries",
+        description=" ".join([what, *population.notes]),
         data=traces.values.T,
         rois=rois.create_roi_table_region(region=list(range(len(population))), description="Every ROI."),
         unit="n.a.",
@@ -185,8 +198,21 @@ def _make_plane_segmentation(nwbfile: "NWBFile", population: Population) -> "Pla
         VectorData(name=name, description=description, data=values)
         for name, (description, values) in _describe_columns(population).items()
     ]
-    pixels = VectorData(name="pixel_mask", description="Not known.", data=np.empty(0, PIXEL))  # PyNWB wants a mask
-    columns += [VectorIndex(name="pixel_mask_index", data=[0] * len(population), target=pixels), pixels]
+    if masks := population.masks_px:
+        pixels = np.concatenate(masks)
+        weighted = np.empty(len(pixels), PIXEL)
+        weighted["x"], weighted["y"], weighted["weight"] = pixels.T
+        said = "Pixels of each ROI with their weights, as the source has them; none for an ROI without a mask."
+        mask = VectorData(name="pixel_mask", description=said, data=weighted)
+        columns += [
+            VectorIndex(name="pixel_mask_index", data=np.cumsum([len(each) for each in masks]), target=mask),
+            mask,
+        ]
+    else:  # PyNWB wants a mask
+        said = "Not known: an image of a single pixel of weight 0 for each ROI."
+        columns.append(
+            VectorData(name="image_mask", description=said, data=np.zeros((len(population), 1, 1), np.float32))
+        )
     return PlaneSegmentation(
         name="PlaneSegmentation",
         description="The ROIs of the source",
@@ -203,17 +229,40 @@ def _list_ids(population: Population) -> list[int]:
     return [int(id_) for id_ in ids] if whole else list(range(len(ids)))
 
 
-def _describe_columns(population: Population) -> dict[str, tuple[str, list[str]]]:
-    """Descriptions and values of the columns of text that say what is known of each unit."""
-    columns = {
+def _describe_columns(population: Population) -> dict[str, tuple[str, Any]]:
+    """Descriptions and values of the columns that say what is known of each unit."""
+    columns: dict[str, tuple[str, Any]] = {
         name: (f"The label {name} in the source; empty where unknown.", values.tolist())
         for name, values in population.labels.items()
     }
+    own: dict[str, tuple[str, Any]] = {}
     if _list_ids(population) != population.unit_ids.tolist():
-        columns[NAME] = ("How the source calls it.", [str(id_) for id_ in population.unit_ids])
+        own[NAME] = ("How the source calls it.", [str(id_) for id_ in population.unit_ids])
     if population.group is not None:
-        columns["group"] = ("Probe, shank or imaging plane.", [str(group) for group in population.group])
+        name, said = (
+            ("probe_name", "Probe or shank.") if population.activity.kind == "spikes" else ("plane", "Imaging plane.")
+        )
+        own[name] = (said, [str(group) for group in population.group])
+    if population.positions_um is not None:
+        own[POSITION] = (f"Position in micrometres: x, y, z. {UNKNOWN}", population.positions_um)
+        if population.activity.kind == "spikes":
+            own["depth"] = (f"Position along the probe (y) in micrometres. {UNKNOWN}", population.positions_um[:, 1])
+    if population.masks_px:
+        own["centroid_px"] = (
+            f"Centre of the mask by weight, in pixels: x, y. {UNKNOWN}",
+            _find_centroids_px(population.masks_px),
+        )
     if population.excluded:
         reasons = [population.excluded.get(row, "") for row in range(len(population))]
-        columns["left_out"] = ("Why the source leaves it out; empty where it does not.", reasons)
-    return columns
+        own["left_out"] = ("Why the source leaves it out; empty where it does not.", reasons)
+    return columns | own
+
+
+def _find_centroids_px(masks_px: Sequence[Float32[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "rois 2"]:
+    """Centre of each mask by weight, in pixels; NaN for an ROI without one."""
+    centres = np.full((len(masks_px), 2), np.nan, np.float32)
+    for row, mask in enumerate(masks_px):
+        weight = mask[:, 2].clip(0)
+        if weight.sum() > 0:
+            centres[row] = weight @ mask[:, :2] / weight.sum()
+    return centres

@@ -24,7 +24,7 @@ from nwb_neurid.writers.nwb.objects import (
 )
 
 AS_JSON = ("config", "software")
-MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for a text
+MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for a text; so too for names of dimensions
 
 
 def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
@@ -78,6 +78,7 @@ def _check(predictions: Predictions, embeddings: Embeddings) -> None:
 def _describe_model(name: str, provenance: Provenance) -> NwbObject:
     known = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
     known |= {"window_s": float(provenance.window_s), "stitched": bool(provenance.stitched)}
+    known |= {"dimensions": provenance.dimensions if len(provenance.dimensions) <= MOST_CLASSES else ()}
     try:
         known |= {key: json.dumps(dict(known[key])) for key in AS_JSON if known[key]}
     except (TypeError, ValueError) as error:

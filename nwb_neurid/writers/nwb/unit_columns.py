@@ -1,7 +1,7 @@
 """Predictions as columns of the table of neurons itself, for programs that show nothing else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import h5py
 import numpy as np
@@ -39,15 +39,11 @@ def make_columns(
     return found
 
 
-def list_own(table: h5py.Group, name: str) -> list[str]:
-    """The columns that hold predictions of the results `name`."""
-    about = _write_mark(name)
+def list_own(table: h5py.Group, name: str, *, but: Collection[str] = ()) -> list[str]:
+    """The columns that hold predictions of the results `name`, but for those of some labels."""
     items = {found: find_own(table, found) for found in layout.list_columns(table)}
-    return [
-        found
-        for found, item in items.items()
-        if item is not None and layout.read_text(item, "description").endswith(about)
-    ]
+    marks = {found: _read_mark(item) for found, item in items.items() if item is not None}
+    return [found for found, mark in marks.items() if mark.get("results") == name and mark.get("label") not in but]
 
 
 def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
@@ -56,16 +52,28 @@ def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
     found = [
         Column(
             name=label,
-            description=f"{said}; empty where the model declines.{_write_mark(name)}",
+            description=f"{said}; empty where the model declines.{_write_mark(name, part.label_name)}",
             values=make_text(shown),
         )
     ]
     if not np.isnan(part.class_probabilities).all():
         how = f"Probability, from 0 to 1, of the most probable {part.label_name}, also where the model declines."
         values = part.probability.astype(np.float32)
-        found.append(Column(name=f"{label}_probability", description=f"{how}{_write_mark(name)}", values=values))
+        found.append(
+            Column(name=f"{label}_probability", description=f"{how}{_write_mark(name, part.label_name)}", values=values)
+        )
     return found
 
 
-def _write_mark(name: str) -> str:
-    return f"\n{MARK}{json.dumps({'results': name}, ensure_ascii=False)}"
+def _write_mark(name: str, label: str) -> str:
+    return f"\n{MARK}{json.dumps({'results': name, 'label': label}, ensure_ascii=False)}"
+
+
+def _read_mark(column: h5py.HLObject) -> dict[str, str]:
+    """Which results and which label a column is of; empty for a column that is not ours."""
+    last = layout.read_text(column, "description").rpartition("\n")[2]
+    try:
+        mark = json.loads(last.removeprefix(MARK)) if last.startswith(MARK) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return mark if isinstance(mark, dict) else {}

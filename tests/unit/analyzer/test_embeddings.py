@@ -99,7 +99,9 @@ def test_rows_are_in_the_order_of_the_analyzer(analyzer):
     table = extension.get_data(outputs="dataframe")
     assert embeddings.unit_ids.tolist() == analyzer.unit_ids.tolist() == table.index.tolist()
     assert table.loc["0", "reason"] == "no spikes in observed time"
-    np.testing.assert_array_equal(table.filter(regex=r"^e\d").to_numpy(np.float32), extension.get_data())
+    np.testing.assert_array_equal(
+        table[list(embeddings.provenance.dimensions)].to_numpy(np.float32), extension.get_data()
+    )
     assert embeddings.provenance.encoder == "isi"
     assert embeddings.provenance.source == "SortingAnalyzer"
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults, NoResults, ResultsExist
+from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults, NeuridWarning, NoResults, ResultsExist
 from nwb_neurid.writers.nwb import store, writing
 from nwb_neurid.writers.nwb.store import check_writable, name_after, read, remove, write
 from nwb_neurid.writers.nwb.tables import describe_results
@@ -58,10 +58,32 @@ def test_results_of_several_names_live_side_by_side(recording, embeddings, predi
     np.testing.assert_array_equal(read(recording, "second")[0].embeddings.vectors, embeddings.vectors * 4)
 
 
-def test_overwriting_leaves_nothing_of_the_old_results(recording, embeddings, predictions):
-    write(recording, embeddings, [predictions, replace(predictions, label_name="brain_region")])
-    write(recording, embeddings, [predictions], overwrite=True)
+@pytest.mark.parametrize("plain", [False, True], ids=["ndx", "core"])
+def test_what_is_not_replaced_stays(
+    recording, embeddings, predictions, with_other_extension, plain, assert_same_results
+):
+    if plain:
+        with_other_extension(recording)
+    region = replace(predictions, label_name="brain_region")
+    write(recording, embeddings, [predictions], units_columns=True)
+    write(recording, embeddings, [region], units_columns=True, overwrite=True)
+    ((_, _, (first, second)),) = read(recording)
+    assert_same_results(first, region)
+    assert_same_results(second, predictions)
     with h5py.File(recording, "r") as file:
+        names = [f"neurid_{label}" for label in ("cell_type", "brain_region")]
+        assert set(file["units"].attrs["colnames"]) >= {*names, *(f"{name}_probability" for name in names)}
+
+
+def test_predictions_of_other_vectors_go_with_them(recording, embeddings, predictions):
+    write(recording, embeddings, [predictions, replace(predictions, label_name="brain_region")], units_columns=True)
+    other = replace(embeddings, vectors=embeddings.vectors * 2)
+    with pytest.warns(
+        NeuridWarning, match=r"Predictions of brain_region were made from those and are removed with them"
+    ):
+        write(recording, other, [predictions], overwrite=True)
+    with h5py.File(recording, "r") as file:
+        assert set(file["units"].attrs["colnames"]) == {"spike_times", "cell_type"}
         assert sorted(file["processing/ecephys"]) == [
             "neurid_nuclr_embeddings",
             "neurid_nuclr_model",

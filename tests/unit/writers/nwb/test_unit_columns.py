@@ -64,7 +64,7 @@ def test_they_are_replaced_with_the_results_only(recording, embeddings, predicti
     with h5py.File(recording) as file:
         assert file["units/neurid_cell_type"].asstr()[:].tolist() == ["Sst", "Sst", "", "", "Sst", "Sst"]
     assert columns(recording)[-2:] == ["neurid_cell_type", "neurid_cell_type_probability"]
-    write(recording, embeddings, overwrite=True)
+    write(recording, embeddings, [other], overwrite=True)
     assert set(columns(recording)) == {"spike_times", "cell_type"}
 
 
@@ -90,7 +90,7 @@ def test_probabilities_that_are_not_known_have_no_column(recording, embeddings, 
 def test_columns_that_do_not_read_back_are_not_kept(recording, embeddings, predictions, unchanged, monkeypatch):
     from nwb_neurid.writers.nwb import layout
 
-    monkeypatch.setattr(layout, "name_columns", lambda *_: None)
-    monkeypatch.setattr(layout, "_write_columns", lambda group, _: group.attrs.create("colnames", ["neuron"]))
+    monkeypatch.setattr(layout, "name_columns", lambda *_, **__: None)
+    monkeypatch.setattr(layout, "_write_columns", lambda group, *_: group.attrs.create("colnames", ["neuron"]))
     with unchanged(recording), pytest.raises(CannotWrite, match=r"reads back otherwise \(.*_cell_type_probability\)"):
         write(recording, embeddings, [predictions], units_columns=True)

@@ -19,13 +19,13 @@ SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
+demo: .venv/installed ## simulate a recording, embed it, and open the report on it
 	$(BIN)/nwb-neurid demo
 
 test: lint types .venv/browser ## lint, types, and the whole suite on the built wheel
 	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --durations=10
 
-test-lowest: .venv-lowest/installed .venv/browser ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
+test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
 	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2 --durations=10
 
 lint: .venv/checks ## style, formatting and spelling

@@ -225,10 +225,13 @@ def test_simulate_refuses_to_replace(run, recording):
     assert "--overwrite" in run("simulate", recording, code=2).stderr
 
 
-def test_demo_ends_with_a_picture_and_a_score(run, tmp_path):
+def test_demo_ends_with_a_score_a_picture_and_the_report(run, tmp_path):
     said = run("demo", "--units", 60, "--duration", 20, "--output", tmp_path / "a" / "demo").stdout
     assert "macro F1" in said
     assert (tmp_path / "a" / "demo" / "embeddings.png").read_bytes().startswith(b"\x89PNG")
+    page = tmp_path / "a" / "demo" / "simulated.report.html"
+    assert said.splitlines()[-1] == f"Report: {page}. Open it in a browser."
+    assert page.read_text("utf-8").startswith("<!doctype html>")
     score = float(said.split("macro F1 ")[1].split()[0])
     chance = float(said.split("chance ")[1].split(")")[0])
     assert score > chance + 0.2

@@ -91,6 +91,6 @@ function chart(id) {
 }
 
 const axis = (more = {}) => ({
-  axisLine: { lineStyle: { color: tone.line } }, axisTick: { show: false }, splitLine: { show: false }, nameTextStyle: { color: tone.muted, fontSize: 10.5 },
+  axisLine: { onZero: false, lineStyle: { color: tone.line } }, axisTick: { show: false }, splitLine: { show: false }, nameTextStyle: { color: tone.muted, fontSize: 10.5 },
   axisLabel: { color: tone.muted, fontSize: 10.5, hideOverlap: true }, nameLocation: "middle", ...more,
 });

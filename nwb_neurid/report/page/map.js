@@ -98,8 +98,8 @@ function drawMap() {
     const option = {
       animation: false,
       grid: isMap ? { left: 6, right: 6, top: 6, bottom: 6 } : { left: 48, right: 8, top: 8, bottom: 34 },
-      xAxis: axis({ type: "value", ...box(extent(place.x)), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[0], nameGap: 22, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
-      yAxis: axis({ type: "value", ...box(extent(place.y)), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, lineStyle: { color: tone.line } } }),
+      xAxis: axis({ type: "value", ...box(extent(place.x)), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[0], nameGap: 22, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
+      yAxis: axis({ type: "value", ...box(extent(place.y)), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
       series: [...(rois && !isMap ? [outlineSeries()] : []), ...listSeries(place, size)],
     };
     if (isMap) option.dataZoom = ["xAxisIndex", "yAxisIndex"].map((which) => ({ type: "inside", [which]: 0, filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, preventDefaultMouseMove: false, ...(zoom[which] ?? {}) }));

@@ -127,7 +127,9 @@ def report_outcome(outcome: Outcome, target: Path, *, overwrite: bool = False) -
     """
     name = outcome.names[0] if outcome.names else name_after(outcome.embeddings.provenance.encoder)
     about = _learn_about(name, outcome.path, outcome.embeddings)
-    return write_page(outcome.population, outcome.embeddings, outcome.predictions, about, target, overwrite=overwrite)
+    beside = [part for each in outcome.cell_types for part in each.results.predictions]
+    predictions = [*outcome.predictions, *beside]
+    return write_page(outcome.population, outcome.embeddings, predictions, about, target, overwrite=overwrite)
 
 
 def write_page(

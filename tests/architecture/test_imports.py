@@ -65,6 +65,7 @@ PUBLIC = {
     "nwb_neurid.correlogram",
     "nwb_neurid.errors",
     "nwb_neurid.intervals",
+    "nwb_neurid.plots",
     "nwb_neurid.population",
     "nwb_neurid.results",
     "nwb_neurid.testing",

@@ -60,13 +60,20 @@ class CompanyConfig:
         """Where each block of a vector lies, in order."""
         both = self.own + self.company
         sizes = {"own": self.own, "company": self.company}
-        sizes |= {f"neighbours, round {number + 1}": both for number in range(self.rounds)}
+        sizes |= {f"neighbours_{number + 1}": both for number in range(self.rounds)}
         sizes |= {"waveform": WAVEFORM_DIM} if self.waveform else {}
         found, start = {}, 0
         for name, size in sizes.items():
             found[name] = slice(start, start + size)
             start += size
         return found
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What each dimension of a vector is called: its block, and its number there."""
+        return tuple(
+            f"{name}_{axis}" for name, block in self.blocks.items() for axis in range(block.stop - block.start)
+        )
 
     @property
     def dim(self) -> int:

@@ -73,8 +73,6 @@ class CompanyConfig:
         """What each dimension of a vector is called: its block, and its number there."""
         sizes = {name: block.stop - block.start for name, block in self.blocks.items()}
         return tuple(f"{name}_{axis}" for name, size in sizes.items() for axis in range(size))
-            f"{name}_{axis}" for name, block in self.blocks.items() for axis in range(block.stop - block.start)
-        )
 
     @property
     def dim(self) -> int:

@@ -19,10 +19,10 @@ SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/installed ## simulate a recording, embed it, and draw the vectors
+demo: .venv/installed ## simulate a recording, embed it, and open the report on it
 	$(BIN)/nwb-neurid demo
 
-test: lint types ## lint, types, and the whole suite on the built wheel
+test: lint types .venv/browser ## lint, types, and the whole suite on the built wheel
 	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --durations=10
 
 test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
@@ -72,6 +72,10 @@ dist/built: .venv/created $(SOURCES)
 
 .venv/checks: .venv/installed
 	$(BIN)/python $(INSTALL) constraints.txt --group test --group lint
+	@touch $@
+
+.venv/browser: .venv/checks tests/browser.py
+	$(BIN)/python tests/browser.py
 	@touch $@
 
 .venv/docs: .venv/installed

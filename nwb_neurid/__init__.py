@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.results import Provenance as Provenance
     from nwb_neurid.workflows.embed import embed as embed
     from nwb_neurid.workflows.fit_labels import fit_labels as fit_labels
+    from nwb_neurid.workflows.report import write_report as write_report
     from nwb_neurid.workflows.train import train as train
     from nwb_neurid.writers.nwb.store import read_results as read_results
     from nwb_neurid.writers.nwb.store import write as write
@@ -51,6 +52,7 @@ _HOME = {
     "read_results": "writers.nwb.store",
     "train": "workflows.train",
     "write": "writers.nwb.store",
+    "write_report": "workflows.report",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from nwb_neurid import __version__
-from nwb_neurid.cli import embed, evaluate, fit_labels, import_model, inspect, plugins, remove, show, simulate, train
+from nwb_neurid.cli import (
+    embed,
+    evaluate,
+    fit_labels,
+    import_model,
+    inspect,
+    plugins,
+    remove,
+    report,
+    show,
+    simulate,
+    train,
+)
 from nwb_neurid.cli.terminal import CLOSED, Terminal, describe_refusal, is_refusal, silence
 from nwb_neurid.errors import InvalidOption, NeuridError
 
@@ -85,6 +97,7 @@ RECORDINGS, MODELS, MORE = "Recordings", "Models and labels", "Try it, extend it
 app.command("inspect", rich_help_panel=RECORDINGS)(inspect.inspect)
 app.command("embed", rich_help_panel=RECORDINGS)(embed.embed)
 app.command("show", rich_help_panel=RECORDINGS)(show.show)
+app.command("report", rich_help_panel=RECORDINGS)(report.report)
 app.command("remove", rich_help_panel=RECORDINGS)(remove.remove)
 app.command("train", rich_help_panel=MODELS)(train.train)
 app.command("fit-labels", rich_help_panel=MODELS)(fit_labels.fit_labels)

@@ -110,12 +110,13 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 def _list_models(population: "Population") -> dict[str, Any]:
     """Each model that ships, and why it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
-    from nwb_neurid.model.bundled import list_bundled, read_spec
+    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 
     specs = {name: read_spec(name) for name in list_bundled()}
     found = {name: list_problems(population, spec) for name, spec in specs.items()}
     return {
-        name: {"encoder": specs[name].name, "fits": not reasons, "problems": reasons} for name, reasons in found.items()
+        name: {"encoder": specs[name].name, "fits": not reasons, "problems": reasons, "labels": list_labels(name)}
+        for name, reasons in found.items()
     }
 
 
@@ -150,9 +151,9 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
 def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, Any]) -> None:
     """The models that ship, the encoders, and the next step."""
     out.say("models that ship")
-    suitable = [name for name, model in found["models"].items() if model["fits"]]
+    suitable = [name for name, model in found["models"].items() if model["fits"] and not model["labels"]]
     for name, model in found["models"].items():
-        default = ", the default for this recording" if suitable[:1] == [name] else ""
+        default = _describe_use(name, model, suitable)
         reasons = model["problems"] or [""]
         for reason in reasons:
             out.say(f"  {name} ({model['encoder']}): {f'no, {reason}' if reason else f'yes{default}'}")
@@ -174,6 +175,13 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
         out.say(
             f"No model that ships can embed it. Name an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
+
+
+def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
+    """What `embed` takes a model for that ships."""
+    if model["labels"]:
+        return f", predicts {', '.join(model['labels'])} beside the default"
+    return ", the default for this recording" if suitable[:1] == [name] else ""
 
 
 def _describe_series(name: str, series: Mapping[str, Any]) -> tuple[str, ...]:

@@ -164,6 +164,13 @@ READING: Mapping[str, OptionInfo] = {
     "rate_hz": option(
         "--rate-hz", panel=READ, metavar="HZ", help="Sampling or frame rate, where the recording lacks it."
     ),
+    "labels": option(
+        "--labels",
+        panel=READ,
+        metavar="TABLE",
+        help="Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
+        "and a column source for several recordings.",
+    ),
     "keep_opto": flag(
         "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and all that follows."
     ),

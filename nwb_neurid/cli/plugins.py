@@ -43,7 +43,7 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
 @app.command("list")
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
-    """List installed encoders and readers, and the models that ship. A broken plugin is reported as a warning.
+    """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
 
     $ nwb-neurid plugins list
     """
@@ -52,7 +52,8 @@ def list_plugins(*, out: Terminal) -> None:
 
 def _list_all(out: Terminal) -> None:
     from nwb_neurid import registry
-    from nwb_neurid.model.bundled import list_bundled, read_spec
+    from nwb_neurid.labels.criteria import CRITERIA
+    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 
     for found in (registry.encoders(), registry.readers()):
         out.say(f"{found.kind}s")
@@ -60,7 +61,11 @@ def _list_all(out: Terminal) -> None:
     out.say("models that ship")
     for name in list_bundled():
         spec = read_spec(name)
-        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}")
+        labels = f", predicts {', '.join(list_labels(name))}" if list_labels(name) else ""
+        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}{labels}")
+    out.say("criteria for cell types")
+    for name, criterion in CRITERIA.items():
+        out.say(f"  {name}: {', '.join(criterion.classes)}, for {criterion.scope} ({criterion.citation})")
     out.say(f"What of these can embed a recording: {spell('inspect', 'SOURCE')}")
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid._system import limits
 from nwb_neurid.cli.options import argument, option, with_json
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
-from nwb_neurid.errors import NeuridError, NoResults, SourceNotFound
+from nwb_neurid.errors import NeuridError
 
 if TYPE_CHECKING:
     from nwb_neurid.results import Embeddings, Predictions
@@ -35,7 +34,9 @@ def show(
 
     $ nwb-neurid show recording.nwb
     """
-    path, results = _find_results(source, name)
+    from nwb_neurid.writers.stored import find_results
+
+    path, results = find_results(source, name)
     known = _read_known(path)
     if path != source:
         out.say(f"The results on {source} are in {path}")
@@ -46,31 +47,6 @@ def show(
         for prediction in each["predictions"]:
             _report_predictions(out, each["name"], prediction)
     out.say(f"To remove them: {spell('remove', path, '--name', found[0]['name'])}")
-
-
-def _find_results(source: Path, name: str | None) -> "tuple[Path, list[Results]]":
-    """The results in a file, or else in the sidecar of a recording."""
-    from nwb_neurid.writers.nwb import store
-    from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
-    from nwb_neurid.writers.outputs import name_output
-
-    if not source.exists():
-        raise SourceNotFound(f"{source} does not exist.")
-    own = is_nwb(source)
-    sidecar = name_sidecar(source) if own else source.parent / name_output(source)
-    if not own and not sidecar.exists():
-        raise NoResults(
-            f"{source} has no results beside it: {sidecar} does not exist. Embed it: {spell('embed', source)}"
-        )
-    paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
-    for path in paths:
-        try:
-            with limits.reading(path):
-                return path, store.read(path, name)
-        except NoResults:
-            if path == paths[-1]:
-                raise
-    raise NoResults(f"{source} holds no results.")
 
 
 def _read_known(path: Path) -> dict[str, Sequence[str]]:

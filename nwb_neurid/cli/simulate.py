@@ -1,5 +1,7 @@
 """`nwb-neurid simulate` and `demo`."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -140,6 +142,8 @@ def demo(
     """Simulate a recording, embed it, and show how well the vectors separate the cell types.
 
     $ nwb-neurid demo
+
+    It ends with the report on the recording, which is opened where there is a desktop.
     """
     from nwb_neurid.workflows.demo import run_demo
 
@@ -150,3 +154,14 @@ def demo(
     out.say(f"macro F1 {score.macro_f1:.3f} (chance {score.chance:.3f})")
     out.say(f"Picture: {made.picture}")
     out.say(f"Look at the results: {spell('show', made.outcome.path)}")
+    out.say(f"Report: {made.report}{' (opened)' if _open_page(made.report) else '. Open it in a browser.'}")
+
+
+def _open_page(path: Path) -> bool:
+    """Open a page for somebody who sits at a desktop, and tell whether that was done."""
+    has_desktop = sys.platform in {"win32", "darwin"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not has_desktop or not sys.stdout.isatty() or "CI" in os.environ:
+        return False
+    import webbrowser
+
+    return webbrowser.open(path.resolve().as_uri())

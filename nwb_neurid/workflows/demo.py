@@ -1,4 +1,4 @@
-"""The main job on a simulated recording: simulate, embed, write, score, draw."""
+"""The main job on a simulated recording: simulate, embed, write, score, report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from nwb_neurid.readers import read
 from nwb_neurid.registry import default_encoder
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows.embed import Outcome, embed_file
+from nwb_neurid.workflows.report import name_report, report_outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,14 @@ class Demo:
         How well the vectors separate the simulated types.
     picture
         A PNG of the vectors, coloured by type.
+    report
+        The HTML report on the results.
     """
 
     outcome: Outcome
     score: ProbeScore
     picture: Path
+    report: Path
 
 
 def run_demo(
@@ -49,7 +53,7 @@ def run_demo(
     Parameters
     ----------
     folder
-        Where the recording (`simulated.nwb`) and the picture (`embeddings.png`) go; both are replaced.
+        Where the recording (`simulated.nwb`), the picture (`embeddings.png`) and the report go; all are replaced.
     encoder
         An installed encoder that needs no training; None for the default.
     units
@@ -64,7 +68,7 @@ def run_demo(
     Returns
     -------
     Demo
-        The recording with its results, how well the vectors separate the cell types, and the picture.
+        The recording with its results, how well the vectors separate the cell types, the picture and the report.
 
     Raises
     ------
@@ -94,4 +98,5 @@ def run_demo(
     picture = folder / "embeddings.png"
     title = f"{int(seen.sum())} simulated neurons, encoder {model.name}"
     draw_embedding(project_vectors(outcome.embeddings.vectors[seen], seed=seed), cell_type[seen], picture, title=title)
-    return Demo(outcome=outcome, score=score, picture=picture)
+    report = report_outcome(outcome, name_report(recording), overwrite=True)
+    return Demo(outcome=outcome, score=score, picture=picture, report=report)

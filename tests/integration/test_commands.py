@@ -225,10 +225,13 @@ def test_simulate_refuses_to_replace(run, recording):
     assert "--overwrite" in run("simulate", recording, code=2).stderr
 
 
-def test_demo_ends_with_a_picture_and_a_score(run, tmp_path):
+def test_demo_ends_with_a_score_a_picture_and_the_report(run, tmp_path):
     said = run("demo", "--units", 60, "--duration", 20, "--output", tmp_path / "a" / "demo").stdout
     assert "macro F1" in said
     assert (tmp_path / "a" / "demo" / "embeddings.png").read_bytes().startswith(b"\x89PNG")
+    page = tmp_path / "a" / "demo" / "simulated.report.html"
+    assert said.splitlines()[-1] == f"Report: {page}. Open it in a browser."
+    assert page.read_text("utf-8").startswith("<!doctype html>")
     score = float(said.split("macro F1 ")[1].split()[0])
     chance = float(said.split("chance ")[1].split(")")[0])
     assert score > chance + 0.2
@@ -270,3 +273,32 @@ def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp
 def test_help_names_every_option(run):
     for command in ("embed", "inspect", "show", "plugins", "simulate", "demo", "import"):
         assert "--quiet" in run(command, "--help").stdout
+
+
+def test_a_table_of_labels_serves_every_command_that_reads(run, tmp_path):
+    for seed in range(3):
+        run("simulate", f"{seed}.nwb", "--units", 12, "--duration", 20, "--seed", seed)
+    rows = [f"{seed}.nwb,{row},{'even' if row % 2 == 0 else 'odd'}" for seed in range(3) for row in range(12)]
+    (tmp_path / "table.csv").write_text("\n".join(["source,row,parity", *rows]) + "\n")
+    asked, sources = ("--labels", "table.csv"), [f"{seed}.nwb" for seed in range(3)]
+    assert "parity" in run("inspect", "0.nwb", *asked).stdout
+    fitted = run("fit-labels", "isi", *sources, "--label", "parity", *asked, "--output", "model").stdout
+    assert "parity of 36 units of 3 animals: even 18, odd 18" in fitted
+    run(
+        "evaluate",
+        *sources,
+        "--encoder",
+        "isi",
+        "--protocol",
+        "transductive",
+        "--label",
+        "parity",
+        *asked,
+        "--output",
+        "scores",
+    )
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["macro_f1"] >= 0
+    run("embed", "0.nwb", "--model", "model", *asked, "--format", "csv")
+    (made,) = tmp_path.glob("0.neurid*.csv")
+    header, first = made.read_text().splitlines()[:2]
+    assert first.split(",")[header.split(",").index("parity")] == "even"

@@ -32,6 +32,7 @@ NEEDS = {
     "README.md": ("recording.nwb",),
     "cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
     "index.md": ("recording.nwb",),
+    "report.md": ("recording.nwb",),
     "company.md": ("recording.nwb", "other.nwb"),
     "neurpir.md": ("recording.nwb", "other.nwb"),
     "training.md": ("recording.nwb", "other.nwb"),
@@ -133,9 +134,9 @@ def run_command(shell, command: str) -> None:
 
 
 def fewer_units(command: str) -> str:
-    """The command on 300 units of each session of Steinmetz et al., where it would take minutes otherwise."""
+    """The command on 100 units of each session of Steinmetz et al., where it would take minutes otherwise."""
     heavy = command.startswith("nwb-neurid evaluate") and re.search("sub-(Cori|Hench)", command)
-    return f"{command} --where 'id > 250 and id < 550' --folds 2" if heavy else command
+    return f"{command} --where 'id > 250 and id < 350' --folds 2" if heavy else command
 
 
 def write_listed(page: Path, folder: Path) -> None:

@@ -173,7 +173,7 @@ class Dataset:
         return _text(self.stored.attribute(name))
 
     def check_readable(self) -> None:
-        """Refuse what would be unpacked by a filter that is missing, or into more than it can hold."""
+        """Refuse what lies outside the folder, has a filter that is missing, or claims more than it can hold."""
         self.stored.check_readable()
 
 

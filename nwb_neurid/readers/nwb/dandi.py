@@ -3,14 +3,14 @@
 import re
 
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
-from nwb_neurid.readers.nwb.web import MISSING, check_granted, requested
+from nwb_neurid.readers.nwb.web import LARGEST_JSON_BYTES, MISSING, Waiting, check_granted, parse_json, request
 
 API = "https://api.dandiarchive.org/api"
 
 _ADDRESS = re.compile(r"dandi://(?:dandi/)?(?P<dandiset>\d{6})(?:@(?P<version>[^/]+))?/(?P<path>.*[^/])")
 
 
-def download_address(url: str) -> str:
+def download_address(url: str, waiting: Waiting) -> str:
     """Where a file of a dandiset is fetched from.
 
     Parameters
@@ -32,10 +32,11 @@ def download_address(url: str) -> str:
             "dandiset of six digits, and @VERSION after it if need be."
         )
     dandiset, path = match["dandiset"], match["path"]
-    version = match["version"] or _latest(dandiset, url)
+    version = match["version"] or _latest(dandiset, url, waiting)
     where = f"dandisets/{dandiset}/versions/{version}"
     # `path` finds whatever begins so; in order, what is no longer comes first.
-    answer = _asked(f"{where}/assets/", url, f"dandiset {dandiset} in version {version}", path=path, order="path")
+    what = f"dandiset {dandiset} in version {version}"
+    answer = _ask(f"{where}/assets/", url, what, waiting, path=path, order="path")
     asset_ids = [asset["asset_id"] for asset in _assets(answer) if asset["path"] == path]
     if not asset_ids:
         raise SourceNotFound(
@@ -44,9 +45,10 @@ def download_address(url: str) -> str:
     return f"{API}/assets/{asset_ids[0]}/download/"
 
 
-def _latest(dandiset: str, url: str) -> str:
-    published = _asked(f"dandisets/{dandiset}/", url, f"dandiset {dandiset}").get("most_recent_published_version")
-    return str(published["version"]) if isinstance(published, dict) else "draft"
+def _latest(dandiset: str, url: str, waiting: Waiting) -> str:
+    found = _ask(f"dandisets/{dandiset}/", url, f"dandiset {dandiset}", waiting)
+    published = found.get("most_recent_published_version")
+    return str(published.get("version", "draft")) if isinstance(published, dict) else "draft"
 
 
 def _assets(answer: dict[str, object]) -> list[dict[str, object]]:
@@ -56,16 +58,10 @@ def _assets(answer: dict[str, object]) -> list[dict[str, object]]:
     return [asset for asset in listed if isinstance(asset, dict) and asset.keys() >= {"path", "asset_id"}]
 
 
-def _asked(place: str, url: str, what: str, **query: str) -> dict[str, object]:
+def _ask(place: str, url: str, what: str, waiting: Waiting, **query: str) -> dict[str, object]:
     """What the archive says of something."""
-    with requested(f"{API}/{place}", url, query=query) as answer:
-        if answer.status_code in MISSING:
-            raise SourceNotFound(f"{url} does not exist: the DANDI archive has no {what}. Check the address.")
-        check_granted(answer, url)
-        try:
-            found = answer.json()
-        except ValueError as error:
-            raise UnreadableSource(
-                f"{url} cannot be read: the DANDI archive did not answer in JSON. Try again later."
-            ) from error
-    return found if isinstance(found, dict) else {}
+    answer = request(f"{API}/{place}", url, waiting, query=query, most_bytes=LARGEST_JSON_BYTES)
+    if answer.status in MISSING:
+        raise SourceNotFound(f"{url} does not exist: the DANDI archive has no {what}. Check the address.")
+    check_granted(answer, url)
+    return parse_json(answer, url, "the DANDI archive")

@@ -13,7 +13,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS
 from nwb_neurid.readers.nwb.objects import open_object
 from nwb_neurid.readers.nwb.remote import RemoteFile
-from nwb_neurid.readers.nwb.web import named
+from nwb_neurid.readers.nwb.web import name_url
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def open_file(source: object) -> Iterator[Group]:
             yield _of_nwb_2(_open_folder(Path(source)), "a Zarr folder")
             return
     with _open_url(str(source)) if is_url(source) else _open_path(Path(source)) as file:
-        yield _of_nwb_2(hdf5.root(file, named(str(source)) if is_url(source) else str(source)), "an HDF5 file")
+        yield _of_nwb_2(hdf5.root(file, name_url(str(source)) if is_url(source) else str(source)), "an HDF5 file")
 
 
 def _of_nwb_2(root: Group, what: str) -> Group:
@@ -78,7 +78,7 @@ def _open_url(url: str) -> h5py.File:
     try:
         return h5py.File(remote, "r")
     except H5PY_ERRORS as error:
-        raise UnreadableSource(f"{named(url)} {_remote_fault(str(error))}") from error
+        raise UnreadableSource(f"{name_url(url)} {_remote_fault(str(error))}") from error
 
 
 def _check_present(path: Path) -> None:

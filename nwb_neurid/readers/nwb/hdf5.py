@@ -1,13 +1,13 @@
 """Groups and datasets of an HDF5 file, read so that whatever is wrong with them becomes one of our errors.
 
-This module alone calls h5py on what an open file holds, and gives out plain NumPy. h5py raises HDF5's errors as
-built-in exceptions, by a number that a damaged file can make anything; so each call to it stands in `_reading`, and
-no code of ours does, lest our own faults be taken for the file's.
+This module, and `outside` for it, call h5py on what an open file holds; it gives out plain NumPy. h5py raises HDF5's
+errors as built-in exceptions, by a number that a damaged file can make anything; so each call to it stands in
+`_reading`, and no code of ours does, lest our own faults be taken for the file's.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.outside import check_outside, open_dataset
 from nwb_neurid.readers.nwb.storage import Holding, Rows
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
@@ -66,6 +67,7 @@ class Hdf5Dataset:
     h5: h5py.Dataset
     file: str
     where: str
+    _checked: list[bool] = field(default_factory=list, repr=False)  # of all that are read in parts, once is enough
 
     def lengths(self) -> tuple[int, ...]:
         """As in `StoredDataset`."""
@@ -117,8 +119,11 @@ class Hdf5Dataset:
             return Hdf5Group(item, self.file, str(item.name)) if isinstance(item, h5py.Group) else None
 
     def check_readable(self) -> None:
-        """Refuse what would be unpacked by a filter that is missing, or into more than it can hold."""
+        """Refuse data outside the folder, of a filter that is missing, or more than their bytes can hold."""
+        if self._checked:
+            return
         with _reading(self.where):
+            check_outside(self.h5, self.where)
             made = self.h5.id.get_create_plist()
             filters = [made.get_filter(index) for index in range(made.get_nfilters())]
             missing = [name.decode() or str(code) for code, _, _, name in filters if not h5py.h5z.filter_avail(code)]
@@ -134,6 +139,7 @@ class Hdf5Dataset:
                 f"{self.where} is damaged: its {stored} bytes cannot hold the {size} that it claims. Validate the "
                 "file, or fetch it again."
             )
+        self._checked.append(True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +195,8 @@ class Hdf5Group:
         with _reading(self._where(path)):
             if path not in self.h5:
                 return None
-            if isinstance(self.h5.get(path, getlink=True), h5py.HardLink):
-                return self.h5[path]  # `get` would hide that the object is damaged
-            return self.h5.get(path)
+            if not isinstance(self.h5.get(path, getlink=True), h5py.HardLink) and self.h5.get(path) is None:
+                return None
+            if self.h5.get(path, getclass=True) is h5py.Dataset:
+                return open_dataset(self.h5, path)
+            return self.h5[path]  # `get` would hide that the object is damaged

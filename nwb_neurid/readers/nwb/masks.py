@@ -25,7 +25,7 @@ def centroids_px(rois: Table, axes: int) -> Float64[np.ndarray, "rois axes"] | N
 
 def _of_lists(rois: Table, name: str, axes: int) -> Float64[np.ndarray, "rois axes"] | None:
     splits = rois.splits(name)
-    pixels = rois.dataset(name).fields([*_AXES[name], "weight"], slice(0, int(splits[-1])))
+    pixels = rois.dataset(name).fields([*_AXES[name], "weight"])
     if pixels is None or len(_AXES[name]) > axes:
         return None
     row = np.repeat(np.arange(len(rois)), np.diff(splits))

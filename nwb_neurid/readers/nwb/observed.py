@@ -56,7 +56,7 @@ def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
     if "obs_intervals" not in units:
         return []
     splits = units.splits("obs_intervals")
-    rows = units.dataset("obs_intervals").numbers(slice(0, splits[-1])).astype(np.float64)
+    rows = units.dataset("obs_intervals").numbers().astype(np.float64)
     if rows.shape[1:] != (2,) or not np.all(np.abs(rows) < LATEST_S) or np.any(rows[:, 1] < rows[:, 0]):
         raise InvalidSource(
             f"{units.where}/obs_intervals must be pairs of start and stop in seconds, some are not. Validate the file."

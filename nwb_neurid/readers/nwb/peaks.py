@@ -189,7 +189,7 @@ def _referred(
 ) -> tuple[Int64[np.ndarray, " units_and_one"], Int64[np.ndarray, " referred"]]:
     """Rows of the electrodes that the units refer to, and where those of each unit begin."""
     splits = units.splits(name)
-    referred = units.dataset(name).integers(slice(0, splits[-1]))
+    referred = units.dataset(name).integers()
     _check_rows(referred, units, electrodes)
     return splits, referred
 

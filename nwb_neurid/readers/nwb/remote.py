@@ -1,17 +1,16 @@
 """Files at a URL, of which only those parts are fetched that are read."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from nwb_neurid._system import limits
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.nwb import web
 from nwb_neurid.readers.nwb.dandi import download_address
 from nwb_neurid.readers.nwb.s3 import http_addresses
-from nwb_neurid.readers.nwb.web import REFUSED, check_granted, named, reason, requested
+from nwb_neurid.readers.nwb.web import REFUSED, Ranges, Waiting, check_granted, name_url, reason, request
 
 
 class RemoteFile:
@@ -37,18 +36,18 @@ class RemoteFile:
             from remfile import File
         except ImportError as error:
             raise UnreadableSource(
-                f"{named(url)} is not on this machine. To read it there: pip install boto3 remfile requests"
+                f"{name_url(url)} is not on this machine. To read it there: pip install boto3 remfile requests"
             ) from error
         self._url, self._read_bytes = url, 0
-        address = _reached(url, _addresses(url))
-        with _fetching(url):
-            self._file: Any = File(address)
-        # remfile would wait forever for a server that falls silent.
-        self._file.session.get = partial(self._file.session.get, timeout=web.PATIENCE_S)
+        waiting = Waiting()
+        address, size = _reach(url, _addresses(url, waiting), waiting)
+        self._ranges = Ranges(waiting)
+        self._file: Any = File(address, _size=size)
+        self._file.session = self._ranges  # its own would wait for ever for a server that falls silent or drips
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
-        with _fetching(self._url):
+        with _fetching(self._url, self._ranges):
             found = bytes(self._file.read(size))
         self._read_bytes += len(found)
         limits.allow(self._read_bytes)
@@ -64,42 +63,48 @@ class RemoteFile:
 
 
 @contextmanager
-def _fetching(url: str) -> Iterator[None]:
+def _fetching(url: str, ranges: Ranges) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # remfile raises no narrower ones
         raise UnreadableSource(
-            f"{named(url)} could not be read on: the connection broke ({reason(error)}). Try again, or download the "
-            "file."
+            f"{name_url(url)} could not be read on: the connection broke ({ranges.fault or reason(error)}). Try again, "
+            "or download the file."
         ) from error
 
 
-def _addresses(url: str) -> Iterable[str]:
+def _addresses(url: str, waiting: Waiting) -> Iterable[str]:
     """Where it is served over HTTP; the first that is not refused counts."""
     match url.partition(":")[0].lower():
         case "dandi":
-            return [download_address(url)]
+            return [download_address(url, waiting)]
         case "s3":
             return http_addresses(url)
     return [url]
 
 
-def _reached(url: str, addresses: Iterable[str]) -> str:
-    """Where the file lies in the end, which every further request then asks directly."""
+def _reach(url: str, addresses: Iterable[str], waiting: Waiting) -> tuple[str, int]:
+    """Where the file lies in the end, which every further request then asks directly, and its size in bytes."""
     for address in addresses:
-        with requested(address, url, headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"}) as answer:
-            if answer.status_code not in REFUSED:
-                break
-    if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        raise UnreadableSource(f"{named(url)} is empty: it has 0 bytes. Upload it again.")
+        answer = request(address, url, waiting, headers={"Range": "bytes=0-0"})
+        if answer.status not in REFUSED:
+            break
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise UnreadableSource(f"{name_url(url)} is empty: it has 0 bytes. Upload it again.")
     check_granted(answer, url)
     if "text/html" in answer.headers.get("Content-Type", ""):
         raise UnreadableSource(
-            f"{named(url)} is a web page, a file was expected. Give the address that downloads the file."
+            f"{name_url(url)} is a web page, a file was expected. Give the address that downloads the file."
         )
-    if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+    if answer.status != HTTPStatus.PARTIAL_CONTENT:
         raise UnreadableSource(
-            f"{named(url)} cannot be read in parts: its server knows no range requests. Download the file, and name "
+            f"{name_url(url)} cannot be read in parts: its server knows no range requests. Download the file, and name "
             "the copy."
         )
-    return str(answer.url)
+    stated = re.fullmatch(r"bytes 0-0/([0-9]{1,18})", answer.headers.get("Content-Range", "").strip())
+    if stated is None or int(stated[1]) == 0:
+        raise UnreadableSource(
+            f"{name_url(url)} cannot be read in parts: its server does not state how large it is. Download the file, "
+            "and name the copy."
+        )
+    return answer.address, int(stated[1])

@@ -34,7 +34,7 @@ def spike_trains(units: Table) -> Spikes:
     """
     dataset = units.dataset("spike_times")
     splits = units.splits("spike_times")
-    stored = dataset.column(None if splits[-1] == len(dataset) else slice(0, splits[-1]))
+    stored = dataset.column()
     if len(stored) == 0:
         raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
     times = stored.astype(np.float64, copy=False)

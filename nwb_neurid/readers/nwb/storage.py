@@ -30,7 +30,7 @@ class StoredDataset(Protocol):
         """The type of its records."""
 
     def check_readable(self) -> None:
-        """Refuse what cannot be unpacked here, or would be unpacked into more than it can hold."""
+        """Refuse what lies outside the folder, cannot be unpacked here, or claims more than its bytes can hold."""
 
     def values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         """The numbers or records in these rows, or all."""

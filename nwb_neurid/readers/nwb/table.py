@@ -107,7 +107,7 @@ class Table:
         Raises
         ------
         InvalidSource
-            If the index column does not ascend within the elements.
+            If the index column does not ascend to the number of elements, so that some belong to no row.
         """
         elements = len(self.dataset(name))
         if self.is_ragged(name):
@@ -118,10 +118,11 @@ class Table:
             raise InvalidSource(
                 f"{self.where}/{name} must have {len(self)} rows, it has {elements}. Validate the file."
             )
-        if np.any(np.diff(splits) < 0) or splits[-1] > elements:
+        if np.any(np.diff(splits) < 0) or splits[-1] != elements:
             raise InvalidSource(
-                f"{self.where}/{name}_index must ascend from 0 to at most the {elements} elements of {name}, it does "
-                f"not (its largest end is {splits.max()}). Validate the file."
+                f"{self.where}/{name}_index must ascend from 0 to the {elements} elements of {name}, its largest end "
+                f"is {splits.max()} and its last {splits[-1]}: it may have been too large for its type. Validate the "
+                "file."
             )
         return splits
 

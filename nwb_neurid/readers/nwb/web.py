@@ -1,17 +1,40 @@
 """Requests over HTTP, and in one line why one failed."""
 
+import errno
+import gc
+import json
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from queue import Empty, Queue
+from threading import Thread
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urljoin
 
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
 
 if TYPE_CHECKING:
     from requests import Response
 
-PATIENCE_S = 30.0
+Result = TypeVar("Result")
+
+PATIENCE_S = 5.0
+"""How long a server may be silent."""
+
+WAITED_S, SLOWEST_BYTES_PER_S = 10.0, 2e4
+"""How long a server may be waited for, over all requests for one source, and how slowly its bytes may come."""
+
+MOST_FAILURES = 4  # one after another
+MOST_REDIRECTS = 10
+LARGEST_JSON_BYTES = 2**24
 MISSING = frozenset({404, 410})
 REFUSED = frozenset({401, 403})
+PERMANENT = frozenset(range(400, 500)) - {429}
+FETCHING_ERRORS = (OSError, HTTPException)  # those of requests are OSErrors
 SECRETS = ("signature", "credential", "token", "sig=", "key=")
 
 _HTTP = re.compile(
@@ -19,46 +42,268 @@ _HTTP = re.compile(
 )
 
 
-def named(url: str) -> str:
-    """The URL as it may stand in messages and results: without a password, and without the query if that signs it."""
+def name_url(url: str) -> str:
+    """Name a URL in messages and results: without a password, and without the query if that signs it."""
     if (match := _HTTP.fullmatch(url)) is None:
         return url
     signed = any(secret in (match["query"] or "").lower() for secret in SECRETS)
     return match["scheme"] + match["place"] + ("" if signed else match["query"] or "")
 
 
-def requested(
-    address: str, url: str, *, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
-) -> "Response":
-    """The server's answer, whatever it is, its body not yet fetched.
+class Waiting:
+    """How long a server has been waited for, over all requests for one source.
+
+    The time-out of a socket starts anew with every byte, so that a server that drips would never be given up.
+    """
+
+    def __init__(self) -> None:
+        self._spent_s = 0.0
+        self._fetched_bytes = 0
+
+    def run(self, call: Callable[[], Result], expected_bytes: int = 0) -> Result:
+        """Run something that waits for a server, for as long as it may still be waited for.
+
+        Parameters
+        ----------
+        call
+            Gives up by itself where nothing comes in `PATIENCE_S`.
+        expected_bytes
+            How much it fetches.
+
+        Raises
+        ------
+        TimeoutError
+            If it does not come back in time. Its thread is left behind.
+        """
+        left_s = WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S - self._spent_s
+        limit_s = min(left_s, WAITED_S + expected_bytes / SLOWEST_BYTES_PER_S)
+        if limit_s <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, f"it gave less than {SLOWEST_BYTES_PER_S / 1000:g} kB/s")
+        began = time.monotonic()
+        try:
+            found = _run_within(limit_s, call)
+        finally:
+            self._spent_s += time.monotonic() - began
+        self._fetched_bytes += expected_bytes
+        return found
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it may not be waited for any longer."""
+        return self._spent_s >= WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S
+
+
+def name_status(code: int) -> str:
+    """Name a status in messages; never in the server's own words, which may be anything.
+
+    >>> name_status(404)
+    '404 Not Found'
+    """
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered.
 
     Parameters
     ----------
     address
-        What is asked for.
+        Where it came from in the end.
+    status
+        Of HTTP.
+    headers
+        Their names in any case.
+    body
+        Its first bytes, as many as were asked for.
+    """
+
+    address: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+def request(
+    address: str,
+    url: str,
+    waiting: Waiting,
+    *,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    most_bytes: int = 0,
+) -> Answer:
+    """Ask a server, and give its answer, whatever it is.
+
+    Parameters
+    ----------
+    address
+        What is asked for. Redirects are followed, and what they hold is not read.
     url
         What the user asked for, for messages.
+    waiting
+        How long it may still take.
     headers, query
         Go with it.
+    most_bytes
+        How much of what it sends is read.
 
     Raises
     ------
     UnreadableSource
-        If there is no answer.
+        If there is no answer, or none in time.
     """
     import requests
 
+    def ask() -> Answer:
+        place, params = address, query
+        with requests.Session() as session:
+            for _ in range(MOST_REDIRECTS):
+                with session.get(
+                    place,
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
+                    params=params,
+                    timeout=PATIENCE_S,
+                    stream=True,
+                    allow_redirects=False,
+                ) as answer:
+                    target = session.get_redirect_target(answer)
+                    if target is None:
+                        body = _read_body(answer, most_bytes) if most_bytes else b""
+                        return Answer(answer.url, answer.status_code, answer.headers, body)
+                    place, params = urljoin(answer.url, target), None
+        raise requests.TooManyRedirects(errno.ELOOP, f"more than {MOST_REDIRECTS} redirects")
+
     try:
-        return requests.get(address, headers=headers, params=query, timeout=PATIENCE_S, stream=True)
-    except (requests.RequestException, ValueError) as error:  # ValueError: a host that is no host
-        host = named(address).split("/")[2]
+        return waiting.run(ask)
+    except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: a host that is no host
+        host = name_url(address).split("/")[2]
         raise UnreadableSource(
-            f"{named(url)} cannot be read: {host or 'its server'} gave no answer ({reason(error)}). Check the address "
-            "and the connection."
+            f"{name_url(url)} cannot be read: {host or 'its server'} gave no answer ({reason(error)}). Check the "
+            "address and the connection."
         ) from error
 
 
-def check_granted(answer: "Response", url: str) -> None:
+def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
+    """Take the body of an answer for a JSON object; empty where it is other JSON.
+
+    Parameters
+    ----------
+    answer
+        With a body of at most `LARGEST_JSON_BYTES`.
+    url
+        What the user asked for, for messages.
+    what
+        Who answered, for messages.
+
+    Raises
+    ------
+    UnreadableSource
+        If it is no JSON.
+    """
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableSource(f"{url} cannot be read: {what} did not answer in JSON. Try again later.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _read_body(answer: "Response", most_bytes: int) -> bytes:
+    """Read so much of a body, as it comes: what is compressed could be a thousand times as large."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise OSError(errno.EPROTO, "the server compressed what was asked for as it is")
+    try:
+        return bytes(answer.raw.read(most_bytes, decode_content=False))
+    except Exception as error:  # of urllib3, which requests hides
+        raise ConnectionError(errno.EPROTO, reason(error)) from error
+
+
+def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Run something in a thread.
+
+    h5py holds its lock while it asks for bytes of a file. Garbage that was collected in the thread could be objects of
+    h5py, which wait for that lock: so none is collected meanwhile.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _wait_for(call, seconds)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
+    done: Queue[tuple[Result | None, BaseException | None]] = Queue()
+
+    def run() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        found, error = done.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(errno.ETIMEDOUT, f"nothing whole in {seconds:.2g} s") from None
+    if error is not None:
+        raise error
+    return cast("Result", found)
+
+
+class Ranges:
+    """What `remfile` asks for parts of a file: as a session of `requests`, with limits on time and on what comes.
+
+    `fault` is what was wrong last, in words.
+    """
+
+    def __init__(self, waiting: Waiting) -> None:
+        import requests
+
+        self._session = requests.Session()
+        self._waiting = waiting
+        self._failures = 0
+        self.fault = ""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> SimpleNamespace:
+        """Fetch the range in the headers; an answer of 503 is tried again by `remfile`, one of 408 is not."""
+        first, last = (int(end) for end in headers["Range"].removeprefix("bytes=").split("-"))
+        wanted = {**headers, "Accept-Encoding": "identity"}
+        try:
+            answer = self._waiting.run(lambda: self._fetch(url, wanted, first, last), last + 1 - first)
+        except Exception as error:  # whatever a server can make of a connection
+            self._failures += 1
+            self.fault = reason(error)
+            lasts = self._failures >= MOST_FAILURES or self._waiting.is_over
+            return SimpleNamespace(status_code=408 if lasts else 503, reason=self.fault, content=b"")
+        self._failures = 0
+        return answer
+
+    def _fetch(self, url: str, headers: Mapping[str, str], first: int, last: int) -> SimpleNamespace:
+        with self._session.get(
+            url, headers=dict(headers), timeout=PATIENCE_S, stream=True, allow_redirects=False
+        ) as answer:
+            status, size = answer.status_code, last + 1 - first
+            if status == HTTPStatus.OK:
+                raise OSError(errno.EPROTO, "the server sent the whole file for a part of it")
+            if status in PERMANENT:
+                self.fault = f"the server answered {name_status(status)}"
+                return SimpleNamespace(status_code=status, reason="", content=b"")
+            if status != HTTPStatus.PARTIAL_CONTENT:
+                raise OSError(errno.EPROTO, f"the server answered {name_status(status)}")
+            if (sent := answer.headers.get("Content-Range", "")) and not sent.startswith(f"bytes {first}-{last}/"):
+                raise OSError(errno.EPROTO, f"the server sent {sent[:40]!r}")
+            content = _read_body(answer, size + 1)
+            if len(content) != size:
+                raise OSError(errno.EPROTO, f"the server sent another number of bytes than {size}")
+            return SimpleNamespace(status_code=status, reason="", content=content)
+
+
+def check_granted(answer: Answer, url: str) -> None:
     """Refuse what the server refused.
 
     Raises
@@ -68,16 +313,16 @@ def check_granted(answer: "Response", url: str) -> None:
     UnreadableSource
         If it may not be read, or the server failed.
     """
-    status = f"the server answered {answer.status_code} {answer.reason}"
-    if answer.status_code in MISSING:
-        raise SourceNotFound(f"{named(url)} does not exist: {status}. Check the address.")
-    if answer.status_code in REFUSED:
+    status = f"the server answered {name_status(answer.status)}"
+    if answer.status in MISSING:
+        raise SourceNotFound(f"{name_url(url)} does not exist: {status}. Check the address.")
+    if answer.status in REFUSED:
         raise UnreadableSource(
-            f"{named(url)} may not be read: {status}. Ask its owner for access, or download it with the program that "
-            "you have access with."
+            f"{name_url(url)} may not be read: {status}. Ask its owner for access, or download it with the program "
+            "that you have access with."
         )
-    if not answer.ok:
-        raise UnreadableSource(f"{named(url)} cannot be read: {status}. Try again later.")
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        raise UnreadableSource(f"{name_url(url)} cannot be read: {status}. Try again later.")
 
 
 def reason(error: BaseException) -> str:
@@ -87,5 +332,7 @@ def reason(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
             found = cause.strerror
+        elif isinstance(cause, TimeoutError):
+            found = "timed out"
         cause = cause.__cause__ or cause.__context__
     return found

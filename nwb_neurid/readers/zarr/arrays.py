@@ -1,8 +1,8 @@
 """An array in a folder, read in parts: only those chunks are decoded that hold what is wanted."""
 
-import json
 import math
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from nwb_neurid._system.files import read_bytes, read_json
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.warning import warn
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
@@ -56,16 +57,35 @@ def load_json(path: Path, where: str) -> dict[str, Any]:
     UnreadableSource
         If it cannot be read, or is no object.
     """
+    if not is_there(path, where):
+        return {}
     with reading(where):
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except RecursionError:
-            raise ValueError(f"{path.name} is too deep") from None
+        found = read_json(path)
         if not isinstance(found, dict):
             raise TypeError(f"{path.name} holds no JSON object")
         return found
+
+
+def is_there(path: Path, where: str) -> bool:
+    """Whether there is such a file. What is a folder is none.
+
+    Raises
+    ------
+    UnreadableSource
+        If it is a link to nothing, a pipe or a device, or may not be looked at.
+    """
+    with reading(where):
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            if not path.is_symlink():
+                return False
+            mode = 0
+    if mode == 0:
+        raise UnreadableSource(f"{path} is a link to nothing. Fetch what it stands for (datalad get).")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UnreadableSource(f"{path} is a device or a pipe, a file was expected. Fetch the folder again.")
+    return stat.S_ISREG(mode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,13 +224,7 @@ class Array:
             among = [set(each) if isinstance(each, list) else each for each in wanted]
             pairs = [(index, zip(index, among, strict=True)) for index in self._listed]
             return [index for index, parts in pairs if all(number in own for number, own in parts)]
-        return [index for index in product(*wanted) if self._is_there(self._path(index))]
-
-    def _is_there(self, path: Path) -> bool:
-        if path.is_symlink() and not path.exists():
-            raise UnreadableSource(f"{path} is a link to nothing. Fetch what it stands for (datalad get).")
-        with reading(self.where):
-            return path.is_file()
+        return [index for index in product(*wanted) if is_there(self._path(index), self.where)]
 
     def _path(self, index: Sequence[int]) -> Path:
         return self.folder / (self._separator.join(map(str, index)) or "0")
@@ -234,7 +248,7 @@ class Array:
     def _chunk(self, index: tuple[int, ...], unpickle: Unpickle | None) -> Shaped[np.ndarray, "..."]:
         if index not in self._last:
             with reading(self.where):
-                values = self._decoded(self._path(index).read_bytes(), unpickle)
+                values = self._decoded(read_bytes(self._path(index)), unpickle)
             self._last.clear()  # one at a time
             self._last[index] = values
         return self._last[index]

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from nwb_neurid.readers.zarr.arrays import Array, load_json, reading
+from nwb_neurid.readers.zarr.arrays import Array, is_there, load_json, reading
 
 GROUP, ARRAY, ATTRIBUTES, CONSOLIDATED = ".zgroup", ".zarray", ".zattrs", ".zmetadata"
 LINKS = "zarr_link"
@@ -83,12 +83,12 @@ class Node:
     @property
     def is_group(self) -> bool:
         """Whether it is a group."""
-        return self.file(GROUP).is_file()
+        return is_there(self.file(GROUP), self.where)
 
     @property
     def is_array(self) -> bool:
         """Whether it is an array."""
-        return self.file(ARRAY).is_file()
+        return is_there(self.file(ARRAY), self.where)
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:

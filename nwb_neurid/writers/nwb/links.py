@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h5py
 
 from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.readers.nwb.outside import list_files
 
 MOST_LINKS = 16  # one after another
 
@@ -93,7 +94,7 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
     ]
     if lost:
         warnings.warn(
-            f"{copy} has links to {', '.join(lost)}, which lead nowhere from its folder. Put those files there too, or "
+            f"{copy} needs {', '.join(lost)}, which it does not find from its folder. Put those files there too, or "
             f"write into the folder of {source}.",
             NeuridWarning,
             stacklevel=2,
@@ -101,9 +102,16 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
 
 
 def name_linked_files(source: Path) -> set[str]:
-    """The other files that a recording links to, as it names them."""
+    """The other files that a recording links to, or that hold data of it, as it names them."""
     with h5py.File(source, "r") as file:
-        return _name_external(file)
+        return _name_external(file) | name_data_files(file)
+
+
+def name_data_files(file: h5py.File) -> set[str]:
+    """The other files in which data of an open file lie, as it names them."""
+    names: set[str] = set()
+    file.visititems(lambda _, item: names.update(list_files(item)) if isinstance(item, h5py.Dataset) else None)
+    return names
 
 
 def _name_external(file: h5py.File) -> set[str]:

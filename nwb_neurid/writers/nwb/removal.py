@@ -17,6 +17,7 @@ from nwb_neurid.errors import CannotWrite
 from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.copying import copy_file
 from nwb_neurid.writers.nwb.entry import find_own_results, list_columns, remove_results
+from nwb_neurid.writers.nwb.links import name_data_files
 
 BLOCK_ELEMENTS = 2**22  # of a dataset, compared at a time
 
@@ -77,7 +78,7 @@ def _copy_rest(source: Path, copy: Path, name: str) -> bool:
     """Whether everything else could be copied, object by object."""
     with h5py.File(source, "r") as file:
         plist = file.id.get_create_plist()
-        if plist.get_userblock():
+        if plist.get_userblock() or name_data_files(file):
             return False
         objects = {str(group.name) for group in find_own_results(file)[name]}
         columns = list_columns(file, name)

@@ -1,25 +1,33 @@
 """Remote files are read as local ones are, in parts, from a server of this test; nothing else is asked."""
 
+import gc
 import json
 import re
 import socket
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import h5py
 import numpy as np
 import pytest
 
 from nwb_neurid import readers
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.errors import InvalidOption, SourceNotFound, UnknownSource, UnreadableSource
-from nwb_neurid.readers.nwb import PLUGIN, dandi
-from nwb_neurid.readers.nwb.web import named
+from nwb_neurid.readers.nwb import PLUGIN, dandi, web
+from nwb_neurid.readers.nwb.web import name_url
 
 pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
 pytest.importorskip("boto3", reason="files in S3 need nwb-neurid[remote]")
+
+SPEC = spec_from_file_location("servers", Path(__file__).parents[3] / "faults" / "servers.py")
+servers = module_from_spec(SPEC)
+SPEC.loader.exec_module(servers)
 
 ASSET = "0a1b2c3d-0000-4000-8000-000000000001"
 IN_DANDI = "sub-1/sub-1_ecephys.nwb"
@@ -189,7 +197,7 @@ def test_a_redirect_is_followed_once(server, published):
 def test_secrets_stay_out_of_results_and_messages(server):
     url = f"{server.url}/recording.nwb".replace("//", "//me:word@")
     assert readers.read(f"{url}?X-Amz-Signature=ab12").source == f"{server.url}/recording.nwb"
-    assert named("https://host/files?id=7#top") == "https://host/files?id=7"
+    assert name_url("https://host/files?id=7#top") == "https://host/files?id=7"
     assert "ab12" not in refusal(f"{server.url}/other.nwb?X-Amz-Signature=ab12", SourceNotFound)
 
 
@@ -405,7 +413,8 @@ def test_access_that_ends_while_reading(failing):
     """That is no damage of the file."""
     url = failing(lambda _: 403)
     assert refusal(url) == (
-        f"{url} could not be read on: the connection broke (_PermanentHTTPError). Try again, or download the file."
+        f"{url} could not be read on: the connection broke (the server answered 403 Forbidden). Try again, or download "
+        "the file."
     )
 
 
@@ -418,6 +427,80 @@ def test_a_server_that_falls_silent_while_reading(failing, monkeypatch):
     patient.set()
     assert message.startswith(f"{url} could not be read on: the connection broke (")
     assert message.endswith("). Try again, or download the file.")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Waits for servers for less than a second."""
+    for name, value in {"PATIENCE_S": 0.3, "WAITED_S": 1.0, "SLOWEST_BYTES_PER_S": 1e6}.items():
+        monkeypatch.setattr(f"nwb_neurid.readers.nwb.web.{name}", value)
+    monkeypatch.setattr("remfile.RemFile.time.sleep", lambda _: None)
+
+
+@pytest.mark.timeout(30)
+def test_objects_of_h5py_in_the_garbage_lock_nothing(published, monkeypatch):
+    """h5py holds its lock while a file is asked for bytes; whatever collects its objects then waits for that lock."""
+    monkeypatch.setattr("nwb_neurid.readers.nwb.web.WAITED_S", 5.0)
+    before = gc.get_threshold()
+    gc.collect()
+    with h5py.File(published) as file:
+        gc.set_threshold(5000, 1, 1)
+        try:
+            for _ in range(100):
+                cycle = [file["units"]]
+                cycle.append(cycle)
+            del cycle
+            with h5py._objects.phil:
+                assert len(web.Waiting().run(lambda: [[] for _ in range(20_000)])) == 20_000
+        finally:
+            gc.set_threshold(*before)
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("hostile", "why"), servers.SECOND.items(), ids=[each.__name__ for each in servers.SECOND])
+def test_a_server_that_is_hostile_while_reading_is_given_up(hostile, why):
+    began = time.monotonic()
+    with servers.serve(hostile) as server:
+        message = refusal(server.url)
+    assert time.monotonic() - began < 10
+    assert message.startswith(f"{server.url} could not be read on: the connection broke (")
+    assert why in message
+    assert {headers.get("Accept-Encoding") for _, headers in server.asked} == {"identity"}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("hostile", servers.FIRST, ids=[each.__name__ for each in servers.FIRST])
+def test_a_server_that_is_hostile_at_once_is_given_up(hostile):
+    began = time.monotonic()
+    with servers.serve(hostile, at_once=True) as server:
+        assert refusal(server.url).startswith(f"{server.url} cannot be read: 127.0.0.1:")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("size", servers.SIZES)
+def test_a_size_that_is_none_is_refused(size):
+    with servers.serve(size=size) as server:
+        assert refusal(server.url) == (
+            f"{server.url} cannot be read in parts: its server does not state how large it is. Download the file, "
+            "and name the copy."
+        )
+
+
+def test_a_server_that_fails_now_and_then_is_asked_again(server, published, monkeypatch):
+    """Failures count only one after another."""
+    monkeypatch.setattr("remfile.RemFile.time.sleep", lambda _: None)
+    data, count = published.read_bytes(), iter(range(100))
+    server.answers["/recording.nwb"] = lambda _: 503 if next(count) in {1, 2, 3} else data
+    assert_same(readers.read(f"{server.url}/recording.nwb"), readers.read(published))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("hostile", [servers.dripping_body, servers.endless_body, servers.compressed])
+def test_an_archive_that_is_hostile_is_given_up(hostile, monkeypatch):
+    with servers.serve(hostile) as server:
+        monkeypatch.setattr(dandi, "API", server.url.removesuffix("/a.nwb"))
+        assert refusal("dandi://000006/a.nwb").startswith("dandi://000006/a.nwb cannot be read: ")
 
 
 @pytest.mark.parametrize(("library", "url"), [("remfile", "https://host/a.nwb"), ("boto3", "s3://lab/a.nwb")])

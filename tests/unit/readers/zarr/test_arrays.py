@@ -219,5 +219,5 @@ def test_a_chunk_that_may_not_be_read_is_refused(array, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     found = array()
-    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    monkeypatch.setattr("nwb_neurid.readers.zarr.arrays.read_bytes", denied)
     assert refusal(found.read) == "an array may not be read: permission denied. Ask its owner."

@@ -3,15 +3,14 @@
 import shutil
 
 import h5py
+import numpy as np
 import pytest
 
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.writers.nwb.links import find_own, find_own_group, locate
-from nwb_neurid.writers.nwb.store import write
+from nwb_neurid.writers.nwb.store import remove, write
 
-SAID = (
-    r"there/recording\.nwb.* has links to .*raw\.nwb.*, which lead nowhere from its folder\. Put those files there too"
-)
+SAID = r"there/recording\.nwb.* needs .*raw\.nwb.*, which it does not find from its folder\. Put those files there too"
 
 
 @pytest.fixture
@@ -37,6 +36,26 @@ def test_links_out_of_a_file(recording, there, embeddings):
     write(recording, embeddings)
     shutil.copy(raw, there)
     write(recording, embeddings, output=there / "recording.nwb", overwrite=True, name="second")
+
+
+def test_data_in_other_files(recording, there, embeddings):
+    """A copy in another folder says that it lacks them; removing results copies what names them, not them."""
+    recording.with_name("raw.bin").write_bytes(np.arange(4.0).tobytes())
+    with h5py.File(recording.with_name("more.h5"), "w") as file:
+        file["more"] = np.arange(3.0)
+    layout = h5py.VirtualLayout((3,), "f8")
+    layout[:] = h5py.VirtualSource("more.h5", "more", (3,))
+    with h5py.File(recording, "r+") as file:
+        file.create_dataset("scratch/raw", (4,), "f8", external=[("raw.bin", 0, h5py.h5f.UNLIMITED)])
+        file.create_virtual_dataset("scratch/more", layout)
+    with pytest.warns(NeuridWarning, match=r"needs more\.h5, raw\.bin, which it does not find from its folder"):
+        write(recording, embeddings, output=there / "recording.nwb")
+    write(recording, embeddings)
+    with pytest.warns(NeuridWarning, match="the disk space that it took cannot be given back"):
+        remove(recording, "neurid_nuclr")
+    with h5py.File(recording) as file:
+        assert file["scratch/raw"].external[0][0] == "raw.bin"
+        assert file["scratch/more"].is_virtual
 
 
 def test_where_a_path_leads(tmp_path):

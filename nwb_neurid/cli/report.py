@@ -1,0 +1,47 @@
+"""`nwb-neurid report`: the results that a file holds, as a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+from nwb_neurid.cli.options import WRITE, Overwrite, argument, option, with_json, with_reading
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.contracts import ReadOptions
+
+
+@with_json
+@with_reading
+def report(
+    source: Annotated[
+        Path, argument("SOURCE", "A file with results, or the recording (of any format) that they are about.")
+    ],
+    *,
+    name: Annotated[
+        str | None,
+        option("--name", metavar="NAME", show_default=False, help="Only the results of this name; by default, all."),
+    ] = None,
+    reading: ReadOptions,
+    output: Annotated[
+        Path | None,
+        option(
+            "--output",
+            "-o",
+            panel=WRITE,
+            metavar="FILE",
+            show_default=False,
+            help="The HTML file to write; SOURCE.report.html by default.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    out: Terminal,
+) -> None:
+    """Write a page to look at results: map of the units, activity of each, predictions, labelling, methods.
+
+    $ nwb-neurid report recording.nwb
+
+    The page is one HTML file that needs no network. Open it in a browser.
+    """
+    from nwb_neurid.workflows.report import write_report
+
+    path = write_report(source, output, name=name, reading=reading, overwrite=overwrite)
+    out.print_json({"source": str(source), "path": str(path), "bytes": path.stat().st_size})
+    out.say(f"{path}: {path.stat().st_size / 1e6:.1f} MB. Open it in a browser.")

@@ -1,0 +1,136 @@
+"""Datasets of HDF5 whose data lie in other files: read from the folder of the recording, and from nowhere else.
+
+HDF5 reads any file as raw data that a dataset names as its external storage. Of a virtual dataset it takes what is
+missing for fill values, without a word.
+"""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import h5py
+
+from nwb_neurid._system.files import check_regular
+from nwb_neurid.errors import UnreadableSource
+
+MOST_STEPS = 4  # from one virtual dataset to another
+ORIGIN = b"${ORIGIN}"
+HERE = "."  # this file, as a source of a virtual dataset
+ON_DISK = frozenset({"sec2", "stdio", "windows"})
+ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
+
+
+def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
+    """Open a dataset; names of other files with its data count from the folder of the file that it is in."""
+    name = path.encode("utf-8", "surrogateescape")
+    dataset = h5py.Dataset(h5py.h5d.open(group.id, name))
+    if not list_files(dataset):
+        return dataset
+    dataset.id.close()
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_efile_prefix(ORIGIN)
+    access.set_virtual_prefix(ORIGIN)
+    try:
+        return h5py.Dataset(h5py.h5d.open(group.id, name, access))
+    except (OSError, ValueError, RuntimeError, KeyError):  # it is open already, and finds them elsewhere
+        return h5py.Dataset(h5py.h5d.open(group.id, name))
+
+
+def list_files(dataset: h5py.Dataset) -> list[str]:
+    """The other files that hold data of a dataset, as it names them."""
+    made = dataset.id.get_create_plist()
+    external = [made.get_external(number)[0] for number in range(made.get_external_count())]
+    is_virtual = made.get_layout() == h5py.h5d.VIRTUAL
+    virtual = [made.get_virtual_filename(number) for number in range(made.get_virtual_count())] if is_virtual else []
+    return list(dict.fromkeys(name for name in map(os.fsdecode, [*external, *virtual]) if name != HERE))
+
+
+def check_outside(dataset: h5py.Dataset, where: str, *, most_steps: int = MOST_STEPS) -> None:
+    """Refuse a dataset whose data lie outside the folder of its file, or are not there.
+
+    Parameters
+    ----------
+    dataset
+        From `open_dataset`.
+    where
+        The file and the path in it, for messages.
+    most_steps
+        How many virtual datasets may lead to the data, one after another.
+
+    Raises
+    ------
+    UnreadableSource
+        If data lie elsewhere, in what is no regular file, or are missing.
+    """
+    names = list_files(dataset)
+    for name in names:
+        _locate(dataset, name, where)
+    if names and not dataset.id.get_access_plist().get_efile_prefix():
+        _refuse(where, f"its data lie in {names[0]!r}, and it is open already; close the file, and pass its path")
+    if dataset.is_virtual:
+        if most_steps == 0:
+            _refuse(where, f"its data are behind more than {MOST_STEPS} virtual datasets")
+        _check_virtual(dataset, where, most_steps)
+
+
+def _locate(dataset: h5py.Dataset, name: str, where: str) -> Path:
+    """The other file, which is there, and in the folder."""
+    if dataset.file.driver not in ON_DISK:
+        _refuse(where, f"its data lie in another file, {name!r}, and this one is not in a folder")
+    folder = Path(os.fsdecode(dataset.file.filename)).parent
+    if "%" in name:
+        _refuse(where, f"it names the files with its data by a pattern, {name!r}")
+    try:
+        found = (folder / name).resolve()
+        inside = found.is_relative_to(folder.resolve())
+        if inside:
+            check_regular(found)
+    except (OSError, ValueError, RuntimeError) as error:
+        _refuse(where, f"its data lie in {name!r}, which cannot be read ({getattr(error, 'strerror', None) or error})")
+    if not inside:
+        _refuse(where, f"its data lie in {name!r}, outside the folder of the recording")
+    return found
+
+
+def _check_virtual(dataset: h5py.Dataset, where: str, most_steps: int) -> None:
+    made, covered = dataset.id.get_create_plist(), 0
+    for number in range(made.get_virtual_count()):
+        name, source = os.fsdecode(made.get_virtual_filename(number)), made.get_virtual_dsetname(number)
+        if name == HERE:
+            _check_source(dataset.file, source, made.get_virtual_srcspace(number), where, most_steps)
+        else:
+            with h5py.File(_locate(dataset, name, where), "r") as file:
+                _check_source(file, source, made.get_virtual_srcspace(number), where, most_steps)
+        covered += _count(made.get_virtual_vspace(number), dataset.size)
+    if covered < dataset.size:
+        _refuse(where, f"its sources hold {covered} of its {dataset.size} elements")
+
+
+def _check_source(file: h5py.File, path: str, space: h5py.h5s.SpaceID, where: str, most_steps: int) -> None:
+    if file.get(path, getclass=True) is not h5py.Dataset:
+        _refuse(where, f"its data lie in {path!r} of {file.filename!r}, which is not there")
+    source = open_dataset(file, path)
+    check_outside(source, where, most_steps=most_steps - 1)
+    last, shape = _find_last(space), source.shape
+    if last and (len(last) != len(shape) or any(end >= length for end, length in zip(last, shape, strict=True))):
+        _refuse(where, f"its data lie in {path!r} of {file.filename!r}, which ends before them")
+
+
+def _count(space: h5py.h5s.SpaceID, size: int) -> int:
+    """How many elements are selected; all, where the selection has no end."""
+    try:
+        return int(space.get_select_npoints())
+    except (RuntimeError, ValueError, OverflowError):
+        return size
+
+
+def _find_last(space: h5py.h5s.SpaceID) -> tuple[int, ...]:
+    """The highest index along each axis; () where the selection has no end, or is empty."""
+    try:
+        return tuple(space.get_select_bounds()[1])
+    except (RuntimeError, ValueError, OverflowError):
+        return ()
+
+
+def _refuse(where: str, why: str) -> NoReturn:
+    raise UnreadableSource(f"{where} is not read: {why}. {ADVICE}")

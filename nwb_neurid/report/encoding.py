@@ -1,0 +1,69 @@
+"""Values as the page takes them: JSON in which nothing can end a script, and arrays as base64."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+LONGEST = 300
+"""Characters of a label or a name that the page keeps; ids of units are kept whole, since they are exported."""
+
+Encoded = dict[str, Any]
+
+
+def encode_json(value: object) -> str:
+    r"""Write JSON that may stand in a script element: ASCII without `<`, `>` and `&`, so that nothing ends it.
+
+    >>> encode_json({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def encode_array(values: Shaped[np.ndarray, "..."]) -> Encoded:
+    """Encode whole numbers as base64 of little-endian bytes, with their type (such as "u2") and shape."""
+    dense = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))
+    kind = f"{values.dtype.kind}{values.dtype.itemsize}"
+    return {"type": kind, "shape": list(values.shape), "data": base64.b64encode(dense.tobytes()).decode()}
+
+
+def encode_numbers(values: Float[np.ndarray, "..."], digits: int = 4) -> list[float | None]:
+    """Numbers with so many significant digits; None for what is not finite."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
+
+
+def encode_texts(values: Sequence[object]) -> Encoded:
+    """Texts as the codes of levels, which stand in natural order, the unknown ("") first."""
+    texts = [clip(str(value)) for value in values]
+    levels = sorted(set(texts), key=_natural)
+    code = {level: index for index, level in enumerate(levels)}
+    return {"levels": levels, "codes": [code[text] for text in texts]}
+
+
+def scale_rows(values: Float[np.ndarray, "rows columns"], top: int) -> Shaped[np.ndarray, "rows columns"]:
+    """Scale each row to 0...`top` of its largest magnitude, as signed whole numbers; 0 where a row is not finite."""
+    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    peak = np.abs(finite).max(axis=1, keepdims=True, initial=0)
+    return np.asarray(np.round(finite / np.where(peak > 0, peak, 1) * top))
+
+
+def pack_flags(flags: Bool[np.ndarray, "rows columns"]) -> list[list[int]]:
+    """The columns that are set in each row."""
+    return [np.flatnonzero(row).tolist() for row in flags]
+
+
+def clip(text: str) -> str:
+    """A text that is not too long for a page with many of them."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _natural(text: str) -> tuple[tuple[bool, int | str], ...]:
+    """Order `type 2` before `type 10`."""
+    import re
+
+    parts = re.split(r"(\d{1,15})", text)
+    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else part.casefold()) for part in parts if part)

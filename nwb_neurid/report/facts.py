@@ -1,0 +1,272 @@
+"""What the page shows of a recording and its results, as plain values for JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from nwb_neurid._system.text import counted
+from nwb_neurid.errors import InvalidResults
+from nwb_neurid.plots.embedding import project_vectors
+from nwb_neurid.population import Population
+from nwb_neurid.report.activity import describe_activity, measure_units
+from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
+from nwb_neurid.report.methods import Sources, cite, write_methods
+from nwb_neurid.report.places import describe_places, measure_depth
+from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, count_reasons
+from nwb_neurid.results import Embeddings, Predictions
+
+NEIGHBOURS = 5
+MOST_FOR_TSNE = 3_000
+RUNS = 500
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known beside a recording and its results.
+
+    Parameters
+    ----------
+    name
+        What the results are called.
+    path
+        The file that holds the results.
+    summary, citation
+        Of the encoder, where it is installed.
+    card
+        The model card, where the model ships.
+    """
+
+    name: str
+    path: str
+    summary: str = ""
+    citation: str = ""
+    card: str = ""
+
+
+def collect_facts(
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], about: About
+) -> dict[str, Any]:
+    """Collect what the page shows.
+
+    Parameters
+    ----------
+    population
+        The recording.
+    embeddings, predictions
+        One row for each unit, in the same order.
+    about
+        What else is known.
+
+    Raises
+    ------
+    InvalidResults
+        If the results are on other units.
+    """
+    for rows in (len(embeddings), *map(len, predictions)):
+        if rows != len(population):
+            raise InvalidResults(
+                f"{about.path} has results on {counted(rows, 'unit')}, the recording has {len(population)}. They "
+                "belong to another recording, or this one was edited: embed it again."
+            )
+    points, projection = _project(embeddings)
+    sources = Sources(summary=about.summary, citation=about.citation, projection=projection)
+    titles = _name_predictions(predictions)
+    named = [f" of {title}" if len(titles) > 1 else "" for title in titles]
+    return {
+        "title": clip(Path(population.source or about.path).name),
+        "name": about.name,
+        "kind": population.activity.kind,
+        "ids": [str(unit) for unit in population.unit_ids.tolist()],
+        "ids_are_numbers": population.unit_ids.dtype.kind in "iuf",
+        "recording": _describe_recording(population, embeddings, about),
+        "observed": _describe_runs(population),
+        "texts": _collect_texts(population, embeddings, predictions, titles),
+        "numbers": _collect_numbers(population, embeddings, predictions, named),
+        "points": {"x": encode_numbers(points[:, 0]), "y": encode_numbers(points[:, 1]), "by": projection},
+        "neighbours": encode_array(find_neighbours(embeddings).astype(np.int32)),
+        "places": describe_places(population),
+        "activity": describe_activity(population),
+        "predictions": [
+            {
+                **_describe_prediction(population, part, title),
+                "predicted": clip(f"predicted {title}"),
+                "probability": clip(f"probability{of}"),
+            }
+            for part, title, of in zip(predictions, titles, named, strict=True)
+        ],
+        "model": _describe_model(embeddings),
+        "card": about.card,
+        "methods": write_methods(population, embeddings, predictions, sources),
+        "bibtex": cite(embeddings, sources),
+    }
+
+
+def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np.ndarray, "units nearest"]:
+    """Rows of the nearest units of each, the nearest first, as `Embeddings.most_alike` finds them; -1 where none is."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = np.full((len(embeddings), count), -1)
+    seen = np.flatnonzero(embeddings.reasons == "")
+    near = min(count, len(seen) - 1)
+    if near < 1:
+        return found
+    vectors = embeddings.vectors[seen].astype(np.float64)
+    spread = vectors.std(axis=0)
+    scaled = vectors / np.where(spread > 0, spread, 1)
+    _, index = NearestNeighbors(n_neighbors=near + 1, algorithm="brute").fit(scaled).kneighbors(scaled)
+    for row, own in zip(seen.tolist(), index, strict=True):
+        others = seen[own]
+        found[row, :near] = others[others != row][:near]
+    return found
+
+
+def _project(embeddings: Embeddings) -> tuple[Float64[np.ndarray, "units 2"], str]:
+    """Two dimensions of the vectors, NaN where there is none, and how they were found."""
+    points = np.full((len(embeddings), 2), np.nan)
+    seen = embeddings.reasons == ""
+    vectors = embeddings.vectors[seen]
+    if 4 <= len(vectors) <= MOST_FOR_TSNE:
+        points[seen] = project_vectors(vectors, seed=SEED)
+        return points, "t-SNE"
+    if len(vectors):
+        spread = vectors.std(axis=0)
+        scaled = (vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)
+        _, _, axes = np.linalg.svd(scaled.astype(np.float64).T @ scaled.astype(np.float64))
+        points[seen] = np.pad(scaled @ axes[:2].T, ((0, 0), (0, max(0, 2 - len(axes)))))
+    return points, "PCA"
+
+
+def _name_predictions(predictions: Sequence[Predictions]) -> list[str]:
+    """What each prediction is called in the page; of several on one label, the encoder is added."""
+    labels = [part.label_name for part in predictions]
+    return [
+        part.label_name if labels.count(part.label_name) == 1 else f"{part.label_name} ({part.provenance.encoder})"
+        for part in predictions
+    ]
+
+
+def _collect_texts(
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], titles: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The columns of text: predicted and known labels, groups, and why a unit has no vector."""
+    found: list[tuple[str, str, Sequence[object] | Shaped[np.ndarray, " units"]]] = []
+    for part, title in zip(predictions, titles, strict=True):
+        names = np.where(part.label == "", "", np.where(part.abstained, ABSTAINED, part.label))
+        found.append((f"predicted {title}", "predicted", names))
+    aliases: dict[tuple[str, ...], str] = {}
+    for name, values in population.labels.items():
+        key = tuple(values.tolist())
+        if name in ("cell_type", "brain_region") or key not in aliases:
+            aliases[key] = name
+    found += [
+        (name, "known", values) for name, values in population.labels.items() if aliases[tuple(values.tolist())] == name
+    ]
+    if population.group is not None and len({*population.group.tolist()}) > 1:
+        found.append(("group", "group", population.group))
+    if (embeddings.reasons != "").any():
+        found.append(("why no vector", "reason", embeddings.reasons))
+    return [
+        {"name": clip(name), "role": role, **encode_texts(np.asarray(values).tolist())} for name, role, values in found
+    ]
+
+
+def _collect_numbers(
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], named: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The columns of numbers: probabilities first, then what was measured of the unit and of its vector."""
+    found: dict[str, tuple[str, Shaped[np.ndarray, " units"]]] = {}
+    for part, of in zip(predictions, named, strict=True):
+        found[f"probability{of}"] = ("Probability of the most probable class", part.probability)
+        sizes = part.prediction_set.sum(axis=1).astype(float)
+        found[f"set size{of}"] = ("Classes in the prediction set", np.where(part.label == "", np.nan, sizes))
+        found[f"novelty{of}"] = ("How unlike the training data the unit is", part.ood_score)
+    found |= measure_units(population)
+    found |= measure_depth(population)
+    found["stability"] = ("Cosine similarity of the vectors of two halves of the windows", embeddings.stability)
+    found["windows"] = ("Windows of the recording in which the unit was seen", embeddings.n_windows.astype(float))
+    shown = {name: pair for name, pair in found.items() if len({*encode_numbers(pair[1].astype(np.float64))}) > 1}
+    return [
+        {"name": clip(name), "about": about, "values": encode_numbers(np.asarray(values, np.float64))}
+        for name, (about, values) in shown.items()
+    ]
+
+
+def _describe_recording(population: Population, embeddings: Embeddings, about: About) -> list[list[str]]:
+    seen = int((embeddings.reasons == "").sum())
+    groups = [] if population.group is None else sorted({str(name) for name in population.group.tolist()})
+    facts = {
+        "Recording": population.source or about.path,
+        "Results": f"{about.name} in {about.path}",
+        "Subject": population.subject_id,
+        "Session": population.session_id,
+        "Units": f"{len(population):,}, of which {seen:,} have a vector",
+        "Activity": population.activity.kind,
+        "Observed time": _describe_seconds(population.duration_s) + f" in {counted(len(population.runs_s()), 'run')}",
+        "Probes or planes": clip(", ".join(groups[:12])) if len(groups) > 1 else "",
+        "Behaviour": clip(", ".join(list(population.covariates)[:12])),
+        "Notes": clip(" ".join(population.notes)),
+    }
+    return [[name, clip(value)] for name, value in facts.items() if value]
+
+
+def _describe_seconds(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.3g} s"
+
+
+def _describe_runs(population: Population) -> list[list[float]]:
+    """Runs of observed time, the shortest gaps closed where there are too many to draw."""
+    runs = population.runs_s()
+    if len(runs) > RUNS:
+        gaps = runs[1:, 0] - runs[:-1, 1]
+        kept = np.sort(np.argsort(-gaps, kind="stable")[: RUNS - 1])
+        runs = np.column_stack([np.r_[runs[0, 0], runs[kept + 1, 0]], np.r_[runs[kept, 1], runs[-1, 1]]])
+    return [[float(f"{start:.7g}"), float(f"{stop:.7g}")] for start, stop in runs.tolist()]
+
+
+def _describe_prediction(population: Population, part: Predictions, title: str) -> dict[str, Any]:
+    truth = population.labels.get(part.label_name)
+    shares = np.nan_to_num(part.class_probabilities, nan=0.0)
+    known = np.isfinite(part.class_probabilities).all(axis=1) if part.class_probabilities.shape[1] else None
+    return {
+        "title": clip(title),
+        "label": clip(part.label_name),
+        "scope": clip(part.scope),
+        "classes": [clip(str(name)) for name in part.classes.tolist()],
+        "descriptions": [clip(part.descriptions.get(str(name), "")) for name in part.classes.tolist()],
+        "prevalence": encode_numbers(part.prevalence.astype(np.float64)),
+        "coverage": None if np.isnan(part.coverage) else part.coverage,
+        "encoder": part.provenance.encoder,
+        "most_probable": encode_texts(part.label.tolist()),
+        "probabilities": encode_array(np.round(shares * 10_000).astype(np.uint16))
+        if known is not None and known.any()
+        else None,
+        "sets": pack_flags(part.prediction_set),
+        "reasons": encode_texts(part.reasons.tolist()),
+        "labelled": int((~part.abstained).sum()),
+        "abstained": count_reasons(part),
+        "notes": [clip(note) for note in part.notes],
+        "truth": None if truth is None else compare_with_truth(part, truth),
+    }
+
+
+def _describe_model(embeddings: Embeddings) -> list[list[str]]:
+    about = embeddings.provenance
+    facts = {
+        "Encoder": f"{about.encoder} {about.encoder_version}".strip(),
+        "Dimensions": str(embeddings.vectors.shape[1]),
+        "Training": about.training or "nothing to learn",
+        "Weights SHA-256": about.weights_sha256,
+        "Window": f"{about.window_s:g} s" if about.window_s else "the whole recording",
+        "Stitched": "Windows cross gaps in the observation: scores are not comparable with published ones."
+        if about.stitched
+        else "",
+        "Configuration": ", ".join(f"{name} = {value}" for name, value in about.config.items()),
+        "Notes": " ".join(about.notes),
+        "Software": ", ".join(f"{name} {version}" for name, version in about.software.items()),
+    }
+    return [[name, value if len(value) < 2_000 else clip(value)] for name, value in facts.items() if value]

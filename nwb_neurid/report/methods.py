@@ -1,0 +1,118 @@
+"""The methods paragraph that can be pasted into a paper, and what it cites."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nwb_neurid import __version__
+from nwb_neurid.population import Population
+from nwb_neurid.report.encoding import clip
+from nwb_neurid.results import UNTRAINED, Embeddings, Predictions
+
+SOFTWARE = f"""@software{{nwb_neurid,
+  title = {{nwb-neurid}},
+  author = {{{{The nwb-neurid developers}}}},
+  version = {{{__version__}}},
+  license = {{Apache-2.0}}
+}}"""
+
+NWB = """@article{ruebel2022nwb,
+  title = {The Neurodata Without Borders ecosystem for neurophysiological data science},
+  author = {R\\"ubel, Oliver and Tritt, Andrew and Ly, Ryan and Dichter, Benjamin K. and others},
+  journal = {eLife},
+  volume = {11},
+  pages = {e78362},
+  year = {2022},
+  doi = {10.7554/eLife.78362}
+}"""
+
+TSNE = """@article{vandermaaten2008tsne,
+  title = {Visualizing data using {t-SNE}},
+  author = {van der Maaten, Laurens and Hinton, Geoffrey},
+  journal = {Journal of Machine Learning Research},
+  volume = {9},
+  pages = {2579--2605},
+  year = {2008}
+}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What the paragraph needs beside the results: of the encoder, and how vectors became two dimensions."""
+
+    summary: str
+    citation: str
+    projection: str
+
+
+def write_methods(
+    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], sources: Sources
+) -> str:
+    """Write what was done as sentences for a methods section."""
+    about, seen = embeddings.provenance, int((embeddings.reasons == "").sum())
+    what = "ROIs" if population.activity.kind != "spikes" else "sorted units"
+    version = f" version {about.encoder_version}" if about.encoder_version else ""
+    sentences = [
+        f"We embedded {seen:,} of {len(population):,} {what} with nwb-neurid {__version__} (encoder "
+        f"{about.encoder}{version}{_say_parameters(about.config)}), which gives each neuron a vector of "
+        f"{embeddings.vectors.shape[1]} dimensions.",
+        _say_training(about.training, about.weights_sha256),
+        f"Vectors are means over windows of {about.window_s:g} s."
+        if about.window_s
+        else "Vectors describe the recording as a whole.",
+        f"Observed time was {population.duration_s:,.0f} s.",
+        "Windows were stitched from shorter stretches of observed time." if about.stitched else "",
+        *(_say_prediction(part) for part in predictions),
+        f"For display, standardised vectors were projected to two dimensions with {sources.projection}"
+        + (" (van der Maaten and Hinton 2008)." if sources.projection == "t-SNE" else "."),
+        f"Versions: {', '.join(f'{name} {version}' for name, version in about.software.items())}."
+        if about.software
+        else "",
+        f"Encoder reference: {sources.citation.rstrip('.')}." if sources.citation else "",
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def cite(embeddings: Embeddings, sources: Sources) -> str:
+    """What the methods paragraph cites, as BibTeX."""
+    entries = [SOFTWARE, NWB]
+    if sources.citation:
+        key = re.sub(r"[^A-Za-z0-9]", "", embeddings.provenance.encoder) or "encoder"
+        arxiv = re.search(r"arXiv:(\d{4}\.\d{4,5})", sources.citation)
+        doi = re.search(r"10\.\d{4,9}/[^\s,;]+", sources.citation)
+        found = {
+            "note": clip(re.sub(r"[{}\\]", "", sources.citation)),
+            "eprint": arxiv.group(1) if arxiv else "",
+            "archiveprefix": "arXiv" if arxiv else "",
+            "doi": doi.group().rstrip(".") if doi else "",
+        }
+        lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in found.items() if value)
+        entries.append(f"@misc{{{key},\n{lines}\n}}")
+    if sources.projection == "t-SNE":
+        entries.append(TSNE)
+    return "\n\n".join(entries)
+
+
+def _say_parameters(config: object) -> str:
+    pairs = [f"{name} = {value}" for name, value in dict(config).items()] if isinstance(config, dict) else []
+    return f"; {', '.join(pairs)}" if 0 < len(pairs) <= 12 and len(", ".join(pairs)) < 400 else ""
+
+
+def _say_training(training: str, sha256: str) -> str:
+    if training.startswith(UNTRAINED.partition(":")[0]):
+        return "The weights of the encoder were random, not trained."
+    weights = f" (weights SHA-256 {sha256[:16]})" if sha256 else ""
+    return f"The encoder was trained {training.rstrip('.')}{weights}." if training else "The encoder has no weights."
+
+
+def _say_prediction(part: Predictions) -> str:
+    """One sentence on a label head."""
+    named, seen = int((~part.abstained).sum()), int((part.label != "").sum())
+    among = f", valid among {clip(part.scope)}" if part.scope else ""
+    sets = f", with prediction sets at a coverage of {part.coverage:g}" if np.isfinite(part.coverage) else ""
+    return (
+        f"{part.label_name} was predicted among {len(part.classes)} classes{among}{sets}; {named:,} of "
+        f"{seen:,} units were labelled and the model abstained on the others."
+    )

@@ -1,0 +1,57 @@
+"""The page itself: markup, style and scripts of `page/` with the facts in them, in one file."""
+
+import base64
+import hashlib
+import html
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from nwb_neurid.report.encoding import encode_json
+
+LIBRARY = "echarts.common.min.js"
+SCRIPTS = ("core.js", "charts.js", "map.js", "unit.js", "table.js", "labels.js", "about.js", "main.js")
+
+
+def make_page(facts: Mapping[str, Any]) -> str:
+    """Put facts into the page.
+
+    Its Content-Security-Policy allows the scripts and the style of the page itself, by their hashes, and nothing else:
+    no other script, no network, no form.
+
+    Parameters
+    ----------
+    facts
+        As `nwb_neurid.report.facts.collect_facts` collects them.
+
+    Returns
+    -------
+    str
+        The HTML document.
+    """
+    library, style = _read(LIBRARY), _read("page.css")
+    script = '"use strict";\n(() => {\n' + "\n".join(_read(name) for name in SCRIPTS) + "\n})();\n"
+    policy = (
+        f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src {_hash(style)}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "TITLE": html.escape(str(facts["title"])),
+        "POLICY": policy,
+        "STYLE": style,
+        "LIBRARY": library,
+        "FACTS": encode_json(facts),
+        "SCRIPT": script,
+    }
+    page = _read("page.html")
+    pieces = page.split("%%")
+    return "".join(parts[piece] if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _read(name: str) -> str:
+    return (files("nwb_neurid.report") / "page" / name).read_text("utf-8").replace("\r\n", "\n")
+
+
+def _hash(text: str) -> str:
+    """What allows this text in a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,70 @@
+"""How predictions compare with what is known, and what was abstained on."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from nwb_neurid.report.encoding import clip
+from nwb_neurid.results import Predictions
+
+ABSTAINED = "abstained"
+BINS = 10
+KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
+
+
+def count_reasons(predictions: Predictions) -> list[dict[str, Any]]:
+    """Count why units are not labelled, the most frequent reason first."""
+    reasons = [KIND_OF_REASON.split(str(why))[0] for why in predictions.reasons[predictions.abstained].tolist()]
+    return [{"reason": clip(why) or "no reason given", "units": n} for why, n in Counter(reasons).most_common()]
+
+
+def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " units"]) -> dict[str, Any] | None:
+    """Compare predictions with known labels: confusion and reliability; None where no unit has both."""
+    known = (truth != "") & (predictions.label != "")
+    if not known.any():
+        return None
+    true = truth[known].astype(np.str_)
+    label, abstained = predictions.label[known].astype(np.str_), predictions.abstained[known]
+    given = np.where(abstained, ABSTAINED, label)
+    classes = predictions.classes.tolist()
+    rows = [*classes, *sorted({*true.tolist()} - {*classes})]
+    rows = [name for name in rows if name in {*true.tolist()}]
+    columns = [*classes, *([ABSTAINED] if abstained.any() else [])]
+    counts = [[int(np.sum((true == row) & (given == column))) for column in columns] for row in rows]
+    right = true == label
+    named = ~abstained
+    return {
+        "rows": [clip(name) for name in rows],
+        "columns": [clip(name) for name in columns],
+        "counts": counts,
+        "units": int(known.sum()),
+        "labelled": int(named.sum()),
+        "accuracy": _share(right[named]),
+        "accuracy_of_all": _share(right),
+        "reliability": _measure_reliability(predictions.probability[known], right),
+    }
+
+
+def _share(flags: Shaped[np.ndarray, " units"]) -> float | None:
+    return round(float(flags.mean()), 4) if len(flags) else None
+
+
+def _measure_reliability(probability: Shaped[np.ndarray, " units"], right: Shaped[np.ndarray, " units"]) -> list[Any]:
+    """Accuracy against confidence in ten equal bins: the edges, mean confidence, accuracy, and the number of units."""
+    finite = np.isfinite(probability)
+    confidence, right = probability[finite].astype(np.float64), right[finite]
+    index = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "low": bin_ / BINS,
+            "high": (bin_ + 1) / BINS,
+            "confidence": round(float(confidence[index == bin_].mean()), 4),
+            "accuracy": round(float(right[index == bin_].mean()), 4),
+            "units": int(np.sum(index == bin_)),
+        }
+        for bin_ in range(BINS)
+        if np.any(index == bin_)
+    ]

@@ -1,0 +1,242 @@
+"""The HTML report: read a recording and its results, and write the page."""
+
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from nwb_neurid import registry
+from nwb_neurid._system.atomic import check_target, replace_file
+from nwb_neurid.contracts import ReadOptions, is_url
+from nwb_neurid.errors import InvalidResults, NeuridError, NeuridWarning, NoResults
+from nwb_neurid.model.bundled import FOLDER, list_bundled
+from nwb_neurid.model.folder import read_description
+from nwb_neurid.population import Population
+from nwb_neurid.readers import read_with, reader_for
+from nwb_neurid.report.facts import About, collect_facts
+from nwb_neurid.report.page import make_page
+from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.workflows.embed import Outcome
+from nwb_neurid.writers.nwb.store import Results
+from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.outputs import name_after
+from nwb_neurid.writers.stored import find_results
+
+ENDING = ".report.html"
+SIDECAR = ".neurid.nwb"
+
+
+def write_report(
+    source: str | Path,
+    output: str | Path | None = None,
+    *,
+    name: str | None = None,
+    reading: ReadOptions | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the report on a recording with results: one HTML file, which needs no network.
+
+    Parameters
+    ----------
+    source
+        A file with results, or the recording (of any format) that they are about.
+    output
+        The file to write; by default, beside the results, called after the source: `recording.report.html`.
+    name
+        Whose vectors are shown, and whose predictions only; None for the first, and for all predictions.
+    reading
+        How the recording is read.
+    overwrite
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    SourceNotFound, NoResults
+        If there is nothing, or no results.
+    NeuridError
+        If the recording cannot be read, or the file not be written.
+
+    Examples
+    --------
+    >>> from nwb_neurid import embed, write
+    >>> from nwb_neurid.simulate import simulate, write_nwb
+    >>> recording = write_nwb(simulate(5, 20.0), "recording.nwb", overwrite=True)
+    >>> path = write(recording, embed(recording, model="isi"), overwrite=True)
+    >>> write_report(recording, overwrite=True).name
+    'recording.report.html'
+    """
+    source = Path(source)
+    target = name_report(source) if output is None else Path(output)
+    check_target(target, overwrite=overwrite)
+    path, found = find_results(source, name)
+    population = _read_recording(source, path, found[0].embeddings, reading or ReadOptions())
+    about = _learn_about(found[0].name, path, found[0].embeddings)
+    predictions = [one for each in found if _are_same_units(each, found[0]) for one in each.predictions]
+    return write_page(population, found[0].embeddings, predictions, about, target, overwrite=overwrite)
+
+
+def check_page(source: str | Path, writing: WriteOptions) -> Path:
+    """Where the report on results goes that are yet to be written: beside them, called after them or their source.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    writing
+        How and where its results are written.
+
+    Raises
+    ------
+    CannotWrite
+        If a file is there that may not be replaced, or there is no such folder.
+    """
+    beside = writing.output
+    if beside is None:
+        target = name_report(source)
+    else:
+        target = beside / name_report(source).name if beside.is_dir() else name_report(beside)
+    check_target(target, overwrite=writing.overwrite)
+    return target
+
+
+def report_outcome(outcome: Outcome, target: Path, *, overwrite: bool = False) -> Path:
+    """Write the report on what `embed_file` did.
+
+    Parameters
+    ----------
+    outcome
+        The recording, as it was read, and the results.
+    target
+        The file to write, such as `name_report` names.
+    overwrite
+        Replace an existing file.
+
+    Raises
+    ------
+    CannotWrite
+        If the file cannot be written.
+    """
+    name = outcome.names[0] if outcome.names else name_after(outcome.embeddings.provenance.encoder)
+    about = _learn_about(name, outcome.path, outcome.embeddings)
+    beside = [part for each in outcome.cell_types for part in each.results.predictions]
+    predictions = [*outcome.predictions, *beside]
+    return write_page(outcome.population, outcome.embeddings, predictions, about, target, overwrite=overwrite)
+
+
+def write_page(
+    population: Population,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    about: About,
+    target: Path,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the page on results, whole or not at all; who may not read the recording may not read it.
+
+    Parameters
+    ----------
+    population
+        The recording.
+    embeddings, predictions
+        One row for each unit.
+    about
+        What else is known.
+    target
+        The file.
+    overwrite
+        Replace an existing file.
+
+    Raises
+    ------
+    InvalidResults
+        If the results are on other units.
+    CannotWrite
+        If the file cannot be written.
+    """
+    page = make_page(collect_facts(population, embeddings, predictions, about))
+    like = [each for each in (Path(population.source), Path(about.path)) if each.name and each.exists()]
+    with replace_file(target, overwrite=overwrite, like=like) as made:
+        made.path.write_text(page, "utf-8", newline="\n")
+    return target
+
+
+def name_report(source: str | Path) -> Path:
+    """What the report on a recording is called, beside it; for a URL, in the current folder."""
+    source = (
+        Path(PurePosixPath(urlsplit(source).path).name) if isinstance(source, str) and is_url(source) else Path(source)
+    )
+    name = source.resolve().name
+    for ending in (".csv", ".parquet", ".zarr", ".nwb", ".neurid"):
+        name = name.removesuffix(ending)
+    return source.parent / f"{name}{ENDING}"
+
+
+def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: ReadOptions) -> Population:
+    """Read the recording that results are about: the source, the file with the results, or the one that they name."""
+    named = Path(embeddings.provenance.source)
+    candidates = [
+        source,
+        path,
+        named,
+        path.parent / named.name,
+        path.with_name(path.name.replace(SIDECAR, ".nwb")),
+    ]
+    refusals = []
+    for candidate in dict.fromkeys(each for each in candidates if each.name and each.exists()):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NeuridWarning)  # they were printed when it was embedded
+                population = read_with(reader_for(candidate), candidate, replace(options, covariates=None))
+            return _match_units(population, embeddings, candidate)
+        except NeuridError as error:
+            if candidate != path or not path.name.endswith(SIDECAR):  # a sidecar has ids of neurons only
+                refusals.append(error)
+    if refusals:
+        raise refusals[0]
+    raise NoResults(
+        f"The recording that the results in {path} are about was not found. Name it in place of {source}, or put it "
+        f"beside it as {named.name or 'it was called'}."
+    )
+
+
+def _match_units(population: Population, embeddings: Embeddings, source: Path) -> Population:
+    """The units that results are about: all, or those of one of several imaging planes."""
+    ids, wanted = population.unit_ids.astype(np.str_), embeddings.unit_ids.astype(np.str_)
+    for first in range(len(ids) - len(wanted) + 1):
+        if np.array_equal(ids[first : first + len(wanted)], wanted):
+            return population.select(np.arange(first, first + len(wanted)))
+    raise InvalidResults(
+        f"The results are on {len(wanted)} units, which {source} with its {len(ids)} does not have. They belong to "
+        "another recording, or this one was edited: embed it again."
+    )
+
+
+def _are_same_units(one: Results, other: Results) -> bool:
+    return np.array_equal(one.embeddings.unit_ids, other.embeddings.unit_ids)
+
+
+def _learn_about(name: str, path: Path, embeddings: Embeddings) -> About:
+    """What the registry and the models that ship know of an encoder and its weights."""
+    provenance = embeddings.provenance
+    summary = citation = card = ""
+    with suppress(NeuridError):
+        spec = registry.encoders().load(provenance.encoder).spec
+        summary, citation = spec.summary, spec.citation
+    with suppress(NeuridError, OSError):
+        for each in list_bundled():
+            if (
+                provenance.weights_sha256
+                and read_description(FOLDER / each).weights_sha256 == provenance.weights_sha256
+            ):
+                card = (FOLDER / each / "README.md").read_text("utf-8")
+    return About(name=name, path=str(path), summary=summary, citation=citation, card=card)

@@ -1,0 +1,55 @@
+"""Where the results on a source are kept: in the file itself, or in the sidecar beside it."""
+
+from pathlib import Path
+
+from nwb_neurid._system import limits
+from nwb_neurid.errors import NoResults, SourceNotFound
+from nwb_neurid.writers.nwb import store
+from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
+from nwb_neurid.writers.nwb.store import Results
+from nwb_neurid.writers.outputs import name_output
+
+
+def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Results]]:
+    """Find the results in a file, or else in the sidecar of a recording.
+
+    Parameters
+    ----------
+    source
+        A file with results, or a recording of any format.
+    name
+        Which results; None for all.
+
+    Returns
+    -------
+    path
+        The file that holds them.
+    results
+        In the order of their names.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is nothing.
+    NoResults
+        If there are no results, or none of that name.
+    UnreadableSource
+        If they cannot be read.
+    """
+    if not source.exists():
+        raise SourceNotFound(f"{source} does not exist.")
+    own = is_nwb(source)
+    sidecar = name_sidecar(source) if own else source.parent / name_output(source)
+    if not own and not sidecar.exists():
+        raise NoResults(
+            f"{source} has no results beside it: {sidecar} does not exist. Embed it: nwb-neurid embed {source}"
+        )
+    paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
+    for path in paths:
+        try:
+            with limits.reading(path):
+                return path, store.read(path, name)
+        except NoResults:
+            if path == paths[-1]:
+                raise
+    raise NoResults(f"{source} holds no results.")

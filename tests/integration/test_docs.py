@@ -222,6 +222,18 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
     assert len(nwb_neurid.read_results("results.nwb")[0].predictions) == 1
 
 
+def test_the_report_page_runs(folder):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    figures, widget = python_blocks("report.md")
+    names: dict[str, object] = {}
+    exec(compile(figures, "report.md", "exec"), names)
+    assert Path("embedding.png").read_bytes().startswith(b"\x89PNG")
+    plt.close("all")
+    pytest.importorskip("anywidget", reason="the widget needs jupyter-scatter")
+    exec(compile(widget, "report.md", "exec"), names)
+
+
 def test_the_simulation_page_runs(capsys):
     (block,) = python_blocks("simulation.md")
     exec(compile(block, "simulation.md", "exec"), {})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid._system.text import counted
-from nwb_neurid.cli.options import argument, with_json, with_reading
+from nwb_neurid.cli.options import argument, spell_reading, with_json, with_reading
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
@@ -43,7 +43,7 @@ def inspect(
     elif population.covariates:
         titles = ("behaviour and stimulus", "what", "channels", "from", "to")
         out.say_table(titles, [_describe_series(*item) for item in found["covariates"].items()])
-    _report_candidates(out, source, found)
+    _report_candidates(out, [source, *spell_reading(reading)], found)
 
 
 def _facts(population: "Population") -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
         out.say(f"  {name}: {_list_counts(values)}")
 
 
-def _report_candidates(out: Terminal, source: str, found: Mapping[str, Any]) -> None:
+def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, Any]) -> None:
     """The models that ship, the encoders, and the next step."""
     out.say("models that ship")
     suitable = [name for name, model in found["models"].items() if model["fits"] and not model["labels"]]
@@ -167,13 +167,13 @@ def _report_candidates(out: Terminal, source: str, found: Mapping[str, Any]) -> 
             presets = f" (presets: {', '.join(named)})" if named else ""
             out.say(f"  {name}: no, {problem['reason']}{presets}")
     if suitable:
-        out.say(f"Embed it: {spell('embed', source)}")
+        out.say(f"Embed it: {spell('embed', *words)}")
         return
     able = {name: each["needs_training"] for name, each in found["encoders"].items() if each["fits"]}
     for name in sorted(able, key=lambda name: able[name])[:1]:
         train = ["--fit"] if able[name] else []
         out.say(
-            f"No model that ships can embed it. Name an encoder: {spell('embed', source, '--encoder', name, *train)}"
+            f"No model that ships can embed it. Name an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
 
 

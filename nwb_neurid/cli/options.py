@@ -204,6 +204,18 @@ WRITING: Mapping[str, OptionInfo] = {
 }
 
 
+def spell_reading(reading: ReadOptions) -> list[str]:
+    """What was asked of the reader, as words of a command line."""
+    words: list[str] = []
+    for name, info in READING.items():
+        value = getattr(reading, name)
+        if value is None or value is False or value == "":
+            continue
+        words.append(str(info.default))  # where typer keeps the first name that an option is declared with
+        words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
+
+
 def _gather(into: str, make: Callable[..., Any], options: Sequence[Parameter], command: Command) -> Command:
     """A command that takes these options in place of its parameter `into`, and gets what `make` makes of them."""
     own = inspect.signature(command).parameters

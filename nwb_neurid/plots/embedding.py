@@ -77,20 +77,33 @@ def plot_embedding(
     """
     seen = embeddings.reasons == ""
     values, title = choose_values(embeddings, color_by, population)
-    if points is None:
-        if seen.sum() < FEWEST:
-            raise InvalidOption(f"{int(seen.sum())} units have a vector; t-SNE needs {FEWEST} or more. Pass points.")
-        points = np.full((len(embeddings), 2), np.nan)
-        points[seen] = project_vectors(embeddings.vectors[seen], seed=seed)
-        names = ("t-SNE 1", "t-SNE 2")
-    else:
-        names = ("dimension 1", "dimension 2")
-    if np.shape(points) != (len(embeddings), 2):
-        raise InvalidOption(f"points must have shape ({len(embeddings)}, 2), got {np.shape(points)}.")
+    places, names = place_units(embeddings, points, seed)
     axes = make_axes(ax)
-    draw_points(axes, points[seen], values[seen], title=title)
+    draw_points(axes, places[seen], values[seen], title=title)
     axes.set(xticks=[], yticks=[], xlabel=names[0], ylabel=names[1])
     return axes
+
+
+def place_units(
+    embeddings: Embeddings, points: Float64[np.ndarray, "units 2"] | None, seed: int
+) -> tuple[Float64[np.ndarray, "units 2"], tuple[str, str]]:
+    """Place units in two dimensions, by t-SNE unless points are given, and name the dimensions.
+
+    Raises
+    ------
+    InvalidOption
+        If there are too few vectors, or points of another shape.
+    """
+    if points is not None:
+        if np.shape(points) != (len(embeddings), 2):
+            raise InvalidOption(f"points must have shape ({len(embeddings)}, 2), got {np.shape(points)}.")
+        return np.asarray(points, np.float64), ("dimension 1", "dimension 2")
+    seen = embeddings.reasons == ""
+    if seen.sum() < FEWEST:
+        raise InvalidOption(f"{int(seen.sum())} units have a vector; t-SNE needs {FEWEST} or more. Pass points.")
+    places = np.full((len(embeddings), 2), np.nan)
+    places[seen] = project_vectors(embeddings.vectors[seen], seed=seed)
+    return places, ("t-SNE 1", "t-SNE 2")
 
 
 def choose_values(

@@ -102,7 +102,7 @@ def collect_facts(
         "model": _describe_model(embeddings),
         "card": about.card,
         "methods": write_methods(population, embeddings, predictions, sources),
-        "bibtex": cite(embeddings, sources),
+        "bibtex": cite(embeddings, predictions, sources),
     }
 
 
@@ -182,8 +182,8 @@ def _collect_numbers(
     found: dict[str, tuple[str, Shaped[np.ndarray, " units"]]] = {}
     for part, of in zip(predictions, named, strict=True):
         found[f"probability{of}"] = ("Probability of the most probable class", part.probability)
-        sizes = part.prediction_set.sum(axis=1).astype(float)
-        found[f"set size{of}"] = ("Classes in the prediction set", np.where(part.label == "", np.nan, sizes))
+        sizes = np.where((part.label == "") | np.isnan(part.coverage), np.nan, part.prediction_set.sum(axis=1))
+        found[f"set size{of}"] = ("Classes in the prediction set", sizes)
         found[f"novelty{of}"] = ("How unlike the training data the unit is", part.ood_score)
     found |= measure_units(population)
     found |= measure_depth(population)

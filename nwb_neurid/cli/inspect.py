@@ -164,6 +164,7 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
             out.say(f"  {name}: yes{presets}")
         for problem in [] if encoder["fits"] else encoder["problems"]:
             named = [each for each in problem["presets"] if each]
+            named = named if len(encoder["presets"]) + len({*named}) > 1 else []
             presets = f" (presets: {', '.join(named)})" if named else ""
             out.say(f"  {name}: no, {problem['reason']}{presets}")
     if suitable:

@@ -9,6 +9,7 @@ import typer
 
 from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.pages import Command, Group
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts.attribution import attribute_errors
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nwb_neurid.registry import Registry
     from nwb_neurid.testing.verdicts import Verdict
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(cls=Group, invoke_without_command=True)
 
 
 class Kind(StrEnum):
@@ -40,7 +41,7 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
         _list_all(out)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
     """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
@@ -79,7 +80,7 @@ def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[Re
         out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")
 
 
-@app.command()
+@app.command(cls=Command)
 @with_terminal
 def check(
     name: Annotated[
@@ -138,7 +139,7 @@ def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
         raise BrokenPlugin(f"{who} breaks {counts['failed']} of {len(results)} rules.")
 
 
-@app.command()
+@app.command(cls=Command)
 @with_terminal
 def new(
     kind: Annotated[Kind, argument("encoder|reader", "What to begin.")],

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nwb_neurid._system.bars import automatic
 from nwb_neurid.contracts import Progress, ReadOptions, is_url, silent
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import InvalidOption
@@ -156,7 +157,7 @@ def embed(
     device: str = "auto",
     pool_groups: bool = False,
     criteria: str = AUTO,
-    progress: Progress = silent,
+    progress: Progress = automatic,
     **reading: Any,
 ) -> Embeddings:
     """Read a recording and embed its units, in one call. Nothing is written.
@@ -178,7 +179,7 @@ def embed(
         A published criterion for cell types, "none", or "auto" for those that fit the recording, see
         `nwb_neurid.labels.criteria`. None of them gives probabilities.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback, called with what is looped over; bars in a notebook by default.
     **reading
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`.
 

@@ -95,7 +95,11 @@ class Embeddings:
     provenance
         How they came to be.
     predictions
-        Predictions of the label heads of the model, by label, where `nwb_neurid.embed` made both; otherwise empty.
+        Predicted labels by name, where `nwb_neurid.embed` made them; otherwise empty. Their provenance is that of the
+        vectors, or of what lies `beside` them.
+    beside
+        Results of published criteria, and of bundled models with label heads, by name, where `nwb_neurid.embed` made
+        them; otherwise empty.
 
     Raises
     ------
@@ -111,11 +115,14 @@ class Embeddings:
     reasons: Shaped[np.ndarray, " units"]
     provenance: Provenance = field(default_factory=Provenance)
     predictions: Mapping[str, "Predictions"] = field(default_factory=dict)
+    beside: Mapping[str, "Embeddings"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_rows(self, _ROWS_OF_EMBEDDINGS)
         for name, predictions in self.predictions.items():
             _check_length(f"predictions of {name}", predictions.label, len(self.unit_ids))
+        for name, other in self.beside.items():
+            _check_length(f"what {name} measured", other.unit_ids, len(self.unit_ids))
         named, dim = self.provenance.dimensions, self.vectors.shape[1]
         if named and (len(named) != dim or len(set(named)) < dim):
             raise InvalidResults(
@@ -433,7 +440,9 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
     if isinstance(results, Predictions):
         return replace(results, **{name: getattr(results, name)[rows] for name in _ROWS_OF_PREDICTIONS})
     parts = {name: getattr(results, name)[rows] for name in _ROWS_OF_EMBEDDINGS}
-    return replace(results, **parts, predictions={name: select(one, rows) for name, one in results.predictions.items()})
+    predictions = {name: select(one, rows) for name, one in results.predictions.items()}
+    beside = {name: select(one, rows) for name, one in results.beside.items()}
+    return replace(results, **parts, predictions=predictions, beside=beside)
 
 
 def _count_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:

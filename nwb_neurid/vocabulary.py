@@ -8,23 +8,55 @@ UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "
 
 UNKNOWN_WORDS = frozenset(
     {
-        *("na", "n a", "nan", "none", "null", "nil", "void", "root", "missing", "empty", "tbd", "not a number"),
-        *("unknown", "undefined", "undetermined", "indeterminate", "unidentified", "unclassified", "unclassifiable"),
-        *("unassigned", "unlabeled", "unlabelled", "unspecified", "unavailable", "unregistered"),
-        *("no label", "no type", "no data", "no information", "to be determined", "to be defined"),
+        *(
+            "na",
+            "n a",
+            "nd",
+            "n d",
+            "nan",
+            "nat",
+            "nn",
+            "n n",
+            "none",
+            "null",
+            "nil",
+            "void",
+            "root",
+            "missing",
+            "empty",
+        ),
+        *("blank", "pending", "tbc", "tbd", "xxx", "not a number", "insufficient data", "to be confirmed"),
+        *("unk", "unkn", "unkown", "unknwon", "unident", "uncertain", "unclear", "unsure", "inconclusive", "undecided"),
+        *("to be classified", "to be determined", "to be defined", "to be identified"),
     }
 )
-"""The same without signs, in lower case."""
+"""What stands for "not known", without signs, in lower case."""
 
-_DENIED = re.compile(
-    r"(not|cannot be|can not be|could not be|never|yet to be) (yet )?"
-    r"(a ?vailable|applicable|assigned|certain|classifiable|classified|defined|determinable|determined|given|identified"
-    r"|known|labell?ed|recorded|registered|reported|specified|stated|sure)"
+_SAID = (
+    r"(a ?vailable|analy[sz]ed|annotat(e|ed)|applicable|assess(ed)?|assign(able|ed)?|certain|classif(iable|ied|y)"
+    r"|decid(e|ed)|defin(e|able|ed)|det|determin(e|able|ed)|given|ident(if(iable|ied|y))?|known|label(l?ed)?|match(ed)?"
+    r"|provided|record(ed)?|regist(er|ered)|report(ed)?|resolv(e|ed)|specif(ied|y)|stated|sure|test(ed)?|typed?)"
 )
+_THING = (
+    r"(brain|cell|neuron|unit)? ?(annotation|area|cell|class|data|id|identity|info|information|label|match|name|neuron"
+    r"|region|structure|type|unit|value)"
+)
+_DENIAL = r"(not|non|un|in|can ?not( be)?|can t( be)?|could not( be)?|never|yet to be)"
+_UNKNOWN = re.compile(
+    rf"{_DENIAL} ?(yet )?{_SAID}( yet)?( {_THING})?"
+    rf"|{_THING} (unknown|undefined|undetermined|unidentified|not {_SAID})"
+    rf"|(unknown|undefined|undetermined|indetermin(ate|able)|unavailable)( {_THING})?"
+    rf"|none( {_SAID})?|no ({_THING}|{_SAID})( {_SAID})?"
+    r"|(out|outside) (of )?(the )?(atlas|brain)|not in (the )?(atlas|brain)"
+)
+_REMARK = re.compile(r"\(.*?\)|\[.*?\]")
 
 ALIASES: Mapping[str, Sequence[str]] = {
-    "cell_type": ("cell_type", "putative_cell_type", "celltype", "neuron_type"),
-    "brain_region": ("brain_region", "brain_area", "region", "location", "structure_acronym"),
+    "cell_type": ("cell_type", "putative_cell_type", "celltype", "neuron_type", "cell_class", "neuron_class"),
+    "brain_region": (
+        *("brain_region", "brain_area", "region", "location", "structure_acronym"),
+        *("anatomical_region", "anatomical_location", "brain_location", "ccf_region"),
+    ),
 }
 """What sources call the labels that have one name here, the most telling first."""
 
@@ -48,7 +80,10 @@ def is_unknown(text: str) -> bool:
     ['PV', 'PV-']
     """
     bare = text.strip().casefold()
+    bare = _REMARK.sub("", bare).strip() or bare
     words = " ".join(re.findall(r"[^\W_]+", bare))
     if not words:
-        return not bare.strip("[]().,;:/-_? \N{EN DASH}\N{EM DASH}")
-    return words in UNKNOWN_WORDS or _DENIED.fullmatch(words) is not None
+        return not bare.strip("[]().,;:/*-_? \N{EN DASH}\N{EM DASH}")
+    if "+" in bare:  # NA+ is no N.A.
+        return False
+    return words in UNKNOWN_WORDS or _UNKNOWN.fullmatch(words) is not None

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-SECONDS = 600
+SECONDS = 300
 
 
 def find_browser() -> str | None:

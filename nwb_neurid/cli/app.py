@@ -19,11 +19,13 @@ from nwb_neurid.cli import (
     simulate,
     train,
 )
+from nwb_neurid.cli.pages import Command, Group
 from nwb_neurid.cli.terminal import CLOSED, Terminal, describe_refusal, is_refusal, silence
 from nwb_neurid.errors import InvalidOption, NeuridError
 
 app = typer.Typer(
     name="nwb-neurid",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
@@ -94,16 +96,16 @@ def describe(
 
 RECORDINGS, MODELS, MORE = "Recordings", "Models and labels", "Try it, extend it"
 
-app.command("inspect", rich_help_panel=RECORDINGS)(inspect.inspect)
-app.command("embed", rich_help_panel=RECORDINGS)(embed.embed)
-app.command("show", rich_help_panel=RECORDINGS)(show.show)
-app.command("report", rich_help_panel=RECORDINGS)(report.report)
-app.command("remove", rich_help_panel=RECORDINGS)(remove.remove)
-app.command("train", rich_help_panel=MODELS)(train.train)
-app.command("fit-labels", rich_help_panel=MODELS)(fit_labels.fit_labels)
-app.command("evaluate", rich_help_panel=MODELS)(evaluate.evaluate)
-app.command("compare", rich_help_panel=MODELS)(evaluate.compare)
-app.command("import", rich_help_panel=MODELS)(import_model.import_checkpoint)
-app.command("demo", rich_help_panel=MORE)(simulate.demo)
-app.command("simulate", rich_help_panel=MORE)(simulate.simulate)
+app.command("inspect", cls=Command, rich_help_panel=RECORDINGS)(inspect.inspect)
+app.command("embed", cls=Command, rich_help_panel=RECORDINGS)(embed.embed)
+app.command("show", cls=Command, rich_help_panel=RECORDINGS)(show.show)
+app.command("report", cls=Command, rich_help_panel=RECORDINGS)(report.report)
+app.command("remove", cls=Command, rich_help_panel=RECORDINGS)(remove.remove)
+app.command("train", cls=Command, rich_help_panel=MODELS)(train.train)
+app.command("fit-labels", cls=Command, rich_help_panel=MODELS)(fit_labels.fit_labels)
+app.command("evaluate", cls=Command, rich_help_panel=MODELS)(evaluate.evaluate)
+app.command("compare", cls=Command, rich_help_panel=MODELS)(evaluate.compare)
+app.command("import", cls=Command, rich_help_panel=MODELS)(import_model.import_checkpoint)
+app.command("demo", cls=Command, rich_help_panel=MORE)(simulate.demo)
+app.command("simulate", cls=Command, rich_help_panel=MORE)(simulate.simulate)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=MORE)

@@ -37,6 +37,13 @@ def complete_formats(incomplete: str) -> list[str]:
     return _begin(FORMATS, incomplete)
 
 
+def complete_criteria(incomplete: str) -> list[str]:
+    """Published criteria for cell types."""
+    from nwb_neurid.labels.criteria import AUTO, CRITERIA, NONE
+
+    return _begin([AUTO, *CRITERIA, NONE], incomplete)
+
+
 def complete_protocols(incomplete: str) -> list[str]:
     """Protocols of evaluation."""
     from nwb_neurid.evaluation.protocols import PROTOCOLS

@@ -1,13 +1,12 @@
 """`nwb-neurid embed`."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from nwb_neurid.cli.completion import complete_encoders, complete_models, complete_presets
+from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models, complete_presets
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
     COMPUTE,
@@ -23,7 +22,7 @@ from nwb_neurid.cli.options import (
     with_reading,
     with_writing,
 )
-from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.outcome import collect_facts, print_outcome
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
     from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.labels.prediction import PredictionOptions
     from nwb_neurid.model.model import Model
-    from nwb_neurid.results import Predictions
-    from nwb_neurid.workflows.embed import Outcome
-
-KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
 @with_json
@@ -118,9 +113,21 @@ def embed(
             "--prior",
             panel=LABELS,
             metavar="PRIOR",
-            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform.",
+            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform, or a published one of the "
+            "label head, such as neocortex.",
         ),
     ] = None,
+    criteria: Annotated[
+        str,
+        option(
+            "--criteria",
+            panel=LABELS,
+            metavar="NAME",
+            autocompletion=complete_criteria,
+            help="A published criterion for cell types, see nwb-neurid plugins; none; or auto, those that fit the "
+            "recording. A criterion is no classifier and gives no probabilities.",
+        ),
+    ] = "auto",
     smooth: Annotated[
         bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
     ] = False,
@@ -162,6 +169,7 @@ def embed(
                     pool_groups=pool_groups,
                     training=training,
                     prediction=prediction,
+                    criteria=criteria,
                     progress=out.progress,
                 )
             if page is not None:
@@ -170,12 +178,13 @@ def embed(
             out.fail(error)
             out.print_json({"source": source, "error": str(error)}, indent=None)
             continue
-        found = _facts(source, outcome)
+        found = collect_facts(source, outcome)
         out.print_json(found if page is None else {**found, "report": str(page)}, indent=None)
-        _report(out, source, outcome)
+        print_outcome(out, source, outcome)
         if page is not None:
             out.say(f"  Report: {page}")
-        headless |= set() if built and built.heads else {outcome.embeddings.provenance.encoder}
+        if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.cell_types):
+            headless.add(outcome.embeddings.provenance.encoder)
     nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
     for name in sorted(headless):
         out.say(f"Encoder {name} has no label head: vectors were written, no predictions{nothing}.")
@@ -248,9 +257,9 @@ def _choose_targets(
 
 
 def _ask_for(label: str, coverage: float | None, prior: str | None, smooth: bool) -> "PredictionOptions":
-    from nwb_neurid.labels.prediction import UNIFORM, PredictionOptions
+    from nwb_neurid.labels.prediction import PredictionOptions
 
-    shares = prior if prior in {None, UNIFORM} else _parse_shares(prior or "")
+    shares = _parse_shares(prior) if prior and "=" in prior else prior
     return PredictionOptions(label=label, coverage=coverage, prior=shares, smooth=smooth)
 
 
@@ -268,75 +277,3 @@ def _parse_shares(text: str) -> dict[str, float]:
         if not equals:
             raise InvalidOption(f"--prior wants CLASS=SHARE,... or uniform, got {pair!r}.")
     return shares
-
-
-def _report(out: Terminal, source: str, outcome: "Outcome") -> None:
-    found = _facts(source, outcome)
-    out.say(f"{found['path']}: {found['embedded']} of {found['units']} units embedded")
-    for reason, count in found["reasons"].items():
-        out.say(f"  {count} without a vector: {reason}")
-    if found["stitched"]:
-        out.say(
-            f"  Windows of {found['window_s']:g} s were stitched from shorter stretches of observed time: not "
-            "comparable with published scores."
-        )
-    for note in found["notes"]:
-        out.say(f"  {note}")
-    for one in found["predictions"]:
-        why = "; ".join(f"{count} {reason}" for reason, count in one["abstained"].items())
-        abstained = f", {sum(one['abstained'].values())} abstained: {why}" if why else ""
-        out.say(f"  {one['label']}: {one['labelled']} of {one['units']} units labelled{abstained}")
-        for note in one["notes"]:
-            out.say(f"    {note}")
-    _report_place(out, source, outcome)
-    provenance = outcome.embeddings.provenance
-    out.detail(f"  encoder {provenance.encoder} {provenance.encoder_version}, config {dict(provenance.config)}")
-    out.detail(f"  weights SHA-256 {provenance.weights_sha256 or 'none'}; {dict(provenance.software)}")
-
-
-def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
-    """Where the results are, whether the recording was changed, and how that is undone."""
-    if not outcome.tables:
-        return
-    tables = " and ".join(outcome.tables)
-    if outcome.changed:
-        out.say(f"  The file was changed: it has the table {tables} now.")
-        for name in outcome.names:
-            out.say(f"  To undo it: {spell('remove', source, '--name', name)}")
-    else:
-        out.say(f"  They are in the table {tables}; {source} was not changed.")
-    out.say(f"  To look at them: {spell('show', outcome.path)}")
-
-
-def _facts(source: str, outcome: "Outcome") -> dict[str, Any]:
-    """What became of a recording, as it is printed and as JSON."""
-    embeddings, provenance = outcome.embeddings, outcome.embeddings.provenance
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    return {
-        "source": source,
-        "path": str(outcome.path),
-        "names": list(outcome.names),
-        "changed": outcome.changed,
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "encoder": provenance.encoder,
-        "weights_sha256": provenance.weights_sha256,
-        "window_s": provenance.window_s,
-        "stitched": provenance.stitched,
-        "notes": list(provenance.notes),
-        "predictions": [_prediction_facts(each) for each in outcome.predictions],
-    }
-
-
-def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
-    """How many units were labelled and how many not, and why."""
-    vectors = predictions.label != ""
-    reasons = [KIND_OF_REASON.split(why)[0] for why in predictions.reasons[predictions.abstained & vectors].tolist()]
-    return {
-        "label": predictions.label_name,
-        "units": int(vectors.sum()),
-        "labelled": int((~predictions.abstained).sum()),
-        "abstained": dict(Counter(reasons).most_common()),
-        "notes": list(predictions.notes),
-    }

@@ -1,12 +1,12 @@
 """`nwb-neurid inspect`: what is in a recording, and what can embed it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid._system.text import counted
-from nwb_neurid.cli.options import argument, with_json, with_reading
+from nwb_neurid.cli.options import argument, spell_reading, with_json, with_reading
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
@@ -43,7 +43,7 @@ def inspect(
     elif population.covariates:
         titles = ("behaviour and stimulus", "what", "channels", "from", "to")
         out.say_table(titles, [_describe_series(*item) for item in found["covariates"].items()])
-    _report_candidates(out, source, found)
+    _report_candidates(out, [source, *spell_reading(reading)], found)
 
 
 def _facts(population: "Population") -> dict[str, Any]:
@@ -110,12 +110,13 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 def _list_models(population: "Population") -> dict[str, Any]:
     """Each model that ships, and why it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
-    from nwb_neurid.model.bundled import list_bundled, read_spec
+    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 
     specs = {name: read_spec(name) for name in list_bundled()}
     found = {name: list_problems(population, spec) for name, spec in specs.items()}
     return {
-        name: {"encoder": specs[name].name, "fits": not reasons, "problems": reasons} for name, reasons in found.items()
+        name: {"encoder": specs[name].name, "fits": not reasons, "problems": reasons, "labels": list_labels(name)}
+        for name, reasons in found.items()
     }
 
 
@@ -147,12 +148,12 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
         out.say(f"  {name}: {_list_counts(values)}")
 
 
-def _report_candidates(out: Terminal, source: str, found: Mapping[str, Any]) -> None:
+def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, Any]) -> None:
     """The models that ship, the encoders, and the next step."""
     out.say("models that ship")
-    suitable = [name for name, model in found["models"].items() if model["fits"]]
+    suitable = [name for name, model in found["models"].items() if model["fits"] and not model["labels"]]
     for name, model in found["models"].items():
-        default = ", the default for this recording" if suitable[:1] == [name] else ""
+        default = _describe_use(name, model, suitable)
         reasons = model["problems"] or [""]
         for reason in reasons:
             out.say(f"  {name} ({model['encoder']}): {f'no, {reason}' if reason else f'yes{default}'}")
@@ -163,17 +164,25 @@ def _report_candidates(out: Terminal, source: str, found: Mapping[str, Any]) -> 
             out.say(f"  {name}: yes{presets}")
         for problem in [] if encoder["fits"] else encoder["problems"]:
             named = [each for each in problem["presets"] if each]
+            named = named if len(encoder["presets"]) + len({*named}) > 1 else []
             presets = f" (presets: {', '.join(named)})" if named else ""
             out.say(f"  {name}: no, {problem['reason']}{presets}")
     if suitable:
-        out.say(f"Embed it: {spell('embed', source)}")
+        out.say(f"Embed it: {spell('embed', *words)}")
         return
     able = {name: each["needs_training"] for name, each in found["encoders"].items() if each["fits"]}
     for name in sorted(able, key=lambda name: able[name])[:1]:
         train = ["--fit"] if able[name] else []
         out.say(
-            f"No model that ships can embed it. Name an encoder: {spell('embed', source, '--encoder', name, *train)}"
+            f"No model that ships can embed it. Name an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
+
+
+def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
+    """What `embed` takes a model for that ships."""
+    if model["labels"]:
+        return f", predicts {', '.join(model['labels'])} beside the default"
+    return ", the default for this recording" if suitable[:1] == [name] else ""
 
 
 def _describe_series(name: str, series: Mapping[str, Any]) -> tuple[str, ...]:

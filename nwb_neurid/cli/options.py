@@ -164,6 +164,13 @@ READING: Mapping[str, OptionInfo] = {
     "rate_hz": option(
         "--rate-hz", panel=READ, metavar="HZ", help="Sampling or frame rate, where the recording lacks it."
     ),
+    "labels": option(
+        "--labels",
+        panel=READ,
+        metavar="TABLE",
+        help="Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
+        "and a column source for several recordings.",
+    ),
     "keep_opto": flag(
         "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and all that follows."
     ),
@@ -195,6 +202,18 @@ WRITING: Mapping[str, OptionInfo] = {
     "units_columns": flag("--units-columns", panel=WRITE, help="Predictions also as columns of the table of units."),
     "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
 }
+
+
+def spell_reading(reading: ReadOptions) -> list[str]:
+    """What was asked of the reader, as words of a command line."""
+    words: list[str] = []
+    for name, info in READING.items():
+        value = getattr(reading, name)
+        if value is None or value is False or value == "":
+            continue
+        words.append(str(info.default))  # where typer keeps the first name that an option is declared with
+        words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
 
 
 def _gather(into: str, make: Callable[..., Any], options: Sequence[Parameter], command: Command) -> Command:

@@ -9,6 +9,7 @@ import typer
 
 from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.pages import Command, Group
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts.attribution import attribute_errors
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nwb_neurid.registry import Registry
     from nwb_neurid.testing.verdicts import Verdict
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(cls=Group, invoke_without_command=True)
 
 
 class Kind(StrEnum):
@@ -40,10 +41,10 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
         _list_all(out)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
-    """List installed encoders and readers, and the models that ship. A broken plugin is reported as a warning.
+    """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
 
     $ nwb-neurid plugins list
     """
@@ -52,7 +53,8 @@ def list_plugins(*, out: Terminal) -> None:
 
 def _list_all(out: Terminal) -> None:
     from nwb_neurid import registry
-    from nwb_neurid.model.bundled import list_bundled, read_spec
+    from nwb_neurid.labels.criteria import CRITERIA
+    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 
     for found in (registry.encoders(), registry.readers()):
         out.say(f"{found.kind}s")
@@ -60,7 +62,11 @@ def _list_all(out: Terminal) -> None:
     out.say("models that ship")
     for name in list_bundled():
         spec = read_spec(name)
-        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}")
+        labels = f", predicts {', '.join(list_labels(name))}" if list_labels(name) else ""
+        out.say(f"  {name} ({spec.name}): takes {' or '.join(sorted(spec.accepts))}{labels}")
+    out.say("criteria for cell types")
+    for name, criterion in CRITERIA.items():
+        out.say(f"  {name}: {', '.join(criterion.classes)}, for {criterion.scope} ({criterion.citation})")
     out.say(f"What of these can embed a recording: {spell('inspect', 'SOURCE')}")
 
 
@@ -74,7 +80,7 @@ def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[Re
         out.say(f"  {name} {spec.version} ({found.distribution(name)}): {spec.summary}")
 
 
-@app.command()
+@app.command(cls=Command)
 @with_terminal
 def check(
     name: Annotated[
@@ -133,7 +139,7 @@ def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
         raise BrokenPlugin(f"{who} breaks {counts['failed']} of {len(results)} rules.")
 
 
-@app.command()
+@app.command(cls=Command)
 @with_terminal
 def new(
     kind: Annotated[Kind, argument("encoder|reader", "What to begin.")],

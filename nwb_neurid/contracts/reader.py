@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from nwb_neurid.contracts.spec import list_faults, list_set_faults
 from nwb_neurid.errors import BrokenPlugin
@@ -13,7 +14,7 @@ from nwb_neurid.population import Population
 class ReadOptions:
     """What a user may ask of a reader. A reader lists in its spec which of these it knows; others are refused.
 
-    `start_s`, `stop_s` and `duration_s` are no reader's business: they work for all.
+    `start_s`, `stop_s`, `duration_s` and `labels` are no reader's business: they work for all.
 
     Parameters
     ----------
@@ -38,6 +39,9 @@ class ReadOptions:
         Only this stretch of the session clock, in seconds.
     duration_s
         Only the first so many seconds of observed time in there; a recording with less stays as it is.
+    labels
+        A csv or tsv file with labels of units: a column `unit_id` or `row` (from 0 on), every other column a label.
+        With a column `source`, only rows with the path or the file name of the recording count.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class ReadOptions:
     start_s: float | None = None
     stop_s: float | None = None
     duration_s: float | None = None
+    labels: Path | None = None
 
 
 def is_url(source: object) -> bool:

@@ -16,7 +16,7 @@ from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
 from nwb_neurid.evaluation.protocols import Split
-from nwb_neurid.plots.scores import draw_confusion, draw_growth, draw_reliability, draw_risk, draw_sets
+from nwb_neurid.plots.scores import draw_confusion, draw_growth, draw_reliability, draw_risk, draw_sets, write_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,16 +159,17 @@ class Evaluation:
     def _draw(self, path: Path) -> None:
         scores = self.scores
         kind = path.stem
+        title = write_title(scores["label"], scores["protocol"], scores["name"])
         if kind == "confusion":
-            draw_confusion(scores["confusion"], path)
+            draw_confusion(scores["confusion"], path, title)
         elif kind == "reliability":
-            draw_reliability(scores["calibration"], path)
+            draw_reliability(scores["calibration"], path, title)
         elif kind == "sets":
-            draw_sets(scores["sets"], path)
+            draw_sets(scores["sets"], path, title)
         elif kind == "risk":
-            draw_risk(scores["risk"], path)
+            draw_risk(scores["risk"], path, title)
         else:
-            draw_growth(scores[kind], path, "fraction" if kind == "label_fractions" else "animals")
+            draw_growth(scores[kind], path, "fraction" if kind == "label_fractions" else "animals", title)
 
 
 def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid._system.bars import automatic
+from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.evaluation import controls
 from nwb_neurid.evaluation.cohort import Cohort, read_cohort, select_scorable
 from nwb_neurid.evaluation.curves import (
@@ -73,7 +74,7 @@ def evaluate(
     baseline: str | None = None,
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> Evaluation:
     """Score how well the vectors of a model predict labels, under one of the protocols of the NuCLR paper.
 

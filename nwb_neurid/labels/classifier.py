@@ -55,6 +55,7 @@ def fit_classifier(
     kind: str = "linear",
     strength: float = 1.0,
     seed: int = 0,
+    weights: Float64[np.ndarray, " units"] | None = None,
 ) -> Classifier:
     """Standardise and fit a class-balanced multinomial logistic regression (the field's probe), or a small network.
 
@@ -72,6 +73,9 @@ def fit_classifier(
         Inverse of the regularisation strength.
     seed
         Random seed of the network.
+    weights
+        How much each unit counts within its class, shape (units,); the classes count the same. By default all units of
+        a class count the same. For a linear classifier only.
 
     Returns
     -------
@@ -86,27 +90,30 @@ def fit_classifier(
     if len(known) == 1:
         layers: list[Layer] = [(np.zeros((vectors.shape[1], 1)), np.zeros(1))]
     else:
-        layers = _fit_network(values, at, strength, seed) if kind == "mlp" else [_fit_logistic(values, at, strength)]
-    weights, bias = layers.pop()
-    if weights.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
-        weights, bias = np.hstack([-weights, weights]) / 2, np.r_[-bias, bias] / 2
+        own = np.ones(len(at)) if weights is None else weights
+        layers = (
+            _fit_network(values, at, strength, seed) if kind == "mlp" else [_fit_logistic(values, at, strength, own)]
+        )
+    last, bias = layers.pop()
+    if last.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
+        last, bias = np.hstack([-last, last]) / 2, np.r_[-bias, bias] / 2
     if kind == "mlp":  # it has learned how common the classes are
         bias = bias - np.log(np.bincount(at) / len(at))
     return Classifier(
         center=np.asarray(scaler.mean_, np.float64),
         scale=np.asarray(scaler.scale_, np.float64),
-        layers=(*layers, _widen(weights, bias, known, classes)),
+        layers=(*layers, _widen(last, bias, known, classes)),
     )
 
 
-def _fit_logistic(values: np.ndarray, truth: np.ndarray, strength: float) -> Layer:
+def _fit_logistic(values: np.ndarray, truth: np.ndarray, strength: float, weights: np.ndarray) -> Layer:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     probe = LogisticRegression(C=strength, class_weight="balanced", max_iter=STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        probe.fit(values, truth)
+        probe.fit(values, truth, weights / np.bincount(truth, weights)[truth] * np.bincount(truth)[truth])
     return np.asarray(probe.coef_.T, np.float64), np.asarray(probe.intercept_, np.float64)
 
 

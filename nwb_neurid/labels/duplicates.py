@@ -4,12 +4,16 @@ Twins within a recording, found from spikes or traces, are also kept apart as ne
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, Shaped
+from jaxtyping import Float32, Float64, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.population import Population, Spikes, Traces
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 UNIQUE_IDS = ("unique_id", "unique_neuron_id", "unique_cell_id", "neuron_id", "uuid")
 """Columns that identify a neuron across the recordings of an animal."""
@@ -35,6 +39,10 @@ CORRELATION = 0.9
 
 _SPIKES = 1_000_000  # the first ones; enough to tell
 _SAMPLES = 20_000
+_ELEMENTS = 2**23  # of what is in memory at a time: correlations, or coincidences
+
+Pairs: TypeAlias = tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]
+"""Two rows for each pair, the lower one first."""
 
 
 def find_neurons(populations: Sequence[Population], *, progress: Progress = silent) -> Int64[np.ndarray, " units"]:
@@ -76,7 +84,7 @@ def _find_pairs(population: Population) -> Int64[np.ndarray, "pairs 2"]:
     activity = population.activity
     values = activity.values if isinstance(activity, Traces) else np.empty((len(population), 0))
     alike = find_twins(population, values)
-    found = [np.empty((0, 2), np.int64) if alike is None else np.argwhere(alike)]
+    found = [np.empty((0, 2), np.int64) if alike is None else np.column_stack(alike.nonzero()).astype(np.int64)]
     if isinstance(activity, Traces) and population.positions_um is not None:
         from scipy.spatial import KDTree
 
@@ -100,9 +108,7 @@ def _find_pairs_by_id(populations: Sequence[Population], first: Int64[np.ndarray
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def find_twins(
-    population: Population, values: Shaped[np.ndarray, "units bins"]
-) -> Bool[np.ndarray, "units units"] | None:
+def find_twins(population: Population, values: Shaped[np.ndarray, "units bins"]) -> "csr_array | None":
     """Find pairs of rows of one recording that may be one neuron, by their activity.
 
     Parameters
@@ -114,37 +120,55 @@ def find_twins(
 
     Returns
     -------
-    array or None
-        Which pairs, symmetric, shape (units, units); None if there is none.
+    csr_array or None
+        Which pairs, symmetric, of bool, shape (units, units); None if there is none.
     """
+    from scipy.sparse import coo_array
+
     if isinstance(population.activity, Spikes):
-        found = _find_coincident(population)
+        left, right = _find_coincident(population)
     else:
-        found = _find_correlated(np.asarray(values[:, :: 1 + values.shape[1] // _SAMPLES], np.float32))
-    np.fill_diagonal(found, val=False)
-    return found if found.any() else None
+        left, right = _find_correlated(np.asarray(values[:, :: 1 + values.shape[1] // _SAMPLES], np.float32))
+    if not len(left):
+        return None
+    both = (np.r_[left, right], np.r_[right, left])
+    return coo_array((np.ones(2 * len(left), np.bool_), both), shape=(len(population),) * 2).tocsr()
 
 
-def _find_coincident(population: Population) -> Bool[np.ndarray, "units units"]:
+def _find_coincident(population: Population) -> Pairs:
     """Find units whose spikes coincide at lag zero far more often than those of independent units would."""
     spikes, units = population.spikes, len(population)
     stop_s = _choose_stop_s(population)
     counts = np.array([np.searchsorted(spikes.train_s(unit), stop_s) for unit in range(units)], np.int64)
     times = np.concatenate([spikes.train_s(unit)[: counts[unit]] for unit in range(units)] or [np.empty(0)])
     order = np.argsort(times, kind="stable")
-    times, rows = times[order], np.repeat(np.arange(units), counts)[order]
-    together = np.zeros(units * units, np.int64)
-    step = 1
-    while len(near := np.flatnonzero(times[step:] - times[:-step] <= COINCIDENCE_S)):
-        together += np.bincount(rows[near] * units + rows[near + step], minlength=units * units)
-        step += 1
-    pairs = together.reshape(units, units)
-    pairs = pairs + pairs.T
+    left, right, together = _count_coincidences(times[order], np.repeat(np.arange(units), counts)[order], units)
     observed_s = max(np.clip(np.diff(np.minimum(population.observed_s, stop_s)), 0, None).sum(), 2 * COINCIDENCE_S)
     width_s = max(2 * COINCIDENCE_S, population.resolution_s())  # on a coarse grid, all spikes of a step coincide
-    by_chance = np.outer(counts, counts) * (width_s / observed_s)
-    sparser = np.minimum(counts[:, None], counts)
-    return (pairs >= np.maximum(SHARE * sparser, ABOVE_CHANCE * by_chance)) & (pairs >= ABOVE_CHANCE)
+    by_chance = counts[left] * counts[right] * (width_s / observed_s)
+    sparser = np.minimum(counts[left], counts[right])
+    alike = (together >= np.maximum(SHARE * sparser, ABOVE_CHANCE * by_chance)) & (together >= ABOVE_CHANCE)
+    return left[alike], right[alike]
+
+
+def _count_coincidences(
+    times_s: Float64[np.ndarray, " spikes"], rows: Int64[np.ndarray, " spikes"], units: int
+) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
+    """Count the coincidences of each two units that have any: the lower row, the higher one, and how many."""
+    pairs, together = np.empty(0, np.int64), np.empty(0, np.int64)
+    waiting: list[Int64[np.ndarray, " found"]] = []
+    step = 1
+    while len(near := np.flatnonzero(times_s[step:] - times_s[:-step] <= COINCIDENCE_S)) or waiting:
+        one, other = rows[near], rows[near + step]
+        apart = one != other
+        waiting.append((np.minimum(one, other) * units + np.maximum(one, other))[apart])
+        if not len(near) or sum(map(len, waiting)) > _ELEMENTS:
+            found, count = np.unique(np.concatenate(waiting), return_counts=True)
+            pairs, place = np.unique(np.r_[pairs, found], return_inverse=True)
+            together = np.bincount(place, np.r_[together, count], len(pairs)).astype(np.int64)
+            waiting = []
+        step += 1
+    return pairs // units, pairs % units, together
 
 
 def _choose_stop_s(population: Population) -> float:
@@ -157,10 +181,17 @@ def _choose_stop_s(population: Population) -> float:
     return float(population.observed_s[interval, 0] + wanted - before) if len(lengths) else 0.0
 
 
-def _find_correlated(values: Float32[np.ndarray, "units samples"]) -> Bool[np.ndarray, "units units"]:
-    """Find units whose traces correlate; those with a NaN or without variation do not."""
+def _find_correlated(values: Float32[np.ndarray, "units samples"]) -> Pairs:
+    """Find units whose traces correlate, a block of units at a time; those with a NaN or without variation do not."""
     centred = values - values.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     usable = np.isfinite(norms) & (norms > 0)
-    centred = np.where(usable, centred / np.where(usable, norms, 1), 0)
-    return np.asarray(centred @ centred.T > CORRELATION)
+    centred /= np.where(usable, norms, 1)
+    centred[~usable[:, 0]] = 0
+    step = max(1, _ELEMENTS // max(1, len(centred)))
+    found = [np.empty((2, 0), np.int64)]
+    for start in range(0, len(centred), step):
+        block = np.triu(centred[start : start + step] @ centred[start:].T > CORRELATION, k=1)
+        found.append(np.array(np.nonzero(block)) + start)
+    left, right = np.concatenate(found, axis=1)
+    return left, right

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from nwb_neurid._system.names import CLASS_RULE, RULE, is_class_name, is_fit_nam
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
-from nwb_neurid.labels.head import LabelHead
+from nwb_neurid.labels.head import LabelHead, PublishedPrior, RequiredPart
 from nwb_neurid.labels.novelty import Novelty
 
 FORMAT = 1
@@ -36,6 +37,9 @@ TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "details": dict,
     "arrays_sha256": str,
 }
+UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": []}
+"""What heads of version 0.1 do not say."""
+
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
@@ -55,6 +59,11 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             **{name: getattr(head.calibration, name) for name in TEMPERS},
             "encoder": dict(head.encoder),
             "details": dict(head.details),
+            "caveats": list(head.caveats),
+            "priors": {name: asdict(prior) for name, prior in head.priors.items()},
+            "required": None if head.required is None else asdict(head.required),
+            "parts": list(head.parts),
+            "rare": list(head.rare),
             "arrays_sha256": hash_arrays(arrays),
         }
         files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
@@ -83,13 +92,32 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         yield f"### {head.label_name}"
         yield ""
         yield f"- Among: {head.scope or 'not stated'}"
-        yield f"- Classes, with their shares in the training data: {_format_shares(head)}"
+        yield f"- Classes, with the shares that probabilities assume: {_format_shares(head)}"
         yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
         if guessing := head.explain_guessing():
             yield f"- {guessing}"
         yield f"- Coverage of the prediction sets: {head.coverage:g} by default"
+        yield from _describe_further(head)
         yield ""
+
+
+def _describe_further(head: LabelHead) -> Iterator[str]:
+    """Describe what some heads say beyond what all do."""
+    for name, value in head.details.items():
+        if isinstance(value, Mapping) and (name.startswith("on held-out") or name.endswith("of_class")):
+            numbers = ", ".join(f"{key.replace('_', ' ')} {number}" for key, number in value.items())
+            yield f"- {name.replace('_', ' ').capitalize()}: {numbers}"
+    for name, prior in head.priors.items():
+        shares = ", ".join(f"{key} {share:g}" for key, share in prior.shares.items())
+        yield f"- `--prior {name}`: {shares} ({prior.source})"
+    yield from (f"- {caveat}" for caveat in head.caveats)
+    if head.parts:
+        yield f"- It abstains from units in other regions than {' and '.join(head.parts)}, where the region is known"
+    if head.rare:
+        yield f"- It never predicts {' or '.join(head.rare)} alone, of which too few units were known"
+    if head.required is not None:
+        yield f"- It abstains from units with {head.required.reason}"
 
 
 def _format_shares(head: LabelHead) -> str:
@@ -121,7 +149,10 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
     arrays = read_arrays(path)
     if hash_arrays(arrays) != about["arrays_sha256"]:
         raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")
-    if fault := _find_fault(arrays, len(about["classes"])):
+    fault = _find_fault(arrays, len(about["classes"]))
+    if not fault and about["required"] and max(about["required"]["dims"]) >= len(arrays["center"]):
+        fault = "it requires dimensions that vectors do not have"
+    if fault:
         raise WrongWeights(f"{path} holds no label head: {fault}.")
     layers = tuple((arrays[f"weights_{at}"], arrays[f"bias_{at}"]) for at in range(_count_layers(arrays)))
     calibration = Calibration(
@@ -144,6 +175,11 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         novelty=Novelty(means=arrays["means"], precision=arrays["precision"], distances=arrays["distances"]),
         encoder=about["encoder"],
         details=about["details"],
+        caveats=tuple(about["caveats"]),
+        priors={name: PublishedPrior(**prior) for name, prior in about["priors"].items()},
+        required=_read_required(about["required"]),
+        parts=tuple(about["parts"]),
+        rare=tuple(about["rare"]),
     )
 
 
@@ -162,6 +198,10 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
         )
     if len(set(about["classes"])) < len(about["classes"]):
         raise InvalidModel(f"{path} names a class twice. Fit the head again: nwb-neurid fit-labels.")
+
+
+def _read_required(required: Mapping[str, Any] | None) -> RequiredPart | None:
+    return None if required is None else RequiredPart(**{**required, "dims": tuple(required["dims"])})
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -184,7 +224,46 @@ def _read_description(path: Path) -> dict[str, Any]:
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
         raise InvalidModel(f"{path} has a coverage, sharpness or lapse that cannot be.")
+    about = {**UNSAID, **about}
+    if name := _find_unsound(about):
+        raise InvalidModel(f"{path} has {name!r} as {about[name]!r:.60}. Fit the head again: nwb-neurid fit-labels.")
     return about
+
+
+def _find_unsound(about: Mapping[str, Any]) -> str:
+    """Find what cannot be used of what heads of earlier versions did not have; "" if nothing is wrong."""
+    for name in ("caveats", "parts", "rare"):
+        if not isinstance(about[name], list) or not all(isinstance(text, str) for text in about[name]):
+            return name
+    if not set(about["rare"]) <= set(about["classes"]):
+        return "rare"
+    priors, required = about["priors"], about["required"]
+    if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
+        return "priors"
+    parts = {"dims", "reason"} <= required.keys() <= {"dims", "reason", "of"} if isinstance(required, dict) else False
+    if required is not None and not (
+        parts
+        and isinstance(required["reason"], str)
+        and isinstance(required.get("of", ""), str)
+        and isinstance(required["dims"], list)
+        and required["dims"]
+        and all(type(at) is int and at >= 0 for at in required["dims"])
+    ):
+        return "required"
+    return ""
+
+
+def _is_prior(prior: object, classes: list[str]) -> bool:
+    """Whether these are shares of all classes, with their source."""
+    if not isinstance(prior, dict) or prior.keys() != {"shares", "source"} or not isinstance(prior["source"], str):
+        return False
+    shares = prior["shares"]
+    return (
+        isinstance(shares, dict)
+        and shares.keys() == set(classes)
+        and all(type(share) in {int, float} and 0 <= share <= 1 for share in shares.values())
+        and sum(shares.values()) > 0
+    )
 
 
 def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:

@@ -16,6 +16,42 @@ from nwb_neurid.results import Json, Provenance
 OF_ENCODER = ("encoder", "encoder_version", "config", "weights_sha256")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPrior:
+    """How common classes are in a part of the brain.
+
+    Parameters
+    ----------
+    shares
+        By class, all classes of the head.
+    source
+        The publication.
+    """
+
+    shares: Mapping[str, float]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredPart:
+    """A part of a vector that a head needs, such as what comes from the waveform.
+
+    Parameters
+    ----------
+    dims
+        Dimensions of the vector that are all 0 where the part is missing.
+    reason
+        Why the head abstains then.
+    of
+        The field of `Population` that the part is computed from, such as "waveforms_uv", or "". `embed` applies no
+        bundled model to a recording without it.
+    """
+
+    dims: tuple[int, ...]
+    reason: str
+    of: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelHead:
     """A calibrated classifier of vectors that can abstain. Made by `nwb_neurid.labels.fitting.fit_head`.
@@ -29,7 +65,8 @@ class LabelHead:
     kind
         "linear" or "mlp".
     prevalence
-        Share of each class in the training data, shape (classes,).
+        Share of each class that probabilities assume, shape (classes,): that of the training data, unless `caveats` say
+        otherwise.
     coverage
         Default coverage of the prediction sets: the share of units whose set should hold their true class.
     classifier, calibration, novelty
@@ -38,6 +75,16 @@ class LabelHead:
         The encoder whose vectors it takes: name, version, config and hash of the weights. {} for any.
     details
         Subjects, units, scores on held-out animals, and how it was fitted.
+    caveats
+        Sentences that go with all predictions for which no prior was given.
+    priors
+        Published shares of the classes, by the name of a part of the brain.
+    required
+        The part of a vector without which the head abstains; None if it needs none.
+    parts
+        Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions` calls them; () for all.
+    rare
+        Classes of which too few units were known: where one of these is the only plausible class, the head abstains.
     """
 
     label_name: str
@@ -51,6 +98,11 @@ class LabelHead:
     novelty: Novelty
     encoder: Mapping[str, Json] = field(default_factory=dict)
     details: Mapping[str, Json] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
+    priors: Mapping[str, PublishedPrior] = field(default_factory=dict)
+    required: RequiredPart | None = None
+    parts: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
     @property
     def dim(self) -> int:

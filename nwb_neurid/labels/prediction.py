@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.calibration import check_coverage, note_few_animals
+from nwb_neurid.labels.criteria.regions import find_part
 from nwb_neurid.labels.head import LabelHead, choose_head, identify_encoder
 from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
 from nwb_neurid.labels.novelty import UNLIKE
@@ -22,6 +23,8 @@ UNSURE = "not sure enough"
 NONE = "no class is plausible"
 NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
+ELSEWHERE = "not valid in its region"
+RARE = "too few units of the class were known"
 
 Prior = Mapping[str, float] | str | None
 
@@ -110,7 +113,8 @@ def predict(
         The share of units whose set should hold their true class; by default that of the head.
     prior
         Share or count of each class here, by name; "uniform" for equal shares, which gives the predictions of the
-        class-balanced probe. By default the shares of the training data.
+        class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless the head
+        says otherwise.
     smooth
         Average the probabilities of a unit and of up to five nearest units within 60 µm on the same probe.
     population
@@ -161,8 +165,8 @@ def predict(
     few = _explain_little_evidence(embeddings, population, min_spikes, min_windows)
     unsure = _explain_unsure(probabilities, head.calibration.find_confidence(prior=shares, smooth=smooth))
     reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
-    if other := _explain_other_activity(head, population):
-        reasons = np.where(seen, other, reasons)
+    limits = _explain_limits(head, embeddings, population)
+    reasons = np.where(seen & (limits != ""), limits, reasons)
     sets = plausible.copy()
     sets[np.flatnonzero(seen), best[seen]] = True
     return Predictions(
@@ -195,9 +199,14 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
         return None
     names = head.classes.tolist()
     if isinstance(prior, str):
-        if prior != UNIFORM:
-            raise InvalidOption(f"A prior is {UNIFORM!r} or a share for each class, got {prior!r}.")
-        return np.full(len(names), 1 / len(names))
+        if prior == UNIFORM:
+            return np.full(len(names), 1 / len(names))
+        if prior not in head.priors:
+            raise InvalidOption(
+                f"A prior is a share for each class of {head.label_name}, or one of "
+                f"{', '.join([UNIFORM, *head.priors])}, got {prior!r}."
+            )
+        prior = head.priors[prior].shares
     if prior.keys() != set(names):
         raise InvalidOption(
             f"A prior needs a share for each class of {head.label_name} ({', '.join(names)}), got "
@@ -214,7 +223,11 @@ def collect_notes(head: LabelHead, coverage: float, prior: Prior = None, smooth:
     notes = [*note_few_animals(head.calibration.animals, coverage)]
     if guessing := head.explain_guessing():
         notes.append(guessing)
-    if prior is not None:
+    if prior is None:
+        notes += head.caveats
+    elif isinstance(prior, str) and prior in head.priors:
+        notes.append(f"Probabilities use the class shares of {prior}: {head.priors[prior].source}.")
+    else:
         notes.append("Probabilities use the class shares that were given, not those of the training data.")
     if smooth:
         notes.append("Probabilities are means over up to five nearest units within 60 µm on the same probe.")
@@ -267,6 +280,23 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
     return f"{NOVEL}: {population.activity.kind}, fitted on {' and '.join(map(str, known))}"
 
 
+def _explain_limits(
+    head: LabelHead, embeddings: Embeddings, population: Population | None
+) -> Shaped[np.ndarray, " units"]:
+    """Explain why a head is not for a unit: its activity, its region or what is known of it; "" where it is."""
+    units = len(embeddings)
+    if other := _explain_other_activity(head, population):
+        return np.full(units, other)
+    why = np.full(units, "", dtype=object)
+    if head.required is not None:
+        why[~embeddings.vectors[:, list(head.required.dims)].any(axis=1)] = head.required.reason
+    regions = None if population is None else population.labels.get("brain_region")
+    for row, region in enumerate(map(str, regions if regions is not None and head.parts else ())):
+        if region and find_part(region) not in head.parts:
+            why[row] = f"{ELSEWHERE}: {region}"
+    return why.astype(np.str_)
+
+
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
     """Explain that a single plausible class is not probable enough; "" where it is."""
     best = probabilities.max(axis=1)
@@ -295,6 +325,8 @@ def _explain(
             reasons.append(NOVEL)
         elif count > 1:
             reasons.append(f"{AMBIGUOUS} at a coverage of {coverage:g}: {', '.join(head.classes[plausible[row]])}")
+        elif count == 1 and (name := str(head.classes[plausible[row]][0])) in head.rare:
+            reasons.append(f"{RARE}: {name}")
         else:
             reasons.append(str(unsure[row]) if count else f"{NONE} at a coverage of {coverage:g}")
     return np.array(reasons, np.str_).reshape(len(embeddings))

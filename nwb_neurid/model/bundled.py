@@ -1,11 +1,13 @@
 """The models that ship with nwb-neurid, and which one is the default for a recording."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from nwb_neurid import registry
 from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.contracts.compatibility import takes_activity
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.folder import FOLDER as HEADS
 from nwb_neurid.model.folder import read_description
 from nwb_neurid.population import ACTIVITIES
 
@@ -13,8 +15,13 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def list_bundled() -> list[str]:
-    """List the names of the models that ship, which `nwb_neurid.load_model` takes."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+    """List the names of the models that ship, which `nwb_neurid.load_model` takes.
+
+    A model whose encoder is not installed is left out: a checkout that was installed before the encoder existed.
+    """
+    installed = set(registry.encoders())
+    names = sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+    return [name for name in names if read_description(FOLDER / name).encoder in installed]
 
 
 def read_spec(name: str) -> EncoderSpec:
@@ -23,20 +30,30 @@ def read_spec(name: str) -> EncoderSpec:
     return registry.encoders().load(about.encoder).spec_for(about.config)
 
 
+def list_labels(name: str) -> list[str]:
+    """List the labels that a model that ships predicts."""
+    return sorted(unquote(path.stem) for path in (FOLDER / name / HEADS).glob("*.json"))
+
+
 def find_model_folder(model: str | Path) -> Path:
     """Find the folder of a model: the path itself, or the folder of the model of that name that ships."""
     return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
 
 
+def list_with_heads(activity: str) -> list[str]:
+    """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default."""
+    return [name for name in list_bundled() if list_labels(name) and takes_activity(read_spec(name), activity)]
+
+
 def choose_bundled(activity: str) -> str:
-    """Choose the model that ships for a kind of activity: of several, the first by name.
+    """Choose the model that ships for a kind of activity: of several without label heads, the first by name.
 
     Raises
     ------
     InvalidOption
         If there is none.
     """
-    specs = {name: read_spec(name) for name in list_bundled()}
+    specs = {name: read_spec(name) for name in list_bundled() if not list_labels(name)}
     for name, spec in specs.items():
         if takes_activity(spec, activity):
             return name

@@ -7,7 +7,7 @@ from nwb_neurid import registry
 from nwb_neurid.contracts import EncoderPlugin
 from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import CannotEncode, NeuridError
-from nwb_neurid.model.bundled import list_bundled, read_spec
+from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 
@@ -66,6 +66,7 @@ def check_fits(population: Population, model: Model) -> None:
         return
     able = {each.encoder: each for each in list_candidates(population) if each.presets}
     instead = {name: "encoder" for name, each in able.items() if each.plugin and not each.plugin.initial_state}
-    instead |= {name: "model" for name in list_bundled() if not list_problems(population, read_spec(name))}
+    general = [name for name in list_bundled() if not list_labels(name)]
+    instead |= {name: "model" for name in general if not list_problems(population, read_spec(name))}
     presets = able[model.name].presets if model.name in able and model.name not in instead else ()
     raise CannotEncode(model.name, population.source, found, instead=instead, presets=presets)

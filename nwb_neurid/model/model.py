@@ -13,8 +13,9 @@ from pathlib import Path
 from nwb_neurid import __version__, registry
 from nwb_neurid._system import limits
 from nwb_neurid._system.arrays import hash_arrays
+from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.display import format_html, format_lines, list_some
-from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
+from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
@@ -127,7 +128,7 @@ class Model:
             "weights_sha256": self.weights_sha256,
         }
 
-    def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = silent) -> Embeddings:
+    def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = automatic) -> Embeddings:
         """Compute one vector for each unit that can have one; the others are NaN with a reason.
 
         Parameters
@@ -137,7 +138,7 @@ class Model:
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
-            Reports every window or unit.
+            Progress callback, called at every window or unit; bars in a notebook by default.
 
         Returns
         -------

@@ -1,11 +1,21 @@
 """The vectors of a population as a scatter plot in two dimensions."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
-from nwb_neurid.plots.figure import PALETTE, draw_figure
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.plots.figure import GREY, MARKERS, PALETTE, draw_figure, make_axes, show_text
+from nwb_neurid.population import Population, Spikes
+from nwb_neurid.results import Embeddings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FEWEST = 4  # units, for t-SNE
 
 
 def project_vectors(vectors: Float32[np.ndarray, "units dim"], *, seed: int) -> Float64[np.ndarray, "units 2"]:
@@ -16,6 +26,138 @@ def project_vectors(vectors: Float32[np.ndarray, "units dim"], *, seed: int) -> 
     scaled = StandardScaler().fit_transform(vectors)
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     return np.asarray(TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(scaled), np.float64)
+
+
+def plot_embedding(
+    embeddings: Embeddings,
+    *,
+    color_by: str | Sequence[object] | Shaped[np.ndarray, " units"] | None = None,
+    population: Population | None = None,
+    points: Float64[np.ndarray, "units 2"] | None = None,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the vectors in two dimensions, a point for each unit; classes differ by colour and by shape.
+
+    Parameters
+    ----------
+    embeddings
+        The vectors; units without one are left out.
+    color_by
+        What colours the points: one value for each unit (text or numbers), or a name: of a label that was predicted
+        (`embeddings.predictions`) or is known (`population.labels`), "stability", "n_windows", "group" or
+        "firing_rate". A name that is both predicted and known means the prediction. None for one colour.
+    population
+        The recording, for what is known of its units.
+    points
+        Two coordinates of each unit, shape (units, 2); by default t-SNE of the standardised vectors.
+    seed
+        Random seed of t-SNE, for reproducible results.
+    ax
+        Axes to draw on; None for a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidOption
+        If there is nothing of that name to colour by, or not one value for each unit, or too few vectors.
+
+    Examples
+    --------
+    >>> from nwb_neurid import embed
+    >>> from nwb_neurid.testing import made_population
+    >>> population = made_population(units=12)
+    >>> axes = plot_embedding(embed(population, model="isi"), color_by="firing_rate", population=population)
+    >>> axes.get_xlabel()
+    't-SNE 1'
+    """
+    seen = embeddings.reasons == ""
+    values, title = choose_values(embeddings, color_by, population)
+    places, names = place_units(embeddings, points, seed)
+    axes = make_axes(ax)
+    draw_points(axes, places[seen], values[seen], title=title)
+    axes.set(xticks=[], yticks=[], xlabel=names[0], ylabel=names[1])
+    return axes
+
+
+def place_units(
+    embeddings: Embeddings, points: Float64[np.ndarray, "units 2"] | None, seed: int
+) -> tuple[Float64[np.ndarray, "units 2"], tuple[str, str]]:
+    """Place units in two dimensions, by t-SNE unless points are given, and name the dimensions.
+
+    Raises
+    ------
+    InvalidOption
+        If there are too few vectors, or points of another shape.
+    """
+    if points is not None:
+        if np.shape(points) != (len(embeddings), 2):
+            raise InvalidOption(f"points must have shape ({len(embeddings)}, 2), got {np.shape(points)}.")
+        return np.asarray(points, np.float64), ("dimension 1", "dimension 2")
+    seen = embeddings.reasons == ""
+    if seen.sum() < FEWEST:
+        raise InvalidOption(f"{int(seen.sum())} units have a vector; t-SNE needs {FEWEST} or more. Pass points.")
+    places = np.full((len(embeddings), 2), np.nan)
+    places[seen] = project_vectors(embeddings.vectors[seen], seed=seed)
+    return places, ("t-SNE 1", "t-SNE 2")
+
+
+def choose_values(
+    embeddings: Embeddings, color_by: str | Sequence[object] | np.ndarray | None, population: Population | None
+) -> tuple[Shaped[np.ndarray, " units"], str]:
+    """Choose one value for each unit, text or a number, and what to call them.
+
+    Raises
+    ------
+    InvalidOption
+        If there is nothing of that name, or not one value for each unit.
+    """
+    units = len(embeddings)
+    if color_by is None:
+        return np.full(units, ""), ""
+    if not isinstance(color_by, str):
+        values = np.asarray(color_by)
+        if values.shape != (units,):
+            raise InvalidOption(f"color_by must have one value for each of {units} units, got shape {values.shape}.")
+        return values if values.dtype.kind in "biuf" else values.astype(np.str_), ""
+    there: dict[str, np.ndarray] = {"stability": embeddings.stability, "n_windows": embeddings.n_windows}
+    if population is not None and len(population) == units:
+        there |= {name: values.astype(np.str_) for name, values in population.labels.items()}
+        if population.group is not None:
+            there["group"] = population.group.astype(np.str_)
+        if isinstance(population.activity, Spikes):
+            seconds = population.unit_duration_s()
+            there["firing_rate"] = np.diff(population.activity.splits) / np.where(seconds > 0, seconds, np.nan)
+    there |= {
+        name: np.where(part.abstained, "", part.label).astype(np.str_) for name, part in embeddings.predictions.items()
+    }
+    if color_by not in there:
+        raise InvalidOption(f"There is no {color_by!r} to colour by. There are: {', '.join(there)}.")
+    return there[color_by], color_by
+
+
+def draw_points(
+    axes: "Axes", points: Float64[np.ndarray, "units 2"], values: Shaped[np.ndarray, " units"], *, title: str = ""
+) -> None:
+    """Draw points coloured by a number, with a colour bar, or by a text, with a legend that counts units."""
+    x, y = points.T
+    if values.dtype.kind in "biuf":
+        drawn = axes.scatter(x, y, c=values.astype(float), s=28, cmap="viridis", plotnonfinite=False)
+        axes.figure.colorbar(drawn, ax=axes, label=show_text(title))
+        return
+    names = sorted(set(values.tolist()), key=lambda name: (name == "", name))
+    for index, name in enumerate(names):
+        own = values == name
+        colour = PALETTE[index % len(PALETTE)] if name else GREY
+        marker = MARKERS[index % len(MARKERS)] if name else "o"
+        label = f"{show_text(name) if name else 'not labelled'} ({int(own.sum())})"
+        axes.scatter(x[own], y[own], s=28, color=colour, marker=marker, edgecolor="white", linewidth=0.5, label=label)
+    if names != [""]:
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=show_text(title) or None)
 
 
 def draw_embedding(
@@ -29,9 +171,5 @@ def draw_embedding(
         If the file cannot be written.
     """
     with draw_figure(path, (6.4, 4.8)) as axes:
-        for index, name in enumerate(sorted(set(labels.tolist()))):
-            x, y = points[labels == name].T
-            colour = PALETTE[index % len(PALETTE)]
-            axes.scatter(x, y, s=28, color=colour, edgecolor="white", linewidth=0.5, label=name or "unlabelled")
-        axes.set(title=title, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        draw_points(axes, points, labels)
+        axes.set(title=show_text(title), xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")

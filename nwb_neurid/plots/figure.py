@@ -1,11 +1,15 @@
 """Figures as PNG files, in matplotlib's own style: no configuration of the user or of the folder changes them."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Shaped
 
 from nwb_neurid._system.atomic import replace_file
 
@@ -23,6 +27,44 @@ PALETTE = (
     "#000000",
 )
 """Colours that the colour-blind can tell apart (Okabe and Ito)."""
+
+
+MARKERS = ("o", "s", "^", "D", "P", "v", "X")
+"""Shapes of classes, which also differ where a figure is printed in grey."""
+
+GREY = "#999999"
+LONGEST = 40
+
+
+def show_text(text: object) -> str:
+    r"""Turn a name of a source into text that matplotlib draws as it is, on one line and not too long.
+
+    A dollar sign would begin a formula, an underscore in front would hide an entry of a legend, and fonts lack control
+    characters.
+
+    >>> show_text("$x$"), show_text("_a"), show_text("a\x1b[31m")
+    ('\\$x\\$', ' _a', 'a\\x1b[31m')
+    """
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in str(text))
+    shown = shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+    shown = shown.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def make_axes(ax: "Axes | None", size_inches: tuple[float, float] = (5.6, 4.4)) -> "Axes":
+    """Make axes in a new figure of pyplot, where none are given."""
+    return ax if ax is not None else make_figure(1, 1, size_inches)[0, 0]
+
+
+def make_figure(rows: int, columns: int, size_inches: tuple[float, float]) -> Shaped[np.ndarray, "rows columns"]:
+    """Make a new figure of pyplot with so many axes, which come back."""
+    _load_matplotlib()
+    from matplotlib import pyplot as plt
+
+    _, made = plt.subplots(rows, columns, figsize=size_inches, layout="constrained", squeeze=False)
+    for axes in made.ravel():
+        axes.spines[["top", "right"]].set_visible(False)
+    return np.asarray(made)
 
 
 @contextmanager
@@ -43,7 +85,8 @@ def draw_figure(path: Path, size_inches: tuple[float, float]) -> Iterator["Axes"
         axes = figure.subplots()
         yield axes
         axes.spines[["top", "right"]].set_visible(False)
-        with replace_file(path, overwrite=True) as made:
+        with replace_file(path, overwrite=True) as made, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
             figure.savefig(made.path, format="png")
 
 

@@ -22,9 +22,10 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.intervals import shortened
 from nwb_neurid.population import Population
+from nwb_neurid.readers.label_table import add_labels
 from nwb_neurid.readers.warning import warn
 
-FOR_ALL = ("start_s", "stop_s", "duration_s")
+FOR_ALL = ("start_s", "stop_s", "duration_s", "labels")
 """Options that need nothing of a reader."""
 
 
@@ -140,6 +141,8 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
         raise BrokenPlugin(
             f"{_who(reader)} must return a Population of {name_source(source)}, got {type(population).__name__}."
         )
+    if options.labels is not None:
+        population = add_labels(population, Path(options.labels), name_source(source))
     return _stretch(population, name_source(source), options)
 
 

@@ -28,7 +28,7 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
     for name, values in columns.items():
         texts = [value.strip() if isinstance(value, str) else "" for value in values]
         known = [text for text in texts if not is_unknown(text)]
-        is_label = _squeeze(name) in _NAMED or not (all(map(is_number, known)) or _IDENTIFIER.search(name))
+        is_label = _squeeze(name) in _NAMED or not (all(map(_is_quantity, known)) or _IDENTIFIER.search(name))
         if known and is_label and not name.startswith(PREFIX):
             labels[name] = np.array(["" if is_unknown(text) else text for text in texts], np.str_)
     for ours, theirs in ALIASES.items():
@@ -49,12 +49,21 @@ def is_number(text: str) -> bool:
     return True
 
 
+def _is_quantity(text: str) -> bool:
+    """Whether a text is a number, also one with a unit or of a channel: "120 µm", "CH12"."""
+    return is_number(text) or _QUANTITY.fullmatch(text) is not None
+
+
 def _squeeze(name: str) -> str:
     """A name without case and signs: `Brain Area` and `brainArea` are `brain_area`."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-_IDENTIFIER = re.compile(r"(^|_)(channels?|electrodes?|ids?|uuids?)($|_)", re.IGNORECASE)
+_QUANTITY = re.compile(
+    r"[+-]?\d[\d.,]* ?([munµμ]?(m|s|v)|k?hz|%|samples?)|(ch|chan|channel|elec|electrode)[\W_]*\d+", re.I
+)
+
+_IDENTIFIER = re.compile(r"(^|_)(channels?|chans?|ch|contacts?|electrodes?|ids?|uuids?)($|_)", re.IGNORECASE)
 """In the names of columns that tell units or their channels apart."""
 
 _NAMED = frozenset(_squeeze(name) for names in ALIASES.values() for name in names)

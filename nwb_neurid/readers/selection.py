@@ -1,5 +1,6 @@
 """Which units are taken: as the user asks, or all but what the source calls noise."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,11 +15,50 @@ from nwb_neurid.vocabulary import is_unknown
 ALL = "all"
 """The `where` that takes every row."""
 
-NOISE = frozenset({"noise", "artifact", "artefact"})
-"""Verdicts by which a row is no neuron."""
+VERDICTS = (
+    *("group", "clustergroup", "phylabel", "phygroup", "manuallabel", "curation", "curationlabel", "verdict"),
+    *(
+        "quality",
+        "unitquality",
+        "clusterquality",
+        "isolation",
+        "isolationquality",
+        "label",
+        "unitlabel",
+        "sortinglabel",
+    ),
+    *("classification", "unitclassification", "unittag", "unittype", "clusterlabel"),
+    *("bcunittype", "bombcelllabel", "kslabel", "kilosortlabel"),
+)
+"""Columns that call units noise, without case and signs: by hand first, then by programs."""
 
-UNDECIDED = frozenset({"unsorted", "unclassified"})
+NOISE = frozenset({"artifact", "artifacts", "artefact", "artefacts", "noise", "noisy"})
+"""Words of verdicts by which a row is no neuron, as in "noise_1" or "electrical artefact" ..."""
+
+NOISE_ITSELF = frozenset({"bad", "crosstalk", "discard", "discarded", "garbage", "junk", "reject", "rejected", "trash"})
+"""... and words that are such a verdict where nothing else is said."""
+
+_DENIED = frozenset({"clean", "free", "less", "low", "no", "non", "not"})
+
+UNDECIDED = frozenset({"not sorted", "unclassified", "unclustered", "unsorted"})
 """No verdict where a program has its own; but where spikes were sorted by channel, what was left over."""
+
+
+def is_noise(text: str) -> bool:
+    """Whether a verdict says that a row is no neuron.
+
+    Examples
+    --------
+    >>> [text for text in ("Noise", "noise_1", "Electrical artefact", "low noise", "good", "junk") if is_noise(text)]
+    ['Noise', 'noise_1', 'Electrical artefact', 'junk']
+    """
+    words = {word for word in re.split(r"[\W_\d]+", text.casefold()) if word}
+    return (not words.isdisjoint(NOISE) and words.isdisjoint(_DENIED)) or (len(words) == 1 and words <= NOISE_ITSELF)
+
+
+def is_undecided(text: str) -> bool:
+    """Whether a verdict says that there is none yet."""
+    return " ".join(re.split(r"[\W_\d]+", text.casefold())).strip() in UNDECIDED
 
 
 def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]:
@@ -74,12 +114,18 @@ def leave_out_noise(columns: Columns, verdicts: Mapping[int, str], options: Read
     return {}
 
 
-def find_verdicts(columns: Columns, names: Sequence[str], words: frozenset[str] = NOISE) -> dict[int, str]:
-    """Find the rows that the first of these columns with a verdict on them calls noise, and what it says."""
+def find_verdicts(columns: Columns) -> dict[int, str]:
+    """Find the rows that the first of `VERDICTS` with a verdict on them calls noise, and what it says."""
+    order = {_squeeze(name): name for name in reversed(columns.names())}
     verdicts: dict[int, str] = {}
-    for name in filter(columns.is_text, names):
+    for name in filter(columns.is_text, [order[each] for each in VERDICTS if each in order]):
         for row, text in enumerate(map(str.strip, columns.texts(name).tolist())):
-            word = text.casefold()
-            if word in words or not (is_unknown(word) or word in UNDECIDED):
-                verdicts.setdefault(row, f"{name} is {text!r}" if word in words else "")
+            if is_noise(text):
+                verdicts.setdefault(row, f"{name} is {text!r}")
+            elif not (is_unknown(text) or is_undecided(text)):
+                verdicts.setdefault(row, "")
     return {row: why for row, why in verdicts.items() if why}
+
+
+def _squeeze(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()

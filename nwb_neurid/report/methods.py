@@ -38,13 +38,33 @@ TSNE = """@article{vandermaaten2008tsne,
 }"""
 
 
+HDBSCAN = """@inproceedings{campello2013hdbscan,
+  title = {Density-based clustering based on hierarchical density estimates},
+  author = {Campello, Ricardo J. G. B. and Moulavi, Davoud and Sander, J\\"org},
+  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)},
+  pages = {160--172},
+  year = {2013},
+  doi = {10.1007/978-3-642-37456-2_14}
+}"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the paragraph needs beside the results: of the encoder, and how vectors became two dimensions."""
+    """What the paragraph needs beside the results.
 
-    summary: str
+    Parameters
+    ----------
+    citation
+        Of the encoder.
+    projection
+        How vectors became two dimensions.
+    clusters
+        The smallest size of a cluster; 0 where there are none.
+    """
+
     citation: str
     projection: str
+    clusters: int = 0
 
 
 def write_methods(
@@ -67,6 +87,10 @@ def write_methods(
         *(_say_prediction(part) for part in predictions),
         f"For display, standardised vectors were projected to two dimensions with {sources.projection}"
         + (" (van der Maaten and Hinton 2008)." if sources.projection == "t-SNE" else "."),
+        f"Clusters are those of HDBSCAN (Campello et al. 2013) from {sources.clusters} units to half of all, on the "
+        "first 10 principal components of standardised vectors."
+        if sources.clusters
+        else "",
         f"Versions: {', '.join(f'{name} {version}' for name, version in about.software.items())}."
         if about.software
         else "",
@@ -75,24 +99,30 @@ def write_methods(
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def cite(embeddings: Embeddings, sources: Sources) -> str:
+def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: Sources) -> str:
     """What the methods paragraph cites, as BibTeX."""
-    entries = [SOFTWARE, NWB]
-    if sources.citation:
-        key = re.sub(r"[^A-Za-z0-9]", "", embeddings.provenance.encoder) or "encoder"
-        arxiv = re.search(r"arXiv:(\d{4}\.\d{4,5})", sources.citation)
-        doi = re.search(r"10\.\d{4,9}/[^\s,;]+", sources.citation)
-        found = {
-            "note": clip(re.sub(r"[{}\\]", "", sources.citation)),
-            "eprint": arxiv.group(1) if arxiv else "",
-            "archiveprefix": "arXiv" if arxiv else "",
-            "doi": doi.group().rstrip(".") if doi else "",
-        }
-        lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in found.items() if value)
-        entries.append(f"@misc{{{key},\n{lines}\n}}")
-    if sources.projection == "t-SNE":
-        entries.append(TSNE)
-    return "\n\n".join(entries)
+    cited = {embeddings.provenance.encoder: sources.citation}
+    cited |= {
+        part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions
+    } | cited
+    entries = [SOFTWARE, NWB, *(_cite_text(name, text) for name, text in cited.items() if text)]
+    entries += [TSNE] if sources.projection == "t-SNE" else []
+    return "\n\n".join([*entries, *([HDBSCAN] if sources.clusters else [])])
+
+
+def _cite_text(name: str, text: str) -> str:
+    """An entry for what is cited in words."""
+    key = re.sub(r"[^A-Za-z0-9]", "", name) or "encoder"
+    arxiv = re.search(r"arXiv:(\d{4}\.\d{4,5})", text)
+    doi = re.search(r"10\.\d{4,9}/[^\s,;]+", text)
+    found = {
+        "note": clip(re.sub(r"[{}\\]", "", text)),
+        "eprint": arxiv.group(1) if arxiv else "",
+        "archiveprefix": "arXiv" if arxiv else "",
+        "doi": doi.group().rstrip(".") if doi else "",
+    }
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in found.items() if value)
+    return f"@misc{{{key},\n{lines}\n}}"
 
 
 def _say_parameters(config: object) -> str:
@@ -104,15 +134,17 @@ def _say_training(training: str, sha256: str) -> str:
     if training.startswith(UNTRAINED.partition(":")[0]):
         return "The weights of the encoder were random, not trained."
     weights = f" (weights SHA-256 {sha256[:16]})" if sha256 else ""
-    return f"The encoder was trained {training.rstrip('.')}{weights}." if training else "The encoder has no weights."
+    return f"Training of the encoder: {training.rstrip('.')}{weights}." if training else "The encoder has no weights."
 
 
 def _say_prediction(part: Predictions) -> str:
     """One sentence on a label head."""
-    named, seen = int((~part.abstained).sum()), int((part.label != "").sum())
-    among = f", valid among {clip(part.scope)}" if part.scope else ""
+    named = int((~part.abstained).sum())
+    among = f" (scope: {clip(part.scope).rstrip('.')})" if part.scope else ""
+    citation = part.provenance.config.get("citation")
+    source = f" by {part.provenance.encoder} ({citation})" if citation else ""
     sets = f", with prediction sets at a coverage of {part.coverage:g}" if np.isfinite(part.coverage) else ""
     return (
-        f"{part.label_name} was predicted among {len(part.classes)} classes{among}{sets}; {named:,} of "
-        f"{seen:,} units were labelled and the model abstained on the others."
+        f"{part.label_name} was predicted among {len(part.classes)} classes{source}{among}{sets}; {named:,} of "
+        f"{len(part):,} units were labelled."
     )

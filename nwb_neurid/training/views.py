@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 
 from nwb_neurid.training.memory import most_tokens, to_device
 from nwb_neurid.training.recording import Pairs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PADDING = {"cpu": 0.1, "cuda": 0.5}
 """Share of a batch that may be padding. On a GPU more batches cost more than more padding."""
@@ -68,7 +72,7 @@ def embed_views(
     module: nn.Module,
     pairs: Pairs,
     keep: Bool[np.ndarray, "2 windows units"],
-    twins: Bool[np.ndarray, "units units"] | None,
+    twins: "csr_array | None",
     tokens: int,
 ) -> Views:
     """Compute the vectors of the units that are kept, in batches of windows of similar count."""
@@ -92,5 +96,5 @@ def embed_views(
     flat = found.new_zeros(2 * windows * width, found.shape[1])
     flat = flat.index_copy(0, to_device(np.concatenate(targets), device), found)
     seen = np.take_along_axis(keep, rows[None].repeat(2, 0), axis=2) & present
-    same = None if twins is None else to_device(twins[rows[:, :, None], rows[:, None, :]], device)
+    same = None if twins is None else to_device(np.stack([twins[own][:, own].toarray() for own in rows]), device)
     return Views(vectors=flat.view(2, windows, width, -1), seen=to_device(seen, device), twins=same)

@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nwb_neurid._system.bars import automatic
 from nwb_neurid.contracts import Progress, ReadOptions, is_url, silent
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.criteria import AUTO
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import choose_bundled
 from nwb_neurid.model.candidates import check_fits
@@ -15,6 +17,7 @@ from nwb_neurid.model.model import Model, load_model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.workflows.cell_types import CellTypes, plan_cell_types
 from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, name_object
@@ -38,6 +41,8 @@ class Outcome:
         What the results are called in an NWB file: one name, or one for each of several imaging planes.
     changed
         Whether the recording's own file was changed.
+    cell_types
+        Cell types by published criteria, and by bundled models beside the default one.
     """
 
     path: Path
@@ -46,6 +51,7 @@ class Outcome:
     predictions: tuple[Predictions, ...] = ()
     names: tuple[str, ...] = ()
     changed: bool = False
+    cell_types: tuple[CellTypes, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -63,6 +69,7 @@ def embed_file(
     pool_groups: bool = False,
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
+    criteria: str = AUTO,
     progress: Progress = silent,
 ) -> Outcome:
     """Embed the units of a recording, and write the vectors and the predicted labels beside them.
@@ -85,7 +92,10 @@ def embed_file(
     training
         Train the model on the recording first; its vectors are then comparable within the recording only.
     prediction
-        What is asked of the label heads of the model.
+        What is asked of the label heads of the model; without a model, of those of the models that ship with heads.
+    criteria
+        A published criterion for cell types, "none", or "auto" for those that fit the recording, see
+        `nwb_neurid.labels.criteria`. None of them gives probabilities.
     progress
         Progress callback, called with what is looped over.
 
@@ -113,25 +123,30 @@ def embed_file(
     reader, seen = reader_for(source), take_fingerprint(source)
     choose_output(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
+    plan = plan_cell_types(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
     output = choose_output(source, writing, seen=seen)
     output.check(population)
     check_fits(population, model)
-    check_options(model.heads, population, prediction)
+    plan.check(population, prediction, writing.name)
+    check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     model = model if training is None else _train_on(model, population, training, pool_groups, progress)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = tuple(predict_all(model.heads, embeddings, population, prediction))
-    path = output.write(population, embeddings, predictions)
+    predictions = tuple(predict_all(model.heads, embeddings, population, asked))
+    cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
+    beside = [each.results for each in cell_types if each.is_worth_keeping]
+    path = output.write(population, embeddings, predictions, beside)
     changed = not is_url(source) and path.samefile(source)
-    names = _list_names(population, writing, changed)
+    called = [writing, *(replace(writing, name=each.name) for each in beside)]
     return Outcome(
         path=path,
         population=population,
         embeddings=embeddings,
         predictions=predictions,
-        names=names,
+        names=tuple(name for each in called for name in _list_names(population, each, changed)),
         changed=changed,
+        cell_types=tuple(cell_types),
     )
 
 
@@ -141,12 +156,13 @@ def embed(
     model: Model | str | Path | None = None,
     device: str = "auto",
     pool_groups: bool = False,
-    progress: Progress = silent,
+    criteria: str = AUTO,
+    progress: Progress = automatic,
     **reading: Any,
 ) -> Embeddings:
     """Read a recording and embed its units, in one call. Nothing is written.
 
-    It gives the vectors and the predictions that `nwb-neurid embed` writes.
+    It gives the vectors and the predicted labels that `nwb-neurid embed` writes.
 
     Parameters
     ----------
@@ -159,16 +175,19 @@ def embed(
         What a model is built for that is not built yet: "auto", "cpu" or "cuda".
     pool_groups
         Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
+    criteria
+        A published criterion for cell types, "none", or "auto" for those that fit the recording, see
+        `nwb_neurid.labels.criteria`. None of them gives probabilities.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback, called with what is looped over; bars in a notebook by default.
     **reading
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`.
 
     Returns
     -------
     Embeddings
-        One vector per unit, in the order of the source. `Embeddings.predictions` holds what the label heads of the
-        model predict, by label; empty for a model without heads, such as those that ship.
+        One vector per unit, in the order of the source. `Embeddings.predictions` holds the predictions of the label
+        heads of the model and of the criteria, by label; `Embeddings.beside` holds what the criteria measured.
 
     Raises
     ------
@@ -191,9 +210,16 @@ def embed(
         population = read_for(built.spec if built else None, reader_for(source), source, options)
     built = built or load_model(choose_bundled(population.activity.kind), device=device)
     check_fits(population, built)
+    plan = plan_cell_types(population, criteria, models=model is None, device=device)
     embeddings = built.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = predict_all(built.heads, embeddings, population, PredictionOptions())
-    return replace(embeddings, predictions={each.label_name: each for each in predictions})
+    own = predict_all(built.heads, embeddings, population, PredictionOptions())
+    found = plan.apply(population, PredictionOptions(), pool_groups=pool_groups, progress=progress)
+    others = [part for each in found for part in each.results.predictions]
+    return replace(
+        embeddings,
+        predictions={part.label_name: part for part in (*others, *own)},
+        beside={each.results.name: each.embeddings for each in found if each.is_worth_keeping},
+    )
 
 
 def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.text import join_some
-from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, check_label, fit_head
@@ -44,7 +45,7 @@ def fit_labels(
     seed: int = 0,
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> Model:
     """Fit a label head to the vectors of recordings whose labels are known. The model itself is not changed.
 
@@ -77,7 +78,7 @@ def fit_labels(
     pool_groups
         Embed all groups of units (probes, imaging planes) of a recording together, not each separately.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback, called with what is looped over; bars in a notebook by default.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def write_report(
     output
         The file to write; by default, beside the results, called after the source: `recording.report.html`.
     name
-        Whose vectors are shown, and whose predictions only; None for the first, and for all predictions.
+        Whose vectors are shown, and whose predictions only; None for the longest vectors, and for all predictions.
     reading
         How the recording is read.
     overwrite
@@ -78,10 +78,11 @@ def write_report(
     target = name_report(source) if output is None else Path(output)
     check_target(target, overwrite=overwrite)
     path, found = find_results(source, name)
-    population = _read_recording(source, path, found[0].embeddings, reading or ReadOptions())
-    about = _learn_about(found[0].name, path, found[0].embeddings)
-    predictions = [one for each in found if _are_same_units(each, found[0]) for one in each.predictions]
-    return write_page(population, found[0].embeddings, predictions, about, target, overwrite=overwrite)
+    shown = max(found, key=lambda each: each.embeddings.vectors.shape[1])  # a criterion has few values
+    population = _read_recording(source, path, shown.embeddings, reading or ReadOptions())
+    about = _learn_about(shown.name, path, shown.embeddings)
+    predictions = [one for each in found if _are_same_units(each, shown) for one in each.predictions]
+    return write_page(population, shown.embeddings, predictions, about, target, overwrite=overwrite)
 
 
 def check_page(source: str | Path, writing: WriteOptions) -> Path:
@@ -127,7 +128,9 @@ def report_outcome(outcome: Outcome, target: Path, *, overwrite: bool = False) -
     """
     name = outcome.names[0] if outcome.names else name_after(outcome.embeddings.provenance.encoder)
     about = _learn_about(name, outcome.path, outcome.embeddings)
-    return write_page(outcome.population, outcome.embeddings, outcome.predictions, about, target, overwrite=overwrite)
+    beside = [part for each in outcome.cell_types for part in each.results.predictions]
+    predictions = [*outcome.predictions, *beside]
+    return write_page(outcome.population, outcome.embeddings, predictions, about, target, overwrite=overwrite)
 
 
 def write_page(

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from nwb_neurid._system.atomic import convert_errors, replace_file
+from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.file_sets import has_set
 from nwb_neurid._system.lock import lock
 from nwb_neurid._system.permissions import limit_readers
-from nwb_neurid.contracts import Progress, ReadOptions, silent
+from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import STEPS, fit
@@ -46,7 +47,7 @@ def train(
     pool_groups: bool = False,
     checkpoint_s: float = 60.0,
     watch: Callable[[Step], None] | None = None,
-    progress: Progress = silent,
+    progress: Progress = automatic,
 ) -> Model:
     """Train an encoder on recordings, without labels, and keep it in a model folder.
 
@@ -90,7 +91,7 @@ def train(
     watch
         Called after every step, with its loss.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback, called with what is looped over; bars in a notebook by default.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers import phy, table
 from nwb_neurid.writers.nwb import standalone, store
 from nwb_neurid.writers.nwb.destination import is_nwb, is_zarr, name_sidecar
+from nwb_neurid.writers.nwb.entry import Results as Results
 from nwb_neurid.writers.nwb.objects import MODEL, name_object
 from nwb_neurid.writers.nwb.store import name_after as name_after
 from nwb_neurid.writers.options import NWB as NWB
@@ -30,8 +31,14 @@ class Output(Protocol):
         """Refuse what can be refused before anything is computed: raises as `write`."""
         ...
 
-    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
-        """Write the results, whole or not at all, and tell where they are."""
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
+        """Write the results and those beside them, whole or not at all, and tell where they are."""
         ...
 
 
@@ -52,7 +59,13 @@ class _IntoRecording:
         with limits.reading(self.file):
             store.check_writable(self.file, self.options, table=population.tables)
 
-    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
         with limits.reading(self.file):
             return store.write_results(
                 self.file,
@@ -61,6 +74,7 @@ class _IntoRecording:
                 self.options,
                 table=population.tables,
                 expected=self.fingerprint,
+                beside=beside,
             )
 
 
@@ -75,9 +89,21 @@ class _Standalone:
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
         return standalone.write_standalone(
-            population, embeddings, self.target, predictions, name=self.name, overwrite=self.overwrite
+            population,
+            embeddings,
+            self.target,
+            predictions,
+            name=self.name,
+            overwrite=self.overwrite,
+            beside=beside,
         )
 
 
@@ -93,7 +119,14 @@ class _Table:
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
+        predictions = [*predictions, *(part for each in beside for part in each.predictions)]
         made = table.make_table(population, embeddings, predictions)
         table.write_table(
             made,
@@ -117,9 +150,18 @@ class _PhyColumns:
     def check(self, population: Population) -> None:
         phy.check_ids(population)
 
-    def write(self, population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Path:
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
         columns = phy.make_columns(self.name, embeddings, predictions)
-        return phy.write_columns(self.folder, population.unit_ids, columns, overwrite=self.overwrite)[0]
+        others: phy.Columns = {}
+        for each in beside:
+            others = {**others, **phy.make_labels(each.name, each.predictions)}
+        return phy.write_columns(self.folder, population.unit_ids, columns, overwrite=self.overwrite, beside=others)[0]
 
 
 def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fingerprint | None = None) -> Output:

@@ -90,11 +90,16 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
     InvalidOption
         If the results, or a label, have a name that no file can have.
     """
-    own = name_column(name)
-    columns = {own: np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)}
+    state = np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)
+    return {name_column(name): state, **make_labels(name, predictions)}
+
+
+def make_labels(name: str, predictions: Sequence[Predictions]) -> dict[str, Shaped[np.ndarray, " units"]]:
+    """The columns of predictions among those of `make_columns`; raises as that does."""
+    columns = {}
     for part in predictions:
         name_object(name, PREDICTIONS, part.label_name)  # refuses what cannot be part of the name of a file
-        label = f"{own}_{part.label_name}"
+        label = f"{name_column(name)}_{part.label_name}"
         columns[label] = np.where(part.abstained, "", part.label)
         if not np.isnan(part.class_probabilities).all():
             shown = [f"{value:.3g}" if value == value else "" for value in part.probability.tolist()]
@@ -103,7 +108,12 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
 
 
 def write_columns(
-    folder: Path, cluster_ids: Shaped[np.ndarray, " units"], columns: Columns, *, overwrite: bool = False
+    folder: Path,
+    cluster_ids: Shaped[np.ndarray, " units"],
+    columns: Columns,
+    *,
+    overwrite: bool = False,
+    beside: Columns | None = None,
 ) -> list[Path]:
     """Write the columns of these clusters, all of them or none; a cluster without a value has no row.
 
@@ -117,17 +127,20 @@ def write_columns(
         As `make_columns` makes them.
     overwrite
         Whether columns that are there may be replaced.
+    beside
+        Further columns, which replace those of their names.
 
     Raises
     ------
     CannotWrite
         If a column is there and not to be replaced, or a file cannot be written.
     """
-    targets = name_files(folder, list(columns))
+    every = {**columns, **(beside or {})}
+    targets = name_files(folder, list(every))
     with convert_errors(targets[0]), lock(targets[0].resolve()):
-        check_target(*targets, overwrite=overwrite, instead="choose another name (--name)")
+        check_target(*targets[: len(columns)], overwrite=overwrite, instead="choose another name (--name)")
         with replace_files(folder.resolve(), targets[0].name, like=[folder]) as made:
-            for target, (name, values) in zip(targets, columns.items(), strict=True):
+            for target, (name, values) in zip(targets, every.items(), strict=True):
                 _write_column(made / target.name, name, cluster_ids, values)
     return targets
 

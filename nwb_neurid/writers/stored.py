@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nwb_neurid._system import limits
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.errors import NoResults, SourceNotFound
 from nwb_neurid.writers.nwb import store
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
@@ -40,6 +41,11 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
         raise SourceNotFound(f"{source} does not exist.")
     own = is_nwb(source)
     sidecar = name_sidecar(source) if own else source.parent / name_output(source)
+    if not own and not sidecar.exists() and source.is_dir() and any(source.glob(f"cluster_{PREFIX}*.tsv")):
+        raise NoResults(
+            f"{source} has results as columns of phy only, without the vectors. Look at them in phy, or embed it "
+            f"again: nwb-neurid embed {source} --report"
+        )
     if not own and not sidecar.exists():
         raise NoResults(
             f"{source} has no results beside it: {sidecar} does not exist. Embed it: nwb-neurid embed {source}"

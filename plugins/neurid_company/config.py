@@ -60,13 +60,19 @@ class CompanyConfig:
         """Where each block of a vector lies, in order."""
         both = self.own + self.company
         sizes = {"own": self.own, "company": self.company}
-        sizes |= {f"neighbours, round {number + 1}": both for number in range(self.rounds)}
+        sizes |= {f"neighbours_{number + 1}": both for number in range(self.rounds)}
         sizes |= {"waveform": WAVEFORM_DIM} if self.waveform else {}
         found, start = {}, 0
         for name, size in sizes.items():
             found[name] = slice(start, start + size)
             start += size
         return found
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What each dimension of a vector is called: its block, and its number there."""
+        sizes = {name: block.stop - block.start for name, block in self.blocks.items()}
+        return tuple(f"{name}_{axis}" for name, size in sizes.items() for axis in range(size))
 
     @property
     def dim(self) -> int:

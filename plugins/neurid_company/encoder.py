@@ -80,7 +80,7 @@ class CompanyEncoder:
             population,
             vectors,
             reasons=list(self._reasons(population, measured)),
-            provenance=Provenance(notes=(self._describe_blocks(),)),
+            provenance=Provenance(dimensions=self._settings.dimensions),
         )
 
     def fit(
@@ -171,10 +171,6 @@ class CompanyEncoder:
                 yield "fewer than two spikes in observed time"
             else:
                 yield "constant, or fewer than 9 frames, in observed time"
-
-    def _describe_blocks(self) -> str:
-        spans = [f"{name} {block.start}-{block.stop - 1}" for name, block in self._settings.blocks.items()]
-        return f"Blocks of the vector: {', '.join(spans)}."
 
 
 def check_state(settings: CompanyConfig, state: State) -> None:

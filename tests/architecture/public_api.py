@@ -13,6 +13,7 @@ MODULES = (
     "correlogram",
     "errors",
     "intervals",
+    "plots",
     "population",
     "results",
     "testing",

@@ -12,6 +12,7 @@ MODULES_OF = {
     "pynwb": {"pynwb", "hdmf"},
     "boto3": {"boto3", "botocore"},
     "ipywidgets": {"ipywidgets", "IPython"},
+    "jupyter-scatter": {"jscatter"},
 }
 TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs
 
@@ -44,6 +45,6 @@ def test_hints_name_packages_that_can_be_installed(root):
     known = {frozenset(re.match(r"[\w.-]+", each)[0] for each in extra) for extra in extras}
     sources = [*(root / "nwb_neurid").rglob("*.py"), *(root / "plugins").rglob("*.py"), *(root / "docs").glob("*.md")]
     for path in [*sources, root / "README.md"]:
-        for words in re.findall(r"pip install ([a-z][\w ]*\w)(?![\w/])", path.read_text("utf-8")):
+        for words in re.findall(r"pip install ([a-z][\w -]*\w)(?![\w/])", path.read_text("utf-8")):
             assert words.startswith("torch") or frozenset(words.split()) in known, f"{path} has: pip install {words}"
         assert 'install "nwb-neurid[' not in path.read_text("utf-8"), path

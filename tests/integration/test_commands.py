@@ -120,7 +120,7 @@ def test_untrained_weights_are_asked_for(run, recording):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, isi, neurpir, nuclr"),
+        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, fingerprint, isi,"),
         (["--encoder", "isi", "--preset", "huge"], "no preset 'huge'"),
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--model", "nowhere"], "nowhere is not a model folder"),
@@ -273,3 +273,32 @@ def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp
 def test_help_names_every_option(run):
     for command in ("embed", "inspect", "show", "plugins", "simulate", "demo", "import"):
         assert "--quiet" in run(command, "--help").stdout
+
+
+def test_a_table_of_labels_serves_every_command_that_reads(run, tmp_path):
+    for seed in range(3):
+        run("simulate", f"{seed}.nwb", "--units", 12, "--duration", 20, "--seed", seed)
+    rows = [f"{seed}.nwb,{row},{'even' if row % 2 == 0 else 'odd'}" for seed in range(3) for row in range(12)]
+    (tmp_path / "table.csv").write_text("\n".join(["source,row,parity", *rows]) + "\n")
+    asked, sources = ("--labels", "table.csv"), [f"{seed}.nwb" for seed in range(3)]
+    assert "parity" in run("inspect", "0.nwb", *asked).stdout
+    fitted = run("fit-labels", "isi", *sources, "--label", "parity", *asked, "--output", "model").stdout
+    assert "parity of 36 units of 3 animals: even 18, odd 18" in fitted
+    run(
+        "evaluate",
+        *sources,
+        "--encoder",
+        "isi",
+        "--protocol",
+        "transductive",
+        "--label",
+        "parity",
+        *asked,
+        "--output",
+        "scores",
+    )
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["macro_f1"] >= 0
+    run("embed", "0.nwb", "--model", "model", *asked, "--format", "csv")
+    (made,) = tmp_path.glob("0.neurid*.csv")
+    header, first = made.read_text().splitlines()[:2]
+    assert first.split(",")[header.split(",").index("parity")] == "even"

@@ -134,9 +134,9 @@ def run_command(shell, command: str) -> None:
 
 
 def fewer_units(command: str) -> str:
-    """The command on 300 units of each session of Steinmetz et al., where it would take minutes otherwise."""
+    """The command on 100 units of each session of Steinmetz et al., where it would take minutes otherwise."""
     heavy = command.startswith("nwb-neurid evaluate") and re.search("sub-(Cori|Hench)", command)
-    return f"{command} --where 'id > 250 and id < 550' --folds 2" if heavy else command
+    return f"{command} --where 'id > 250 and id < 350' --folds 2" if heavy else command
 
 
 def write_listed(page: Path, folder: Path) -> None:
@@ -215,11 +215,23 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
     blocks = "\n".join(python_blocks("spikeinterface.md"))
     exec(compile(blocks, "spikeinterface.md", "exec"), {})
     out = capsys.readouterr().out
-    assert "(12, 64)" in out
+    assert "(12, 80)" in out
     assert "(11, 53)" in out
     assert "['neurid_cell_type', 'neurid_cell_type_probability']" in out
     assert out.endswith("True\n")
     assert len(nwb_neurid.read_results("results.nwb")[0].predictions) == 1
+
+
+def test_the_report_page_runs(folder):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    figures, widget = python_blocks("report.md")
+    names: dict[str, object] = {}
+    exec(compile(figures, "report.md", "exec"), names)
+    assert Path("embedding.png").read_bytes().startswith(b"\x89PNG")
+    plt.close("all")
+    pytest.importorskip("anywidget", reason="the widget needs jupyter-scatter")
+    exec(compile(widget, "report.md", "exec"), names)
 
 
 def test_the_simulation_page_runs(capsys):

@@ -54,6 +54,19 @@ from nwb_neurid.vocabulary import UNKNOWN, is_unknown
             "no label",
             "missing",
         ),
+        *("ND", "n.d.", "N/D", "unk.", "unkown", "uncertain", "unclear", "unsure", "inconclusive", "TBC", "pending"),
+        *("unknown neuron", "Unknown cell type", "cell type unknown", "no cell type", "unidentified cell", "no value"),
+        *(
+            "not tested",
+            "not typed",
+            "not annotated",
+            "unannotated",
+            "non-classified",
+            "un-identified",
+            "cannot determine",
+        ),
+        *("can't be determined", "not determined yet", "not determined (n.d.)", "Undetermined (low FR)", "none given"),
+        *("to be classified", "insufficient data", "outside brain", "not in atlas", "***", "xxx"),
     ],
 )
 def test_words_for_not_known(text):
@@ -77,6 +90,7 @@ def test_words_for_not_known(text):
         "皮质",
         "0",
         "void space",
+        *("no", "yes", "NA+", "non-FS", "cell", "neuron", "unit", "other", "untagged", "not PV (n=3)"),
     ],
 )
 def test_words_for_something(text):

@@ -17,10 +17,10 @@ from nwb_neurid.population import Population
 CRITERIA: Mapping[str, Criterion] = {
     criterion.name: criterion for criterion in (cellexplorer.CRITERION, bombcell.CRITERION)
 }
-NONE = "none"
+AUTO, NONE = "auto", "none"
 
 
-def choose_criteria(population: Population, name: str = "") -> list[Criterion]:
+def choose_criteria(population: Population, name: str = AUTO) -> list[Criterion]:
     """Choose the criteria for a recording.
 
     Parameters
@@ -28,19 +28,19 @@ def choose_criteria(population: Population, name: str = "") -> list[Criterion]:
     population
         The recording.
     name
-        The name of a criterion, "none" for none, or "" for those that fit the recording.
+        The name of a criterion, "none", or "auto" for those that fit the recording.
 
     Raises
     ------
     InvalidOption
         If there is no such criterion, or it was asked for and the recording has no spikes.
     """
-    if not name:
+    if name == AUTO:
         return [criterion for criterion in CRITERIA.values() if criterion.suits(population)]
     if name == NONE:
         return []
     if name not in CRITERIA:
-        raise InvalidOption(f"There is no criterion {name!r}. Choose one of: {', '.join([*CRITERIA, NONE])}.")
+        raise InvalidOption(f"There is no criterion {name!r}. Choose one of: {', '.join([AUTO, *CRITERIA, NONE])}.")
     if population.activity.kind != "spikes":
         raise InvalidOption(
             f"Criterion {name!r} is for spikes, {population.source or 'the recording'} has {population.activity.kind}. "

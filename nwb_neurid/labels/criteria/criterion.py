@@ -129,7 +129,9 @@ class Judgement:
         counts = Counter(predictions.label[~predictions.abstained].tolist())
         said = [f"{counts[name]} {name}" for name in self.criterion.classes if counts[name]]
         why = Counter(reason.partition(":")[0] for reason in predictions.reasons[predictions.abstained].tolist())
-        said += [f"{count} without ({reason})" for reason, count in why.most_common()]
+        if why:
+            reasons = "; ".join(f"{count} {reason}" for reason, count in why.most_common())
+            said.append(f"{why.total()} abstained: {reasons}")
         label = predictions.label_name.replace("_", " ")
         return f"{label} by {self.criterion.title}: {', '.join(said)}"
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid._system.text import show_value
-from nwb_neurid.activity import Traces
+from nwb_neurid.activity import Spikes, Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S
@@ -125,7 +125,10 @@ def make_population(
         If `where` asks for what is not there.
     """
     start_s, stop_s = options.start_s, options.stop_s
-    if start_s is not None or stop_s is not None:
+    where, is_cut = f"{source}: spike times", start_s is not None or stop_s is not None
+    if options.rate_hz is None and is_cut and all(np.isfinite(train).all() for train in trains_s):
+        check_seconds(Spikes.of([np.sort(train) for train in trains_s]), where, ADVICE)
+    if is_cut:
         first, last = -np.inf if start_s is None else start_s, np.inf if stop_s is None else stop_s
         trains_s = [train[(train >= first - EDGE_S) & (train < last - EDGE_S)] for train in trains_s]
     times = np.concatenate([np.empty(0), *trains_s])
@@ -144,8 +147,8 @@ def make_population(
         excluded=excluded,
         **parts,
     )
-    if options.rate_hz is None:
-        check_seconds(population.spikes, f"{source}: spike times", ADVICE)
+    if options.rate_hz is None and not is_cut:
+        check_seconds(population.spikes, where, ADVICE)
     return population
 
 

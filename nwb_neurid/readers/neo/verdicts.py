@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nwb_neurid.readers.neo import format_of
-from nwb_neurid.readers.selection import NOISE, UNDECIDED
+from nwb_neurid.readers.selection import is_noise, is_undecided
 
 UNSORTED_UNIT = 0
 BY_CHANNEL = frozenset({"BlackrockIO", "CedIO", "NeuralynxIO", "OpenEphysIO", "PlexonIO", "Spike2IO", "TdtIO"})
@@ -19,15 +19,18 @@ LEFT_OVER = {("BlackrockIO", 255): "noise (unit 255)", ("TdtIO", 31): "outliers 
 CLASSIFICATIONS = ("unit_classification", "unit_tag", "quality")
 """Annotations that tell sorted spikes from others: the first two are of Neo's reader of Blackrock's files."""
 
+FEWEST_SPIKES = 20
+"""So many spikes at the same samples are no chance."""
+
 _UNIT_OF_CHANNEL = re.compile(r"#(\d+)$")
-_WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave\w*)", re.IGNORECASE)
+_WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave[^\W_]*|templates?)[_\-. ]?", re.IGNORECASE)
 
 
 def find_verdict(train: Any) -> str:
     """Find out why a `neo.SpikeTrain` is no neuron's; "" where it may be one."""
     for key in CLASSIFICATIONS:
         text = train.annotations.get(key)
-        if isinstance(text, str) and text.strip().casefold() in NOISE | UNDECIDED:
+        if isinstance(text, str) and (is_noise(text) or is_undecided(text)):
             return f"{key} is {text.strip()!r}"
     name = _format(train)
     for text in (train.annotations.get("id"), train.name):
@@ -47,14 +50,21 @@ def drop_twins(trains: Sequence[Any]) -> list[Any]:
 
 
 def _is_twin(name: str, times: dict[str, np.ndarray]) -> bool:
-    """Whether a train whose name its own begins with has the same spikes, or more if its own is marked as waveforms."""
+    """Whether another train, whose name is shorter, has the same spikes, or more if this one is marked as waveforms."""
     own = times[name]
     for other, theirs in times.items():
-        if name != other and name.startswith(other):
-            is_marked = _WAVEFORMS.fullmatch(name.removeprefix(other)) is not None
-            if (is_marked and np.isin(own, theirs).all()) or (len(own) and np.array_equal(own, theirs)):
+        if name != other and other in name:
+            is_marked = _WAVEFORMS.fullmatch(name.replace(other, "", 1)) is not None
+            if is_marked and np.isin(own, theirs).all():
                 return True
+        is_of_it = other in name or (len(own) >= FEWEST_SPIKES and _is_marked(name) and not _is_marked(other))
+        if name != other and is_of_it and len(own) and np.array_equal(own, theirs):
+            return True
     return False
+
+
+def _is_marked(name: str) -> bool:
+    return any(_WAVEFORMS.fullmatch(word) for word in re.split(r"[\W_\d]+", name) if word)
 
 
 def _format(train: Any) -> str:

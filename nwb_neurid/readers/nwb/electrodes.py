@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped
 
 from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.groups import COLUMN, match_groups
 from nwb_neurid.readers.nwb.peaks import NO_ELECTRODE, find_peaks, find_region
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.warning import Omissions, warn
@@ -22,12 +23,12 @@ POSITION = "position_um"
 """The column of units with x, y and z, in files that we write."""
 
 SPACING_UM = (0.9, 2e3)
-"""How near and how far the nearest neighbours on a probe are; nearer ones are told in another unit of length."""
+"""How near and how far the nearest neighbours on a probe are; nearer ones are in another unit of length."""
 
 WIDEST_UM = 1e5
 """10 cm: no set of electrodes in one brain is wider."""
 
-LENGTHS_UM: Mapping[str, float] = {"millimetres": 1e3, "metres": 1e6}
+LENGTHS_UM: Mapping[str, float] = {"millimetres": 1e3, "metres": 1e6, "nanometres": 1e-3}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -67,11 +68,11 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
         If a column contradicts those beside it, or positions are not in micrometres.
     """
     electrodes = omissions.attempt(lambda: _electrodes_table(file, units), None)
-    own_group = omissions.attempt(lambda: _own_group(units), None)
+    groups = None if electrodes is None else omissions.attempt(lambda: _text(electrodes, "group_name"), None)
+    own_group = omissions.attempt(lambda: _own_group(units, groups), None)
     own_positions_um = omissions.attempt(lambda: _own_positions_um(units), None)
     if electrodes is None:
         return Places(regions=[""] * len(units), positions_um=own_positions_um, group=own_group)
-    groups = omissions.attempt(lambda: _text(electrodes, "group_name"), None)
     peak = find_peaks(units, electrodes, groups, own_group, omissions)
     locations = omissions.attempt(lambda: _text(electrodes, "location", labels=True), None)
     positions = omissions.attempt(lambda: _electrode_positions_um(electrodes, groups, omissions), None)
@@ -101,10 +102,21 @@ def units_refer_to_groups(units: Table) -> bool:
     return "electrode_group" in units and units.dataset("electrode_group").is_reference
 
 
-def _own_group(units: Table) -> Shaped[np.ndarray, " units"] | None:
-    """The group that a unit itself names: its electrode group, or its probe."""
+def _own_group(units: Table, groups: Shaped[np.ndarray, " electrodes"] | None) -> Shaped[np.ndarray, " units"] | None:
+    """The group that a unit itself names: its electrode group, or its probe, by name or number."""
     if units_refer_to_groups(units):
         return units.referred("electrode_group")
+    known = [] if groups is None else list(dict.fromkeys(groups.tolist()))
+    for name in filter(COLUMN.fullmatch, units.names()):
+        if units.is_text(name):
+            values = units.texts(name).tolist()
+        elif units.is_number(name) and not ("shank" in name.casefold() and "probe" in "".join(known).casefold()):
+            values = units.numbers(name).astype(np.float64).tolist()
+        else:
+            continue
+        named = match_groups(list(dict.fromkeys(values)), known)
+        if named:
+            return np.array([named[value] for value in values], np.str_)
     return units.texts("probe_name") if units.is_text("probe_name") else None
 
 
@@ -164,11 +176,11 @@ def _numbers_if_any(electrodes: Table, name: str) -> Shaped[np.ndarray, " electr
 def _in_um(
     places: Float64[np.ndarray, "electrodes 3"], groups: Shaped[np.ndarray, " electrodes"] | None, where: str
 ) -> Float64[np.ndarray, "electrodes 3"]:
-    """Positions in micrometres, with a warning where their spacing shows that they are told in a larger unit."""
+    """Positions in micrometres, with a warning where their spacing or width shows that they are in another unit."""
     spacing = _spacing(places, groups)
-    if not 0 < spacing < SPACING_UM[0]:
+    width = np.nanmax(np.ptp(places[~np.isnan(places[:, 0])], axis=0), initial=0.0)
+    if spacing == 0 or (spacing >= SPACING_UM[0] and width <= WIDEST_UM):
         return places
-    width = np.nanmax(np.ptp(places[~np.isnan(places[:, 0])], axis=0))
     for name, micrometres in LENGTHS_UM.items():
         if SPACING_UM[0] <= spacing * micrometres <= SPACING_UM[1] and width * micrometres <= WIDEST_UM:
             warn(f"{where}: neighbours are {spacing:g} apart, which cannot be micrometres: taken for {name}.")

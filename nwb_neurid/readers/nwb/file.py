@@ -34,7 +34,10 @@ def open_file(source: object) -> Iterator[Group]:
     """
     if not isinstance(source, str | Path):
         with open_object(source) as (file, name):
-            yield _of_nwb_2(hdf5.root(file, name), "an HDF5 file")
+            if isinstance(file, Path):
+                yield _of_nwb_2(_open_folder(file), "a Zarr folder")
+            else:
+                yield _of_nwb_2(hdf5.root(file, name), "an HDF5 file")
         return
     if not is_url(source):
         _check_present(Path(source))

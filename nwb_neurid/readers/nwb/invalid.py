@@ -1,6 +1,6 @@
 """Time that a file declares invalid: of everything, or of the probes and planes that its tags name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.intervals import Intervals
 from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.groups import COLUMN, find_named, match_groups, squeeze
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.warning import Omissions
 
@@ -41,13 +42,17 @@ def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omiss
         return []
     rows = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
     names = omissions.attempt(lambda: _names_of_groups(file, groups), None) or {}
+    own = list(dict.fromkeys(names.values()))
+    by_name = {squeeze(name): group for name, group in names.items()}
     words = omissions.attempt(lambda: _words(table), None) or [set[str]() for _ in range(len(table))]
+    numbered = omissions.attempt(lambda: _numbered(table, own), None) or [set[str]() for _ in range(len(table))]
     found: dict[frozenset[str] | None, list[np.ndarray]] = {}
-    for row, said in zip(rows, words, strict=True):
+    for row, said, counted in zip(rows, words, numbered, strict=True):
         if not np.isnan(row).any():
-            named = frozenset(names[word] for word in said if word in names)
-            found.setdefault(named or None, []).append(row)
-    return [Invalid(np.array(own), scope) for scope, own in found.items()]
+            named = [each for word in said if (each := find_named(word, by_name, own)) is not None]
+            scope = frozenset(counted).union(*named) if named or counted else None
+            found.setdefault(scope, []).append(row)
+    return [Invalid(np.array(rows_s), scope) for scope, rows_s in found.items()]
 
 
 def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -> Mapping[str, str]:
@@ -65,6 +70,18 @@ def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -
     names |= {device: own[0] for device, own in devices.items() if len(own) == 1}
     names |= {group.path.rpartition("/")[2]: group.path.rpartition("/")[2] for group in _groups(ephys)}
     return names | {name: name for name in ([] if groups is None else groups.tolist()) if name}
+
+
+def _numbered(table: Table, groups: Sequence[str]) -> list[set[str]]:
+    """The groups that columns of numbers name in each row."""
+    numbered: list[set[str]] = [set() for _ in range(len(table))]
+    for name in filter(COLUMN.fullmatch, table.names()):
+        if table.is_number(name):
+            values = table.numbers(name).astype(np.float64).tolist()
+            named = match_groups(list(dict.fromkeys(values)), groups)
+            for row, value in enumerate(values):
+                numbered[row] |= {named[value]} if value in named else set()
+    return numbered
 
 
 def _groups(ephys: Group | None) -> Iterator[Group]:

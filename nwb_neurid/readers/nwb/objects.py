@@ -1,8 +1,9 @@
-"""An `NWBFile` of PyNWB: the HDF5 file that it was read from, or one in memory with what it holds."""
+"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder that it was read from, or one in memory with what it holds."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -12,8 +13,8 @@ from nwb_neurid.readers.warning import warn
 
 
 @contextmanager
-def open_object(source: Any) -> Iterator[tuple[h5py.File, str]]:
-    """The HDF5 file of an `NWBFile`, and what it is called in messages.
+def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
+    """The HDF5 file of an `NWBFile`, or the path of its Zarr folder, and what it is called in messages.
 
     Parameters
     ----------
@@ -23,7 +24,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File, str]]:
     Raises
     ------
     UnreadableSource
-        If its file is closed or not HDF5, or it cannot be written.
+        If its file is closed, or neither HDF5 nor Zarr on this machine, or it cannot be written.
 
     Warns
     -----
@@ -36,13 +37,19 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File, str]]:
         return
     name = str(source.container_source)
     file = getattr(source.read_io, "_file", None)
-    if not isinstance(file, h5py.File):
-        raise UnreadableSource(f"The NWBFile was not read from HDF5. Pass its path: {name}")
-    if not file:
+    if isinstance(file, h5py.File):
+        found: h5py.File | Path = file
+    elif Path(name).is_dir():  # as hdmf-zarr reads it
+        found = Path(name)
+    else:
+        raise UnreadableSource(
+            f"The NWBFile was read neither from HDF5 nor from a Zarr folder on this machine. Pass its path: {name}"
+        )
+    if not found:
         raise UnreadableSource(f"The NWBFile belongs to {name}, which is closed. Pass its path, or open it again.")
     if source.modified:
         warn(f"{name}: changes of the NWBFile that are not written yet are not read.")
-    yield file, name
+    yield found, name
 
 
 @contextmanager

@@ -20,12 +20,19 @@ SAMPLES_AT_ONCE = 2**20
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
-_OPTO = re.compile(r"opto(?!kinetic|motor|physiolog|met)|photo_?stim", re.IGNORECASE)
+_OPTO = re.compile(
+    r"opto(?!kinetic|motor|physiolog|met|trak|[\W_]?coupl|[\W_]?isolat|acoust|[\W_]?electr|mechan|[\W_]?sensor|[\W_]?switch|des?(?![a-z]))"
+    r"|photo_?(stim|inhib|activat|silenc|tag|excit)|chr2|channelrhodopsin|halorhodopsin|optical_?stim",
+    re.IGNORECASE,
+)
+_LIGHT = re.compile(r"(?<![a-z])(led|light|pulse|stim)", re.IGNORECASE)
 _LASER = re.compile(r"laser", re.IGNORECASE)
 
 _OTHER_LASER = re.compile(
-    r"co_?2(?![a-z0-9])|carbon.?dioxide|pain|nocicep|noxious|heat|thermal|radiant|infrared|evoked.?potential|skin|paw"
-    r"|tail.?flick|doppler|speckle|ablat|lesion|imaging|two.?photon|(?<![a-z0-9])2.?p(?![a-z])|scan|pointer|range.?find",
+    r"co_?2(?![0-9])|carbon.?dioxide|(holm|thul|erb)ium|(tm|er|ho|nd)[\W_]?ya[gp]|pain|nocicep|noxious|heat|thermal"
+    r"|radiant|infrared|evoked.?potential|skin|paw|tail.?flick|doppler|speckle|ablat|lesion|imaging|two.?photon"
+    r"|(?<![a-z0-9])2.?p(?![a-z])|scan|pointer|range.?find|lick|beam.?break|trip.?wire|vibromet|displacement|confocal"
+    r"|multi.?photon|photomet|plethysm|raman|acupunct|oximet|thermomet",
     re.IGNORECASE,
 )
 """What lasers are for that shine on no neuron to drive it, or are those of a microscope."""
@@ -118,14 +125,18 @@ def _start(item: Group) -> Iterator[tuple[float, str]]:
     if item.attribute("neurodata_type") == "OptogeneticSeries":
         if (sample := _first_on(item)) is not None:
             yield float(sample_times_s(item, np.array([sample]))[0]), item.path
-    elif is_opto(f"{item.path} {item.attribute('neurodata_type')}", item.attribute("description") or "") and (
-        "start_time" in (table := Table(item))
-    ):
+    elif _is_of_stimulation(item) and "start_time" in (table := Table(item)):
         starts = table.numbers("start_time").astype(np.float64)
         if table.is_number("stimulation_on"):  # ndx-optogenetics keeps epochs without light in the same table
             starts = starts[table.numbers("stimulation_on") > 0]
         if len(starts := starts[np.isfinite(starts)]):
             yield float(starts.min()), item.path
+
+
+def _is_of_stimulation(item: Group) -> bool:
+    """Whether a table of intervals is of optogenetic stimulation, by its name, or by both its name and description."""
+    name, description = f"{item.path} {item.attribute('neurodata_type')}", item.attribute("description") or ""
+    return is_opto(name, description) or (_LIGHT.search(name) is not None and "optogenetic" in description.casefold())
 
 
 def _first_on(series: Group) -> int | None:

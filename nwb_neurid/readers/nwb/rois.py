@@ -1,5 +1,6 @@
 """The ROIs of a PlaneSegmentation: which are cells, what is known of them, and where they lie."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -8,17 +9,38 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.groups import squeeze
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
 from nwb_neurid.readers.nwb.selection import leave_out_before
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.warning import Omissions
 
-CELL_COLUMNS = ("iscell", "is_cell", "valid_roi", "Accepted", "accepted", "keep")
-"""What suite2p (`iscell`), the Allen Institute (`valid_roi`) and CaImAn or its converters call the verdict on a ROI."""
+CELL_COLUMNS = (
+    *("iscell", "cell", "validroi", "valid", "isvalid", "accepted", "isaccepted", "keep", "isneuron", "neuron"),
+    *("good", "isgood", "selected"),
+)
+"""What suite2p (`iscell`), the Allen Institute (`valid_roi`), CaImAn or their converters call the verdict on a ROI.
 
-REJECTING_COLUMNS = ("Rejected", "rejected")
-"""What CaImAn and its converters call the verdict that a ROI is no cell."""
+Without case and signs, as all names here.
+"""
+
+STATED = frozenset({"iscell", "validroi", "accepted", "keep", "rejected"})
+"""Of these columns any number is a verdict; of others, 0 and 1 are."""
+
+REJECTING_COLUMNS = ("rejected", "isrejected", "discarded", "excluded")
+"""What CaImAn and converters call the verdict that a ROI is no cell."""
+
+WORDED_COLUMNS = ("verdict", "status", "classification", "class", "celltype", "roitype", "type", "label", "curation")
+"""Columns that may say in words that a ROI is no cell."""
+
+NO_CELL = re.compile(
+    r"(no|non|not)( a| an)? ?(cell|neuron|roi)s?|(in|un)valid|false|no|reject(ed)?|discard(ed)?|excluded|bad|background"
+    r"|neuropil|blood vessel|vessel|artifact|artefact|noise|junk"
+)
+
+PROBABLE = 0.5
+"""From this probability on, a ROI is a cell, as for suite2p."""
 
 MICROMETRES = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e6),
@@ -35,7 +57,8 @@ PIXEL_UM = (0.05, 100.0)
 def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omissions) -> dict[int, str]:
     """Find the rows that the segmentation says are no cells, and why.
 
-    Of several verdicts the first that accepts a ROI with a trace: CaImAn has columns that nobody filled.
+    Of several verdicts the first that accepts a ROI with a trace and rejects another: CaImAn has columns that nobody
+    filled.
 
     Parameters
     ----------
@@ -48,16 +71,16 @@ def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omis
     """
     if before := omissions.attempt(lambda: leave_out_before(rois), None):
         return before
-    rejected: dict[int, str] = {}
-    for name in (*CELL_COLUMNS, *REJECTING_COLUMNS):
+    columns = {squeeze(name): name for name in reversed(rois.names())}
+    verdicts: list[dict[int, str]] = []
+    for name in (columns[each] for each in (*CELL_COLUMNS, *REJECTING_COLUMNS, *WORDED_COLUMNS) if each in columns):
         cell = omissions.attempt(partial(_find_cells, rois, name), None)
-        if cell is None:
-            continue
-        why = dict.fromkeys(np.flatnonzero(~cell).tolist(), f"{name} says that it is no cell; --all-rois takes it")
-        if cell[rows].any():
-            return why
-        rejected = rejected or why
-    return rejected
+        if cell is not None:
+            why = dict.fromkeys(np.flatnonzero(~cell).tolist(), f"{name} says that it is no cell; --all-rois takes it")
+            if why and cell[rows].any():
+                return why
+            verdicts.append(why)
+    return min(verdicts, key=len, default={})
 
 
 def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
@@ -68,18 +91,28 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
     InvalidSource
         If the column has not one verdict a row, or one and its probability.
     """
-    if name not in rois or rois.is_ragged(name):
+    if rois.is_ragged(name):
         return None
+    if rois.is_text(name):
+        texts = [" ".join(re.split(r"[\W_\d]+", text.casefold())).strip() for text in rois.texts(name).tolist()]
+        no_cell = np.array([NO_CELL.fullmatch(text) is not None for text in texts], bool)
+        return None if not no_cell.any() else ~no_cell if squeeze(name) not in REJECTING_COLUMNS else no_cell
     column = rois.dataset(name)
+    if squeeze(name) in WORDED_COLUMNS:
+        return None
     if column.shape not in {(len(rois),), (len(rois), 1), (len(rois), 2)}:
         raise InvalidSource(
             f"{column.where} must have one verdict for each of {len(rois)} ROIs, or one and its probability, its "
             f"shape is {column.shape}. Validate the file."
         )
     verdict = column.numbers().reshape(len(rois), -1)[:, 0]
-    if name in REJECTING_COLUMNS:
-        return ~(verdict > 0) if np.any(verdict > 0) else None
-    return verdict > 0  # also where it is NaN
+    if squeeze(name) not in STATED and not np.all(np.isin(verdict, (0, 1)) | np.isnan(verdict)):
+        return None  # ids or scores
+    is_probability = np.any((verdict > 0) & (verdict < 1)) and not np.any(verdict > 1)
+    said = verdict >= PROBABLE if is_probability else verdict > 0  # neither where it is NaN
+    if squeeze(name) in REJECTING_COLUMNS:
+        return ~said if np.any(said) else None
+    return np.asarray(said)
 
 
 def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rois"]]:

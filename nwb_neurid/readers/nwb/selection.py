@@ -1,5 +1,6 @@
 """Which rows of a table and which time are taken: as the user asks, or as the data set judges its units."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -13,14 +14,31 @@ from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.selection import ALL, leave_out
+from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_out_noise
 from nwb_neurid.readers.warning import Omissions, warn
 
 KEPT = ("left_out", "Why the source leaves it out")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
-GOOD = frozenset({"best", "excellent", "good", "great", "single", "single unit", "single-unit", "sua", "very good"})
-"""What data sets call the quality of a unit that is well isolated, in lower case."""
+GOOD = frozenset(
+    {
+        *(
+            "best",
+            "excellent",
+            "good",
+            "great",
+            "outstanding",
+            "perfect",
+            "superb",
+            "very good",
+            "high",
+            "high quality",
+        ),
+        *("isolated", "well isolated", "very well isolated", "well isolated single unit", "good single unit"),
+        *("single", "single unit", "single neuron", "singleunit", "su", "sua", "good unit"),
+    }
+)
+"""What data sets call the quality of a unit that is well isolated, in lower case, without signs and numbers."""
 
 
 class Judgement(NamedTuple):
@@ -33,7 +51,8 @@ class Judgement(NamedTuple):
 
 
 def _of_good_quality(units: Table) -> Bool[np.ndarray, " rows"]:
-    return np.array([text.strip().casefold() in GOOD for text in units.texts("quality").tolist()], bool)
+    words = [" ".join(re.split(r"[\W_\d]+", text.casefold())).strip() for text in units.texts("quality").tolist()]
+    return np.array([each in GOOD for each in words], bool)
 
 
 def _is_one(name: str, units: Table) -> Bool[np.ndarray, " rows"]:
@@ -66,7 +85,7 @@ def leave_out_before(table: Table) -> dict[int, str]:
 def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) -> dict[int, str]:
     """Find the rows that are not to be embedded, and why: by `options.where`, or else by `JUDGEMENTS`.
 
-    A judgement that no unit stands is left aside.
+    A judgement that no unit stands is left aside. Without one, the units are left out that a column calls noise.
 
     Parameters
     ----------
@@ -102,7 +121,7 @@ def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) ->
                 "keeps every unit."
             )
         return dict.fromkeys(rows, judgement.otherwise)
-    return {}
+    return leave_out_noise(units, omissions.attempt(lambda: find_verdicts(units), {}), options)
 
 
 def _judge(units: Table, judgement: Judgement) -> Bool[np.ndarray, " rows"] | None:

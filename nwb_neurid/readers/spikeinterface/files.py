@@ -1,5 +1,6 @@
 """Arrays and JSON of a folder, read so that nothing in it is run, and faults become one of our errors."""
 
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,31 @@ from nwb_neurid.readers.npy import in_one_line, map_array
 
 AGAIN = "Save or fetch it again."
 
+BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
 
 def load_array(path: Path) -> Shaped[np.ndarray, "..."]:
     """Map the array of an `.npy` file; raises as `nwb_neurid.readers.npy.map_array` does."""
     return map_array(path, AGAIN)
+
+
+def decode(data: bytes) -> str:
+    """As text: in UTF-8 or, as its first bytes or its zeros say, UTF-16 or UTF-32; else in the encoding of Windows."""
+    for bom, encoding in BOMS.items():
+        if data.startswith(bom):
+            return data.decode(encoding, errors="replace")
+    if len(data) > 1 and 0 in data[:2] and any(data[:2]):
+        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le", errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
 def load_json(path: Path) -> dict[str, object]:

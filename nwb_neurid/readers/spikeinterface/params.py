@@ -1,17 +1,33 @@
 """`params.py` of phy, parsed and never run: what it assigns that is a number, a text, or a list of them."""
 
 import ast
+import operator
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.spikeinterface.files import decode
 
 LARGEST_BYTES = 2**16
 
-CASTS = frozenset({"float", "float16", "float32", "float64", "int", "int16", "int32", "int64", "uint16", "uint32"})
-"""Functions of Python and NumPy that a number may stand in, as it does where a script wrote the repr of a scalar."""
+CASTS = frozenset(
+    {
+        *("float", "float16", "float32", "float64", "double", "single", "longdouble", "Decimal", "Fraction"),
+        *("int", "int16", "int32", "int64", "uint16", "uint32", "uint64"),
+        *("array", "asarray", "tensor"),
+    }
+)
+"""Functions that a number may stand in, as it does where a script wrote the repr of a scalar."""
+
+OPERATIONS: Mapping[type, Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 
 ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError, ZeroDivisionError)
 """Errors of Python on text that is no expression of constants."""
@@ -43,7 +59,7 @@ def read_params(path: Path) -> dict[str, object]:
     """
     try:
         with open_regular(path) as file:
-            text = file.read(LARGEST_BYTES).decode("utf-8-sig", errors="replace")
+            text = decode(file.read(LARGEST_BYTES))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -84,11 +100,19 @@ def _evaluate(node: ast.expr) -> object:
     name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
     try:
         if isinstance(node, ast.Call) and name in CASTS:
-            cast = float if name.startswith("float") else int
-            return cast(ast.literal_eval(node.args[0]))
+            value = _take_single(ast.literal_eval(node.args[0]))
+            return int(value) if "int" in name else float(value)
+        if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
+            sides = [ast.literal_eval(side) for side in (node.left, node.right)]
+            return OPERATIONS[type(node.op)](*map(float, sides))
         return ast.literal_eval(node)
     except ERRORS:
         return Unparsed(_unparse(node))
+
+
+def _take_single(value: Any) -> Any:
+    """The element of a list of one, or the value itself."""
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 
 
 def _unparse(node: ast.expr) -> str:

@@ -18,12 +18,16 @@ from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
 from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
 from nwb_neurid.readers.spikeinterface.tables import read_columns
 from nwb_neurid.readers.spikeinterface.templates import read_templates
-from nwb_neurid.readers.warning import Omissions
+from nwb_neurid.readers.warning import Omissions, warn
 
 LARGEST_CLUSTER = 2**24
 SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")
 """What versions of phy call the column of the probe's shank."""
 SAMPLE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "float32": 4, "float64": 8}
+SAMPLE_BYTES |= {"i1": 1, "u1": 1, "i2": 2, "u2": 2, "i4": 4, "f4": 4, "f8": 8}
+RATES = ("samplerate", "samplingrate", "samplingfrequency", "fs")
+"""What `params.py` calls the sampling rate, without case and underscores; the first by phy."""
+SLOWEST_KHZ, FASTEST_KHZ = 5.0, 200.0  # at so many Hz no spike can be sorted
 
 
 def read_phy(folder: Path, options: ReadOptions) -> Population:
@@ -90,17 +94,29 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
     InvalidOption, InvalidSource
         As for `check_rate_hz`, and if neither tells it, or the option is no rate.
     """
-    stated = params.get("sample_rate")
+    stated = next((params[name] for name in params if _squeeze(name) in RATES and params[name] is not None), None)
     if stated is None and options.rate_hz is None:
+        found = "params.py has no sample_rate" if params else "there is no params.py with a sample_rate"
         raise InvalidOption(
-            f"{folder} does not state its sampling rate: there is no params.py with a sample_rate. Give it as rate_hz "
-            "(--rate-hz on the command line)."
+            f"{folder} does not state its sampling rate: {found}. Give it as rate_hz (--rate-hz on the command line)."
         )
+    if isinstance(stated, list | tuple) and len(stated) == 1:
+        stated = stated[0]
     if stated is None:
         stated = options.rate_hz
     elif isinstance(stated, str) and not isinstance(stated, Unparsed) and is_number(stated):
         stated = float(stated)
+    asked = options.rate_hz
+    if isinstance(asked, int | float) and SLOWEST_KHZ <= asked <= FASTEST_KHZ:
+        warn(f"rate_hz is {asked:g}, at which spikes cannot be sorted: if that is kHz, give {asked * 1e3:g}.")
+    if isinstance(stated, int | float) and SLOWEST_KHZ <= stated <= FASTEST_KHZ and asked != stated:
+        warn(f"{folder / 'params.py'} states a sampling rate of {stated:g}, which cannot be Hz: taken for kHz.")
+        stated = stated * 1e3
     return check_rate_hz(str(folder / "params.py"), stated, options)
+
+
+def _squeeze(name: str) -> str:
+    return name.replace("_", "").casefold()
 
 
 def _units(
@@ -129,8 +145,8 @@ def _depths(columns: Mapping[str, Sequence[str]]) -> Float64[np.ndarray, "units 
 
 def _raw_samples(folder: Path, params: Mapping[str, object]) -> int | None:
     """How many samples the raw recording has that `params.py` names; None if it is not there, or not described."""
-    named, channels, offset = params.get("dat_path"), params.get("n_channels_dat"), params.get("offset", 0)
-    width = SAMPLE_BYTES.get(str(params.get("dtype")).rpartition(".")[2])  # also np.int16
+    named, channels, offset = params.get("dat_path"), params.get("n_channels_dat"), params.get("offset") or 0
+    width = SAMPLE_BYTES.get(str(params.get("dtype")).rpartition(".")[2].lstrip("<>=|"))  # also np.int16
     names = named if isinstance(named, list | tuple) else [named]
     if type(channels) is not int or channels <= 0 or type(offset) is not int or width is None:
         return None

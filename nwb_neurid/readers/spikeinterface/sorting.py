@@ -21,9 +21,6 @@ from nwb_neurid.readers.warning import Omissions, warn
 SLOWEST_HZ, FASTEST_HZ = 1.0, 1e9
 MOST_SAMPLES = 2**62
 
-VERDICTS = ("group", "quality", "bc_unitType", "KSLabel")
-"""Properties that call units noise: by hand, in phy and SpikeInterface, then by bombcell and Kilosort."""
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sorting:
@@ -103,7 +100,7 @@ class Sorting:
             waveforms_uv=waveforms,
             waveform_rate_hz=None if waveforms is None else self.rate_hz,
             labels=find_labels(properties),
-            excluded=leave_out_noise(columns, find_verdicts(columns, VERDICTS), options),
+            excluded=leave_out_noise(columns, find_verdicts(columns), options),
         )
 
     def _is_whole(self, name: str, values: Sequence[object], omissions: Omissions) -> bool:

@@ -1,9 +1,8 @@
 """Tables of clusters beside a sorting: `cluster_info.tsv`, `cluster_group.tsv` and their like."""
 
-import codecs
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -14,15 +13,20 @@ from jaxtyping import Int64
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.labels import is_number
+from nwb_neurid.readers.spikeinterface.files import decode
 from nwb_neurid.readers.warning import Omissions
 
-KEYS = ("cluster_id", "id", "cluster", "clusters", "cluster_ids", "unit_id", "unit", "clu")
-"""What programs call the column of clusters, in lower case and without signs but the underscore."""
+KEYS = (
+    *("clusterid", "id", "cluster", "clusters", "clusterids", "clusterindex", "clusternumber", "clust", "clu", "cluid"),
+    *("unitid", "unit", "units", "unitids", "unitindex", "unitnumber", "neuron", "neuronid", "originalclusterid"),
+)
+"""What programs call the column of clusters, in lower case and without signs."""
 
-BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_NUMBERED = re.compile(r"(?:unit|cluster|clust|clu|neuron|cell)?[\W_]*(\d+)", re.IGNORECASE)
+
 Cell: TypeAlias = tuple[int | str, str, str]
 
-SUMMARY = "cluster_info"
+NAME, SUMMARY = "cluster_id", "cluster_info"
 LARGEST_BYTES = 2**26
 
 
@@ -45,11 +49,14 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
     dict
         Texts by column, one a unit, "" where a table says nothing.
     """
-    paths = [*folder.glob("cluster_*.tsv"), *folder.glob("cluster_*.csv")]
+    paths = [path for path in folder.glob("cluster_*") if path.suffix.lower() in {".tsv", ".csv"}]
     row_of = {unit: row for row, unit in enumerate(unit_ids.tolist())}
     columns: dict[str, list[str]] = {}
     for path in sorted(paths, key=lambda path: (path.stem != SUMMARY, path.name)):
         cells: list[Cell] = omissions.attempt(partial(_cells, path), [])
+        if _count_from_one(cells, row_of):
+            omissions.note(f"{path}: its clusters are those with spikes plus one, as if they were counted from 1.")
+            continue
         used = False
         for cluster, name, text in cells:
             if (row := row_of.get(cluster)) is not None:
@@ -59,6 +66,12 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
             some = ", ".join(str(cluster) for cluster in dict.fromkeys(cluster for cluster, _, _ in cells[:3]))
             omissions.note(f"{path}: no row is of a cluster with spikes (its first are {some}).")
     return columns
+
+
+def _count_from_one(cells: Sequence[Cell], row_of: Mapping[int, int]) -> bool:
+    """Whether a table names the clusters that there are, each with 1 added."""
+    named = {cluster for cluster, _, _ in cells}
+    return len(row_of) > 2 and named == {unit + 1 for unit in row_of}
 
 
 def _cells(path: Path) -> list[Cell]:
@@ -72,14 +85,21 @@ def _cells(path: Path) -> list[Cell]:
     rows = _rows(path)
     if not rows:
         raise UnreadableSource(f"{path} is empty. Save it again in phy.")
-    names = [re.sub(r"[^\w]+", "_", name.strip().casefold()).strip("_") for name in rows[0]]
-    key = next((names.index(name) for name in KEYS if name in names), None)
-    header = [name.strip() for name in rows[0]]
+    while len(rows) > 1 and rows[0] and rows[0][0].startswith("#") and _find_key(rows[0]) is None:  # a comment
+        rows = rows[1:]
+    key, header = _find_key(rows[0]), [name.strip() for name in rows[0]]
     if key is None and len(rows[0]) == 2 and is_number(rows[0][0]):  # a table without a header
-        key, header = 0, ["cluster_id", re.sub(r"^cluster_", "", path.stem)]
+        key, header = 0, [NAME, re.sub(r"^cluster_", "", path.stem)]
+    elif (
+        key is None
+        and len(rows) > 1 < len(header)
+        and not header[0]
+        and all(row and is_number(row[0]) for row in rows[1:])
+    ):  # an index of pandas
+        key, rows = 0, rows[1:]
     elif key is None:
         raise UnreadableSource(
-            f"{path} has no column {KEYS[0]}, it has: {', '.join(header)[:200]}. Rename the column of clusters."
+            f"{path} has no column {NAME}, it has: {', '.join(header)[:200]}. Rename the column of clusters."
         )
     else:
         rows = rows[1:]
@@ -91,11 +111,17 @@ def _cells(path: Path) -> list[Cell]:
     ]
 
 
+def _find_key(header: Sequence[str]) -> int | None:
+    """The column of clusters; None where no name is that of one."""
+    names = [re.sub(r"[\W_]+", "", name).casefold() for name in header]
+    return next((names.index(name) for name in KEYS if name in names), None)
+
+
 def _rows(path: Path) -> list[list[str]]:
     try:
         with open_regular(path) as file:
             data = file.read(LARGEST_BYTES)
-        text = _decode(data)
+        text = decode(data)
         lines = [line for line in text.splitlines() if line.strip()]
         return list(csv.reader(lines, delimiter=_delimiter(lines), skipinitialspace=True))
     except OSError as error:
@@ -104,27 +130,17 @@ def _rows(path: Path) -> list[list[str]]:
         raise UnreadableSource(f"{path} cannot be read as a table: {error}. Save it again in phy.") from error
 
 
-def _decode(data: bytes) -> str:
-    """As text in UTF-8 or, as its first bytes say, UTF-16; else in the encoding of Windows."""
-    for bom, encoding in BOMS.items():
-        if data.startswith(bom):
-            return data.decode(encoding, errors="replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
 def _delimiter(lines: Sequence[str]) -> str:
-    """What parts the columns of the first line: tabs, or else whatever there is most of."""
-    first = lines[0] if lines else ""
+    """What parts the columns of the first line that is no comment: tabs, or else whatever there is most of."""
+    first = next((line for line in lines if not line.startswith("#")), "")
     return "\t" if "\t" in first else max(",;| ", key=first.count)
 
 
 def _cluster(text: str) -> int | str:
-    """A cluster as a whole number, however it is written: `3`, `3.0` or `3e0`."""
+    """A cluster as a whole number, however it is written: `3`, `3.0`, `3,0`, `3e0`, `#3` or `unit_3`."""
+    numbered = _NUMBERED.fullmatch(text.strip())
     try:
-        number = float(text)
+        number = float(numbered[1] if numbered else text.replace(",", "."))
         return int(number) if number == int(number) else text
     except (ValueError, OverflowError):
         return text.strip()

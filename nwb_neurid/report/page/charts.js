@@ -53,7 +53,7 @@ function ramp(share) {
 /** From which to which value colours of a column of numbers go: its 1st to its 99th percentile. */
 function rangeOf(column) {
   if (!column.range) {
-    const sorted = column.values.filter(isNumber).sort((a, b) => a - b);
+    const sorted = column.values.filter((value, row) => isNumber(value) && hasVector(row)).sort((a, b) => a - b);
     const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
     column.range = sorted.length ? [at(0.01), at(0.99)] : [0, 1];
   }

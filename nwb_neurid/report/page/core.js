@@ -98,6 +98,8 @@ const state = {
   current: -1, hovered: -1, history: [], selected: new Set(), sort: { column: null, down: false }, page: 0, lasso: false,
 };
 
+const hasVector = (row) => isNumber(facts.points.x[row]);
+
 const labels = new Map();  // row -> label that the reader of the page gave
 
 /** Whether a unit passes the filters (its label, its probability), which all views share. */

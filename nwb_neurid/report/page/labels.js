@@ -21,12 +21,12 @@ function drawLabels() {
     return;
   }
   const column = byId("label-column").value.trim() || "label";
-  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels RECORDING --labels labels.csv --label ${visible(column, 60)} --model MODEL --output FOLDER` }));
+  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels MODEL RECORDING --labels labels.csv --label ${visible(column, 60)} --output FOLDER` }));
 }
 
 function startLabels() {
   const field = byId("label-column");
-  field.value = facts.predictions[0]?.label ?? (columnNamed("cell_type") ? "cell_type" : "label");
+  field.value = facts.predictions[0]?.label.replace(/^putative_/, "") ?? (columnNamed("cell_type") ? "cell_type" : "label");
   field.oninput = drawLabels;
   byId("label-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -45,9 +45,10 @@ function startLabels() {
   byId("select-none").onclick = () => selectRows([], false);
   byId("select-shown").onclick = () => selectRows(ordered, false);
   byId("label-download").onclick = () => {
-    const repeated = new Set(facts.ids).size !== units;
-    const head = ["unit_id", ...(repeated ? ["row"] : []), field.value.trim() || "label"];
-    const rows = [...labels].sort((a, b) => a[0] - b[0]).map(([row, label]) => [idOf(row), ...(repeated ? [row] : []), label]);
+    // Rows name units where ids do not: they repeat, or csv cannot hold them as they are.
+    const unclear = new Set(facts.ids).size !== units || (!facts.ids_are_numbers && facts.ids.some((id) => /^[=+\-@\s]|\s$/.test(id)));
+    const head = ["unit_id", ...(unclear ? ["row"] : []), field.value.trim() || "label"];
+    const rows = [...labels].sort((a, b) => a[0] - b[0]).map(([row, label]) => [idOf(row), ...(unclear ? [row] : []), label]);
     download("labels.csv", csv([head, ...rows]));
     saved = true;
   };

@@ -66,7 +66,10 @@ if (!facts.places) {
   byId("place-card").hidden = true;
   document.querySelector("main").classList.add("no-place");
   byId("recording").before(byId("observed"));
-} else byId("place-title").textContent = facts.kind === "spikes" ? "Probe" : "Imaging plane";
+} else {
+  byId("place").classList.toggle("plane", facts.places.kind === "rois");
+  byId("place-title").textContent = facts.kind === "spikes" ? "Probe" : "Imaging plane";
+}
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => { setTheme(event.matches); changed("theme"); });
 byId("theme").onclick = () => { setTheme(!isDark()); changed("theme"); };

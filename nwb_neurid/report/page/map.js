@@ -6,14 +6,15 @@ const pointSize = units > 8000 ? 4 : units > 2500 ? 6 : units > 600 ? 8 : 10;
 const MANY = units > 3000;  // then the points of a series are drawn as one path, in the shapes that the library has
 const BINS = 32;
 
-/** The points that share a look: a level of a column of text, or a bin of a column of numbers; -1 for what is filtered out. */
+/** The points that share a look: a level of a column of text, or a bin of a column of numbers; -1 for what is filtered
+ *  out, -2 for units without a vector, which have a place on the probe or in the plane only. */
 function groupPoints(place) {
   const column = state.colour, groups = new Map();
   const [low, high] = column.kind === "number" ? rangeOf(column) : [0, 1];
   for (let row = 0; row < units; row++) {
     if (!isNumber(place.x[row]) || !isNumber(place.y[row])) continue;
-    let key = -1;
-    if (passes(row)) {
+    let key = hasVector(row) ? -1 : -2;
+    if (passes(row) && hasVector(row)) {
       const value = column.kind === "number" ? column.values[row] : column.codes[row];
       if (column.kind === "text") key = value;
       else key = isNumber(value) ? Math.min(Math.max(Math.floor(((value - low) / (high - low || 1)) * BINS), 0), BINS - 1) : BINS;
@@ -28,7 +29,7 @@ function listSeries(place, size) {
   const edge = size > 5 ? 0.6 : 0;
   return [...groupPoints(place)].sort((a, b) => a[0] - b[0]).map(([key, data]) => {
     const base = { type: "scatter", id: `points ${key}`, data, symbolSize: size, progressive: 0, animation: false, cursor: "pointer", large: MANY, largeThreshold: 1, emphasis: { disabled: MANY, scale: 1.5 } };
-    if (key === -1) return { ...base, silent: true, symbolSize: Math.max(3, size * 0.6), itemStyle: { color: tone.off, opacity: 0.5 }, z: 1 };
+    if (key < 0) return { ...base, silent: key === -1, symbolSize: Math.max(3, size * 0.6), itemStyle: { color: tone.off, opacity: 0.5 }, z: 1 };
     const style = state.colour.kind === "text" ? styleOf(state.colour, key) : key === BINS ? { colour: tone.off, shape: 0, faint: true } : { colour: ramp(key / (BINS - 1)), shape: 0 };
     const look = style.hollow ? { color: "transparent", borderColor: style.colour, borderWidth: 1.4 } : { color: style.colour, opacity: style.faint ? 0.75 : 0.95, borderColor: tone.card, borderWidth: edge };
     return { ...base, symbol: symbolOf(style.shape), itemStyle: look, z: style.faint || style.hollow ? 1 : 2 };
@@ -81,9 +82,17 @@ function extent(values, pad = 0.05) {
   return [low - room, high + room];
 }
 
+/** The same number of pixels for a unit of length both ways, as in a picture of the plane. */
+function keepShape(place, width, height) {
+  const [x, y] = [extent(place.x), extent(place.y)];
+  const scale = Math.max((x[1] - x[0]) / width, (y[1] - y[0]) / height);
+  return [[x, width], [y, height]].map(([[low, high], size]) => [(low + high - scale * size) / 2, (low + high + scale * size) / 2]);
+}
+
 function outlineSeries() {
   const data = [];
-  for (const outline of facts.places.outlines) {
+  for (const [row, outline] of facts.places.outlines.entries()) {
+    if (!hasVector(row)) continue;
     for (let at = 0; at < outline.length; at += 2) data.push([outline[at], outline[at + 1]]);
     if (outline.length) data.push([outline[0], outline[1]], ["-", "-"]);
   }
@@ -95,11 +104,12 @@ function drawMap() {
     const isMap = id === "map";
     const size = isMap ? pointSize : Math.max(4, pointSize - 2);
     const rois = place.kind === "rois";
+    const [spanX, spanY] = rois ? keepShape(place, Math.max(50, byId(id).clientWidth - 56), Math.max(50, byId(id).clientHeight - 42)) : [extent(place.x), extent(place.y)];
     const option = {
       animation: false,
       grid: isMap ? { left: 6, right: 6, top: 6, bottom: 6 } : { left: 48, right: 8, top: 8, bottom: 34 },
-      xAxis: axis({ type: "value", ...box(extent(place.x)), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[0], nameGap: 22, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
-      yAxis: axis({ type: "value", ...box(extent(place.y)), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
+      xAxis: axis({ type: "value", ...box(spanX), axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, hideOverlap: true, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[0], nameGap: 22, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
+      yAxis: axis({ type: "value", ...box(spanY), inverse: rois, axisLabel: { show: !isMap, color: tone.muted, fontSize: 10.5, showMinLabel: false, showMaxLabel: false }, name: isMap ? "" : place.titles[1], nameGap: 36, axisLine: { show: !isMap, onZero: false, lineStyle: { color: tone.line } } }),
       series: [...(rois && !isMap ? [outlineSeries()] : []), ...listSeries(place, size)],
     };
     if (isMap) option.dataZoom = ["xAxisIndex", "yAxisIndex"].map((which) => ({ type: "inside", [which]: 0, filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, preventDefaultMouseMove: false, ...(zoom[which] ?? {}) }));
@@ -126,7 +136,7 @@ function drawLegend() {
   for (const code of column.codes) counts[code]++;
   const codes = column.levels.map((_, code) => code).sort((a, b) => (column.levels[a] === "") - (column.levels[b] === ""));
   const entries = codes.slice(0, 60).map((code) => {
-    const name = column.levels[code] === "" ? "unknown" : visible(column.levels[code], 40);
+    const name = column.levels[code] === "" ? (column.role === "cluster" ? "in none" : "unknown") : visible(column.levels[code], 40);
     return make("button", {
       type: "button", "aria-pressed": String(!state.hidden.has(code)), title: `Hide or show ${name}`, "data-level": code,
       onclick: () => { if (!state.hidden.delete(code)) state.hidden.add(code); state.page = 0; changed("filter"); },

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -32,6 +33,14 @@ ROUNDING = 1e-3  # of vectors that were computed again, on another machine
 ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
+class Results(NamedTuple):
+    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
+
+    name: str
+    embeddings: Embeddings
+    predictions: list[Predictions]
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Entry:
     """Results as they are to stand in a file.
@@ -48,6 +57,8 @@ class Entry:
         Path of the table of these neurons within the file.
     columns_of
         The predictions that are to be columns of that table too.
+    overwrite
+        Whether results of the same name may be replaced.
     """
 
     name: str
@@ -55,6 +66,7 @@ class Entry:
     unit_ids: Shaped[np.ndarray, " units"]
     table: str
     columns_of: Sequence[Predictions] = ()
+    overwrite: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -85,7 +97,7 @@ class Entry:
                 f"and {here!r} in the results. {advice}"
             )
 
-    def check_place(self, file: h5py.File, path: Path, *, overwrite: bool) -> None:
+    def check_place(self, file: h5py.File, path: Path) -> None:
         """Refuse a file where something else has these names.
 
         Raises
@@ -95,7 +107,7 @@ class Entry:
         CannotWrite
             If it is anything else.
         """
-        check_names(file, path, self.name, [found.name for found in self.objects], overwrite)
+        check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         if lost := self._sort_others(file)[1]:
             warn(
                 f"{path}: the vectors of {self.name} were others before. Predictions of {', '.join(sorted(lost))} were "
@@ -172,6 +184,7 @@ def make_entries(
     predictions: Sequence[Predictions],
     *,
     columns: bool,
+    overwrite: bool,
 ) -> list[Entry]:
     """The results on each of these tables: rows of the first come first.
 
@@ -185,6 +198,8 @@ def make_entries(
         The results on all of them.
     columns
         Whether predictions are to be columns of the tables too.
+    overwrite
+        Whether results of the same name may be replaced.
 
     Raises
     ------
@@ -207,10 +222,28 @@ def make_entries(
             unit_ids=part.unit_ids,
             table=place,
             columns_of=predicted if columns else (),
+            overwrite=overwrite,
         )
         entry.check_rows(file)
         entries.append(entry)
     return entries
+
+
+def make_all_entries(
+    file: Group,
+    places: Sequence[str],
+    main: Results,
+    beside: Sequence[Results],
+    *,
+    columns: bool,
+    overwrite: bool,
+) -> list[Entry]:
+    """Results and those beside them, as `make_entries`; what is beside replaces what has its name."""
+    return [
+        entry
+        for each in (main, *beside)
+        for entry in make_entries(file, places, *each, columns=columns, overwrite=overwrite or each is not main)
+    ]
 
 
 def find_table(file: Group, table: str) -> Group:

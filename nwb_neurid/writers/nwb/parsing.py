@@ -99,7 +99,7 @@ def _parse_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
         reasons=_read_column(found, "reason", np.str_, default=np.zeros(units, np.str_)),
         ood_score=_read_column(found, "ood_score", np.float32, default=unknown),
         prevalence=_read_prevalence(found, len(classes)),
-        coverage=_read_attribute(found, "coverage", float),
+        coverage=_read_coverage(found),
         provenance=provenance,
         descriptions={name: said for name, said in descriptions if said},
         notes=_read_texts(found, "notes", ()),
@@ -123,6 +123,13 @@ def _parse_sets(
     rows = np.repeat(np.arange(units), np.diff(column.ends, prepend=0))
     members[rows, [places[name] for name in named]] = True
     return members
+
+
+def _read_coverage(found: NwbObject) -> float:
+    """NaN where no sets are stored, as of a criterion."""
+    if "coverage" not in found.attributes and _find_column(found, "prediction_set") is None:
+        return np.nan
+    return float(_read_attribute(found, "coverage", float))
 
 
 def _read_prevalence(found: NwbObject, classes: int) -> Shaped[np.ndarray, " classes"]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
@@ -19,7 +19,7 @@ from nwb_neurid.readers.nwb.electrodes import POSITION
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.copying import reserve_room
-from nwb_neurid.writers.nwb.entry import make_entries
+from nwb_neurid.writers.nwb.entry import Results, make_all_entries
 from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.writing import fill
 
@@ -108,6 +108,7 @@ def write_standalone(
     *,
     name: str,
     overwrite: bool = False,
+    beside: Sequence[Results] = (),
 ) -> Path:
     """Write a population and its results into an NWB file of their own, whole or not at all.
 
@@ -121,6 +122,8 @@ def write_standalone(
         What the results are called.
     overwrite
         Replace an existing file.
+    beside
+        Results of other names.
 
     Raises
     ------
@@ -131,12 +134,18 @@ def write_standalone(
     with convert_faults(target), replace_file(target, overwrite=overwrite, like=like) as made:
         table = write_recording(population, made.path)
         ids = np.array(_list_ids(population))
-        renamed = [replace(part, unit_ids=ids) for part in predictions]
+        main, *others = (_rename(each, ids) for each in (Results(name, embeddings, list(predictions)), *beside))
         with open_file(made.path) as file:
-            entries = make_entries(file, [table], name, replace(embeddings, unit_ids=ids), renamed, columns=False)
+            entries = make_all_entries(file, [table], main, others, columns=False, overwrite=False)
         reserve_room(made.path, sum(entry.size_bytes for entry in entries))
         fill(made.path, target, entries)
     return target
+
+
+def _rename(results: Results, ids: Shaped[np.ndarray, " units"]) -> Results:
+    """Results with the ids that units have in the file."""
+    predictions = [replace(part, unit_ids=ids) for part in results.predictions]
+    return Results(results.name, replace(results.embeddings, unit_ids=ids), predictions)
 
 
 def _add_units(nwbfile: "NWBFile", population: Population) -> str:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 
@@ -23,7 +22,16 @@ from nwb_neurid.writers.nwb.destination import (
     is_zarr,
     name_sidecar,
 )
-from nwb_neurid.writers.nwb.entry import ROOM_BYTES, check_names, find_own_results, make_entries, name_on_tables
+from nwb_neurid.writers.nwb.entry import (
+    ROOM_BYTES,
+    check_names,
+    find_own_results,
+    make_all_entries,
+    name_on_tables,
+)
+from nwb_neurid.writers.nwb.entry import (
+    Results as Results,
+)
 from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
@@ -31,14 +39,6 @@ from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.writing import write_copy, write_sidecar
 from nwb_neurid.writers.options import WriteOptions
-
-
-class Results(NamedTuple):
-    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
-
-    name: str
-    embeddings: Embeddings
-    predictions: list[Predictions]
 
 
 def name_after(encoder: str) -> str:
@@ -105,7 +105,8 @@ def write(
     path
         The recording, an NWB file in HDF5 or a Zarr folder.
     embeddings, predictions
-        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings.
+        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings,
+        and what lies beside them (`Embeddings.beside`), which replaces earlier results of its names.
     output
         Where to write; None, or another name of `path`, for the recording itself. A link is followed.
     overwrite
@@ -158,8 +159,11 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    labels = predictions or tuple(embeddings.predictions.values())
-    return write_results(Path(path), embeddings, labels, options, table=table, expected=expected)
+    if predictions:
+        return write_results(Path(path), embeddings, predictions, options, table=table, expected=expected)
+    own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
+    beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+    return write_results(Path(path), embeddings, own, options, table=table, expected=expected, beside=beside)
 
 
 def write_results(
@@ -170,8 +174,11 @@ def write_results(
     *,
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
+    beside: Sequence[Results] = (),
 ) -> Path:
     """Write results as `write` does, with what the user asks as one value; its `name` is set.
+
+    Results `beside` them are of names of their own, and replace earlier ones of these names.
 
     Raises
     ------
@@ -184,13 +191,16 @@ def write_results(
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
     with convert_faults(path), open_file(path) as recording:
-        entries = make_entries(recording, places, options.name, embeddings, predictions, columns=options.units_columns)
+        main = Results(options.name, embeddings, list(predictions))
+        entries = make_all_entries(
+            recording, places, main, beside, columns=options.units_columns, overwrite=options.overwrite
+        )
     if to.way == "sidecar":
-        write_sidecar(path, to, fingerprint, entries[0], overwrite=options.overwrite)
+        write_sidecar(path, to, fingerprint, entries)
     else:
         with convert_faults(path), h5py.File(path, "r") as file:
             for entry in entries:
-                entry.check_place(file, path, overwrite=options.overwrite)
+                entry.check_place(file, path)
         write_copy(path, to, fingerprint, entries)
     if to.why:
         warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)

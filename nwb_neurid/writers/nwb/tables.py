@@ -131,8 +131,8 @@ def _describe_predictions(name: str, predictions: Predictions) -> NwbObject:
         "scope": predictions.scope,
         "classes": tuple(map(str, predictions.classes)),
         "class_descriptions": _describe_classes(predictions),
-        "prevalence": tuple(predictions.prevalence.tolist()),
-        "coverage": float(predictions.coverage),
+        "prevalence": tuple(predictions.prevalence.tolist()) if np.isfinite(predictions.prevalence).all() else (),
+        "coverage": float(predictions.coverage) if np.isfinite(predictions.coverage) else "",
         "notes": predictions.notes,
     }
     return NwbObject(

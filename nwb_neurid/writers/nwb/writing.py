@@ -51,17 +51,15 @@ def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: S
     warn_of_lost_links(source, to.file)
 
 
-def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entry: Entry, *, overwrite: bool) -> None:
+def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry]) -> None:
     """Put results into a sidecar of the recording, beside those that it has.
 
     Parameters
     ----------
     path, to, fingerprint
         As for `write_copy`.
-    entry
-        The results.
-    overwrite
-        Whether results of the same name may be replaced.
+    entries
+        The results, all of them on one table.
 
     Raises
     ------
@@ -72,24 +70,25 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entry: 
     """
     with convert_faults(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
         with open_file(path) as recording:
-            table = find_table(recording, entry.table)
-            inner = replace(entry, table=find_neurons(table))
+            table = find_table(recording, entries[0].table)
+            inner = [replace(entry, table=find_neurons(table)) for entry in entries]
             empty = b"" if made.old else make_sidecar(recording, table)
         fingerprint.check(path)
+        size_bytes = sum(entry.size_bytes for entry in inner)
         if made.old:
-            check_beside(made.old, to.named, inner, overwrite=overwrite)
-            check_copy_room(made.old, to.file, inner.size_bytes)
-            copy_file(made.old, made.path, inner.size_bytes)
+            check_beside(made.old, to.named, inner)
+            check_copy_room(made.old, to.file, size_bytes)
+            copy_file(made.old, made.path, size_bytes)
         else:
-            check_room(to.file, len(empty) + inner.size_bytes)
+            check_room(to.file, len(empty) + size_bytes)
             made.path.write_bytes(empty)
-            reserve_room(made.path, inner.size_bytes)
-        fill(made.path, to.file, [inner])
+            reserve_room(made.path, size_bytes)
+        fill(made.path, to.file, inner)
         fingerprint.check(path)
 
 
-def check_beside(sidecar: Path, named: Path, entry: Entry, *, overwrite: bool) -> None:
-    """Refuse a file that is no sidecar, or that of another recording, or holds results of this name.
+def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
+    """Refuse a file that is no sidecar, or that of another recording, or holds results of these names.
 
     Raises
     ------
@@ -100,8 +99,9 @@ def check_beside(sidecar: Path, named: Path, entry: Entry, *, overwrite: bool) -
     """
     with h5py.File(sidecar, "r") as file:
         check_sidecar(file, named)
-        entry.check_rows(root(file, str(named)))
-        entry.check_place(file, named, overwrite=overwrite)
+        for entry in entries:
+            entry.check_rows(root(file, str(named)))
+            entry.check_place(file, named)
 
 
 def fill(made: Path, target: Path, entries: Sequence[Entry]) -> None:

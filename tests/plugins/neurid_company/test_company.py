@@ -52,18 +52,16 @@ class TestBlocks:
         assert {name: (block.start, block.stop) for name, block in config.blocks.items()} == {
             "own": (0, 3),
             "company": (3, 7),
-            "neighbours, round 1": (7, 14),
-            "neighbours, round 2": (14, 21),
+            "neighbours_1": (7, 14),
+            "neighbours_2": (14, 21),
             "waveform": (21, 37),
         }
         assert config.dim == 37
 
-    def test_the_provenance_names_them(self):
-        note = encoder_of(own=4, company=4).embed(communities()).provenance.notes[0]
-        assert note == (
-            "Blocks of the vector: own 0-3, company 4-7, neighbours, round 1 8-15, neighbours, round 2 16-23, "
-            "waveform 24-39."
-        )
+    def test_dimensions_are_called_after_them(self):
+        names = encoder_of(own=4, company=4).embed(communities()).name_dimensions()
+        sizes = {"own": 4, "company": 4, "neighbours_1": 8, "neighbours_2": 8, "waveform": 16}
+        assert names == tuple(f"{block}_{axis}" for block, size in sizes.items() for axis in range(size))
 
     def test_settings_are_checked(self):
         with pytest.raises(InvalidModel, match="own must be a positive whole number, got 0"):

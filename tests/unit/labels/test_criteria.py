@@ -98,7 +98,7 @@ def test_what_was_measured_is_kept(recording):
 def test_one_line_says_what_was_found(recording):
     assert judge(recording).summary == (
         "putative cell type by CellExplorer's criterion: 1 narrow interneuron, 1 wide interneuron, 1 pyramidal, "
-        "1 without (no mean waveform with a known sampling rate), 1 without (too few spikes)"
+        "2 abstained: 1 no mean waveform with a known sampling rate; 1 too few spikes"
     )
 
 
@@ -178,7 +178,7 @@ def test_bombcell_needs_spikes_in_striatum(recording):
 
 
 def test_what_fits_the_recording_is_chosen(recording):
-    def chosen(population, name=""):
+    def chosen(population, name="auto"):
         return [criterion.name for criterion in choose_criteria(population, name)]
 
     assert chosen(recording) == ["cellexplorer"]
@@ -187,7 +187,7 @@ def test_what_fits_the_recording_is_chosen(recording):
     assert chosen(with_regions(recording, "CP", *["LP"] * 4)) == ["bombcell"]
     assert chosen(recording, "none") == []
     assert chosen(recording, "bombcell") == ["bombcell"]
-    with pytest.raises(InvalidOption, match=r"There is no criterion 'width'\. Choose one of: cellexplorer, bombcell"):
+    with pytest.raises(InvalidOption, match=r"There is no criterion 'width'\. Choose one of: auto, cellexplorer"):
         choose_criteria(recording, "width")
 
 

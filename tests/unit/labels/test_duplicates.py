@@ -1,7 +1,9 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.duplicates import ABOVE_CHANCE, COINCIDENCE_S, find_neurons, find_twins
 from nwb_neurid.population import Population, Spikes, Traces
 
 
@@ -50,3 +52,44 @@ def test_spikes_on_a_coarse_grid_do_not_make_twins(make_animal):
 
 def test_a_recording_without_units_has_no_neurons(make_animal):
     assert len(find_neurons([make_animal(0, units=2).select(np.empty(0, np.int64)), make_animal(1, units=2)])) == 2
+
+
+def test_coincidences_are_those_that_counting_one_by_one_finds():
+    rng = np.random.default_rng(0)
+    shared = np.sort(rng.uniform(0, 20, 300))
+    trains = [
+        np.sort(np.r_[rng.choice(shared, 60 * unit, replace=False), rng.uniform(0, 20, 300)]) for unit in range(5)
+    ]
+    population = Population(unit_ids=np.arange(5), activity=Spikes.of(trains), observed_s=np.array([[-1.0, 21.0]]))
+    close = [[(np.abs(one[:, None] - other) <= COINCIDENCE_S).sum() for other in trains] for one in trains]
+    expected = [
+        [one, other]
+        for one in range(5)
+        for other in range(5)
+        if one != other
+        and close[one][other] >= max(0.3 * min(len(trains[one]), len(trains[other])), ABOVE_CHANCE)
+        and close[one][other] >= ABOVE_CHANCE * len(trains[one]) * len(trains[other]) * 2 * COINCIDENCE_S / 22
+    ]
+    found = find_twins(population, np.empty((5, 0)))
+    assert np.argwhere(found.toarray()).tolist() == expected
+    assert 0 < len(expected) < 20
+
+
+@pytest.mark.parametrize("kind", ["spikes", "traces"])
+def test_twins_among_thousands_of_units_take_little_memory(kind):
+    units, rng = 8000, np.random.default_rng(0)
+    if kind == "spikes":
+        trains = [np.sort(rng.uniform(0, 1000, 8)) for _ in range(units)]
+        trains[7] = trains[3] + 1e-5
+        activity = Spikes.of(trains)
+    else:
+        values = rng.normal(size=(units, 64)).astype(np.float32)
+        values[7] = values[3]
+        activity = Traces(values=values, rate_hz=1.0)
+    population = Population(unit_ids=np.arange(units), activity=activity, observed_s=np.array([[0.0, 1001.0]]))
+    tracemalloc.start()
+    found = find_twins(population, getattr(activity, "values", np.empty((units, 0))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.column_stack(found.nonzero()).tolist() == [[3, 7], [7, 3]]
+    assert peak < units**2 * 1.5  # bytes, where a matrix of counts would take eight times that

@@ -11,6 +11,7 @@ from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid.errors import InvalidModel, InvalidOption, WrongWeights
 from nwb_neurid.labels.fitting import check_label
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
+from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import predict
 from nwb_neurid.model.model import load_model, new_model
 
@@ -47,6 +48,72 @@ def test_a_head_that_was_kept_predicts_the_same_bit_for_bit(animals, tmp_path, k
     assert (back.label_name, back.scope, back.kind) == (head.label_name, head.scope, head.kind)
     assert dict(back.details) == dict(head.details)
     np.testing.assert_array_equal(back.calibration.neighbours, near)
+
+
+SHARES = {"CH": 0.2, "FS": 0.1, "RS": 0.7}
+SAID = {
+    "caveats": ("Classes were chosen.",),
+    "priors": {"cortex": PublishedPrior(shares=SHARES, source="Somebody 1999")},
+    "required": RequiredPart(dims=(1, 2), reason="no waveform"),
+    "parts": ("cortex",),
+    "rare": ("FS",),
+}
+
+
+def test_what_a_head_says_of_itself_is_kept(tmp_path, head):
+    put(tmp_path, {"cell_type": replace(head, **SAID)})
+    (back,) = read_heads(tmp_path).values()
+    assert {name: getattr(back, name) for name in SAID} == SAID
+    card = "\n".join(describe_heads({"cell_type": back}))
+    for line in (
+        "- `--prior cortex`: CH 0.2, FS 0.1, RS 0.7 (Somebody 1999)",
+        "- Classes were chosen.",
+        "- It abstains from units in other regions than cortex, where the region is known",
+        "- It abstains from units with no waveform",
+        "- It never predicts FS alone, of which too few units were known",
+    ):
+        assert line in card
+
+
+def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
+    path = folder / "heads" / "cell_type.json"
+    stored = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({name: value for name, value in stored.items() if name not in SAID}), "utf-8")
+    (back,) = read_heads(folder).values()
+    assert (back.caveats, back.priors, back.required, back.parts, back.rare) == ((), {}, None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"caveats": "text"}, r"has 'caveats' as 'text'"),
+        ({"caveats": [1]}, r"has 'caveats' as \[1\]"),
+        ({"parts": {}}, r"has 'parts' as \{\}"),
+        ({"parts": [None]}, r"has 'parts' as \[None\]"),
+        ({"rare": ["PV"]}, r"has 'rare' as \['PV'\]"),
+        ({"rare": [["CH"]]}, r"has 'rare' as \[\['CH'\]\]"),
+        ({"priors": []}, r"has 'priors' as \[\]"),
+        ({"priors": {"x": {"shares": SHARES}}}, r"has 'priors' as \{'x'"),
+        ({"priors": {"x": {"shares": {"CH": 1.0}, "source": ""}}}, r"has 'priors' as \{'x'"),
+        ({"priors": {"x": {"shares": dict.fromkeys(SHARES, 0), "source": ""}}}, r"has 'priors' as \{'x'"),
+        ({"priors": {"x": {"shares": dict.fromkeys(SHARES, -1), "source": ""}}}, r"has 'priors' as \{'x'"),
+        ({"required": []}, r"has 'required' as \[\]"),
+        ({"required": {"dims": [], "reason": ""}}, r"has 'required' as \{'dims'"),
+        ({"required": {"dims": [-1], "reason": ""}}, r"has 'required' as \{'dims'"),
+        ({"required": {"dims": [True], "reason": ""}}, r"has 'required' as \{'dims'"),
+        ({"required": {"dims": [1], "reason": 2}}, r"has 'required' as \{'dims'"),
+    ],
+)
+def test_what_a_head_cannot_say_of_itself_is_an_error(folder, changes, wanted):
+    about(folder, **changes)
+    with pytest.raises(InvalidModel, match=rf"cell_type\.json {wanted}.*Fit the head again: nwb-neurid fit-labels\."):
+        read_heads(folder)
+
+
+def test_a_head_that_requires_dimensions_that_vectors_lack_is_an_error(folder):
+    about(folder, required={"dims": [1000], "reason": "no waveform"})
+    with pytest.raises(WrongWeights, match="it requires dimensions that vectors do not have"):
+        read_heads(folder)
 
 
 def test_a_model_keeps_its_heads(tmp_path, head, animals):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
+from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import parse_prior, predict
 
 
@@ -106,7 +107,7 @@ def test_a_prior_moves_the_decision(trained, embedded):
 @pytest.mark.parametrize(
     ("prior", "wanted"),
     [
-        ("flat", r"A prior is 'uniform' or a share for each class, got 'flat'\."),
+        ("flat", r"A prior is a share for each class of cell_type, or one of uniform, got 'flat'\."),
         ({"CH": 1.0}, r"needs a share for each class of cell_type \(CH, FS, RS\), got CH\."),
         ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"needs shares that are not negative, got \{'CH': 1\.0, 'FS': -1\.0"),
         ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"needs shares that are not negative"),
@@ -212,3 +213,50 @@ def test_a_class_that_is_said_not_to_occur_is_in_no_set(animals):
     found = predict(head, data.embeddings(), prior={"CH": 0.0, "FS": 1.0, "RS": 1.0})
     assert not found.prediction_set[:, 0].any()
     assert not found.class_probabilities[:, 0].any()
+
+
+def test_a_part_that_a_head_needs_is_missing(trained, embedded):
+    head = replace(trained, required=RequiredPart(dims=(0, 1), reason="no waveform"))
+    found = predict(head, embedded([[3.0, 0, 0, 0], [0.0, 0, 3.0, 0], [np.nan] * 4]))
+    assert found.reasons.tolist() == ["", "no waveform", "no spikes"]
+    assert found.label[1] == "RS"
+
+
+def test_a_region_that_a_head_is_not_for_is_declined(trained, embedded, make_population):
+    head = replace(trained, parts=("cortex", "hippocampus"))
+    regions = np.array(["VISp", "CA1", "LP", ""])
+    population = make_population(labels={"brain_region": regions})
+    found = predict(head, embedded([[3.0, 0, 0, 0]] * 4), population=population, min_spikes=0)
+    assert found.reasons.tolist() == ["", "", "not valid in its region: LP", ""]
+    anywhere = predict(trained, embedded([[3.0, 0, 0, 0]] * 4), population=population, min_spikes=0)
+    assert not anywhere.abstained.any()
+    unknown = predict(head, embedded([[3.0, 0, 0, 0]] * 4), population=make_population(), min_spikes=0)
+    assert not unknown.abstained.any()
+
+
+def test_a_prior_that_somebody_published_has_a_name(trained, animals):
+    shares = {"CH": 0.1, "FS": 0.1, "RS": 0.8}
+    head = replace(
+        trained,
+        priors={"cortex": PublishedPrior(shares=shares, source="Somebody 1999")},
+        caveats=("All classes count the same.",),
+    )
+    new = animals(2, seed=1).embeddings()
+    by_name, by_shares = predict(head, new, prior="cortex"), predict(head, new, prior=shares)
+    np.testing.assert_array_equal(by_name.class_probabilities, by_shares.class_probabilities)
+    assert "Probabilities use the class shares of cortex: Somebody 1999." in by_name.notes
+    assert "All classes count the same." not in by_name.notes
+    assert "All classes count the same." in predict(head, new).notes
+    with pytest.raises(InvalidOption, match=r"or one of uniform, cortex, got 'moon'\."):
+        predict(head, new, prior="moon")
+
+
+def test_a_class_of_which_too_few_were_known_is_never_predicted_alone(trained, embedded):
+    vectors = embedded([[3.0, 0, 0, 0], [0, 3.0, 0, 0], [1.5, 1.5, 0, 0]])
+    found = predict(replace(trained, rare=("FS",)), vectors)
+    assert found.reasons.tolist() == [
+        "",
+        "too few units of the class were known: FS",
+        "several classes are plausible at a coverage of 0.9: CH, FS",
+    ]
+    assert found.label[1] == "FS"

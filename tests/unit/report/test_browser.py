@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nwb_neurid.readers.label_table import add_labels
 from nwb_neurid.report.page import make_page
 
 HOSTILE = (
@@ -137,6 +138,19 @@ def test_selected_units_are_labelled_and_downloaded(open_page, page_file):
     ]
     opened.page.click("#label-undo")
     assert opened.page.is_disabled("#label-download")
+
+
+def test_labels_go_back_into_the_recording(open_page, page_file, recorded, tmp_path):
+    opened = open_page(page_file)
+    for row in (2, 7):
+        opened.page.check(f"#table tbody tr[data-row='{row}'] input")
+    opened.page.fill("#label-column", "layer")
+    opened.page.fill("#label-text", "5, deep")
+    opened.page.press("#label-text", "Enter")
+    table = tmp_path / "labels.csv"
+    table.write_text(opened.download("#label-download"), "utf-8")
+    labels = add_labels(recorded, table, "recording.nwb").labels["layer"]
+    assert np.flatnonzero(labels == "5, deep").tolist() == [2, 7]
 
 
 def test_the_keyboard_alone_reaches_units(open_page, page_file):

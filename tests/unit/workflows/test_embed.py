@@ -34,13 +34,14 @@ def test_a_path_a_population_and_the_command_give_the_same_vectors(recording, tm
         found = nwb_neurid.embed(source, device="cpu")
         np.testing.assert_array_equal(found.vectors, written.vectors)
         assert found.provenance == written.provenance
-        assert found.predictions == {}
+        assert found.predictions.keys() == {"putative_cell_type"}
+        assert found.predictions["putative_cell_type"].abstained.all()
 
 
 def test_predictions_are_those_that_the_command_writes(recording, labelled, tmp_path):
     outcome = embed_file(recording, labelled, writing=WriteOptions(output=tmp_path / "copy.nwb"))
     found = nwb_neurid.embed(recording, model=labelled)
-    assert list(found.predictions) == ["cell_type"]
+    assert list(found.predictions) == ["putative_cell_type", "cell_type"]
     (written,) = outcome.predictions
     predicted = found.predictions["cell_type"]
     np.testing.assert_array_equal(predicted.class_probabilities, written.class_probabilities)

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 import nwb_neurid
@@ -64,6 +65,21 @@ def test_a_sidecar_that_was_moved_away_says_what_it_needs(recording, tmp_path):
         NoResults, match=r"was not found\. Name it in place of .*, or put it beside it as recording\.nwb"
     ):
         write_report(sidecar)
+
+
+def test_of_several_results_the_longest_vectors_are_shown_and_all_predictions(recording):
+    embed(recording)
+    vectors, about = np.random.default_rng(0).normal(size=(8, 2)), nwb_neurid.Provenance(encoder="short")
+    short = nwb_neurid.Embeddings.of(nwb_neurid.read(recording), vectors, provenance=about)
+    nwb_neurid.write(recording, short, name="a_first")
+    assert facts_of(write_report(recording))["name"] == "neurid_isi"
+    assert facts_of(write_report(recording, name="a_first", overwrite=True))["name"] == "a_first"
+
+
+def test_columns_of_phy_alone_have_no_vectors_to_show(tmp_path):
+    (tmp_path / "cluster_neurid_isi.tsv").write_text("cluster_id\tneurid_isi\n")
+    with pytest.raises(NoResults, match=r"has results as columns of phy only.* embed .* --report"):
+        write_report(tmp_path)
 
 
 def test_the_report_of_embed_is_that_of_the_file(recording):

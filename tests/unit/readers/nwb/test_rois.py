@@ -71,6 +71,17 @@ def test_a_verdict_that_rejects_everything_is_none(read, hdf5, one, verdict):
         ({"Accepted": [1, 0, 1, 1, 1], "Rejected": [0, 1, 1, 1, 0]}, {1}),
         ({"rejected": [False] * 5}, set()),
         ({"Rejected": [0, 1, 0, 0, 0]}, {1}),
+        ({"accepted": [True] * 5, "keep": [1, 1, 1, 0, 1]}, {3}),
+        ({"is_accepted": [1, 1, 1, 0, 1]}, {3}),
+        ({"isNeuron": [True, True, False, True, True]}, {2}),
+        ({"discarded": [0, 0, 0, 1, 0]}, {3}),
+        ({"cell": [0, 1, 2, 3, 4]}, set()),
+        ({"iscell": [0.9, 0.6, 0.2, 0.8, 0.4]}, {2, 4}),
+        ({"accepted": ["True", "False", "True", "True", "False"]}, {1, 4}),
+        ({"status": ["accepted", "rejected", "accepted", "Rejected", "accepted"]}, {1, 3}),
+        ({"classification": ["cell", "not a cell", "cell", "artifact", "cell"]}, {1, 3}),
+        ({"roi_type": ["neuron", "neuron", "background", "neuron", "neuropil"]}, {2, 4}),
+        ({"status": ["dim", "bright", "dim", "bright", "dim"]}, set()),
     ],
 )
 def test_of_several_verdicts_one_that_was_given_counts(read, hdf5, one, verdicts, rejected):

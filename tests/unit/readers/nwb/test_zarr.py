@@ -136,6 +136,15 @@ def test_what_hdmf_zarr_writes_is_read(write, tmp_path):
     assert json.loads((folder / "units" / "electrode_group" / ".zarray").read_text())["filters"][0]["id"] == "pickle"
     assert PLUGIN.recognises(folder)
     assert_same(PLUGIN.read(folder, ReadOptions()), PLUGIN.read(path, ReadOptions()))
+    with hdmf_zarr.NWBZarrIO(str(folder), "r") as io:
+        source = io.read()
+        assert PLUGIN.recognises(source)
+        assert_same(PLUGIN.read(source, ReadOptions()), PLUGIN.read(path, ReadOptions()))
+        shutil.move(folder, tmp_path / "elsewhere.zarr")
+        with pytest.raises(
+            UnreadableSource, match=r"neither from HDF5 nor from a Zarr folder .* path: .*exported\.zarr"
+        ):
+            PLUGIN.read(source, ReadOptions())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyNWB, about fields of the recording

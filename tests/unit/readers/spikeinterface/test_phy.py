@@ -282,7 +282,7 @@ def test_a_rate_is_read_however_it_is_written(phy_folder, read, value):
 
 
 @pytest.mark.parametrize(
-    "value", ["fs", "1 / 0", "np.float64(x)", "open('x').read()", "None", "[30000]", "-1", "1" + "0" * 400]
+    "value", ["fs", "1 / 0", "np.float64(x)", "open('x').read()", "None", "[30000, 1]", "-1", "1" + "0" * 400]
 )
 def test_a_rate_that_is_none_is_said_so_and_the_option_counts(phy_folder, read, refused, value):
     folder = phy_folder(params=f"sample_rate = {value}\n")

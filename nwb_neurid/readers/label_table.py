@@ -1,0 +1,113 @@
+"""Labels of units from a table of the user, beside those that a recording has."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid._system.text import join_some
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.population import Population
+from nwb_neurid.readers.labels import find_labels
+from nwb_neurid.vocabulary import ALIASES, is_unknown
+
+IDS = ("unit_id", "cluster_id", "id")
+ROW = "row"
+SOURCE = "source"
+
+
+def add_labels(population: Population, path: Path, source: str) -> Population:
+    """Add the labels of a table to units; where the table knows a label, it goes before the recording.
+
+    Parameters
+    ----------
+    population
+        The recording.
+    path
+        A csv or tsv file. A unit is named by its id (`unit_id`, `cluster_id` or `id`) or by its row, from 0 on
+        (`row`); if there is a column `source`, only rows with the path or the file name of the recording count. Every
+        other column is a label.
+    source
+        Path of the recording, for the column `source` and for messages.
+
+    Raises
+    ------
+    InvalidOption
+        If the table cannot be read, has no such columns, or names units twice or units that there are not.
+    """
+    header, lines = _read_table(path)
+    labels = [name for name in header if name not in {*IDS, ROW, SOURCE}]
+    key = next((name for name in (ROW, *IDS) if name in header), "")
+    if not key or not labels:
+        raise InvalidOption(
+            f"{path} must have a column {', '.join(IDS[:-1])}, {IDS[-1]} or {ROW} that names units, and a column for "
+            f"each label, got {','.join(header)[:80]}."
+        )
+    own = [(number, line) for number, line in lines if _is_about(line.get(SOURCE), source)]
+    rows = _find_rows(population, path, source, key, own)
+    columns = {name: [""] * len(population) for name in labels}
+    for row, (_, line) in zip(rows, own, strict=True):
+        for name in labels:
+            columns[name][row] = "" if is_unknown(line[name]) else line[name]
+    found = {name: np.array(values, np.str_) for name, values in columns.items() if any(values)}
+    found |= {name: values for name, values in find_labels(columns).items() if name in ALIASES}
+    merged = {
+        name: np.where(values == "", population.labels[name], values) if name in population.labels else values
+        for name, values in found.items()
+    }
+    return replace(population, labels={**population.labels, **merged})
+
+
+def _read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The header, and each row with its number in the file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [
+                [cell.strip() for cell in row] for row in csv.reader(file, delimiter=_find_delimiter(path)) if any(row)
+            ]
+    except OSError as error:
+        raise InvalidOption(f"The table of labels {path} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+    if not rows:
+        raise InvalidOption(f"The table of labels {path} is empty.")
+    header = rows[0]
+    if repeated := [name for name in header if header.count(name) > 1 or not name]:
+        raise InvalidOption(f"{path} must name each column once, got {repeated[0]!r} in {','.join(header)[:80]}.")
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(header):
+            raise InvalidOption(f"{path} must have {len(header)} columns, row {number} has {len(row)}.")
+    return header, [(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows[1:], 2)]
+
+
+def _find_delimiter(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
+def _is_about(said: str | None, source: str) -> bool:
+    """Whether a row is about this recording."""
+    return said is None or said in {source, Path(source).name}
+
+
+def _find_rows(
+    population: Population, path: Path, source: str, key: str, lines: Sequence[tuple[int, Mapping[str, str]]]
+) -> list[int]:
+    """The row of the population that each row of the table names."""
+    names = [str(row) for row in range(len(population))]
+    if key != ROW:
+        names = list(map(str, population.unit_ids.tolist()))
+    at = {name: row for row, name in enumerate(names)}
+    said = [line[key] for _, line in lines]
+    if strange := [name for name in dict.fromkeys(said) if name not in at]:
+        raise InvalidOption(
+            f"{path} names units that {source} does not have, by {key}: {join_some(strange)}. It has {len(names)} "
+            f"units, {join_some(names)}. Of several recordings, a column {SOURCE} says which one a row is about."
+        )
+    if repeated := next((name for name in said if said.count(name) > 1), None):
+        numbers = [number for number, line in lines if line[key] == repeated]
+        raise InvalidOption(f"{path} names unit {repeated} twice, in rows {numbers[0]} and {numbers[1]}.")
+    if len(at) < len(names) and (unclear := [name for name in said if names.count(name) > 1]):
+        raise InvalidOption(f"{source} has several units {unclear[0]}: name units by {ROW} in {path}, from 0 on.")
+    return [at[name] for name in said]

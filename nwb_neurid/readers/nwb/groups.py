@@ -1,0 +1,77 @@
+"""What files call groups of electrodes (probes, shanks): by name, however it is spelled, or by number."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from nwb_neurid.readers.labels import is_number
+
+COLUMN = re.compile(r"(electrode_?)?(group|probe|shank|insertion)_?(name|id|number|no|index|idx|label)?", re.IGNORECASE)
+"""Columns that may say which group of electrodes, by name or number."""
+
+_PROBE = re.compile(r"(electrode_?group|group|imec|insertion|neuropixels|np|probe|prb|shank)[\W_]*(\d+)", re.IGNORECASE)
+_STEM = re.compile(r"[\d\W_]+")
+
+
+def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[str | float, str]:
+    """The group that each value stands for: its name, or its number; empty unless each stands for one.
+
+    Parameters
+    ----------
+    values
+        Of a column, each once.
+    groups
+        Names of the groups of electrodes, each once.
+    """
+    by_name = {squeeze(group): group for group in groups}
+    found = {value: by_name[squeeze(str(value))] for value in values if squeeze(str(value)) in by_name}
+    if len(found) == len(values):
+        return found
+    numbers = {value: float(value) for value in values if is_number(str(value))}
+    by_number = number_groups(groups)
+    if len(numbers) < len(values) or len(by_number) < len(groups):
+        return {}
+    if set(numbers.values()) <= by_number.keys():
+        return {value: by_number[number] for value, number in numbers.items()}
+    here, there = sorted(set(numbers.values())), sorted(by_number)
+    if len(groups) < 2 or np.diff(here).tolist() != np.diff(there).tolist():
+        return {}
+    return {value: by_number[number + there[0] - here[0]] for value, number in numbers.items()}  # from 1, not from 0
+
+
+def number_groups(groups: Sequence[str]) -> dict[float, str]:
+    """Groups by the last number in their names, as far as it is of one group only."""
+    numbered = [(float(last[0]), group) for group in groups if (last := re.findall(r"\d+", group)[-1:])]
+    numbers = [number for number, _ in numbered]
+    return {number: group for number, group in numbered if numbers.count(number) == 1}
+
+
+def find_named(text: str, names: dict[str, str], groups: Sequence[str]) -> frozenset[str] | None:
+    """The groups that a text names, whole or among other words; None where it names none.
+
+    Parameters
+    ----------
+    text
+        A tag, such as "Probe 0" or "probe0: saturated".
+    names
+        Groups by whatever may name them, as `squeeze` leaves it.
+    groups
+        Names of the groups.
+    """
+    if (whole := names.get(squeeze(text))) is not None:
+        return frozenset({whole})
+    words = [squeeze(word) for word in re.split(r"[\s,;:/|()]+", text)]
+    if found := frozenset(names[word] for word in words if len(word) > 1 and word in names):
+        return found
+    by_number = number_groups(groups)
+    numbers = {float(number): stem for stem, number in _PROBE.findall(text)}
+    if known := frozenset(by_number[number] for number in numbers if number in by_number):
+        return known
+    stems = {squeeze(_STEM.sub("", group)) for group in groups}
+    return frozenset() if numbers and {squeeze(stem) for stem in numbers.values()} <= stems else None
+
+
+def squeeze(name: str) -> str:
+    """A name without case and signs."""
+    return re.sub(r"[\W_]+", "", name).casefold()

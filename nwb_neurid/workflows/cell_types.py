@@ -1,0 +1,132 @@
+"""Cell types beside the vectors: by published criteria, and by bundled models that have label heads."""
+
+from dataclasses import dataclass, replace
+
+from nwb_neurid.contracts import Progress
+from nwb_neurid.contracts.compatibility import list_problems
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.criteria import Criterion, apply_criterion, choose_criteria
+from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
+from nwb_neurid.model.bundled import list_with_heads, read_spec
+from nwb_neurid.model.model import Model, load_model
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings
+from nwb_neurid.writers.outputs import Results, name_after
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CellTypes:
+    """Cell types by one criterion or model.
+
+    Parameters
+    ----------
+    results
+        Their name in a file, a vector per unit, and the predictions.
+    summary
+        One line with the number of units per class; "" for a model, whose predictions are reported one by one.
+    """
+
+    results: Results
+    summary: str = ""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The vectors with their predictions."""
+        _, embeddings, predictions = self.results
+        return replace(embeddings, predictions={part.label_name: part for part in predictions})
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether any unit has a vector or a class."""
+        measured = bool((self.results.embeddings.reasons == "").any())
+        return measured or any(bool((~each.abstained).any()) for each in self.results.predictions)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CellTypePlan:
+    """The criteria and models to apply to a recording.
+
+    Parameters
+    ----------
+    criteria
+        Published criteria, by the name of their results.
+    models
+        Bundled models with label heads, by the name of their results.
+    """
+
+    criteria: dict[str, Criterion]
+    models: dict[str, Model]
+
+    def check(self, population: Population, prediction: PredictionOptions, name: str) -> None:
+        """Refuse options that no head takes, and a name that is taken.
+
+        Parameters
+        ----------
+        population
+            The recording.
+        prediction
+            The options of the heads.
+        name
+            What the results of the main model are called.
+
+        Raises
+        ------
+        InvalidOption
+            If there is one.
+        """
+        if name in {*self.criteria, *self.models}:
+            raise InvalidOption(f"--name {name} is the name of the cell types beside the vectors: choose another.")
+        for model in self.models.values():
+            check_options(model.heads, population, prediction)
+
+    def apply(
+        self, population: Population, prediction: PredictionOptions, *, pool_groups: bool, progress: Progress
+    ) -> list[CellTypes]:
+        """Apply all of them to a recording."""
+        found = []
+        for name, criterion in self.criteria.items():
+            judgement = apply_criterion(criterion, population, progress=progress)
+            results = Results(name, judgement.measured, [judgement.predictions])
+            found.append(CellTypes(results=results, summary=judgement.summary))
+        for name, model in self.models.items():
+            embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+            predictions = predict_all(model.heads, embeddings, population, prediction)
+            found.append(CellTypes(results=Results(name, embeddings, predictions)))
+        return found
+
+
+def plan_cell_types(population: Population, criteria: str, *, models: bool, device: str) -> CellTypePlan:
+    """Choose the criteria and models to apply to a recording.
+
+    Parameters
+    ----------
+    population
+        The recording.
+    criteria
+        As for `nwb_neurid.labels.criteria.choose_criteria`.
+    models
+        Whether to apply bundled models with label heads too.
+    device
+        What they are built for.
+
+    Raises
+    ------
+    InvalidOption
+        If there is no such criterion, or it is not for this recording.
+    """
+    able = [name for name in list_with_heads(population.activity.kind) if models and _fits(population, name)]
+    loaded = {name_after(name.replace("-", "_")): load_model(name, device=device) for name in able}
+    return CellTypePlan(
+        criteria={name_after(each.name): each for each in choose_criteria(population, criteria)},
+        models={name: model for name, model in loaded.items() if _has_required(population, model)},
+    )
+
+
+def _fits(population: Population, name: str) -> bool:
+    return not list_problems(population, read_spec(name))
+
+
+def _has_required(population: Population, model: Model) -> bool:
+    """Whether the recording has what some head requires; without it, every unit would be abstained from."""
+    required = [each.required.of for each in model.heads.values() if each.required is not None and each.required.of]
+    return len(required) < len(model.heads) or any(getattr(population, name, None) is not None for name in required)

@@ -344,7 +344,9 @@ def _are_of_same_vectors(there: Sequence[NwbObject], objects: Sequence[NwbObject
     if models[0] != models[1] or [len(each) for each in vectors] != [1, 1]:
         return False
     old, new = vectors[0][0], vectors[1][0]
-    return old.shape == new.shape and bool(np.allclose(old, new, rtol=ROUNDING, atol=ROUNDING, equal_nan=True))
+    if old.shape != new.shape or old.dtype.kind not in "biuf":  # what is there may be damaged
+        return False
+    return bool(np.allclose(old, new, rtol=ROUNDING, atol=ROUNDING, equal_nan=True))
 
 
 def _name_model(model: NwbObject) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.errors import NeuridWarning, UnreadableSource
 from nwb_neurid.writers.nwb.store import read, remove, write
 
 MODULE = "processing/ecephys"
@@ -118,6 +118,15 @@ def test_they_can_be_replaced_and_removed(filled, embeddings, predictions, kind)
     filled.write_bytes(whole)
     remove(filled, "neurid_nuclr")
     assert [found.name for found in read(filled)] == ["other"]
+
+
+@pytest.mark.parametrize("values", [np.full((6, 16), "a", object), np.full((6, 16), 1j)])
+def test_vectors_of_another_kind_are_not_compared(filled, embeddings, values):
+    """Whether the predictions that stay are of the same vectors is asked before anything is replaced."""
+    with h5py.File(filled, "r+") as file:
+        put(f"{EMBEDDINGS}/embedding", values)(file)
+    with pytest.warns(NeuridWarning, match="Predictions of cell_type were made from those and are removed with them"):
+        write(filled, embeddings, overwrite=True)
 
 
 @pytest.mark.parametrize(

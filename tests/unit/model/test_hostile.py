@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 
 from nwb_neurid import load_model, new_model
 from nwb_neurid.errors import InvalidModel, NeuridError, WrongWeights
+from nwb_neurid.model.model import import_model
 from nwb_neurid.testing import mock_population
 
 LONGEST_S = 15.0
@@ -120,3 +122,14 @@ def test_sizes_are_compared_before_anything_is_built(folder):
     configure(made, dim=10**6)
     with pytest.raises(WrongWeights, match=r"read_in\.weight has shape \(64, 25\), the network wants \(1000000, 25\)"):
         load_model(made)
+
+
+def test_a_checkpoint_is_imported_under_the_limits(tmp_path, monkeypatch):
+    """As models are read: in the command line, memory and time of it are limited by the size of the file."""
+    limited = []
+    monkeypatch.setattr("nwb_neurid.model.model.limits.reading", lambda source: nullcontext(limited.append(source)))
+    weights = new_model("nuclr", preset="base", untrained=True, device="cpu").encoder.state()
+    path = tmp_path / "checkpoint.safetensors"
+    save_file({name: torch.from_numpy(array.copy()) for name, array in weights.items()}, path)
+    import_model("nuclr", path, {})
+    assert limited == [path]

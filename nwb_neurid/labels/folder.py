@@ -105,7 +105,7 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
 def _describe_further(head: LabelHead) -> Iterator[str]:
     """Describe what some heads say beyond what all do."""
     for name, value in head.details.items():
-        if isinstance(value, Mapping) and (name.startswith("on held-out animals") or name.endswith("of_class")):
+        if isinstance(value, Mapping) and (name.startswith("on held-out") or name.endswith("of_class")):
             numbers = ", ".join(f"{key.replace('_', ' ')} {number}" for key, number in value.items())
             yield f"- {name.replace('_', ' ').capitalize()}: {numbers}"
     for name, prior in head.priors.items():
@@ -201,7 +201,7 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
 
 
 def _read_required(required: Mapping[str, Any] | None) -> RequiredPart | None:
-    return None if required is None else RequiredPart(dims=tuple(required["dims"]), reason=required["reason"])
+    return None if required is None else RequiredPart(**{**required, "dims": tuple(required["dims"])})
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -240,10 +240,11 @@ def _find_unsound(about: Mapping[str, Any]) -> str:
     priors, required = about["priors"], about["required"]
     if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
         return "priors"
-    parts = required.keys() == {"dims", "reason"} if isinstance(required, dict) else False
+    parts = {"dims", "reason"} <= required.keys() <= {"dims", "reason", "of"} if isinstance(required, dict) else False
     if required is not None and not (
         parts
         and isinstance(required["reason"], str)
+        and isinstance(required.get("of", ""), str)
         and isinstance(required["dims"], list)
         and required["dims"]
         and all(type(at) is int and at >= 0 for at in required["dims"])

@@ -42,10 +42,14 @@ class RequiredPart:
         Dimensions of the vector that are all 0 where the part is missing.
     reason
         Why the head abstains then.
+    of
+        The field of `Population` that the part is computed from, such as "waveforms_uv", or "". `embed` applies no
+        bundled model to a recording without it.
     """
 
     dims: tuple[int, ...]
     reason: str
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

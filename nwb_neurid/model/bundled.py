@@ -15,8 +15,13 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def list_bundled() -> list[str]:
-    """List the names of the models that ship, which `nwb_neurid.load_model` takes."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+    """List the names of the models that ship, which `nwb_neurid.load_model` takes.
+
+    A model whose encoder is not installed is left out: a checkout that was installed before the encoder existed.
+    """
+    installed = set(registry.encoders())
+    names = sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+    return [name for name in names if read_description(FOLDER / name).encoder in installed]
 
 
 def read_spec(name: str) -> EncoderSpec:

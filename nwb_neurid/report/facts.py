@@ -13,6 +13,7 @@ from nwb_neurid.errors import InvalidResults
 from nwb_neurid.plots.embedding import project_vectors
 from nwb_neurid.population import Population
 from nwb_neurid.report.activity import describe_activity, measure_units
+from nwb_neurid.report.clusters import find_clusters, project_linearly
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
 from nwb_neurid.report.methods import Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
@@ -74,7 +75,12 @@ def collect_facts(
                 "belong to another recording, or this one was edited: embed it again."
             )
     points, projection = _project(embeddings)
-    sources = Sources(summary=about.summary, citation=about.citation, projection=projection)
+    clusters = find_clusters(embeddings)
+    sources = Sources(
+        citation=about.citation,
+        projection=projection,
+        clusters=clusters.smallest if (clusters.names != "").any() else 0,
+    )
     titles = _name_predictions(predictions)
     named = [f" of {title}" if len(titles) > 1 else "" for title in titles]
     return {
@@ -85,7 +91,7 @@ def collect_facts(
         "ids_are_numbers": population.unit_ids.dtype.kind in "iuf",
         "recording": _describe_recording(population, embeddings, about),
         "observed": _describe_runs(population),
-        "texts": _collect_texts(population, embeddings, predictions, titles),
+        "texts": _collect_texts(population, embeddings, predictions, titles, clusters.names),
         "numbers": _collect_numbers(population, embeddings, predictions, named),
         "points": {"x": encode_numbers(points[:, 0]), "y": encode_numbers(points[:, 1]), "by": projection},
         "neighbours": encode_array(find_neighbours(embeddings).astype(np.int32)),
@@ -134,10 +140,8 @@ def _project(embeddings: Embeddings) -> tuple[Float64[np.ndarray, "units 2"], st
         points[seen] = project_vectors(vectors, seed=SEED)
         return points, "t-SNE"
     if len(vectors):
-        spread = vectors.std(axis=0)
-        scaled = (vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)
-        _, _, axes = np.linalg.svd(scaled.astype(np.float64).T @ scaled.astype(np.float64))
-        points[seen] = np.pad(scaled @ axes[:2].T, ((0, 0), (0, max(0, 2 - len(axes)))))
+        found = project_linearly(vectors.astype(np.float64), 2)
+        points[seen] = np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
     return points, "PCA"
 
 
@@ -151,9 +155,13 @@ def _name_predictions(predictions: Sequence[Predictions]) -> list[str]:
 
 
 def _collect_texts(
-    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], titles: Sequence[str]
+    population: Population,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    titles: Sequence[str],
+    clusters: Shaped[np.ndarray, " units"],
 ) -> list[dict[str, Any]]:
-    """The columns of text: predicted and known labels, groups, and why a unit has no vector."""
+    """The columns of text: predicted and known labels, clusters, groups, and why a unit has no vector."""
     found: list[tuple[str, str, Sequence[object] | Shaped[np.ndarray, " units"]]] = []
     for part, title in zip(predictions, titles, strict=True):
         names = np.where(part.label == "", "", np.where(part.abstained, ABSTAINED, part.label))
@@ -166,6 +174,8 @@ def _collect_texts(
     found += [
         (name, "known", values) for name, values in population.labels.items() if aliases[tuple(values.tolist())] == name
     ]
+    if (clusters != "").any():
+        found.append(("cluster", "cluster", clusters))
     if population.group is not None and len({*population.group.tolist()}) > 1:
         found.append(("group", "group", population.group))
     if (embeddings.reasons != "").any():

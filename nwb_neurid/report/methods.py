@@ -38,13 +38,33 @@ TSNE = """@article{vandermaaten2008tsne,
 }"""
 
 
+HDBSCAN = """@inproceedings{campello2013hdbscan,
+  title = {Density-based clustering based on hierarchical density estimates},
+  author = {Campello, Ricardo J. G. B. and Moulavi, Davoud and Sander, J\\"org},
+  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)},
+  pages = {160--172},
+  year = {2013},
+  doi = {10.1007/978-3-642-37456-2_14}
+}"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the paragraph needs beside the results: of the encoder, and how vectors became two dimensions."""
+    """What the paragraph needs beside the results.
 
-    summary: str
+    Parameters
+    ----------
+    citation
+        Of the encoder.
+    projection
+        How vectors became two dimensions.
+    clusters
+        The smallest size of a cluster; 0 where there are none.
+    """
+
     citation: str
     projection: str
+    clusters: int = 0
 
 
 def write_methods(
@@ -67,6 +87,10 @@ def write_methods(
         *(_say_prediction(part) for part in predictions),
         f"For display, standardised vectors were projected to two dimensions with {sources.projection}"
         + (" (van der Maaten and Hinton 2008)." if sources.projection == "t-SNE" else "."),
+        f"Clusters are those of HDBSCAN (Campello et al. 2013) from {sources.clusters} units to half of all, on the "
+        "first 10 principal components of standardised vectors."
+        if sources.clusters
+        else "",
         f"Versions: {', '.join(f'{name} {version}' for name, version in about.software.items())}."
         if about.software
         else "",
@@ -82,7 +106,8 @@ def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: So
         part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions
     } | cited
     entries = [SOFTWARE, NWB, *(_cite_text(name, text) for name, text in cited.items() if text)]
-    return "\n\n".join([*entries, *([TSNE] if sources.projection == "t-SNE" else [])])
+    entries += [TSNE] if sources.projection == "t-SNE" else []
+    return "\n\n".join([*entries, *([HDBSCAN] if sources.clusters else [])])
 
 
 def _cite_text(name: str, text: str) -> str:

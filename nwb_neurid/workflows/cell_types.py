@@ -115,11 +115,18 @@ def plan_cell_types(population: Population, criteria: str, *, models: bool, devi
         If there is no such criterion, or it is not for this recording.
     """
     able = [name for name in list_with_heads(population.activity.kind) if models and _fits(population, name)]
+    loaded = {name_after(name.replace("-", "_")): load_model(name, device=device) for name in able}
     return CellTypePlan(
         criteria={name_after(each.name): each for each in choose_criteria(population, criteria)},
-        models={name_after(name.replace("-", "_")): load_model(name, device=device) for name in able},
+        models={name: model for name, model in loaded.items() if _has_required(population, model)},
     )
 
 
 def _fits(population: Population, name: str) -> bool:
     return not list_problems(population, read_spec(name))
+
+
+def _has_required(population: Population, model: Model) -> bool:
+    """Whether the recording has what some head requires; without it, every unit would be abstained from."""
+    required = [each.required.of for each in model.heads.values() if each.required is not None and each.required.of]
+    return len(required) < len(model.heads) or any(getattr(population, name, None) is not None for name in required)

@@ -120,7 +120,7 @@ def test_untrained_weights_are_asked_for(run, recording):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, isi, neurpir, nuclr"),
+        (["--encoder", "nothing"], "There is no encoder 'nothing'. Installed: company, fingerprint, isi,"),
         (["--encoder", "isi", "--preset", "huge"], "no preset 'huge'"),
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--model", "nowhere"], "nowhere is not a model folder"),

@@ -21,7 +21,7 @@ function drawLabels() {
     return;
   }
   const column = byId("label-column").value.trim() || "label";
-  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels RECORDING --labels labels.csv --label ${visible(column, 60)} --model MODEL --output FOLDER` }));
+  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels MODEL RECORDING --labels labels.csv --label ${visible(column, 60)} --output FOLDER` }));
 }
 
 function startLabels() {

@@ -136,7 +136,7 @@ function drawLegend() {
   for (const code of column.codes) counts[code]++;
   const codes = column.levels.map((_, code) => code).sort((a, b) => (column.levels[a] === "") - (column.levels[b] === ""));
   const entries = codes.slice(0, 60).map((code) => {
-    const name = column.levels[code] === "" ? "unknown" : visible(column.levels[code], 40);
+    const name = column.levels[code] === "" ? (column.role === "cluster" ? "in none" : "unknown") : visible(column.levels[code], 40);
     return make("button", {
       type: "button", "aria-pressed": String(!state.hidden.has(code)), title: `Hide or show ${name}`, "data-level": code,
       onclick: () => { if (!state.hidden.delete(code)) state.hidden.add(code); state.page = 0; changed("filter"); },

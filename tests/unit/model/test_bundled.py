@@ -10,16 +10,74 @@ import pytest
 from nwb_neurid import load_model
 from nwb_neurid.dff import convert_to_dff
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption
-from nwb_neurid.model.bundled import FOLDER, choose_bundled, find_model_folder, list_bundled, read_spec
+from nwb_neurid.model.bundled import (
+    FOLDER,
+    choose_bundled,
+    find_model_folder,
+    list_bundled,
+    list_labels,
+    list_with_heads,
+    read_spec,
+)
 from nwb_neurid.simulate import simulate
 from nwb_neurid.testing import mock_population
 
 BY_ACTIVITY = {"spikes": "company-spikes", "dff": "default-calcium"}
 OTHERS = ["default-spikes"]
+CELL_TYPES = "cell-types"
 
 
 def test_the_models_that_ship_are_those_with_a_description():
-    assert list_bundled() == sorted([*BY_ACTIVITY.values(), *OTHERS])
+    assert list_bundled() == sorted([*BY_ACTIVITY.values(), *OTHERS, CELL_TYPES])
+
+
+def test_a_model_with_heads_is_applied_beside_the_default():
+    assert list_labels(CELL_TYPES) == ["cell_type"]
+    assert list_with_heads("spikes") == [CELL_TYPES]
+    assert list_with_heads("dff") == []
+    assert not any(map(list_labels, (*BY_ACTIVITY.values(), *OTHERS)))
+
+
+def test_a_model_whose_encoder_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr("nwb_neurid.model.bundled.registry.encoders", lambda: {"company": None})
+    assert list_bundled() == ["company-spikes"]
+
+
+def test_the_model_of_cell_types_states_what_it_learnt_from_and_how_good_it_is():
+    assert sum(path.stat().st_size for path in (FOLDER / CELL_TYPES).rglob("*") if path.is_file()) <= 1_000_000
+    model = load_model(CELL_TYPES)
+    assert "343 cells of 42 animals" in model.training
+    (head,) = model.heads.values()
+    assert head.classes.tolist() == ["AAC", "PV", "SST", "VIP", "pyramidal"]
+    assert head.details["balanced_accuracy"] >= 0.68
+    assert head.details["macro_f1"] >= 0.62
+    measured = head.details["on held-out animals, with waveform"]
+    assert measured["coverage_of_sets"] >= head.coverage
+    assert head.details["on held-out projects, with waveform"]["balanced_accuracy"] < 0.4, "and the card says so"
+    assert head.details["on held-out projects, with waveform"]["share_wrong_among_predicted"] < 0.1
+    assert "biased sample" in head.scope
+    assert head.parts == ("hippocampus", "cortex")
+    assert head.explain_guessing() == ""
+    assert head.rare == ("VIP",)
+    assert sum(head.priors["neocortex"].shares.values()) == pytest.approx(1, abs=0.03)
+    assert head.required.of == "waveforms_uv"
+    card = (FOLDER / CELL_TYPES / "README.md").read_text("utf-8")
+    for part in (
+        "Recall of class: AAC",
+        "On held-out projects",
+        "types and laboratories cannot be told apart",
+        "BSD-3",
+    ):
+        assert part in card
+
+
+def test_the_model_of_cell_types_abstains_by_spike_times_alone():
+    population = simulate(8, 60.0, 0).population()
+    model = load_model(CELL_TYPES)
+    embeddings = model.embed(population)
+    assert "their vectors rest on spike times alone" in embeddings.provenance.notes[0]
+    found = model.predict(embeddings, "cell_type", population=population)
+    assert found.abstained.all()
 
 
 @pytest.mark.parametrize(("activity", "name"), BY_ACTIVITY.items())

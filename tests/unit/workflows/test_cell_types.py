@@ -8,6 +8,7 @@ import pytest
 
 import nwb_neurid
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.results import select
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows.embed import embed_file
@@ -15,6 +16,7 @@ from nwb_neurid.writers.nwb.store import remove
 from nwb_neurid.writers.options import WriteOptions
 
 CRITERION, ISI = "neurid_cellexplorer", "neurid_isi"
+TYPES, DEFAULT = "neurid_cell_types", "neurid_company"
 
 
 def spike(trough_to_peak_ms, rate_khz=30.0, samples=60):
@@ -193,3 +195,36 @@ def test_an_analyzer_has_them(tmp_path):
     outcome = embed(folder)
     assert read(outcome.path).keys() == {ISI, CRITERION}
     assert "no mean waveform" not in outcome.cell_types[0].summary
+
+
+def test_the_model_for_cell_types_is_applied_beside_the_default(recording, tmp_path):
+    outcome = embed_file(recording, device="cpu", writing=WriteOptions(units_columns=True))
+    assert outcome.names == (DEFAULT, CRITERION, TYPES)
+    vectors, (types,) = read(recording)[TYPES]
+    assert vectors.vectors.shape[1] == 67
+    assert (types.label_name, types.coverage) == ("cell_type", 0.8)
+    assert types.reasons[3].startswith("no waveform")
+    assert types.abstained[3]
+    assert any("all classes are equally common" in note for note in types.notes)
+    with h5py.File(recording) as file:
+        assert {"neurid_putative_cell_type", "neurid_cell_type"} <= set(file["units"].attrs["colnames"])
+    found = nwb_neurid.embed(recording, device="cpu")
+    assert found.beside.keys() == {CRITERION, TYPES}
+    np.testing.assert_array_equal(found.predictions["cell_type"].class_probabilities, types.class_probabilities)
+
+
+def test_it_is_not_asked_where_there_is_no_waveform_or_a_model_is_named(plain, recording, tmp_path):
+    outcome = embed_file(plain, device="cpu", writing=WriteOptions(output=tmp_path / "copy.nwb"))
+    assert outcome.names == (DEFAULT,)
+    assert embed(recording).names == (ISI, CRITERION)
+
+
+def test_options_of_predictions_are_for_the_model_that_predicts(recording, tmp_path):
+    asked = PredictionOptions(label="cell_type", prior="neocortex", coverage=0.9)
+    outcome = embed_file(recording, prediction=asked, device="cpu", writing=WriteOptions(output=tmp_path / "copy.nwb"))
+    ((types,),) = [each.results.predictions for each in outcome.cell_types if each.results.name == TYPES]
+    assert types.coverage == 0.9
+    assert any("the class shares of neocortex: 15% GABAergic" in note for note in types.notes)
+    wrong = PredictionOptions(prior="ca1")
+    with pytest.raises(InvalidOption, match=r"cell_type, or one of uniform, neocortex, got 'ca1'\."):
+        embed_file(recording, prediction=wrong, device="cpu", writing=WriteOptions(output=tmp_path / "other.nwb"))

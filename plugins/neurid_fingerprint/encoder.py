@@ -1,0 +1,158 @@
+"""The fingerprint of each unit alone: what is measured of it, how that is encoded, and how the encoding is learnt."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from neurid_fingerprint.components import MEASURED, Network, Trainer, list_sizes, pack_state, read_state
+from neurid_fingerprint.config import Sizes
+from neurid_fingerprint.inputs import CODED, Cells, Inputs, convert_histograms, measure_population
+from nwb_neurid.contracts import Config, Progress, State, Step, TrainingLog, TrainingOptions, silent
+from nwb_neurid.errors import CannotTrain
+from nwb_neurid.population import Population
+from nwb_neurid.results import Embeddings, Json, Provenance
+
+PARTS = (*MEASURED, *CODED)
+"""The inputs whose codes make a vector, in their order."""
+
+WEIGHTS = {"conditional": 0.1}
+"""By what a code is multiplied: cells that are known as histograms do not have this one, and must stay comparable."""
+
+FEWEST_SPIKES = 20
+
+
+class Fingerprint:
+    """Measures and codes of the waveform and the timing of each unit, side by side.
+
+    Parameters
+    ----------
+    sizes
+        Of the codes.
+    config
+        The same as JSON.
+    state
+        Weights.
+
+    Raises
+    ------
+    WrongWeights
+        If the weights do not fit.
+    """
+
+    def __init__(self, sizes: Sizes, config: Config, state: State) -> None:
+        self._config = dict(config)
+        self._codes = sizes.codes
+        self._networks: Mapping[str, Network] = read_state(state, self._codes)
+
+    @property
+    def config(self) -> Mapping[str, Json]:
+        """The sizes of the codes."""
+        return self._config
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return sum(code for _, code in list_sizes(self._codes).values())
+
+    @property
+    def columns(self) -> Mapping[str, slice]:
+        """Where the code of each input stands in a vector."""
+        sizes = list_sizes(self._codes)
+        ends = np.cumsum([sizes[name][1] for name in PARTS]).tolist()
+        return {name: slice(end - sizes[name][1], end) for name, end in zip(PARTS, ends, strict=True)}
+
+    def state(self) -> State:
+        """Standardisation and weights of every network."""
+        return pack_state(self._networks)
+
+    def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
+        """One vector per unit; one with too few spikes to have intervals and autocorrelogram gets a reason."""
+        inputs = measure_population(population, progress=progress)
+        notes = _note_missing(population, inputs)
+        return Embeddings.of(
+            population,
+            self.encode(inputs),
+            reasons=[_find_reason(population, unit) for unit in range(len(population))],
+            provenance=Provenance(notes=notes),
+        )
+
+    def embed_histograms(self, cells: Cells) -> Float64[np.ndarray, "cells dim"]:
+        """Vectors of cells that are known as histograms only, see `Cells`."""
+        return self.encode(convert_histograms(cells))
+
+    def encode(self, inputs: Inputs) -> Float64[np.ndarray, "units dim"]:
+        """Vectors of inputs. A part of which nothing is known is 0."""
+        codes = [self._networks[name].encode(inputs[name]) * WEIGHTS.get(name, 1.0) for name in PARTS]
+        return np.concatenate(codes, axis=1)
+
+    def fit(
+        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+    ) -> TrainingLog:
+        """Train on the units of populations, without labels.
+
+        Every unit counts the same. The seed, the number of windows and the learning rate of the options have nothing to
+        decide here: a step is an orthogonal iteration over all units.
+
+        Raises
+        ------
+        CannotTrain
+            If fewer than two units have enough spikes.
+        """
+        able = [_drop_silent(population) for population in populations]
+        if (units := sum(map(len, able))) < 2:
+            raise CannotTrain([f"units with {FEWEST_SPIKES} spikes or more: {units} together, two are needed."])
+        measured = [measure_population(population) for population in able]
+        inputs = {name: np.concatenate([each[name] for each in measured]) for name in PARTS}
+        return self.train(inputs, options, progress=progress)
+
+    def train(self, inputs: Inputs, options: TrainingOptions, *, progress: Progress = silent) -> TrainingLog:
+        """Train on inputs, however they were measured."""
+        start, trainer = time.monotonic(), Trainer(self._networks, inputs)
+        units = len(next(iter(inputs.values())))
+        loss: list[float] = []
+        try:
+            for number in progress(range(1, options.steps + 1), label="training", total=options.steps):
+                loss.append(trainer.step())
+                if options.watch is not None:
+                    options.watch(Step(number=number, steps=options.steps, loss=loss[-1], matched=units))
+        except KeyboardInterrupt:
+            pass
+        self._networks = read_state(pack_state(trainer.finish(self._networks)), self._codes)
+        return TrainingLog(
+            loss=np.array(loss),
+            matched=np.full(len(loss), units, np.int64),
+            steps=options.steps,
+            seconds=time.monotonic() - start,
+        )
+
+
+def _find_reason(population: Population, unit: int) -> str:
+    """Why a unit has no vector; "" where it has one."""
+    if len(population.runs_s(unit)) == 0:
+        return "never observed"
+    spikes = len(population.spikes.train_s(unit))
+    if spikes == 0:
+        return "no spikes in observed time"
+    return "" if spikes >= FEWEST_SPIKES else f"too few spikes: {spikes} of {FEWEST_SPIKES}"
+
+
+def _note_missing(population: Population, inputs: Inputs) -> tuple[str, ...]:
+    """What a reader of the vectors must know of missing inputs."""
+    known = np.asarray(np.isfinite(inputs["waveform"]).any(axis=1))
+    notes = []
+    if not known.all():
+        which = "No unit has" if not known.any() else f"{int((~known).sum())} of {len(known)} units do not have"
+        notes.append(f"{which} a mean waveform with a known sampling rate: their vectors rest on spike times alone.")
+    resolution_s = population.resolution_s()
+    if resolution_s > 1e-3:
+        notes.append(f"Spike times are exact to {resolution_s * 1e3:g} ms only: what is finer is left out.")
+    return tuple(notes)
+
+
+def _drop_silent(population: Population) -> Population:
+    """The units that can have a vector."""
+    return population.select(
+        np.array([not _find_reason(population, unit) for unit in range(len(population))], np.bool_)
+    )

@@ -21,6 +21,8 @@ MANY_SPIKES, MOST = 100, 0.9
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
+FIRST_SURROGATE, LAST_SURROGATE, LAST_CHARACTER = 0xD800, 0xDFFF, 0x10FFFF
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Population:
@@ -154,6 +156,9 @@ class Population:
         if any(mask.shape[1:] != (3,) for mask in self.masks_px or ()):
             raise InvalidPopulation("masks_px must have shape (pixels, 3) for each unit: x, y and weight.")
         self._check_waveforms()
+        _check_text("unit_ids", self.unit_ids)
+        for name, values in self.labels.items():
+            _check_text(f"labels[{name!r}]", values)
 
     def _check_waveforms(self) -> None:
         waveforms, rate_hz = self.waveforms_uv, self.waveform_rate_hz
@@ -394,6 +399,16 @@ class Population:
             return stated
         intervals = np.concatenate([self.intervals_s(unit)[:1000] for unit in range(len(self))])
         return max(stated, _grid_s(intervals))
+
+
+def _check_text(name: str, values: Shaped[np.ndarray, " units"]) -> None:
+    """Refuse text that no file can hold: halves of characters, and numbers that are no characters."""
+    if values.dtype.kind != "U" or values.nbytes == 0:
+        return
+    codes = np.ascontiguousarray(values, values.dtype.newbyteorder("=")).view(np.uint32)
+    wrong = codes[((codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)) | (codes > LAST_CHARACTER)]
+    if len(wrong):
+        raise InvalidPopulation(f"{name} must be text in Unicode, {wrong[0]:#x} is no character.")
 
 
 def _warn_of_most(given: Spikes | Traces, kept: Spikes | Traces) -> None:

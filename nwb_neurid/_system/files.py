@@ -66,9 +66,16 @@ def read_json(path: Path) -> Any:
     if len(content) > LARGEST_JSON_BYTES:
         raise ValueError(f"it has {len(content)} bytes, at most {LARGEST_JSON_BYTES} are read")
     try:
-        return json.loads(content)
+        found = json.loads(content)
+        return _replace_surrogates(found) if b"\\ud" in content.lower() else found
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def _replace_surrogates(found: Any) -> Any:
+    """The same with U+FFFD for halves of characters, which JSON can spell and no file can hold."""
+    text = json.dumps(found, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _check_mode(mode: int, path: Path) -> None:

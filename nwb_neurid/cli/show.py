@@ -11,8 +11,12 @@ from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import NeuridError
 
 if TYPE_CHECKING:
+    from nwb_neurid.population import Population
     from nwb_neurid.results import Embeddings, Predictions
     from nwb_neurid.writers.nwb.store import Results
+
+NEAREST = 5
+"""How many units are listed as most alike."""
 
 KNOWN = ("cell_type", "brain_region")
 """The labels that are shown beside units."""
@@ -37,10 +41,11 @@ def show(
     from nwb_neurid.writers.stored import find_results
 
     path, results = find_results(source, name)
-    known = _read_known(path)
+    population = _read_recording(path)
+    known = {} if population is None else _find_known(population)
     if path != source:
         out.say(f"The results on {source} are in {path}")
-    found = [_facts(each, known, rows) for each in results]
+    found = [_facts(each, population, known, rows) for each in results]
     out.print_json({"source": str(source), "path": str(path), "results": found})
     for each in found:
         _report_embeddings(out, each)
@@ -49,22 +54,29 @@ def show(
     out.say(f"To remove them: {spell('remove', path, '--name', found[0]['name'])}")
 
 
-def _read_known(path: Path) -> dict[str, Sequence[str]]:
-    """What is known of the units of a file, by label; empty where it cannot be read."""
+def _read_recording(path: Path) -> "Population | None":
+    """The units of a file; None where it cannot be read."""
     from nwb_neurid.readers import read
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            population = read(path)
+            return read(path)
     except NeuridError:
-        return {}
+        return None
+
+
+def _find_known(population: "Population") -> dict[str, Sequence[str]]:
+    """What is known of units, by label."""
     return {label: population.labels[label].tolist() for label in KNOWN if label in population.labels}
 
 
-def _facts(results: "Results", known: Mapping[str, Sequence[str]], rows: int) -> dict[str, Any]:
+def _facts(
+    results: "Results", population: "Population | None", known: Mapping[str, Sequence[str]], rows: int
+) -> dict[str, Any]:
     """Results of one name, as they are printed and as JSON."""
     embeddings = results.embeddings
+    population = population if population is not None and len(population) == len(embeddings) else None
     known = {label: values for label, values in known.items() if len(values) == len(embeddings)}
     return {
         "name": results.name,
@@ -72,9 +84,20 @@ def _facts(results: "Results", known: Mapping[str, Sequence[str]], rows: int) ->
         "embedded": int((embeddings.reasons == "").sum()),
         "dim": embeddings.vectors.shape[1],
         "rows": _list_units(embeddings, known, rows),
+        "clusters": _describe_clusters(embeddings, population),
         "model": _model_facts(embeddings),
         "predictions": [_prediction_facts(each, rows) for each in results.predictions],
     }
+
+
+def _describe_clusters(embeddings: "Embeddings", population: "Population | None") -> list[str]:
+    """The clusters of the vectors, and what sets each apart; nothing where there are too few units."""
+    from nwb_neurid.clusters import describe_clusters, find_clusters
+
+    found = find_clusters(embeddings)
+    if found is None:
+        return []
+    return [found.summary, *([] if population is None else describe_clusters(population, found))]
 
 
 def _list_units(embeddings: "Embeddings", known: Mapping[str, Sequence[str]], rows: int) -> list[dict[str, Any]]:
@@ -90,7 +113,7 @@ def _list_units(embeddings: "Embeddings", known: Mapping[str, Sequence[str]], ro
             **name(row),
             "windows": int(embeddings.n_windows[row]),
             "stability": _round(embeddings.stability[row]),
-            "most_alike": [name(other) for other in embeddings.most_alike(row).tolist()],
+            "most_alike": [name(other) for other in embeddings.most_alike(row, NEAREST).tolist()],
             "reason": str(embeddings.reasons[row]),
         }
         for row in np.argsort(embeddings.reasons != "", kind="stable")[:rows].tolist()
@@ -149,6 +172,8 @@ def _report_embeddings(out: Terminal, found: Mapping[str, Any]) -> None:
     titles = ("unit", *known, "windows", "stability", "most alike, or why there is no vector")
     out.say_table(titles, [_describe_unit(row, known) for row in rows])
     model = found["model"]
+    for line in found["clusters"]:
+        out.say(f"  {line}")
     out.say("model")
     out.say(f"  encoder {model['encoder']} {model['version']}, config {model['config']}")
     out.say(f"  training: {model['training'] or 'nothing to learn'}")

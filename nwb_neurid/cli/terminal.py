@@ -34,7 +34,7 @@ VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*|\S*[/\\]\S*|\S+\.\w+\S*")
 
 SYSTEM = frozenset(
     {"ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST"}
-    | {"ELOOP", "EIO", "EMFILE", "ENFILE", "ESTALE", "ETIMEDOUT", "EBUSY", "EILSEQ", "EAGAIN"}
+    | {"ELOOP", "EIO", "EMFILE", "ENFILE", "ESTALE", "ETIMEDOUT", "EBUSY", "EILSEQ", "EAGAIN", "EBADF"}
 )
 """What the system refuses for reasons outside of the program: no fault of ours."""
 
@@ -72,7 +72,7 @@ class Terminal:
         self._out, self._err = _Screen(file=sys.stdout), _Screen(stderr=True)
         self._one_screen = self._out.is_terminal and self._err.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
@@ -102,7 +102,8 @@ class Terminal:
     def print_json(self, value: Mapping[str, Any], *, indent: int | None = 2) -> None:
         """Print a JSON document, where the command was asked for JSON."""
         if self.as_json:
-            self._print(json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=False))
+            text = json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=False)
+            self._print("".join(char if char == "\n" else _escape_in_json(char) for char in text))
 
     def detail(self, line: str) -> None:
         """Print a line if verbose."""
@@ -114,7 +115,7 @@ class Terminal:
         self.failed = True
         self._complain(f"nwb-neurid: {error}", style="red")
         if self._verbose:
-            self._err.print("".join(traceback.format_exception(error)))
+            self._err.print(_format_traceback(error))
 
     def warn(self, message: Warning | str) -> None:
         """Print a warning, unless quiet. Of warnings that differ in names and numbers only, the first is printed."""
@@ -142,12 +143,12 @@ class Terminal:
         """Put a text beside the innermost bar; false where there is none."""
         if not self._bars.tasks:
             return False
-        self._bars.update(self._bars.tasks[-1].id, description=text)
+        self._bars.update(self._bars.tasks[-1].id, description=escape_controls(text))
         return True
 
     def _draw_bar(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         self._bars.start()
-        task = self._bars.add_task(label, total=total)
+        task = self._bars.add_task(escape_controls(label), total=total)
         try:
             for item in items:
                 yield item
@@ -186,6 +187,16 @@ def escape_controls(text: str) -> str:
 
 def _escape(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def _format_traceback(error: BaseException) -> str:
+    """A traceback, whose lines stay lines."""
+    text = "".join(traceback.format_exception(error))
+    return "\n".join("".join(_escape(char) for char in line) for line in text.split("\n"))
+
+
+def _escape_in_json(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def silence(stream: Any) -> None:
@@ -246,5 +257,5 @@ def _report_fault(error: Exception, verbose: bool) -> int:
     print(f"nwb-neurid: unexpected {type(error).__name__}: {escape_controls(str(error))}", file=sys.stderr)
     print("This is a fault of nwb-neurid, please report it with the output of --verbose.", file=sys.stderr)
     if verbose:
-        traceback.print_exc()
+        print(_format_traceback(error), file=sys.stderr)
     return 1

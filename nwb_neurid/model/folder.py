@@ -235,7 +235,7 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
     except WrongWeights as error:
         raise WrongWeights(
             f"{folder} cannot be used with encoder {about.encoder!r} as it is installed. {error}\n"
-            f"Train it anew, or install what made it: {about.distribution or 'it does not say what'}."
+            f"  Train it anew, or install what made it: {about.distribution or 'it does not say what'}."
         ) from error
 
 

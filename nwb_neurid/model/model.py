@@ -391,8 +391,10 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     plugin = encoders.load(encoder)
     if plugin.import_checkpoint is None:
         raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
-    with attribute_errors(
-        lambda: name_plugin("Encoder", encoder, encoders.distribution(encoder)), f"failed on {checkpoint}"
+    who = encoders.distribution(encoder)
+    with (
+        limits.reading(checkpoint),
+        attribute_errors(lambda: name_plugin("Encoder", encoder, who), f"failed on {checkpoint}"),
     ):
         config, state = plugin.import_checkpoint(checkpoint, settings)
     training = f"imported from {checkpoint.name}, which does not state what it was trained on"

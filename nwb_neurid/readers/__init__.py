@@ -1,5 +1,6 @@
 """A recording through whichever reader recognises it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from nwb_neurid.errors import (
     InvalidOption,
     SourceNotFound,
     UnknownSource,
+    UnreadableSource,
 )
 from nwb_neurid.intervals import shortened
 from nwb_neurid.population import Population
@@ -171,6 +173,24 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
     return stretch.restrict(shortened(stretch.observed_s, options.duration_s))
 
 
+def _list_folders(folder: Path) -> list[Path]:
+    """The folders in a folder; none where it may not be listed."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except PermissionError:
+        return []
+
+
+def _check_may_enter(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            os.stat(os.path.join(folder, "."))  # noqa: PTH116, PTH118 - a path of pathlib drops the dot
+        except PermissionError as error:
+            raise UnreadableSource(
+                f"{folder} may not be entered: permission denied. Ask its owner, or copy it to a place of yours."
+            ) from error
+
+
 def _who(reader: ReaderPlugin) -> str:
     """A reader and where it comes from, for messages."""
     name, readers = reader.spec.name, registry.readers()
@@ -195,6 +215,8 @@ def reader_for(source: object) -> ReaderPlugin:
     ------
     SourceNotFound, UnknownSource
         As for `read`.
+    UnreadableSource
+        If it is a folder that may not be entered, or has one in it and nothing that is recognised.
     """
     if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
         if Path(source).is_symlink():
@@ -205,6 +227,7 @@ def reader_for(source: object) -> ReaderPlugin:
     readers = registry.readers()
     found: list[ReaderPlugin] = []
     is_folder = isinstance(source, str | Path) and Path(source).is_dir()
+    _check_may_enter(*([Path(str(source))] if is_folder else []))
     for name in readers:
         if found and not is_folder:
             break
@@ -226,5 +249,6 @@ def reader_for(source: object) -> ReaderPlugin:
         )
     if found:
         return found[0]
+    _check_may_enter(*(_list_folders(Path(str(source))) if is_folder else []))
     within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
     raise UnknownSource(f"No reader recognises {name_source(source)}. Installed readers: {', '.join(readers)}.{within}")

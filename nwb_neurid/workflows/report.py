@@ -1,9 +1,8 @@
 """The HTML report: read a recording and its results, and write the page."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from nwb_neurid.report.facts import About, collect_facts
 from nwb_neurid.report.page import make_page
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.embed import Outcome
+from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.store import Results
 from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.outputs import name_after
@@ -79,9 +79,11 @@ def write_report(
     check_target(target, overwrite=overwrite)
     path, found = find_results(source, name)
     shown = max(found, key=lambda each: each.embeddings.vectors.shape[1])  # a criterion has few values
-    population = _read_recording(source, path, shown.embeddings, reading or ReadOptions())
+    sizes = {each.name: len(each.embeddings) for each in (find_results(source)[1] if name else found)}
+    population, ending = _read_recording(source, path, shown, sizes, reading or ReadOptions())
     about = _learn_about(shown.name, path, shown.embeddings)
-    predictions = [one for each in found if _are_same_units(each, shown) for one in each.predictions]
+    beside = [each for each in found if each.name.endswith(ending) and _are_same_units(each, shown)]
+    predictions = [one for each in beside for one in each.predictions]
     return write_page(population, shown.embeddings, predictions, about, target, overwrite=overwrite)
 
 
@@ -182,9 +184,14 @@ def name_report(source: str | Path) -> Path:
     return source.parent / f"{name}{ENDING}"
 
 
-def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: ReadOptions) -> Population:
-    """Read the recording that results are about: the source, the file with the results, or the one that they name."""
-    named = Path(embeddings.provenance.source)
+def _read_recording(
+    source: Path, path: Path, shown: Results, sizes: Mapping[str, int], options: ReadOptions
+) -> tuple[Population, str]:
+    """Read the recording that results are about: the source, the file with the results, or the one that they name.
+
+    Results on one of several imaging planes are called after it: the ending of their name comes back too.
+    """
+    named = Path(shown.embeddings.provenance.source)
     candidates = [
         source,
         path,
@@ -197,8 +204,10 @@ def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: R
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NeuridWarning)  # they were printed when it was embedded
-                population = read_with(reader_for(candidate), candidate, replace(options, covariates=None))
-            return _match_units(population, embeddings, candidate)
+                population, ending = _select_plane(
+                    read_with(reader_for(candidate), candidate, options), shown.name, sizes
+                )
+            return _match_units(population, shown.embeddings, candidate), ending
         except NeuridError as error:
             if candidate != path or not path.name.endswith(SIDECAR):  # a sidecar has ids of neurons only
                 refusals.append(error)
@@ -210,16 +219,35 @@ def _read_recording(source: Path, path: Path, embeddings: Embeddings, options: R
     )
 
 
+def _select_plane(population: Population, name: str, sizes: Mapping[str, int]) -> tuple[Population, str]:
+    """Of several imaging planes, select that of the results of this name; `sizes` are those of all results."""
+    endings = name_on_tables(population.tables, "") if len(population.tables) > 1 else []
+    ending = max((each for each in endings if name.endswith(each)), key=len, default="")
+    if not ending:
+        return population, ""
+    before = [sizes.get(name.removesuffix(ending) + each, 0) for each in endings[: endings.index(ending)]]
+    first = sum(before)
+    return population.select(np.arange(first, min(first + sizes[name], len(population)))), ending
+
+
 def _match_units(population: Population, embeddings: Embeddings, source: Path) -> Population:
-    """The units that results are about: all, or those of one of several imaging planes."""
+    """The units that results are about: all, or a stretch of them, where `--from` chose one of several planes.
+
+    Raises
+    ------
+    InvalidResults
+        If there are no such units, or several such stretches.
+    """
     ids, wanted = population.unit_ids.astype(np.str_), embeddings.unit_ids.astype(np.str_)
-    for first in range(len(ids) - len(wanted) + 1):
-        if np.array_equal(ids[first : first + len(wanted)], wanted):
-            return population.select(np.arange(first, first + len(wanted)))
-    raise InvalidResults(
-        f"The results are on {len(wanted)} units, which {source} with its {len(ids)} does not have. They belong to "
-        "another recording, or this one was edited: embed it again."
-    )
+    size = len(wanted)
+    found = [at for at in range(len(ids) - size + 1) if np.array_equal(ids[at : at + size], wanted)]
+    if len(found) != 1:
+        raise InvalidResults(
+            f"The results are on {size} units, which {source} with its {len(ids)} does not have"
+            f"{' once only: name the plane (--from)' if found else ''}. They belong to another recording or plane, or "
+            "this one was edited: embed it again."
+        )
+    return population.select(np.arange(found[0], found[0] + size))
 
 
 def _are_same_units(one: Results, other: Results) -> bool:

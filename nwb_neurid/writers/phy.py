@@ -16,6 +16,7 @@ from nwb_neurid._system.atomic import check_target, convert_errors
 from nwb_neurid._system.file_sets import replace_files
 from nwb_neurid._system.lock import lock
 from nwb_neurid._system.names import PREFIX
+from nwb_neurid.clusters import find_clusters
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
@@ -76,7 +77,8 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
     """What phy is to show, by the names of its columns.
 
     `neurid_isi` says whether a cluster has a vector, or why not; with predictions, `neurid_isi_cell_type` is the class,
-    empty where the model declines, and `neurid_isi_cell_type_probability` how probable it is.
+    empty where the model declines, and `neurid_isi_cell_type_probability` how probable it is. With enough clusters,
+    `neurid_isi_cluster` is the number of the cluster of vectors.
 
     Parameters
     ----------
@@ -91,7 +93,11 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
         If the results, or a label, have a name that no file can have.
     """
     state = np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)
-    return {name_column(name): state, **make_labels(name, predictions)}
+    columns = {name_column(name): state}
+    if (found := find_clusters(embeddings)) is not None:
+        numbers = ["" if each < 0 else str(each) for each in found.cluster.tolist()]
+        columns[f"{name_column(name)}_cluster"] = np.array(numbers, np.str_)
+    return {**columns, **make_labels(name, predictions)}
 
 
 def make_labels(name: str, predictions: Sequence[Predictions]) -> dict[str, Shaped[np.ndarray, " units"]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid._system.text import escape_cell
+from nwb_neurid.clusters import find_clusters
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions, Provenance
@@ -27,7 +28,8 @@ def make_table(
     """One row per unit: what is known of it, its predictions, and its vector.
 
     Columns are `unit_id`, `group` (probe or plane, where told), every known label, `n_windows`, `stability` and
-    `reason`; the columns of each prediction follow, behind the name of what is predicted, and last the vector:
+    `reason`; the columns of each prediction follow, behind the name of what is predicted, then `cluster`, `map_x` and
+    `map_y` (see `nwb_neurid.clusters`) where there are enough units, and last the vector:
     `e0`, `e1` and so on, or what the encoder calls its dimensions. A label that is called as another column is called
     `label_<name>`. What is not known is missing, and no empty text.
 
@@ -40,10 +42,12 @@ def make_table(
 
     results = embeddings.to_dataframe()
     vectors = list(embeddings.name_dimensions())
+    places = _tabulate_clusters(embeddings)
     after = results.drop(columns=["unit_id", *vectors])
     for part in predictions:
         told = part.to_dataframe().drop(columns="unit_id").add_prefix(f"{part.label_name}_")
         after = pd.concat([after, told], axis=1)
+    after = pd.concat([after, places], axis=1)
     first = results[["unit_id"]].copy()
     if population.group is not None:
         first["group"] = population.group.astype(object)
@@ -56,6 +60,19 @@ def make_table(
     table = pd.concat([first, after, results[vectors]], axis=1)
     texts = [name for name in [*first, *after] if name != "unit_id" and not pd.api.types.is_numeric_dtype(table[name])]
     return table.assign(**{name: table[name].where(table[name] != "", None) for name in texts})
+
+
+def _tabulate_clusters(embeddings: Embeddings) -> "pd.DataFrame":
+    """The columns `cluster`, missing for a unit in none, `map_x` and `map_y`; none where there are too few units."""
+    import pandas as pd
+
+    found = find_clusters(embeddings)
+    if found is None:
+        return pd.DataFrame()
+    cluster = pd.Series(found.cluster, dtype="Int64")
+    return pd.DataFrame(
+        {"cluster": cluster.where(cluster >= 0), "map_x": found.places[:, 0], "map_y": found.places[:, 1]}
+    )
 
 
 def check_parquet() -> None:

@@ -110,7 +110,7 @@ def verdict(path, code, said, used):
         return "took too much memory"
     if code == 0:
         return "read"
-    lines = [line for line in said.splitlines() if not line.startswith(("warning: ", "  --from "))]
+    lines = [line for line in said.splitlines() if not line.startswith(("warning: ", "  "))]
     line = lines[-1] if lines else ""
     if len(lines) != 1 or not line.startswith("nwb-neurid: ") or (str(path) not in line and "--" not in line):
         return "refused, but not clearly"

@@ -56,3 +56,13 @@ def test_other_faults_change_nothing():
 
 def test_links_into_another_file_leave_it_as_it_is():
     assert "copy: replace: done" in figures("links.py", "--every", 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_pipes_and_devices_in_place_of_files_are_not_waited_for():
+    assert "wrong: 0" in figures("pipes.py", "--every", 40)
+
+
+def test_hostile_servers_are_given_up():
+    pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
+    assert "wrong: 0" in figures("hostile_servers.py", "--every", 8, "--first", 7)

@@ -1,5 +1,7 @@
 """Results on several imaging planes of one file: one table beside each PlaneSegmentation."""
 
+import json
+import re
 import shutil
 from datetime import UTC, datetime
 
@@ -12,6 +14,7 @@ from pynwb.testing.mock.ophys import mock_ImagingPlane
 import nwb_neurid
 from nwb_neurid.errors import CannotWrite, ResultsExist
 from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.workflows.report import write_report
 from nwb_neurid.writers.options import WriteOptions
 
 ROIS = {"upper": 3, "lower": 2}  # in the file they stand by their names
@@ -102,3 +105,14 @@ def test_removing_one_leaves_the_other(path, model):
     nwb_neurid.writers.nwb.store.remove(path, "neurid_nuclr_upper")
     assert [found.name for found in nwb_neurid.read_results(path)] == ["neurid_nuclr_lower"]
     assert not pynwb.validate(path=path)
+
+
+def test_the_report_shows_one_plane(path, model):
+    embed_file(path, model)
+    values = nwb_neurid.read(path).traces.values
+    for name, rows in (("lower", slice(0, 2)), ("upper", slice(2, 5))):
+        page = write_report(path, path.with_name(f"{name}.html"), name=f"neurid_nuclr_{name}")
+        facts = json.loads(re.search(r'id="facts">(.*?)</script>', page.read_text("utf-8"), re.DOTALL).group(1))
+        assert facts["ids"] == [str(row) for row in range(ROIS[name])]
+        spread = next(column["values"] for column in facts["numbers"] if column["name"].startswith("SD of"))
+        np.testing.assert_allclose(spread, values[rows].std(axis=1), rtol=1e-3)

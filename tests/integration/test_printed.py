@@ -63,10 +63,12 @@ def test_units_are_named_by_id_with_what_is_known_of_them(run, recording):
         file["units/id"][:] = np.arange(100, 112)
     run("embed", recording, "--encoder", "isi")
     types = nwb_neurid.read(recording).labels["cell_type"]
-    (first,) = json.loads(run("show", recording, "--rows", 1, "--json").stdout)["results"][0]["rows"]
+    shown = json.loads(run("show", recording, "--rows", 1, "--json").stdout)["results"][0]
+    (first,), clusters = shown["rows"], shown["clusters"]
     assert (first["unit"], first["cell_type"]) == ("100", types[0])
+    assert clusters[0].startswith("clusters: ")
     alike = first["most_alike"]
-    assert len(alike) == 3
+    assert len(alike) == 5
     assert all(types[int(each["unit"]) - 100] == each["cell_type"] for each in alike)
     line = next(line for line in run("show", recording).stdout.splitlines() if line.startswith("100 "))
     assert f"{alike[0]['unit']} ({alike[0]['cell_type']})" in line

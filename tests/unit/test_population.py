@@ -304,3 +304,13 @@ def test_observed_time_must_be_intervals_in_order(intervals):
     message = r"observed_s must be finite intervals \[start, stop\), longer than 1 µs, ascending and disjoint\."
     with pytest.raises(InvalidPopulation, match=message):
         observed([1], observed_s=intervals)
+
+
+@pytest.mark.parametrize("name", ["unit_ids", "labels"])
+@pytest.mark.parametrize("code", [0xD800, 0x110000])
+def test_text_that_no_file_can_hold_is_refused(name, code):
+    """Halves of characters out of JSON, and damaged NumPy files: as csv they could not be encoded."""
+    text = np.array([code, ord("b")], np.uint32).view("<U1")
+    values = {"unit_ids": text} if name == "unit_ids" else {"unit_ids": np.arange(2), "labels": {"cell_type": text}}
+    with pytest.raises(InvalidPopulation, match=rf"{name}.* must be text in Unicode, {code:#x} is no character"):
+        Population(activity=Spikes.of([np.array([1.0]), np.array([2.0])]), observed_s=np.array([[0.0, 10.0]]), **values)

@@ -15,7 +15,7 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.outside import check_outside, open_dataset
+from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
 from nwb_neurid.readers.nwb.storage import Holding, Rows
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
@@ -193,6 +193,7 @@ class Hdf5Group:
 
     def _item(self, path: str) -> h5py.HLObject | None:
         with _reading(self._where(path)):
+            check_links(self.h5, path, self._where(path))
             if path not in self.h5:
                 return None
             if not isinstance(self.h5.get(path, getlink=True), h5py.HardLink) and self.h5.get(path) is None:

@@ -15,6 +15,7 @@ from nwb_neurid.errors import UnreadableSource
 
 MOST_STEPS = 4  # from one virtual dataset to another
 ORIGIN = b"${ORIGIN}"
+MOST_LINKS = 16  # one after another
 HERE = "."  # this file, as a source of a virtual dataset
 ON_DISK = frozenset({"sec2", "stdio", "windows"})
 ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
@@ -34,6 +35,46 @@ def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
         return h5py.Dataset(h5py.h5d.open(group.id, name, access))
     except (OSError, ValueError, RuntimeError, KeyError):  # it is open already, and finds them elsewhere
         return h5py.Dataset(h5py.h5d.open(group.id, name))
+
+
+def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = MOST_LINKS) -> None:
+    """Refuse a path that leads into what is no regular file: from a pipe, HDF5 would wait for ever.
+
+    Parameters
+    ----------
+    group
+        Where the path begins; at the root, if it begins with a slash.
+    path
+        Of a group or a dataset, which need not exist.
+    where
+        The file and the path in it, for messages.
+    most_links
+        How many soft links are followed, one after another.
+
+    Raises
+    ------
+    UnreadableSource
+        If it leads through a pipe or a device.
+    """
+    here: object = group.file["/"] if path.startswith("/") else group
+    for name in filter(None, path.split("/")):
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(name.encode("utf-8", "surrogateescape")):
+            return
+        link = here.get(name, getlink=True)
+        if isinstance(link, h5py.SoftLink):
+            if most_links:
+                check_links(here, link.path, where, most_links=most_links - 1)
+        elif isinstance(link, h5py.ExternalLink):
+            _check_target(here.file, os.fsdecode(link.filename), where)
+        here = here.get(name)
+
+
+def _check_target(file: h5py.File, name: str, where: str) -> None:
+    """HDF5 looks for it from the folder of the file, and from where the program runs."""
+    folder = Path(os.fsdecode(file.filename)).parent
+    for path in (folder / name, folder.resolve() / name, folder / Path(name).name, Path(name)):
+        if path.exists() and not path.is_file():
+            raise UnreadableSource(f"{where} is behind a link to {path}, which is no file. Put the file in its place.")
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:

@@ -95,3 +95,13 @@ def test_no_colour_is_obeyed():
     printed = run_in_terminal(code)
     colours = re.findall(r"\x1b\[[\d;]*m", printed)
     assert not [colour for colour in colours if re.search(r"3\d|4\d|38", colour)]
+
+
+def test_a_label_of_a_bar_moves_no_cursor_and_is_no_markup():
+    """A file may be called `[/b]`, which rich would take for the end of something."""
+    code = WORK.format(items=1).replace('"recordings"', r'"[/b]\x1b[41m\u202e"')
+    printed = run_in_terminal(code)
+    assert "[/b]" in printed
+    assert "\x1b[41m" not in printed
+    assert "\u202e" not in printed
+    assert "done" in printed

@@ -74,6 +74,16 @@ def test_text_of_others_moves_no_cursor_and_begins_no_line(capsys):
     assert [line.split(":")[0] for line in printed.err.splitlines()] == ["warning", "nwb-neurid"]
 
 
+def test_tracebacks_of_verbose_move_no_cursor(capsys):
+    with pytest.raises(typer.Exit), terminal(verbose=True):
+        raise NeuridError(f"{HOSTILE} does not exist.")
+    with pytest.raises(typer.Exit), terminal(verbose=True):
+        raise RuntimeError(HOSTILE)
+    printed = capsys.readouterr().err
+    assert "Traceback" in printed
+    assert printed.replace("\n", "").isprintable()
+
+
 def test_lines_of_our_own_messages_stay_lines():
     error = CannotEncode("isi", "a.nwb", ["it takes spikes", "it needs 10 s"], {"default-calcium": "model"})
     lines = escape_controls(str(error)).splitlines()
@@ -90,7 +100,9 @@ def test_json_is_all_that_is_printed_to_standard_output(capsys):
         out.say("a line")
         out.say_table(["a"], [["b"]])
         out.print_json({"units": 2, "label": HOSTILE})
-    assert json.loads(capsys.readouterr().out) == {"units": 2, "label": HOSTILE}
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"units": 2, "label": HOSTILE}
+    assert printed.replace("\n", "").isprintable()
     with terminal() as out:
         out.print_json({"units": 2})
     assert capsys.readouterr().out == ""
@@ -188,6 +200,18 @@ class TestStandardOutput:
             "nwb-neurid: Standard output cannot be written: Bad file descriptor.",
             "done",
         ]
+
+    @pytest.mark.parametrize("word", ["--version", "--help"])
+    @pytest.mark.parametrize(
+        ("redirection", "why"), [(">&-", "Bad file descriptor"), ("> /dev/full", "No space left on device")]
+    )
+    def test_that_cannot_be_written_is_one_line_for_every_word(self, word, redirection, why):
+        import subprocess
+
+        command = ["bash", "-c", f'"{sys.executable}" -m nwb_neurid {word} {redirection}']
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr == f"nwb-neurid: Standard output cannot be written: {why}.\n"
 
     def test_that_nobody_reads_ends_the_command_quietly(self):
         done = printed_by('| true; echo "${PIPESTATUS[0]}"')

@@ -368,7 +368,7 @@ def test_weights_that_the_installed_encoder_cannot_take_name_their_folder(tmp_pa
         WrongWeights, match=r"model cannot be used with encoder 'nuclr' as it is installed\. "
     ) as caught:
         load_model(folder, device="cpu")
-    assert str(caught.value).splitlines()[-1].startswith("Train it anew, or install what made it: nwb-neurid ")
+    assert str(caught.value).splitlines()[-1].startswith("  Train it anew, or install what made it: nwb-neurid ")
 
 
 def test_a_model_shows_what_one_wants_to_see():

@@ -1,11 +1,14 @@
 """Reading for an encoder: behaviour and stimulus where it looks at them."""
 
+import os
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
 from nwb_neurid import readers
 from nwb_neurid.contracts import CONTRACT, EncoderSpec, ReaderPlugin, ReaderSpec, ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning, SourceNotFound
+from nwb_neurid.errors import InvalidOption, NeuridWarning, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population, Series, Spikes
 
 
@@ -80,3 +83,36 @@ def test_a_recording_that_would_count_double_is_refused(tmp_path):
     for sources in ([path, str(link)], [url, url], [population, population]):
         with pytest.raises(InvalidOption, match=r"is named twice and would count double. Name each recording once."):
             check(sources)
+
+
+@contextmanager
+def as_somebody():
+    """Whatever root may do, do as a user without rights."""
+    if not hasattr(os, "seteuid"):
+        pytest.skip("there are no users")
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if before == 0:
+            os.seteuid(before)
+
+
+@pytest.mark.parametrize("closed", ["recording", "recording/plane0"])
+def test_a_folder_that_may_not_be_entered_is_no_fault_of_a_reader(tmp_path, closed):
+    """Nor unknown: nobody has seen what is in it."""
+    plane = tmp_path / "recording" / "plane0"
+    plane.mkdir(parents=True)
+    np.save(plane / "F.npy", np.zeros((2, 80), np.float32))
+    assert readers.reader_for(tmp_path / "recording").spec.name == "suite2p"
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / closed).chmod(0)
+    message = rf"{tmp_path / closed} may not be entered: permission denied. Ask its owner"
+    try:
+        with pytest.raises(UnreadableSource, match=message), as_somebody():
+            readers.reader_for(tmp_path / "recording")
+    finally:
+        (tmp_path / closed).chmod(0o755)

@@ -196,3 +196,21 @@ def test_a_dataset_that_is_open_already_finds_its_data_elsewhere(recording):
         with pytest.raises(UnreadableSource, match="it is open already; close the file, and pass"):
             hdf5.root(file, "it").dataset("units/spike_times").check_readable()
         assert held.external
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("place", ["units", "units/spike_times", "general/subject"])
+def test_a_link_to_a_pipe_is_refused(recording, read, place, soft):
+    os.mkfifo(recording.with_name("pipe"))
+    with h5py.File(recording, "r+") as file:
+        if place in file:
+            del file[place]
+        file[place] = h5py.SoftLink("/out") if soft else h5py.ExternalLink("pipe", place)
+        if soft:
+            file["out"] = h5py.ExternalLink("pipe", place)
+        if place != "units/spike_times":
+            file["units/spike_times" if place != "units" else "other"] = TIMES_S
+    with pytest.raises(UnreadableSource, match=r"pipe, which is no file\. Put the file in its place"):
+        read(recording)

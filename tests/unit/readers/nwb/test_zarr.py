@@ -346,3 +346,18 @@ def test_damaged_folders_are_read_or_refused(called, as_zarr, many_columns, tmp_
     for path, line in zip(paths, told, strict=True):
         assert line.startswith("Population(") or str(path) in line, line
     assert "UnreadableSource" in {line.partition(":")[0] for line in told}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "device", "link"])
+@pytest.mark.parametrize("place", [".zattrs", "units/.zgroup", "units/spike_times/.zarray", "units/spike_times/0"])
+def test_only_regular_files_are_read(folder, place, kind):
+    """A pipe would wait for ever, and what is missing would stand for zeros."""
+    path = folder / place
+    path.unlink()
+    if kind == "pipe":
+        getattr(os, "mkfifo", lambda _: pytest.skip("there are no pipes"))(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    why = "is a link to nothing. Fetch what" if kind == "link" else "is a device or a pipe, a file was expected."
+    assert refusal(folder).startswith(f"{path} {why}")

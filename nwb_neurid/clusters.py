@@ -66,7 +66,7 @@ def find_clusters(embeddings: Embeddings) -> Clusters | None:
     -------
     Clusters or None
         None with fewer than 10 vectors or three dimensions, or where all vectors are the same. Units between clusters
-        are in none.
+        are in none, and no cluster holds more than half of them: what most have in common tells nothing.
 
     Examples
     --------
@@ -90,7 +90,9 @@ def find_clusters(embeddings: Embeddings) -> Clusters | None:
     if not points.any():
         return None
     smallest = max(5, len(seen) // 50)
-    found = HDBSCAN(min_cluster_size=smallest, min_samples=3, copy=True).fit_predict(points)
+    found = HDBSCAN(min_cluster_size=smallest, max_cluster_size=len(seen) // 2, min_samples=3, copy=True).fit_predict(
+        points
+    )
     sizes = np.bincount(found[found >= 0])
     order = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable")
     cluster = np.full(len(embeddings), NONE)

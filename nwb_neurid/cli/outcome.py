@@ -57,7 +57,8 @@ def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
     """Where the results are, whether the recording was changed, and how that is undone."""
     if not outcome.tables:
         return
-    tables = ("table " if len(outcome.tables) == 1 else "tables ") + " and ".join(outcome.tables)
+    *first, last = outcome.tables
+    tables = f"tables {', '.join(first)} and {last}" if first else f"table {last}"
     if outcome.changed:
         out.say(f"  The file was changed: it has the {tables} now.")
         for name in outcome.names:

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from nwb_neurid._system.text import counted
+from nwb_neurid.clusters import NONE, Clusters, describe_clusters, find_clusters
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.plots.embedding import project_vectors
 from nwb_neurid.population import Population
 from nwb_neurid.report.activity import describe_activity, measure_units
-from nwb_neurid.report.clusters import find_clusters, project_linearly
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
-from nwb_neurid.report.methods import Sources, cite, write_methods
+from nwb_neurid.report.methods import TSNE, Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
 from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, count_reasons
 from nwb_neurid.results import Embeddings, Predictions
@@ -74,13 +74,9 @@ def collect_facts(
                 f"{about.path} has results on {counted(rows, 'unit')}, the recording has {len(population)}. They "
                 "belong to another recording, or this one was edited: embed it again."
             )
-    points, projection = _project(embeddings)
     clusters = find_clusters(embeddings)
-    sources = Sources(
-        citation=about.citation,
-        projection=projection,
-        clusters=clusters.smallest if (clusters.names != "").any() else 0,
-    )
+    points, projection = _project(embeddings, clusters)
+    sources = Sources(citation=about.citation, projection=projection, has_clusters=bool(clusters and clusters.count))
     titles = _name_predictions(predictions)
     named = [f" of {title}" if len(titles) > 1 else "" for title in titles]
     return {
@@ -91,9 +87,10 @@ def collect_facts(
         "ids_are_numbers": population.unit_ids.dtype.kind in "iuf",
         "recording": _describe_recording(population, embeddings, about),
         "observed": _describe_runs(population),
-        "texts": _collect_texts(population, embeddings, predictions, titles, clusters.names),
+        "texts": _collect_texts(population, embeddings, predictions, titles, clusters),
         "numbers": _collect_numbers(population, embeddings, predictions, named),
         "points": {"x": encode_numbers(points[:, 0]), "y": encode_numbers(points[:, 1]), "by": projection},
+        "clusters": [] if clusters is None else [clip(line) for line in describe_clusters(population, clusters)],
         "neighbours": encode_array(find_neighbours(embeddings).astype(np.int32)),
         "places": describe_places(population),
         "activity": describe_activity(population),
@@ -131,18 +128,18 @@ def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np
     return found
 
 
-def _project(embeddings: Embeddings) -> tuple[Float64[np.ndarray, "units 2"], str]:
+def _project(embeddings: Embeddings, clusters: Clusters | None) -> tuple[Float64[np.ndarray, "units 2"], str]:
     """Two dimensions of the vectors, NaN where there is none, and how they were found."""
     points = np.full((len(embeddings), 2), np.nan)
     seen = embeddings.reasons == ""
     vectors = embeddings.vectors[seen]
     if 4 <= len(vectors) <= MOST_FOR_TSNE:
         points[seen] = project_vectors(vectors, seed=SEED)
-        return points, "t-SNE"
-    if len(vectors):
-        found = project_linearly(vectors.astype(np.float64), 2)
-        points[seen] = np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
-    return points, "PCA"
+        return points, TSNE
+    if clusters is not None:
+        return clusters.places, "PCA"
+    points[seen] = np.pad(vectors[:, :2], ((0, 0), (0, max(0, 2 - vectors.shape[1]))))
+    return points, "first two dimensions"
 
 
 def _name_predictions(predictions: Sequence[Predictions]) -> list[str]:
@@ -159,7 +156,7 @@ def _collect_texts(
     embeddings: Embeddings,
     predictions: Sequence[Predictions],
     titles: Sequence[str],
-    clusters: Shaped[np.ndarray, " units"],
+    clusters: Clusters | None,
 ) -> list[dict[str, Any]]:
     """The columns of text: predicted and known labels, clusters, groups, and why a unit has no vector."""
     found: list[tuple[str, str, Sequence[object] | Shaped[np.ndarray, " units"]]] = []
@@ -174,8 +171,8 @@ def _collect_texts(
     found += [
         (name, "known", values) for name, values in population.labels.items() if aliases[tuple(values.tolist())] == name
     ]
-    if (clusters != "").any():
-        found.append(("cluster", "cluster", clusters))
+    if clusters is not None and clusters.count:
+        found.append(("cluster", "cluster", np.where(clusters.cluster == NONE, "", clusters.cluster.astype(np.str_))))
     if population.group is not None and len({*population.group.tolist()}) > 1:
         found.append(("group", "group", population.group))
     if (embeddings.reasons != "").any():

@@ -11,6 +11,8 @@ from nwb_neurid.population import Population
 from nwb_neurid.report.encoding import clip
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions
 
+TSNE = "t-SNE"
+
 SOFTWARE = f"""@software{{nwb_neurid,
   title = {{nwb-neurid}},
   author = {{{{The nwb-neurid developers}}}},
@@ -28,7 +30,7 @@ NWB = """@article{ruebel2022nwb,
   doi = {10.7554/eLife.78362}
 }"""
 
-TSNE = """@article{vandermaaten2008tsne,
+TSNE_ENTRY = """@article{vandermaaten2008tsne,
   title = {Visualizing data using {t-SNE}},
   author = {van der Maaten, Laurens and Hinton, Geoffrey},
   journal = {Journal of Machine Learning Research},
@@ -38,7 +40,7 @@ TSNE = """@article{vandermaaten2008tsne,
 }"""
 
 
-HDBSCAN = """@inproceedings{campello2013hdbscan,
+HDBSCAN_ENTRY = """@inproceedings{campello2013hdbscan,
   title = {Density-based clustering based on hierarchical density estimates},
   author = {Campello, Ricardo J. G. B. and Moulavi, Davoud and Sander, J\\"org},
   booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)},
@@ -58,13 +60,13 @@ class Sources:
         Of the encoder.
     projection
         How vectors became two dimensions.
-    clusters
-        The smallest size of a cluster; 0 where there are none.
+    has_clusters
+        Whether clusters were found.
     """
 
     citation: str
     projection: str
-    clusters: int = 0
+    has_clusters: bool = False
 
 
 def write_methods(
@@ -86,10 +88,10 @@ def write_methods(
         "Windows were stitched from shorter stretches of observed time." if about.stitched else "",
         *(_say_prediction(part) for part in predictions),
         f"For display, standardised vectors were projected to two dimensions with {sources.projection}"
-        + (" (van der Maaten and Hinton 2008)." if sources.projection == "t-SNE" else "."),
-        f"Clusters are those of HDBSCAN (Campello et al. 2013) from {sources.clusters} units to half of all, on the "
-        "first 10 principal components of standardised vectors."
-        if sources.clusters
+        + (" (van der Maaten and Hinton 2008)." if sources.projection == TSNE else "."),
+        "Clusters were found by HDBSCAN (Campello et al. 2013) on the first 10 principal components of standardised "
+        "vectors."
+        if sources.has_clusters
         else "",
         f"Versions: {', '.join(f'{name} {version}' for name, version in about.software.items())}."
         if about.software
@@ -106,8 +108,8 @@ def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: So
         part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions
     } | cited
     entries = [SOFTWARE, NWB, *(_cite_text(name, text) for name, text in cited.items() if text)]
-    entries += [TSNE] if sources.projection == "t-SNE" else []
-    return "\n\n".join([*entries, *([HDBSCAN] if sources.clusters else [])])
+    entries += [TSNE_ENTRY] if sources.projection == TSNE else []
+    return "\n\n".join([*entries, *([HDBSCAN_ENTRY] if sources.has_clusters else [])])
 
 
 def _cite_text(name: str, text: str) -> str:

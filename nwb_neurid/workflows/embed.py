@@ -20,9 +20,9 @@ from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.cell_types import CellTypes, plan_cell_types
 from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.nwb.entry import name_on_tables
-from nwb_neurid.writers.nwb.objects import EMBEDDINGS, name_object
+from nwb_neurid.writers.nwb.objects import EMBEDDINGS, PREDICTIONS, name_object
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import choose_output, name_after, take_fingerprint
+from nwb_neurid.writers.outputs import Results, choose_output, name_after, take_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Outcome:
         What the results are called in an NWB file: one name, or one for each of several imaging planes.
     changed
         Whether the recording's own file was changed.
+    tables
+        What the tables of vectors and of predictions are called in an NWB file.
     cell_types
         Cell types by published criteria, and by bundled models beside the default one.
     """
@@ -51,12 +53,8 @@ class Outcome:
     predictions: tuple[Predictions, ...] = ()
     names: tuple[str, ...] = ()
     changed: bool = False
+    tables: tuple[str, ...] = ()
     cell_types: tuple[CellTypes, ...] = ()
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """What the tables with the vectors are called in an NWB file."""
-        return tuple(name_object(name, EMBEDDINGS) for name in self.names)
 
 
 def embed_file(
@@ -138,14 +136,16 @@ def embed_file(
     beside = [each.results for each in cell_types if each.is_worth_keeping]
     path = output.write(population, embeddings, predictions, beside)
     changed = not is_url(source) and path.samefile(source)
-    called = [writing, *(replace(writing, name=each.name) for each in beside)]
+    written = [Results(writing.name, embeddings, list(predictions)), *beside]
+    called = [(_list_names(population, replace(writing, name=each.name), changed), each) for each in written]
     return Outcome(
         path=path,
         population=population,
         embeddings=embeddings,
         predictions=predictions,
-        names=tuple(name for each in called for name in _list_names(population, each, changed)),
+        names=tuple(name for names, _ in called for name in names),
         changed=changed,
+        tables=tuple(table for names, each in called for name in names for table in _list_tables(name, each)),
         cell_types=tuple(cell_types),
     )
 
@@ -234,6 +234,12 @@ def _train_on(
     if not log.finished:  # Ctrl-C: nothing is to be written then
         raise KeyboardInterrupt
     return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
+
+
+def _list_tables(name: str, results: Results) -> list[str]:
+    """What the tables of results are called in an NWB file."""
+    labels = [part.label_name for part in results.predictions]
+    return [name_object(name, EMBEDDINGS), *(name_object(name, PREDICTIONS, label) for label in labels)]
 
 
 def _list_names(population: Population, writing: WriteOptions, changed: bool) -> tuple[str, ...]:

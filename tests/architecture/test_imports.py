@@ -35,7 +35,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "model": {"registry", "labels", *CONTRACT},
     "writers": {"readers", "clusters", *CONTRACT},
     "plots": CONTRACT,
-    "report": {"plots", *CONTRACT},
+    "report": {"plots", "clusters", *CONTRACT},
     "simulate": CONTRACT,
     "scaffold": CONTRACT,
     "testing": CONTRACT,

@@ -343,3 +343,22 @@ def test_times_in_memory_that_are_no_seconds(scale, options):
     rng = np.random.default_rng(0)
     trains = [np.sort(rng.uniform(0, 600, 500)) * scale for _ in range(3)]
     assert "are hardly seconds" in read_telling(trains, **options)[1][0]
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (6,)])
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_ids_of_units_in_other_shapes(make, shape, kind):
+    def edit(file):
+        del file["units/id"]
+        file["units/id"] = np.arange(6).astype(kind).reshape(shape)
+
+    assert read_telling(make(edit=edit))[0].unit_ids.tolist() == [*range(6)]
+
+
+@pytest.mark.parametrize("place", ["processing/sorting/Units", "analysis/units", "scratch/units"])
+def test_units_in_other_places(make, place):
+    def edit(file):
+        file.require_group(place.rpartition("/")[0])
+        file.move("units", place)
+
+    assert read_telling(make(edit=edit))[0].tables == (f"/{place}",)

@@ -143,6 +143,7 @@ function drawLegend() {
     }, drawMark(styleOf(column, code), 12), make("span", { class: "text", text: name }), make("span", { class: "n", text: counts[code].toLocaleString("en") }));
   });
   if (codes.length > 60) entries.push(make("span", { class: "muted", text: `and ${codes.length - 60} more` }));
+  if (column.role === "cluster") entries.push(make("div", { class: "cluster-lines muted" }, ...facts.clusters.map((line) => make("div", { text: visible(line, 300) }))));
   put("legend", ...entries);
 }
 

@@ -8,6 +8,7 @@ import pytest
 from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
 from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import parse_prior, predict
+from nwb_neurid.population import Population, Traces
 
 
 def test_most_units_are_named_and_rightly(animals, trained):
@@ -91,6 +92,24 @@ def test_another_kind_of_activity_is_declined_whole(trained, embedded, make_popu
     head = replace(trained, details={"activities": ["dff"]})
     found = predict(head, embedded([[3.0, 0, 0, 0]] * 2), population=make_population(units=2))
     assert found.reasons.tolist() == ["unlike anything seen in training: spikes, fitted on dff"] * 2
+
+
+KINDS = ("dff", "fluorescence", "deconvolved")
+
+
+@pytest.mark.parametrize("fitted", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_imaging_are_not_taken_for_each_other(trained, embedded, fitted, kind):
+    imaged = Population(
+        unit_ids=np.arange(2),
+        activity=Traces(values=np.eye(2, 50, dtype=np.float32), rate_hz=10.0, kind=kind),
+        observed_s=np.array([[0.0, 5.0]]),
+    )
+    head = replace(trained, details={"activities": [fitted]})
+    found = predict(head, embedded([[3.0, 0, 0, 0]] * 2), population=imaged)
+    why = "" if kind == fitted else f"unlike anything seen in training: {kind}, fitted on {fitted}"
+    assert found.reasons.tolist() == [why] * 2
+    assert found.abstained.all() == (kind != fitted)
 
 
 def test_a_prior_moves_the_decision(trained, embedded):

@@ -212,3 +212,14 @@ def is_number(cell):
     except ValueError:
         return False
     return True
+
+
+@pytest.mark.parametrize("units", [0, 1, 3])
+def test_a_handful_of_units_or_none_has_a_page(open_page, make_population, collect, tmp_path, units):
+    population = make_population(units=3).select(np.arange(units))
+    path = tmp_path / "few.html"
+    path.write_text(make_page(collect(population)), "utf-8", newline="\n")
+    opened = open_page(path)
+    assert opened.text("#shown") == f"{units} unit{'' if units == 1 else 's'}"
+    opened.page.click("#theme")
+    assert opened.page.locator("#table tbody tr").count() == units

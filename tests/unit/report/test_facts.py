@@ -7,7 +7,6 @@ import pytest
 
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.population import Population, Traces
-from nwb_neurid.report.clusters import find_clusters
 from nwb_neurid.report.facts import About, collect_facts, find_neighbours
 from nwb_neurid.report.places import describe_places
 from nwb_neurid.results import Embeddings, select
@@ -97,16 +96,13 @@ def test_few_units_have_a_page_too(make_population, collect, units):
     assert decode(made["neighbours"]).shape == (units, 5)
 
 
-def test_clusters_are_clouds_of_vectors_the_largest_first(recorded):
-    cloud = np.repeat([0, 1, 2], [26, 22, 12])
-    vectors = np.random.default_rng(0).normal(size=(60, 6)) + 20 * np.eye(6)[cloud]
-    vectors[0] = -100
-    reasons = ["silent" if row == 59 else "" for row in range(60)]
-    names, smallest = find_clusters(Embeddings.of(recorded, vectors, reasons=reasons))
-    assert smallest == 5
-    assert (names[0], names[59]) == ("", "")
-    for number, rows in (("1", slice(1, 26)), ("2", slice(26, 48)), ("3", slice(48, 59))):
-        assert set(names[rows]) == {number}
+def test_clusters_have_a_column_and_a_line_each(recorded):
+    vectors = np.random.default_rng(0).normal(size=(60, 3)) + 50 * np.eye(3)[np.arange(60) % 3]
+    made = collect_facts(recorded, Embeddings.of(recorded, vectors), (), About(name="made", path="made.nwb"))
+    column_ = column(made, "texts", "cluster")
+    assert sorted(np.bincount(column_["codes"]).tolist()) == [20, 20, 20]
+    assert [line.partition(":")[0] for line in made["clusters"]] == [f"cluster {n}, 20 units" for n in range(3)]
+    assert "HDBSCAN" in made["methods"]
 
 
 def test_results_on_other_units_are_refused(recorded):

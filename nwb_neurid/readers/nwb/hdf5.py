@@ -14,17 +14,13 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.expansion import claims_too_much
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
 from nwb_neurid.readers.nwb.storage import Holding, Rows
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 """What h5py makes of HDF5's error numbers (the tables in its `_errors.pyx`), and NumPy of an array too large."""
-
-EXPANSION = 2**16
-"""More than any filter expands a chunk; what claims to be larger than this is damaged, and would fill the memory."""
-
-ALWAYS_READ_BYTES = 2**26
 
 _HOLDING: dict[int, Holding] = {
     h5py.h5t.INTEGER: "numbers",
@@ -134,7 +130,7 @@ class Hdf5Dataset:
                 f"{self.where} is compressed with {missing[0]}, which is not installed. Install hdf5plugin and set "
                 "HDF5_PLUGIN_PATH to its folder of plugins."
             )
-        if not virtual and size > ALWAYS_READ_BYTES + EXPANSION * stored:
+        if not virtual and claims_too_much(size, stored):
             raise UnreadableSource(
                 f"{self.where} is damaged: its {stored} bytes cannot hold the {size} that it claims. Validate the "
                 "file, or fetch it again."

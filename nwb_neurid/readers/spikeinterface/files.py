@@ -60,7 +60,7 @@ def load_json(path: Path) -> dict[str, object]:
     return found
 
 
-def whole(values: Shaped[np.ndarray, "..."], where: str) -> Int64[np.ndarray, " elements"]:
+def as_integers(values: Shaped[np.ndarray, "..."], where: str) -> Int64[np.ndarray, " elements"]:
     """Whole numbers in a row, however they are stored; (elements, 1) comes as (elements,).
 
     Raises

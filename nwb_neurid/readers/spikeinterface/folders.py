@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
-from nwb_neurid.readers.spikeinterface.files import load_array, load_json, whole
+from nwb_neurid.readers.spikeinterface.files import as_integers, load_array, load_json
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
     check_rate_hz,
@@ -97,7 +97,7 @@ def _read(
     names = ("sample_index", "unit_index", "segment_index")
     if spikes.ndim != 1 or not set(names) <= set(spikes.dtype.names or ()):
         raise InvalidSource(f"{path} must be a row of records with {', '.join(names)}, it holds {spikes.dtype}.")
-    samples, rows, segment_index = (whole(spikes[name], f"{path}: {name}") for name in names)
+    samples, rows, segment_index = (as_integers(spikes[name], f"{path}: {name}") for name in names)
     if np.any(segment_index[1:] < segment_index[:-1]):
         raise InvalidSource(f"{path}: segment_index must ascend. Save it again.")
     if lasted_samples is None:

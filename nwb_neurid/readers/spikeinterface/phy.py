@@ -13,7 +13,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import is_number
-from nwb_neurid.readers.spikeinterface.files import load_array, whole
+from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
 from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
 from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
 from nwb_neurid.readers.spikeinterface.tables import read_columns
@@ -57,11 +57,11 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
         spikes. If a table cannot be used, or clusters are left out.
     """
     params = read_params(folder / "params.py")
-    samples = whole(load_array(folder / "spike_times.npy"), str(folder / "spike_times.npy"))
+    samples = as_integers(load_array(folder / "spike_times.npy"), str(folder / "spike_times.npy"))
     clusters_path = folder / "spike_clusters.npy"
     if not clusters_path.is_file():
         clusters_path = folder / "spike_templates.npy"
-    clusters = whole(load_array(clusters_path), str(clusters_path))
+    clusters = as_integers(load_array(clusters_path), str(clusters_path))
     if len(samples) != len(clusters):
         raise InvalidSource(
             f"{clusters_path} must have one cluster for each of {len(samples)} spikes in spike_times.npy, it has "

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, Integer, Shaped
 
 from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers.spikeinterface.files import load_array, whole
+from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
 from nwb_neurid.readers.warning import warn
 
 TEMPLATES = "templates.npy"
@@ -139,7 +139,7 @@ def _read_channels(folder: Path, shape: tuple[int, ...], count: int) -> Int64[np
     channels = load_array(path)
     if channels.shape != (shape[0], shape[2]) or channels.dtype.kind not in "iuf":
         raise InvalidSource(f"{path} must have shape ({shape[0]}, {shape[2]}), it has {channels.shape}.")
-    numbers = whole(channels.ravel(), str(path)).reshape(channels.shape)
+    numbers = as_integers(channels.ravel(), str(path)).reshape(channels.shape)
     return np.where((numbers >= 0) & (numbers < count), numbers, -1)
 
 
@@ -162,7 +162,7 @@ def _share_templates(
     path = folder / "spike_templates.npy"
     if not path.is_file():
         raise InvalidSource(f"{folder} has no spike_templates.npy, which tells the template of each spike.")
-    found = whole(load_array(path), str(path))
+    found = as_integers(load_array(path), str(path))
     if len(found) != len(rows) or not 0 <= found.min(initial=0) <= found.max(initial=0) < count:
         raise InvalidSource(f"{path} must name one of {count} templates for each of {len(rows)} spikes.")
     path = folder / "amplitudes.npy"

@@ -13,7 +13,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.npy import check_elements
-from nwb_neurid.readers.spikeinterface.files import AGAIN, load_json, whole
+from nwb_neurid.readers.spikeinterface.files import AGAIN, as_integers, load_json
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
     check_rate_hz,
@@ -62,7 +62,7 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
         templates_uv=_computed(computed / "templates" / "average", omissions) if is_in_uv else None,
     )
     samples, rows = (
-        whole(_array(group / "spikes" / name), str(group / name)) for name in ("sample_index", "unit_index")
+        as_integers(_array(group / "spikes" / name), str(group / name)) for name in ("sample_index", "unit_index")
     )
     splits = _splits(group / "spikes" / "segment_slices")
     segments = segments_of(sorting, samples, rows, splits, _lasted_samples(folder) if analyzer else None)

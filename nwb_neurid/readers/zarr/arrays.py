@@ -16,13 +16,10 @@ from jaxtyping import Int64, Shaped
 
 from nwb_neurid._system.files import read_bytes, read_json
 from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.expansion import claims_too_much
 from nwb_neurid.readers.warning import warn
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
-EXPANSION = 2**16
-"""More than any of the codecs expands a chunk; what claims to be larger is damaged, and would fill the memory."""
-
-ALWAYS_READ_BYTES = 2**26
 MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are
 
 Axis: TypeAlias = slice | Int64[np.ndarray, " _"]
@@ -182,7 +179,7 @@ class Array:
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         one = math.prod(self.chunks) * self.dtype.itemsize
-        if max(size, one) > ALWAYS_READ_BYTES and max(size, one) > EXPANSION * self._stored_bytes:
+        if claims_too_much(max(size, one), self._stored_bytes):
             raise UnreadableSource(
                 f"{self.where} is damaged: its {self._stored_bytes} bytes cannot hold the {max(size, one)} that it "
                 "claims. Validate the file, or fetch it again."

@@ -181,13 +181,13 @@ def test_what_claims_more_than_a_chunk_can_hold_is_damage(opening):
 
 
 def test_a_column_that_compresses_well_is_read(opening, monkeypatch):
-    monkeypatch.setattr(module, "ALWAYS_READ_BYTES", 0)
+    monkeypatch.setattr("nwb_neurid.readers.expansion.ALWAYS_READ_BYTES", 0)
     zeros = {"data": np.zeros(2**18), "compression": "gzip", "compression_opts": 9, "chunks": (2**18,)}
     assert not opening({"x": zeros}).dataset("x").numbers().any()
 
 
 def test_a_virtual_dataset_holds_its_bytes_elsewhere(hdf5, monkeypatch):
-    monkeypatch.setattr(module, "ALWAYS_READ_BYTES", 0)
+    monkeypatch.setattr("nwb_neurid.readers.expansion.ALWAYS_READ_BYTES", 0)
     source = hdf5({"x": [1.0, 2.0]}, "source.h5")
     layout = h5py.VirtualLayout((2,), "f8")
     layout[:] = h5py.VirtualSource(source, "x", (2,))

@@ -23,10 +23,10 @@ demo: .venv/installed ## simulate a recording, embed it, and open the report on 
 	$(BIN)/nwb-neurid demo
 
 test: lint types .venv/browser ## lint, types, and the whole suite on the built wheel
-	NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --dist worksteal --durations=10
+	OMP_NUM_THREADS=1 NWB_NEURID_WHEEL=1 $(BIN)/pytest -n 2 --dist worksteal --durations=10
 
 test-lowest: .venv-lowest/installed ## the suite at the lower bounds of pyproject.toml (TORCH=2.13.0 spares a download)
-	NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2 --dist worksteal --durations=10
+	OMP_NUM_THREADS=1 NWB_NEURID_WHEEL=1 $(LOWEST)/pytest -n 2 --dist worksteal --durations=10
 
 lint: .venv/checks ## style, formatting and spelling
 	$(BIN)/ruff check $(CODE)

@@ -181,6 +181,20 @@ def _list_folders(folder: Path) -> list[Path]:
         return []
 
 
+def _check_exists(path: Path) -> None:
+    try:
+        if path.exists():
+            return
+    except PermissionError as error:
+        raise UnreadableSource(
+            f"{path} may not be reached: permission denied. Ask the owner of the folder that it is in, or copy it to a "
+            "place of yours."
+        ) from error
+    if path.is_symlink():
+        raise SourceNotFound(f"{path} is a link to nothing. Fetch what it stands for (git annex get, datalad get).")
+    raise SourceNotFound(f"{path} does not exist.")
+
+
 def _check_may_enter(*folders: Path) -> None:
     for folder in folders:
         try:
@@ -216,14 +230,10 @@ def reader_for(source: object) -> ReaderPlugin:
     SourceNotFound, UnknownSource
         As for `read`.
     UnreadableSource
-        If it is a folder that may not be entered, or has one in it and nothing that is recognised.
+        If it may not be reached, is a folder that may not be entered, or has one in it and nothing that is recognised.
     """
-    if isinstance(source, str | Path) and not is_url(source) and not Path(source).exists():
-        if Path(source).is_symlink():
-            raise SourceNotFound(
-                f"{source} is a link to nothing. Fetch what it stands for (git annex get, datalad get)."
-            )
-        raise SourceNotFound(f"{source} does not exist.")
+    if isinstance(source, str | Path) and not is_url(source):
+        _check_exists(Path(source))
     readers = registry.readers()
     found: list[ReaderPlugin] = []
     is_folder = isinstance(source, str | Path) and Path(source).is_dir()

@@ -37,6 +37,9 @@ def without_units(path):
 def without_spikes(path):
     with h5py.File(path, "r+") as file:
         file["units/spike_times_index"][:] = 0
+        del file["units/spike_times"]
+        times = file.create_dataset("units/spike_times", data=[])
+        times.attrs.update({"neurodata_type": "VectorData", "namespace": "hdmf-common", "description": "none"})
 
 
 def nan_times(path):

@@ -100,6 +100,26 @@ def as_somebody():
             os.seteuid(before)
 
 
+def open_up(folder):
+    """Let everybody reach a folder of this test."""
+    for outer in (folder, *folder.parents):
+        if outer.stat().st_uid == os.geteuid() and outer.name.startswith(("test_", "pytest-", "popen-")):
+            outer.chmod(0o755)
+
+
+def test_what_may_not_be_reached_is_said(tmp_path):
+    (tmp_path / "closed").mkdir()
+    recording = tmp_path / "closed" / "recording.nwb"
+    recording.touch()
+    open_up(tmp_path)
+    (tmp_path / "closed").chmod(0)
+    try:
+        with pytest.raises(UnreadableSource, match=f"{recording} may not be reached: permission denied"), as_somebody():
+            readers.reader_for(recording)
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+
+
 @pytest.mark.parametrize("closed", ["recording", "recording/plane0"])
 def test_a_folder_that_may_not_be_entered_is_no_fault_of_a_reader(tmp_path, closed):
     """Nor unknown: nobody has seen what is in it."""
@@ -107,8 +127,7 @@ def test_a_folder_that_may_not_be_entered_is_no_fault_of_a_reader(tmp_path, clos
     plane.mkdir(parents=True)
     np.save(plane / "F.npy", np.zeros((2, 80), np.float32))
     assert readers.reader_for(tmp_path / "recording").spec.name == "suite2p"
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_up(tmp_path)
     (tmp_path / closed).chmod(0)
     message = rf"{tmp_path / closed} may not be entered: permission denied. Ask its owner"
     try:

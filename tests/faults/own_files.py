@@ -23,6 +23,7 @@ from unittest import mock
 import h5py
 import mutations
 import numpy as np
+import torch
 from folder_mutations import mutate_folder
 from fuzz import run
 from mutations import OBJECTS, mutate_bytes
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
+    torch.set_num_threads(1)  # a fork of a process that computed in several hangs
     worst, found = [0.0, 0.0], Counter()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

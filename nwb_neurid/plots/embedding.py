@@ -69,8 +69,8 @@ def plot_embedding(
     Examples
     --------
     >>> from nwb_neurid import embed
-    >>> from nwb_neurid.testing import made_population
-    >>> population = made_population(units=12)
+    >>> from nwb_neurid.testing import mock_population
+    >>> population = mock_population(units=12)
     >>> axes = plot_embedding(embed(population, model="isi"), color_by="firing_rate", population=population)
     >>> axes.get_xlabel()
     't-SNE 1'

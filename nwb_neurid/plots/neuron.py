@@ -54,8 +54,8 @@ def plot_neuron(
 
     Examples
     --------
-    >>> from nwb_neurid.testing import made_population
-    >>> [panel.get_title() for panel in plot_neuron(made_population(units=3), 1)][1:]
+    >>> from nwb_neurid.testing import mock_population
+    >>> [panel.get_title() for panel in plot_neuron(mock_population(units=3), 1)][1:]
     ['autocorrelogram', 'inter-spike intervals', 'spikes']
     """
     if not 0 <= row < len(population):

@@ -35,11 +35,11 @@ def plot_predictions(
 
     Examples
     --------
-    >>> from nwb_neurid.testing import made_population
+    >>> from nwb_neurid.testing import mock_population
     >>> from nwb_neurid import fit_labels
     >>> from dataclasses import replace
     >>> known = {"cell_type": np.array(["PV", "SST"] * 6)}
-    >>> animals = [replace(made_population(units=12, seed=n), labels=known, subject_id=f"m{n}") for n in range(3)]
+    >>> animals = [replace(mock_population(units=12, seed=n), labels=known, subject_id=f"m{n}") for n in range(3)]
     >>> model = fit_labels("isi", animals, label="cell_type")
     >>> predictions = model.predict(model.embed(animals[0]))
     >>> plot_predictions(predictions).get_xlabel()

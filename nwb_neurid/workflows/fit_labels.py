@@ -103,10 +103,10 @@ def fit_labels(
     --------
     >>> from dataclasses import replace
     >>> import numpy as np
-    >>> from nwb_neurid.testing import made_population
+    >>> from nwb_neurid.testing import mock_population
     >>> known = {"cell_type": np.array(["PV", "SST"] * 6)}
     >>> animals = [
-    ...     replace(made_population(units=12, seed=seed), labels=known, subject_id=f"mouse {seed}") for seed in range(3)
+    ...     replace(mock_population(units=12, seed=seed), labels=known, subject_id=f"mouse {seed}") for seed in range(3)
     ... ]
     >>> model = fit_labels("isi", animals, label="cell_type", scope="simulated neurons")
     >>> model.heads["cell_type"].classes.tolist()

@@ -115,9 +115,9 @@ def train(
     Examples
     --------
     >>> from tempfile import mkdtemp
-    >>> from nwb_neurid.testing import made_population
+    >>> from nwb_neurid.testing import mock_population
     >>> model = train(
-    ...     [made_population(units=6, duration_s=40.0)],
+    ...     [mock_population(units=6, duration_s=40.0)],
     ...     Path(mkdtemp()) / "model",
     ...     encoder="nuclr",
     ...     preset="small",

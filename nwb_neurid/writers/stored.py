@@ -1,5 +1,6 @@
 """Where the results on a source are kept: in the file itself, or in the sidecar beside it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from nwb_neurid._system import limits
@@ -51,11 +52,8 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
             f"{source} has no results beside it: {sidecar} does not exist. Embed it: nwb-neurid embed {source}"
         )
     paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
-    for path in paths:
-        try:
-            with limits.reading(path):
-                return path, store.read(path, name)
-        except NoResults:
-            if path == paths[-1]:
-                raise
-    raise NoResults(f"{source} holds no results.")
+    for path in paths[:-1]:
+        with suppress(NoResults), limits.reading(path):
+            return path, store.read(path, name)
+    with limits.reading(paths[-1]):
+        return paths[-1], store.read(paths[-1], name)

@@ -184,14 +184,19 @@ def mutate_hdf5(path, data, rng):
     if rng.random() < 0.5:
         return mutate_bytes(path, data, rng)
     path.write_bytes(data)
-    done = []
     with h5py.File(path, "r+") as file:
-        for _ in range(rng.integers(1, 4)):
-            how = OBJECTS[rng.integers(len(OBJECTS))]
-            try:
-                how(file, rng)
-            except Exception as error:  # this mutation does not apply here
-                done.append(f"({how.__name__}: {type(error).__name__})")
-            else:
-                done.append(how.__name__)
+        return mutate_objects(file, rng)
+
+
+def mutate_objects(file, rng):
+    """Mutates one to three objects of an open HDF5 file, and tells what was done."""
+    done = []
+    for _ in range(rng.integers(1, 4)):
+        how = OBJECTS[rng.integers(len(OBJECTS))]
+        try:
+            how(file, rng)
+        except Exception as error:  # this mutation does not apply here
+            done.append(f"({how.__name__}: {type(error).__name__})")
+        else:
+            done.append(how.__name__)
     return ", ".join(done)

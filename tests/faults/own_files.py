@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from folder_mutations import mutate_folder
 from fuzz import run
-from mutations import OBJECTS, mutate_bytes
+from mutations import mutate_bytes
 from nwb_files import write_units
 from old_pynwb import add_extension
 from recordings import make_recording
@@ -170,17 +170,8 @@ def mutate_results(source: Path, path: Path, rng: np.random.Generator) -> str:
     if rng.random() < 0.3:
         return str(mutate_bytes(path, data, rng))
     path.write_bytes(data)
-    done = []
     with h5py.File(path, "r+") as file, mock.patch.object(mutations, "anywhere", anywhere_in_ours):
-        for _ in range(rng.integers(1, 4)):
-            how = OBJECTS[rng.integers(len(OBJECTS))]
-            try:
-                how(file, rng)
-            except Exception as error:  # this mutation does not apply here
-                done.append(f"({how.__name__}: {type(error).__name__})")
-            else:
-                done.append(how.__name__)
-    return ", ".join(done)
+        return str(mutations.mutate_objects(file, rng))
 
 
 def anywhere_in_ours(file: h5py.File, rng: np.random.Generator, kind: object) -> str:

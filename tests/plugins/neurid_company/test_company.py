@@ -16,7 +16,7 @@ from neurid_company.transmission import GROUPS, QUANTILES, describe
 from nwb_neurid.contracts import TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain, InvalidModel, InvalidPopulation, WrongWeights
 from nwb_neurid.population import Population, Spikes, Traces
-from nwb_neurid.testing import made_population
+from nwb_neurid.testing import mock_population
 
 
 def encoder_of(preset="spikes", **settings):
@@ -134,7 +134,7 @@ class TestTransmission:
 
 class TestImaging:
     def test_half_a_frame_a_second_is_enough(self):
-        found = encoder_of("imaging").embed(made_population("dff", rate_hz=0.5, duration_s=300.0))
+        found = encoder_of("imaging").embed(mock_population("dff", rate_hz=0.5, duration_s=300.0))
         assert np.isfinite(found.vectors[:-1]).all()
 
     def test_a_constant_trace_has_a_reason(self):
@@ -156,7 +156,7 @@ class TestImaging:
         np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
 
     def test_many_frames_are_averaged(self):
-        film = Film.of(made_population("dff", rate_hz=30.0))
+        film = Film.of(mock_population("dff", rate_hz=30.0))
         assert film.rate_hz == 5.0
 
     def test_spikes_are_refused(self):
@@ -255,7 +255,7 @@ class TestTraining:
 
 
 def test_waveforms_end_the_vector():
-    population = made_population()
+    population = mock_population()
     found = encoder_of().embed(population).vectors[:-1, -16:]
     assert np.abs(found).max(axis=1) == pytest.approx(1.0, abs=0.2)
     without = replace(population, waveforms_uv=None, waveform_rate_hz=None)

@@ -42,8 +42,8 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     folder
         Holds `spike_times.npy` and `spike_clusters.npy`, or else `spike_templates.npy`.
     options
-        `rate_hz` where there is no `params.py` and the layout of the probe implies none; `where` selects clusters by the
-        columns of the tables.
+        `rate_hz` where there is no `params.py` and the layout of the probe implies none; `where` selects clusters by
+        the columns of the tables.
 
     Raises
     ------

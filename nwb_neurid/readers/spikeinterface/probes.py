@@ -37,8 +37,10 @@ def find_rate_of_probe(positions_um: Float64[np.ndarray, "channels 2"] | None) -
     >>> find_rate_of_probe(staggered * 1.5) is None
     True
     """
-    if positions_um is None or len(positions_um) < FEWEST_CHANNELS or len(np.unique(positions_um, axis=0)) < len(
-        positions_um
+    if (
+        positions_um is None
+        or len(positions_um) < FEWEST_CHANNELS
+        or len(np.unique(positions_um, axis=0)) < len(positions_um)
     ):
         return None
     across, along = (positions_um - positions_um.min(axis=0)).T

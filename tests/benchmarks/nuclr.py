@@ -7,8 +7,8 @@ packed tokens and block-diagonal attention, written anew in `tests/gpu/_authors.
 that other work on the machine disturbs both.
 
 `base` is compared with its largest product (16,000 x 256 by 256 x 2,048), which is timed by turns with it. Work is
-counted as 2 operations for each parameter and token. In bfloat16 both have weights and activations of that type; it also prints
-how far its vectors are from those in float32, of their root mean square.
+counted as 2 operations for each parameter and token. In bfloat16 both have weights and activations of that type; it
+also prints how far its vectors are from those in float32, of their root mean square.
 """
 
 import subprocess

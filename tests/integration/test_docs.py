@@ -44,7 +44,6 @@ SIMULATED = {"units": 30, "duration": 30}
 """The largest numbers that these options get while testing; those of `SIMULATED` where something is simulated."""
 
 PROGRAMS = {
-    "nwb-neurid": f'"{sys.executable}" -m nwb_neurid',
     "python": f'"{sys.executable}"',
     "torchrun": f'"{sys.executable}" -m torch.distributed.run',
 }
@@ -67,7 +66,7 @@ def shrink(command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory) -> Path:
+def material(tmp_path_factory, commands) -> Path:
     """Holds recordings, a checkpoint and a model folder, and programs of these names."""
     folder = tmp_path_factory.mktemp("material")
     for seed, name in enumerate(("recording.nwb", "other.nwb")):
@@ -76,7 +75,7 @@ def material(tmp_path_factory) -> Path:
     small.save(folder / "model")
     save_file(dict(authors.encoder.state()), folder / "checkpoint.safetensors")
     (folder / "bin").mkdir()
-    for name, command in PROGRAMS.items():
+    for name, command in {**PROGRAMS, "nwb-neurid": commands.program}.items():
         (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
     return folder

@@ -49,7 +49,7 @@ gpu: .venv/checks ## check a GPU, and print its figures, in 8 minutes; they are 
 	tested=$$?; $(BIN)/python tests/gpu/figures.py --json gpu.json && exit $$tested
 
 clean: ## remove everything that make made
-	rm -rf .venv .venv-lowest dist docs/_build docs/api .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest dist docs/_build docs/reference/api .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/created: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

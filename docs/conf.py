@@ -1,7 +1,11 @@
-"""Sphinx: the pages are Markdown, the theme is furo."""
+"""Sphinx: the pages are Markdown, those with code cells are executed, the theme is that of PyData."""
 
+import os
 import re
+import sys
 from pathlib import Path
+
+from docutils import nodes
 
 PACKAGE = Path(__file__).parents[1] / "nwb_neurid" / "__init__.py"
 
@@ -9,7 +13,14 @@ project = "nwb-neurid"
 author = "The nwb-neurid developers"
 release = re.search(r'^__version__ = "(.+)"', PACKAGE.read_text("utf-8"), re.MULTILINE)[1]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build", "templates"]
 templates_path = ["templates"]  # a class with what it defines itself, not with what it inherits
 autosummary_generate = True
@@ -23,5 +34,46 @@ napoleon_use_param = False
 nitpick_ignore_regex = [("py:.*", r"(?!nwb_neurid).*")]  # types of others, and words such as "array"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-html_theme = "furo"
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_execution_in_temp = True
+nb_merge_streams = True
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where nwb-neurid is
+
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
+
+html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
+html_show_sourcelink = False
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
+html_sidebars = {"index": []}
+html_theme_options = {
+    "logo": {"text": project},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_nav_level": 2,
+    "navigation_with_keys": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_copyright = author
+SHELL = "%%bash\n"
+
+
+def show_as_console(_, document: nodes.document) -> None:
+    """Show a cell that is run by bash as commands are shown everywhere else."""
+    for block in document.findall(nodes.literal_block):
+        if block.astext().startswith(SHELL) and "cell_input" in block.parent.get("classes", ()):
+            commands = re.sub(r"(?<!\\\n)^(?=.)", "$ ", block.astext().removeprefix(SHELL), flags=re.MULTILINE)
+            shown = nodes.literal_block(commands, commands, language="console", classes=block["classes"])
+            block.replace_self(shown)
+
+
+def setup(app) -> None:
+    """Let Sphinx call what is defined here."""
+    app.connect("doctree-read", show_as_console)

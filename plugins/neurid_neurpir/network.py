@@ -2,7 +2,7 @@
 
 Source: "Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning" (ICLR 2025),
 arXiv 2502.10425. The paper leaves sizes, inputs and segments open, and the authors' code holds another model; what is
-chosen here is stated, with the measurements behind it, in `docs/neurpir.md`.
+chosen here is stated, with the measurements behind it, in `docs/understand/neurpir.md`.
 """
 
 from itertools import pairwise

@@ -13,4 +13,4 @@ RECIPE = Recipe(
     keep_units=0.7,
     longest=3.0,
 )
-"""Chosen by measurement on the simulation: see `docs/neurpir.md`."""
+"""Chosen by measurement on the simulation: see `docs/understand/neurpir.md`."""

@@ -44,7 +44,8 @@ def test_hints_name_packages_that_can_be_installed(root):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"].values()
     known = {frozenset(re.match(r"[\w.-]+", each)[0] for each in extra) for extra in extras}
-    sources = [*(root / "nwb_neurid").rglob("*.py"), *(root / "plugins").rglob("*.py"), *(root / "docs").glob("*.md")]
+    pages = [path for path in (root / "docs").rglob("*.md") if "_build" not in path.parts]
+    sources = [*(root / "nwb_neurid").rglob("*.py"), *(root / "plugins").rglob("*.py"), *pages]
     for path in [*sources, root / "README.md"]:
         for words in re.findall(r"pip install ([a-z][\w -]*\w)(?![\w/])", path.read_text("utf-8")):
             assert words.startswith("torch") or frozenset(words.split()) in known, f"{path} has: pip install {words}"

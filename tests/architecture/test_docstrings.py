@@ -151,7 +151,7 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 
 def test_the_reference_names_everything_public(root):
-    """Add the name to docs/api.md, in the section where one would look for it."""
-    page = (root / "docs" / "api.md").read_text("utf-8")
+    """Add the name to docs/reference/api.md, in the section where one would look for it."""
+    page = (root / "docs" / "reference" / "api.md").read_text("utf-8")
     missing = [name for name in sorted(public_names()) if not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", page)]
     assert missing == []

@@ -8,7 +8,7 @@ PRINTS = "tests/architecture/public_api.py"
 
 
 def test_the_public_api_is_the_checked_in_one(root):
-    """See docs/compatibility.md. If the change is meant: python tests/architecture/public_api.py > that list."""
+    """See docs/reference/compatibility.md. Where it is meant: python tests/architecture/public_api.py > that list."""
     agreed = (root / LIST).read_text("utf-8").splitlines()
     found = runpy.run_path(str(root / PRINTS))["public_api"](root)
     changed = [line for line in unified_diff(agreed, found, lineterm="", n=0) if line[0] in "+-"][2:]

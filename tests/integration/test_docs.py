@@ -24,18 +24,22 @@ from nwb_neurid.testing import EncoderConformance, ReaderConformance
 from nwb_neurid.testing.verdicts import list_rules, make_encoder_kit, run_kit
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+WRITTEN = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+PAGES = [path for path in WRITTEN if "\nkernelspec:" not in path.read_text("utf-8")]
+"""Without the tutorials, which are run whenever the documentation is built."""
+
 IN_A_FRESH_ENVIRONMENT = ("adding_an_encoder.md", "adding_a_reader.md")
 """They install plugins: tests/integration/test_new_plugins.py runs their commands."""
 
 NEEDS = {
     "README.md": ("recording.nwb",),
-    "cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
-    "index.md": ("recording.nwb",),
-    "report.md": ("recording.nwb",),
-    "company.md": ("recording.nwb", "other.nwb"),
-    "neurpir.md": ("recording.nwb", "other.nwb"),
-    "training.md": ("recording.nwb", "other.nwb"),
+    "docs/reference/cli.md": ("recording.nwb", "model", "checkpoint.safetensors"),
+    "docs/index.md": ("recording.nwb",),
+    "docs/howto/report.md": ("recording.nwb",),
+    "docs/understand/company.md": ("recording.nwb", "other.nwb"),
+    "docs/understand/neurpir.md": ("recording.nwb", "other.nwb"),
+    "docs/howto/training.md": ("recording.nwb", "other.nwb"),
 }
 """What a page takes for granted."""
 
@@ -48,6 +52,11 @@ PROGRAMS = {
     "python": f'"{sys.executable}"',
     "torchrun": f'"{sys.executable}" -m torch.distributed.run',
 }
+
+
+def relative(page: Path) -> str:
+    """The path of a page in the repository."""
+    return page.relative_to(ROOT).as_posix()
 
 
 def commands_of(page: Path) -> list[str]:
@@ -147,7 +156,7 @@ def write_listed(page: Path, folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the pages are written for a POSIX shell")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_command_works(shell, request, material, tmp_path, page):
     if page.name in IN_A_FRESH_ENVIRONMENT:
         pytest.skip("its commands install plugins, and are run in an environment of their own")
@@ -158,7 +167,7 @@ def test_every_command_works(shell, request, material, tmp_path, page):
         pytest.skip("it has no commands")
     if page.name == "recorded.md":
         link_recorded(request.getfixturevalue("shared_data"), tmp_path)
-    for name in NEEDS.get(page.name, ()):
+    for name in NEEDS.get(relative(page), ()):
         copy = shutil.copytree if (material / name).is_dir() else shutil.copy
         copy(material / name, tmp_path / name)
     write_listed(page, tmp_path)
@@ -166,12 +175,41 @@ def test_every_command_works(shell, request, material, tmp_path, page):
         run_command(shell, fewer_units(command))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_a_command_is_written_so_that_it_is_run(page):
     """With `$` before it; otherwise it would be missed here."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     bare = [line for block in blocks for line in block.splitlines() if re.match(r"(nwb-neurid|torchrun) ", line)]
     assert bare == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What can be linked to in a page: its headings, as MyST names them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*WRITTEN, *ROOT.glob("C*.md")], ids=relative)
+def test_links_lead_somewhere(page):
+    """To a file of the repository, and to a heading in it."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    lost = []
+    for path, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            lost.append(f"{path}#{anchor}")
+    assert lost == []
+
+
+def test_every_page_is_in_a_table_of_contents():
+    tables = [
+        (page, block)
+        for page in WRITTEN
+        for block in re.findall(r"^```{toctree}\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    ]
+    listed = {page.parent / f"{name}.md" for page, block in tables for name in block.split() if name[0] != ":"}
+    missing = {relative(page) for page in WRITTEN[1:]} - {relative(page) for page in listed}
+    assert missing == {"docs/index.md"}
 
 
 def link_recorded(data: Path, folder: Path) -> None:
@@ -198,11 +236,11 @@ def test_the_map_of_regions_is_that_of_the_training_script():
 
 
 def python_blocks(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def test_the_python_page_runs(folder, capsys):
-    (block,) = python_blocks("python.md")
+    (block,) = python_blocks("howto/python.md")
     exec(compile(block, "python.md", "exec"), {})
     assert "neurid_isi (12, 57)" in capsys.readouterr().out
 
@@ -212,7 +250,7 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("spikeinterface", reason="spikeinterface is not installed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("matplotlib.pyplot.show", lambda *_, **__: None)
-    blocks = "\n".join(python_blocks("spikeinterface.md"))
+    blocks = "\n".join(python_blocks("howto/spikeinterface.md"))
     exec(compile(blocks, "spikeinterface.md", "exec"), {})
     out = capsys.readouterr().out
     assert "(12, 80)" in out
@@ -225,7 +263,7 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
 def test_the_report_page_runs(folder):
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")
-    figures, widget = python_blocks("report.md")
+    figures, widget = python_blocks("howto/report.md")
     names: dict[str, object] = {}
     exec(compile(figures, "report.md", "exec"), names)
     assert Path("embedding.png").read_bytes().startswith(b"\x89PNG")
@@ -235,7 +273,7 @@ def test_the_report_page_runs(folder):
 
 
 def test_the_simulation_page_runs(capsys):
-    (block,) = python_blocks("simulation.md")
+    (block,) = python_blocks("howto/simulation.md")
     exec(compile(block, "simulation.md", "exec"), {})
     spikes, traces = capsys.readouterr().out.splitlines()
     assert spikes == "Population(30 units, spikes, 20 s in 1 runs)"
@@ -244,7 +282,7 @@ def test_the_simulation_page_runs(capsys):
 
 def files_of(page: str, folder: Path) -> None:
     """Write every file that a page gives whole: its name stands in the line above."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
+    text = (DOCS / page).read_text("utf-8")
     for name, block in re.findall(
         r"`([\w.]+\.(?:py|toml))`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL
     ):
@@ -254,8 +292,8 @@ def files_of(page: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "module", "kit"),
     [
-        ("adding_an_encoder.md", "my_lab_isi", EncoderConformance),
-        ("adding_a_reader.md", "spike_table", ReaderConformance),
+        ("howto/adding_an_encoder.md", "my_lab_isi", EncoderConformance),
+        ("howto/adding_a_reader.md", "spike_table", ReaderConformance),
     ],
 )
 def test_the_plugin_of_a_page_is_whole_and_passes_its_test(tmp_path, monkeypatch, page, module, kit):
@@ -273,7 +311,7 @@ def test_the_plugin_of_a_page_is_whole_and_passes_its_test(tmp_path, monkeypatch
     outcomes = {verdict.outcome for verdict in run_kit(case)}
     assert outcomes <= {"passed", "skipped"}
     rules = [inspect.getdoc(getattr(kit, rule)).splitlines()[0] for rule in list_rules(kit)]
-    listed = re.findall(r"^- (.*)$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(r"^- (.*)$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
     assert [line for line in listed if line in rules] == rules
 
 
@@ -281,7 +319,7 @@ def test_the_torch_encoder_of_the_page_is_whole(folder, monkeypatch):
     """From its files to vectors of a trained model, by the rules of the kit."""
     package = folder / "my_network"
     package.mkdir()
-    text = (ROOT / "docs" / "adding_an_encoder.md").read_text("utf-8")
+    text = (DOCS / "howto" / "adding_an_encoder.md").read_text("utf-8")
     files = re.findall(r"`my_network/(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in files] == ["__init__.py", "network.py"]
     for name, block in files:

@@ -101,7 +101,7 @@ def test_a_model_of_an_encoder_that_is_not_installed_says_what_has_it(python, fo
 
 @pytest.mark.parametrize("page", ["adding_an_encoder.md", "adding_a_reader.md"])
 def test_the_first_commands_of_a_page_lead_to_a_plugin(python, tmp_path, page):
-    text = (ROOT / "docs" / page).read_text("utf-8")
+    text = (ROOT / "docs" / "howto" / page).read_text("utf-8")
     first = re.search(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
     programs = {"nwb-neurid": [python, "-m", "nwb_neurid"], "pytest": [python, "-m", "pytest", "-q"]}
     commands = [shlex.split(line.removeprefix("$ ")) for line in first.splitlines()]

@@ -22,7 +22,7 @@ from nwb_neurid.readers.nwb.waveforms import read_waveforms
 from nwb_neurid.readers.warning import Omissions, warn
 
 PREDICTED = "\nndx-neurid {"
-"""In the description of a column that we wrote (docs/format.md): what a model says is nothing that is known."""
+"""In the description of a column that we wrote (see docs/reference/format.md): predictions are no known labels."""
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:

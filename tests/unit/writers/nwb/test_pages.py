@@ -1,4 +1,4 @@
-"""The code of docs/reading_results.md runs, and prints what the page says; docs/format.md shows what lies in a file."""
+"""The code of the page on reading results prints what the page says; that on the format shows what lies in a file."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def sections():
-    page = (DOCS / "reading_results.md").read_text("utf-8")
+    page = (DOCS / "howto" / "reading_results.md").read_text("utf-8")
     return {part.partition("\n")[0]: BLOCK.findall(part) for part in page.split("\n## ")[1:]}
 
 
@@ -61,7 +61,7 @@ def dump(file):
 
 def test_the_format_page_shows_what_lies_in_a_file(recording, embeddings, predictions):
     write(recording, embeddings, [predictions])
-    page = (DOCS / "format.md").read_text("utf-8").partition("## As it lies in a file")[2]
+    page = (DOCS / "reference" / "format.md").read_text("utf-8").partition("## As it lies in a file")[2]
     (_, shown) = BLOCK.findall(page)[0]
     with h5py.File(recording) as file:
         assert shown.splitlines() == dump(file)

@@ -13,7 +13,7 @@ import nwb_neurid.writers.nwb
 from nwb_neurid.writers.nwb.specification import load_specification
 
 SPEC = Path(nwb_neurid.writers.nwb.__file__).parent / "spec"
-PAGE = Path(__file__).parents[4] / "docs" / "format.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "format.md"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_only_the_essential_is_required(types):
 
 
 def test_the_page_has_a_row_for_every_part(types):
-    """Add what is missing to docs/format.md, with its type, unit and meaning."""
+    """Add what is missing to docs/reference/format.md, with its type, unit and meaning."""
     sections = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL))
     for name, group in types.items():
         parts = [part["name"] for kind in ("attributes", "datasets", "links") for part in group.get(kind, [])]

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from importlib.metadata import entry_points
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
 from nwb_neurid.contracts.attribution import attribute_errors
@@ -16,6 +16,26 @@ OWN = "nwb-neurid"
 """The distribution that this package comes with."""
 
 Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)
+
+
+@runtime_checkable
+class EntryPoint(Protocol):
+    """An entry point: Python's own, or that of the backport `importlib_metadata`, which replaces it once imported."""
+
+    @property
+    def name(self) -> str:
+        """What the plugin is called."""
+
+    @property
+    def value(self) -> str:
+        """Where it is, as `module:name`."""
+
+    @property
+    def dist(self) -> Any:
+        """The distribution that it comes from, if it is known."""
+
+    def load(self) -> Any:
+        """Import it."""
 
 
 @dataclass(frozen=True, slots=True)

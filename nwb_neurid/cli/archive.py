@@ -58,24 +58,34 @@ def embed_over_workers(out: Terminal, sources: Sequence[str], asked: "Asked", cl
             announce=lambda address: out.say(f"Watch the work at {address}"),
             progress=out.progress,
         )
-        for report in out.progress(reports, label="recordings", total=len(names)):
-            found[report.what] += 1
-            out.print_json(_describe(report), indent=None)
-            if report.what == REFUSED:
-                failed.append(report)
-                continue
-            if report.what in (EMBEDDED, EARLIER):
-                units += report.facts["embedded"]
-                add(report.facts["embedded"])
-            out.say(_spell(report))
-    out.say(_sum_up(found, len(names), units))
+        try:
+            for report in out.progress(reports, label="recordings", total=len(names)):
+                found[report.what] += 1
+                out.print_json(_describe(report), indent=None)
+                if report.what == REFUSED:
+                    failed.append(report)
+                    continue
+                if report.what in (EMBEDDED, EARLIER):
+                    units += report.facts["embedded"]
+                    add(report.facts["embedded"])
+                out.say(_spell(report))
+        finally:  # also where it stops: the manifest cannot be written any more, or the scheduler is gone
+            _conclude(out, asked, found, failed, len(names), units)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _conclude(
+    out: Terminal, asked: "Asked", found: Counter[str], failed: Sequence["Report"], count: int, units: int
+) -> None:
+    """Print what there is now, and what failed."""
+    if found:
+        out.say(_sum_up(found, count, units))
     if asked.dataset is not None and units:
         out.say(f"The vectors are in {asked.dataset}. To look at them: {spell('report', asked.dataset)}")
     for report in failed:
         named = report.source in report.reason
         out.fail(NeuridError(report.reason if named else f"{report.source}: {report.reason}"))
-    if failed:
-        raise typer.Exit(1)
 
 
 def _spell(report: "Report") -> str:

@@ -17,6 +17,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 """Workers share the cores as processes; more threads in each would only wait for one another."""
 
 CONNECT_S = 10.0
+LOGGERS = frozenset({"distributed", "dask_jobqueue", "tornado", "bokeh"})
 DASHBOARD = "127.0.0.1:8787"  # or any other port, where that is taken
 
 
@@ -42,10 +43,11 @@ def start_cluster(options: ClusterOptions, *, uses_gpu: bool = False) -> Iterato
         If an option cannot be used, or a library is missing.
     """
     _import_dask()
-    if options.scheduler:
-        yield options.scheduler
-        return
     with ExitStack() as stack:
+        stack.enter_context(_silence_logs())
+        if options.scheduler:
+            yield options.scheduler
+            return
         start = _start_jobs if options.slurm else _start_processes
         cluster = stack.enter_context(start(options, uses_gpu))
         yield cluster.scheduler_address
@@ -86,6 +88,20 @@ def _import_dask() -> None:
         raise InvalidOption(
             "Workers are those of Dask. Install it: pip install bokeh dask-jobqueue distributed"
         ) from error
+
+
+@contextmanager
+def _silence_logs() -> Iterator[None]:
+    """What Dask logs of lost connections, with tracebacks, is no concern of who reads our lines."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in LOGGERS]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ CLAIMED, DONE, FAILED = "claimed", "done", "failed"
 TABLES = """
 CREATE TABLE IF NOT EXISTS recordings (
     key TEXT PRIMARY KEY,         -- hash of the source's digest, the model and the options
-    source TEXT NOT NULL,         -- the recording, as it was named
+    source TEXT NOT NULL,         -- the recording: its full path, or its URL
     digest TEXT NOT NULL,    -- of the source, before anything was written
     model TEXT NOT NULL,
     options TEXT NOT NULL,
@@ -60,7 +60,7 @@ class Entry:
     key
         Hash of the digest of the source, the model and the options.
     source
-        The recording, as it was named.
+        The recording: its full path, or its URL.
     digest, after
         Of the source before anything was done with it, and after its results were written.
     model, options
@@ -141,7 +141,7 @@ class Manifest:
                 database.execute("UPDATE runs SET beat = 0 WHERE run = ?", (self.run,))
 
     def claim(self, wanted: Entry) -> Entry | None:
-        """Claim a recording; None if it is claimed already, by this run or by another that is alive.
+        """Claim a recording, once more where this run has it; None if another run that is alive has.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class Manifest:
             database.execute(
                 "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
-                "run = excluded.run, attempts = excluded.attempts, source = excluded.source",
+                "run = excluded.run, attempts = excluded.attempts, source = excluded.source, digest = excluded.digest",
                 (
                     *(wanted.key, wanted.source, wanted.digest, wanted.model, wanted.options),
                     *(CLAIMED, self.run, attempts),
@@ -193,20 +193,19 @@ class Manifest:
             ).fetchone()
         return None if row is None else _entry(row)
 
+    def find_begun(self, source: str, model: str, options: str) -> Entry | None:
+        """What was begun on this source, and is not known to be done: its results may have changed it."""
+        with self._open() as database:
+            row = database.execute(
+                "SELECT * FROM recordings WHERE source = ? AND model = ? AND options = ? AND state != ?",
+                (source, model, options, DONE),
+            ).fetchone()
+        return None if row is None else _entry(row)
+
     def list_done(self) -> list[Entry]:
         """All that is done, by any model and options."""
         with self._open() as database:
             return [_entry(row) for row in database.execute("SELECT * FROM recordings WHERE state = ?", (DONE,))]
-
-    def is_waited_for(self, keys: Sequence[str]) -> list[str]:
-        """Which of these another run that is alive has claimed."""
-        with self._open() as database:
-            found = [_find(database, key) for key in keys]
-            return [
-                each.key
-                for each in found
-                if each is not None and each.state == CLAIMED and self._is_held(database, each.run)
-            ]
 
     def _end(self, key: str, state: str, **values: str) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
@@ -218,9 +217,9 @@ class Manifest:
             )
 
     def _is_held(self, database: sqlite3.Connection, run: str) -> bool:
-        """Whether a run is alive; this one is."""
+        """Whether another run is alive."""
         if run == self.run:
-            return True
+            return False
         row = database.execute("SELECT process, host, beat FROM runs WHERE run = ?", (run,)).fetchone()
         if row is None or abs(time.time() - row["beat"]) > LEASE_S:
             return False

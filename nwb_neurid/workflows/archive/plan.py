@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from nwb_neurid.contracts import Progress
+from nwb_neurid.contracts import Progress, is_url
 from nwb_neurid.errors import NeuridError, SourceUnreachable
 from nwb_neurid.workflows.archive.digests import drop_date, hash_values, is_same_file, take_source_digest
 from nwb_neurid.workflows.archive.manifest import Entry, Manifest
@@ -23,6 +24,8 @@ class Plan:
     ----------
     entries
         Each recording once, by its key.
+    names
+        The name that each has here, by its key.
     same
         Names of a recording that was named before, and the name under which it is embedded.
     refused
@@ -30,6 +33,7 @@ class Plan:
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -62,18 +66,28 @@ def plan_recordings(
             if isinstance(digest, NeuridError):
                 plan.refused[source] = str(digest)
                 continue
-            entry = manifest.find_written(digest, model, options)
-            key = hash_values({"digest": digest, "model": model, "options": options})
-            if entry is None:
-                entry = Entry(key=key, source=source, digest=digest, model=model, options=options, facts={})
+            entry = _recall(manifest, source, digest, model, options)
             twin = large.setdefault(drop_date(digest), source)
             if entry.key in plan.entries:
-                plan.same[source] = plan.entries[entry.key].source
+                plan.same[source] = plan.names[entry.key]
             elif twin != source and is_same_file(twin, source):
                 plan.same[source] = twin
             else:
-                plan.entries[entry.key] = replace(entry, source=source)
+                plan.entries[entry.key], plan.names[entry.key] = entry, source
     return plan
+
+
+def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str) -> Entry:
+    """The entry of a source: that of before, where its own results changed it since, or a new one."""
+    written = manifest.find_written(digest, model, options)
+    if written is not None:
+        return written
+    place = source if is_url(source) else str(Path(source).absolute())
+    key = hash_values({"digest": digest, "model": model, "options": options})
+    begun = None if is_url(source) else manifest.find_begun(place, model, options)
+    if begun is not None and manifest.find(key) is None:
+        return replace(begun, digest=digest)
+    return Entry(key=key, source=place, digest=digest, model=model, options=options, facts={})
 
 
 def _take_digest(source: str) -> str | NeuridError:

@@ -105,7 +105,9 @@ def embed_archive(
     for source, why in plan.refused.items():
         yield Report(source=source, what=REFUSED, reason=why)
     with manifest.hold():
-        for report in _Run(asked=asked, manifest=manifest, cluster=cluster, open=dict(plan.entries)).go(announce):
+        for report in _Run(
+            asked=asked, manifest=manifest, cluster=cluster, open=dict(plan.entries), names=plan.names
+        ).go(announce):
             yield report
             for name, other in plan.same.items():
                 if other == report.source:
@@ -165,14 +167,14 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One run over an archive. `open` is what has not ended, by key; the rest is what is known of it."""
+    """One run over an archive: what has not ended, and what is known of it, by key; times are those of a clock."""
 
     asked: Asked
     manifest: Manifest
     cluster: ClusterOptions
     open: dict[str, Entry]
+    names: Mapping[str, str]
     running: set[str] = field(default_factory=set)
-    attempts: dict[str, int] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
     due_s: dict[str, float] = field(default_factory=dict)
 
@@ -194,12 +196,12 @@ class _Run:
 
     def _recall(self) -> Iterator[Report]:
         """What is done already, and whose results are still there."""
-        for key, entry in list(self.open.items()):
+        for key in list(self.open):
             done = self.manifest.find(key)
             if done is not None and done.state == DONE:
                 if _is_there(done, self.asked):
                     del self.open[key]
-                    yield _report(entry.source, done, EARLIER)
+                    yield _report(self.names[key], done, EARLIER)
                 else:
                     self.manifest.forget(key)
 
@@ -216,23 +218,23 @@ class _Run:
                 self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
             elif found.state in (DONE, FAILED):
                 del self.open[key]
-                yield _report(entry.source, found, EARLIER if found.state == DONE else REFUSED)
+                yield _report(self.names[key], found, EARLIER if found.state == DONE else REFUSED)
             else:
                 self.running.add(key)
-                crew.submit(self.asked, entry.source, key, found.attempts)
+                crew.submit(self.asked, self.names[key], key, found.attempts)
 
     def _collect(self, crew: Crew) -> Iterator[Report]:
         """Note what became of recordings."""
         for key, answer in crew.collect(LOOK_S):
             self.running.discard(key)
-            entry = self.open[key]
+            entry, name = self.open[key], self.names[key]
             for message in answer.warnings:
                 warnings.warn(message, NeuridWarning, stacklevel=2)
             if not answer.reason:
                 del self.open[key]
                 self.manifest.finish(key, answer.path, answer.after, answer.facts)
                 self._remove_older(entry, answer.path)
-                yield Report(source=entry.source, what=EMBEDDED, path=answer.path, facts=answer.facts)
+                yield Report(source=name, what=EMBEDDED, path=answer.path, facts=answer.facts)
             elif answer.is_transient and self.tries[key] < self.cluster.retries:
                 self.due_s[key] = time.monotonic() + min(FIRST_WAIT_S * 2 ** self.tries[key], LONGEST_WAIT_S)
                 self.tries[key] += 1
@@ -240,7 +242,7 @@ class _Run:
                 del self.open[key]
                 tried = f" (tried {self.tries[key] + 1} times)" if self.tries[key] else ""
                 self.manifest.fail(key, answer.reason + tried)
-                yield Report(source=entry.source, what=REFUSED, reason=answer.reason + tried)
+                yield Report(source=name, what=REFUSED, reason=answer.reason + tried)
 
     def _remove_older(self, entry: Entry, path: str) -> None:
         """Remove from a dataset the vectors of what a recording was before it changed."""

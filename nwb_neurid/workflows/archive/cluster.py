@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +81,37 @@ def list_gpus() -> list[str]:
     return named[:count] or [str(number) for number in range(count)]
 
 
+def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[str, Any]]:
+    """Describe the workers of this machine to Dask: one thread, a share of the memory, and one GPU where there are any.
+
+    Raises
+    ------
+    InvalidOption
+        If the memory is no amount.
+    """
+    from distributed.worker_memory import parse_memory_limit
+
+    count = options.workers or 1
+    try:
+        memory = parse_memory_limit(options.memory or "auto", 1, count, logger=logging.getLogger(__name__))
+    except ValueError as error:
+        raise InvalidOption(f"--memory must be an amount such as 8GB, got {options.memory!r}.") from error
+    seen = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(count)]
+    plain = {"nthreads": 1, "memory_limit": memory, "silence_logs": logging.ERROR}
+    return [{**plain, "env": ONE_THREAD | each} for each in seen]
+
+
+def describe_jobs(options: ClusterOptions) -> dict[str, Any]:
+    """Describe one job of SLURM to dask-jobqueue; what is not asked here comes from its configuration."""
+    return {
+        "cores": 1,
+        "processes": 1,
+        "job_extra_directives": options.slurm_options or [],
+        "job_script_prologue": [f"export {name}={value}" for name, value in ONE_THREAD.items()],
+        **({"memory": options.memory} if options.memory else {}),
+    }
+
+
 def _import_dask() -> None:
     try:
         import distributed  # noqa: F401
@@ -108,30 +139,13 @@ def _silence_logs() -> Iterator[None]:
 def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Iterator[Any]:
     """Worker processes of this machine, each with one thread and its share of the memory, that are started again."""
     from distributed import Nanny, Scheduler, SpecCluster
-    from distributed.worker_memory import parse_memory_limit
 
-    count = options.workers or 1
-    gpus = list_gpus() if uses_gpu else []
-    try:
-        memory = parse_memory_limit(options.memory or "auto", 1, count, logger=logging.getLogger(__name__))
-    except ValueError as error:
-        raise InvalidOption(f"--memory must be an amount such as 8GB, got {options.memory!r}.") from error
-    workers = {
-        number: {
-            "cls": Nanny,
-            "options": {
-                "nthreads": 1,
-                "memory_limit": memory,
-                "silence_logs": logging.ERROR,
-                "env": ONE_THREAD | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}),
-            },
-        }
-        for number in range(count)
-    }
+    described = describe_workers(options, list_gpus() if uses_gpu else [])
     scheduler = {
         "cls": Scheduler,
         "options": {"host": "127.0.0.1", "port": 0, "dashboard": True, "dashboard_address": DASHBOARD},
     }
+    workers = {number: {"cls": Nanny, "options": each} for number, each in enumerate(described)}
     with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.ERROR) as cluster:
         yield cluster
 
@@ -140,7 +154,7 @@ def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Iterator[Any]:
 def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
     """Workers that are jobs of SLURM. What is not asked here comes from the configuration of dask-jobqueue."""
     try:
-        from dask_jobqueue import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster, SLURMJob
     except ImportError as error:
         raise InvalidOption(
             "Jobs of SLURM are submitted through dask-jobqueue. Install it: pip install bokeh dask-jobqueue distributed"
@@ -149,19 +163,13 @@ def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
         raise InvalidOption(
             "--slurm submits jobs with sbatch, which this machine does not have. Run it where you submit jobs."
         )
-    asked: dict[str, Any] = {"memory": options.memory} if options.memory else {}
     try:
-        cluster = SLURMCluster(
-            cores=1,
-            processes=1,
-            job_extra_directives=options.slurm_options or [],
-            job_script_prologue=[f"export {name}={value}" for name, value in ONE_THREAD.items()],
-            **asked,
-        )
-    except ValueError as error:  # what is missing, or cannot be parsed
+        SLURMJob(scheduler="tcp://none:0", name="none", **describe_jobs(options)).job_script()
+    except ValueError as error:  # what is missing
+        why = str(error).partition(", for example")[0]
         raise InvalidOption(
-            f"The jobs of SLURM cannot be described: {error} Give the memory of each (--memory)."
+            f"The jobs of SLURM cannot be described: {why}. Give the memory of each, such as --memory 16GB."
         ) from error
-    with cluster:
+    with SLURMCluster(**describe_jobs(options)) as cluster:
         cluster.scale(jobs=options.workers)
         yield cluster

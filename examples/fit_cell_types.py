@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
+from neurid_fingerprint import PLUGIN
 from neurid_fingerprint.encoder import FEWEST_SPIKES, Fingerprint
 from neurid_fingerprint.inputs import WIDTHS, Cells, convert_histograms, measure_population
 from nwb_neurid import new_model, read
@@ -206,8 +207,14 @@ def measure_recording(population: Population, animal: str, session: str, types: 
         population=population,
         types=types,
         inputs=measure_population(population),
-        stretches=[(measure_population(part), part.spikes.counts() >= FEWEST_SPIKES) for part in parts],
+        stretches=[(measure_population(part), can_embed(part)) for part in parts],
     )
+
+
+def can_embed(population: Population) -> np.ndarray:
+    """Which cells of a recording the fingerprint takes, shape (cells,)."""
+    long_enough = population.duration_s >= PLUGIN.spec.min_observed_s
+    return (population.spikes.counts() >= FEWEST_SPIKES) & long_enough
 
 
 def read_table(folder: Path) -> Table:
@@ -395,7 +402,7 @@ def score_recording(
     shape: tuple[np.ndarray, np.ndarray],
 ) -> Scored:
     """Score the labelled cells of a recording, and compare the classes in stretches of it."""
-    able = (labels != "") & (recorded.population.spikes.counts() >= FEWEST_SPIKES)
+    able = (labels != "") & can_embed(recorded.population)
     vectors = encode(encoder, recorded.inputs)[WHOLE]
     scores = head.score(vectors)
     agree = np.ones(len(labels), np.bool_)

@@ -121,8 +121,8 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
         yield f"- It never predicts {' or '.join(head.rare)} alone, of which too few units were known"
     if head.stretches:
         yield (
-            f"- It abstains from units whose most probable class is not the same in {head.stretches} equal stretches of "
-            "the recording"
+            f"- It abstains from units whose most probable class is not the same in {head.stretches} equal stretches "
+            "of the recording"
         )
     if head.required is not None:
         yield f"- It abstains from units with {head.required.reason}"

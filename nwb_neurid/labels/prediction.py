@@ -337,7 +337,7 @@ def _explain_changes(
         scores = head.classifier.score(np.nan_to_num(part.vectors))
         own = head.calibration.compute_probabilities(scores, prior=shares).argmax(axis=1)
         names[:, at] = np.where(part.reasons == "", head.classes[own], "")
-    others = [sorted({name for name in row if name and name != head.classes[own]}) for row, own in zip(names, best, strict=True)]
+    others = [sorted({*row} - {"", head.classes[own]}) for row, own in zip(names.tolist(), best.tolist(), strict=True)]
     return np.array([f"{CHANGES}: {', '.join(row)}" if row else "" for row in others], np.str_).reshape(len(best))
 
 

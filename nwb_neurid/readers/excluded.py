@@ -17,8 +17,8 @@ def parse_excluded(text: str) -> Intervals:
     Parameters
     ----------
     text
-        `START:STOP` in seconds, several with commas between, either of them empty for the start or end of the recording;
-        or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
+        `START:STOP` in seconds, several with commas between, either of them empty for the start or end of the
+        recording; or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Sets of time: against marks on a grid, where the same sets are easy to get right."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -138,4 +140,4 @@ def test_stretches_have_the_same_duration_and_are_all_of_it(count):
     assert len(stretches) == count
     np.testing.assert_allclose([np.diff(each, axis=1).sum() for each in stretches], 10.5 / count)
     np.testing.assert_allclose(merged(np.concatenate(stretches)), merged(intervals_s))
-    assert all((first[-1, 1] <= second[0, 0]) for first, second in zip(stretches, stretches[1:], strict=False))
+    assert all((first[-1, 1] <= second[0, 0]) for first, second in pairwise(stretches))

@@ -9,7 +9,9 @@ import nwb_neurid
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.readers.excluded import parse_excluded
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not state how long it was recorded:nwb_neurid.errors.NeuridWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not state how long it was recorded:nwb_neurid.errors.NeuridWarning"
+)
 TRAIN = np.arange(0.5, 10.0)
 
 

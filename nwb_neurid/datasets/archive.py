@@ -14,6 +14,7 @@ from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.datasets.dataset import Dataset
 from nwb_neurid.errors import CannotFetch, CannotWrite, InvalidOption, SourceNotFound
+from nwb_neurid.readers.nwb.web import Waiting, request
 
 if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient, RemoteAsset
@@ -78,7 +79,9 @@ def fetch(
     InvalidOption
         If the dataset is in no archive that can be fetched from, or no recording fits.
     CannotFetch
-        If the archive does not answer, or some recordings could not be fetched; the others are there.
+        If the archive does not answer as it should, or some recordings could not be fetched; the others are there.
+    UnreadableSource
+        If the archive is not reached.
     CannotWrite
         If the disk has too little room for them, or the folder cannot be written.
     """
@@ -117,6 +120,7 @@ def _connect(dataset: Dataset) -> "DandiAPIClient":
         raise InvalidOption(
             f"Fetching {dataset.name} needs the client of the DANDI archive ({error}): pip install dandi"
         ) from error
+    request(f"{API}/info/", f"dandi://{dataset.source.dandiset}", Waiting())  # the client would try for a minute
     logging.getLogger("dandi").setLevel(logging.CRITICAL)  # what went wrong is reported at the end
     return DandiAPIClient(API)
 

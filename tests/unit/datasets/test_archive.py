@@ -8,7 +8,7 @@ import pytest
 
 from nwb_neurid.datasets.archive import fetch, list_present
 from nwb_neurid.datasets.dataset import load_dataset
-from nwb_neurid.errors import CannotFetch, CannotWrite, InvalidOption, SourceNotFound
+from nwb_neurid.errors import CannotFetch, CannotWrite, InvalidOption, SourceNotFound, UnreadableSource
 
 NAMES = ["sub-A/sub-A_ses-1.nwb", "sub-A/sub-A_ses-2.nwb", "sub-B/sub-B_ses-1.nwb"]
 
@@ -96,6 +96,13 @@ def test_an_archive_that_does_not_answer(archive, dataset, tmp_path, status):
     with pytest.raises(CannotFetch, match="the archive did not answer as it should"):
         fetch(dataset, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_is_not_reached(dataset, tmp_path, monkeypatch):
+    pytest.importorskip("dandi", reason="fetching needs nwb-neurid[dandi]")
+    monkeypatch.setattr("nwb_neurid.datasets.archive.API", "http://127.0.0.1:9/api")
+    with pytest.raises(UnreadableSource, match="dandi://000017 cannot be read: "):
+        fetch(dataset, tmp_path)
 
 
 def test_nothing_is_begun_that_the_disk_cannot_hold(archive, dataset, tmp_path, monkeypatch):

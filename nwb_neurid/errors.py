@@ -98,6 +98,26 @@ class CannotTrain(NeuridError):
         super().__init__("\n  - ".join(["These recordings cannot be trained on:", *problems]))
 
 
+class CannotFetch(NeuridError):
+    """Recordings of a dataset could not be fetched; every reason is listed.
+
+    Parameters
+    ----------
+    dataset
+        Name of the dataset.
+    problems
+        Every reason.
+    fetched
+        How many recordings were fetched.
+    """
+
+    def __init__(self, dataset: str, problems: Sequence[str], fetched: int) -> None:
+        self.problems = tuple(problems)
+        ready = f" {fetched} others are there." if fetched else ""
+        head = f"{len(problems)} of {dataset} could not be fetched.{ready} The same command continues:"
+        super().__init__("\n  - ".join([head, *problems]))
+
+
 class CannotFit(NeuridError):
     """No head can be fitted to the labels of these units."""
 

@@ -154,6 +154,14 @@ READING: Mapping[str, OptionInfo] = {
     "duration_s": option(
         "--duration", panel=READ, metavar="S", help="Only so many seconds of observed time, from the first on."
     ),
+    "exclude": option(
+        "--exclude",
+        panel=READ,
+        metavar="TIME",
+        show_default=False,
+        help="Without this time, such as laser epochs: START:STOP in seconds, several with commas between, or a csv or "
+        "tsv file with the columns start_time and stop_time.",
+    ),
     "activity": option(
         "--activity",
         panel=READ,

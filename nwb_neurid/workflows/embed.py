@@ -1,6 +1,7 @@
 """The main job in steps: read, choose the model, check, embed, predict, write."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,8 @@ def embed_file(
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     model = model if training is None else _train_on(model, population, training, pool_groups, progress)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = tuple(predict_all(model.heads, embeddings, population, asked))
+    again = partial(model.embed, pool_groups=pool_groups, progress=silent)
+    predictions = tuple(predict_all(model.heads, embeddings, population, asked, again))
     cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
     beside = [each.results for each in cell_types if each.is_worth_keeping]
     path = output.write(population, embeddings, predictions, beside)
@@ -216,7 +218,8 @@ def embed(
     check_fits(population, built)
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     embeddings = built.embed(population, pool_groups=pool_groups, progress=progress)
-    own = predict_all(built.heads, embeddings, population, PredictionOptions())
+    again = partial(built.embed, pool_groups=pool_groups, progress=silent)
+    own = predict_all(built.heads, embeddings, population, PredictionOptions(), again)
     found = plan.apply(population, PredictionOptions(), pool_groups=pool_groups, progress=progress)
     others = [part for each in found for part in each.results.predictions]
     return replace(

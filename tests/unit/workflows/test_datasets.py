@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from nwb_neurid import evaluate, fit_labels, new_model, write_report

@@ -17,9 +17,8 @@ from nwb_neurid.labels.training_data import collect_examples
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
-from nwb_neurid.workflows.datasets import open_datasets
+from nwb_neurid.workflows.datasets import StoredRecording, open_datasets
 from nwb_neurid.workflows.fit_labels import match_stored, read_named, select_labelled
-from nwb_neurid.writers.dataset import StoredRecording
 
 Table: TypeAlias = Mapping[str, str] | str | Path | None
 """Pairs of names, the path of a table of them, or none."""

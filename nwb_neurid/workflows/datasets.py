@@ -10,7 +10,8 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
 from nwb_neurid.model.model import Model
 from nwb_neurid.results import Json, Provenance
-from nwb_neurid.writers.dataset import StoredRecording, is_dataset, list_parts, read_dataset
+from nwb_neurid.writers.dataset import StoredRecording as StoredRecording
+from nwb_neurid.writers.dataset import is_dataset, list_parts, read_dataset
 
 
 def open_datasets(

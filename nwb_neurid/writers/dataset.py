@@ -21,11 +21,12 @@ from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidResults, NeuridError, NoResults, UnreadableSource
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.results import Embeddings, Predictions, Provenance
-from nwb_neurid.writers.nwb.entry import Results
 from nwb_neurid.writers.table import PROVENANCE, check_parquet
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from nwb_neurid.writers.nwb.entry import Results
 
 MANIFEST = "_manifest.sqlite"
 """What a folder holds that is such a dataset."""
@@ -66,7 +67,7 @@ class Part:
         population: Population,
         embeddings: Embeddings,
         predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
+        beside: "Sequence[Results]" = (),
     ) -> Path:
         """Write the file of the recording, whole or not at all; one that is there is replaced.
 

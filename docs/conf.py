@@ -37,7 +37,7 @@ myst_heading_anchors = 3
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600
 nb_execution_in_temp = True
 nb_merge_streams = True
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where nwb-neurid is
@@ -51,7 +51,7 @@ html_title = f"{project} {release}"
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "faq": []}
 html_theme_options = {
     "logo": {"text": project},
     "navbar_align": "left",
@@ -63,6 +63,12 @@ html_theme_options = {
 }
 html_copyright = author
 SHELL = "%%bash\n"
+KERNEL = """c.IPKernelApp.log_level = 40
+c.InteractiveShellApp.exec_lines = [
+    "import warnings",
+    "warnings.formatwarning = lambda message, category, *_: f'{category.__name__}: {message}\\\\n'",  # without paths
+]
+"""
 
 
 def show_as_console(_, document: nodes.document) -> None:
@@ -74,6 +80,19 @@ def show_as_console(_, document: nodes.document) -> None:
             block.replace_self(shown)
 
 
+def prepare_tutorials(app) -> None:
+    """Settings of IPython that are the same for everybody, and a folder for the reports that pages show."""
+    reports = Path(app.outdir) / "reports"
+    profile = Path(app.doctreedir) / "ipython" / "profile_default"
+    for folder in (reports, profile):
+        folder.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(KERNEL, "utf-8")
+    os.environ["NEURID_REPORTS"] = str(reports)
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours; bars would be drawn too
+
+
 def setup(app) -> None:
     """Let Sphinx call what is defined here."""
+    app.connect("builder-inited", prepare_tutorials)
     app.connect("doctree-read", show_as_console)

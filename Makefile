@@ -7,7 +7,7 @@ TORCH   ?=
 BIN     := .venv/bin
 LOWEST  := .venv-lowest/bin
 INSTALL := -m pip install -qq --disable-pip-version-check -c
-CODE    := nwb_neurid plugins tests docs/conf.py $(wildcard examples)
+CODE    := nwb_neurid plugins tests docs/conf.py docs/kernel.py $(wildcard examples)
 # Folders are among the sources, so that a file that is gone counts as a change too.
 SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find nwb_neurid plugins ! -name '*.pyc' ! -name __pycache__ 2>/dev/null)

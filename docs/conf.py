@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -63,12 +64,6 @@ html_theme_options = {
 }
 html_copyright = author
 SHELL = "%%bash\n"
-KERNEL = """c.IPKernelApp.log_level = 40
-c.InteractiveShellApp.exec_lines = [
-    "import warnings",
-    "warnings.formatwarning = lambda message, category, *_: f'{category.__name__}: {message}\\\\n'",  # without paths
-]
-"""
 
 
 def show_as_console(_, document: nodes.document) -> None:
@@ -84,9 +79,10 @@ def prepare_tutorials(app) -> None:
     """Settings of IPython that are the same for everybody, and a folder for the reports that pages show."""
     reports = Path(app.outdir) / "reports"
     profile = Path(app.doctreedir) / "ipython" / "profile_default"
-    for folder in (reports, profile):
+    for folder in (reports, profile / "startup"):
         folder.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text(KERNEL, "utf-8")
+    shutil.copy(Path(app.confdir) / "kernel.py", profile / "startup")
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 50\n", "utf-8")
     os.environ["NEURID_REPORTS"] = str(reports)
     os.environ["IPYTHONDIR"] = str(profile.parent)
     os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours; bars would be drawn too

@@ -157,7 +157,7 @@ def test_results_on_arrays_get_a_file_with_the_units(spiking, tmp_path):
 
 def test_a_new_file_takes_results_on_its_own_units_alone(spiking, tmp_path):
     embeddings = Embeddings.of(spiking, np.ones((2, 2)))
-    with pytest.raises(InvalidOption, match="into a new file at path. Leave out sidecar, units_columns"):
+    with pytest.raises(InvalidOption, match="Leave out sidecar, units_columns"):
         write(tmp_path / "new.nwb", embeddings, population=spiking, sidecar=True, units_columns=True)
     with pytest.raises(InvalidResults, match="on 2 units, the population has 1"):
         write(tmp_path / "new.nwb", embeddings, population=spiking.select(np.array([0])))

@@ -1,8 +1,8 @@
 """What every test may use: made populations, where recorded data lies, and how Hypothesis searches."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
+    from commands import Commands
+
     from nwb_neurid import Population
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +53,17 @@ def shared_cases() -> Path:
 def shared_golden() -> Path:
     """Numbers of the official implementations."""
     return recorded("golden")
+
+
+@pytest.fixture(scope="session")
+def commands() -> "Iterator[Commands]":
+    """Runs `nwb-neurid` as a user does, but for the time that imports take; see `commands.py`."""
+    spec = spec_from_file_location("commands", ROOT / "tests" / "commands.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.Commands()
+    yield found
+    found.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,44 +3,40 @@
 import hashlib
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from nwb_neurid.simulate import simulate, write_nwb
 
+if TYPE_CHECKING:
+    from commands import Commands
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def command(folder: Path, *words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """`nwb-neurid` with these words, in a fresh process; a traceback is never allowed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nwb_neurid", *map(str, words)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def command(commands: "Commands", folder: Path, *words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """`nwb-neurid` with these words, in a process of its own; a traceback is never allowed."""
+    done = commands.run(words, folder)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(commands: "Commands", tmp_path: Path) -> Run:
     """Runs `nwb-neurid` in a folder of the test's own."""
-    return partial(command, tmp_path)
+    return partial(command, commands, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def run_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run_once(commands: "Commands", tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs `nwb-neurid` in a folder that the tests of a module share."""
-    return partial(command, tmp_path_factory.mktemp("shared"))
+    return partial(command, commands, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def test_pynwb_resolves_rows_to_units(embedded):
         ("steinmetz/*Cori*14.nwb", {}, {"isi": "default", "nuclr": "small"}, 734),
         ("cellexplorer/*Allen*.nwb", {}, {"isi": "default", "nuclr": "small"}, 12),
         ("nwb/*.nwb", {}, {"isi": "default", "nuclr": "small"}, 3),
-        ("kilosort/bombcell", {"rate_hz": 30_000.0}, {"isi": "default", "nuclr": "small"}, 15),
+        ("kilosort/bombcell", {}, {"isi": "default", "nuclr": "small"}, 15),
         ("ophys/*.nwb", {}, {"nuclr": "small-calcium"}, 74),
         ("suite2p/hippocampy", {"rate_hz": 30.0}, {"nuclr": "small-calcium"}, 20),
         ("suite2p/pynapple", {"rate_hz": 30.0}, {"nuclr": "small-calcium"}, 20),

@@ -15,9 +15,10 @@ from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import is_number
 from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
 from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
+from nwb_neurid.readers.spikeinterface.probes import find_rate_of_probe
 from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
 from nwb_neurid.readers.spikeinterface.tables import read_columns
-from nwb_neurid.readers.spikeinterface.templates import read_templates
+from nwb_neurid.readers.spikeinterface.templates import read_layout, read_templates
 from nwb_neurid.readers.warning import Omissions, warn
 
 LARGEST_CLUSTER = 2**24
@@ -41,7 +42,8 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     folder
         Holds `spike_times.npy` and `spike_clusters.npy`, or else `spike_templates.npy`.
     options
-        `rate_hz` where there is no `params.py`; `where` selects clusters by the columns of the tables.
+        `rate_hz` where there is no `params.py` and the layout of the probe implies none; `where` selects clusters by
+        the columns of the tables.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     -----
     NeuridWarning
         If the raw file is not where `params.py` says, or shorter than the spikes: then observed time is that of the
-        spikes. If a table cannot be used, or clusters are left out.
+        spikes. If the sampling rate is that of the probe, a table cannot be used, or clusters are left out.
     """
     params = read_params(folder / "params.py")
     samples = as_integers(load_array(folder / "spike_times.npy"), str(folder / "spike_times.npy"))
@@ -87,16 +89,23 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
 
 
 def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -> float:
-    """Sampling rate, as `params.py` says, or else the option.
+    """Sampling rate, as `params.py` says, or else the option, or else that of the probe.
 
     Raises
     ------
     InvalidOption, InvalidSource
-        As for `check_rate_hz`, and if neither tells it, or the option is no rate.
+        As for `check_rate_hz`, and if none of these tells it, or the option is no rate.
     """
     stated = next((params[name] for name in params if _squeeze(name) in RATES and params[name] is not None), None)
     if stated is None and options.rate_hz is None:
         found = "params.py has no sample_rate" if params else "there is no params.py with a sample_rate"
+        if (probe := find_rate_of_probe(read_layout(folder))) is not None:
+            rate_hz, name = probe
+            warn(
+                f"{folder} does not state its sampling rate: {found}. Its channels are laid out as on {name}, which "
+                f"samples at {rate_hz:g} Hz, and so it is read. Pass rate_hz (--rate-hz) if it was another."
+            )
+            return rate_hz
         raise InvalidOption(
             f"{folder} does not state its sampling rate: {found}. Give it as rate_hz (--rate-hz on the command line)."
         )

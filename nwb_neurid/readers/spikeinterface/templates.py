@@ -71,6 +71,22 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
         return None
 
 
+def read_layout(folder: Path) -> Float64[np.ndarray, "channels 2"] | None:
+    """Read where the channels are on the probe.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Across and along the probe, in micrometres, shape (channels, 2); None where the folder does not tell, or tells
+        nothing that can be used.
+    """
+    try:
+        positions = load_array(folder / POSITIONS) if (folder / POSITIONS).is_file() else None
+        return None if positions is None else _read_positions(folder, len(positions))
+    except (InvalidSource, UnreadableSource):
+        return None
+
+
 def _read(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates:
     templates = load_array(folder / TEMPLATES)
     if templates.ndim != 3 or 0 in templates.shape or templates.dtype.kind not in "iuf":

@@ -304,6 +304,55 @@ def test_without_params_the_rate_is_asked_for(phy_folder, read, refused, trains)
     refused(folder, InvalidOption, "rate_hz must be a number from 1 to 1e+09 Hz, got 0", rate_hz=0.0)
 
 
+def lay_out(channels, pitch_um=20.0, columns=(27.0, 59.0, 11.0, 43.0)):
+    """Channels in rows of two; by default those of Neuropixels 1.0."""
+    at = np.arange(channels)
+    return np.column_stack([np.array(columns)[at % len(columns)], at // 2 * pitch_um])
+
+
+@pytest.mark.parametrize(
+    ("positions", "probe"),
+    [
+        (lay_out(384), "Neuropixels 1.0"),
+        (lay_out(356)[:, [0, 1]] + [5.0, 3000.0], "Neuropixels 1.0"),
+        (lay_out(96, 15.0, (27.0, 59.0)), "Neuropixels 2.0"),
+        (np.r_[lay_out(96, 15.0, (0.0, 32.0)), lay_out(96, 15.0, (750.0, 782.0))], "Neuropixels 2.0"),
+    ],
+)
+def test_without_params_a_probe_that_has_one_rate_tells_it(phy_folder, read, trains, positions, probe):
+    folder = phy_folder(params=None)
+    np.save(folder / "channel_positions.npy", positions)
+    with pytest.warns(NeuridWarning, match=f"laid out as on {probe}, which samples at 30000 Hz, and so it is read"):
+        population = read(folder)
+    assert trains(population) == [[200 / 3e4], [100 / 3e4, 300 / 3e4], [300 / 3e4]]
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        lay_out(32),
+        lay_out(96, 25.0),
+        lay_out(96, 15.0, (0.0, 40.0)),
+        lay_out(96, 20.0, (27.0, 59.0)),
+        np.zeros((96, 2)),
+        np.zeros((96, 3)),
+        np.full((96, 2), np.nan),
+    ],
+)
+def test_a_layout_of_no_known_probe_tells_no_rate(phy_folder, refused, positions):
+    folder = phy_folder(params=None)
+    np.save(folder / "channel_positions.npy", positions)
+    refused(folder, InvalidOption, "does not state its sampling rate: there is no params.py with a sample_rate")
+
+
+def test_a_rate_that_is_stated_goes_before_that_of_the_probe(phy_folder, read, trains):
+    folder = phy_folder()
+    np.save(folder / "channel_positions.npy", lay_out(384))
+    assert trains(read(folder))[0] == [0.2]
+    (folder / "params.py").unlink()
+    assert trains(read(folder, rate_hz=2000.0))[0] == [0.1]
+
+
 def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
     folder = phy_folder()
     refused(
@@ -353,8 +402,12 @@ def test_truncated_arrays_are_refused(phy_folder, refused, length):
 def test_recorded_kilosort_output_is_read(shared_data):
     folder = shared_data / "kilosort" / "bombcell"
     assert PLUGIN.recognises(folder)
-    with pytest.warns(NeuridWarning, match="does not state how long it was recorded"):
-        population = PLUGIN.read(folder, ReadOptions(rate_hz=30_000.0))
+    with pytest.warns(NeuridWarning) as said:
+        population = PLUGIN.read(folder, ReadOptions())
+    assert [str(one.message).partition(": ")[0].rpartition("bombcell ")[2] for one in said] == [
+        "does not state its sampling rate",
+        "does not state how long it was recorded",
+    ]
     assert len(population) == 15
     assert len(population.spikes.times_s) == 94_565
     stored = np.load(folder / "spike_times.npy").ravel() / 30_000

@@ -1,8 +1,6 @@
 """The options of `embed` that say where results go, and `remove`, with what they print and their exit codes."""
 
 import hashlib
-import subprocess
-import sys
 
 import h5py
 import pytest
@@ -11,13 +9,12 @@ from nwb_neurid.writers.nwb.store import read, write
 
 
 @pytest.fixture
-def run(recording):
+def run(commands, recording):
     """Runs `nwb-neurid`; files without a folder lie beside the recording."""
 
     def command(*words, code=0):
         placed = [recording.with_name(word) if str(word).endswith(".nwb") else word for word in words]
-        command = [sys.executable, "-m", "nwb_neurid", *map(str, placed)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = commands.run(placed, recording.parent)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

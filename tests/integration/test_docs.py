@@ -160,6 +160,8 @@ def write_listed(page: Path, folder: Path) -> None:
 def test_every_command_works(shell, request, material, tmp_path, page):
     if page.name in IN_A_FRESH_ENVIRONMENT:
         pytest.skip("its commands install plugins, and are run in an environment of their own")
+    if page.name == "install.md":
+        pytest.skip("its commands install packages: tests/architecture/test_dependencies.py looks at which")
     if page.name == "gpu.md":
         pytest.skip("its commands are rehearsed by tests/gpu/test_rehearsal.py")
     commands = commands_of(page)

@@ -49,7 +49,7 @@ copybutton_line_continuation_character = "\\"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
-html_search_scorer = "scorer.js"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]

@@ -7,11 +7,15 @@ The weights have the names and shapes of the authors' code, so that their checkp
 import copy
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from neurid_nuclr.config import NetworkConfig
 from nwb_neurid.training import Dropout
@@ -27,6 +31,15 @@ LEAST_PRESENT = 0.9
 
 ALIGNED = 8
 """A mask of which this divides the length needs no copy in CUDA's attention."""
+
+SHORT = 32
+"""Up to so many tokens attention on a CPU is faster as batched products: torch's kernel serves rows one by one."""
+
+SAFE = 64.0
+"""Exponentials of numbers up to this size, and sums of them, are far from the ends of float32."""
+
+LEAST_ROWS = 256
+"""Rows from which oneDNN multiplies by a small matrix faster than torch's default."""
 
 
 class RotaryPositions(nn.Module):
@@ -51,7 +64,7 @@ class RotaryPositions(nn.Module):
 def _rotate(
     x: Float[Tensor, "rows tokens heads dim_head"], turns: Float[Tensor, "tokens 1 pairs 2"], *, back: bool = False
 ) -> Float[Tensor, "rows tokens heads dim_head"]:
-    """`x` with each pair of neighbouring dimensions turned, or turned back."""
+    """`x` with each pair of neighbouring dimensions turned, or turned back, in float32."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))
     if torch.compiler.is_compiling():  # torch compiles no complex numbers
         (left, right), (cosine, sine) = pairs.unbind(-1), turns.unbind(-1)
@@ -60,12 +73,73 @@ def _rotate(
     else:
         factors = torch.view_as_complex(turns)
         turned = torch.view_as_real(torch.view_as_complex(pairs) * (factors.conj() if back else factors))
-    return turned.flatten(-2).type_as(x)
+    return turned.flatten(-2)
 
 
 def on_cpu(x: Tensor) -> bool:
     """Tell whether to compute as is fastest on a CPU."""
     return x.device.type == "cpu"
+
+
+@cache
+def _find_product() -> Callable[..., Tensor] | None:
+    """Find oneDNN's product of float32, which torch's compiler uses; None where torch's default is as fast.
+
+    The default is MKL, which has half of the rate on processors of other makers than Intel.
+    """
+    if torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512":
+        with suppress(AttributeError, RuntimeError):
+            return cast("Callable[..., Tensor]", torch.ops.mkldnn._linear_pointwise.default)
+    return None
+
+
+class _Product(torch.autograd.Function):
+    """A linear layer by oneDNN, also in its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _run_product(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        rows, slopes = x.flatten(0, -2), slope.flatten(0, -2)
+        if rows.shape[1] < slopes.shape[1]:  # the first factor is copied, so it is the smaller one
+            of_weight = _run_product(rows.t(), slopes.t()).t()
+        else:
+            of_weight = _run_product(slopes.t(), rows.t())
+        return _run_product(slope, weight.t()), of_weight, slopes.sum(0)
+
+
+def _run_product(x: Tensor, weight: Tensor, bias: Tensor | None = None, then: str = "none") -> Tensor:
+    product = _find_product()
+    if product is None:
+        raise RuntimeError("oneDNN is not used here.")
+    return product(x, weight, bias, then, [], "none")
+
+
+def _multiply(
+    x: Float[Tensor, "*places dim"], weight: Tensor, bias: Tensor, *, gelu: bool = False
+) -> Float[Tensor, "*places other"]:
+    """A linear layer, and the activation after it."""
+    if _suits_product(x, weight) and not torch.is_grad_enabled():
+        return _run_product(x, weight, bias, "gelu" if gelu else "none")
+    layer: Callable[..., Tensor] = _Product.apply if _suits_product(x, weight) else F.linear
+    found = layer(x, weight, bias)
+    return F.gelu(found) if gelu else found
+
+
+def _suits_product(x: Tensor, weight: Tensor) -> bool:
+    """Tell whether oneDNN's product is there, is what is asked for, and is faster."""
+    plain = on_cpu(x) and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
+    return (
+        plain
+        and not torch.compiler.is_compiling()
+        and x.numel() >= LEAST_ROWS * x.shape[-1]
+        and _find_product() is not None
+    )
 
 
 def _project(x: Float[Tensor, "*places dim"], layer: nn.Linear, parts: int) -> Sequence[Float[Tensor, "*places part"]]:
@@ -75,7 +149,7 @@ def _project(x: Float[Tensor, "*places dim"], layer: nn.Linear, parts: int) -> S
     # On a CPU one product for each part: gelu is slow on rows with something else between them, and places and heads
     # merge into one axis without a copy, which is why places of attention have products of their own everywhere.
     layers = zip(layer.weight.chunk(parts), layer.bias.chunk(parts), strict=True)
-    return [F.linear(x, *own) for own in layers]
+    return [_multiply(x, *own) for own in layers]
 
 
 def _attend(
@@ -91,6 +165,18 @@ def _attend(
     masks = [None] * len(parts[0]) if mask is None else mask.split(MOST_ROWS)
     attended = [F.scaled_dot_product_attention(*piece) for piece in zip(*parts, masks, strict=True)]
     return torch.cat(attended)
+
+
+def _attend_briefly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of few tokens, all rows and heads at once, in float32."""
+    rows, heads, length, dim_head = query.shape
+    query, key, value = (part.float().reshape(rows * heads, length, dim_head) for part in (query, key, value))
+    scores = torch.bmm(query * dim_head**-0.5, key.transpose(1, 2))
+    if scores.numel() and max(map(abs, map(float, torch.aminmax(scores.detach())))) > SAFE:
+        scores = scores - scores.amax(-1, keepdim=True)
+    weights = scores.exp() if scores.requires_grad else scores.exp_()
+    attended = torch.bmm(weights, value) / weights.sum(-1, keepdim=True)
+    return attended.unflatten(0, (rows, heads))
 
 
 class Attention(nn.Module):
@@ -115,13 +201,17 @@ class Attention(nn.Module):
             torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
             for part in _project(self.norm(x), self.to_qkv, 3)
         ]
+        dtype = parts[0].dtype
         if turns is not None:
             parts = [_rotate(part, turns) for part in parts]
-        query, key, value = (part.transpose(1, 2) for part in parts)
-        attended = _attend(query, key, value, mask).transpose(1, 2)
+        brief = on_cpu(x) and mask is None and x.shape[1] <= SHORT and not torch.compiler.is_compiling()
+        attend = _attend_briefly if brief else partial(_attend, mask=mask)
+        attended = attend(*(part.transpose(1, 2) if brief else part.to(dtype).transpose(1, 2) for part in parts))
+        attended = attended.transpose(1, 2)
         if turns is not None:
             attended = _rotate(attended, turns, back=True)
-        return self.dropout(self.to_out(attended.reshape(*x.shape[:-1], self.to_out.in_features)))
+        attended = attended.to(dtype).reshape(*x.shape[:-1], self.to_out.in_features)
+        return self.dropout(_multiply(attended, self.to_out.weight, self.to_out.bias))
 
 
 class FeedForward(nn.Module):
@@ -136,8 +226,14 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*places dim"]) -> Float[Tensor, "*places dim"]:
         """The second half of the hidden units is the gate."""
-        value, gate = _project(self.norm(x), self.in_proj, 2)
-        return self.dropout(self.out_proj(self.dropout(F.gelu(gate).mul_(value))))
+        x = self.norm(x)
+        if on_cpu(x):
+            weights, biases = self.in_proj.weight.chunk(2), self.in_proj.bias.chunk(2)
+            hidden = _multiply(x, weights[1], biases[1], gelu=True).mul_(_multiply(x, weights[0], biases[0]))
+        else:
+            value, gate = _project(x, self.in_proj, 2)
+            hidden = F.gelu(gate).mul_(value)
+        return self.dropout(_multiply(self.dropout(hidden), self.out_proj.weight, self.out_proj.bias))
 
 
 def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:

@@ -1,14 +1,20 @@
-"""NuCLR `base` on a CPU: speed against the largest matrix product of the model, and memory of a session.
+"""NuCLR on a CPU: against the authors' flow of data, against its largest matrix product, and memory of a session.
 
     python tests/benchmarks/nuclr.py
 
-Work is counted as 2 operations for each parameter and token, and its rate stated as a share of that of the network's
-largest product (16,000 x 256 by 256 x 2,048), which is timed by turns with it. In bfloat16 both have weights and
-activations of that type; it also prints how far its vectors are from those in float32, of their root mean square.
+At dim 64 (`small` with tokens of 1 s) and on the same weights, CPU time is compared with that of the authors' flow:
+packed tokens and block-diagonal attention, written anew in `tests/gpu/_authors.py`. Both take turns in one process, so
+that other work on the machine disturbs both.
+
+`base` is compared with its largest product (16,000 x 256 by 256 x 2,048), which is timed by turns with it. Work is
+counted as 2 operations for each parameter and token. In bfloat16 both have weights and activations of that type; it
+also prints how far its vectors are from those in float32, of their root mean square.
 """
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 from timeit import timeit
 
 import numpy as np
@@ -16,11 +22,16 @@ import torch
 from _options import parse_options
 
 import nwb_neurid
+from neurid_nuclr import initial_state
 from neurid_nuclr.checkpoint import load_network
 from neurid_nuclr.config import NetworkConfig
 from neurid_nuclr.training import choose_recipe
+from nwb_neurid import registry
 from nwb_neurid.population import Population, Spikes
-from nwb_neurid.training import TorchEncoder, WindowOptions
+from nwb_neurid.training import ContrastiveLoss, TorchEncoder, WindowOptions
+
+sys.path.append(str(Path(__file__).parents[1] / "gpu"))
+from _authors import PackedFlow, sum_loss
 
 RATE_HZ = 5.0
 MEMORY = """
@@ -83,12 +94,84 @@ def measure(encoder, parameters, recording, options, dtype) -> np.ndarray:
     return encoder.embed(recording).vectors
 
 
+def time_by_turns(own, rival, turns):
+    """Median CPU time of one, and how many times as long the other takes: median and range."""
+    taken = []
+    for _ in range(turns + 1):  # the first turn warms up
+        for work in (own, rival):
+            started = time.process_time()
+            work()
+            taken.append(time.process_time() - started)
+    own_s, rival_s = np.array(taken[2:]).reshape(-1, 2).T
+    ratios = rival_s / own_s
+    return f"{np.median(own_s):.3f} s, {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f}) x"
+
+
+def compare_embedding(config, state, activity, dtype, turns):
+    """Print how many times as fast as the authors' flow windows are embedded."""
+    network = load_network(config, state).eval()
+    for weight in network.parameters():
+        weight.data = weight.data.to(dtype)
+    flow, sizes, packed = PackedFlow(network), [activity.shape[1]] * len(activity), activity.flatten(0, 1)
+    with torch.inference_mode():
+        off = float((network(activity).flatten(0, 1) - flow(packed, sizes)).abs().max())
+        if off > (1e-5 if dtype == torch.float32 else 0.1):
+            raise SystemExit(f"The vectors of the two differ by up to {off:.1e}.")
+        found = time_by_turns(lambda: network(activity), lambda: flow(packed, sizes), turns)
+    print(
+        f"dim {config['dim']}, {dtype}: embed {activity.shape[1]} units x {len(activity)} windows: {found} as fast as "
+        f"the authors' flow, {off:.0e} apart"
+    )
+
+
+def compare_training(config, state, activity, turns):
+    """Print how many times as fast as the authors' flow a step of training is."""
+    network, loss = load_network(config, state).train(), ContrastiveLoss(config["dim"])
+    flow, (windows, units) = PackedFlow(network), (len(activity) // 2, activity.shape[1])
+    sizes, seen = [units] * windows, torch.ones(2, windows, units, dtype=torch.bool)
+
+    def step():
+        network.zero_grad()
+        (loss(network(activity).unflatten(0, (2, windows)), seen) / (windows * units)).backward()
+
+    def step_as_authors():
+        network.zero_grad()
+        vectors = flow(activity.flatten(0, 1), sizes * 2).unflatten(0, (2, -1))
+        sum_loss(loss.projector, vectors, sizes).backward()
+
+    found = time_by_turns(step, step_as_authors, turns)
+    print(f"dim {config['dim']}: train {units} units x {windows} windows: {found} as fast as the authors' flow")
+
+
+def compare_with_authors(options):
+    """Print the comparisons with the authors' flow at dim 64."""
+    config = {**registry.encoders().load("nuclr").presets["small"], "patch": 50, "tokens": 10}
+    state = initial_state(config, 0)
+    generator = torch.Generator().manual_seed(0)
+    for windows in (1, options.windows):
+        shape = (windows, options.units, config["patch"] * config["tokens"])
+        activity = torch.randint(0, 4, shape, dtype=torch.uint8, generator=generator)
+        for dtype in (torch.float32, torch.bfloat16):
+            compare_embedding(config, state, activity, dtype, options.turns)
+    compare_training(config, state, activity, options.turns)
+
+
 def main() -> None:
     options = parse_options(
         __doc__,
-        full={"preset": "base", "units": 200, "seconds": 80.0, "turns": 7, "rows": 16_000, "session": 1_769},
-        tiny={"preset": "small", "units": 10, "seconds": 20.0, "turns": 1, "rows": 100, "session": 20},
+        full={
+            "preset": "base",
+            "units": 200,
+            "windows": 8,
+            "seconds": 80.0,
+            "turns": 7,
+            "rows": 16_000,
+            "session": 1_769,
+        },
+        tiny={"preset": "small", "units": 10, "windows": 2, "seconds": 20.0, "turns": 1, "rows": 100, "session": 20},
     )
+    subprocess.run([sys.executable, "-c", MEMORY, str(options.session), options.preset], check=True)
+    compare_with_authors(options)
     encoder = nwb_neurid.new_model("nuclr", preset=options.preset, untrained=True, device="cpu").encoder
     recording = make_population(options.units, options.seconds)
     parameters = sum(array.size for array in encoder.state().values())
@@ -99,7 +182,6 @@ def main() -> None:
         f"vectors in bfloat16 differ from those in float32 by {np.sqrt(np.square(off).mean()) / size:.1e} x their root "
         f"mean square, a number by at most {np.abs(off).max() / size:.1e} x"
     )
-    subprocess.run([sys.executable, "-c", MEMORY, str(options.session), options.preset], check=True)
 
 
 if __name__ == "__main__":

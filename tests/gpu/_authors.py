@@ -23,15 +23,30 @@ class Blocks:
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
         self.offsets = torch.tensor([0, *itertools.accumulate(lengths)], device=device)
         self.shortest, self.longest = min(lengths), max(lengths)
+        self.batches, start = [], 0
+        for length, blocks in itertools.groupby(lengths):
+            number = len(list(blocks))
+            self.batches.append((slice(start, start + number * length), number, length))
+            start += number * length
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attention of shape (tokens, heads, dim_head), by PyTorch's kernels for sequences of unequal length."""
+        """Attention of shape (tokens, heads, dim_head), by PyTorch's kernels for sequences of unequal length.
+
+        A CPU has none; neighbouring blocks of equal length are a batch there.
+        """
+        if query.device.type == "cpu":
+            return torch.cat([self._attend_batch(query[at], key[at], value[at], *shape) for at, *shape in self.batches])
         lengths = {"min_seqlen": self.shortest, "max_seqlen": self.longest}
         parts = [
             torch.nested.nested_tensor_from_jagged(part, self.offsets, **lengths).transpose(1, 2)
             for part in (query, key, value)
         ]
         return F.scaled_dot_product_attention(*parts).transpose(1, 2).values()
+
+    @staticmethod
+    def _attend_batch(query: Tensor, key: Tensor, value: Tensor, number: int, length: int) -> Tensor:
+        parts = [part.unflatten(0, (number, length)).transpose(1, 2) for part in (query, key, value)]
+        return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(0, 1)
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -60,20 +75,23 @@ class PackedFlow(nn.Module):
         patches = activity.to(network.read_in.weight.dtype).unflatten(-1, (-1, network.patch))
         units, tokens, _ = patches.shape
         x = network.read_in(patches.flatten(0, 1))
-        turns = network.rotary_emb(tokens)[:, 0].repeat_interleave(2, 1).repeat(units, 1, 1)[:, None]
+        turns = [
+            part.repeat_interleave(2, 1).repeat(units, 1)[:, None]
+            for part in network.rotary_emb(tokens)[:, 0].unbind(-1)
+        ]
         device = activity.device
         along = Blocks([tokens] * units, device)
         order, across = self._group_by_time(sizes, tokens, device)
         for block in network.t_blocks:
             temporal, feed_forward = block.children()
             x = x + self._attend(x, temporal, along, turns=turns)
-            x = x + feed_forward(x)
+            x = x + self._feed_forward(x, feed_forward)
         for block in network.st_blocks:
             temporal, feed_forward, spatial, spatial_feed_forward = block.children()
             x = x + self._attend(x, spatial, across, order=order)
-            x = x + spatial_feed_forward(x)
+            x = x + self._feed_forward(x, spatial_feed_forward)
             x = x + self._attend(x, temporal, along, turns=turns)
-            x = x + feed_forward(x)
+            x = x + self._feed_forward(x, feed_forward)
         return x.unflatten(0, (units, tokens)).mean(1)
 
     @staticmethod
@@ -87,12 +105,12 @@ class PackedFlow(nn.Module):
 
     @staticmethod
     def _attend(
-        x: Tensor, layer: nn.Module, blocks: Blocks, turns: Tensor | None = None, order: Tensor | None = None
+        x: Tensor, layer: nn.Module, blocks: Blocks, turns: Sequence[Tensor] | None = None, order: Tensor | None = None
     ) -> Tensor:
         parts = layer.to_qkv(layer.norm(x)).chunk(3, -1)
         query, key, value = (part.unflatten(-1, (-1, layer.dim_head)) for part in parts)
         if turns is not None:
-            cosine, sine = turns.unbind(-1)
+            cosine, sine = turns
             query, key, value = (rotate(part, cosine, sine) for part in (query, key, value))
         if order is None:
             attended = blocks.attend(query.contiguous(), key.contiguous(), value.contiguous())
@@ -102,6 +120,11 @@ class PackedFlow(nn.Module):
         if turns is not None:
             attended = rotate(attended, cosine, -sine)
         return layer.dropout(layer.to_out(attended.flatten(-2)))
+
+    @staticmethod
+    def _feed_forward(x: Tensor, layer: nn.Module) -> Tensor:
+        value, gate = layer.in_proj(layer.norm(x)).chunk(2, -1)
+        return layer.dropout(layer.out_proj(layer.dropout(F.gelu(gate) * value)))
 
 
 def sum_loss(projector: nn.Module, views: Sequence[Tensor], sizes: Sequence[int], temperature: float = 0.2) -> Tensor:

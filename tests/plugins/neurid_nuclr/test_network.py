@@ -183,6 +183,9 @@ def test_pieces_without_gradients_give_the_same(network, monkeypatch, piece_toke
         ("LEAST_PRESENT", 2.0),
         ("LEAST_PRESENT", 0.0),
         ("MOST_ROWS", 2),
+        ("LEAST_ROWS", 1),  # oneDNN's products, where there are any, for few rows too
+        ("SHORT", 0),  # torch's kernel for attention along time
+        ("SAFE", 0.0),  # scores about their largest
     ],
 )
 def test_however_it_is_computed_vectors_and_gradients_are_the_same(network, monkeypatch, name, value, gradients):
@@ -202,6 +205,33 @@ def test_however_it_is_computed_vectors_and_gradients_are_the_same(network, monk
         monkeypatch.setattr(module, name, value)
         found = compute()
     assert (found - expected).norm() < 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize("gelu", [True, False])
+@pytest.mark.parametrize(("dim", "other"), [(16, 40), (40, 16)])
+def test_products_are_those_of_torch_with_their_gradients(monkeypatch, dim, other, gelu):
+    generator = torch.Generator().manual_seed(0)
+    tensors = [torch.randn(*shape, generator=generator) for shape in ((30, 10, dim), (other, dim), (other,))]
+
+    def compute():
+        x, weight, bias = (tensor.clone().requires_grad_() for tensor in tensors)
+        found = module._multiply(x, weight, bias, gelu=gelu)
+        found.square().sum().backward()
+        with torch.inference_mode():
+            close(module._multiply(x, weight, bias, gelu=gelu).clone(), found)
+        return [found, x.grad, weight.grad, bias.grad]
+
+    own = compute()
+    monkeypatch.setattr(module, "_find_product", lambda: None)
+    for found, expected in zip(own, compute(), strict=True):
+        assert found.shape == expected.shape
+        assert (found - expected).norm() < 1e-5 * expected.norm()
+
+
+def test_attention_to_few_tokens_bears_scores_of_any_size(network):
+    query, key, value = torch.randn(3, 4, 2, 10, 8, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.scaled_dot_product_attention(1e3 * query, key, value)
+    close(module._attend_briefly(1e3 * query, key, value), expected, 1e-4)
 
 
 def test_layers_are_compiled_for_a_network_of_the_same_weights(network, monkeypatch):

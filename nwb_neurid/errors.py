@@ -40,6 +40,10 @@ class UnreadableSource(NeuridError):
     """The source is damaged, locked by another program, or holds nothing that can be read."""
 
 
+class SourceUnreachable(UnreadableSource):
+    """A server gave no answer, or broke off: it may answer later."""
+
+
 class InvalidSource(NeuridError):
     """The source can be read, but its content contradicts its format."""
 
@@ -92,6 +96,26 @@ class CannotTrain(NeuridError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  - ".join(["These recordings cannot be trained on:", *problems]))
+
+
+class CannotFetch(NeuridError):
+    """Recordings of a dataset could not be fetched; every reason is listed.
+
+    Parameters
+    ----------
+    dataset
+        Name of the dataset.
+    problems
+        Every reason.
+    fetched
+        How many recordings were fetched.
+    """
+
+    def __init__(self, dataset: str, problems: Sequence[str], fetched: int) -> None:
+        self.problems = tuple(problems)
+        ready = f" {fetched} others are there." if fetched else ""
+        head = f"{len(problems)} of {dataset} could not be fetched.{ready} The same command continues:"
+        super().__init__("\n  - ".join([head, *problems]))
 
 
 class CannotFit(NeuridError):

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
 from nwb_neurid.contracts.attribution import attribute_errors
@@ -16,6 +16,8 @@ OWN = "nwb-neurid"
 """The distribution that this package comes with."""
 
 Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)
+Point: TypeAlias = Any
+"""An entry point of `importlib.metadata`, or of `importlib_metadata`, which takes over once a library imports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Registry(Generic[Plugin]):
 
     kind: str
     plugin_type: type[Plugin]
-    points: tuple[EntryPoint, ...]
+    points: tuple[Point, ...]
 
     def __iter__(self) -> Iterator[str]:
         """Names to `load` every plugin by, sorted; those of duplicates carry their distribution."""
@@ -87,7 +89,7 @@ class Registry(Generic[Plugin]):
             raise BrokenPlugin(f"{who()} calls itself {plugin.spec.name!r} in its spec. The two names must agree.")
         return plugin
 
-    def _point(self, name: str) -> EntryPoint:
+    def _point(self, name: str) -> Point:
         bare, _, distribution = name.partition("@")
         points = self._by_name().get(bare, [])
         if distribution:
@@ -102,20 +104,20 @@ class Registry(Generic[Plugin]):
             raise DuplicatePlugin(f"Several distributions provide {self.kind} {bare!r}. Name one: {choices}.")
         return points[0]
 
-    def _by_name(self) -> dict[str, list[EntryPoint]]:
+    def _by_name(self) -> dict[str, list[Point]]:
         by_name = defaultdict(list)
         for point in self.points:
             by_name[point.name].append(point)
         return dict(by_name)
 
 
-def encoders(points: Iterable[EntryPoint] | None = None) -> Registry[EncoderPlugin]:
+def encoders(points: Iterable[Point] | None = None) -> Registry[EncoderPlugin]:
     """The installed encoders, or those of `points`."""
     found = entry_points(group="nwb_neurid.encoders") if points is None else points
     return Registry("encoder", EncoderPlugin, tuple(found))
 
 
-def readers(points: Iterable[EntryPoint] | None = None) -> Registry[ReaderPlugin]:
+def readers(points: Iterable[Point] | None = None) -> Registry[ReaderPlugin]:
     """The installed readers, or those of `points`."""
     found = entry_points(group="nwb_neurid.readers") if points is None else points
     return Registry("reader", ReaderPlugin, tuple(found))
@@ -146,7 +148,7 @@ def default_encoder(use: str) -> str:
     )
 
 
-def _distribution(point: EntryPoint) -> str:
+def _distribution(point: Point) -> str:
     return point.dist.name if point.dist else "unknown"
 
 

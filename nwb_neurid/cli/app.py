@@ -7,6 +7,7 @@ import typer
 
 from nwb_neurid import __version__
 from nwb_neurid.cli import (
+    datasets,
     embed,
     evaluate,
     fit_labels,
@@ -106,6 +107,8 @@ app.command("fit-labels", cls=Command, rich_help_panel=MODELS)(fit_labels.fit_la
 app.command("evaluate", cls=Command, rich_help_panel=MODELS)(evaluate.evaluate)
 app.command("compare", cls=Command, rich_help_panel=MODELS)(evaluate.compare)
 app.command("import", cls=Command, rich_help_panel=MODELS)(import_model.import_checkpoint)
+app.command("reproduce", cls=Command, rich_help_panel=MODELS)(datasets.reproduce)
+app.add_typer(datasets.app, name="data", rich_help_panel=MODELS)
 app.command("demo", cls=Command, rich_help_panel=MORE)(simulate.demo)
 app.command("simulate", cls=Command, rich_help_panel=MORE)(simulate.simulate)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=MORE)

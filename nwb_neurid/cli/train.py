@@ -116,7 +116,7 @@ def train(
             overwrite=overwrite,
             reading=reading,
             pool_groups=pool_groups,
-            watch=_Live(out) if first else None,
+            watch=LiveLoss(out) if first else None,
             progress=out.progress,
         )
     if not first:
@@ -127,7 +127,7 @@ def train(
     out.say(f"Use it: {spell('embed', 'SOURCE', '--model', output)}")
 
 
-class _Live:
+class LiveLoss:
     """Shows loss, throughput and time left: beside the bar, or as a line now and then."""
 
     def __init__(self, out: Terminal) -> None:
@@ -136,6 +136,7 @@ class _Live:
         self._printed = time.monotonic()
 
     def __call__(self, step: "Step") -> None:
+        """Show a step."""
         now = time.monotonic()
         if self._first is None:
             self._first = now, step.number

@@ -41,6 +41,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "testing": CONTRACT,
     "workflows": {"readers", "model", "labels", "writers", "plots", "report", "simulate", "registry", *CONTRACT},
     "evaluation": {"readers", "registry", "model", "labels", "training", "plots", "workflows", *CONTRACT},
+    "datasets": {"readers", "registry", "model", "labels", "workflows", "evaluation", *CONTRACT},
     "analyzer": {"readers", "model", "labels", "writers", "plots", "registry", *CONTRACT},
     "cli": {
         "readers",
@@ -50,6 +51,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "writers",
         "workflows",
         "evaluation",
+        "datasets",
         "clusters",
         "registry",
         "simulate",

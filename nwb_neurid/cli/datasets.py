@@ -1,0 +1,239 @@
+"""`nwb-neurid data` and `nwb-neurid reproduce`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from nwb_neurid.cli.options import (
+    COMPUTE,
+    MODEL,
+    READ,
+    WRITE,
+    Device,
+    Seed,
+    argument,
+    flag,
+    option,
+    with_json,
+    with_reading,
+    with_terminal,
+)
+from nwb_neurid.cli.pages import Command, Group
+from nwb_neurid.cli.program import spell
+from nwb_neurid.cli.terminal import Terminal
+from nwb_neurid.cli.train import LiveLoss
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidSource
+
+if TYPE_CHECKING:
+    from nwb_neurid.datasets.dataset import Dataset
+    from nwb_neurid.datasets.reproduce import Reproduction
+
+app = typer.Typer(cls=Group, no_args_is_help=True)
+
+Name: TypeAlias = Annotated[str, argument("NAME", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")]
+Data: TypeAlias = Annotated[
+    Path, option("--data", panel=READ, metavar="FOLDER", help="The folder that recordings are fetched into.")
+]
+Only: TypeAlias = Annotated[
+    str, option("--only", panel=READ, metavar="PATTERN", show_default=False, help="Only these paths: 'sub-Cori/*'.")
+]
+Most: TypeAlias = Annotated[
+    int | None, option("--most", panel=READ, min=1, metavar="N", help="Only so many recordings, in the order of paths.")
+]
+
+
+@app.callback()
+def data() -> None:
+    """Datasets of the papers: list, fetch and check them.
+
+    $ nwb-neurid data list
+
+    $ nwb-neurid data fetch steinmetz-2019 --most 3
+    """
+
+
+@app.command("list", cls=Command)
+@with_json
+def list_datasets(*, out: Terminal) -> None:
+    """List the datasets that there are recipes for, with where they are, their licence and the figure they give.
+
+    $ nwb-neurid data list
+    """
+    from nwb_neurid.datasets.dataset import list_datasets as list_names
+    from nwb_neurid.datasets.dataset import load_dataset
+
+    known = [load_dataset(name) for name in list_names()]
+    out.print_json({"datasets": [_describe(each) for each in known]})
+    for each in known:
+        where = f"dandiset {each.source.dandiset}" if each.source.dandiset else each.source.address
+        size = "" if each.source.gigabytes is None else f", some {each.source.gigabytes:,.0f} GB"
+        sessions = "" if each.source.sessions is None else f", {each.source.sessions} recordings"
+        out.say(f"{each.name}: {each.title}")
+        out.say(f"  {where}{sessions}{size}; licence: {each.licence}")
+        out.say(f"  {_describe_figure(each)}")
+        out.say(f"  run on real recordings: {each.tried or 'no'}")
+
+
+@app.command("fetch", cls=Command)
+@with_terminal
+def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most = None, out: Terminal) -> None:
+    """Fetch the recordings of a dataset; what was begun is continued, and checksums are compared.
+
+    $ nwb-neurid data fetch steinmetz-2019 --most 3
+    """
+    from nwb_neurid.datasets.archive import fetch as run
+    from nwb_neurid.datasets.dataset import load_dataset
+
+    dataset = load_dataset(name)
+    paths = run(dataset, data, only=only, most=most, progress=out.progress)
+    size = sum(path.stat().st_size for path in paths)
+    out.say(f"{data}: {len(paths)} recordings of {dataset.name}, {size / 1e9:,.2f} GB; licence: {dataset.licence}")
+    out.say(f"Check them: {spell('data', 'check', name, '--data', data)}")
+
+
+@app.command("check", cls=Command)
+@with_reading
+@with_json
+def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: Terminal) -> None:
+    """Check that recordings can be read, and have the units, the label and the subjects that the recipe speaks of.
+
+    $ nwb-neurid data check steinmetz-2019
+    """
+    from nwb_neurid.datasets.archive import list_present
+    from nwb_neurid.datasets.check import check as run
+    from nwb_neurid.datasets.dataset import load_dataset
+
+    dataset = load_dataset(name)
+    found, lacking = run(dataset, list_present(dataset, data), _merge(dataset, reading), progress=out.progress)
+    wrong = [each for each in found if each.problem]
+    out.print_json(
+        {
+            "dataset": dataset.name,
+            "recordings": [
+                {"path": str(each.path), "subject": each.subject, "units": each.units, "problem": each.problem}
+                for each in found
+            ],
+            "lacking": lacking,
+        }
+    )
+    for each in found:
+        counts = ", ".join(f"{label} {count}" for label, count in each.classes[:8])
+        out.say(f"{each.path}: subject {each.subject or '(unknown)'}, {each.units} units; {counts or 'no label'}")
+    for line in lacking:
+        out.say(line)
+    for each in wrong:
+        out.fail(InvalidSource(each.problem if str(each.path) in each.problem else f"{each.path}: {each.problem}"))
+    if not wrong:
+        out.say(f"{len(found)} recordings can be used: {spell('reproduce', name, '--data', data, '-o', 'result')}")
+
+
+@with_reading
+@with_json
+def reproduce(
+    name: Annotated[str, argument("RECIPE", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")],
+    *,
+    data: Data = Path("data"),
+    only: Only = "",
+    most: Most = None,
+    offline: Annotated[bool, flag("--offline", panel=READ, help="Take the recordings that are there; fetch none.")] = (
+        False
+    ),
+    reading: ReadOptions,
+    preset: Annotated[
+        str | None,
+        option("--preset", panel=MODEL, metavar="NAME", help="Another preset: small trains on a laptop."),
+    ] = None,
+    steps: Annotated[
+        int | None, option("--steps", panel=COMPUTE, min=1, metavar="N", help="Another number of training steps.")
+    ] = None,
+    windows: Annotated[
+        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows in a step.")
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    output: Annotated[
+        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The folder to write.")
+    ],
+    resume: Annotated[bool, flag("--resume", panel=WRITE, help="Continue an interrupted training.")] = False,
+    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what the folder holds.")] = False,
+    out: Terminal,
+) -> None:
+    """Fetch a dataset, train, evaluate, and print our figure beside the published one.
+
+    $ nwb-neurid reproduce steinmetz-2019 --most 6 --preset small --steps 300 --output result
+
+    The folder gets the model, the scores and reproduction.json, which lists in what the run differs from the paper's.
+    """
+    from nwb_neurid.datasets.archive import fetch as fetch_dataset
+    from nwb_neurid.datasets.archive import list_present
+    from nwb_neurid.datasets.dataset import load_dataset
+    from nwb_neurid.datasets.reproduce import reproduce as run
+
+    dataset = load_dataset(name)
+    if offline or dataset.source.archive != "dandi":
+        paths = [path for path in list_present(dataset, data) if not only or path.match(only)][:most]
+    else:
+        paths = fetch_dataset(dataset, data, only=only, most=most, progress=out.progress)
+    found = run(
+        dataset,
+        paths,
+        output,
+        reading=_merge(dataset, reading),
+        preset=preset,
+        steps=steps,
+        windows=windows,
+        device=device,
+        seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+        watch=LiveLoss(out),
+        progress=out.progress,
+    )
+    out.print_json(found.to_json())
+    _report(out, found)
+    out.say(f"{output}: model, scores and reproduction.json")
+
+
+def _merge(dataset: "Dataset", reading: ReadOptions) -> ReadOptions:
+    """How recordings are read: as was asked for, and where nothing was, as the recipe says."""
+    return replace(
+        reading,
+        where=reading.where or dataset.units.where,
+        activity=reading.activity or dataset.units.activity,
+    )
+
+
+def _describe(dataset: "Dataset") -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "address": dataset.source.address,
+        "licence": dataset.licence,
+        "figure": dataset.figure.name,
+        "published": dataset.figure.value,
+        "tried": dataset.tried,
+        "unknown": list(dataset.unknown),
+    }
+
+
+def _describe_figure(dataset: "Dataset") -> str:
+    figure = dataset.figure
+    if figure.value is None:
+        return f"{figure.name}: {figure.where}"
+    return f"{figure.name}: {figure.metric} {figure.value:.3f} by {figure.system} ({figure.where})"
+
+
+def _report(out: Terminal, found: "Reproduction") -> None:
+    figure, scores = found.dataset.figure, found.evaluation.scores
+    out.say(f"{figure.name}: {scores['units']} units of {len(scores['by_subject'])} subjects")
+    published = "not known" if figure.value is None else f"{figure.value:.3f}"
+    rows = [("published", figure.system, published), ("ours", str(scores["name"]), f"{found.ours:.3f}")]
+    rows += [("", name, f"{own[figure.metric]:.3f}") for name, own in scores["baselines"].items()]
+    out.say_table(("", "", figure.metric), rows)
+    for line in found.differences:
+        out.say(f"differs: {line}")
+    for line in found.dataset.unknown:
+        out.say(f"not known: {line}")

@@ -1,0 +1,327 @@
+"""`Dataset`: what a recipe says of a dataset, checked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.contracts.config import COUNT, POSITIVE, Entry, read_config
+from nwb_neurid.errors import InvalidModel, InvalidOption, SourceNotFound
+
+FOLDER = Path(__file__).parent
+LARGEST_BYTES = 2**20
+FORMAT = 1
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_map(value: Any) -> bool:
+    whole = isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    return whole or value in {"beryl", "cosmos", ""}
+
+
+TEXTS: Entry = ("a list of texts", _is_texts)
+MAP: Entry = ('"beryl", "cosmos" or a table of new names by old ones', _is_map)
+Texts: TypeAlias = Annotated[tuple[str, ...], TEXTS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the recordings are.
+
+    Parameters
+    ----------
+    archive
+        "dandi", or "elsewhere" for what has to be fetched by hand.
+    address
+        Where a person finds it.
+    dandiset, version
+        In the DANDI archive; without a version the latest that is published.
+    files, exclude
+        Patterns of the paths of recordings; those that fit `exclude` are none.
+    sessions
+        How many recordings there are, as far as known.
+    gigabytes
+        How large they are together, as far as known.
+    """
+
+    archive: Literal["dandi", "elsewhere"]
+    address: str
+    dandiset: str = ""
+    version: str = ""
+    files: str = "*.nwb"
+    exclude: str = ""
+    sessions: Annotated[int, COUNT] | None = None
+    gigabytes: Annotated[float, POSITIVE] | None = None
+
+    def __post_init__(self) -> None:
+        if self.archive == "dandi" and not (len(self.dandiset) == 6 and self.dandiset.isdecimal()):
+            raise ValueError(f"dandiset must be six digits, got {self.dandiset!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Which units and which time of a recording count.
+
+    Parameters
+    ----------
+    where
+        A condition on their columns; "" for what the reader takes by itself.
+    activity
+        Which activity of several; "" for the reader's choice.
+    note
+        What cannot be said so.
+    """
+
+    where: str = ""
+    activity: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What is predicted.
+
+    Parameters
+    ----------
+    name
+        Name of the label.
+    map
+        New names of its classes, as for `nwb_neurid.evaluate`; "" for none.
+    in_files
+        Whether the recordings hold it; otherwise it comes from a table (`--labels`).
+    note
+        What else there is to know about it.
+    """
+
+    name: str
+    map: Annotated[Mapping[str, str] | str, MAP] = ""
+    in_files: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """How units are split into those that train and those that test.
+
+    Parameters
+    ----------
+    protocol
+        As for `nwb_neurid.evaluate`.
+    test_subjects, test_sessions
+        The subjects that are tested, by their names or by their sessions; none for folds.
+    folds
+        Number of folds, where nothing is said of subjects.
+    note
+        How the paper's splits differ.
+    """
+
+    protocol: Literal["transductive", "transductive-zero-shot", "inductive-zero-shot"]
+    test_subjects: Texts = ()
+    test_sessions: Texts = ()
+    folds: Annotated[int, COUNT] = 5
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """How the encoder is trained: its name, its preset, and the number of steps."""
+
+    encoder: str
+    preset: str
+    steps: Annotated[int, COUNT]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A published figure.
+
+    Parameters
+    ----------
+    name
+        What was measured on what.
+    system
+        By which method.
+    metric
+        A score of `nwb_neurid.evaluate`.
+    value
+        The figure; None where it is not known.
+    where
+        In which publication.
+    first_hand
+        Whether it was read there, and not in a text about it.
+    """
+
+    name: str
+    system: str
+    metric: Literal["macro_f1", "balanced_accuracy"]
+    where: str
+    value: Annotated[float, POSITIVE] | None = None
+    first_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """What a recipe says of a dataset.
+
+    Parameters
+    ----------
+    name
+        Name of the recipe.
+    title, paper, licence
+        What it is called, where it was published, under which licence.
+    source, units, label, splits, learning, figure
+        Its sections.
+    tried
+        On which real recordings the recipe was run; "" for none.
+    unknown
+        What is not known, one sentence each.
+    submission
+        In whose form the predictions are written too; "" for nobody's.
+
+    Examples
+    --------
+    >>> load_dataset("steinmetz-2019").source.dandiset
+    '000017'
+    """
+
+    name: str
+    title: str
+    paper: str
+    licence: str
+    source: Source
+    units: Units
+    label: Label
+    splits: Splits
+    learning: Learning
+    figure: Figure
+    tried: str = ""
+    unknown: tuple[str, ...] = field(default=())
+    submission: str = ""
+
+    def reading(self, labels: Path | None = None) -> ReadOptions:
+        """How its recordings are read; `labels` is a table of labels that they do not hold."""
+        return ReadOptions(where=self.units.where, activity=self.units.activity, labels=labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Top:
+    format: Literal[1]
+    title: str
+    paper: str
+    licence: str
+    tried: str = ""
+    unknown: Texts = ()
+    submission: Literal["", "brainwidebench"] = ""
+
+
+SECTIONS: Mapping[str, type] = {
+    each.name: each.type for each in fields(Dataset) if isinstance(each.type, type) and each.type is not str
+}
+
+
+def list_datasets() -> list[str]:
+    """List the names of the recipes that ship.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> "ibl-brain-wide-map" in list_datasets()
+    True
+    """
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_dataset(name: str) -> Dataset:
+    """Load a recipe.
+
+    Parameters
+    ----------
+    name
+        The name of one that ships, or the path of a TOML file.
+
+    Returns
+    -------
+    Dataset
+        What it says.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is none.
+    InvalidOption
+        If it is no recipe; everything that is wrong with it is listed.
+
+    Examples
+    --------
+    >>> load_dataset("allen-visual-coding").figure.value
+    0.72
+    """
+    path = FOLDER / f"{name}.toml" if name in list_datasets() else Path(name)
+    if not path.is_file():
+        raise SourceNotFound(
+            f"There is no dataset {name!r}. Known are: {', '.join(list_datasets())}. Or name a TOML file."
+        )
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise InvalidOption(f"{path} is no recipe: it is larger than 1 MB. Name the TOML file of a dataset.")
+        found = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidOption(f"{path} cannot be read as TOML: {error}") from error
+    return parse_dataset(path.stem, found)
+
+
+def parse_dataset(name: str, found: Mapping[str, Any]) -> Dataset:
+    """Check what a recipe says.
+
+    Parameters
+    ----------
+    name
+        What the dataset is called.
+    found
+        The recipe, as TOML gives it.
+
+    Returns
+    -------
+    Dataset
+        The same, checked.
+
+    Raises
+    ------
+    InvalidOption
+        If keys are missing or unknown, or their values cannot be used; all of one section are listed.
+
+    Examples
+    --------
+    >>> parse_dataset("mine", {"format": 1})
+    Traceback (most recent call last):
+    nwb_neurid.errors.InvalidOption: The recipe of mine cannot be used:
+      - title must be text, it is missing
+      - paper must be text, it is missing
+      - licence must be text, it is missing
+    """
+    top = {key: value for key, value in found.items() if key not in SECTIONS}
+    try:
+        whole = read_config(_Top, top, name)
+        parts: dict[str, Any] = {
+            key: read_config(section, _table(found, key), f"{name}, section [{key}],")
+            for key, section in SECTIONS.items()
+        }
+    except InvalidModel as error:
+        raise InvalidOption(str(error).replace("The config of", "The recipe of", 1)) from error
+    said = {each.name: getattr(whole, each.name) for each in fields(_Top) if each.name != "format"}
+    return Dataset(name=name, **said, **parts)
+
+
+def _table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = found.get(key, {})
+    return value if isinstance(value, dict) else {key: value}

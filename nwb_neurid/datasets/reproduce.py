@@ -1,0 +1,222 @@
+"""Train and evaluate as a recipe says, and put our figure beside the published one."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nwb_neurid._system.atomic import replace_file
+from nwb_neurid._system.bars import automatic
+from nwb_neurid.contracts import Progress, ReadOptions
+from nwb_neurid.contracts.training import Trainable
+from nwb_neurid.datasets.brainwidebench import write_submission
+from nwb_neurid.datasets.check import find_test_subjects
+from nwb_neurid.datasets.dataset import Dataset
+from nwb_neurid.errors import SourceNotFound
+from nwb_neurid.evaluation.protocols import INDUCTIVE
+from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
+from nwb_neurid.evaluation.run import evaluate
+from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.results import Json
+from nwb_neurid.workflows.train import read_recordings, train
+
+if TYPE_CHECKING:
+    from nwb_neurid.contracts.training import Step
+
+REPORT = "reproduction.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Reproduction:
+    """Our figure and the published one.
+
+    Parameters
+    ----------
+    dataset
+        The recipe.
+    evaluation
+        Our scores.
+    differences
+        In what our run differs from the paper's, one sentence each.
+    """
+
+    dataset: Dataset
+    evaluation: Evaluation
+    differences: tuple[str, ...]
+
+    @property
+    def ours(self) -> float:
+        """Our figure."""
+        return float(self.evaluation.scores[self.dataset.figure.metric])
+
+    def to_json(self) -> dict[str, Json]:
+        """Collect both figures, and what stands between them.
+
+        Returns
+        -------
+        dict
+            As it is kept in `reproduction.json`.
+        """
+        figure, scores = self.dataset.figure, self.evaluation.scores
+        return {
+            "dataset": self.dataset.name,
+            "figure": figure.name,
+            "metric": figure.metric,
+            "ours": self.ours,
+            "published": figure.value,
+            "published_system": figure.system,
+            "published_in": figure.where,
+            "read_first_hand": figure.first_hand,
+            "units": scores["units"],
+            "subjects": len(scores["by_subject"]),
+            "differences": list(self.differences),
+        }
+
+
+def reproduce(
+    dataset: Dataset,
+    sources: Sequence[object],
+    output: Path,
+    *,
+    reading: ReadOptions | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
+    windows: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    overwrite: bool = False,
+    resume: bool = False,
+    watch: "Callable[[Step], None] | None" = None,
+    progress: Progress = automatic,
+) -> Reproduction:
+    """Train the encoder of a recipe on its recordings, evaluate it, and compare with the published figure.
+
+    Parameters
+    ----------
+    dataset
+        The recipe.
+    sources
+        Its recordings, each whatever `nwb_neurid.read` takes.
+    output
+        A folder for the model, the scores and `reproduction.json`.
+    reading
+        How recordings are read; as the recipe says by default.
+    preset, steps, windows
+        Other than in the recipe, for a quick look; said among the differences.
+    seed
+        Random seed of training, folds and heads.
+    device
+        "auto", "cpu" or "cuda".
+    overwrite
+        Replace what the folder holds.
+    resume
+        Continue a training in the folder that was interrupted.
+    watch
+        Called after every step of the training.
+    progress
+        Progress callback; bars in a notebook by default.
+
+    Returns
+    -------
+    Reproduction
+        Both figures.
+
+    Raises
+    ------
+    SourceNotFound
+        If there are no recordings.
+    CannotWrite
+        If the folder holds something that may not be replaced.
+    NeuridError
+        If a recording cannot be read, trained on, or evaluated.
+    """
+    if not sources:
+        raise SourceNotFound(f"There are no recordings of {dataset.name} here. Fetch them, or name their folder.")
+    check_evaluation_folder(output / "scores", overwrite=overwrite or resume)
+    learning, splits = dataset.learning, dataset.splits
+    chosen, number = preset or learning.preset or None, steps or learning.steps
+    model = new_model(learning.encoder, preset=chosen, untrained=True, seed=seed, device=device)
+    populations = read_recordings(sources, model, reading or dataset.reading(), progress)
+    tested = find_test_subjects(dataset, populations)
+    anew = None
+    if isinstance(model.encoder, Trainable):
+        if splits.protocol == INDUCTIVE and not tested:
+            anew = number  # each fold needs an encoder that has not seen its subjects
+        else:
+            held_out = tested if splits.protocol == INDUCTIVE else []
+            model = train(
+                [each for each in populations if each.subject_id not in held_out],
+                output / "model",
+                encoder=learning.encoder,
+                preset=chosen,
+                steps=number,
+                windows=windows,
+                seed=seed,
+                device=device,
+                resume=resume,
+                overwrite=overwrite,
+                watch=watch,
+                progress=progress,
+            )
+    evaluation = evaluate(
+        model,
+        populations,
+        label=dataset.label.name,
+        protocol=splits.protocol,
+        test_subjects=tested,
+        map=dataset.label.map or None,
+        folds=splits.folds,
+        seed=seed,
+        steps=anew,
+        windows=windows if anew else None,
+        progress=progress,
+    )
+    differences = _list_differences(dataset, model, evaluation, len(populations), number, chosen, tested)
+    found = Reproduction(
+        dataset=dataset, evaluation=evaluation, differences=(*_compare_units(dataset, reading), *differences)
+    )
+    _save(found, output, seed, overwrite=overwrite or resume)
+    return found
+
+
+def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
+    """Whether other units were read than the recipe says."""
+    if reading is None or reading.where == dataset.units.where:
+        return []
+    return [f"Units: {reading.where}, the recipe has {dataset.units.where or 'no condition'}."]
+
+
+def _list_differences(
+    dataset: Dataset,
+    model: Model,
+    evaluation: Evaluation,
+    sessions: int,
+    steps: int,
+    preset: str | None,
+    tested: Sequence[str],
+) -> tuple[str, ...]:
+    """In what our run differs from the paper's."""
+    learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
+    found = []
+    if expected is not None and sessions != expected:
+        found.append(f"{sessions} of {expected} recordings.")
+    if isinstance(model.encoder, Trainable) and steps != learning.steps:
+        found.append(f"{steps} training steps, the recipe has {learning.steps}.")
+    if (preset or "") != learning.preset:
+        found.append(f"Preset {preset}, the recipe has {learning.preset}.")
+    if (splits.test_subjects or splits.test_sessions) and not tested:
+        found.append("None of the test subjects is there: folds over subjects.")
+    if evaluation.scores["stitched"]:
+        found.append("Windows were stitched from shorter stretches.")
+    notes = (dataset.units.note, splits.note, learning.note)
+    return (*found, *(f"{note[0].upper()}{note[1:]}." for note in notes if note))
+
+
+def _save(found: Reproduction, output: Path, seed: int, *, overwrite: bool) -> None:
+    found.evaluation.save(output / "scores", overwrite=overwrite)
+    if found.dataset.submission:
+        write_submission(found.evaluation, output / "submission", label="nwb-neurid", seed=seed, overwrite=overwrite)
+    text = json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n"
+    with replace_file(output / REPORT, overwrite=overwrite) as made:
+        made.path.write_text(text, encoding="utf-8")

@@ -146,7 +146,7 @@ def describe_clusters(population: Population, clusters: Clusters) -> list[str]:
 
 
 def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]:
-    """Rate, burst index (share of intervals under 10 ms in those under 100 ms), ACG peak and width of units with spikes."""
+    """Rate, burst index (intervals under 10 ms among those under 100 ms), ACG peak and width of units with spikes."""
     if not isinstance(population.activity, Spikes):
         return {}
     found = {

@@ -96,10 +96,8 @@ def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPr
     own = predicted.params["encoder"].partition("@")[0]
     found = [part for part in predicted.all_predictions() if part.provenance.encoder == own]
     same_groups = embedded.params["pool_groups"] == predicted.params["pool_groups"]
-    if (
-        found
-        and not same_groups
-        or any(identify_encoder(part.provenance) != identify_encoder(provenance) for part in found)
+    if (found and not same_groups) or any(
+        identify_encoder(part.provenance) != identify_encoder(provenance) for part in found
     ):
         raise CannotWrite(
             f"The predictions of the analyzer are of encoder {predicted.params['encoder']!r} and vectors that are not "

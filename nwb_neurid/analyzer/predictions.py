@@ -32,8 +32,8 @@ OPTIONS = ("coverage", "prior", "smooth")
 class ComputeNeuridPredictions(NeuridExtension):
     """The predicted label of each unit with its calibrated probability, by the label heads of a model.
 
-    Without a model, the cell types that `nwb-neurid embed` gives: by published criteria, and by the model for cell types
-    that ships. They need `templates`.
+    Without a model, the cell types that `nwb-neurid embed` gives: by published criteria, and by the model for cell
+    types that ships. They need `templates`.
 
     The vectors of `neurid_embeddings` are used if they are of the same model; otherwise vectors are computed and not
     kept. Unit locations are needed for `smooth` only.
@@ -49,8 +49,8 @@ class ComputeNeuridPredictions(NeuridExtension):
     encoder, preset, untrained, seed, device, pool_groups, weights_sha256
         As for `neurid_embeddings`.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that fit; by default "auto" without a model, and
-        "none" with one.
+        A published criterion for cell types, "none", or "auto" for those that fit; by default "auto" without a model,
+        and "none" with one.
     cell_types
         Also predict by the models with label heads that ship; by default without a model only.
 

@@ -135,8 +135,8 @@ def _describe_clusters(embeddings: Embeddings) -> list[Column]:
         return []
     of = "principal component of the standardised vectors of this recording; NaN for a neuron without a vector."
     which = (
-        "Cluster of the vector within this recording, by HDBSCAN on principal components, from 0 for the largest; -1 for "
-        "a neuron in none."
+        "Cluster of the vector within this recording, by HDBSCAN on principal components, from 0 for the largest; -1 "
+        "for a neuron in none."
     )
     places = found.places.astype(np.float32)
     return [

@@ -21,23 +21,26 @@ import itertools
 import json
 import re
 import warnings
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
-from neurid_fingerprint.encoder import Fingerprint
+from neurid_fingerprint import PLUGIN
+from neurid_fingerprint.encoder import FEWEST_SPIKES, Fingerprint
 from neurid_fingerprint.inputs import WIDTHS, Cells, convert_histograms, measure_population
 from nwb_neurid import new_model, read
 from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.intervals import divided
 from nwb_neurid.labels.calibration import Calibration, fit_temperature
 from nwb_neurid.labels.classifier import Classifier, fit_classifier
 from nwb_neurid.labels.head import LabelHead, PublishedPrior, RequiredPart
-from nwb_neurid.labels.novelty import Novelty, find_quantiles, fit_shape, measure_distance
+from nwb_neurid.labels.novelty import UNLIKE, Novelty, find_quantiles, fit_shape, measure_distance
 from nwb_neurid.model.model import Model
+from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 
 STEPS = 200
@@ -63,6 +66,17 @@ WHOLE, TIMING = 0, 1
 UNSEEN = 1e30
 """Scale of a dimension that a head does not look at."""
 
+SPELLED = {"PV": "PV", "SST": "SST", "VIP": "VIP", "Axo": "AAC", "AAC": "AAC", "pyr": "pyramidal", "Pyr": "pyramidal"}
+"""Parts of the names of types in recordings."""
+
+LENGTH_MS = 1.6
+"""How long waveforms are whose rate the recording lacks, but those of the Allen Institute."""
+
+ALLEN_HZ = 30000.0
+
+STRETCHES = 4
+"""The head abstains from a cell whose most probable class changes between quarters of its recording."""
+
 SHIPS, TRIED = "cell_type", "excitatory_inhibitory"
 COVERAGE = 0.8
 """Of the prediction sets."""
@@ -75,6 +89,10 @@ SCOPE = (
 SHARES = (
     "Probabilities assume that all classes are equally common: opto-tagging decided how many of each there are. State "
     "how common they are with --prior."
+)
+STIMULATION = (
+    "Stimulation by light changes firing, and with it these predictions: where a recording does not state it, leave it "
+    "out with --exclude."
 )
 FEWEST_OF_CLASS = 10
 """A head never predicts a class alone of which fewer cells are known."""
@@ -94,7 +112,47 @@ PRIORS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recorded:
+    """Identified cells whose spike trains were recorded together.
+
+    Parameters
+    ----------
+    animal, session
+        Whose they are, and when.
+    population
+        As it was read.
+    types
+        The type of each cell, shape (cells,); "" where it is none of `TYPES`.
+    inputs
+        Of the fingerprint, measured of the whole recording.
+    stretches
+        The same of `STRETCHES` equal stretches of it, and in which of them each cell has spikes enough.
+    """
+
+    animal: str
+    session: str
+    population: Population
+    types: np.ndarray
+    inputs: Mapping[str, np.ndarray]
+    stretches: list[tuple[Mapping[str, np.ndarray], np.ndarray]]
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Excitatory or inhibitory, shape (cells,); "" where not known."""
+        said = self.population.labels["cell_type"].tolist()
+        pairs = zip(self.types.tolist(), map(str, said), strict=True)
+        inhibitory = re.compile("VGAT|IN$|interneuron", re.IGNORECASE)
+        return np.array(
+            [
+                "excitatory" if name == "pyramidal" else "inhibitory" if name or inhibitory.search(text) else ""
+                for name, text in pairs
+            ],
+            "U16",
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
     """Identified cells.
 
@@ -107,13 +165,56 @@ class Table:
     animals
         The animal of each cell, shape (cells,).
     trains
-        Inputs measured of spike trains, by animal.
+        Cells with spike trains. Most of them are among the cells above too.
     """
 
     inputs: Mapping[str, np.ndarray]
     labels: Mapping[str, np.ndarray]
     animals: np.ndarray
-    trains: Mapping[str, list[Mapping[str, np.ndarray]]]
+    trains: Sequence[Recorded]
+
+
+def read_recording(path: Path) -> Recorded:
+    """Read identified cells with spike trains, and measure them."""
+    import h5py
+
+    with h5py.File(path) as file:
+        waveforms = file["units"].get("waveform_mean")
+        samples = 0 if waveforms is None else waveforms.shape[1]
+    rate_hz = (ALLEN_HZ if "Allen" in path.name else 1e3 * samples / LENGTH_MS) if samples else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuridWarning)
+        population = read(path) if rate_hz is None else read(path, rate_hz=rate_hz)
+    animal, session = (
+        population.subject_id.replace("AllenInstitute-", "AllenInstitute_"),
+        path.stem.rpartition("ses-")[2],
+    )
+    said = map(str, population.labels["cell_type"].tolist())
+    return measure_recording(
+        population,
+        f"hc-1 {session[:4]}" if animal.startswith("hc") else animal,
+        session,
+        np.array([next((ours for word, ours in SPELLED.items() if word in text), "") for text in said], "U16"),
+    )
+
+
+def measure_recording(population: Population, animal: str, session: str, types: np.ndarray) -> Recorded:
+    """Measure the cells of a recording and of stretches of it."""
+    parts = [population.restrict(stretch_s) for stretch_s in divided(population.observed_s, STRETCHES)]
+    return Recorded(
+        animal=animal,
+        session=session,
+        population=population,
+        types=types,
+        inputs=measure_population(population),
+        stretches=[(measure_population(part), can_embed(part)) for part in parts],
+    )
+
+
+def can_embed(population: Population) -> np.ndarray:
+    """Which cells of a recording the fingerprint takes, shape (cells,)."""
+    long_enough = population.duration_s >= PLUGIN.spec.min_observed_s
+    return (population.spikes.counts() >= FEWEST_SPIKES) & long_enough
 
 
 def read_table(folder: Path) -> Table:
@@ -121,24 +222,16 @@ def read_table(folder: Path) -> Table:
     cells = np.load(folder / "identified_cells" / "cellexplorer.npz")
     types, animals = cells["cell_type"].astype("U16"), cells["animal"].astype("U40")
     kinds = np.array([KINDS.get(name, "") for name in types.tolist()], "U16")
-    juxtacellular = {}
-    trains: dict[str, list[Mapping[str, np.ndarray]]] = {}
-    for path in sorted(folder.glob("cellexplorer*/*.nwb")):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NeuridWarning)
-            population = read(path)
-        animal = population.subject_id.replace("AllenInstitute-", "AllenInstitute_")
-        session = path.stem.rpartition("ses-")[2]
-        if animal.startswith("hc"):
-            animal = f"hc-1 {session[:4]}"
-            juxtacellular[session] = (animal, str(population.labels["cell_type"][0]).lower())
-        trains.setdefault(animal, []).append(measure_population(population))
-    rows = np.flatnonzero(types == "Juxt")
-    if len(rows) == len(juxtacellular):  # both in the order of the sessions
-        for row, session in zip(rows.tolist(), sorted(juxtacellular), strict=True):
-            animals[row], said = juxtacellular[session]
-            types[row] = "Pyra" if "pyr" in said else "interneuron"
-            kinds[row] = "excitatory" if "pyr" in said else "inhibitory"
+    trains = [read_recording(path) for path in sorted(folder.glob("cellexplorer*/*.nwb"))]
+    rows, patched = (
+        np.flatnonzero(types == "Juxt"),
+        {each.session: (each.animal, bool(each.types[0])) for each in trains if each.animal.startswith("hc-1")},
+    )
+    if len(rows) == len(patched):  # both in the order of the sessions
+        for row, session in zip(rows.tolist(), sorted(patched), strict=True):
+            animals[row], pyramidal = patched[session]
+            types[row] = "Pyra" if pyramidal else "interneuron"
+            kinds[row] = "excitatory" if pyramidal else "inhibitory"
     inputs = convert_histograms(
         Cells(
             isi=cells["isi"],
@@ -149,8 +242,7 @@ def read_table(folder: Path) -> Table:
         )
     )
     named = np.array([TYPES.get(name, "") for name in types.tolist()], "U16")
-    labels = {"cell_type": named, "excitatory_inhibitory": kinds}
-    return Table(inputs=inputs, labels=labels, animals=animals, trains=trains)
+    return Table(inputs=inputs, labels={SHIPS: named, TRIED: kinds}, animals=animals, trains=trains)
 
 
 def find_projects(animals: np.ndarray) -> np.ndarray:
@@ -163,9 +255,9 @@ def train_encoder(table: Table, left_out: str = "") -> Fingerprint:
     encoder = new_model("fingerprint", untrained=True).encoder
     kept = table.animals != left_out
     parts = [{name: values[kept] for name, values in table.inputs.items()}]
-    for animal, found in table.trains.items():
-        if animal != left_out:
-            parts += [drop(each, set(each) - {"conditional"}) for each in found]
+    for each in table.trains:
+        if each.animal != left_out:
+            parts.append(drop(each.inputs, set(each.inputs) - {"conditional"}))
     inputs = {name: np.concatenate([part[name] for part in parts]) for name in WIDTHS}
     encoder.train(inputs, TrainingOptions(steps=STEPS))
     return encoder
@@ -215,19 +307,65 @@ def fit_mean(
     return Classifier(center=center, scale=np.where(seen, scale, UNSEEN), layers=(layer,))
 
 
-def score_left_out(table: Table, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of every labelled cell by an encoder and a head that have not seen its animal, whole and by timing alone.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scores:
+    """Scores of labelled cells by an encoder and a head that have not seen their animal.
 
-    Returns
-    -------
-    scores
-        Shape (2, cells, classes).
-    distances
-        How far each cell lies from those of other animals, shape (2, cells).
+    Parameters
+    ----------
+    whole, timing
+        With all inputs, and by spike times alone: the first of all cells, the second of those known as histograms.
     """
+
+    whole: "Scored"
+    timing: "Scored"
+    classes: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scored:
+    """Scores of cells.
+
+    Parameters
+    ----------
+    scores
+        Shape (cells, classes).
+    distances
+        How far each cell lies from those of other animals, shape (cells,).
+    truth, animals
+        Class and animal of each, shape (cells,).
+    recorded
+        Whether it is known as a spike train, shape (cells,).
+    waveform
+        Whether its waveform is known, shape (cells,).
+    agree
+        Whether its most probable class is the same in all stretches of its recording, shape (cells,).
+    """
+
+    scores: np.ndarray
+    distances: np.ndarray
+    truth: np.ndarray
+    animals: np.ndarray
+    recorded: np.ndarray
+    waveform: np.ndarray
+    agree: np.ndarray
+
+    def select(self, rows: np.ndarray) -> "Scored":
+        """Some of the cells."""
+        return Scored(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+
+def join(parts: Sequence[Scored]) -> Scored:
+    """Cells one after the other."""
+    return Scored(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Scored)})
+
+
+def score_left_out(table: Table, label: str) -> Scores:
+    """Score every labelled cell by an encoder and a head that have not seen its animal."""
+    labels = table.labels[label]
     classes, known = np.unique(labels[labels != ""]), labels != ""
     truth = np.searchsorted(classes, labels)
-    scores, distances = np.zeros((2, len(labels), len(classes))), np.zeros((2, len(labels)))
+    parts: tuple[list[Scored], list[Scored]] = ([], [])
     for animal in np.unique(table.animals[known]).tolist():
         encoder = train_encoder(table, animal)
         vectors = encode(encoder, table.inputs)
@@ -236,83 +374,156 @@ def score_left_out(table: Table, labels: np.ndarray) -> tuple[np.ndarray, np.nda
         both = np.concatenate([head.standardise(vectors[at][rows]) for at in (WHOLE, TIMING)])
         shape = fit_shape(both, np.tile(truth[rows], 2))
         for at in (WHOLE, TIMING):
-            scores[at, own] = head.score(vectors[at][own])
-            distances[at, own] = measure_distance(head.standardise(vectors[at][own]), *shape)
-    return scores, distances
+            found = vectors[at][own]
+            parts[at].append(
+                Scored(
+                    scores=head.score(found),
+                    distances=measure_distance(head.standardise(found), *shape),
+                    truth=truth[own],
+                    animals=table.animals[own],
+                    recorded=np.zeros(own.sum(), np.bool_),
+                    waveform=found[:, encoder.columns["waveform"]].any(axis=1),
+                    agree=np.ones(own.sum(), np.bool_),
+                )
+            )
+        for each in table.trains:
+            if each.animal == animal:
+                named = each.types if label == SHIPS else each.kinds
+                parts[WHOLE].append(score_recording(each, named, classes, encoder, head, shape))
+    return Scores(whole=join(parts[WHOLE]), timing=join(parts[TIMING]), classes=classes)
 
 
-def calibrate(scores: np.ndarray, truth: np.ndarray, animals: np.ndarray) -> Calibration:
-    """The calibration that scores of held-out animals give, whole cells and their timing alone counting the same."""
-    rows = np.concatenate([scores[WHOLE], scores[TIMING]])
-    known, animal = np.tile(truth, 2), np.unique(np.tile(animals, 2), return_inverse=True)[1]
-    equal = np.full(scores.shape[2], 1 / scores.shape[2])
-    sharpness, lapse = fit_temperature(rows, known, animal, equal)
-    return Calibration(
-        scores=rows, truth=known, animal=animal, neighbours=None, prevalence=equal, sharpness=sharpness, lapse=lapse
+def score_recording(
+    recorded: Recorded,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    encoder: Fingerprint,
+    head: Classifier,
+    shape: tuple[np.ndarray, np.ndarray],
+) -> Scored:
+    """Score the labelled cells of a recording, and compare the classes in stretches of it."""
+    able = (labels != "") & can_embed(recorded.population)
+    vectors = encode(encoder, recorded.inputs)[WHOLE]
+    scores = head.score(vectors)
+    agree = np.ones(len(labels), np.bool_)
+    for inputs, enough in recorded.stretches:
+        own = head.score(encode(encoder, inputs)[WHOLE]).argmax(axis=1)
+        agree &= ~enough | (own == scores.argmax(axis=1))
+    found = Scored(
+        scores=scores,
+        distances=measure_distance(head.standardise(vectors), *shape),
+        truth=np.searchsorted(classes, labels),
+        animals=np.full(len(labels), recorded.animal, "U40"),
+        recorded=np.ones(len(labels), np.bool_),
+        waveform=vectors[:, encoder.columns["waveform"]].any(axis=1),
+        agree=agree,
     )
+    return found.select(np.flatnonzero(able))
 
 
-def judge(scores: np.ndarray, truth: np.ndarray, animals: np.ndarray, at: int, coverage: float) -> dict[str, float]:
-    """What predictions are worth: of every animal, as the calibration by all others gives them."""
-    inside, size, predicted, right = (np.zeros(len(truth)) for _ in range(4))
-    for animal in np.unique(animals):
-        own, rest = animals == animal, animals != animal
-        calibration = calibrate(scores[:, rest], truth[rest], animals[rest])
-        shares = calibration.compute_probabilities(scores[at][own])
-        best, rows = shares.argmax(axis=1), np.arange(own.sum())
-        plausible = shares >= calibration.find_set_threshold(coverage) - 1e-12
-        predicted[own] = (plausible.sum(axis=1) == 1) & (shares.max(axis=1) >= calibration.find_confidence())
-        predicted[own] *= np.bincount(truth)[best] >= FEWEST_OF_CLASS
+def calibrate(found: Scores, left_out: Collection[str] = ()) -> tuple[Calibration, np.ndarray]:
+    """The calibration that scores of held-out animals give, and quantiles of the distances.
+
+    Cells known as histograms count, with all inputs and by their timing alone.
+    """
+    both = join([found.whole, found.timing])
+    both = both.select(np.flatnonzero(~both.recorded & ~np.isin(both.animals, list(left_out))))
+    animal = np.unique(both.animals, return_inverse=True)[1]
+    equal = np.full(len(found.classes), 1 / len(found.classes))
+    sharpness, lapse = fit_temperature(both.scores, both.truth, animal, equal)
+    calibration = Calibration(
+        scores=both.scores,
+        truth=both.truth,
+        animal=animal,
+        neighbours=None,
+        prevalence=equal,
+        sharpness=sharpness,
+        lapse=lapse,
+    )
+    return calibration, find_quantiles(both.distances, animal)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judged:
+    """What became of cells: in the set, its size, labelled, right; each of shape (cells,)."""
+
+    inside: np.ndarray
+    size: np.ndarray
+    labelled: np.ndarray
+    right: np.ndarray
+
+
+def judge(found: Scores, cells: Scored, group: np.ndarray) -> Judged:
+    """Predict cells as a calibration gives them that has not seen any animal of their group."""
+    parts = {one.name: np.zeros(len(cells.truth)) for one in fields(Judged)}
+    known = np.bincount(found.timing.truth, minlength=len(found.classes))
+    for name in np.unique(group):
+        own = np.flatnonzero(group == name)
+        some = cells.select(own)
+        calibration, distances = calibrate(found, np.unique(some.animals).tolist())
+        shares = calibration.compute_probabilities(some.scores)
+        best, rows = shares.argmax(axis=1), np.arange(len(own))
+        plausible = shares >= calibration.find_set_threshold(COVERAGE) - 1e-12
+        labelled = (plausible.sum(axis=1) == 1) & (shares.max(axis=1) >= calibration.find_confidence())
+        labelled &= (known[best] >= FEWEST_OF_CLASS) & some.waveform & some.agree
+        labelled &= np.searchsorted(distances, some.distances) / len(distances) <= UNLIKE
         plausible[rows, best] = True
-        inside[own], size[own], right[own] = plausible[rows, truth[own]], plausible.sum(axis=1), best == truth[own]
-    named = predicted > 0
-    return {
-        "balanced_accuracy": float(balanced_accuracy_score(truth, scores[at].argmax(axis=1))),
-        "macro_f1": float(f1_score(truth, scores[at].argmax(axis=1), average="macro")),
-        "coverage_of_sets": float(inside.mean()),
-        "mean_size_of_sets": float(size.mean()),
-        "share_predicted": float(predicted.mean()),
-        "share_wrong_among_predicted": float(1 - right[named].mean()) if named.any() else np.nan,
-        "share_wrong_if_all_were_predicted": float(1 - right.mean()),
+        parts["inside"][own], parts["size"][own] = plausible[rows, some.truth], plausible.sum(axis=1)
+        parts["labelled"][own], parts["right"][own] = labelled, best == some.truth
+    return Judged(**parts)
+
+
+def summarise(cells: Scored, judged: Judged) -> dict[str, float]:
+    """What predictions are worth."""
+    named, best = judged.labelled > 0, cells.scores.argmax(axis=1)
+    _, at = np.unique(cells.animals, return_inverse=True)
+    found = {
+        "cells": len(cells.truth),
+        "balanced_accuracy": float(balanced_accuracy_score(cells.truth, best)),
+        "macro_f1": float(f1_score(cells.truth, best, average="macro")),
+        "coverage_of_sets": float(judged.inside.mean()),
+        "coverage_of_sets_by_animal": float((np.bincount(at, judged.inside) / np.bincount(at)).mean()),
+        "mean_size_of_sets": float(judged.size.mean()),
+        "share_predicted": float(named.mean()),
+        "predicted": int(named.sum()),
+        "wrong_among_predicted": int((1 - judged.right[named]).sum()),
+        "share_wrong_among_predicted": float(1 - judged.right[named].mean()) if named.any() else np.nan,
+        "share_wrong_at_most": bound_errors(named * (1 - judged.right), named, at),
+        "share_wrong_if_all_were_predicted": float(1 - judged.right.mean()),
     }
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def score_projects(
-    table: Table, labels: np.ndarray, scores: np.ndarray, distances: np.ndarray
-) -> dict[str, float | dict[str, float]]:
+def bound_errors(wrong: np.ndarray, named: np.ndarray, animal: np.ndarray, draws: int = 10_000) -> float:
+    """The share of errors that 95 % of draws of animals do not exceed."""
+    wrong, named = np.bincount(animal, wrong), np.bincount(animal, named)
+    drawn = np.random.default_rng(0).integers(len(named), size=(draws, len(named)))
+    total = named[drawn].sum(axis=1)
+    shares = wrong[drawn].sum(axis=1)[total > 0] / total[total > 0]
+    return float(np.quantile(shares, 0.95)) if len(shares) else np.nan
+
+
+def score_projects(table: Table, label: str, found: Scores) -> dict[str, float | dict[str, float]]:
     """What predictions are worth where the whole project of a cell is held out.
 
     Parameters
     ----------
-    table, labels
-        The cells.
-    scores, distances
-        Of each cell by an encoder and a head that have not seen its animal, as `score_left_out` gives them.
+    table, label
+        The cells, and which label.
+    found
+        Scores of held-out animals: the calibration is by those of other projects.
     """
-    known, projects = labels != "", find_projects(table.animals)
-    held_out, far = score_left_out(replace(table, animals=projects, trains={}), labels)
-    classes, truth = np.unique(labels[known], return_inverse=True)
-    animals, projects = table.animals[known], projects[known]
-    own, others, far, near = held_out[WHOLE, known], scores[:, known], far[WHOLE, known], distances[WHOLE, known]
-    named, right, inside = (np.zeros(len(truth), np.bool_) for _ in range(3))
-    for project in np.unique(projects):
-        here = projects == project
-        calibration = calibrate(others[:, ~here], truth[~here], animals[~here])
-        shares = calibration.compute_probabilities(own[here])
-        best, rows = shares.argmax(axis=1), np.arange(here.sum())
-        plausible = shares >= calibration.find_set_threshold(COVERAGE) - 1e-12
-        alike = far[here] <= np.quantile(near[~here], 0.99)
-        sure = (plausible.sum(axis=1) == 1) & (shares.max(axis=1) >= calibration.find_confidence())
-        named[here] = sure & alike & (np.bincount(truth)[best] >= FEWEST_OF_CLASS)
-        plausible[rows, best] = True
-        right[here], inside[here] = best == truth[here], plausible[rows, truth[here]]
-    recalls = recall_score(truth, own.argmax(axis=1), average=None)
+    held_out = score_left_out(replace(table, animals=find_projects(table.animals), trains=()), label)
+    # in the order of the projects: the animals are those of the same cells in the table, in that order
+    projects, labelled = find_projects(table.animals), table.labels[label] != ""
+    order = np.concatenate([np.flatnonzero(labelled & (projects == name)) for name in np.unique(projects[labelled])])
+    cells = replace(held_out.whole, animals=table.animals[order])
+    summary = summarise(cells, judge(found, cells, projects[order]))
+    recalls = recall_score(cells.truth, cells.scores.argmax(axis=1), average=None)
+    kept = ("balanced_accuracy", "coverage_of_sets", "share_predicted", "share_wrong_among_predicted")
     return {
-        "balanced_accuracy": float(balanced_accuracy_score(truth, own.argmax(axis=1))),
-        "coverage_of_sets": float(inside.mean()),
-        "share_predicted": float(named.mean()),
-        "share_wrong_among_predicted": float(1 - right[named].mean()) if named.any() else np.nan,
-        **{f"recall_of_{name}": float(each) for name, each in zip(classes.tolist(), recalls, strict=True)},
+        **{name: summary.get(name, 0.0) for name in kept},
+        **{f"recall_of_{name}": float(each) for name, each in zip(found.classes.tolist(), recalls, strict=True)},
     }
 
 
@@ -329,31 +540,37 @@ def warn_of_projects(found: Mapping[str, float]) -> str:
 
 def fit_head(model: Model, table: Table, label: str) -> LabelHead:
     """The head that ships: fitted to all cells, calibrated and scored on held-out animals."""
-    labels = table.labels[label]
-    scores, distances = score_left_out(table, labels)
-    elsewhere = score_projects(table, labels, scores, distances)
-    known = labels != ""
+    found = score_left_out(table, label)
+    elsewhere = score_projects(table, label, found)
+    labels, known = table.labels[label], table.labels[label] != ""
     classes, truth = np.unique(labels[known], return_inverse=True)
-    animals, scores, distances = table.animals[known], scores[:, known], distances[:, known]
+    animals = table.animals[known]
     vectors = [part[known] for part in encode(model.encoder, table.inputs)]
     classifier = fit_mean(model.encoder, vectors, truth, animals, len(classes))
     both = np.concatenate([classifier.standardise(vectors[at]) for at in (WHOLE, TIMING)])
     means, precision = fit_shape(both, np.tile(truth, 2))
-    calibration = calibrate(scores, truth, animals)
-    spread = find_quantiles(distances.ravel(), calibration.animal)
-    whole = judge(scores, truth, animals, WHOLE, COVERAGE)
-    recalls = recall_score(truth, scores[WHOLE].argmax(axis=1), average=None)
+    calibration, distances = calibrate(found)
+    whole = found.whole.select(np.flatnonzero(~found.whole.recorded))
+    trains = found.whole.select(np.flatnonzero(found.whole.recorded & found.whole.waveform))
+    judged = {
+        "on held-out animals, as histograms with waveform": whole,
+        "on held-out animals, as histograms by spike times alone": found.timing,
+        "on held-out animals, as spike trains with waveform": trains,
+    }
+    judged = {
+        name: summarise(cells, judge(found, cells, cells.animals)) for name, cells in judged.items() if len(cells.truth)
+    }
+    recalls = recall_score(whole.truth, whole.scores.argmax(axis=1), average=None)
     report = {
         "units": int(known.sum()),
         "animals": len(np.unique(animals)),
         "units_of_class": dict(zip(classes.tolist(), np.bincount(truth).tolist(), strict=True)),
         "animals_of_class": {name: len(np.unique(animals[truth == at])) for at, name in enumerate(classes.tolist())},
-        "balanced_accuracy": whole["balanced_accuracy"],
-        "macro_f1": whole["macro_f1"],
+        "balanced_accuracy": next(iter(judged.values()))["balanced_accuracy"],
+        "macro_f1": next(iter(judged.values()))["macro_f1"],
         "recall_of_class": dict(zip(classes.tolist(), recalls.tolist(), strict=True)),
-        "on held-out animals, with waveform": whole,
-        "on held-out animals, by spike times alone": judge(scores, truth, animals, TIMING, COVERAGE),
-        "on held-out projects, with waveform": elsewhere,
+        **judged,
+        "on held-out projects, as histograms with waveform": elsewhere,
         "subjects": np.unique(animals).tolist(),
         "activities": ["spikes"],
     }
@@ -367,14 +584,15 @@ def fit_head(model: Model, table: Table, label: str) -> LabelHead:
         coverage=COVERAGE,
         classifier=classifier,
         calibration=calibration,
-        novelty=Novelty(means=means, precision=precision, distances=spread),
+        novelty=Novelty(means=means, precision=precision, distances=distances),
         encoder=model.identity,
         details=round_numbers(report),
-        caveats=(SHARES, warn_of_projects(elsewhere)),
+        caveats=(SHARES, warn_of_projects(elsewhere), STIMULATION),
         priors=PRIORS if label == SHIPS else {},
         parts=PARTS,
         required=RequiredPart(dims=tuple(dims), reason=NEEDS_WAVEFORM, of="waveforms_uv"),
         rare=tuple(classes[np.bincount(truth) < FEWEST_OF_CLASS].tolist()),
+        stretches=STRETCHES,
     )
 
 

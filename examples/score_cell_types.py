@@ -1,46 +1,121 @@
-"""Cell types of recorded spike trains by heads that have not seen the animal, and what half a recording changes.
+"""Cell types of recorded spike trains by heads that have not seen the animal, with laser epochs and without.
 
     python examples/score_cell_types.py FOLDER
 
 FOLDER holds `identified_cells/` and the recordings `cellexplorer*/`, as for `fit_cell_types.py`. The encoder and the
-head are fitted anew without each animal. Laser epochs are not marked in the recordings: if they mattered, a half of
-the recording with more of them would give another type than the other half.
+head are fitted anew without each animal.
+
+The recordings do not mark when the laser was on. CellExplorer left such time out when it computed the histograms of
+axo-axonic cells: it is found here as the stretch of a session without which the autocorrelograms of all its cells come
+closest to their histograms. Of other cells, the histograms are those of the whole recording, and nothing is left out.
 """
 
 import argparse
-import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import fit_cell_types as fitting
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 
-from nwb_neurid import read
-from nwb_neurid.errors import NeuridWarning
-from nwb_neurid.labels.novelty import fit_shape, measure_distance
+from nwb_neurid.correlogram import count_pairs
+from nwb_neurid.intervals import Intervals, divided, subtracted
 from nwb_neurid.population import Population
 
-LENGTH_MS = 1.6
-"""How long waveforms are whose rate the recording lacks, but those of the Allen Institute."""
+BINS = 24
+"""Laser epochs are sought in so many equal stretches of a recording."""
 
-ALLEN_HZ = 30000.0
-TYPES = {"PV": "PV", "SST": "SST", "VIP": "VIP", "Axo": "AAC", "AAC": "AAC", "pyr": "pyramidal", "Pyr": "pyramidal"}
+EDGES_S = (np.arange(1, 102) - 0.5) * 5e-4
+"""Of the narrow autocorrelogram of CellExplorer, from 0.25 ms on."""
+
+LEAST_GAIN = 0.5
+"""Time is left out where that halves what the histograms leave unexplained, one minus the correlation."""
 
 
-def read_recording(path: Path) -> tuple[Population, str, list[str]]:
-    """A recording with its waveforms, its animal, and the type of each unit, "" where it is none of those predicted."""
-    import h5py
+def correlate(counts: np.ndarray, histograms: np.ndarray) -> float:
+    """Mean correlation of autocorrelograms with histograms, each of shape (cells, lags)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(counts, histograms, strict=True)]))
 
-    with h5py.File(path) as file:
-        waveforms = file["units"].get("waveform_mean")
-        samples = 0 if waveforms is None else waveforms.shape[1]
-    rate_hz = (ALLEN_HZ if "Allen" in path.name else 1e3 * samples / LENGTH_MS) if samples else None
-    population = read(path) if rate_hz is None else read(path, rate_hz=rate_hz)
-    animal = population.subject_id.replace("AllenInstitute-", "AllenInstitute_")
-    if animal.startswith("hc"):
-        animal = f"hc-1 {path.stem.rpartition('ses-')[2][:4]}"
-    said = map(str, population.labels["cell_type"].tolist())
-    return population, animal, [next((ours for word, ours in TYPES.items() if word in text), "") for text in said]
+
+def find_left_out(population: Population, histograms: np.ndarray) -> Intervals:
+    """Find the stretch that CellExplorer left out of a recording.
+
+    Parameters
+    ----------
+    population
+        The cells.
+    histograms
+        Their narrow autocorrelograms, shape (cells, 201).
+
+    Returns
+    -------
+    array
+        One interval in seconds, shape (1, 2), or none, shape (0, 2).
+    """
+    stretches = divided(population.observed_s, BINS)
+    counts = np.array(
+        [
+            [
+                count_pairs(part.spikes.train_s(unit), part.runs_s(unit), EDGES_S)
+                for part in map(population.restrict, stretches)
+            ]
+            for unit in range(len(population))
+        ],
+        np.float64,
+    )
+    wanted, total = histograms[:, 101:].astype(np.float64), counts.sum(axis=1)
+    best, where = correlate(total, wanted), None
+    least = 1 - (1 - best) * LEAST_GAIN
+    for first in range(BINS):
+        for last in range(first + 1, BINS + 1):
+            left = total - counts[:, first:last].sum(axis=1)
+            if last - first < BINS - 1 and left.any(axis=1).all() and (found := correlate(left, wanted)) > best:
+                best, where = found, (stretches[first][0, 0], stretches[last - 1][-1, 1])
+    return np.array([where]) if where is not None and best > least else np.empty((0, 2))
+
+
+def leave_out(folder: Path, trains: Sequence[fitting.Recorded]) -> list[fitting.Recorded]:
+    """The recordings without laser epochs, where all cells of an animal are known as histograms too."""
+    cells = np.load(folder / "identified_cells" / "cellexplorer.npz")
+    animals, histograms = cells["animal"].astype("U40"), cells["acg_narrow"]
+    found = []
+    for animal in dict.fromkeys(each.animal for each in trains):
+        own = sorted((each for each in trains if each.animal == animal), key=lambda each: each.session)
+        rows = np.flatnonzero(animals == animal)
+        if len(rows) != sum(len(each.types) for each in own):  # both in the order of the sessions
+            found += own
+            continue
+        for each in own:
+            mine, rows = rows[: len(each.types)], rows[len(each.types) :]
+            epoch_s = find_left_out(each.population, histograms[mine])
+            if len(epoch_s) == 0:
+                found.append(each)
+                continue
+            print(f"{animal}, {each.session}: {epoch_s[0, 0]:.0f} to {epoch_s[0, 1]:.0f} s are left out")
+            rest = each.population.restrict(subtracted(each.population.observed_s, epoch_s))
+            found.append(fitting.measure_recording(rest, animal, each.session, each.types))
+    return found
+
+
+def report(name: str, found: fitting.Scores) -> None:
+    """Print what predictions on spike trains are worth."""
+    cells = found.whole.select(np.flatnonzero(found.whole.recorded & found.whole.waveform))
+    for asked, kept in (("", cells), (" if stretches are not compared", replace(cells, agree=cells.agree | True))):
+        judged = fitting.judge(found, kept, kept.animals)
+        labelled = judged.labelled > 0
+        print(f"{name}: {int(labelled.sum())} labelled, {int((1 - judged.right[labelled]).sum())} wrongly{asked}")
+    best = cells.scores.argmax(axis=1)
+    worth = fitting.summarise(cells, judged)
+    print(
+        f"  {len(cells.truth)} cells of {len(set(cells.animals.tolist()))} animals, balanced accuracy "
+        f"{balanced_accuracy_score(cells.truth, best):.3f}, sets of {fitting.COVERAGE:.0%} hold "
+        f"{worth['coverage_of_sets']:.0%} of the types ({worth['coverage_of_sets_by_animal']:.0%} by animal)"
+    )
+    for at, kind in enumerate(found.classes.tolist()):
+        own = cells.truth == at
+        print(f"  {kind}: {int((best[own] == at).sum())} of {int(own.sum())}")
 
 
 def main() -> None:
@@ -49,62 +124,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where identified_cells/ and cellexplorer*/ lie")
     folder = parser.parse_args().folder
     table = fitting.read_table(folder)
-    labels = table.labels[fitting.SHIPS]
-    known = labels != ""
-    classes, truth = np.unique(labels[known], return_inverse=True)
-    scores, distances = (part[:, known] for part in fitting.score_left_out(table, labels))
-    animals = table.animals[known]
-    cells: list[tuple[str, str, str, bool, bool, bool]] = []
-    cosines, agree = [], []
-    for path in sorted(folder.glob("cellexplorer*/*.nwb")):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NeuridWarning)
-            population, animal, types = read_recording(path)
-        encoder = fitting.train_encoder(table, animal)
-        rows = animals != animal
-        vectors = [part[known][rows] for part in fitting.encode(encoder, table.inputs)]
-        head = fitting.fit_mean(encoder, vectors, truth[rows], animals[rows], len(classes))
-        calibration = fitting.calibrate(scores[:, rows], truth[rows], animals[rows])
-        observed_s = population.observed_s
-        middle_s = (observed_s[0, 0] + observed_s[-1, 1]) / 2
-        parts = [population, population.slice(-np.inf, middle_s), population.slice(middle_s, np.inf)]
-        embedded = [encoder.embed(part) for part in parts]
-        shares = calibration.compute_probabilities(head.score(embedded[0].vectors))
-        halves = [head.score(each.vectors) for each in embedded[1:]]
-        waveform = embedded[0].vectors[:, encoder.columns["waveform"]].any(axis=1)
-        sure = (shares >= calibration.find_set_threshold(fitting.COVERAGE) - 1e-12).sum(axis=1) == 1
-        sure &= shares.max(axis=1) >= calibration.find_confidence()
-        whole = vectors[fitting.WHOLE]
-        shape = fit_shape(head.standardise(whole), truth[rows])
-        far = measure_distance(head.standardise(np.nan_to_num(embedded[0].vectors)), *shape)
-        sure &= far <= np.quantile(distances[fitting.WHOLE, rows], 0.99)
-        for unit, kind in enumerate(types):
-            if embedded[0].reasons[unit]:
-                continue
-            own = str(classes[shares[unit].argmax()])
-            cells.append((animal, kind, own, bool(waveform[unit]), bool(sure[unit] and waveform[unit]), own == kind))
-            if all(each.reasons[unit] == "" for each in embedded[1:]):
-                first, second = (each.vectors[unit] for each in embedded[1:])
-                cosines.append(float(first @ second / np.linalg.norm(first) / np.linalg.norm(second)))
-                agree.append(halves[0][unit].argmax() == halves[1][unit].argmax())
-    named = [cell for cell in cells if cell[1]]
-    for which, some in (("all", named), ("with waveform", [cell for cell in named if cell[3]])):
-        if not some:
-            continue
-        right = balanced_accuracy_score([cell[1] for cell in some], [cell[2] for cell in some])
-        sure_ones = [cell for cell in some if cell[4]]
-        wrong = sum(not cell[5] for cell in sure_ones)
-        print(
-            f"{which}: {len(some)} units of {len({cell[0] for cell in some})} animals, balanced accuracy {right:.3f}; "
-            f"{len(sure_ones)} predicted, {wrong} of them wrongly"
-        )
-        for kind in sorted({cell[1] for cell in some}):
-            own = [cell for cell in some if cell[1] == kind]
-            print(f"  {kind}: {sum(cell[5] for cell in own)} of {len(own)}")
-    print(
-        f"first and second half of a recording: {len(cosines)} units, median cosine {np.median(cosines):.3f}, the same "
-        f"most probable type for {np.mean(agree):.0%}"
-    )
+    report("as recorded", fitting.score_left_out(table, fitting.SHIPS))
+    cut = replace(table, trains=leave_out(folder, table.trains))
+    report("without laser epochs", fitting.score_left_out(cut, fitting.SHIPS))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ starts at: without this, shifting the clock moves a third of the spikes on 20 ms
 alone.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -128,6 +130,33 @@ def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> I
     left = np.clip(duration_s - (np.cumsum(lengths) - lengths), 0, lengths)
     kept = left > EDGE_S
     return np.column_stack([intervals_s[kept, 0], intervals_s[kept, 0] + left[kept]])
+
+
+def divided(intervals_s: Float64[np.ndarray, "any 2"], count: int) -> list[Intervals]:
+    """Divide intervals into consecutive stretches of the same duration.
+
+    Parameters
+    ----------
+    intervals_s
+        Ascending and disjoint intervals, shape (any, 2), in seconds.
+    count
+        How many stretches.
+
+    Returns
+    -------
+    list of array
+        The intervals of each stretch, shape (intervals, 2).
+
+    Examples
+    --------
+    >>> divided(np.array([[0.0, 2.0], [5.0, 9.0]]), 2)
+    [array([[0., 2.],
+           [5., 6.]]), array([[6., 9.]])]
+    """
+    total_s = float(np.diff(intervals_s, axis=1).sum())
+    until = [shortened(intervals_s, total_s * share) for share in np.arange(1, count) / count]
+    until = [np.empty((0, 2)), *until, intervals_s]
+    return [subtracted(after, before) for before, after in pairwise(until)]
 
 
 def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> Int64[np.ndarray, " intervals"]:

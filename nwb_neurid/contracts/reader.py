@@ -14,7 +14,7 @@ from nwb_neurid.population import Population
 class ReadOptions:
     """What a user may ask of a reader. A reader lists in its spec which of these it knows; others are refused.
 
-    `start_s`, `stop_s`, `duration_s` and `labels` are no reader's business: they work for all.
+    `start_s`, `stop_s`, `duration_s`, `exclude` and `labels` are no reader's business: they work for all.
 
     Parameters
     ----------
@@ -42,6 +42,9 @@ class ReadOptions:
     labels
         A csv or tsv file with labels of units: a column `unit_id` or `row` (from 0 on), every other column a label.
         With a column `source`, only rows with the path or the file name of the recording count.
+    exclude
+        Time to leave out, such as laser epochs: `START:STOP` in seconds, several with commas between, or a csv or tsv
+        file with the columns `start_time` and `stop_time`.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class ReadOptions:
     stop_s: float | None = None
     duration_s: float | None = None
     labels: Path | None = None
+    exclude: str = ""
 
 
 def is_url(source: object) -> bool:
@@ -115,7 +119,7 @@ class ReaderSpec:
     options: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s", "duration_s"}
+        known = {option.name for option in fields(ReadOptions)} - {"start_s", "stop_s", "duration_s", "exclude"}
         if faults := [*list_faults(self), *list_set_faults("options", self.options, known, least=0)]:
             raise BrokenPlugin("\n  - ".join([f"The spec of reader {self.name!r} cannot be used:", *faults]))
 

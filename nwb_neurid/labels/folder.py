@@ -37,8 +37,10 @@ TEXTS: Mapping[str, type | tuple[type, ...]] = {
     "details": dict,
     "arrays_sha256": str,
 }
-UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": []}
+UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": [], "stretches": 0}
 """What heads of version 0.1 do not say."""
+
+MOST_STRETCHES = 100
 
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
@@ -64,6 +66,7 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
             "required": None if head.required is None else asdict(head.required),
             "parts": list(head.parts),
             "rare": list(head.rare),
+            "stretches": head.stretches,
             "arrays_sha256": hash_arrays(arrays),
         }
         files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
@@ -116,6 +119,11 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
         yield f"- It abstains from units in other regions than {' and '.join(head.parts)}, where the region is known"
     if head.rare:
         yield f"- It never predicts {' or '.join(head.rare)} alone, of which too few units were known"
+    if head.stretches:
+        yield (
+            f"- It abstains from units whose most probable class is not the same in {head.stretches} equal stretches "
+            "of the recording"
+        )
     if head.required is not None:
         yield f"- It abstains from units with {head.required.reason}"
 
@@ -180,6 +188,7 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         required=_read_required(about["required"]),
         parts=tuple(about["parts"]),
         rare=tuple(about["rare"]),
+        stretches=about["stretches"],
     )
 
 
@@ -237,6 +246,8 @@ def _find_unsound(about: Mapping[str, Any]) -> str:
             return name
     if not set(about["rare"]) <= set(about["classes"]):
         return "rare"
+    if type(about["stretches"]) is not int or not 0 <= about["stretches"] <= MOST_STRETCHES:
+        return "stretches"
     priors, required = about["priors"], about["required"]
     if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
         return "priors"

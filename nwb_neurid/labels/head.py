@@ -85,6 +85,9 @@ class LabelHead:
         Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions` calls them; () for all.
     rare
         Classes of which too few units were known: where one of these is the only plausible class, the head abstains.
+    stretches
+        The head abstains from a unit whose most probable class is not the same in so many equal stretches of the
+        recording, such as before and during stimulation; 0 if it does not ask.
     """
 
     label_name: str
@@ -103,6 +106,7 @@ class LabelHead:
     required: RequiredPart | None = None
     parts: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    stretches: int = 0
 
     @property
     def dim(self) -> int:

@@ -1,12 +1,14 @@
 """Prediction of labels from vectors, with abstention."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from nwb_neurid.errors import InvalidOption
+from nwb_neurid.errors import CannotEncode, InvalidOption
+from nwb_neurid.intervals import divided
 from nwb_neurid.labels.calibration import check_coverage, note_few_animals
 from nwb_neurid.labels.criteria.regions import find_part
 from nwb_neurid.labels.head import LabelHead, choose_head, identify_encoder
@@ -25,8 +27,10 @@ NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
 ELSEWHERE = "not valid in its region"
 RARE = "too few units of the class were known"
+CHANGES = "another class in a part of the recording"
 
 Prior = Mapping[str, float] | str | None
+Embed = Callable[[Population], Embeddings]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,11 @@ class PredictionOptions:
 
 
 def predict_all(
-    heads: Mapping[str, LabelHead], embeddings: Embeddings, population: Population, options: PredictionOptions
+    heads: Mapping[str, LabelHead],
+    embeddings: Embeddings,
+    population: Population,
+    options: PredictionOptions,
+    embed: Embed | None = None,
 ) -> list[Predictions]:
     """Predict with every head that the options name; raises as `predict`."""
     return [
@@ -59,6 +67,7 @@ def predict_all(
             prior=options.prior,
             smooth=options.smooth,
             population=population,
+            embed=embed,
         )
         for head in choose_heads(heads, options)
     ]
@@ -96,6 +105,7 @@ def predict(
     population: Population | None = None,
     min_spikes: int = MIN_SPIKES,
     min_windows: int = MIN_WINDOWS,
+    embed: Embed | None = None,
 ) -> Predictions:
     """Predict the label of every unit, or abstain with a reason.
 
@@ -123,6 +133,9 @@ def predict(
         The head abstains from units with fewer spikes, where the population has spikes.
     min_windows
         The head abstains from units seen in fewer windows, where the encoder looks at windows.
+    embed
+        Computes the vectors of a population, with the encoder of `embeddings`: for heads that compare stretches of the
+        recording (`LabelHead.stretches`), where `population` is given too.
 
     Returns
     -------
@@ -167,6 +180,9 @@ def predict(
     reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
     limits = _explain_limits(head, embeddings, population)
     reasons = np.where(seen & (limits != ""), limits, reasons)
+    if head.stretches and embed is not None and population is not None and (reasons == "").any():
+        changes = _explain_changes(head, best, divide(population, head.stretches, embed), shares)
+        reasons = np.where(reasons == "", changes, reasons)
     sets = plausible.copy()
     sets[np.flatnonzero(seen), best[seen]] = True
     return Predictions(
@@ -295,6 +311,34 @@ def _explain_limits(
         if region and find_part(region) not in head.parts:
             why[row] = f"{ELSEWHERE}: {region}"
     return why.astype(np.str_)
+
+
+def divide(population: Population, count: int, embed: Embed) -> list[Embeddings]:
+    """Vectors of equal stretches of a recording; none of those that are too short for the encoder."""
+    found = []
+    for stretch_s in divided(population.observed_s, count):
+        with suppress(CannotEncode):
+            found.append(embed(population.restrict(stretch_s)))
+    return found
+
+
+def _explain_changes(
+    head: LabelHead,
+    best: Int64[np.ndarray, " units"],
+    stretches: Sequence[Embeddings],
+    shares: Float64[np.ndarray, " classes"] | None,
+) -> Shaped[np.ndarray, " units"]:
+    """Explain that the most probable class is another in a part of the recording; "" where it is the same in all.
+
+    A part in which a unit has no vector says nothing.
+    """
+    names = np.full((len(best), len(stretches)), "", dtype=object)
+    for at, part in enumerate(stretches):
+        scores = head.classifier.score(np.nan_to_num(part.vectors))
+        own = head.calibration.compute_probabilities(scores, prior=shares).argmax(axis=1)
+        names[:, at] = np.where(part.reasons == "", head.classes[own], "")
+    others = [sorted({*row} - {"", head.classes[own]}) for row, own in zip(names.tolist(), best.tolist(), strict=True)]
+    return np.array([f"{CHANGES}: {', '.join(row)}" if row else "" for row in others], np.str_).reshape(len(best))
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:

@@ -7,6 +7,7 @@ card). Loading one never runs code from it: the encoder comes from an installed 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from nwb_neurid._system import limits
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.display import format_html, format_lines, list_some
-from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State
+from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.contracts.compatibility import convert_activity, list_problems
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
@@ -206,7 +207,8 @@ class Model:
             Average the probabilities of a unit and its up to five nearest units within 60 µm on its probe; for regions
             only.
         population
-            What was embedded: its spike counts are evidence, and smoothing needs its groups and positions.
+            What was embedded: its spike counts are evidence, smoothing needs its groups and positions, and some heads
+            compare the classes in parts of it.
         min_spikes, min_windows
             The head abstains from units with fewer spikes (where `population` has spikes), or seen in fewer windows.
 
@@ -242,6 +244,7 @@ class Model:
             population=population,
             min_spikes=min_spikes,
             min_windows=min_windows,
+            embed=partial(self.embed, progress=silent),
         )
 
     def save(self, folder: str | Path, *, overwrite: bool = False, like: Sequence[str | Path] = ()) -> Path:

@@ -20,12 +20,13 @@ from nwb_neurid.errors import (
     UnknownSource,
     UnreadableSource,
 )
-from nwb_neurid.intervals import shortened
+from nwb_neurid.intervals import shortened, subtracted
 from nwb_neurid.population import Population
+from nwb_neurid.readers.excluded import parse_excluded
 from nwb_neurid.readers.label_table import add_labels
 from nwb_neurid.readers.warning import warn
 
-FOR_ALL = ("start_s", "stop_s", "duration_s", "labels")
+FOR_ALL = ("start_s", "stop_s", "duration_s", "labels", "exclude")
 """Options that need nothing of a reader."""
 
 
@@ -155,6 +156,8 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
     """The time of a population that was asked for."""
     if options.duration_s is not None and not options.duration_s > 0:
         raise InvalidOption(f"The duration of {source} must be a positive number of seconds, got {options.duration_s}.")
+    if options.exclude:
+        population = _leave_out(population, source, options.exclude)
     if options.start_s is None and options.stop_s is None and options.duration_s is None:
         return population
     start_s = -np.inf if options.start_s is None else options.start_s
@@ -171,6 +174,17 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
     if options.duration_s is None:
         return stretch
     return stretch.restrict(shortened(stretch.observed_s, options.duration_s))
+
+
+def _leave_out(population: Population, source: str, text: str) -> Population:
+    """A population without some time."""
+    left_s = subtracted(population.observed_s, parse_excluded(text))
+    if len(left_s) == 0 and len(population.observed_s):
+        raise InvalidOption(
+            f"--exclude {text} leaves nothing of {source}, which was observed from {population.observed_s[0, 0]:g} to "
+            f"{population.observed_s[-1, 1]:g} s."
+        )
+    return population.restrict(left_s)
 
 
 def _list_folders(folder: Path) -> list[Path]:

@@ -37,7 +37,7 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
     InvalidOption
         If the table cannot be read, has no such columns, or names units twice or units that there are not.
     """
-    header, lines = _read_table(path)
+    header, lines = read_table(path, "The table of labels")
     labels = [name for name in header if name not in {*IDS, ROW, SOURCE}]
     key = next((name for name in (ROW, *IDS) if name in header), "")
     if not key or not labels:
@@ -60,19 +60,32 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
     return replace(population, labels={**population.labels, **merged})
 
 
-def _read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The header, and each row with its number in the file."""
+def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read the header of a csv or tsv file, and each row with its number in the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it is, for messages.
+
+    Raises
+    ------
+    InvalidOption
+        If it cannot be read, is empty, or its rows and columns do not fit.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [
                 [cell.strip() for cell in row] for row in csv.reader(file, delimiter=_find_delimiter(path)) if any(row)
             ]
     except OSError as error:
-        raise InvalidOption(f"The table of labels {path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidOption(f"{path} is no table in csv: {error}.") from error
     if not rows:
-        raise InvalidOption(f"The table of labels {path} is empty.")
+        raise InvalidOption(f"{what} {path} is empty.")
     header = rows[0]
     if repeated := [name for name in header if header.count(name) > 1 or not name]:
         raise InvalidOption(f"{path} must name each column once, got {repeated[0]!r} in {','.join(header)[:80]}.")

@@ -1,8 +1,9 @@
 """Cell types beside the vectors: by published criteria, and by bundled models that have label heads."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from nwb_neurid.contracts import Progress
+from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.criteria import Criterion, apply_criterion, choose_criteria
@@ -90,7 +91,8 @@ class CellTypePlan:
             found.append(CellTypes(results=results, summary=judgement.summary))
         for name, model in self.models.items():
             embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-            predictions = predict_all(model.heads, embeddings, population, prediction)
+            again = partial(model.embed, pool_groups=pool_groups, progress=silent)
+            predictions = predict_all(model.heads, embeddings, population, prediction, again)
             found.append(CellTypes(results=Results(name, embeddings, predictions)))
         return found
 

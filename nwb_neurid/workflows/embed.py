@@ -1,6 +1,7 @@
 """The main job in steps: read, choose the model, check, embed, predict, write."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, PREDICTIONS, name_object
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import Results, choose_output, name_after, take_fingerprint
+from nwb_neurid.writers.outputs import Output, Results, choose_output, name_after, take_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ def embed_file(
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
     criteria: str = AUTO,
+    output: Output | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Embed the units of a recording, and write the vectors and the predicted labels beside them.
@@ -94,6 +96,8 @@ def embed_file(
     criteria
         A published criterion for cell types, "none", or "auto" for those that fit the recording, see
         `nwb_neurid.labels.criteria`. None of them gives probabilities.
+    output
+        Where the results go, in place of what `writing` names.
     progress
         Progress callback, called with what is looped over.
 
@@ -119,19 +123,21 @@ def embed_file(
     """
     writing, prediction = writing or WriteOptions(), prediction or PredictionOptions()
     reader, seen = reader_for(source), take_fingerprint(source)
-    choose_output(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
+    if output is None:
+        choose_output(source, name_results(writing, model), seen=seen)  # refuses early what needs no reading
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
-    output = choose_output(source, writing, seen=seen)
+    output = output or choose_output(source, writing, seen=seen)
     output.check(population)
     check_fits(population, model)
     plan.check(population, prediction, writing.name)
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     model = model if training is None else _train_on(model, population, training, pool_groups, progress)
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    predictions = tuple(predict_all(model.heads, embeddings, population, asked))
+    again = partial(model.embed, pool_groups=pool_groups, progress=silent)
+    predictions = tuple(predict_all(model.heads, embeddings, population, asked, again))
     cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
     beside = [each.results for each in cell_types if each.is_worth_keeping]
     path = output.write(population, embeddings, predictions, beside)
@@ -212,7 +218,8 @@ def embed(
     check_fits(population, built)
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     embeddings = built.embed(population, pool_groups=pool_groups, progress=progress)
-    own = predict_all(built.heads, embeddings, population, PredictionOptions())
+    again = partial(built.embed, pool_groups=pool_groups, progress=silent)
+    own = predict_all(built.heads, embeddings, population, PredictionOptions(), again)
     found = plan.apply(population, PredictionOptions(), pool_groups=pool_groups, progress=progress)
     others = [part for each in found for part in each.results.predictions]
     return replace(

@@ -35,6 +35,7 @@ PLUGIN = EncoderPlugin(
         citation="inputs as in Petersen et al. 2021 (CellExplorer), Beau et al. 2025 (C4) and Yu et al. 2025 (NEMO)",
         contract=CONTRACT,
         accepts=frozenset({"spikes"}),
+        min_observed_s=10.0,  # the longest lag of its autocorrelogram
     ),
     build=build,
     presets={"small": {"waveform": 12, "lags": 20, "linear": 10, "intervals": 4, "conditional": 4}},

@@ -1,10 +1,13 @@
 """Sets of time: against marks on a grid, where the same sets are easy to get right."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwb_neurid.intervals import EDGE_S, intersected, located, merged, rows_of, shortened, subtracted
+from nwb_neurid.intervals import EDGE_S, divided, intersected, located, merged, rows_of, shortened, subtracted
 
 CELLS = 40
 CELL_S = 0.1
@@ -128,3 +131,13 @@ def test_shortened_intervals_are_the_first_so_many_seconds(intervals, clock_s, c
     expected = marks(in_seconds(intervals, clock_s), clock_s)
     expected &= np.cumsum(expected) <= cells
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_stretches_have_the_same_duration_and_are_all_of_it(count):
+    intervals_s = np.array([[0.0, 2.0], [2.0, 3.5], [10.0, 17.0]])
+    stretches = divided(intervals_s, count)
+    assert len(stretches) == count
+    np.testing.assert_allclose([np.diff(each, axis=1).sum() for each in stretches], 10.5 / count)
+    np.testing.assert_allclose(merged(np.concatenate(stretches)), merged(intervals_s))
+    assert all((first[-1, 1] <= second[0, 0]) for first, second in pairwise(stretches))

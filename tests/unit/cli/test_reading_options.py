@@ -16,6 +16,7 @@ from nwb_neurid.contracts import ReadOptions
             ["--where", "snr > 2", "--stop", "0.5", "--keep-opto"],
         ),
         ({"start_s": 0.0}, ["--start", "0"]),
+        ({"exclude": "600:900,3200:"}, ["--exclude", "600:900,3200:"]),
     ],
 )
 def test_options_are_spelled_as_they_are_typed(options, words):

@@ -57,6 +57,7 @@ SAID = {
     "required": RequiredPart(dims=(1, 2), reason="no waveform"),
     "parts": ("cortex",),
     "rare": ("FS",),
+    "stretches": 4,
 }
 
 
@@ -71,6 +72,7 @@ def test_what_a_head_says_of_itself_is_kept(tmp_path, head):
         "- It abstains from units in other regions than cortex, where the region is known",
         "- It abstains from units with no waveform",
         "- It never predicts FS alone, of which too few units were known",
+        "- It abstains from units whose most probable class is not the same in 4 equal stretches of the recording",
     ):
         assert line in card
 
@@ -81,6 +83,7 @@ def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
     path.write_text(json.dumps({name: value for name, value in stored.items() if name not in SAID}), "utf-8")
     (back,) = read_heads(folder).values()
     assert (back.caveats, back.priors, back.required, back.parts, back.rare) == ((), {}, None, (), ())
+    assert back.stretches == 0
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,9 @@ def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
         ({"parts": [None]}, r"has 'parts' as \[None\]"),
         ({"rare": ["PV"]}, r"has 'rare' as \['PV'\]"),
         ({"rare": [["CH"]]}, r"has 'rare' as \[\['CH'\]\]"),
+        ({"stretches": -1}, r"has 'stretches' as -1"),
+        ({"stretches": True}, r"has 'stretches' as True"),
+        ({"stretches": 1e9}, r"has 'stretches' as 1000000000\.0"),
         ({"priors": []}, r"has 'priors' as \[\]"),
         ({"priors": {"x": {"shares": SHARES}}}, r"has 'priors' as \{'x'"),
         ({"priors": {"x": {"shares": {"CH": 1.0}, "source": ""}}}, r"has 'priors' as \{'x'"),

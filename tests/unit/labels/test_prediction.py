@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
+from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning, WrongWeights
 from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import parse_prior, predict
-from nwb_neurid.population import Population, Traces
+from nwb_neurid.population import Population, Spikes, Traces
 
 
 def test_most_units_are_named_and_rightly(animals, trained):
@@ -279,3 +279,49 @@ def test_a_class_of_which_too_few_were_known_is_never_predicted_alone(trained, e
         "several classes are plausible at a coverage of 0.9: CH, FS",
     ]
     assert found.label[1] == "FS"
+
+
+CLASS_CENTRES = {"CH": [3.0, 0, 0, 0], "FS": [0, 3.0, 0, 0], "RS": [0, 0, 3.0, 0]}
+
+
+def test_a_class_that_changes_during_the_recording_is_not_predicted(trained, embedded):
+    """Four units in four stretches of 25 s: one stays what it is, one changes, one falls silent, one is never sure."""
+    stages = [
+        ["CH", "CH", "CH", "CH"],
+        ["FS", "FS", "RS", "CH"],
+        ["FS", "FS", None, None],
+        ["CH", "FS", "CH", "FS"],
+    ]
+    vague = [1.5, 1.5, 0, 0]
+    whole = embedded([CLASS_CENTRES["CH"], CLASS_CENTRES["FS"], CLASS_CENTRES["FS"], vague])
+    population = Population(
+        unit_ids=np.arange(4), activity=Spikes.of([np.arange(0.5, 100)] * 4), observed_s=np.array([[0.0, 100.0]])
+    )
+    asked = []
+
+    def embed(part):
+        asked.append(part.observed_s.tolist())
+        at = len(asked) - 1
+        return embedded([CLASS_CENTRES.get(unit[at], [np.nan] * 4) for unit in stages])
+
+    found = predict(replace(trained, stretches=4), whole, population=population, embed=embed)
+    assert asked == [[[0, 25]], [[25, 50]], [[50, 75]], [[75, 100]]]
+    assert found.reasons.tolist() == [
+        "",
+        "another class in a part of the recording: CH, RS",
+        "",
+        "several classes are plausible at a coverage of 0.9: CH, FS",
+    ]
+    assert found.label.tolist()[:3] == ["CH", "FS", "FS"]
+    for head, options in (
+        (trained, {"population": population, "embed": embed}),
+        (replace(trained, stretches=4), {"population": population}),
+        (replace(trained, stretches=4), {"embed": embed}),
+    ):
+        assert predict(head, whole, **options).reasons[1] == "", "nothing to compare, or not asked to"
+    assert len(asked) == 4
+
+    def refuse(part):
+        raise CannotEncode("isi", "recording", ["too short"])
+
+    assert predict(replace(trained, stretches=4), whole, population=population, embed=refuse).reasons[1] == ""

@@ -51,14 +51,18 @@ def test_the_model_of_cell_types_states_what_it_learnt_from_and_how_good_it_is()
     assert head.classes.tolist() == ["AAC", "PV", "SST", "VIP", "pyramidal"]
     assert head.details["balanced_accuracy"] >= 0.68
     assert head.details["macro_f1"] >= 0.62
-    measured = head.details["on held-out animals, with waveform"]
+    measured = head.details["on held-out animals, as histograms with waveform"]
     assert measured["coverage_of_sets"] >= head.coverage
-    assert head.details["on held-out projects, with waveform"]["balanced_accuracy"] < 0.4, "and the card says so"
-    assert head.details["on held-out projects, with waveform"]["share_wrong_among_predicted"] < 0.1
+    elsewhere = head.details["on held-out projects, as histograms with waveform"]
+    assert elsewhere["balanced_accuracy"] < 0.4, "and the card says so"
+    assert elsewhere["share_wrong_among_predicted"] < 0.1
     assert "biased sample" in head.scope
     assert head.parts == ("hippocampus", "cortex")
     assert head.explain_guessing() == ""
-    assert head.rare == ("VIP",)
+    assert (head.rare, head.stretches) == (("VIP",), 4)
+    trains = head.details["on held-out animals, as spike trains with waveform"]
+    assert trains["wrong_among_predicted"] <= 1
+    assert measured["share_wrong_at_most"] <= 0.2
     assert sum(head.priors["neocortex"].shares.values()) == pytest.approx(1, abs=0.03)
     assert head.required.of == "waveforms_uv"
     card = (FOLDER / CELL_TYPES / "README.md").read_text("utf-8")

@@ -1,0 +1,77 @@
+"""Time that is left out of a recording because the user says so, such as laser epochs that no file marks."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nwb_neurid.errors import InvalidOption
+from nwb_neurid.intervals import Intervals
+from nwb_neurid.readers.label_table import read_table
+
+START, STOP = ("start_time", "start_s", "start"), ("stop_time", "stop_s", "stop", "end")
+
+
+def parse_excluded(text: str) -> Intervals:
+    """Parse what time is to be left out.
+
+    Parameters
+    ----------
+    text
+        `START:STOP` in seconds, several with commas between, either of them empty for the start or end of the
+        recording; or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
+
+    Returns
+    -------
+    array
+        Intervals in the order of `text`, shape (intervals, 2), in seconds.
+
+    Raises
+    ------
+    InvalidOption
+        If it is neither, or an interval does not end after it starts.
+
+    Examples
+    --------
+    >>> parse_excluded("600:900, 3200:")
+    array([[ 600.,  900.],
+           [3200.,   inf]])
+    """
+    if Path(text).suffix.lower() in {".csv", ".tsv"}:
+        return _read_intervals(Path(text))
+    return np.array([_parse_interval(part.strip(), text) for part in text.split(",")])
+
+
+def _parse_interval(part: str, text: str) -> tuple[float, float]:
+    start, colon, stop = part.partition(":")
+    try:
+        start_s, stop_s = float(start or "-inf"), float(stop or "inf")
+    except ValueError:
+        start_s = stop_s = np.nan
+    if not colon or not start_s < stop_s:
+        raise InvalidOption(
+            f"--exclude wants START:STOP in seconds, such as 600:900,3200:4300, or a csv or tsv file with the columns "
+            f"start_time and stop_time, got {part!r} in {text[:80]!r}."
+        )
+    return start_s, stop_s
+
+
+def _read_intervals(path: Path) -> Intervals:
+    header, lines = read_table(path, "The table of intervals")
+    names = [next((name for name in names if name in header), "") for names in (START, STOP)]
+    if not all(names):
+        raise InvalidOption(
+            f"{path} must have the columns {START[0]} and {STOP[0]}, in seconds, got {','.join(header)[:80]}."
+        )
+    found = []
+    for number, line in lines:
+        try:
+            start_s, stop_s = (float(line[name]) for name in names)
+        except ValueError:
+            start_s = stop_s = np.nan
+        if not start_s < stop_s:
+            raise InvalidOption(
+                f"{path} must have intervals in seconds that end after they start, row {number} has "
+                f"{line[names[0]]!r} and {line[names[1]]!r}."
+            )
+        found.append((start_s, stop_s))
+    return np.array(found, np.float64).reshape(-1, 2)

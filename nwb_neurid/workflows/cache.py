@@ -1,8 +1,8 @@
 """Binned recordings on disk: each is read once, and mapped from its file afterwards.
 
-A folder holds one folder for each recording, called after a hash of what decides its content: the file, how it is read,
-how it is binned, and by which version. It is made aside and put in place whole. What is damaged, or of something else,
-is made anew. Several processes share a folder: while one makes an entry, others that need it wait.
+A folder holds one folder for each recording, called after a hash of what decides its content: the bytes of the source,
+how it is read and binned, and by which version. It is made aside and put in place whole. What is damaged, or of
+something else, is made anew. Several processes share a folder: while one makes an entry, others that need it wait.
 """
 
 import json
@@ -24,12 +24,12 @@ from nwb_neurid._system.file_sets import make_folder
 from nwb_neurid._system.lock import lock
 from nwb_neurid.contracts import Progress, ReadOptions, is_url
 from nwb_neurid.contracts.training import Binned, BinsRecordings
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import bin_groups
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import read_for, reader_for
-from nwb_neurid.writers.nwb.fingerprint import Fingerprint
+from nwb_neurid.workflows.archive.digests import take_source_digest
 
 ABOUT = "entry.json"
 FORMAT = 1
@@ -56,7 +56,7 @@ def read_binned(
     Parameters
     ----------
     sources
-        Files and folders, which are kept; URLs and objects, which are read anew each time.
+        Files, folders and URLs, which are kept; objects, which are binned each time.
     model
         What is to be trained.
     reading
@@ -78,7 +78,7 @@ def read_binned(
     Raises
     ------
     InvalidOption
-        If the encoder does not train on bins alone.
+        If the encoder does not train on bins alone, or two sources are one recording.
     CannotWrite
         If the folder cannot be written.
     NeuridError
@@ -94,14 +94,15 @@ def read_binned(
     rank, number = share
     order = [*range(rank, len(sources), number), *(at for at in range(len(sources)) if at % number != rank)]
     found: dict[int, tuple[list[Binned], list[str]]] = {}
+    seen: dict[str, object] = {}
     for at in progress(order, label="recordings", total=len(order)):
-        found[at] = _find(sources[at], model, reading, folder.resolve(), pool_groups)
+        found[at] = _find(sources[at], model, reading, folder.resolve(), pool_groups, seen)
     ordered = [found[at] for at in range(len(sources))]
     return [*chain(*(parts for parts, _ in ordered))], [*chain(*(notes for _, notes in ordered))]
 
 
 def _find(
-    source: object, model: Model, reading: ReadOptions, folder: Path, pool_groups: bool
+    source: object, model: Model, reading: ReadOptions, folder: Path, pool_groups: bool, seen: dict[str, object]
 ) -> tuple[list[Binned], list[str]]:
     """One recording, from the cache or made anew."""
 
@@ -111,11 +112,14 @@ def _find(
             population = read_for(model.spec, reader_for(source), source, reading)
         return bin_groups(model, population, pool_groups=pool_groups)
 
-    if not isinstance(source, str | Path) or is_url(source):
+    if not isinstance(source, str | Path):
         return make()
-    reader_for(source)  # a file that is not there is reported as everywhere
-    key = _describe(Path(source), model, reading, pool_groups)
-    entry = folder / sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
+    reader_for(source)  # what is not there is reported as everywhere
+    key = _describe(source, model, reading, pool_groups)
+    name = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
+    if (other := seen.setdefault(name, source)) is not source:
+        raise InvalidOption(f"{source} is the recording {other} under another name, and would count double. Name one.")
+    entry = folder / name
     if (there := _load(entry, key)) is not None:
         return there
     with convert_errors(entry), lock(entry, "is being made by", wait_s=WAIT_S):
@@ -127,23 +131,18 @@ def _find(
             )
             shutil.rmtree(entry)
         parts, notes = make()
-        _write(entry, key, parts, notes)
+        _write(entry, key, parts, notes, [] if is_url(source) else [Path(source)])
     return _load(entry, key) or (parts, notes)
 
 
-def _describe(source: Path, model: Model, reading: ReadOptions, pool_groups: bool) -> dict[str, Any]:
+def _describe(source: str | Path, model: Model, reading: ReadOptions, pool_groups: bool) -> dict[str, Any]:
     """What decides the content of an entry."""
-    mark = Fingerprint.of(source)
     encoder = model.encoder
-    options = {name: value for name, value in asdict(reading).items() if name != "labels"}
     about = {
         "format": FORMAT,
         "version": __version__,
-        "source": str(source.resolve()),
-        "size": mark.size,
-        "mtime_ns": mark.mtime_ns,
-        "inode": mark.inode,
-        "reading": options,
+        "digest": take_source_digest(str(source)),
+        "reading": {name: value for name, value in asdict(reading).items() if name != "labels"},
         "encoder": f"{model.name} {model.spec.version}",
         "config": {**encoder.config},
         "binning": encoder.binning if isinstance(encoder, BinsRecordings) else "",
@@ -153,8 +152,9 @@ def _describe(source: Path, model: Model, reading: ReadOptions, pool_groups: boo
     return told
 
 
-def _write(entry: Path, key: Mapping[str, Any], parts: Sequence[Binned], notes: Sequence[str]) -> None:
-    like = [Path(key["source"])]
+def _write(
+    entry: Path, key: Mapping[str, Any], parts: Sequence[Binned], notes: Sequence[str], like: Sequence[Path]
+) -> None:
     with make_folder(entry, like=like) as made:
         described = [_write_part(made, at, part) for at, part in enumerate(parts)]
         text = json.dumps({"key": key, "notes": [*notes], "parts": described})

@@ -101,7 +101,7 @@ def test_what_is_damaged_is_made_anew(paths, model, tmp_path, reads, damage):
         np.save(values, np.array([{}], object), allow_pickle=True)
     else:
         told = json.loads((entry / ABOUT).read_text())
-        (entry / ABOUT).write_text(json.dumps({**told, "key": {**told["key"], "source": "elsewhere"}}))
+        (entry / ABOUT).write_text(json.dumps({**told, "key": {**told["key"], "digest": "elsewhere"}}))
     with pytest.warns(NeuridWarning, match=r"animal-0\.nwb .* is damaged, and is made anew"):
         (again,), _ = fill(paths[:1], model, tmp_path)
     assert same(whole, again)
@@ -153,6 +153,12 @@ def test_an_encoder_that_trains_on_more_than_bins(paths, tmp_path):
     other = new_model("company", untrained=True, device="cpu")
     with pytest.raises(InvalidOption, match=r"does not train on binned activity alone.*leave out --cache"):
         fill(paths[:1], other, tmp_path)
+
+
+def test_one_recording_under_two_names(paths, model, tmp_path):
+    other = shutil.copy(paths[0], tmp_path / "other.nwb")
+    with pytest.raises(InvalidOption, match=r"other\.nwb is the recording .*animal-0\.nwb under another name"):
+        fill([paths[0], other], model, tmp_path / "cache")
 
 
 def test_a_cache_that_cannot_be_made(paths, model, tmp_path):

@@ -292,7 +292,7 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Predictions:
-    """A predicted identity per unit, with its probability, and the right to decline.
+    """A predicted identity per unit, with its probability, and whether the model abstains.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ class Predictions:
     prediction_set
         Which classes are plausible at `coverage`, shape (units, classes).
     abstained, reasons
-        Whether the model declines to name the unit, and why, shape (units,).
+        Whether the model abstains from the unit, and why, shape (units,).
     ood_score
         How unlike the training data a unit is, shape (units,); NaN where not known.
     prevalence

@@ -169,9 +169,9 @@ def _describe_columns(predictions: Predictions) -> Iterator[Column]:
         members = make_text(predictions.classes[np.nonzero(predictions.prediction_set)[1]])
         ends = np.cumsum(predictions.prediction_set.sum(axis=1, dtype=np.int64))
         yield Column(name="prediction_set", description=plausible, values=members, ends=ends)
-    declined = "Whether the model declines to name the neuron."
-    yield Column(name="abstained", description=declined, values=predictions.abstained)
-    why = "Why the model declines, or why the neuron has no vector; empty where it is named."
+    whether = "Whether the model abstains."
+    yield Column(name="abstained", description=whether, values=predictions.abstained)
+    why = "Why the model abstains, or why the neuron has no vector; empty otherwise."
     yield Column(name="reason", description=why, values=make_text(predictions.reasons))
     if not np.isnan(predictions.ood_score).all():
         unlike = "How unlike the training data the neuron is: the higher, the less alike. NaN where not known."

@@ -40,6 +40,10 @@ class UnreadableSource(NeuridError):
     """The source is damaged, locked by another program, or holds nothing that can be read."""
 
 
+class SourceUnreachable(UnreadableSource):
+    """A server gave no answer, or broke off: it may answer later."""
+
+
 class InvalidSource(NeuridError):
     """The source can be read, but its content contradicts its format."""
 

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+from nwb_neurid.cli.archive import ask_of_each, embed_over_workers
 from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models, complete_presets
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
@@ -18,6 +19,7 @@ from nwb_neurid.cli.options import (
     argument,
     flag,
     option,
+    with_cluster,
     with_json,
     with_reading,
     with_writing,
@@ -26,17 +28,20 @@ from nwb_neurid.cli.outcome import collect_facts, print_outcome
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
+from nwb_neurid.workflows.archive.options import ClusterOptions
 from nwb_neurid.writers.options import WriteOptions
 
 if TYPE_CHECKING:
     from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.labels.prediction import PredictionOptions
     from nwb_neurid.model.model import Model
+    from nwb_neurid.workflows.models import ModelChoice
 
 
 @with_json
 @with_reading
 @with_writing
+@with_cluster
 def embed(
     sources: Annotated[list[str], argument("SOURCE", "Recordings: files, folders or URLs.")],
     *,
@@ -139,6 +144,7 @@ def embed(
     seed: Annotated[
         int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of --untrained and --fit.")
     ] = 0,
+    cluster: ClusterOptions,
     out: Terminal,
 ) -> None:
     """Embed the units of recordings: one vector per unit, and predicted labels where the model has a head for them.
@@ -147,31 +153,36 @@ def embed(
 
     writes a table beside the units, into the file itself. Nothing else in it changes, and the file is replaced whole
     or not at all. Results of other sources go into SOURCE.neurid.nwb.
+
+    $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
+
+    embeds many recordings at once, each of them once, and collects all vectors in a folder of parquet files. The same
+    command goes on where it was interrupted.
     """
     from nwb_neurid.workflows.embed import embed_file
     from nwb_neurid.workflows.report import check_page, report_outcome
 
+    cluster.check()
     training = _plan_training(fit, steps, seed)
-    built = _build_model(encoder, model, preset, untrained, fit, seed, device)
-    prediction = _ask_for(label, coverage, prior, smooth)
+    choice = _choose_model(encoder, model, preset, untrained, fit, seed, device)
+    common: dict[str, Any] = {
+        "reading": reading,
+        "pool_groups": pool_groups,
+        "training": training,
+        "prediction": _ask_for(label, coverage, prior, smooth),
+        "criteria": criteria,
+    }
+    if cluster.is_asked:
+        embed_over_workers(out, sources, ask_of_each(writing, report, model=choice, **common), cluster)
+        return
+    built = choice.build()
     asked = _choose_targets(sources, writing, built)
     headless: set[str] = set()
     for source, options in out.progress(each(asked), label="recordings", total=len(asked)):
         try:
             page = check_page(source, options) if report else None
             with _reporting_interrupt(out, source):
-                outcome = embed_file(
-                    source,
-                    built,
-                    reading=reading,
-                    writing=options,
-                    device=device,
-                    pool_groups=pool_groups,
-                    training=training,
-                    prediction=prediction,
-                    criteria=criteria,
-                    progress=out.progress,
-                )
+                outcome = embed_file(source, built, writing=options, device=device, progress=out.progress, **common)
             if page is not None:
                 report_outcome(outcome, page, overwrite=options.overwrite)
         except NeuridError as error:  # the other recordings are still worth embedding
@@ -204,26 +215,25 @@ def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
         raise
 
 
-def _build_model(
+def _choose_model(
     encoder: str | None, model: str | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
-) -> "Model | None":
-    """The model that was asked for; None for the one that ships for what each recording holds."""
-    from nwb_neurid.model.model import load_model, new_model
+) -> "ModelChoice":
+    """The model that was asked for, or the one that ships for what each recording holds."""
+    from nwb_neurid.workflows.models import ModelChoice
 
     if model is not None:
         if encoder is not None or preset is not None or untrained or fit:
             raise InvalidOption(
                 "--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit."
             )
-        return load_model(model, device=device)
-    if encoder is not None:
-        return new_model(encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device)
-    if preset is not None or untrained or fit:
+    elif encoder is None and (preset is not None or untrained or fit):
         from nwb_neurid.registry import default_encoder
 
         some = default_encoder("training")
         raise InvalidOption(f"--preset, --untrained and --fit are for an encoder: name one, such as --encoder {some}.")
-    return None
+    return ModelChoice(
+        folder=model, encoder=encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device
+    )
 
 
 def _plan_training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":

@@ -25,9 +25,11 @@ from nwb_neurid.cli.completion import (
 )
 from nwb_neurid.cli.terminal import terminal
 from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.workflows.archive.options import ClusterOptions
 from nwb_neurid.writers.options import WriteOptions
 
 READ, MODEL, WRITE, LABELS, COMPUTE = "What to read", "Which model", "Where results go", "Labels", "Compute"
+WORKERS = "Many recordings over workers"
 """Panels of --help."""
 
 Command: TypeAlias = Callable[..., None]
@@ -190,7 +192,8 @@ WRITING: Mapping[str, OptionInfo] = {
         "-o",
         panel=WRITE,
         metavar="PATH",
-        help="Where the results go, and the recording stays as it is: a file, or for several recordings a folder.",
+        help="Where the results go, and the recording stays as it is: a file, or for several recordings a folder; with "
+        "--workers a folder of parquet files with all vectors.",
     ),
     "format": option(
         "--format",
@@ -209,6 +212,48 @@ WRITING: Mapping[str, OptionInfo] = {
     "sidecar": flag("--sidecar", panel=WRITE, help="A small NWB file beside the recording, RECORDING.neurid.nwb."),
     "units_columns": flag("--units-columns", panel=WRITE, help="Predictions also as columns of the table of units."),
     "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
+}
+
+CLUSTER: Mapping[str, OptionInfo] = {
+    "workers": option(
+        "--workers", panel=WORKERS, min=1, metavar="N", help="Processes on this machine; with --slurm, jobs."
+    ),
+    "scheduler": option(
+        "--scheduler",
+        panel=WORKERS,
+        metavar="ADDRESS",
+        show_default=False,
+        help="A Dask scheduler that runs already, such as tcp://node1:8786.",
+    ),
+    "slurm": flag("--slurm", panel=WORKERS, help="Submit the workers to SLURM."),
+    "slurm_options": option(
+        "--slurm-option",
+        panel=WORKERS,
+        metavar="OPTION",
+        show_default=False,
+        help="For sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
+    ),
+    "memory": option(
+        "--memory",
+        panel=WORKERS,
+        metavar="SIZE",
+        show_default=False,
+        help="Memory of each worker, such as 8GB; by default an equal share of this machine.",
+    ),
+    "retries": option(
+        "--retries",
+        panel=WORKERS,
+        min=0,
+        metavar="N",
+        help="How often a recording is tried again when a network breaks or a worker is lost.",
+    ),
+    "manifest": option(
+        "--manifest",
+        panel=WORKERS,
+        metavar="FILE",
+        show_default=False,
+        help="Where it is noted what is done, neurid-manifest.sqlite by default. With --output it is in that folder.",
+    ),
 }
 
 
@@ -276,5 +321,6 @@ JSON = _parameter("as_json", flag("--json", help="Print JSON in place of lines a
 
 with_reading = partial(_gather, "reading", ReadOptions, _declare(ReadOptions, READING))
 with_writing = partial(_gather, "writing", WriteOptions, _declare(WriteOptions, WRITING))
+with_cluster = partial(_gather, "cluster", ClusterOptions, _declare(ClusterOptions, CLUSTER))
 with_terminal = partial(_gather, "out", terminal, PRINTING)
 with_json = partial(_gather, "out", terminal, [JSON, *PRINTING])

@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, NoReturn, TypeVar
 
@@ -138,6 +138,21 @@ class Terminal:
         if self._bars.disable:
             return items
         return self._draw_bar(items, label, total)
+
+    @contextmanager
+    def count(self, label: str) -> Iterator[Callable[[int], None]]:
+        """A line under the bars that counts what has no known total; nothing where there is no terminal."""
+        if self._bars.disable:
+            yield lambda _: None
+            return
+        self._bars.start()
+        task = self._bars.add_task(escape_controls(label), total=None)
+        try:
+            yield lambda more: self._bars.advance(task, more)
+        finally:
+            self._bars.remove_task(task)
+            if not self._bars.tasks:
+                self._bars.stop()
 
     def describe(self, text: str) -> bool:
         """Put a text beside the innermost bar; false where there is none."""

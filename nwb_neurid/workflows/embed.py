@@ -23,7 +23,7 @@ from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, PREDICTIONS, name_object
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import Results, choose_output, name_after, take_fingerprint
+from nwb_neurid.writers.outputs import Output, Results, choose_output, name_after, take_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,7 @@ def embed_file(
     training: TrainingOptions | None = None,
     prediction: PredictionOptions | None = None,
     criteria: str = AUTO,
+    output: Output | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Embed the units of a recording, and write the vectors and the predicted labels beside them.
@@ -95,6 +96,8 @@ def embed_file(
     criteria
         A published criterion for cell types, "none", or "auto" for those that fit the recording, see
         `nwb_neurid.labels.criteria`. None of them gives probabilities.
+    output
+        Where the results go, in place of what `writing` names.
     progress
         Progress callback, called with what is looped over.
 
@@ -120,12 +123,13 @@ def embed_file(
     """
     writing, prediction = writing or WriteOptions(), prediction or PredictionOptions()
     reader, seen = reader_for(source), take_fingerprint(source)
-    choose_output(source, name_results(writing, model), seen=seen)  # refuses early what can be refused before reading
+    if output is None:
+        choose_output(source, name_results(writing, model), seen=seen)  # refuses early what needs no reading
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
-    output = choose_output(source, writing, seen=seen)
+    output = output or choose_output(source, writing, seen=seen)
     output.check(population)
     check_fits(population, model)
     plan.check(population, prediction, writing.name)

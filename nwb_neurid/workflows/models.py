@@ -1,10 +1,49 @@
 """The model that a user means: as it is, a folder, one that ships, or an encoder that needs no training."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nwb_neurid import registry
 from nwb_neurid.errors import UntrainedEncoder
 from nwb_neurid.model.model import Model, load_model, new_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """Which model a user asks for, as plain values from which every process builds the same.
+
+    Parameters
+    ----------
+    folder
+        A model folder, or the name of a model that ships.
+    encoder
+        An installed encoder in place of a model.
+    preset, untrained, seed
+        As for `nwb_neurid.new_model`.
+    device
+        What it is built for: "auto", "cpu" or "cuda".
+    """
+
+    folder: str | None = None
+    encoder: str | None = None
+    preset: str | None = None
+    untrained: bool = False
+    seed: int = 0
+    device: str = "auto"
+
+    def build(self) -> Model | None:
+        """Build it; None for the model that ships for what each recording holds.
+
+        Raises
+        ------
+        NeuridError
+            If there is no such model.
+        """
+        if self.folder is not None:
+            return load_model(self.folder, device=self.device)
+        if self.encoder is None:
+            return None
+        return new_model(self.encoder, preset=self.preset, untrained=self.untrained, seed=self.seed, device=self.device)
 
 
 def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:

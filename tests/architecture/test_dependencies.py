@@ -13,6 +13,7 @@ MODULES_OF = {
     "boto3": {"boto3", "botocore"},
     "ipywidgets": {"ipywidgets", "IPython"},
     "jupyter-scatter": {"jscatter"},
+    "dask-jobqueue": {"dask_jobqueue"},
 }
 TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs
 

@@ -66,3 +66,11 @@ def test_pipes_and_devices_in_place_of_files_are_not_waited_for():
 def test_hostile_servers_are_given_up():
     pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
     assert "wrong: 0" in figures("hostile_servers.py", "--every", 8, "--first", 7)
+
+
+@pytest.mark.slow
+def test_an_archive_loses_and_doubles_nothing():
+    for needed in ("distributed", "pyarrow"):
+        pytest.importorskip(needed, reason="archives need nwb-neurid[cluster,parquet]")
+    said = figures("archive.py", "--recordings", 5, "--rounds", 1, "--fault", "worker killed")
+    assert "1 faults, 5 recordings, wrong: 0" in said

@@ -39,6 +39,7 @@ NEEDS = {
     "docs/howto/report.md": ("recording.nwb",),
     "docs/understand/company.md": ("recording.nwb", "other.nwb"),
     "docs/understand/neurpir.md": ("recording.nwb", "other.nwb"),
+    "docs/howto/archive.md": ("recording.nwb", "other.nwb"),
     "docs/howto/training.md": ("recording.nwb", "other.nwb"),
 }
 """What a page takes for granted."""

@@ -7,10 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 from nwb_neurid._system import limits
-from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.errors import SourceUnreachable, UnreadableSource
 from nwb_neurid.readers.nwb.dandi import download_address
 from nwb_neurid.readers.nwb.s3 import http_addresses
-from nwb_neurid.readers.nwb.web import REFUSED, Ranges, Waiting, check_granted, name_url, reason, request
+from nwb_neurid.readers.nwb.web import REFUSED, Answer, Ranges, Waiting, check_granted, name_url, reason, request
+
+OF_CONTENT = re.compile(r'"[0-9a-f]{32}(-\d+)?"')
+"""The mark of S3, which is a hash of the content; those of other servers may be the date and size."""
 
 
 class RemoteFile:
@@ -40,9 +43,9 @@ class RemoteFile:
             ) from error
         self._url, self._read_bytes = url, 0
         waiting = Waiting()
-        address, size = _reach(url, _addresses(url, waiting), waiting)
+        answer, size = _reach(url, waiting)
         self._ranges = Ranges(waiting)
-        self._file: Any = File(address, _size=size)
+        self._file: Any = File(answer.address, _size=size)
         self._file.session = self._ranges  # its own would wait for ever for a server that falls silent or drips
 
     def read(self, size: int) -> bytes:
@@ -67,7 +70,8 @@ def _fetching(url: str, ranges: Ranges) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # remfile raises no narrower ones
-        raise UnreadableSource(
+        lost = UnreadableSource if ranges.is_refused else SourceUnreachable
+        raise lost(
             f"{name_url(url)} could not be read on: the connection broke ({ranges.fault or reason(error)}). Try again, "
             "or download the file."
         ) from error
@@ -83,9 +87,35 @@ def _addresses(url: str, waiting: Waiting) -> Iterable[str]:
     return [url]
 
 
-def _reach(url: str, addresses: Iterable[str], waiting: Waiting) -> tuple[str, int]:
-    """Where the file lies in the end, which every further request then asks directly, and its size in bytes."""
-    for address in addresses:
+def identify(url: str) -> str:
+    """Identify what lies at a URL now: by the mark of its server for this content, and its size.
+
+    Parameters
+    ----------
+    url
+        As `RemoteFile` takes it.
+
+    Returns
+    -------
+    str
+        The same for two URLs of one object, and another one after it changed.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is nothing.
+    UnreadableSource
+        If it may not be read, or not in parts, now or later.
+    """
+    answer, size = _reach(url, Waiting())
+    mark = answer.headers.get("ETag", "")
+    place = "" if OF_CONTENT.fullmatch(mark) else answer.address.partition("?")[0]
+    return " ".join(["url", str(size), mark or answer.headers.get("Last-Modified", ""), place])
+
+
+def _reach(url: str, waiting: Waiting) -> tuple[Answer, int]:
+    """What answers, at an address which every further request then asks directly, and the size of the file in bytes."""
+    for address in _addresses(url, waiting):
         answer = request(address, url, waiting, headers={"Range": "bytes=0-0"})
         if answer.status not in REFUSED:
             break
@@ -107,4 +137,4 @@ def _reach(url: str, addresses: Iterable[str], waiting: Waiting) -> tuple[str, i
             f"{name_url(url)} cannot be read in parts: its server does not state how large it is. Download the file, "
             "and name the copy."
         )
-    return answer.address, int(stated[1])
+    return answer, int(stated[1])

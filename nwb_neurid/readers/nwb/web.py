@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urljoin
 
-from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.errors import SourceNotFound, SourceUnreachable, UnreadableSource
 
 if TYPE_CHECKING:
     from requests import Response
@@ -153,7 +153,7 @@ def request(
 
     Raises
     ------
-    UnreadableSource
+    SourceUnreachable
         If there is no answer, or none in time.
     """
     import requests
@@ -181,7 +181,7 @@ def request(
         return waiting.run(ask)
     except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: a host that is no host
         host = name_url(address).split("/")[2]
-        raise UnreadableSource(
+        raise SourceUnreachable(
             f"{name_url(url)} cannot be read: {host or 'its server'} gave no answer ({reason(error)}). Check the "
             "address and the connection."
         ) from error
@@ -258,7 +258,7 @@ def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
 class Ranges:
     """What `remfile` asks for parts of a file: as a session of `requests`, with limits on time and on what comes.
 
-    `fault` is what was wrong last, in words.
+    `fault` is what was wrong last, in words; `is_refused` whether the server refused, for ever.
     """
 
     def __init__(self, waiting: Waiting) -> None:
@@ -268,6 +268,7 @@ class Ranges:
         self._waiting = waiting
         self._failures = 0
         self.fault = ""
+        self.is_refused = False
 
     def get(self, url: str, headers: Mapping[str, str]) -> SimpleNamespace:
         """Fetch the range in the headers; an answer of 503 is tried again by `remfile`, one of 408 is not."""
@@ -291,7 +292,7 @@ class Ranges:
             if status == HTTPStatus.OK:
                 raise OSError(errno.EPROTO, "the server sent the whole file for a part of it")
             if status in PERMANENT:
-                self.fault = f"the server answered {name_status(status)}"
+                self.fault, self.is_refused = f"the server answered {name_status(status)}", True
                 return SimpleNamespace(status_code=status, reason="", content=b"")
             if status != HTTPStatus.PARTIAL_CONTENT:
                 raise OSError(errno.EPROTO, f"the server answered {name_status(status)}")
@@ -311,7 +312,9 @@ def check_granted(answer: Answer, url: str) -> None:
     SourceNotFound
         If there is nothing.
     UnreadableSource
-        If it may not be read, or the server failed.
+        If it may not be read.
+    SourceUnreachable
+        If the server failed.
     """
     status = f"the server answered {name_status(answer.status)}"
     if answer.status in MISSING:
@@ -322,7 +325,8 @@ def check_granted(answer: Answer, url: str) -> None:
             "that you have access with."
         )
     if answer.status >= HTTPStatus.BAD_REQUEST:
-        raise UnreadableSource(f"{name_url(url)} cannot be read: {status}. Try again later.")
+        kind = UnreadableSource if answer.status in PERMANENT else SourceUnreachable
+        raise kind(f"{name_url(url)} cannot be read: {status}. Try again later.")
 
 
 def reason(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from nwb_neurid.cli import embed, evaluate, fit_labels, train
 from nwb_neurid.cli import inspect as inspect_command
 from nwb_neurid.cli.app import app
-from nwb_neurid.cli.options import READING, WRITING, with_reading, with_terminal, with_writing
+from nwb_neurid.cli.options import CLUSTER, READING, WORKERS, WRITING, with_reading, with_terminal, with_writing
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.writers.options import WriteOptions
@@ -77,7 +77,7 @@ def test_help_is_whole_at_80_columns_with_an_example_at_the_top(command):
 @pytest.mark.parametrize(
     ("command", "panels"),
     [
-        ("embed", ["What to read", "Which model", "Labels", "Where results go", "Compute"]),
+        ("embed", ["What to read", "Which model", "Labels", "Where results go", "Compute", WORKERS]),
         ("train", ["What to read", "Which model", "Compute", "Where results go"]),
         ("fit-labels", ["Labels", "What to read", "Where results go", "Compute"]),
         ("evaluate", ["Labels", "What to score", "Which model", "What to read", "Where results go", "Compute"]),
@@ -89,7 +89,8 @@ def test_options_stand_in_panels(command, panels):
 
 
 def test_every_option_has_a_place_in_some_panel():
-    names = {name for option in [*READING.values(), *WRITING.values()] for name in option.param_decls}
+    declared = [*READING.values(), *WRITING.values(), *CLUSTER.values()]
+    names = {name for option in declared for name in option.param_decls}
     text = show_help("embed")
     assert [name for name in names if name not in text] == []
 

@@ -18,8 +18,9 @@ import pytest
 
 from nwb_neurid import readers
 from nwb_neurid.contracts import ReadOptions, is_url
-from nwb_neurid.errors import InvalidOption, SourceNotFound, UnknownSource, UnreadableSource
+from nwb_neurid.errors import InvalidOption, SourceNotFound, SourceUnreachable, UnknownSource, UnreadableSource
 from nwb_neurid.readers.nwb import PLUGIN, dandi, web
+from nwb_neurid.readers.nwb.remote import identify
 from nwb_neurid.readers.nwb.web import name_url
 
 pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
@@ -520,3 +521,34 @@ def test_what_is_a_url():
 def test_a_url_that_no_reader_knows():
     with pytest.raises(UnknownSource, match=r"No reader recognises ftp://host/a.nwb"):
         readers.read("ftp://host/a.nwb")
+
+
+@pytest.mark.usefixtures("published")
+def test_an_object_is_identified_by_its_content_where_the_server_marks_that(server):
+    marks = {"/a.nwb": '"0123456789abcdef0123456789abcdef-3"', "/b.nwb": '"0123456789abcdef0123456789abcdef-3"'}
+    marks |= {"/c.nwb": '"5f3e-1a2b"', "/d.nwb": '"5f3e-1a2b"'}
+
+    def answer(request):
+        request.answer(206, b"x", **{"Content-Range": "bytes 0-0/1000", "ETag": marks[request.path]})
+
+    def serve(request):
+        answer(request)
+        raise ConnectionError
+
+    server.answers |= dict.fromkeys(marks, serve)
+    found = [identify(f"{server.url}{path}") for path in marks]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+
+
+def test_what_may_answer_later_is_told_from_what_is_refused(server):
+    server.answers |= {"/busy.nwb": 503, "/mine.nwb": 403}
+    assert isinstance(catch(f"{server.url}/busy.nwb"), SourceUnreachable)
+    assert not isinstance(catch(f"{server.url}/mine.nwb"), SourceUnreachable)
+    assert isinstance(catch("http://127.0.0.1:9/a.nwb"), SourceUnreachable)
+
+
+def catch(url):
+    with pytest.raises(UnreadableSource) as refused:
+        identify(url)
+    return refused.value

@@ -1,0 +1,142 @@
+"""The workers as the run sees them: recordings go out and answers come back, whatever is lost."""
+
+import time
+from contextlib import suppress
+from functools import partial
+from queue import Empty, Queue
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from nwb_neurid.errors import InvalidOption, NeuridError
+from nwb_neurid.workflows.archive.cluster import connect
+from nwb_neurid.workflows.archive.task import Answer, Asked, embed_recording
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+AHEAD = 2
+"""Recordings for each thread of the workers: one that is embedded, and one that waits so that no worker does."""
+
+PATIENCE_S = 600.0
+"""How long a scheduler that is gone is waited for."""
+
+AGAIN_S = 2.0
+LOST = "the scheduler was lost"
+
+
+class Crew:
+    """The workers of one scheduler.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    workers
+        How many are expected, where none has come yet.
+
+    Raises
+    ------
+    InvalidOption
+        If no scheduler answers there.
+    """
+
+    def __init__(self, address: str, workers: int) -> None:
+        self._address, self._expected = address, workers
+        self._client = connect(address)
+        self._futures: dict[str, Future] = {}
+        self._ended: Queue[tuple[str, Future]] = Queue()
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        with suppress(Exception):  # what is still computed need not end
+            if self._futures:
+                self._client.cancel(list(self._futures.values()), force=True)
+        with suppress(Exception):
+            self._client.close(timeout=AGAIN_S)
+
+    @property
+    def dashboard(self) -> str:
+        """Address of the page on which the work can be watched; "" where there is none."""
+        return str(self._client.dashboard_link or "")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the workers would run out of recordings."""
+        threads = 0
+        with suppress(Exception):  # while the scheduler is lost
+            threads = sum(self._client.nthreads().values())
+        return len(self._futures) < AHEAD * max(threads, self._expected)
+
+    def submit(self, asked: Asked, source: str, key: str, attempt: int) -> None:
+        """Give a recording to a worker."""
+        future = self._client.submit(
+            embed_recording, asked, source, key, attempt, key=f"embed-{key[:16]}-{attempt}-{time.time_ns()}", pure=False
+        )
+        self._futures[key] = future
+        future.add_done_callback(partial(self._note, key))
+
+    def collect(self, timeout_s: float) -> list[tuple[str, Answer]]:
+        """Wait for answers, for at most so long; then all that have come, by the keys of the recordings.
+
+        Raises
+        ------
+        NeuridError
+            If the scheduler is gone, and does not come back in ten minutes.
+        """
+        found: list[tuple[str, Answer]] = []
+        with suppress(Empty):
+            key, future = self._ended.get(timeout=timeout_s)
+            while True:
+                if self._futures.get(key) is future:  # otherwise it was given out anew
+                    del self._futures[key]
+                    found.append((key, _read(future)))
+                key, future = self._ended.get_nowait()
+        if self._client.status != "running":
+            lost = list(self._futures)
+            self._futures.clear()
+            self._return()
+            found += [(key, Answer(reason=LOST, is_transient=True)) for key in lost]
+        return found
+
+    def _note(self, key: str, future: "Future") -> None:
+        self._ended.put((key, future))
+
+    def _return(self) -> None:
+        """Wait for the scheduler, which may be started again under its address."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with suppress(Exception):
+                self._client.close(timeout=AGAIN_S)
+            try:
+                self._client = connect(self._address)
+                return
+            except InvalidOption as error:
+                if time.monotonic() > deadline:
+                    raise NeuridError(
+                        f"The scheduler at {self._address} was lost and did not come back in {PATIENCE_S / 60:g} "
+                        "minutes. What is done is noted: run the same command again to go on."
+                    ) from error
+                time.sleep(AGAIN_S)
+
+
+def _read(future: "Future") -> Answer:
+    """The answer of a worker, or what became of it."""
+    from distributed import KilledWorker
+
+    if future.status == "finished":
+        answer: Answer = future.result()
+        return answer
+    if future.status != "error":  # cancelled
+        return Answer(reason=LOST, is_transient=True)
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return Answer(
+            reason="its worker ended again and again: it ran out of memory (give each more, --memory), was killed, or "
+            "a damaged file crashes the library that reads it.",
+            is_transient=True,
+        )
+    return Answer(
+        reason=f"the worker failed with {type(error).__name__}: {error}. Install the same nwb-neurid on every machine."
+    )

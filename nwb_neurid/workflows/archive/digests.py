@@ -1,0 +1,123 @@
+"""Digests: by what it is known that a recording, a model or options are the same as before."""
+
+import filecmp
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nwb_neurid import __version__
+from nwb_neurid.contracts import ReadOptions, is_url
+from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.labels.folder import pack_heads
+from nwb_neurid.model.bundled import FOLDER, list_bundled
+from nwb_neurid.model.folder import read_description
+from nwb_neurid.model.model import Model
+
+WHOLE_BYTES = 2**26
+"""A file up to this size is hashed as a whole, of a larger one its size, its date and parts of its content."""
+
+BLOCK_BYTES, BLOCKS = 2**16, 64
+LARGE = "large"
+
+
+def take_source_digest(source: str) -> str:
+    """Digest of a recording: the same under every name and path, and another one once its content changed.
+
+    Parameters
+    ----------
+    source
+        A file, a folder or a URL.
+
+    Returns
+    -------
+    str
+        Of a file its content: of one over 64 MiB the size, the date of its last change, and 64 blocks. Of a folder the
+        names and contents of its files, or their sizes and dates where they are larger. Of a URL what its server
+        says of the object.
+
+    Raises
+    ------
+    SourceNotFound, UnreadableSource
+        If there is nothing, or it cannot be read.
+    """
+    if is_url(source):
+        from nwb_neurid.readers.nwb.remote import identify
+
+        return identify(source)
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return _list_folder(path)
+        if path.exists() and not path.is_file():
+            raise UnreadableSource(f"{path} is a device or a pipe, a recording was expected. Name a file.")
+        return _hash_file(path)
+    except FileNotFoundError as error:
+        raise SourceNotFound(f"{path} does not exist.") from error
+    except OSError as error:
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Whether two large files, whose digests differ in the date alone, hold the same bytes."""
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def drop_date(digest: str) -> str:
+    """The digest of a large file without its date, which two copies need not share."""
+    return digest.rpartition(" ")[0] if digest.startswith(LARGE) else digest
+
+
+def take_model_digest(model: Model | None) -> str:
+    """Digest of a model with its heads; of None, of all the models that ship."""
+    if model is not None:
+        heads = {name: hashlib.sha256(content).hexdigest() for name, content in pack_heads(model.heads).items()}
+        return hash_values({"model": model.identity, "training": model.training, "heads": heads})
+    weights = {name: read_description(FOLDER / name).weights_sha256 for name in list_bundled()}
+    return hash_values({"bundled": weights, "version": __version__})
+
+
+def describe_reading(reading: ReadOptions) -> dict[str, Any]:
+    """The options of the reader as values that can be hashed; of a table of labels, its content."""
+    found = asdict(reading)
+    if reading.labels is not None:
+        try:
+            found["labels"] = hashlib.sha256(Path(reading.labels).read_bytes()).hexdigest()
+        except OSError as error:
+            raise SourceNotFound(f"{reading.labels} cannot be read: {error.strerror or error}.") from error
+    return found
+
+
+def hash_values(values: Mapping[str, Any]) -> str:
+    """Hash of plain values, whatever the order of their names."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_size <= WHOLE_BYTES:
+            return f"file {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        digest = hashlib.sha256(str(status.st_size).encode())
+        for number in range(BLOCKS):
+            file.seek((status.st_size - BLOCK_BYTES) * number // (BLOCKS - 1))
+            digest.update(file.read(BLOCK_BYTES))
+    return f"{LARGE} {digest.hexdigest()} {status.st_mtime_ns}"
+
+
+def _list_folder(path: Path) -> str:
+    """The files of a folder: by content where it is all small enough, otherwise by size and date."""
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    is_small = sum(each.stat().st_size for each in files) <= WHOLE_BYTES
+    digest = hashlib.sha256()
+    for each in files:
+        status = each.stat()
+        content = _hash_file(each) if is_small else f"{status.st_size} {status.st_mtime_ns}"
+        digest.update(json.dumps([each.relative_to(path).as_posix(), content]).encode())
+    return f"folder {digest.hexdigest()}"

@@ -1,0 +1,278 @@
+"""The manifest of an archive: which recordings are done, by which model and options, and who is at work on which.
+
+It is a file of SQLite that the process which was started opens, never a worker. A recording is claimed before anything
+is done with it; a claim holds for as long as its run says that it is alive. Runs that share a manifest share the work.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from nwb_neurid._system.lock import is_alive
+from nwb_neurid.errors import CannotWrite, UnreadableSource
+
+APPLICATION = 0x6E657572
+FORMAT = 1
+BEAT_S, LEASE_S = 5.0, 60.0
+"""How often a run says that it is alive, and after how long of silence its recordings may be claimed by others."""
+
+BUSY_S = 30.0
+CLAIMED, DONE, FAILED = "claimed", "done", "failed"
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS recordings (
+    key TEXT PRIMARY KEY,         -- hash of the source's digest, the model and the options
+    source TEXT NOT NULL,         -- the recording: its full path, or its URL
+    digest TEXT NOT NULL,    -- of the source, before anything was written
+    model TEXT NOT NULL,
+    options TEXT NOT NULL,
+    state TEXT NOT NULL,          -- claimed, done or failed
+    run TEXT NOT NULL,            -- who claimed it last
+    attempts INTEGER NOT NULL,
+    path TEXT NOT NULL DEFAULT '',   -- the file that holds the results
+    after TEXT NOT NULL DEFAULT '',  -- digest of the source, after the results were written
+    reason TEXT NOT NULL DEFAULT '', -- why it failed
+    facts TEXT NOT NULL DEFAULT '{}',
+    ended REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS by_source ON recordings (source);
+CREATE TABLE IF NOT EXISTS runs (
+    run TEXT PRIMARY KEY, process INTEGER NOT NULL, host TEXT NOT NULL, began REAL NOT NULL, beat REAL NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A recording in the manifest.
+
+    Parameters
+    ----------
+    key
+        Hash of the digest of the source, the model and the options.
+    source
+        The recording: its full path, or its URL.
+    digest, after
+        Of the source before anything was done with it, and after its results were written.
+    model, options
+        Hashes of both.
+    state
+        "claimed", "done" or "failed".
+    run
+        Who claimed it last.
+    attempts
+        How often it was claimed.
+    path
+        The file that holds the results; "" where there is none.
+    reason
+        Why it failed; "" otherwise.
+    facts
+        What is reported of it.
+    ended
+        When it was done or had failed, in seconds of the epoch.
+    """
+
+    key: str
+    source: str
+    digest: str
+    model: str
+    options: str
+    state: str = ""
+    run: str = ""
+    attempts: int = 0
+    path: str = ""
+    after: str = ""
+    reason: str = ""
+    facts: Mapping[str, Any]
+    ended: float = 0.0
+
+
+class Manifest:
+    """A manifest that a run works on.
+
+    Parameters
+    ----------
+    path
+        The file; it is made where there is none.
+
+    Raises
+    ------
+    UnreadableSource
+        If it is no manifest, or one of a later version.
+    CannotWrite
+        If it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = uuid4().hex
+        self.began = time.time()
+        with self._open() as database:
+            _check(path, database)
+            database.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
+            database.execute(f"PRAGMA user_version = {FORMAT}")
+            database.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?)",
+                (self.run, os.getpid(), socket.gethostname(), self.began, self.began),
+            )
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Say at every `BEAT_S` that this run is alive, and at the end let others have what it had claimed."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(ended,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            with suppress(CannotWrite), self._change() as database:
+                database.execute("UPDATE runs SET beat = 0 WHERE run = ?", (self.run,))
+
+    def claim(self, wanted: Entry) -> Entry | None:
+        """Claim a recording, once more where this run has it; None if another run that is alive has.
+
+        Returns
+        -------
+        Entry or None
+            As it is now in the manifest: it is claimed for this run, or was done, or failed while this run went on.
+        """
+        with self._change() as database:
+            found = _find(database, wanted.key)
+            if found is not None and found.state == CLAIMED and self._is_held(database, found.run):
+                return None
+            if found is not None and (found.state == DONE or (found.state == FAILED and found.ended >= self.began)):
+                return found
+            attempts = 1 if found is None else found.attempts + 1
+            database.execute(
+                "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
+                "run = excluded.run, attempts = excluded.attempts, source = excluded.source, digest = excluded.digest",
+                (
+                    *(wanted.key, wanted.source, wanted.digest, wanted.model, wanted.options),
+                    *(CLAIMED, self.run, attempts),
+                ),
+            )
+            return _find(database, wanted.key)
+
+    def finish(self, key: str, path: str, after: str, facts: Mapping[str, Any]) -> None:
+        """Note that a recording is done, also where another run claimed it meanwhile."""
+        self._end(key, DONE, path=path, after=after, facts=json.dumps(dict(facts)))
+
+    def fail(self, key: str, reason: str) -> None:
+        """Note that a recording failed, unless another run has it by now."""
+        self._end(key, FAILED, reason=reason)
+
+    def forget(self, key: str) -> None:
+        """Forget that a recording is done: its results are gone, or stood for another content of its source."""
+        with self._change() as database:
+            database.execute("DELETE FROM recordings WHERE key = ? AND state = ?", (key, DONE))
+
+    def find(self, key: str) -> Entry | None:
+        """What the manifest knows of a recording."""
+        with self._open() as database:
+            return _find(database, key)
+
+    def find_written(self, digest: str, model: str, options: str) -> Entry | None:
+        """What is done and whose source, changed by its own results, has this digest now."""
+        with self._open() as database:
+            row = database.execute(
+                "SELECT * FROM recordings WHERE after = ? AND model = ? AND options = ? AND state = ?",
+                (digest, model, options, DONE),
+            ).fetchone()
+        return None if row is None else _entry(row)
+
+    def find_begun(self, source: str, model: str, options: str) -> Entry | None:
+        """What was begun on this source, and is not known to be done: its results may have changed it."""
+        with self._open() as database:
+            row = database.execute(
+                "SELECT * FROM recordings WHERE source = ? AND model = ? AND options = ? AND state != ?",
+                (source, model, options, DONE),
+            ).fetchone()
+        return None if row is None else _entry(row)
+
+    def list_done(self) -> list[Entry]:
+        """All that is done, by any model and options."""
+        with self._open() as database:
+            return [_entry(row) for row in database.execute("SELECT * FROM recordings WHERE state = ?", (DONE,))]
+
+    def _end(self, key: str, state: str, **values: str) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        mine = "" if state == DONE else " AND run = ?"
+        with self._change() as database:
+            database.execute(
+                f"UPDATE recordings SET state = ?, ended = ?, {names} WHERE key = ?{mine}",
+                (state, time.time(), *values.values(), key, *([self.run] if mine else [])),
+            )
+
+    def _is_held(self, database: sqlite3.Connection, run: str) -> bool:
+        """Whether another run is alive."""
+        if run == self.run:
+            return False
+        row = database.execute("SELECT process, host, beat FROM runs WHERE run = ?", (run,)).fetchone()
+        if row is None or abs(time.time() - row["beat"]) > LEASE_S:
+            return False
+        return row["host"] != socket.gethostname() or is_alive(row["process"])
+
+    def _beat(self, ended: threading.Event) -> None:
+        while not ended.wait(BEAT_S):
+            with suppress(CannotWrite), self._change() as database:  # a full disk: the next one may come through
+                database.execute("UPDATE runs SET beat = ? WHERE run = ?", (time.time(), self.run))
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this call alone: nothing is held between two calls, and threads share none."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as database:
+                database.row_factory = sqlite3.Row
+                yield database
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise UnreadableSource(
+                    f"{self.path} is no manifest of nwb-neurid, or is damaged ({error}). Choose another (--manifest), "
+                    "or move it away to start again."
+                ) from error
+            raise CannotWrite(f"The manifest {self.path} cannot be written: {error}.") from error
+
+
+def _check(path: Path, database: sqlite3.Connection) -> None:
+    """Refuse a database of another program, and a manifest of a later version."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == APPLICATION and version <= FORMAT:
+        return
+    if application == APPLICATION:
+        raise UnreadableSource(
+            f"{path} is a manifest of format {version}, this nwb-neurid knows {FORMAT}. Install a later one."
+        )
+    if tables or application:
+        raise UnreadableSource(f"{path} is a database of another program. Choose another --manifest.")
+
+
+def _find(database: sqlite3.Connection, key: str) -> Entry | None:
+    row = database.execute("SELECT * FROM recordings WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    return Entry(**{**values, "facts": json.loads(values["facts"])})

@@ -1,0 +1,69 @@
+"""What a user asks of the cluster, as one value from the command line to the workers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nwb_neurid.errors import InvalidOption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """Where recordings are embedded, how often they are tried, and where it is noted what is done.
+
+    Parameters
+    ----------
+    workers
+        Worker processes on this machine; with `slurm`, jobs.
+    scheduler
+        Address of a Dask scheduler that runs already.
+    slurm
+        Submit the workers as jobs to SLURM.
+    slurm_options
+        Options of sbatch for each job, such as "--partition=gpu".
+    memory
+        Memory of each worker, such as "8GB"; "" for a fair share of this machine.
+    retries
+        How often a recording is tried again after what may pass: a network that breaks, a worker that is lost.
+    manifest
+        The file that notes what is done; None for the one of the dataset, or `neurid-manifest.sqlite` here.
+
+    Examples
+    --------
+    >>> ClusterOptions(workers=4).is_asked
+    True
+    """
+
+    workers: int | None = None
+    scheduler: str = ""
+    slurm: bool = False
+    slurm_options: list[str] | None = None
+    memory: str = ""
+    retries: int = 3
+    manifest: Path | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether recordings go to workers at all."""
+        return self.workers is not None or bool(self.scheduler) or self.slurm
+
+    def check(self) -> None:
+        """Refuse options that contradict one another.
+
+        Raises
+        ------
+        InvalidOption
+            If there are such.
+        """
+        if not self.is_asked:
+            if self.memory or self.slurm_options or self.manifest is not None:
+                raise InvalidOption(
+                    "--memory, --slurm-option and --manifest are about workers: add --workers N, --scheduler ADDRESS "
+                    "or --slurm."
+                )
+            return
+        if self.scheduler and (self.workers is not None or self.slurm or self.memory):
+            raise InvalidOption("--scheduler has its own workers: leave out --workers, --slurm and --memory.")
+        if self.slurm_options and not self.slurm:
+            raise InvalidOption("--slurm-option goes to sbatch: add --slurm, or leave it out.")
+        if self.slurm and self.workers is None:
+            raise InvalidOption("--slurm needs the number of jobs: add --workers N.")

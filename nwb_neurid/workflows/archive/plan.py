@@ -1,0 +1,102 @@
+"""Which recordings there are: each once, under however many names, with what the manifest knows of it."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nwb_neurid.contracts import Progress, is_url
+from nwb_neurid.errors import NeuridError, SourceUnreachable
+from nwb_neurid.workflows.archive.digests import drop_date, hash_values, is_same_file, take_source_digest
+from nwb_neurid.workflows.archive.manifest import Entry, Manifest
+
+THREADS = 8
+WAITS_S = (1.0, 4.0)
+"""How long it is waited before a server is asked again for what it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be embedded.
+
+    Parameters
+    ----------
+    entries
+        Each recording once, by its key.
+    names
+        The name that each has here, by its key.
+    same
+        Names of a recording that was named before, and the name under which it is embedded.
+    refused
+        What cannot be opened, and why.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    same: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def plan_recordings(
+    sources: Sequence[str], manifest: Manifest, model: str, options: str, *, progress: Progress
+) -> Plan:
+    """Take the digest of every recording, and find those that are one.
+
+    Parameters
+    ----------
+    sources
+        Files, folders or URLs.
+    manifest
+        What is done already. A file that its own results changed is the one that was embedded.
+    model, options
+        Hashes of both.
+    progress
+        Progress callback, called at every recording.
+
+    Returns
+    -------
+    Plan
+        Every source in it once: to be embedded, named before, or refused.
+    """
+    plan, names, large = Plan(), list(dict.fromkeys(sources)), dict[str, str]()
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = zip(names, pool.map(_take_digest, names), strict=True)
+        for source, digest in progress(found, label="digests", total=len(names)):
+            if isinstance(digest, NeuridError):
+                plan.refused[source] = str(digest)
+                continue
+            entry = _recall(manifest, source, digest, model, options)
+            twin = large.setdefault(drop_date(digest), source)
+            if entry.key in plan.entries:
+                plan.same[source] = plan.names[entry.key]
+            elif twin != source and is_same_file(twin, source):
+                plan.same[source] = twin
+            else:
+                plan.entries[entry.key], plan.names[entry.key] = entry, source
+    return plan
+
+
+def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str) -> Entry:
+    """The entry of a source: that of before, where its own results changed it since, or a new one."""
+    written = manifest.find_written(digest, model, options)
+    if written is not None:
+        return written
+    place = source if is_url(source) else str(Path(source).absolute())
+    key = hash_values({"digest": digest, "model": model, "options": options})
+    begun = None if is_url(source) else manifest.find_begun(place, model, options)
+    if begun is not None and manifest.find(key) is None:
+        return replace(begun, digest=digest)
+    return Entry(key=key, source=place, digest=digest, model=model, options=options, facts={})
+
+
+def _take_digest(source: str) -> str | NeuridError:
+    """The digest of a source, or why there is none; a server that gives no answer is asked again."""
+    for wait_s in (*WAITS_S, None):
+        try:
+            return take_source_digest(source)
+        except NeuridError as error:
+            if wait_s is None or not isinstance(error, SourceUnreachable):
+                return error
+            time.sleep(wait_s)
+    return NeuridError(source)  # not reached

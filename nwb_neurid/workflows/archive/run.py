@@ -1,0 +1,274 @@
+"""Embedding an archive: claim recordings, give them to workers, try again what may pass, note what is done."""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nwb_neurid._system.atomic import convert_errors
+from nwb_neurid.contracts import DEVICES, Progress, silent
+from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridError, NeuridWarning
+from nwb_neurid.workflows.archive.cluster import start_cluster
+from nwb_neurid.workflows.archive.crew import Crew
+from nwb_neurid.workflows.archive.digests import (
+    describe_reading,
+    hash_values,
+    take_model_digest,
+    take_source_digest,
+)
+from nwb_neurid.workflows.archive.manifest import DONE, FAILED, Entry, Manifest
+from nwb_neurid.workflows.archive.options import ClusterOptions
+from nwb_neurid.workflows.archive.plan import plan_recordings
+from nwb_neurid.workflows.archive.task import Asked
+from nwb_neurid.writers.dataset import MANIFEST, prepare_folder
+from nwb_neurid.writers.stored import find_results
+
+BESIDE = "neurid-manifest.sqlite"
+"""The manifest of results that lie beside the recordings, in the folder in which the command runs."""
+
+LOOK_S, LOOKS = 1.0, 2
+"""How long answers are waited for at a time, and after how many times a recording of another run is looked at again."""
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
+"""Before a recording is tried again: doubled every time, up to a minute."""
+
+EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "same recording"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of one name of a recording.
+
+    Parameters
+    ----------
+    source
+        As it was named.
+    what
+        "embedded", "embedded earlier" (by another run), "failed", or "same recording" as one that was named before.
+    path
+        The file that holds the results.
+    reason
+        Why it failed, or the other name of the recording.
+    facts
+        Units, embedded units, and more.
+    """
+
+    source: str
+    what: str
+    path: str = ""
+    reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def embed_archive(
+    sources: Sequence[str],
+    asked: Asked,
+    cluster: ClusterOptions,
+    *,
+    announce: Callable[[str], None] = lambda _: None,
+    progress: Progress = silent,
+) -> Iterator[Report]:
+    """Embed many recordings over workers, each once, and go on where an earlier run was interrupted.
+
+    Parameters
+    ----------
+    sources
+        Files, folders or URLs. One recording under several names is embedded once.
+    asked
+        What is asked of every recording.
+    cluster
+        Where they are embedded.
+    announce
+        Called with the address of the dashboard.
+    progress
+        Progress callback, called with the recordings whose digests are taken.
+
+    Yields
+    ------
+    Report
+        One for each source, in the order in which they end.
+
+    Raises
+    ------
+    NeuridError
+        If nothing can begin: an option, the model, the manifest or the cluster cannot be used.
+    """
+    cluster.check()
+    asked, manifest = _prepare(asked, cluster.manifest)
+    options = _hash_options(asked)
+    _check_alike(asked, manifest, options)
+    plan = plan_recordings(sources, manifest, asked.model_digest, options, progress=progress)
+    for source, why in plan.refused.items():
+        yield Report(source=source, what=REFUSED, reason=why)
+    with manifest.hold():
+        for report in _Run(
+            asked=asked, manifest=manifest, cluster=cluster, open=dict(plan.entries), names=plan.names
+        ).go(announce):
+            yield report
+            for name, other in plan.same.items():
+                if other == report.source:
+                    same = replace(report, source=name)
+                    yield same if report.what == REFUSED else replace(same, what=SAME, reason=other)
+
+
+def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
+    """What is asked, complete, and the manifest."""
+    if asked.dataset is not None:
+        if path is not None:
+            raise InvalidOption("The manifest of a dataset lies in it: leave out --manifest, or --output.")
+        folder = asked.dataset.absolute()
+        prepare_folder(folder)
+        asked, path = replace(asked, dataset=folder), folder / MANIFEST
+    path = path or Path(BESIDE)
+    model = replace(asked.model, device=_check_device(asked.model.device)).build()
+    with convert_errors(path):
+        manifest = Manifest(path)
+    return replace(asked, model_digest=take_model_digest(model), folder=str(Path.cwd())), manifest
+
+
+def _check_device(device: str) -> str:
+    """Where the model is built to see which it is: not on a GPU, which this machine need not have."""
+    if device not in DEVICES:
+        raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    return "cpu"
+
+
+def _hash_options(asked: Asked) -> str:
+    """Hash of all that decides about the results, beside the model."""
+    writing = asked.writing
+    return hash_values(
+        {
+            "reading": describe_reading(asked.reading),
+            "pool_groups": asked.pool_groups,
+            "training": asked.training,
+            "prediction": asked.prediction,
+            "criteria": asked.criteria,
+            "results": "dataset"
+            if asked.dataset is not None
+            else [writing.format, writing.name, writing.sidecar, writing.units_columns],
+        }
+    )
+
+
+def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
+    """Refuse vectors of another model, or with other options, in one dataset."""
+    if asked.dataset is None:
+        return
+    if any((each.model, each.options) != (asked.model_digest, options) for each in manifest.list_done()):
+        raise CannotWrite(
+            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: one "
+            "dataset holds what can be compared."
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One run over an archive: what has not ended, and what is known of it, by key; times are those of a clock."""
+
+    asked: Asked
+    manifest: Manifest
+    cluster: ClusterOptions
+    open: dict[str, Entry]
+    names: Mapping[str, str]
+    running: set[str] = field(default_factory=set)
+    tries: Counter[str] = field(default_factory=Counter)
+    due_s: dict[str, float] = field(default_factory=dict)
+
+    def go(self, announce: Callable[[str], None]) -> Iterator[Report]:
+        """Embed what is not done yet; workers are started only where there is something to do."""
+        yield from self._recall()
+        if not self.open:
+            return
+        uses_gpu = self.asked.model.device != "cpu"
+        with (
+            start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
+            Crew(address, self.cluster.workers or 1) as crew,
+        ):
+            if crew.dashboard:
+                announce(crew.dashboard)
+            while self.open:
+                yield from self._claim(crew)
+                yield from self._collect(crew)
+
+    def _recall(self) -> Iterator[Report]:
+        """What is done already, and whose results are still there."""
+        for key in list(self.open):
+            done = self.manifest.find(key)
+            if done is not None and done.state == DONE:
+                if _is_there(done, self.asked):
+                    del self.open[key]
+                    yield _report(self.names[key], done, EARLIER)
+                else:
+                    self.manifest.forget(key)
+
+    def _claim(self, crew: Crew) -> Iterator[Report]:
+        """Give the workers as much as keeps them busy, of what no other run has claimed."""
+        now_s = time.monotonic()
+        for key, entry in list(self.open.items()):
+            if key in self.running or self.due_s.get(key, 0.0) > now_s:
+                continue
+            if not crew.has_room:
+                return
+            found = self.manifest.claim(entry)
+            if found is None:
+                self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
+            elif found.state in (DONE, FAILED):
+                del self.open[key]
+                yield _report(self.names[key], found, EARLIER if found.state == DONE else REFUSED)
+            else:
+                self.running.add(key)
+                crew.submit(self.asked, self.names[key], key, found.attempts)
+
+    def _collect(self, crew: Crew) -> Iterator[Report]:
+        """Note what became of recordings."""
+        for key, answer in crew.collect(LOOK_S):
+            self.running.discard(key)
+            entry, name = self.open[key], self.names[key]
+            for message in answer.warnings:
+                warnings.warn(message, NeuridWarning, stacklevel=2)
+            if not answer.reason:
+                del self.open[key]
+                self.manifest.finish(key, answer.path, answer.after, answer.facts)
+                self._remove_older(entry, answer.path)
+                yield Report(source=name, what=EMBEDDED, path=answer.path, facts=answer.facts)
+            elif answer.is_transient and self.tries[key] < self.cluster.retries:
+                self.due_s[key] = time.monotonic() + min(FIRST_WAIT_S * 2 ** self.tries[key], LONGEST_WAIT_S)
+                self.tries[key] += 1
+            else:
+                del self.open[key]
+                tried = f" (tried {self.tries[key] + 1} times)" if self.tries[key] else ""
+                self.manifest.fail(key, answer.reason + tried)
+                yield Report(source=name, what=REFUSED, reason=answer.reason + tried)
+
+    def _remove_older(self, entry: Entry, path: str) -> None:
+        """Remove from a dataset the vectors of what a recording was before it changed."""
+        if self.asked.dataset is None:
+            return
+        for older in self.manifest.list_done():
+            if older.source == entry.source and older.key != entry.key:
+                if older.path != path:
+                    (self.asked.dataset / older.path).unlink(missing_ok=True)
+                self.manifest.forget(older.key)
+
+
+def _is_there(done: Entry, asked: Asked) -> bool:
+    """Whether the results of what is done are still there."""
+    if asked.dataset is not None:
+        return (asked.dataset / done.path).is_file()
+    path = Path(done.path)
+    if not done.after or not path.exists():
+        return path.exists()
+    if take_source_digest(done.path) == done.after:
+        return True
+    names = done.facts.get("names") or [None]
+    with suppress(NeuridError):
+        return bool(find_results(path, names[0])[1])
+    return False
+
+
+def _report(source: str, found: Entry, what: str) -> Report:
+    return Report(source=source, what=what, path=found.path, reason=found.reason, facts=found.facts)

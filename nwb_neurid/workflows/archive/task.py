@@ -1,0 +1,252 @@
+"""What one worker does: embed one recording. What was refused comes back as a value, and not as an error."""
+
+import errno
+import os
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nwb_neurid.contracts import ReadOptions, is_url
+from nwb_neurid.contracts.training import TrainingOptions
+from nwb_neurid.errors import (
+    InvalidModel,
+    NeuridError,
+    NeuridWarning,
+    NoResults,
+    ResultsExist,
+    SourceNotFound,
+    SourceUnreachable,
+)
+from nwb_neurid.labels.criteria import AUTO
+from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.prediction import PredictionOptions
+from nwb_neurid.model.model import Model
+from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
+from nwb_neurid.workflows.embed import Outcome, embed_file
+from nwb_neurid.workflows.models import ModelChoice
+from nwb_neurid.workflows.report import check_page, report_outcome
+from nwb_neurid.writers.dataset import Part
+from nwb_neurid.writers.options import NWB, WriteOptions
+from nwb_neurid.writers.outputs import name_after
+from nwb_neurid.writers.stored import find_results
+
+TRANSIENT = frozenset(
+    getattr(errno, name)
+    for name in ("EAGAIN", "EBUSY", "EIO", "ESTALE", "ETIMEDOUT", "ECONNRESET", "ENETDOWN", "EHOSTDOWN", "EMFILE")
+    if hasattr(errno, name)
+)
+"""What a disk or a network of a cluster refuses, and may grant a while later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of every recording.
+
+    Parameters
+    ----------
+    model
+        Which model, and `model_digest` what each worker must find it to be.
+    reading, writing, pool_groups, training, prediction, criteria
+        As for `nwb_neurid.workflows.embed.embed_file`.
+    dataset
+        The folder of the dataset that takes the vectors; None to write beside each recording.
+    folder
+        Where the names of recordings count from.
+    report
+        Write a page to look at beside the results.
+    """
+
+    model: ModelChoice = field(default_factory=ModelChoice)
+    model_digest: str = ""
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    writing: WriteOptions = field(default_factory=WriteOptions)
+    pool_groups: bool = False
+    training: TrainingOptions | None = None
+    prediction: PredictionOptions = field(default_factory=PredictionOptions)
+    criteria: str = AUTO
+    dataset: Path | None = None
+    folder: str = ""
+    report: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a recording.
+
+    Parameters
+    ----------
+    path
+        The file that holds the results; "" where it was refused.
+    after
+        Digest of the source, after the results were written.
+    facts
+        What is reported of it.
+    reason
+        Why it was refused; "" otherwise.
+    is_transient
+        Whether it may go well a while later.
+    warnings
+        What its owner should know.
+    """
+
+    path: str = ""
+    after: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    is_transient: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def embed_recording(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+    """Embed one recording.
+
+    Parameters
+    ----------
+    asked
+        What is asked of every recording.
+    source
+        The recording.
+    key
+        Of the recording in the manifest.
+    attempt
+        How often it was begun, 1 for the first time: a worker that was lost may have written the results already.
+
+    Returns
+    -------
+    Answer
+        Where the results are, or why there are none.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        answer = _attempt(asked, source, key, attempt)
+    return replace(
+        answer, warnings=tuple(str(each.message) for each in caught if issubclass(each.category, NeuridWarning))
+    )
+
+
+def _attempt(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+    try:
+        return _embed(asked, source, key, attempt)
+    except SourceUnreachable as error:
+        return Answer(reason=str(error), is_transient=True)
+    except NeuridError as error:
+        return Answer(reason=str(error), is_transient=_is_transient(error))
+    except MemoryError:
+        return Answer(reason=f"{source}: there is not enough memory. Give each worker more (--memory).")
+    except OSError as error:
+        return Answer(reason=f"{source}: {error.strerror or error}.", is_transient=_is_transient(error))
+    except Exception as error:
+        fault = f"unexpected {type(error).__name__}: {error}. This is a fault of nwb-neurid, please report it."
+        return Answer(reason=f"{source}: {fault}")
+
+
+def _embed(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+    _enter(asked.folder)
+    model = _load_model(asked.model, asked.model_digest)
+    page = check_page(source, asked.writing) if asked.report else None
+    part = None
+    if asked.dataset is not None:
+        part = Part(folder=asked.dataset, source=source, key=key, find_neurons=lambda one: find_neurons([one]))
+    try:
+        outcome = embed_file(
+            source,
+            model,
+            reading=asked.reading,
+            writing=asked.writing,
+            device=asked.model.device,
+            pool_groups=asked.pool_groups,
+            training=asked.training,
+            prediction=asked.prediction,
+            criteria=asked.criteria,
+            output=part,
+        )
+    except ResultsExist:
+        if attempt == 1 or (found := _find_own(asked, source, model)) is None:
+            raise
+        path, facts = found
+        return Answer(path=str(path.absolute()), after=take_source_digest(source), facts=facts)
+    if page is not None:
+        report_outcome(outcome, page, overwrite=asked.writing.overwrite)
+    after = take_source_digest(source) if outcome.changed else ""
+    path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
+    return Answer(path=str(path), after=after, facts=_collect_facts(outcome))
+
+
+def _enter(folder: str) -> None:
+    """Go to where names of recordings count from: a worker of another machine may have been started elsewhere.
+
+    Raises
+    ------
+    SourceNotFound
+        If it is not there.
+    """
+    if folder and folder != str(Path.cwd()):
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise SourceNotFound(
+                f"A worker does not find the folder {folder} ({error.strerror}). Put recordings and results where "
+                "every machine sees them under one path."
+            ) from error
+
+
+@lru_cache(maxsize=2)
+def _load_model(choice: ModelChoice, digest: str) -> Model | None:
+    """The model, once for each worker.
+
+    Raises
+    ------
+    InvalidModel
+        If it is not the one that was asked for.
+    """
+    model = choice.build()
+    if digest and take_model_digest(model) != digest:
+        raise InvalidModel(
+            f"A worker has another model under {choice.folder or choice.encoder or 'the names of those that ship'}, or "
+            "another version of nwb-neurid. Install the same on every machine, and put the model where all can read it."
+        )
+    return model
+
+
+def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dict[str, Any]] | None:
+    """The results of this model that a lost worker, or a killed run, wrote already; None if there are none."""
+    if asked.writing.format != NWB or is_url(source):
+        return None
+    name = asked.writing.name or (None if model is None else name_after(model.name))
+    try:
+        path, found = find_results(Path(source), name)
+    except NoResults:
+        return None
+    for each in found:
+        about = each.embeddings.provenance
+        if model is None or (about.encoder, about.weights_sha256) == (model.name, model.weights_sha256):
+            return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
+    return None
+
+
+def _collect_facts(outcome: Outcome) -> dict[str, Any]:
+    embeddings = outcome.embeddings
+    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
+    return {
+        "units": len(embeddings),
+        "embedded": len(embeddings) - missing.total(),
+        "reasons": dict(missing.most_common()),
+        "subject": outcome.population.subject_id,
+        "encoder": embeddings.provenance.encoder,
+        "changed": outcome.changed,
+        "names": list(outcome.names),
+    }
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Whether the system said at the bottom of an error that something may go well later."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SourceUnreachable) or (isinstance(cause, OSError) and cause.errno in TRANSIENT):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

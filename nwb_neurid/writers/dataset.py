@@ -1,0 +1,337 @@
+"""Vectors of many recordings as one dataset: a folder of parquet files, one for each recording, in folders by subject.
+
+All files have the same columns, so that pandas, polars, DuckDB and R read the folder as one table. Files whose names
+begin with an underscore are no part of it: the manifest.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from nwb_neurid._system import limits
+from nwb_neurid._system.atomic import convert_errors, replace_file
+from nwb_neurid._system.text import counted
+from nwb_neurid.contracts import is_url
+from nwb_neurid.errors import CannotWrite, InvalidResults, NeuridError, NoResults, UnreadableSource
+from nwb_neurid.population import Population, Spikes, Traces
+from nwb_neurid.results import Embeddings, Predictions, Provenance
+from nwb_neurid.writers.nwb.entry import Results
+from nwb_neurid.writers.table import PROVENANCE, check_parquet
+
+if TYPE_CHECKING:
+    import pyarrow
+
+MANIFEST = "_manifest.sqlite"
+"""What a folder holds that is such a dataset."""
+
+UNKNOWN_SUBJECT = "unknown"
+LONGEST_NAME = 80
+AXES = ("x_um", "y_um", "z_um")
+
+FindNeurons = Callable[[Population], Int64[np.ndarray, " units"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The place of one recording in a dataset: an `nwb_neurid.writers.outputs.Output`.
+
+    Parameters
+    ----------
+    folder
+        The dataset.
+    source
+        The recording, as it was named.
+    key
+        What its file is called after, beside the name of the recording.
+    find_neurons
+        Finds which of its units may be one neuron.
+    """
+
+    folder: Path
+    source: str
+    key: str
+    find_neurons: FindNeurons
+
+    def check(self, population: Population) -> None:
+        """Any population has a place there."""
+
+    def write(
+        self,
+        population: Population,
+        embeddings: Embeddings,
+        predictions: Sequence[Predictions] = (),
+        beside: Sequence[Results] = (),
+    ) -> Path:
+        """Write the file of the recording, whole or not at all; one that is there is replaced.
+
+        Raises
+        ------
+        CannotWrite
+            If the system refuses.
+        """
+        import pyarrow.parquet
+
+        every = [*predictions, *(part for each in beside for part in each.predictions)]
+        table = _make_table(self.source, population, embeddings, every, self.find_neurons(population))
+        target = self.folder / _name_part(self.source, population.subject_id, self.key)
+        with convert_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        like = [] if is_url(self.source) else [Path(self.source)]
+        with replace_file(target, overwrite=True, like=like) as made:
+            pyarrow.parquet.write_table(table, made.path)
+        return target
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StoredRecording:
+    """The vectors of one recording, and what a dataset keeps of its units.
+
+    Parameters
+    ----------
+    population
+        The units, with labels, groups and positions, and without their activity, which is not kept.
+    embeddings
+        One row for each unit.
+    predicted
+        Predicted label of each unit, shape (units,), "" where the head abstained, by label.
+    rate_hz
+        Spikes per second of observed time, shape (units,); NaN for traces.
+    observed_s
+        How long each unit was observed, in seconds, shape (units,).
+    neuron
+        Row of the first unit that may be the same neuron, shape (units,).
+    """
+
+    population: Population
+    embeddings: Embeddings
+    predicted: dict[str, np.ndarray]
+    rate_hz: Float64[np.ndarray, " units"]
+    observed_s: Float64[np.ndarray, " units"]
+    neuron: Int64[np.ndarray, " units"]
+
+
+def is_dataset(source: object) -> bool:
+    """Whether a source is the folder of such a dataset."""
+    return isinstance(source, str | Path) and not is_url(source) and (Path(source) / MANIFEST).is_file()
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a dataset, or check that it is one.
+
+    Raises
+    ------
+    CannotWrite
+        If something else is there, or pyarrow is missing.
+    """
+    check_parquet()
+    if folder.is_file():
+        raise CannotWrite(f"{folder} is a file. The vectors of several recordings go into a folder: choose another.")
+    if folder.is_dir() and not is_dataset(folder) and any(folder.iterdir()):
+        raise CannotWrite(f"{folder} holds something else. Name a new or empty folder for the vectors (--output).")
+    with convert_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def read_dataset(folder: str | Path) -> list[StoredRecording]:
+    """Read a dataset.
+
+    Parameters
+    ----------
+    folder
+        The folder that `nwb-neurid embed --output` wrote.
+
+    Returns
+    -------
+    list of StoredRecording
+        By their paths.
+
+    Raises
+    ------
+    NoResults
+        If it holds no recording.
+    UnreadableSource
+        If a file in it is damaged.
+    """
+    check_parquet()
+    parts = sorted(path for path in Path(folder).glob("*/*.parquet") if not path.name.startswith("."))
+    if not parts:
+        raise NoResults(f"{folder} holds no recording yet: no recording of that archive was embedded.")
+    return [_read_part(path) for path in parts]
+
+
+def _name_part(source: str, subject: str, key: str) -> Path:
+    """Where the file of a recording lies in the dataset."""
+    name = Path(source.partition("?")[0]).name.removesuffix(".nwb") or "recording"
+    return Path(_quote(subject or UNKNOWN_SUBJECT)) / f"{_quote(name)}.{key[:12]}.parquet"
+
+
+def _quote(name: str) -> str:
+    """A text as the name of a file: no separators, no leading dot or underscore, and not too long."""
+    return quote(name, safe=" +,=@()")[:LONGEST_NAME].lstrip("._ ").rstrip(". ") or "-"
+
+
+def _make_table(
+    source: str,
+    population: Population,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    neuron: Int64[np.ndarray, " units"],
+) -> "pyarrow.Table":
+    import pyarrow
+
+    units, activity = len(population), population.activity
+    text, number = pyarrow.string(), pyarrow.float32()
+    place = np.full((units, 3), np.nan) if population.positions_um is None else population.positions_um
+    group = [""] * units if population.group is None else population.group.tolist()
+    counts = activity.counts().tolist() if isinstance(activity, Spikes) else [None] * units
+    found = pyarrow.struct(
+        [
+            *(("label", text), ("predicted", text), ("probability", number)),
+            *(("abstained", pyarrow.bool_()), ("reason", text)),
+        ]
+    )
+    columns = {
+        "recording": (text, [source] * units),
+        "subject": (text, [population.subject_id or None] * units),
+        "session": (text, [population.session_id or None] * units),
+        "row": (pyarrow.int32(), range(units)),
+        "unit_id": (text, map(str, population.unit_ids.tolist())),
+        "group": (text, [str(name) or None for name in group]),
+        "activity": (text, [activity.kind] * units),
+        "encoder": (text, [embeddings.provenance.encoder] * units),
+        "n_windows": (pyarrow.int32(), embeddings.n_windows.tolist()),
+        "stability": (number, _list_finite(embeddings.stability)),
+        "reason": (text, [why or None for why in embeddings.reasons.tolist()]),
+        "spikes": (pyarrow.int64(), counts),
+        "observed_s": (pyarrow.float64(), population.unit_duration_s().tolist()),
+        "neuron": (pyarrow.int32(), neuron.tolist()),
+        **{name: (number, _list_finite(place[:, axis])) for axis, name in enumerate(AXES)},
+        "labels": (pyarrow.map_(text, text), _list_labels(population)),
+        "predictions": (pyarrow.list_(found), _list_predictions(predictions, units)),
+        "vector": (
+            pyarrow.list_(number),
+            [None if why else row.tolist() for row, why in zip(embeddings.vectors, embeddings.reasons, strict=True)],
+        ),
+    }
+    about = asdict(embeddings.provenance)
+    about["ids_are_numbers"] = population.unit_ids.dtype.kind in "iu"
+    about["dim"] = embeddings.vectors.shape[1]
+    return pyarrow.table(
+        [pyarrow.array(list(values), kind) for kind, values in columns.values()],
+        pyarrow.schema(
+            [(name, kind) for name, (kind, _) in columns.items()], {PROVENANCE: json.dumps(about, default=list)}
+        ),
+    )
+
+
+def _list_finite(values: np.ndarray) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _list_labels(population: Population) -> list[list[tuple[str, str]]]:
+    """The known labels of each unit."""
+    return [
+        [(name, str(values[row])) for name, values in population.labels.items() if str(values[row])]
+        for row in range(len(population))
+    ]
+
+
+def _list_predictions(predictions: Sequence[Predictions], units: int) -> list[list[dict[str, Any]]]:
+    probability = [_list_finite(part.probability) for part in predictions]
+    return [
+        [
+            {
+                "label": part.label_name,
+                "predicted": str(part.label[row]) or None,
+                "probability": shares[row],
+                "abstained": bool(part.abstained[row]),
+                "reason": str(part.reasons[row]) or None,
+            }
+            for part, shares in zip(predictions, probability, strict=True)
+        ]
+        for row in range(units)
+    ]
+
+
+def _read_part(path: Path) -> StoredRecording:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with limits.reading(path):
+            table = pyarrow.parquet.read_table(path, partitioning=None)
+        about = json.loads(table.schema.metadata[PROVENANCE])
+        return _restore(table.to_pydict(), about, path)
+    except NeuridError as error:
+        raise UnreadableSource(f"{path} is damaged: {error} Remove it and embed the archive again.") from error
+    except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UnreadableSource(
+            f"{path} is no file of a dataset of vectors, or is damaged ({type(error).__name__}). Remove it and embed "
+            "the archive again."
+        ) from error
+
+
+def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -> StoredRecording:
+    """The units of a file."""
+    units, dim = len(columns["row"]), int(about.pop("dim"))
+    ids = np.array(columns["unit_id"], dtype=np.int64 if about.pop("ids_are_numbers") else np.str_)
+    if columns["row"] != list(range(units)):
+        raise InvalidResults(f"the rows of {counted(units, 'unit')} do not count from 0.")
+    provenance = Provenance(
+        **{**about, "notes": tuple(about["notes"]), "dimensions": tuple(about["dimensions"])},
+    )
+    labels = [dict(each or ()) for each in columns["labels"]]
+    names = sorted({name for each in labels for name in each})
+    places = np.array([columns[name] for name in AXES], np.float32).T.reshape(units, 3)
+    kind: Any = columns["activity"][0] if units else "spikes"
+    population = Population(
+        unit_ids=ids,
+        activity=Spikes.of([np.empty(0)] * units)
+        if kind == "spikes"
+        else Traces(values=np.empty((units, 0), np.float32), rate_hz=1.0, kind=kind),
+        observed_s=np.empty((0, 2)),
+        group=_read_texts(columns["group"]) if any(columns["group"]) else None,
+        positions_um=places if np.isfinite(places).any() else None,
+        labels={name: np.array([each.get(name, "") for each in labels], np.str_) for name in names},
+        subject_id=(columns["subject"][0] or "") if units else "",
+        session_id=(columns["session"][0] or "") if units else "",
+        source=columns["recording"][0] if units else str(path),
+    )
+    vectors = np.array([each if each is not None else [np.nan] * dim for each in columns["vector"]], np.float32)
+    observed_s = np.array(columns["observed_s"], np.float64)
+    spikes = np.array(columns["spikes"], np.float64)  # None becomes NaN
+    return StoredRecording(
+        population=population,
+        embeddings=Embeddings(
+            vectors=vectors.reshape(units, dim),
+            unit_ids=ids,
+            n_windows=np.array(columns["n_windows"], np.int32),
+            stability=np.array(columns["stability"], np.float32),
+            reasons=_read_texts(columns["reason"]),
+            provenance=provenance,
+        ),
+        predicted=_read_predictions(columns["predictions"]),
+        rate_hz=(spikes + 0.5) / np.maximum(observed_s, 1e-3),
+        observed_s=observed_s,
+        neuron=np.array(columns["neuron"], np.int64),
+    )
+
+
+def _read_texts(values: Sequence[str | None]) -> np.ndarray:
+    return np.array([value or "" for value in values], np.str_)
+
+
+def _read_predictions(values: Sequence[Sequence[dict[str, Any]] | None]) -> dict[str, np.ndarray]:
+    """The predicted label of each unit; of several predictions of one label, the first."""
+    found: dict[str, list[str]] = {}
+    for row, every in enumerate(values):
+        for each in reversed(every or ()):
+            labels = found.setdefault(each["label"], [""] * len(values))
+            labels[row] = "" if each["abstained"] else each["predicted"] or ""
+    return {name: np.array(labels, np.str_) for name, labels in found.items()}

@@ -1,0 +1,351 @@
+"""Embed an archive over workers while something goes wrong, and look at what is left.
+
+    python tests/faults/archive.py
+    python tests/faults/archive.py --recordings 40 --fault "worker killed" --rounds 5
+
+Of every fault: the command ends with the code that it should, or goes on at the next call; the dataset holds each
+recording once, whole, with the vectors of a run without a fault; failures are reported with their reason, and nothing
+else is; and nothing of ours is left behind. Ends with code 1 otherwise.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+import nwb_neurid
+from nwb_neurid.simulate import simulate, write_nwb
+from nwb_neurid.writers.dataset import read_dataset
+
+WAIT_S = 120.0
+DATASET = "vectors"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass
+class Run:
+    """A command that embeds the archive; what it reported comes line by line."""
+
+    words: Sequence[str]
+    folder: Path
+    lines: list[dict[str, object]] = field(default_factory=list)
+    said: str = ""
+
+    def __post_init__(self) -> None:
+        command = [sys.executable, "-m", "nwb_neurid", "embed", *self.words, "--encoder", "isi", "--json"]
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+        )
+        self.threads = [threading.Thread(target=read) for read in (self._read_lines, self._read_errors)]
+        for thread in self.threads:
+            thread.start()
+
+    def _read_lines(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        self.said = self.process.stderr.read()
+
+    def reach(self, count: int) -> None:
+        """Wait until so many recordings are embedded, or it has ended."""
+        deadline = time.monotonic() + WAIT_S
+        while len(self.embedded) < count and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    @property
+    def embedded(self) -> list[str]:
+        return [line["source"] for line in self.lines if line.get("what") == "embedded"]
+
+    def end(self) -> int:
+        code = self.process.wait(WAIT_S)
+        for thread in self.threads:
+            thread.join(WAIT_S)
+        return code
+
+    def kill(self) -> None:
+        """Kill the command with the process that guards it."""
+        for each in [*psutil.Process(self.process.pid).children(), self.process]:
+            os.kill(each.pid, signal.SIGKILL)
+        self.end()
+
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes."""
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [each for each in found if "spawn_main" in " ".join(each.cmdline())]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recordings", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3, help="how often what is killed is, at other moments")
+    parser.add_argument("--fault", choices=FAULTS, action="append", help="only these faults")
+    options = parser.parse_args()
+    wrong = 0
+    with tempfile.TemporaryDirectory() as place:
+        pristine = Path(place).resolve() / "pristine"
+        truth = prepare(pristine, options.recordings)
+        for name in options.fault or FAULTS:
+            folder = Path(place).resolve() / "now"
+            shutil.copytree(pristine, folder, symlinks=True)
+            found = FAULTS[name](folder, truth, options.rounds)
+            shutil.rmtree(folder, ignore_errors=True)
+            wrong += found.startswith("WRONG")
+            print(f"{name}: {found}", flush=True)
+    print(f"{len(options.fault or FAULTS)} faults, {options.recordings} recordings, wrong: {wrong}")
+    return int(bool(wrong))
+
+
+def prepare(folder: Path, count: int) -> dict[str, np.ndarray]:
+    """An archive, and the vectors of each recording."""
+    folder.mkdir()
+    model = nwb_neurid.new_model("isi")
+    truth = {}
+    for number in range(count):
+        path = write_nwb(simulate(6, 20.0, 0, animal=number), folder / f"r{number:03}.nwb")
+        truth[path.name] = model.embed(nwb_neurid.read(path)).vectors
+    return truth
+
+
+def judge(folder: Path, truth: Mapping[str, np.ndarray], *, failed: Sequence[str] = ()) -> str:
+    """What is wrong with the dataset; "" if nothing is."""
+    parts = read_dataset(folder / DATASET)
+    names = sorted(each.population.source for each in parts)
+    wanted = sorted(name for name in truth if name not in failed)
+    if names != wanted:
+        lost, more = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+        return f"lost {lost[:3]}, more {more[:3]}, {len(names)} of {len(wanted)}"
+    if other := [
+        each.population.source
+        for each in parts
+        if not np.array_equal(each.embeddings.vectors, truth[each.population.source])
+    ]:
+        return f"other vectors of {other[:3]}"
+    hidden = [path.name for path in folder.rglob(".*") if "neurid" in path.name]
+    return f"left behind {hidden[:3]}" if hidden else ""
+
+
+def check_report(run: Run, truth: Mapping[str, np.ndarray], failed: Mapping[str, str]) -> str:
+    """What is wrong with what a run reported; "" if nothing is."""
+    told = [str(line["source"]) for line in run.lines]
+    if sorted(told) != sorted({*truth, *failed}):
+        return f"reported {len(told)} of {len({*truth, *failed})} recordings"
+    errors = {str(line["source"]): str(line["error"]) for line in run.lines if "error" in line}
+    if errors.keys() != failed.keys() or any(failed[name] not in errors[name] for name in failed):
+        return f"reported as failed: {errors}"
+    if any(failed[name] not in run.said for name in failed):
+        return f"the reasons are not at the end: {run.said[-300:]!r}"
+    return "a traceback" if "Traceback" in run.said else ""
+
+
+def finish(run: Run, folder: Path, truth: Mapping[str, np.ndarray], said: str, failed: Mapping[str, str] = {}) -> str:
+    """The verdict on a run that was to go through."""
+    code = run.end()
+    if code != int(bool(failed)):
+        return f"WRONG code {code}: {run.said[-400:]!r}"
+    fault = check_report(run, truth, failed) or judge(folder, truth, failed=list(failed))
+    return f"WRONG {fault}" if fault else said
+
+
+def kill_worker(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Kill a worker, at several moments: another one embeds what it had."""
+    run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    killed = 0
+    for number in range(rounds):
+        run.reach(1 + number * len(truth) // (rounds + 1))
+        for worker in run.workers()[:1] if run.process.poll() is None else []:
+            worker.kill()
+            killed += 1
+    return finish(run, folder, truth, f"{killed} workers killed, all embedded by the same run")
+
+
+def kill_run(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Kill the command itself, at several moments: the next one goes on."""
+    done: list[str] = []
+    for number in range(rounds):
+        run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+        run.reach(1 + number)
+        run.kill()
+        done += run.embedded
+    last = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    verdict = finish(last, folder, truth, f"killed {rounds} times, all embedded in the end")
+    again = sorted(name for name in {*done} if (done + last.embedded).count(name) > 1)
+    return f"WRONG reported twice: {again[:3]}" if again else verdict
+
+
+def kill_run_in_place(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """The same where the tables go into the recordings themselves."""
+    from nwb_neurid.writers.stored import find_results
+
+    for number in range(rounds):
+        run = Run([*truth, "--workers", "2"], folder)
+        run.reach(1 + number)
+        run.kill()
+    last = Run([*truth, "--workers", "2"], folder)
+    if code := last.end():
+        return f"WRONG code {code}: {last.said[-400:]!r}"
+    for name, vectors in truth.items():
+        found = find_results(folder / name)[1]
+        if len(found) != 1 or not np.array_equal(found[0].embeddings.vectors, vectors):
+            return f"WRONG results in {name}"
+    hidden = [path.name for path in folder.rglob(".*") if "neurid" in path.name]
+    return f"WRONG left behind {hidden[:3]}" if hidden else f"killed {rounds} times, each file has its tables once"
+
+
+def restart_scheduler(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Kill the scheduler, and start it again under its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    killed = 0
+    with serve(port, folder) as start:
+        run = Run([*truth, "--scheduler", f"tcp://127.0.0.1:{port}", "--output", DATASET], folder)
+        for number in range(rounds):
+            run.reach(1 + number * len(truth) // (rounds + 1))
+            if run.process.poll() is None:
+                start()
+                killed += 1
+        return finish(run, folder, truth, f"restarted {killed} times, all embedded by the same run")
+
+
+@contextmanager
+def serve(port: int, folder: Path) -> Iterator[Callable[[], None]]:
+    """A scheduler with a worker, as a batch system keeps them: calling it ends both and starts them again."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def stop() -> None:
+        for each in processes:
+            for child in [*psutil.Process(each.pid).children(recursive=True), each] if each.poll() is None else []:
+                child.kill()
+            each.wait()
+        processes.clear()
+
+    def start() -> None:
+        stop()
+        address = f"tcp://127.0.0.1:{port}"
+        for words in (
+            ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
+            ["worker", address, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder.parent)],
+        ):
+            log = subprocess.DEVNULL
+            command = [sys.executable, "-m", "dask", *words]
+            processes.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=os.environ | ONE_THREAD))
+
+    start()
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    try:
+        yield start
+    finally:
+        stop()
+
+
+def fill_disk(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Fill the disk of the dataset half-way: the rest fails, and is embedded once there is room."""
+    disk = folder / DATASET
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        return "skipped: no right to mount a small disk"
+    try:
+        run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+        run.reach(1)
+        ballast = disk / ".ballast"
+        with ballast.open("wb") as file:
+            free = shutil.disk_usage(disk).free
+            os.posix_fallocate(file.fileno(), 0, max(1, free // 4096 * 4096 - 65_536))
+        code = run.end()
+        full = [str(line["error"]) for line in run.lines if "error" in line]
+        stopped = code == 2 and "manifest" in run.said and "Traceback" not in run.said
+        if not stopped and (code != 1 or not full or any("space" not in why for why in full)):
+            return f"WRONG code {code}, {full[:2]} {run.said[-300:]!r}"
+        ballast.unlink()
+        last = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+        how = f"{len(full)} failed for lack of space" + (", then the run stopped" if stopped else "")
+        return finish(last, folder, truth, f"{how}; all embedded by the next run")
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def break_file(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Damage a recording, and name one that is not there."""
+    name = next(iter(truth))
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    failed = {name: "truncated", "gone.nwb": "does not exist"}
+    run = Run([*truth, "gone.nwb", "--workers", "2", "--output", DATASET], folder)
+    verdict = finish(run, folder, truth, "both reported with their reasons, the others embedded", failed)
+    if verdict.startswith("WRONG"):
+        return verdict
+    (folder / name).write_bytes(content)
+    run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    return finish(run, folder, truth, f"{verdict}; repaired, it is embedded by the next run")
+
+
+def rename_file(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Give recordings second names: a copy, a symbolic link and a hard link."""
+    first, second, third, *_ = truth
+    shutil.copy(folder / first, folder / "z-copy.nwb")
+    (folder / "z-link.nwb").symlink_to(second)
+    (folder / "z-hard.nwb").hardlink_to(folder / third)
+    again = {"z-copy.nwb": first, "z-link.nwb": second, "z-hard.nwb": third}
+    run = Run([*truth, *again, "--workers", "2", "--output", DATASET], folder)
+    verdict = finish(run, folder, truth | dict.fromkeys(again, np.empty(0)), "")
+    told = {line["source"]: line["same_as"] for line in run.lines if "same_as" in line}
+    if run.process.returncode or told != again:
+        return f"WRONG code {run.process.returncode}, {told}: {verdict}"
+    fault = judge(folder, truth)
+    return f"WRONG {fault}" if fault else "a copy, a link and a hard link reported as the same, embedded once"
+
+
+def run_twice(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Two commands at once on one manifest."""
+    both = [Run([*truth, "--workers", "1", "--output", DATASET], folder) for _ in range(2)]
+    for run in both:
+        if (verdict := finish(run, folder, truth, "")).startswith("WRONG"):
+            for other in both:
+                other.end()
+            return verdict
+    one, other = ({*run.embedded} for run in both)
+    if one & other or one | other != {*truth}:
+        return f"WRONG embedded by both: {sorted(one & other)[:3]}"
+    return f"one embedded {len(one)}, the other {len(other)}, both reported all"
+
+
+FAULTS: Mapping[str, Callable[[Path, Mapping[str, np.ndarray], int], str]] = {
+    "worker killed": kill_worker,
+    "run killed": kill_run,
+    "run killed, results in the files": kill_run_in_place,
+    "scheduler restarted": restart_scheduler,
+    "disk full": fill_disk,
+    "file corrupt": break_file,
+    "one file, two names": rename_file,
+    "two runs at once": run_twice,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""An archive over one worker, a thread of this process: each recording once, what failed at the end, nothing twice."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nwb_neurid import new_model, read
+from nwb_neurid.contracts import silent
+from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning, SourceUnreachable
+from nwb_neurid.simulate import simulate, write_nwb
+from nwb_neurid.workflows.archive import crew as crews
+from nwb_neurid.workflows.archive import plan as plans
+from nwb_neurid.workflows.archive import run as runs
+from nwb_neurid.workflows.archive import task as tasks
+from nwb_neurid.workflows.archive.manifest import Manifest
+from nwb_neurid.workflows.archive.options import ClusterOptions
+from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME, embed_archive
+from nwb_neurid.workflows.archive.task import Asked, embed_recording
+from nwb_neurid.workflows.models import ModelChoice
+from nwb_neurid.writers.dataset import read_dataset
+from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.stored import find_results
+
+pytest.importorskip("distributed", reason="workers need nwb-neurid[cluster]")
+pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
+
+ISI = ModelChoice(encoder="isi", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    """The address of a scheduler with one worker, both threads of this process."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive")
+    return [write_nwb(simulate(5, 20.0, 0, animal=number), folder / f"{number}.nwb") for number in range(3)]
+
+
+@pytest.fixture
+def archive(simulated, tmp_path, monkeypatch):
+    """Three recordings in the folder in which the test runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(runs, "LOOK_S", 0.05)
+    return [Path(shutil.copy(path, path.name)).name for path in simulated]
+
+
+def embed_all(scheduler, sources, *, retries=1, **asked):
+    """What became of each source, by its name."""
+    asked = Asked(**{"model": ISI, **asked})
+    reports = list(embed_archive(sources, asked, ClusterOptions(scheduler=scheduler, retries=retries)))
+    assert sorted(each.source for each in reports) == sorted(set(sources))
+    return {each.source: each for each in reports}
+
+
+def outcomes(found):
+    return {name: each.what for name, each in found.items()}
+
+
+def test_vectors_are_collected_and_are_those_of_a_single_run(scheduler, archive):
+    found = embed_all(scheduler, archive, dataset=Path("vectors"))
+    assert outcomes(found) == dict.fromkeys(archive, EMBEDDED)
+    stored = {each.population.source: each for each in read_dataset("vectors")}
+    assert stored.keys() == set(archive)
+    for name, each in stored.items():
+        alone = new_model("isi").embed(read(name), progress=silent)
+        np.testing.assert_array_equal(each.embeddings.vectors, alone.vectors)
+        assert each.population.labels.keys() == read(name).labels.keys()
+
+
+def test_the_next_run_does_only_what_is_missing(scheduler, archive, monkeypatch):
+    embed_all(scheduler, archive[:2], dataset=Path("vectors"))
+    first = {path: path.stat().st_mtime_ns for path in Path("vectors").glob("*/*.parquet")}
+    found = embed_all(scheduler, archive, dataset=Path("vectors"))
+    assert outcomes(found) == {archive[0]: EARLIER, archive[1]: EARLIER, archive[2]: EMBEDDED}
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    monkeypatch.setattr(runs, "start_cluster", None)  # nothing to do, so no workers
+    assert set(outcomes(embed_all(scheduler, archive, dataset=Path("vectors"))).values()) == {EARLIER}
+
+
+def test_results_that_were_removed_are_made_again(scheduler, archive):
+    first = embed_all(scheduler, archive[:2], dataset=Path("vectors"))
+    (Path("vectors") / first[archive[0]].path).unlink()
+    found = embed_all(scheduler, archive[:2], dataset=Path("vectors"))
+    assert outcomes(found) == {archive[0]: EMBEDDED, archive[1]: EARLIER}
+
+
+def test_a_recording_that_changed_replaces_its_old_vectors(scheduler, archive, simulated):
+    embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    shutil.copy(simulated[2], archive[0])
+    assert outcomes(embed_all(scheduler, archive[:1], dataset=Path("vectors"))) == {archive[0]: EMBEDDED}
+    (stored,) = read_dataset("vectors")
+    assert stored.population.session_id == read(simulated[2]).session_id
+
+
+def test_one_file_under_several_names_is_embedded_once(scheduler, archive):
+    shutil.copy(archive[0], "copy.nwb")
+    Path("link.nwb").symlink_to(archive[0])
+    found = embed_all(scheduler, ["copy.nwb", archive[0], "link.nwb"], dataset=Path("vectors"))
+    assert outcomes(found) == {"copy.nwb": EMBEDDED, archive[0]: SAME, "link.nwb": SAME}
+    assert found["link.nwb"].reason == "copy.nwb"
+    assert len(read_dataset("vectors")) == 1
+
+
+def test_what_fails_is_reported_and_everything_else_written(scheduler, archive):
+    Path("bad.nwb").write_bytes(b"no HDF5")
+    Path("copy.nwb").write_bytes(b"no HDF5")
+    sources = ["bad.nwb", *archive, "gone.nwb", "copy.nwb"]
+    found = embed_all(scheduler, sources, dataset=Path("vectors"))
+    assert {name for name, each in found.items() if each.what == REFUSED} == {"bad.nwb", "copy.nwb", "gone.nwb"}
+    assert "is not an HDF5 file" in found["bad.nwb"].reason
+    assert "does not exist" in found["gone.nwb"].reason
+    assert len(read_dataset("vectors")) == 3
+    shutil.copy(archive[0], "bad.nwb")  # repaired: the same content as another
+    assert outcomes(embed_all(scheduler, ["bad.nwb", *archive], dataset=Path("vectors")))["bad.nwb"] == EARLIER
+
+
+def test_without_output_each_recording_gets_its_tables_once(scheduler, archive):
+    found = embed_all(scheduler, archive)
+    assert outcomes(found) == dict.fromkeys(archive, EMBEDDED)
+    before = {name: Path(name).read_bytes() for name in archive}
+    assert set(outcomes(embed_all(scheduler, archive)).values()) == {EARLIER}
+    assert {name: Path(name).read_bytes() for name in archive} == before
+    assert [len(find_results(Path(name))[1]) for name in archive] == [1, 1, 1]
+
+
+def test_a_recording_that_is_as_before_its_results_is_embedded_again(scheduler, archive, simulated):
+    embed_all(scheduler, archive[:1])
+    shutil.copy(simulated[0], archive[0])
+    assert outcomes(embed_all(scheduler, archive[:1])) == {archive[0]: EMBEDDED}
+    assert len(find_results(Path(archive[0]))[1]) == 1
+
+
+def test_results_that_a_killed_run_wrote_and_did_not_note_count(scheduler, archive, monkeypatch):
+    embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))
+    Path(runs.BESIDE).unlink()
+    refused = embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))[archive[0]]
+    assert refused.what == REFUSED
+    assert "--overwrite" in refused.reason
+    again = embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))  # tried before, so they are its own
+    assert outcomes(again) == {archive[0]: EMBEDDED}
+
+
+def test_what_may_pass_is_tried_again_and_what_is_refused_is_not(scheduler, archive, monkeypatch):
+    tried = []
+
+    def embed_file(source, *_, **__):
+        tried.append(source)
+        raise SourceUnreachable(f"{source}: no answer") if source == "0.nwb" else InvalidOption(f"{source}: no")
+
+    monkeypatch.setattr(tasks, "embed_file", embed_file)
+    found = embed_all(scheduler, archive[:2], retries=2, dataset=Path("vectors"))
+    assert found["0.nwb"].reason == "0.nwb: no answer (tried 3 times)"
+    assert found["1.nwb"].reason == "1.nwb: no"
+    assert sorted(tried) == ["0.nwb"] * 3 + ["1.nwb"]
+
+
+def test_a_full_disk_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
+    def write(self, *_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tasks.Part, "write", write)
+    found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    assert found[archive[0]].reason == "0.nwb: No space left on device."
+
+
+def test_a_fault_of_ours_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
+    monkeypatch.setattr(tasks, "embed_file", lambda *_, **__: 1 / 0)
+    found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    assert "unexpected ZeroDivisionError: division by zero. This is a fault of nwb-neurid" in found["0.nwb"].reason
+
+
+def test_warnings_of_workers_are_those_of_the_run(scheduler, archive, monkeypatch):
+    def embed_file(*_, **__):
+        tasks.warnings.warn("doubtful", NeuridWarning, stacklevel=1)
+        raise InvalidOption("0.nwb: no")
+
+    monkeypatch.setattr(tasks, "embed_file", embed_file)
+    with pytest.warns(NeuridWarning, match="doubtful"):
+        embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+
+
+def test_two_runs_at_once_share_the_work(scheduler, archive):
+    found = {}
+
+    def run(name):
+        found[name] = embed_all(scheduler, archive, dataset=Path("vectors"))
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in archive:
+        assert sorted(each[name].what for each in found.values()) == [EMBEDDED, EARLIER]
+    assert len(read_dataset("vectors")) == 3
+
+
+def test_one_dataset_holds_one_model(scheduler, archive):
+    embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    with pytest.raises(CannotWrite, match="holds vectors of another model, or made with other options"):
+        embed_all(scheduler, archive[:1], dataset=Path("vectors"), criteria="none")
+
+
+def test_what_cannot_begin_is_one_line(archive, monkeypatch):
+    monkeypatch.setattr("nwb_neurid.workflows.archive.cluster.CONNECT_S", 0.2)
+    with pytest.raises(InvalidOption, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        embed_all("tcp://127.0.0.1:9", archive)
+    with pytest.raises(InvalidOption, match="The manifest of a dataset lies in it"):
+        list(embed_archive(archive, Asked(dataset=Path("v")), ClusterOptions(workers=1, manifest=Path("m"))))
+    with pytest.raises(InvalidOption, match="device must be one of"):
+        list(embed_archive(archive, Asked(model=ModelChoice(device="tpu")), ClusterOptions(workers=1)))
+    with pytest.raises(InvalidOption, match="--memory must be an amount such as 8GB, got 'much'"):
+        list(embed_archive(archive, Asked(model=ISI), ClusterOptions(workers=1, memory="much")))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InvalidOption, match="--slurm submits jobs with sbatch, which this machine does not have"):
+        list(embed_archive(archive, Asked(model=ISI), ClusterOptions(workers=1, slurm=True)))
+
+
+def test_a_worker_with_another_model_refuses(archive):
+    answer = embed_recording(Asked(model=ISI, model_digest="other", dataset=Path("v")), archive[0], "k", 1)
+    assert "A worker has another model under isi, or another version of nwb-neurid" in answer.reason
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(archive):
+    answer = embed_recording(Asked(model=ISI, folder="/not/here"), archive[0], "k", 1)
+    assert "A worker does not find the folder /not/here" in answer.reason
+
+
+def test_a_server_that_gives_no_answer_is_asked_again(archive, tmp_path, monkeypatch):
+    asked = []
+
+    def take(source):
+        asked.append(source)
+        if len(asked) < 3:
+            raise SourceUnreachable("no answer")
+        return "url 1"
+
+    monkeypatch.setattr(plans, "take_source_digest", take)
+    monkeypatch.setattr(plans, "WAITS_S", (0.0, 0.0))
+    manifest = Manifest(tmp_path / "m.sqlite")
+    plan = plans.plan_recordings(["https://there/a.nwb"], manifest, "m", "o", progress=silent)
+    assert [each.digest for each in plan.entries.values()] == ["url 1"]
+    asked.clear()
+    monkeypatch.setattr(plans, "WAITS_S", (0.0,))
+    plan = plans.plan_recordings(["https://there/a.nwb"], manifest, "m", "o", progress=silent)
+    assert plan.refused == {"https://there/a.nwb": "no answer"}
+
+
+def test_a_scheduler_that_comes_back_is_returned_to(scheduler, archive, monkeypatch):
+    monkeypatch.setattr(crews, "AGAIN_S", 0.01)
+    with crews.Crew(scheduler, 1) as crew:
+        crew._client.close()
+        assert crew.collect(0.01) == []
+        crew.submit(Asked(model=ISI, dataset=Path("vectors").absolute()), archive[0], "k", 1)
+        deadline = time.monotonic() + 60
+        while not (found := crew.collect(0.1)) and time.monotonic() < deadline:
+            pass
+    ((key, answer),) = found
+    assert (key, answer.reason) == ("k", "")

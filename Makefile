@@ -7,7 +7,7 @@ TORCH   ?=
 BIN     := .venv/bin
 LOWEST  := .venv-lowest/bin
 INSTALL := -m pip install -qq --disable-pip-version-check -c
-CODE    := nwb_neurid plugins tests docs/conf.py $(wildcard examples)
+CODE    := nwb_neurid plugins tests docs/conf.py docs/kernel.py $(wildcard examples)
 # Folders are among the sources, so that a file that is gone counts as a change too.
 SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find nwb_neurid plugins ! -name '*.pyc' ! -name __pycache__ 2>/dev/null)
@@ -36,9 +36,9 @@ lint: .venv/checks ## style, formatting and spelling
 types: .venv/checks ## mypy, strict
 	$(BIN)/mypy
 
-docs: .venv/docs ## the documentation, as HTML in docs/_build
-	$(BIN)/sphinx-build -W -n --keep-going -q -b html docs docs/_build
-	@echo "docs/_build/index.html"
+docs: .venv/docs ## the documentation, as HTML in docs/_build; its tutorials are executed
+	$(BIN)/sphinx-build -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged files
 	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done

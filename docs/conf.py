@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -37,7 +38,7 @@ myst_heading_anchors = 3
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600
 nb_execution_in_temp = True
 nb_merge_streams = True
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where nwb-neurid is
@@ -48,10 +49,11 @@ copybutton_line_continuation_character = "\\"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "faq": []}
 html_theme_options = {
     "logo": {"text": project},
     "navbar_align": "left",
@@ -74,6 +76,20 @@ def show_as_console(_, document: nodes.document) -> None:
             block.replace_self(shown)
 
 
+def prepare_tutorials(app) -> None:
+    """Settings of IPython that are the same for everybody, and a folder for the reports that pages show."""
+    reports = Path(app.outdir) / "reports"
+    profile = Path(app.doctreedir) / "ipython" / "profile_default"
+    for folder in (reports, profile / "startup"):
+        folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(app.confdir) / "kernel.py", profile / "startup")
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 50\n", "utf-8")
+    os.environ["NEURID_REPORTS"] = str(reports)
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours; bars would be drawn too
+
+
 def setup(app) -> None:
     """Let Sphinx call what is defined here."""
+    app.connect("builder-inited", prepare_tutorials)
     app.connect("doctree-read", show_as_console)

@@ -88,8 +88,9 @@ class Embeddings:
     n_windows
         How many windows each unit was seen in, shape (units,); 1 where the recording is taken as a whole.
     stability
-        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,); NaN under
-        four windows.
+        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,), or of its
+        vectors in two parts of a recording that is taken as a whole; NaN where there is too little, as under four
+        windows.
     reasons
         Why a unit has no vector, shape (units,); "" where it has one.
     provenance
@@ -292,7 +293,7 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Predictions:
-    """A predicted identity per unit, with its probability, and the right to decline.
+    """A predicted identity per unit, with its probability, and whether the model abstains.
 
     Parameters
     ----------
@@ -309,7 +310,7 @@ class Predictions:
     prediction_set
         Which classes are plausible at `coverage`, shape (units, classes).
     abstained, reasons
-        Whether the model declines to name the unit, and why, shape (units,).
+        Whether the model abstains from the unit, and why, shape (units,).
     ood_score
         How unlike the training data a unit is, shape (units,); NaN where not known.
     prevalence

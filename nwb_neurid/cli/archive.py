@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
 from nwb_neurid.writers.options import NWB, WriteOptions
@@ -81,7 +82,7 @@ def _conclude(
     if found:
         out.say(_sum_up(found, count, units))
     if asked.dataset is not None and units:
-        out.say(f"The vectors are in {asked.dataset}.")
+        out.say(f"The vectors are in {asked.dataset}. To look at them: {spell('report', asked.dataset)}")
     for report in failed:
         named = report.source in report.reason
         out.fail(NeuridError(report.reason if named else f"{report.source}: {report.reason}"))

@@ -38,7 +38,7 @@ SCORING = "What to score"
 @with_json
 @with_reading
 def evaluate(
-    sources: Annotated[list[str], argument("SOURCE", "Recordings with labels.")],
+    sources: Annotated[list[str], argument("SOURCE", "Recordings with labels, or a dataset of vectors.")],
     *,
     label: Label,
     protocol: Annotated[

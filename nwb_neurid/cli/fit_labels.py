@@ -41,7 +41,9 @@ def fit_labels(
             autocompletion=complete_models,
         ),
     ],
-    sources: Annotated[list[str], argument("SOURCE", "Recordings of several animals, with labels.")],
+    sources: Annotated[
+        list[str], argument("SOURCE", "Recordings of several animals, with labels, or a dataset of vectors.")
+    ],
     *,
     label: Label,
     map_: Map = None,
@@ -78,6 +80,7 @@ def fit_labels(
 
     The head is calibrated on held-out animals, and abstains where it cannot tell.
     """
+    from nwb_neurid.workflows.datasets import list_files
     from nwb_neurid.workflows.fit_labels import fit_labels as run
     from nwb_neurid.workflows.models import resolve_model
 
@@ -98,7 +101,7 @@ def fit_labels(
         pool_groups=pool_groups,
         progress=out.progress,
     )
-    fitted.save(folder, overwrite=output is None or overwrite, like=sources)
+    fitted.save(folder, overwrite=output is None or overwrite, like=list_files(sources))
     _report(out, folder, fitted.heads[label])
 
 

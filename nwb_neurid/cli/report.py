@@ -12,7 +12,11 @@ from nwb_neurid.contracts import ReadOptions
 @with_reading
 def report(
     source: Annotated[
-        Path, argument("SOURCE", "A file with results, or the recording (of any format) that they are about.")
+        Path,
+        argument(
+            "SOURCE",
+            "A file with results, or the recording (of any format) that they are about; or a dataset of vectors.",
+        ),
     ],
     *,
     name: Annotated[

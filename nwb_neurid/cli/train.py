@@ -8,6 +8,7 @@ from nwb_neurid.cli.completion import complete_encoders, complete_presets
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
+    READ,
     WRITE,
     Device,
     PoolGroups,
@@ -32,7 +33,9 @@ LINE_S = 10.0
 @with_terminal
 @with_reading
 def train(
-    sources: Annotated[list[str], argument("SOURCE", "Recordings to train on; their labels are not used.")],
+    sources: Annotated[
+        list[str], argument("SOURCE", "Recordings to train on, or lists of them: csv with a column source.")
+    ],
     *,
     reading: ReadOptions,
     pool_groups: PoolGroups = False,
@@ -76,6 +79,20 @@ def train(
         ),
     ] = "auto",
     compile_: Annotated[bool, flag("--compile", panel=COMPUTE, help="Compile the network with torch.compile.")] = False,
+    cache: Annotated[
+        Path | None,
+        option("--cache", panel=READ, metavar="FOLDER", help="Keep binned recordings here, so that each is read once."),
+    ] = None,
+    held_out: Annotated[
+        str,
+        option(
+            "--held-out",
+            panel=READ,
+            metavar="A,B",
+            show_default=False,
+            help="Subjects that are tested later: a recording of one of them is refused.",
+        ),
+    ] = "",
     device: Device = "auto",
     seed: Seed = 0,
     output: Annotated[
@@ -93,7 +110,8 @@ def train(
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
     The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
-    --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ...
+    --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
+    under SLURM, one task a GPU. For hundreds of recordings: --cache.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes
@@ -116,6 +134,9 @@ def train(
             overwrite=overwrite,
             reading=reading,
             pool_groups=pool_groups,
+            cache=cache,
+            held_out=[name.strip() for name in held_out.split(",") if name.strip()],
+            tell=out.say if first else None,
             watch=LiveLoss(out) if first else None,
             progress=out.progress,
         )

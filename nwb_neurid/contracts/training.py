@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int32, Int64, Shaped
 
 from nwb_neurid.contracts.encoder import Encoder
 from nwb_neurid.contracts.progress import Progress, silent
@@ -62,6 +62,8 @@ class TrainingOptions:
         Callback, called with every step.
     saved
         Callback, called whenever a checkpoint was written: the encoder can be used as it is then.
+    tell
+        Callback, called with a line on what was arranged, such as which recordings lie on the device.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class TrainingOptions:
     checkpoint_s: float = 60.0
     watch: Callable[[Step], None] | None = None
     saved: "Callable[[TrainingLog], None] | None" = None
+    tell: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -127,6 +130,70 @@ class TrainingLog:
     def finished(self) -> bool:
         """Whether all steps were done; otherwise somebody interrupted them."""
         return len(self.loss) == self.steps
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Binned:
+    """A population as an encoder trains on it: binned, which is what takes time, and can be kept.
+
+    Parameters
+    ----------
+    source, subject_id, session_id
+        As of the population.
+    duration_s
+        Its observed time, in seconds.
+    values
+        Spike counts (uint8) or samples (float32), shape (units, bins); may be mapped from a file.
+    runs
+        First bin and number of bins of each unbroken run, shape (runs, 2).
+    twins
+        Pairs of rows that may be one neuron, each both ways, shape (pairs, 2); None for none.
+    missed
+        How many pieces of observed time each unit missed so far, shape (units, pieces + 1); None where none missed any.
+    pieces
+        First and last piece that each bin lies in, shape (2, bins); None with `missed`.
+    context
+        What the encoder looks at besides the units, shape (channels, bins); None for nothing.
+    """
+
+    source: str
+    subject_id: str
+    session_id: str
+    duration_s: float
+    values: Shaped[np.ndarray, "units bins"]
+    runs: Int64[np.ndarray, "runs 2"]
+    twins: Int64[np.ndarray, "pairs 2"] | None = None
+    missed: Int32[np.ndarray, "units pieces_and_one"] | None = None
+    pieces: Int32[np.ndarray, "2 bins"] | None = None
+    context: Float32[np.ndarray, "channels bins"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@runtime_checkable
+class BinsRecordings(Protocol):
+    """An encoder that can train on recordings which were binned before: its `fit` takes `Binned` for a population."""
+
+    @property
+    def binning(self) -> str:
+        """How it bins, in words that differ, between encoders of one configuration, where bins would."""
+        ...
+
+    def bin(self, population: Population) -> Binned:
+        """Bin one group of units without excluded ones.
+
+        Parameters
+        ----------
+        population
+            The units.
+
+        Returns
+        -------
+        Binned
+            What `fit` takes in its place.
+        """
+        ...
 
 
 @runtime_checkable

@@ -10,14 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid.errors import InvalidOption, NeuridWarning
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.mapping import check_table, map_labels, read_subjects
 from nwb_neurid.labels.training_data import collect_examples
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
-from nwb_neurid.workflows.fit_labels import read_named, select_labelled
+from nwb_neurid.workflows.datasets import StoredRecording, open_datasets
+from nwb_neurid.workflows.fit_labels import match_stored, read_named, select_labelled
 
 Table: TypeAlias = Mapping[str, str] | str | Path | None
 """Pairs of names, the path of a table of them, or none."""
@@ -39,6 +40,8 @@ class Cohort:
         Index of the neuron of each row, shape (units,): rows that may be one neuron share it.
     train_only
         Whether a unit is only trained on and never tested, shape (units,).
+    stored
+        The recordings of datasets of vectors, where the populations come from such: their activity is not known.
     """
 
     label: str
@@ -46,6 +49,7 @@ class Cohort:
     truth: Shaped[np.ndarray, " units"]
     neuron: Int64[np.ndarray, " units"]
     train_only: Bool[np.ndarray, " units"]
+    stored: tuple[StoredRecording, ...] = ()
 
     @classmethod
     def of(
@@ -56,6 +60,7 @@ class Cohort:
         *,
         train_only: int = 0,
         neuron: Int64[np.ndarray, " units"] | None = None,
+        stored: Sequence[StoredRecording] = (),
     ) -> "Cohort":
         """Build the cohort of some recordings, the last `train_only` of which are never tested."""
         sizes = [len(population) for population in populations]
@@ -66,6 +71,7 @@ class Cohort:
             truth=truth,
             neuron=np.arange(len(truth)) if neuron is None else neuron,
             train_only=np.arange(len(truth)) >= first,
+            stored=tuple(stored),
         )
 
     @property
@@ -102,6 +108,7 @@ def read_cohort(
     map: Table = None,
     subjects: Table = None,
     reading: ReadOptions | None = None,
+    pool_groups: bool = False,
     progress: Progress = silent,
 ) -> tuple[Cohort, dict[str, set[str]]]:
     """Read recordings into a cohort; the parameters are those of `nwb_neurid.evaluate`.
@@ -118,23 +125,30 @@ def read_cohort(
     """
     check_table(map)
     named = read_subjects(subjects)
-    every = [*sources, *train]
-    check_each_once(every)
+    check_each_once([*sources, *train])
+    both = [open_datasets(each, models[0], reading=reading, pool_groups=pool_groups) for each in (sources, train)]
+    every = [*both[0], *both[1]]
+    if len({isinstance(each, StoredRecording) for each in every}) > 1:
+        raise InvalidOption("Datasets of vectors and recordings cannot be mixed: --train must be of the same kind.")
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
     options = reading or ReadOptions()
     found = [
-        source if isinstance(source, Population) else read_for(spec, reader_for(source), source, options)
+        source
+        if isinstance(source, Population | StoredRecording)
+        else read_for(spec, reader_for(source), source, options)
         for source in progress(every, label="recordings", total=len(every))
     ]
     populations, aliases = read_named(models[0], found, named, options, silent)
-    never_tested = {id(population) for population in populations[len(sources) :]}
+    never_tested = {id(population) for population in populations[len(both[0]) :]}
     known = select_labelled(populations, label)
+    stored = match_stored(every, populations, known)
     cohort = Cohort.of(
         label,
         known,
         map_labels(np.concatenate([each.labels[label].astype(np.str_) for each in known]), map),
         train_only=sum(id(population) in never_tested for population in known),
-        neuron=find_neurons(known, progress=progress),
+        neuron=find_neurons(known, found=[each.neuron for each in stored] or None, progress=progress),
+        stored=stored,
     )
     return cohort, aliases
 

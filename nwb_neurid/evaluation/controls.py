@@ -40,6 +40,17 @@ def embed_rates(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
     )
 
 
+def embed_stored_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
+    """Embed the recordings of a dataset as `embed_rates` does, from what it keeps."""
+    found, has_spikes = [], any(each.spikes is not None for each in cohort.stored)
+    for population, each in zip(cohort.populations, cohort.stored, strict=True):
+        seconds = np.maximum(each.observed_s, 1e-3)
+        rate = np.zeros(len(seconds)) if each.spikes is None else np.log10((each.spikes + 0.5) / seconds)
+        columns = [rate, np.log10(seconds)] if has_spikes else [np.log10(seconds)]
+        found.append(Embeddings.of(population, np.column_stack(columns)))
+    return tuple(found)
+
+
 def _embed_rate(population: Population) -> Embeddings:
     """The logarithms of rate and duration, or of the duration alone for traces."""
     seconds = np.maximum(population.unit_duration_s(), 1e-3)

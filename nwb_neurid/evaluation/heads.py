@@ -184,11 +184,13 @@ class _Part:
 
 def _predict(head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool) -> _Part:
     population, embeddings = cohort.populations[recording], own[recording]
+    counts = cohort.stored[recording].spikes if cohort.stored else None
     if len(given) < len(population):
         inside = cohort.row[given]
         population, embeddings = population.select(inside), select(embeddings, inside)
-    found = predict(head, embeddings, smooth=smooth, population=population)
-    balanced = predict(head, embeddings, smooth=smooth, population=population, prior=UNIFORM)
+        counts = None if counts is None else counts[inside]
+    found = predict(head, embeddings, smooth=smooth, population=population, counts=counts)
+    balanced = predict(head, embeddings, smooth=smooth, population=population, counts=counts, prior=UNIFORM)
     probabilities = found.class_probabilities.astype(np.float64)
     best = np.nan_to_num(probabilities).argmax(axis=1)[:, None] == np.arange(len(head.classes))
     limits = [head.calibration.find_set_threshold(level, smooth=smooth) for level in LEVELS]

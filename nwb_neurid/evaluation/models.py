@@ -15,7 +15,7 @@ from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.controls import embed_rates
+from nwb_neurid.evaluation.controls import embed_rates, embed_stored_rates
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, new_model
 from nwb_neurid.population import Population
@@ -123,6 +123,29 @@ def name_models(given: Sequence[Model | str | Path], steps: int | None, windows:
     return found
 
 
+def embed_cohort(
+    models: Mapping[str, Model], cohort: Cohort, steps: int | None, *, pool_groups: bool, progress: Progress
+) -> dict[str, Vectors]:
+    """Embed a cohort by each model, or take the vectors of the dataset that it comes from.
+
+    Raises
+    ------
+    InvalidOption
+        If the recordings are needed, and there is only a dataset.
+    CannotEncode
+        If a model can take none of the recordings.
+    """
+    if not cohort.stored:
+        return {
+            name: embed_recordings(each, cohort.populations, pool_groups=pool_groups, progress=progress)
+            for name, each in models.items()
+        }
+    if steps is not None or len(models) > 1:
+        what = "--steps trains an encoder" if steps is not None else "Several models"
+        raise InvalidOption(f"{what} need the recordings, and a dataset of vectors holds one model's. Name recordings.")
+    return {name: tuple(each.embeddings for each in cohort.stored) for name in models}
+
+
 def embed_recordings(
     model: Model, populations: Sequence[Population], *, pool_groups: bool = False, progress: Progress = silent
 ) -> Vectors:
@@ -183,9 +206,7 @@ def join_vectors(parts: Sequence[Vectors]) -> Vectors:
     return tuple(joined)
 
 
-def embed_baselines(
-    models: ModelSet, populations: Sequence[Population], baseline: str, progress: Progress
-) -> dict[str, Vectors]:
+def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: Progress) -> dict[str, Vectors]:
     """Compute the vectors to compare with: each model alone, random weights, the baseline, and rates alone.
 
     Warns
@@ -193,6 +214,15 @@ def embed_baselines(
     NeuridWarning
         If the baseline can take none of the recordings.
     """
+    if cohort.stored:
+        warnings.warn(
+            "A dataset of vectors keeps no activity: compared with guessing, the most frequent class, and rate and "
+            "duration alone. For the other comparisons, evaluate the recordings.",
+            NeuridWarning,
+            stacklevel=2,
+        )
+        return {RATE: embed_stored_rates(cohort)}
+    populations = cohort.populations
     found: dict[str, Vectors] = {}
     if len(models.models) > 1 and models.steps is None:
         found |= models.vectors

@@ -146,6 +146,7 @@ class Evaluation:
         with convert_errors(folder), lock(folder.resolve()):
             check_evaluation_folder(folder, overwrite=overwrite)
             like = [Path(each.source) for each in self.cohort.populations if each.source]
+            like += [each.path for each in self.cohort.stored]
             with write_files(folder.resolve(), SCORES, own=PICTURES, like=like) as made:
                 (made / SCORES).write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"

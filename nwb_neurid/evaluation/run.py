@@ -25,7 +25,7 @@ from nwb_neurid.evaluation.models import (
     Vectors,
     describe_model,
     embed_baselines,
-    embed_recordings,
+    embed_cohort,
     find_embedded,
     is_trained,
     name_models,
@@ -87,7 +87,9 @@ def evaluate(
         A model, its folder, or the name of an encoder that needs no training; or several, whose vectors are
         concatenated.
     sources
-        Recordings with labels, each whatever `nwb_neurid.read` takes, or a `Population`.
+        Recordings with labels, each whatever `nwb_neurid.read` takes, or a `Population`; or the folders of datasets of
+        vectors, as `nwb-neurid embed --output` writes them over workers. A dataset keeps no activity, so that its
+        vectors are not compared with another encoder and with neighbours in activity.
     label
         The label to predict: "cell_type", "brain_region", or the name of a column of text.
     protocol
@@ -167,22 +169,20 @@ def evaluate(
         map=map,
         subjects=subjects,
         reading=reading,
+        pool_groups=pool_groups,
         progress=progress,
     )
     _check_encoders(loaded, cohort, aliases, protocol, test_subjects)
     models = ModelSet(
         models=loaded,
-        vectors={
-            name: embed_recordings(each, cohort.populations, pool_groups=pool_groups, progress=progress)
-            for name, each in loaded.items()
-        },
+        vectors=embed_cohort(loaded, cohort, steps, pool_groups=pool_groups, progress=progress),
         steps=steps,
         windows=windows,
         seed=seed,
         pool_groups=pool_groups,
     )
     plain = default_encoder("baseline") if baseline is None else baseline
-    baselines = embed_baselines(models, cohort.populations, plain, progress)
+    baselines = embed_baselines(models, cohort, plain, progress)
     every = [*models.vectors.values(), *baselines.values()]
     units = select_scorable(cohort, np.all([find_embedded(vectors) for vectors in every], axis=0))
     assessment = Assessment(
@@ -262,7 +262,7 @@ class Assessment:
         for name, vectors in self.progress(self.baselines.items(), label="comparisons", total=len(self.baselines)):
             own = predict_folds(cohort, self.splits, [vectors] * len(self.splits), self.options)
             scores[name] = score_predictions(cohort, tested, own.label, seed)
-        if self.options.protocol == TRANSDUCTIVE:
+        if self.options.protocol == TRANSDUCTIVE and not cohort.stored:
             alike = {at: controls.correlate(each) for at, each in enumerate(cohort.populations)}
             label = self._predict_by(partial(controls.predict_from_neighbours, alike=alike))
             scores[NEIGHBOURS] = score_predictions(cohort, tested, label, seed)

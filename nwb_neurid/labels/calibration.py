@@ -96,17 +96,19 @@ class Calibration:
 
         Guesses with the frequencies of the predictions have a balanced accuracy of one over the number of classes.
         How far they stray from it is taken from how recall varies between animals, as units of an animal are alike;
-        a class of one animal counts as one unit.
+        a class of one animal counts as one unit. With one animal in all, nothing is claimed about others, and how far
+        they stray is taken from the number of units.
         """
         truth, predicted, animal = self._predict_known()
         names = np.unique(truth)
+        is_alone = len(np.unique(animal)) == 1
         variance = 0.0
         for name in names:
             own = truth == name
             hits, share = predicted[own] == name, np.mean(predicted == name)
             _, at, units = np.unique(animal[own], return_inverse=True, return_counts=True)
             far = np.square((units / units.sum()) * (np.bincount(at, hits) / units - hits.mean())).sum()
-            independent = share * (1 - share) / (len(units) if len(units) == 1 else units.sum())
+            independent = share * (1 - share) / (1 if len(units) == 1 and not is_alone else units.sum())
             variance += max(independent, far * len(units) / max(len(units) - 1, 1))
         return float(1 / len(names) + 1.96 * np.sqrt(variance) / len(names))
 

@@ -45,7 +45,12 @@ Pairs: TypeAlias = tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"
 """Two rows for each pair, the lower one first."""
 
 
-def find_neurons(populations: Sequence[Population], *, progress: Progress = silent) -> Int64[np.ndarray, " units"]:
+def find_neurons(
+    populations: Sequence[Population],
+    *,
+    found: Sequence[Int64[np.ndarray, " _"]] | None = None,
+    progress: Progress = silent,
+) -> Int64[np.ndarray, " units"]:
     """Find which rows of all recordings may be one neuron.
 
     Two rows are one neuron if, within a recording, their spikes coincide far above chance, their traces correlate
@@ -56,6 +61,9 @@ def find_neurons(populations: Sequence[Population], *, progress: Progress = sile
     ----------
     populations
         The recordings, each with its subject.
+    found
+        What was found within each recording before, where the activity is not known any more: a row of the same neuron
+        for each row, shape (units,).
     progress
         Progress callback, called at every recording.
 
@@ -70,8 +78,13 @@ def find_neurons(populations: Sequence[Population], *, progress: Progress = sile
     sizes = [len(population) for population in populations]
     first = np.cumsum([0, *sizes])
     pairs = [np.empty((0, 2), np.int64)]
-    for offset, population in zip(first, progress(populations, label="duplicates", total=len(sizes)), strict=False):
-        pairs.append(_find_pairs(population) + offset)
+    if found is not None:
+        pairs += [
+            np.column_stack([np.arange(len(own)), own]) + offset for offset, own in zip(first, found, strict=False)
+        ]
+    else:
+        for offset, population in zip(first, progress(populations, label="duplicates", total=len(sizes)), strict=False):
+            pairs.append(_find_pairs(population) + offset)
     pairs.append(_find_pairs_by_id(populations, first))
     left, right = np.concatenate(pairs).T
     units = int(first[-1])

@@ -106,6 +106,7 @@ def predict(
     min_spikes: int = MIN_SPIKES,
     min_windows: int = MIN_WINDOWS,
     embed: Embed | None = None,
+    counts: Int64[np.ndarray, " units"] | None = None,
 ) -> Predictions:
     """Predict the label of every unit, or abstain with a reason.
 
@@ -136,6 +137,8 @@ def predict(
     embed
         Computes the vectors of a population, with the encoder of `embeddings`: for heads that compare stretches of the
         recording (`LabelHead.stretches`), where `population` is given too.
+    counts
+        Spikes of each unit, shape (units,), where the population does not hold them any more.
 
     Returns
     -------
@@ -175,7 +178,9 @@ def predict(
     )
     best = np.where(seen, np.nan_to_num(probabilities).argmax(axis=1), 0)
     novelty = head.novelty.score(head.classifier.standardise(embeddings.vectors))
-    few = _explain_little_evidence(embeddings, population, min_spikes, min_windows)
+    if counts is None and population is not None and isinstance(population.activity, Spikes):
+        counts = population.activity.counts()
+    few = _explain_little_evidence(embeddings, counts, min_spikes, min_windows)
     unsure = _explain_unsure(probabilities, head.calibration.find_confidence(prior=shares, smooth=smooth))
     reasons = _explain(head, embeddings, plausible, novelty, few, unsure, coverage)
     limits = _explain_limits(head, embeddings, population)
@@ -274,15 +279,14 @@ def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np
 
 
 def _explain_little_evidence(
-    embeddings: Embeddings, population: Population | None, min_spikes: int, min_windows: int
+    embeddings: Embeddings, counts: Int64[np.ndarray, " units"] | None, min_spikes: int, min_windows: int
 ) -> Shaped[np.ndarray, " units"]:
     """Explain that there is too little evidence on a unit; "" where there is enough."""
     few = np.full(len(embeddings), "", dtype=object)
     if embeddings.provenance.window_s > 0:
         for row in np.flatnonzero(embeddings.n_windows < min_windows):
             few[row] = f"{LITTLE}: {embeddings.n_windows[row]} of {min_windows} windows"
-    if population is not None and isinstance(population.activity, Spikes):
-        counts = population.activity.counts()
+    if counts is not None:
         for row in np.flatnonzero(counts < min_spikes):
             few[row] = f"{LITTLE}: {counts[row]} of {min_spikes} spikes"
     return few.astype(np.str_)

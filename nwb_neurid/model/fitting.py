@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.contracts.compatibility import convert_activity, list_problems
-from nwb_neurid.contracts.training import Trainable, TrainingLog, TrainingOptions
+from nwb_neurid.contracts.training import Binned, BinsRecordings, Trainable, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotTrain, InvalidOption
 from nwb_neurid.model.groups import split_groups
 from nwb_neurid.model.model import Model
@@ -22,7 +23,7 @@ STEPS = 1000
 
 def fit(
     model: Model,
-    populations: Sequence[Population],
+    populations: Sequence[Population | Binned],
     options: TrainingOptions,
     *,
     pool_groups: bool = False,
@@ -36,7 +37,7 @@ def fit(
     model
         Its weights are the starting point; it stays as it is.
     populations
-        What to train on. Excluded units are left out.
+        What to train on. Excluded units are left out. What `bin_groups` returned is taken as it is.
     options
         How long to train, from which seed, and where to keep checkpoints.
     pool_groups
@@ -63,13 +64,15 @@ def fit(
         encoder = model.plugin.build(config, model.encoder.state(), model.device)
     if not isinstance(encoder, Trainable):
         raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
-    parts, left_out = [], []
+    parts: list[Population | Binned] = []
+    left_out: list[str] = []
     for population in populations:
-        if found := list_problems(population, model.spec):
-            left_out += [f"{population.source or 'a recording'}: {problem}." for problem in found]
+        if isinstance(population, Binned):
+            parts.append(population)
             continue
-        converted = convert_activity(population, model.spec)
-        parts += [converted.select(rows) for _, rows in split_groups(converted, pool_groups)]
+        own, problems = _split(population, model, pool_groups)
+        parts += own
+        left_out += problems
     if not parts:
         raise CannotTrain(left_out or ["no recording was named."])
 
@@ -82,11 +85,55 @@ def fit(
     if keep is not None:
         options = replace(options, saved=lambda log: keep(describe_trained(log), log))
     with attribute_errors(lambda: model.who, "failed while it was trained"):
-        log = encoder.fit(parts, options, progress=progress)
+        # `Binned` is there only for encoders that made it
+        log = encoder.fit(cast("list[Population]", parts), options, progress=progress)
     return describe_trained(log), replace(log, notes=(*left_out, *log.notes))
 
 
-def _collect_details(parts: Sequence[Population], options: TrainingOptions, log: TrainingLog) -> dict[str, Json]:
+def bin_groups(model: Model, population: Population, *, pool_groups: bool = False) -> tuple[list[Binned], list[str]]:
+    """Bin a population group by group, for `fit`.
+
+    Parameters
+    ----------
+    model
+        What is to be trained.
+    population
+        The recording.
+    pool_groups
+        As for `fit`.
+
+    Returns
+    -------
+    tuple
+        Its groups, and why it cannot be trained on; one of the two is empty.
+
+    Raises
+    ------
+    InvalidOption
+        If the encoder does not train on bins alone.
+    """
+    encoder = model.encoder
+    if not isinstance(encoder, BinsRecordings):
+        raise InvalidOption(
+            f"Encoder {model.name!r} does not train on binned activity alone, so there is nothing to keep: leave out "
+            "--cache."
+        )
+    parts, problems = _split(population, model, pool_groups)
+    with attribute_errors(lambda: model.who, "failed while it binned"):
+        return [encoder.bin(part) for part in parts], problems
+
+
+def _split(population: Population, model: Model, pool_groups: bool) -> tuple[list[Population], list[str]]:
+    """The groups of a population that a model can be trained on; or why it cannot."""
+    if found := list_problems(population, model.spec):
+        return [], [f"{population.source or 'a recording'}: {problem}." for problem in found]
+    converted = convert_activity(population, model.spec)
+    return [converted.select(rows) for _, rows in split_groups(converted, pool_groups)], []
+
+
+def _collect_details(
+    parts: Sequence[Population | Binned], options: TrainingOptions, log: TrainingLog
+) -> dict[str, Json]:
     """Details of the training for `model.json`."""
     last = log.loss[np.isfinite(log.loss)][-50:]
     return {
@@ -104,7 +151,7 @@ def _collect_details(parts: Sequence[Population], options: TrainingOptions, log:
     }
 
 
-def _describe_training(parts: Sequence[Population], details: dict[str, Json], log: TrainingLog) -> str:
+def _describe_training(parts: Sequence[Population | Binned], details: dict[str, Json], log: TrainingLog) -> str:
     done = len(log.loss)
     steps = counted(done, "step") if log.finished else f"interrupted after {done} of {log.steps} steps"
     what = f"{counted(sum(map(len, parts)), 'unit')} of {counted(len(parts), 'population')}"

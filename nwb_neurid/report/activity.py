@@ -26,6 +26,8 @@ def describe_activity(population: Population) -> dict[str, Any]:
     """Gather what the panels of a unit show; those that there is nothing for are None."""
     activity = population.activity
     found: dict[str, Any] = {"waveforms": _encode_waveforms(population)}
+    if not len(population.observed_s):
+        return found
     if isinstance(activity, Traces):
         return {**found, "traces": _encode_traces(population, activity)}
     return {

@@ -1,6 +1,6 @@
 """What the page shows of a recording and its results, as plain values for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,11 @@ class About:
 
 
 def collect_facts(
-    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], about: About
+    population: Population,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    about: About,
+    measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None = None,
 ) -> dict[str, Any]:
     """Collect what the page shows.
 
@@ -62,6 +66,8 @@ def collect_facts(
         One row for each unit, in the same order.
     about
         What else is known.
+    measured
+        Numbers of each unit with a title, by name, in place of what its activity gives.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def collect_facts(
         "recording": _describe_recording(population, embeddings, about),
         "observed": _describe_runs(population),
         "texts": _collect_texts(population, embeddings, predictions, titles, clusters),
-        "numbers": _collect_numbers(population, embeddings, predictions, named),
+        "numbers": _collect_numbers(population, embeddings, predictions, named, measured),
         "points": {"x": encode_numbers(points[:, 0]), "y": encode_numbers(points[:, 1]), "by": projection},
         "clusters": [] if clusters is None else [clip(line) for line in describe_clusters(population, clusters)],
         "neighbours": encode_array(find_neighbours(embeddings).astype(np.int32)),
@@ -183,7 +189,11 @@ def _collect_texts(
 
 
 def _collect_numbers(
-    population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], named: Sequence[str]
+    population: Population,
+    embeddings: Embeddings,
+    predictions: Sequence[Predictions],
+    named: Sequence[str],
+    measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None,
 ) -> list[dict[str, Any]]:
     """The columns of numbers: probabilities first, then what was measured of the unit and of its vector."""
     found: dict[str, tuple[str, Shaped[np.ndarray, " units"]]] = {}
@@ -192,9 +202,12 @@ def _collect_numbers(
         sizes = np.where((part.label == "") | np.isnan(part.coverage), np.nan, part.prediction_set.sum(axis=1))
         found[f"set size{of}"] = ("Classes in the prediction set", sizes)
         found[f"novelty{of}"] = ("How unlike the training data the unit is", part.ood_score)
-    found |= measure_units(population)
+    found |= measure_units(population) if measured is None else measured
     found |= measure_depth(population)
-    found["stability"] = ("Cosine similarity of the vectors of two halves of the windows", embeddings.stability)
+    found["stability"] = (
+        "Cosine similarity of the vectors in two parts of the recording",
+        embeddings.stability,
+    )
     found["windows"] = ("Windows of the recording in which the unit was seen", embeddings.n_windows.astype(float))
     shown = {name: pair for name, pair in found.items() if len({*encode_numbers(pair[1].astype(np.float64))}) > 1}
     return [
@@ -213,12 +226,17 @@ def _describe_recording(population: Population, embeddings: Embeddings, about: A
         "Session": population.session_id,
         "Units": f"{len(population):,}, of which {seen:,} have a vector",
         "Activity": population.activity.kind,
-        "Observed time": _describe_seconds(population.duration_s) + f" in {counted(len(population.runs_s()), 'run')}",
+        "Observed time": _describe_observed(population),
         "Probes or planes": clip(", ".join(groups[:12])) if len(groups) > 1 else "",
         "Behaviour": clip(", ".join(list(population.covariates)[:12])),
         "Notes": clip(" ".join(population.notes)),
     }
     return [[name, clip(value)] for name, value in facts.items() if value]
+
+
+def _describe_observed(population: Population) -> str:
+    runs = len(population.runs_s())
+    return f"{_describe_seconds(population.duration_s)} in {counted(runs, 'run')}" if runs else ""
 
 
 def _describe_seconds(seconds: float) -> str:

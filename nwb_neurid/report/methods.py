@@ -84,7 +84,7 @@ def write_methods(
         f"Vectors are means over windows of {about.window_s:g} s."
         if about.window_s
         else "Vectors describe the recording as a whole.",
-        f"Observed time was {population.duration_s:,.0f} s.",
+        f"Observed time was {population.duration_s:,.0f} s." if population.duration_s else "",
         "Windows were stitched from shorter stretches of observed time." if about.stitched else "",
         *(_say_prediction(part) for part in predictions),
         f"For display, standardised vectors were projected to two dimensions with {sources.projection}"

@@ -9,14 +9,14 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from nwb_neurid.contracts import Config, Progress, State, silent
-from nwb_neurid.contracts.training import TrainingLog, TrainingOptions
+from nwb_neurid.contracts.training import Binned, TrainingLog, TrainingOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 from nwb_neurid.training.loop import fit
 from nwb_neurid.training.memory import explain_lack, to_device
 from nwb_neurid.training.recipe import Recipe
-from nwb_neurid.training.recording import Context
+from nwb_neurid.training.recording import Context, bin_population
 from nwb_neurid.training.schedule import TrainingTask
 from nwb_neurid.training.views import batch_windows, pack_active
 from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
@@ -145,15 +145,36 @@ class TorchEncoder:
         """
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._module.state_dict().items()}
 
+    @property
+    def binning(self) -> str:
+        """How recordings are binned."""
+        return repr(self._options)
+
+    def bin(self, population: Population) -> Binned:
+        """Bin one group of units, as `fit` would.
+
+        Parameters
+        ----------
+        population
+            Units that may be compared with one another: one group, without excluded units.
+
+        Returns
+        -------
+        Binned
+            What `fit` takes in its place.
+        """
+        return bin_population(population, self._options, self._context)
+
     def fit(
-        self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
+        self, populations: Sequence[Population | Binned], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
         """Train the module on pairs of windows, as the recipe says.
 
         Parameters
         ----------
         populations
-            Units that may be compared with one another, each population one group without excluded units.
+            Units that may be compared with one another, each population one group without excluded units; or the same
+            as `bin` returned it.
         options
             How long to train, from which seed, and where to keep checkpoints.
         progress

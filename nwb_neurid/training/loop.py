@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Progress
-from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
+from nwb_neurid.contracts.training import Binned, Step, TrainingLog, TrainingOptions
 from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.population import Population
 from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from nwb_neurid.training.memory import EVERY_STEPS, give_back
+from nwb_neurid.training.memory import EVERY_STEPS, find_room, give_back
 from nwb_neurid.training.processes import Processes
 from nwb_neurid.training.recording import Recording
 from nwb_neurid.training.schedule import MicroBatch, Schedule, TrainingTask
@@ -32,13 +32,15 @@ EMPTY_STEPS = 100
 
 def fit(
     task: TrainingTask,
-    populations: Sequence[Population],
+    populations: Sequence[Population | Binned],
     options: TrainingOptions,
     device: torch.device,
     progress: Progress,
 ) -> TrainingLog:
     """Train a module in place; see `nwb_neurid.contracts.training.Trainable.fit`."""
     recordings, notes = _load_recordings(task, populations, device)
+    if options.tell is not None:
+        options.tell(_describe_places(recordings, device))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         training = Training(task, recordings, options, device)
@@ -48,23 +50,41 @@ def fit(
 
 
 def _load_recordings(
-    task: TrainingTask, populations: Sequence[Population], device: torch.device
+    task: TrainingTask, populations: Sequence[Population | Binned], device: torch.device
 ) -> tuple[list[Recording], tuple[str, ...]]:
     """Load the recordings that can be trained on; returns notes on those that are left out too."""
     windows = task.windows
     kept_ones, left_out = [], []
+    room = find_room(device)
     for population in populations:
         who = f"{population.source or 'a recording'} ({counted(len(population), 'unit')}, {population.duration_s:g} s)"
-        recording = Recording(population, windows, device, task.context)
+        recording = Recording(population, windows, device, task.context, room_bytes=room)
         if recording.units < 2:
             left_out.append(f"{who}: it has a single unit, and training needs two.")
         elif not recording.has_pairs(windows.bins, task.find_farthest(recording)):
             left_out.append(f"{who}: observed time does not hold two windows of {windows.window_s:g} s.")
         else:
             kept_ones.append(recording)
+            room -= recording.bytes if recording.on_device else 0
     if not kept_ones:
         raise CannotTrain(left_out or ["no recording was named."])
     return kept_ones, tuple(left_out)
+
+
+def _describe_places(recordings: Sequence[Recording], device: torch.device) -> str:
+    """Describe where the bins of recordings lie."""
+    size = sum(each.bytes for each in recordings)
+    what = f"{counted(len(recordings), 'population')}, {size / 1e9:.2f} GB of bins"
+    here = [each for each in recordings if each.on_device]
+    if device.type == "cpu":
+        return f"{what}, in memory"
+    if len(here) == len(recordings):
+        return f"{what}, on the GPU"
+    held = sum(each.bytes for each in here)
+    return (
+        f"{what}: {held / 1e9:.2f} GB of {len(here)} on the GPU, {(size - held) / 1e9:.2f} GB of "
+        f"{len(recordings) - len(here)} in memory, whose windows stream"
+    )
 
 
 class Training:

@@ -1,6 +1,7 @@
 """Memory: how much is computed at a time, how arrays come to a device, and what goes back to the system."""
 
 import ctypes
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ TOKENS = 16_384
 BYTES_PER_TOKEN = 2**20
 """Memory of a GPU for each token of a view. To train NuCLR `base` in float32 should take about half of it."""
 
+RECORDINGS_SHARE = 0.4
+"""Share of the free memory of a GPU that recordings may take; training takes about half of it."""
+
 PINNED_BYTES = 2**24
 """Arrays up to this size are copied through memory that a GPU reads by itself; PyTorch keeps such memory for good."""
 
@@ -33,6 +37,13 @@ def most_tokens(device: torch.device) -> int:
     if device.type != "cuda":
         return TOKENS
     return max(TOKENS, torch.cuda.get_device_properties(device).total_memory // BYTES_PER_TOKEN)
+
+
+def find_room(device: torch.device) -> float:
+    """Find how many bytes of recordings may lie on a device: on a GPU a share of what is free, elsewhere all."""
+    if device.type != "cuda":
+        return math.inf
+    return RECORDINGS_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[Tensor, "..."]:

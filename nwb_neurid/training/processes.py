@@ -1,7 +1,8 @@
-"""The processes of a training on several GPUs or nodes, as `torchrun` starts them; one process otherwise."""
+"""The processes of a training on several GPUs or nodes, as `torchrun` or SLURM start them; one process otherwise."""
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,15 +15,16 @@ from nwb_neurid.training.views import Views
 
 @contextmanager
 def join_processes(device: str) -> Iterator[bool]:
-    """Join the processes that `torchrun` started, if it did; yields whether this is the first of them.
+    """Join the processes that `torchrun` or `srun` started, if one did; yields whether this is the first of them.
 
     Each takes the GPU of its number on its node, unless `device` is "cpu".
 
     Raises
     ------
     InvalidOption
-        If a node has more processes than GPUs.
+        If a node has more processes than GPUs, or SLURM does not say on which node the first runs.
     """
+    os.environ.update(read_slurm(os.environ))
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield True
         return
@@ -41,6 +43,50 @@ def join_processes(device: str) -> Iterator[bool]:
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
+
+
+def read_slurm(environment: Mapping[str, str]) -> dict[str, str]:
+    """Read what `torchrun` would have set from the variables of a step of SLURM with several tasks.
+
+    Parameters
+    ----------
+    environment
+        Variables of the process.
+
+    Returns
+    -------
+    dict of str to str
+        What is to be set; nothing where `torchrun` has set it, or SLURM started a single task.
+
+    Raises
+    ------
+    InvalidOption
+        If the nodes are not named.
+
+    Examples
+    --------
+    >>> slurm = {"SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "123456"}
+    >>> read_slurm({**slurm, "SLURM_STEP_NODELIST": "gpu[07-08,11],big1"})["MASTER_ADDR"]
+    'gpu07'
+    """
+    number = environment.get("SLURM_STEP_NUM_TASKS", "1")
+    if "WORLD_SIZE" in environment or not number.isdecimal() or int(number) < 2 or "SLURM_PROCID" not in environment:
+        return {}
+    nodes = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_JOB_NODELIST", ""))
+    match = re.match(r"([^\[,]+)(?:\[([^\],-]+))?", nodes)
+    if match is None:
+        raise InvalidOption(
+            f"SLURM started {number} tasks, but does not say on which nodes (SLURM_STEP_NODELIST). Start them with "
+            "srun, or with torchrun."
+        )
+    job = environment.get("SLURM_JOB_ID", "0")
+    return {
+        "WORLD_SIZE": number,
+        "RANK": environment["SLURM_PROCID"],
+        "LOCAL_RANK": environment.get("SLURM_LOCALID", "0"),
+        "MASTER_ADDR": environment.get("MASTER_ADDR", f"{match[1]}{match[2] or ''}"),
+        "MASTER_PORT": environment.get("MASTER_PORT", str(20_000 + int(job) % 20_000 if job.isdecimal() else 29_500)),
+    }
 
 
 class Processes:

@@ -1,19 +1,25 @@
 """A recording on the device that trains, and pairs of views drawn from it."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
 from torch import Tensor
 
+from nwb_neurid.contracts.training import Binned
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.labels.duplicates import find_twins
 from nwb_neurid.population import Population
+from nwb_neurid.training.memory import to_device
 from nwb_neurid.training.windows import WindowOptions, bin_recording, find_stretches
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
 """Makes what the module uses besides the units, of a population and its bins (starts and length in seconds)."""
@@ -45,8 +51,8 @@ class Pairs:
         return Pairs(values=self.values[:, part], active=self.active[:, part], context=context)
 
 
-class Recording:
-    """Units recorded together, binned once; the cost of a draw does not depend on the length of the recording.
+def bin_population(population: Population, options: WindowOptions, context: Context | None = None) -> Binned:
+    """Bin a population for training.
 
     Parameters
     ----------
@@ -54,23 +60,68 @@ class Recording:
         Units that attend to one another: one group.
     options
         How it is binned.
-    device
-        Where its bins live.
     context
         What else of it the encoder looks at.
     """
+    whole = bin_recording(population, options)
+    twins = find_twins(population, whole.values)
+    missing = _Missing.of(population, whole.starts_s, options.bin_s)
+    beside = None if context is None else context(population, whole.starts_s, options.bin_s)
+    return Binned(
+        source=population.source,
+        subject_id=population.subject_id,
+        session_id=population.session_id,
+        duration_s=population.duration_s,
+        values=np.ascontiguousarray(whole.values),
+        runs=np.stack(find_stretches(whole.run), axis=1),
+        twins=None if twins is None else np.stack(twins.nonzero(), axis=1).astype(np.int64),
+        missed=None if missing is None else missing.missed,
+        pieces=None if missing is None else missing.pieces,
+        context=None if beside is None else beside.numpy(),
+    )
+
+
+class Recording:
+    """Units recorded together, binned once; the cost of a draw does not depend on the length of the recording.
+
+    Parameters
+    ----------
+    population
+        Units that attend to one another: one group; or the same, binned.
+    options
+        How it is binned.
+    device
+        Where its windows go.
+    context
+        What else of it the encoder looks at.
+    room_bytes
+        Its bins lie on the device if they take no more than this, and otherwise in memory, or in a file that is mapped:
+        its windows are then sent one micro-batch at a time.
+    """
 
     def __init__(
-        self, population: Population, options: WindowOptions, device: torch.device, context: Context | None = None
+        self,
+        population: Population | Binned,
+        options: WindowOptions,
+        device: torch.device,
+        context: Context | None = None,
+        *,
+        room_bytes: float = math.inf,
     ) -> None:
-        whole = bin_recording(population, options)
-        self.source = population.source
+        binned = population if isinstance(population, Binned) else bin_population(population, options, context)
+        self.context = None if binned.context is None else torch.from_numpy(binned.context).to(device)
+        self.source = binned.source
         self.bin_s = options.bin_s
-        self.values = torch.from_numpy(np.ascontiguousarray(whole.values)).to(device)
-        self.context = None if context is None else context(population, whole.starts_s, options.bin_s).to(device)
-        self.runs = np.stack(find_stretches(whole.run), axis=1)
-        self.twins = find_twins(population, whole.values)
-        self._missing = _Missing.of(population, whole.starts_s, options.bin_s)
+        self.device = device
+        self.bytes = binned.values.nbytes
+        self.on_device = self.bytes <= room_bytes
+        values = torch.from_numpy(binned.values)
+        self.values = values.to(device) if self.on_device else values
+        self.runs = binned.runs
+        self.twins = _pair_up(binned.twins, len(binned))
+        self._missing = None
+        if binned.missed is not None and binned.pieces is not None:
+            self._missing = _Missing(missed=binned.missed, pieces=binned.pieces)
 
     @property
     def bins(self) -> int:
@@ -118,14 +169,36 @@ class Recording:
         first = starts.pick(rng.integers(starts.total, size=windows))
         second = starts.draw_partner(rng, first, bins, farthest)
         begins = np.stack([first[second >= 0], second[second >= 0]])
-        at = torch.from_numpy(begins[:, :, None] + np.arange(bins)).to(self.values.device)
-        values = self.values[:, at].permute(1, 2, 0, 3)
+        values = self._take(begins, bins)
         lowest = 0 if values.dtype == torch.uint8 else values.amin(-1)
         active = (values.amax(-1) > lowest).cpu().numpy()  # false beside a NaN
         if self._missing is not None:
             active &= self._missing.find_observed(begins, bins)
-        context = None if self.context is None else self.context[:, at].permute(1, 2, 0, 3)
+        if not self.on_device:
+            values = to_device(values.numpy(), self.device)
+        context = None
+        if self.context is not None:
+            at = torch.from_numpy(begins[:, :, None] + np.arange(bins)).to(self.context.device)
+            context = self.context[:, at].permute(1, 2, 0, 3)
         return Pairs(values=values, active=active, context=context)
+
+    def _take(self, begins: Int64[np.ndarray, "2 windows"], bins: int) -> Shaped[Tensor, "2 windows units bins"]:
+        """The bins of windows; in memory range by range, so that only their pages are read."""
+        if self.on_device:
+            at = torch.from_numpy(begins[:, :, None] + np.arange(bins)).to(self.values.device)
+            return self.values[:, at].permute(1, 2, 0, 3)
+        parts = [self.values[:, at : at + bins] for at in begins.ravel().tolist()]
+        taken = torch.stack(parts) if parts else self.values.new_empty(0, self.units, bins)
+        return taken.unflatten(0, begins.shape)
+
+
+def _pair_up(pairs: Int64[np.ndarray, "pairs 2"] | None, units: int) -> "csr_array | None":
+    """Pairs of rows as a matrix, shape (units, units)."""
+    from scipy.sparse import coo_array
+
+    if pairs is None:
+        return None
+    return coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(units, units)).tocsr()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -88,7 +88,7 @@ class Schedule:
         """Windows of a micro-batch, which do not depend on the memory of a GPU."""
         recording = self._recordings[which]
         few = TOKENS // max(recording.units * self._longest[which], 1)
-        return max(1, few, math.ceil(SHARE[recording.values.device.type] * self._windows))
+        return max(1, few, math.ceil(SHARE[recording.device.type] * self._windows))
 
     def draw(self, number: int, at: int) -> MicroBatch:
         """Draw a micro-batch: pairs of windows of one recording, and the units that unit dropout keeps."""

@@ -19,7 +19,9 @@ from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
+from nwb_neurid.workflows.datasets import is_stored, open_datasets
 from nwb_neurid.workflows.models import resolve_model
+from nwb_neurid.writers.dataset import StoredRecording
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -56,7 +58,8 @@ def fit_labels(
     model
         A model, its folder, the name of a model that ships, or of an encoder that needs no training.
     sources
-        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`.
+        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`; or the folders of datasets of vectors,
+        as `nwb-neurid embed --output` writes them over workers, which are not embedded again.
     label
         Which of their labels: "cell_type", "brain_region", or the name of a column of text.
     head
@@ -118,9 +121,14 @@ def fit_labels(
     check_each_once(sources)
     built = resolve_model(model)
     named = read_subjects(subjects)
-    populations, aliases = read_named(built, sources, named, reading or ReadOptions(), progress)
+    opened = open_datasets(sources, built, reading=reading, pool_groups=pool_groups)
+    populations, aliases = read_named(built, opened, named, reading or ReadOptions(), progress)
     known = select_labelled(populations, label)
-    units = _collect_units(built, known, label, pool_groups, progress)
+    stored = match_stored(opened, populations, known)
+    vectors = (
+        [each.embeddings.vectors for each in stored] if stored else _embed_each(built, known, pool_groups, progress)
+    )
+    units = _collect_units(vectors, known, label)
     seen = _find_seen(built, {name: aliases[name] for name in units.subjects.tolist()})
     alone = len(np.unique(units.subjects)) == 1  # then folds split neurons, and otherwise animals
     fitted = fit_head(
@@ -132,7 +140,9 @@ def fit_labels(
         kind=head,
         coverage=coverage,
         seed=seed,
-        groups=find_neurons(known, progress=progress) if alone else None,
+        groups=find_neurons(known, found=[each.neuron for each in stored] or None, progress=progress)
+        if alone
+        else None,
         neighbours=units.neighbours,
         encoder=built.identity,
         details={
@@ -158,6 +168,7 @@ def read_named(
     """
     nameless, found = [], []
     aliases: dict[str, set[str]] = {}
+    sources = [each.population if isinstance(each, StoredRecording) else each for each in sources]
     check_unambiguous([each.source if isinstance(each, Population) else str(each) for each in sources], subjects)
     for source in progress(sources, label="recordings", total=len(sources)):
         if isinstance(source, Population):
@@ -208,13 +219,26 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
     return known
 
 
-def _collect_units(
-    model: Model, populations: Sequence[Population], label: str, pool: bool, progress: Progress
-) -> _Units:
-    vectors = [
+def match_stored(
+    opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
+) -> list[StoredRecording]:
+    """The recordings of datasets that some populations were read from, in their order; none if these were embedded."""
+    if not is_stored(opened):
+        return []
+    origin = {id(population): each for population, each in zip(populations, opened, strict=True)}
+    return [origin[id(population)] for population in known]
+
+
+def _embed_each(
+    model: Model, populations: Sequence[Population], pool: bool, progress: Progress
+) -> list[Float32[np.ndarray, "units dim"]]:
+    return [
         model.embed(population, pool_groups=pool, progress=progress).vectors
         for population in progress(populations, label="embedding", total=len(populations))
     ]
+
+
+def _collect_units(vectors: Sequence[np.ndarray], populations: Sequence[Population], label: str) -> _Units:
     sizes = [len(population) for population in populations]
     near = _find_voters(populations, np.cumsum([0, *sizes[:-1]]).tolist()) if label in REGION_LABELS else None
     return _Units(

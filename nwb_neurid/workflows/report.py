@@ -11,7 +11,7 @@ import numpy as np
 from nwb_neurid import registry
 from nwb_neurid._system.atomic import check_target, replace_file
 from nwb_neurid.contracts import ReadOptions, is_url
-from nwb_neurid.errors import InvalidResults, NeuridError, NeuridWarning, NoResults
+from nwb_neurid.errors import InvalidOption, InvalidResults, NeuridError, NeuridWarning, NoResults
 from nwb_neurid.model.bundled import FOLDER, list_bundled
 from nwb_neurid.model.folder import read_description
 from nwb_neurid.population import Population
@@ -20,6 +20,8 @@ from nwb_neurid.report.facts import About, collect_facts
 from nwb_neurid.report.page import make_page
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.embed import Outcome
+from nwb_neurid.workflows.report_dataset import join_dataset
+from nwb_neurid.writers.dataset import is_dataset
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.store import Results
 from nwb_neurid.writers.options import WriteOptions
@@ -43,7 +45,8 @@ def write_report(
     Parameters
     ----------
     source
-        A file with results, or the recording (of any format) that they are about.
+        A file with results, or the recording (of any format) that they are about; or the folder of a dataset of
+        vectors, as `nwb-neurid embed --output` writes it over workers.
     output
         The file to write; by default, beside the results, called after the source: `recording.report.html`.
     name
@@ -77,6 +80,8 @@ def write_report(
     source = Path(source)
     target = name_report(source) if output is None else Path(output)
     check_target(target, overwrite=overwrite)
+    if is_dataset(source):
+        return _write_dataset_report(source, target, name, reading, overwrite=overwrite)
     path, found = find_results(source, name)
     shown = max(found, key=lambda each: each.embeddings.vectors.shape[1])  # a criterion has few values
     sizes = {each.name: len(each.embeddings) for each in (find_results(source)[1] if name else found)}
@@ -85,6 +90,20 @@ def write_report(
     beside = [each for each in found if each.name.endswith(ending) and _are_same_units(each, shown)]
     predictions = [one for each in beside for one in each.predictions]
     return write_page(population, shown.embeddings, predictions, about, target, overwrite=overwrite)
+
+
+def _write_dataset_report(
+    folder: Path, target: Path, name: str | None, reading: ReadOptions | None, *, overwrite: bool
+) -> Path:
+    if name is not None or (reading is not None and reading != ReadOptions()):
+        raise InvalidOption(
+            f"{folder} is a dataset of vectors, which are shown as they are: leave out --name and the options that "
+            "select units or time."
+        )
+    population, embeddings, measured, files = join_dataset(folder)
+    about = _learn_about(folder.name, folder, embeddings)
+    page = make_page(collect_facts(population, embeddings, [], about, measured))
+    return _write_text(page, target, files, overwrite=overwrite)
 
 
 def check_page(source: str | Path, writing: WriteOptions) -> Path:
@@ -168,6 +187,10 @@ def write_page(
     """
     page = make_page(collect_facts(population, embeddings, predictions, about))
     like = [each for each in (Path(population.source), Path(about.path)) if each.name and each.exists()]
+    return _write_text(page, target, like, overwrite=overwrite)
+
+
+def _write_text(page: str, target: Path, like: Sequence[Path], *, overwrite: bool) -> Path:
     with replace_file(target, overwrite=overwrite, like=like) as made:
         made.path.write_text(page, "utf-8", newline="\n")
     return target

@@ -15,8 +15,8 @@ from nwb_neurid._system.file_sets import has_set
 from nwb_neurid._system.lock import lock
 from nwb_neurid._system.permissions import limit_readers
 from nwb_neurid.contracts import Progress, ReadOptions
-from nwb_neurid.contracts.training import Step, TrainingLog, TrainingOptions
-from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridWarning
+from nwb_neurid.contracts.training import Binned, Step, TrainingLog, TrainingOptions
+from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption, NeuridWarning
 from nwb_neurid.model.fitting import STEPS, fit
 from nwb_neurid.model.folder import ABOUT, CHECKPOINT, is_ours
 from nwb_neurid.model.model import Model, load_model, new_model
@@ -24,6 +24,8 @@ from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
 from nwb_neurid.results import Json
+from nwb_neurid.workflows.cache import read_binned
+from nwb_neurid.workflows.listing import Listing, check_subjects, expand
 
 CURVE = "loss"
 
@@ -45,8 +47,11 @@ def train(
     overwrite: bool = False,
     reading: ReadOptions | None = None,
     pool_groups: bool = False,
+    cache: str | Path | None = None,
+    held_out: Sequence[str] = (),
     checkpoint_s: float = 60.0,
     watch: Callable[[Step], None] | None = None,
+    tell: Callable[[str], None] | None = None,
     progress: Progress = automatic,
 ) -> Model:
     """Train an encoder on recordings, without labels, and keep it in a model folder.
@@ -57,7 +62,8 @@ def train(
     Parameters
     ----------
     sources
-        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`.
+        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`; or lists of recordings: a csv or tsv table
+        with a column `source` (and `split`, `subject`), or the manifest of an embedded archive.
     output
         The model folder to write.
     encoder
@@ -86,10 +92,16 @@ def train(
         How the recordings are read.
     pool_groups
         Train on all groups of units (probes, imaging planes) of a recording together, not on each separately.
+    cache
+        A folder that keeps binned recordings, so that each is read once; None to keep none.
+    held_out
+        Subjects that no recording may have.
     checkpoint_s
         Shortest time between two checkpoints, in seconds.
     watch
         Called after every step, with its loss.
+    tell
+        Called with a line on where the recordings lie.
     progress
         Progress callback, called with what is looped over; bars in a notebook by default.
 
@@ -104,6 +116,8 @@ def train(
         If the folder cannot be written, or exists and neither `resume` nor `overwrite` was asked for.
     InvalidOption, CannotTrain
         If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
+    Leak
+        If a recording is of a subject that is held out.
     NeuridError
         If a recording cannot be read; nothing was trained then.
 
@@ -128,10 +142,11 @@ def train(
     (2, 64)
     """
     folder = Path(output)
+    listing = expand(sources, held_out)
     finished = resume and _is_finished(folder)
     if not finished:
         _check_free(folder, resume=resume, overwrite=overwrite)
-        check_each_once(sources)
+        check_each_once(listing.sources)
     model = new_model(encoder, preset=preset, untrained=True, seed=seed, device=device)
     if finished:
         return _check_same(load_model(folder, device=device), folder, model, {"steps_planned": steps, "seed": seed})
@@ -146,8 +161,9 @@ def train(
         resume=resume,
         checkpoint_s=checkpoint_s,
         watch=watch,
+        tell=tell,
     )
-    populations = read_recordings(sources, model, reading or ReadOptions(), progress)
+    populations, left_out = _read(listing, model, reading or ReadOptions(), cache, pool_groups, progress)
     like = [Path(each.source) for each in populations if each.source]
     keep = partial(_keep, folder, like)
     with _make_folder(folder, like), _lock(folder):
@@ -155,9 +171,33 @@ def train(
         if overwrite and not resume:
             (folder / CHECKPOINT).unlink(missing_ok=True)
         trained, log = fit(model, populations, options, pool_groups=pool_groups, keep=keep, progress=progress)
-    for note in log.notes:
+    for note in (*left_out, *log.notes):
         warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
     return trained
+
+
+def _read(
+    listing: Listing,
+    model: Model,
+    reading: ReadOptions,
+    cache: str | Path | None,
+    pool_groups: bool,
+    progress: Progress,
+) -> tuple[Sequence[Population | Binned], list[str]]:
+    """The recordings to train on, through the cache if there is one; notes on those that cannot be."""
+    found: Sequence[Population | Binned]
+    notes: list[str] = []
+    if cache is None:
+        found = read_recordings(listing.sources, model, reading, progress)
+    else:
+        share = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        found, notes = read_binned(
+            listing.sources, model, reading, Path(cache), pool_groups=pool_groups, share=share, progress=progress
+        )
+        if not found:
+            raise CannotTrain(notes or ["no recording was named."])
+    check_subjects([each.subject_id for each in found], listing.held_out)
+    return found, notes
 
 
 def read_recordings(

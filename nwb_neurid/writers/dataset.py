@@ -21,11 +21,12 @@ from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidResults, NeuridError, NoResults, UnreadableSource
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.results import Embeddings, Predictions, Provenance
-from nwb_neurid.writers.nwb.entry import Results
 from nwb_neurid.writers.table import PROVENANCE, check_parquet
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from nwb_neurid.writers.nwb.entry import Results
 
 MANIFEST = "_manifest.sqlite"
 """What a folder holds that is such a dataset."""
@@ -66,7 +67,7 @@ class Part:
         population: Population,
         embeddings: Embeddings,
         predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
+        beside: "Sequence[Results]" = (),
     ) -> Path:
         """Write the file of the recording, whole or not at all; one that is there is replaced.
 
@@ -100,20 +101,23 @@ class StoredRecording:
         One row for each unit.
     predicted
         Predicted label of each unit, shape (units,), "" where the head abstained, by label.
-    rate_hz
-        Spikes per second of observed time, shape (units,); NaN for traces.
+    spikes
+        Number of spikes of each unit, shape (units,); None for traces.
     observed_s
         How long each unit was observed, in seconds, shape (units,).
     neuron
         Row of the first unit that may be the same neuron, shape (units,).
+    path
+        The file that holds them.
     """
 
     population: Population
     embeddings: Embeddings
     predicted: dict[str, np.ndarray]
-    rate_hz: Float64[np.ndarray, " units"]
+    spikes: Int64[np.ndarray, " units"] | None
     observed_s: Float64[np.ndarray, " units"]
     neuron: Int64[np.ndarray, " units"]
+    path: Path
 
 
 def is_dataset(source: object) -> bool:
@@ -159,10 +163,15 @@ def read_dataset(folder: str | Path) -> list[StoredRecording]:
         If a file in it is damaged.
     """
     check_parquet()
-    parts = sorted(path for path in Path(folder).glob("*/*.parquet") if not path.name.startswith("."))
+    parts = list_parts(folder)
     if not parts:
         raise NoResults(f"{folder} holds no recording yet: no recording of that archive was embedded.")
     return [_read_part(path) for path in parts]
+
+
+def list_parts(folder: str | Path) -> list[Path]:
+    """The files of a dataset, one for each recording."""
+    return sorted(path for path in Path(folder).glob("*/*.parquet") if not path.name.startswith("."))
 
 
 def _name_part(source: str, subject: str, key: str) -> Path:
@@ -294,7 +303,7 @@ def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -
         unit_ids=ids,
         activity=Spikes.of([np.empty(0)] * units)
         if kind == "spikes"
-        else Traces(values=np.empty((units, 0), np.float32), rate_hz=1.0, kind=kind),
+        else Traces(values=np.full((units, 1), np.nan, np.float32), rate_hz=1.0, kind=kind),
         observed_s=np.empty((0, 2)),
         group=_read_texts(columns["group"]) if any(columns["group"]) else None,
         positions_um=places if np.isfinite(places).any() else None,
@@ -304,8 +313,6 @@ def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -
         source=columns["recording"][0] if units else str(path),
     )
     vectors = np.array([each if each is not None else [np.nan] * dim for each in columns["vector"]], np.float32)
-    observed_s = np.array(columns["observed_s"], np.float64)
-    spikes = np.array(columns["spikes"], np.float64)  # None becomes NaN
     return StoredRecording(
         population=population,
         embeddings=Embeddings(
@@ -317,9 +324,10 @@ def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -
             provenance=provenance,
         ),
         predicted=_read_predictions(columns["predictions"]),
-        rate_hz=(spikes + 0.5) / np.maximum(observed_s, 1e-3),
-        observed_s=observed_s,
+        spikes=np.array(columns["spikes"], np.int64) if kind == "spikes" else None,
+        observed_s=np.array(columns["observed_s"], np.float64),
         neuron=np.array(columns["neuron"], np.int64),
+        path=path,
     )
 
 

@@ -77,7 +77,7 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
     """What phy is to show, by the names of its columns.
 
     `neurid_isi` says whether a cluster has a vector, or why not; with predictions, `neurid_isi_cell_type` is the class,
-    empty where the model declines, and `neurid_isi_cell_type_probability` how probable it is. With enough clusters,
+    empty where the model abstains, and `neurid_isi_cell_type_probability` how probable it is. With enough clusters,
     `neurid_isi_cluster` is the number of the cluster of vectors.
 
     Parameters

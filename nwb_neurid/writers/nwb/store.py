@@ -8,7 +8,16 @@ import h5py
 
 from nwb_neurid._system.atomic import clear_leftovers, convert_errors, replace_file
 from nwb_neurid._system.names import PREFIX
-from nwb_neurid.errors import CannotWrite, InvalidResults, InvalidSource, NeuridWarning, NoResults, UnreadableSource
+from nwb_neurid.errors import (
+    CannotWrite,
+    InvalidOption,
+    InvalidResults,
+    InvalidSource,
+    NeuridWarning,
+    NoResults,
+    UnreadableSource,
+)
+from nwb_neurid.population import Population
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
@@ -37,6 +46,7 @@ from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
 from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
+from nwb_neurid.writers.nwb.standalone import write_standalone
 from nwb_neurid.writers.nwb.writing import write_copy, write_sidecar
 from nwb_neurid.writers.options import WriteOptions
 
@@ -94,6 +104,7 @@ def write(
     expected: Fingerprint | None = None,
     sidecar: bool = False,
     units_columns: bool = False,
+    population: Population | None = None,
 ) -> Path:
     """Write results beside the data that they were computed from.
 
@@ -125,6 +136,8 @@ def write(
         are never changed.
     units_columns
         Write the predictions into columns of `table` too.
+    population
+        Write a new NWB file at `path` that holds these units and their activity too: for arrays, which have no file.
 
     Returns
     -------
@@ -151,6 +164,10 @@ def write(
     >>> path = write_nwb(simulate(4, 5.0), "recording.nwb", overwrite=True)
     >>> write(path, new_model("isi").embed(read(path))).name
     'recording.nwb'
+    >>> population = read([[0.5, 1.0, 2.5, 3.1], [0.2, 0.9, 1.7, 2.2]], start_s=0.0, stop_s=4.0)
+    >>> embeddings = new_model("isi").embed(population)
+    >>> write("arrays.nwb", embeddings, population=population, overwrite=True).name
+    'arrays.nwb'
     """
     options = WriteOptions(
         name=name_after(embeddings.provenance.encoder) if name is None else name,
@@ -159,11 +176,29 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    if predictions:
-        return write_results(Path(path), embeddings, predictions, options, table=table, expected=expected)
-    own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
-    beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+    own: Sequence[Predictions] = predictions
+    beside: Sequence[Results] = ()
+    if not predictions:
+        own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
+        beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+    if population is not None:
+        _check_new(population, embeddings, options)
+        return write_standalone(
+            population, embeddings, Path(path), own, name=str(options.name), overwrite=overwrite, beside=beside
+        )
     return write_results(Path(path), embeddings, own, options, table=table, expected=expected, beside=beside)
+
+
+def _check_new(population: Population, embeddings: Embeddings, options: WriteOptions) -> None:
+    """Refuse what a new file with a population cannot be written with."""
+    given = [name for name in ("output", "sidecar", "units_columns") if getattr(options, name)]
+    if given:
+        raise InvalidOption(f"With population=, results go into a new file at path. Leave out {', '.join(given)}.")
+    if len(embeddings) != len(population):
+        raise InvalidResults(
+            f"The results are on {len(embeddings)} units, the population has {len(population)}. Pass the population "
+            "that was embedded."
+        )
 
 
 def write_results(

@@ -52,12 +52,12 @@ def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
     found = [
         Column(
             name=label,
-            description=f"{said}; empty where the model declines.{_write_mark(name, part.label_name)}",
+            description=f"{said}; empty where the model abstains.{_write_mark(name, part.label_name)}",
             values=make_text(shown),
         )
     ]
     if not np.isnan(part.class_probabilities).all():
-        how = f"Probability, from 0 to 1, of the most probable {part.label_name}, also where the model declines."
+        how = f"Probability, from 0 to 1, of the most probable {part.label_name}, also where the model abstains."
         values = part.probability.astype(np.float32)
         found.append(
             Column(name=f"{label}_probability", description=f"{how}{_write_mark(name, part.label_name)}", values=values)

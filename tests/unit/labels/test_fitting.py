@@ -218,6 +218,15 @@ def test_a_head_that_is_no_better_than_guessing_says_so(animals, trained):
     assert f"- {wanted}" in list(describe_heads({"cell_type": head}))
 
 
+def test_labels_of_one_animal_can_be_learnt_for_this_animal(animals):
+    """Its held-out units are what the score is about, and the units are what there is to count."""
+    data = animals(animals=1, units=60)
+    with pytest.warns(NeuridWarning, match="nothing is known about other subjects"):
+        head = data.fit()
+    assert head.calibration.guessing_limit < 0.6 < head.calibration.balanced_accuracy
+    assert head.explain_guessing() == ""
+
+
 def test_classes_of_one_animal_each_do_not_pass_for_knowledge_of_others(animals):
     """Animals differ in rate for many reasons: units of one animal are one observation of its class."""
     data = animals(animals=3, units=40)

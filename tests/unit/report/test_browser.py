@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nwb_neurid.population import Spikes
 from nwb_neurid.readers.label_table import add_labels
+from nwb_neurid.report.facts import About, collect_facts
 from nwb_neurid.report.page import make_page
+from nwb_neurid.results import Embeddings
+from nwb_neurid.testing import mock_population
 
 HOSTILE = (
     "</script><script>window.hacked = true</script>",
@@ -223,3 +227,18 @@ def test_a_handful_of_units_or_none_has_a_page(open_page, make_population, colle
     assert opened.text("#shown") == f"{units} unit{'' if units == 1 else 's'}"
     opened.page.click("#theme")
     assert opened.page.locator("#table tbody tr").count() == units
+
+
+def test_a_page_without_activity_complains_about_nothing(open_page, tmp_path):
+    silent = Spikes.of([np.empty(0)] * 12)
+    population = replace(mock_population(units=12), observed_s=np.empty((0, 2)), activity=silent)
+    vectors = np.random.default_rng(0).normal(size=(12, 4))
+    about = About(name="vectors", path="vectors")
+    rates = {"firing rate (Hz)": ("Spikes per second of observed time", np.arange(12.0))}
+    path = tmp_path / "page.html"
+    facts = collect_facts(population, Embeddings.of(population, vectors), [], about, rates)
+    path.write_text(make_page(facts), "utf-8")
+    opened = open_page(path)
+    assert not opened.page.is_visible("#fig-acg")
+    assert not opened.page.is_visible("#fig-raster")
+    assert "firing rate (Hz)" in opened.text("body")

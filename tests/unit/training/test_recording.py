@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -101,3 +103,13 @@ def test_a_cell_in_two_planes_is_found():
         unit_ids=np.arange(5), activity=Traces(values=values, rate_hz=10.0), observed_s=np.array([[0.0, 40.0]])
     )
     assert np.argwhere(find_twins(population, values).toarray()).tolist() == [[0, 3], [3, 0]]
+
+
+def test_a_recording_that_streams_draws_the_same_windows(make_population):
+    population = make_population(duration_s=30.0)
+    here, streamed = (Recording(population, OPTIONS, CPU, room_bytes=room) for room in (math.inf, 10.0))
+    assert (here.on_device, streamed.on_device) == (True, False)
+    for windows in (3, 1):
+        left, right = (each.draw(np.random.default_rng(0), windows, 250, 500) for each in (here, streamed))
+        assert torch.equal(left.values, right.values)
+        assert np.array_equal(left.active, right.active)

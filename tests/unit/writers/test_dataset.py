@@ -54,9 +54,8 @@ def test_what_is_written_is_read(folder):
     assert found.population.source == "there/a.nwb"
     np.testing.assert_array_equal(found.population.positions_um, population.positions_um)
     assert found.population.group.tolist() == ["a", "a", "b"]
-    seconds = population.unit_duration_s()
-    np.testing.assert_allclose(found.rate_hz, (population.spikes.counts() + 0.5) / seconds)
-    np.testing.assert_array_equal(found.observed_s, seconds)
+    np.testing.assert_array_equal(found.spikes, population.spikes.counts())
+    np.testing.assert_array_equal(found.observed_s, population.unit_duration_s())
 
 
 def test_traces_and_empty_recordings_have_their_place(folder):
@@ -71,7 +70,7 @@ def test_traces_and_empty_recordings_have_their_place(folder):
     nothing, found = read_dataset(folder)
     assert len(nothing.population) == len(nothing.embeddings) == 0
     assert found.population.activity.kind == "dff"
-    assert np.isnan(found.rate_hz).all()
+    assert found.spikes is None
     assert found.population.unit_ids.tolist() == ["x", "y"]
 
 

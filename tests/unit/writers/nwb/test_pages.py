@@ -20,8 +20,8 @@ def sections():
 
 
 def test_every_reader_is_shown():
-    readers = ["PyNWB", "h5py", "SpikeInterface", "pynapple", "hdmf-zarr", "From a sidecar", "nwb-neurid"]
-    assert list(sections()) == readers
+    libraries = ["PyNWB", "h5py", "SpikeInterface", "pynapple", "hdmf-zarr"]
+    assert list(sections()) == [*libraries, "MATLAB", "R", "From a sidecar", "nwb-neurid"]
 
 
 @pytest.mark.parametrize("reader", ["PyNWB", "h5py", "SpikeInterface", "hdmf-zarr", "From a sidecar", "nwb-neurid"])

@@ -7,10 +7,12 @@ import pynwb
 import pytest
 
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import CannotWrite
+from nwb_neurid.errors import CannotWrite, InvalidOption, InvalidResults
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.readers.nwb import PLUGIN
+from nwb_neurid.results import Embeddings, Provenance
 from nwb_neurid.writers.nwb.standalone import ROIS, UNITS, write_recording
+from nwb_neurid.writers.nwb.store import read, write
 
 
 @pytest.fixture
@@ -138,3 +140,25 @@ def test_an_existing_file_is_not_touched(spiking, tmp_path):
     with pytest.raises(CannotWrite, match=r"out\.nwb cannot be written"):
         write_recording(spiking, path)
     assert path.read_bytes() == b"mine"
+
+
+def test_results_on_arrays_get_a_file_with_the_units(spiking, tmp_path):
+    embeddings = Embeddings.of(spiking, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    embeddings = replace(embeddings, provenance=Provenance(encoder="isi"))
+    path = write(tmp_path / "arrays.nwb", embeddings, population=spiking)
+    (results,) = read(path)
+    np.testing.assert_array_equal(results.embeddings.vectors, embeddings.vectors)
+    assert PLUGIN.read(path, ReadOptions()).labels["name_in_source"].tolist() == ["b7", "a1"]
+    before = path.read_bytes()
+    with pytest.raises(CannotWrite, match="exists"):
+        write(path, embeddings, population=spiking)
+    assert path.read_bytes() == before
+
+
+def test_a_new_file_takes_results_on_its_own_units_alone(spiking, tmp_path):
+    embeddings = Embeddings.of(spiking, np.ones((2, 2)))
+    with pytest.raises(InvalidOption, match="Leave out sidecar, units_columns"):
+        write(tmp_path / "new.nwb", embeddings, population=spiking, sidecar=True, units_columns=True)
+    with pytest.raises(InvalidResults, match="on 2 units, the population has 1"):
+        write(tmp_path / "new.nwb", embeddings, population=spiking.select(np.array([0])))
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,205 @@
+"""Binned recordings on disk: each is read once, and mapped from its file afterwards.
+
+A folder holds one folder for each recording, called after a hash of what decides its content: the bytes of the source,
+how it is read and binned, and by which version. It is made aside and put in place whole. What is damaged, or of
+something else, is made anew. Several processes share a folder: while one makes an entry, others that need it wait.
+"""
+
+import json
+import shutil
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nwb_neurid import __version__
+from nwb_neurid._system.atomic import convert_errors
+from nwb_neurid._system.file_sets import make_folder
+from nwb_neurid._system.lock import lock
+from nwb_neurid.contracts import Progress, ReadOptions, is_url
+from nwb_neurid.contracts.training import Binned, BinsRecordings
+from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.model.fitting import bin_groups
+from nwb_neurid.model.model import Model
+from nwb_neurid.population import Population
+from nwb_neurid.readers import read_for, reader_for
+from nwb_neurid.workflows.archive.digests import take_source_digest
+
+ABOUT = "entry.json"
+FORMAT = 1
+WAIT_S = 3600.0
+"""How long another process is waited for that makes an entry."""
+
+PLAIN = ("source", "subject_id", "session_id", "duration_s")
+ARRAYS = tuple(each.name for each in fields(Binned) if each.name not in PLAIN)
+BLOCK_BYTES = 2**26
+
+
+def read_binned(
+    sources: Sequence[object],
+    model: Model,
+    reading: ReadOptions,
+    folder: Path,
+    *,
+    pool_groups: bool = False,
+    share: tuple[int, int] = (0, 1),
+    progress: Progress,
+) -> tuple[list[Binned], list[str]]:
+    """The groups of recordings, binned; each is read only if the cache does not hold it.
+
+    Parameters
+    ----------
+    sources
+        Files, folders and URLs, which are kept; objects, which are binned each time.
+    model
+        What is to be trained.
+    reading
+        How they are read.
+    folder
+        The cache; made if it does not exist.
+    pool_groups
+        Bin all groups of a recording together.
+    share
+        Number of this process and of all: it begins with recordings of its own.
+    progress
+        Reports every recording.
+
+    Returns
+    -------
+    tuple
+        The groups, in the order of the recordings, and notes on recordings that cannot be trained on.
+
+    Raises
+    ------
+    InvalidOption
+        If the encoder does not train on bins alone, or two sources are one recording.
+    CannotWrite
+        If the folder cannot be written.
+    NeuridError
+        If a recording cannot be read.
+
+    Warns
+    -----
+    NeuridWarning
+        If an entry is damaged.
+    """
+    with convert_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    rank, number = share
+    order = [*range(rank, len(sources), number), *(at for at in range(len(sources)) if at % number != rank)]
+    found: dict[int, tuple[list[Binned], list[str]]] = {}
+    seen: dict[str, object] = {}
+    for at in progress(order, label="recordings", total=len(order)):
+        found[at] = _find(sources[at], model, reading, folder.resolve(), pool_groups, seen)
+    ordered = [found[at] for at in range(len(sources))]
+    return [*chain(*(parts for parts, _ in ordered))], [*chain(*(notes for _, notes in ordered))]
+
+
+def _find(
+    source: object, model: Model, reading: ReadOptions, folder: Path, pool_groups: bool, seen: dict[str, object]
+) -> tuple[list[Binned], list[str]]:
+    """One recording, from the cache or made anew."""
+
+    def make() -> tuple[list[Binned], list[str]]:
+        population = source
+        if not isinstance(population, Population):
+            population = read_for(model.spec, reader_for(source), source, reading)
+        return bin_groups(model, population, pool_groups=pool_groups)
+
+    if not isinstance(source, str | Path):
+        return make()
+    reader_for(source)  # what is not there is reported as everywhere
+    key = _describe(source, model, reading, pool_groups)
+    name = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
+    if (other := seen.setdefault(name, source)) is not source:
+        raise InvalidOption(f"{source} is the recording {other} under another name, and would count double. Name one.")
+    entry = folder / name
+    if (there := _load(entry, key)) is not None:
+        return there
+    with convert_errors(entry), lock(entry, "is being made by", wait_s=WAIT_S):
+        if (there := _load(entry, key)) is not None:  # another process has made it
+            return there
+        if entry.exists():
+            warnings.warn(
+                f"What the cache holds of {source} ({entry}) is damaged, and is made anew.", NeuridWarning, stacklevel=4
+            )
+            shutil.rmtree(entry)
+        parts, notes = make()
+        _write(entry, key, parts, notes, [] if is_url(source) else [Path(source)])
+    return _load(entry, key) or (parts, notes)
+
+
+def _describe(source: str | Path, model: Model, reading: ReadOptions, pool_groups: bool) -> dict[str, Any]:
+    """What decides the content of an entry."""
+    encoder = model.encoder
+    about = {
+        "format": FORMAT,
+        "version": __version__,
+        "digest": take_source_digest(str(source)),
+        "reading": {name: value for name, value in asdict(reading).items() if name != "labels"},
+        "encoder": f"{model.name} {model.spec.version}",
+        "config": {**encoder.config},
+        "binning": encoder.binning if isinstance(encoder, BinsRecordings) else "",
+        "pool_groups": pool_groups,
+    }
+    told: dict[str, Any] = json.loads(json.dumps(about))  # as it is read back
+    return told
+
+
+def _write(
+    entry: Path, key: Mapping[str, Any], parts: Sequence[Binned], notes: Sequence[str], like: Sequence[Path]
+) -> None:
+    with make_folder(entry, like=like) as made:
+        described = [_write_part(made, at, part) for at, part in enumerate(parts)]
+        text = json.dumps({"key": key, "notes": [*notes], "parts": described})
+        (made / ABOUT).write_text(text, encoding="utf-8")
+
+
+def _write_part(folder: Path, number: int, part: Binned) -> dict[str, Any]:
+    arrays = {}
+    for name in ARRAYS:
+        if (array := getattr(part, name)) is not None:
+            np.save(folder / f"{number}.{name}.npy", array, allow_pickle=False)
+            arrays[name] = {"shape": array.shape, "dtype": array.dtype.str, "crc32": _sum(array)}
+    return {**{name: getattr(part, name) for name in PLAIN}, "arrays": arrays}
+
+
+def _load(entry: Path, key: Mapping[str, Any]) -> tuple[list[Binned], list[str]] | None:
+    """An entry, its arrays mapped from their files; None if it is not there, damaged, or of something else."""
+    try:
+        told = json.loads((entry / ABOUT).read_text("utf-8"))
+        if told["key"] != key:
+            return None
+        parts = [_load_part(entry, at, each) for at, each in enumerate(told["parts"])]
+        return parts, [str(note) for note in told["notes"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _load_part(folder: Path, number: int, told: Mapping[str, Any]) -> Binned:
+    arrays = {}
+    for name, expected in told["arrays"].items():
+        if name not in ARRAYS:
+            raise ValueError(name)
+        path = folder / f"{number}.{name}.npy"
+        array = np.load(path, mmap_mode="c", allow_pickle=False)  # nothing is written through such a map
+        same = [*array.shape] == expected["shape"] and array.dtype.str == expected["dtype"]
+        if not same or _sum(array) != expected["crc32"]:
+            raise ValueError(path)
+        arrays[name] = array
+    return Binned(**{name: told[name] for name in PLAIN}, **arrays)
+
+
+def _sum(array: np.ndarray) -> int:
+    """Checksum of an array, piece by piece."""
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    crc = 0
+    for at in range(0, len(flat), BLOCK_BYTES):
+        crc = zlib.crc32(flat[at : at + BLOCK_BYTES].data, crc)
+    return crc

@@ -1,0 +1,119 @@
+"""Datasets of vectors in place of recordings: what was embedded before is not embedded again."""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeGuard
+
+from nwb_neurid.contracts import ReadOptions
+from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
+from nwb_neurid.model.model import Model
+from nwb_neurid.results import Json, Provenance
+from nwb_neurid.writers.dataset import StoredRecording as StoredRecording
+from nwb_neurid.writers.dataset import is_dataset, list_parts, read_dataset
+
+
+def open_datasets(
+    sources: Sequence[object], model: Model, *, reading: ReadOptions | None = None, pool_groups: bool = False
+) -> Sequence[object]:
+    """Put the recordings of datasets in the place of the datasets; other sources stay as they are.
+
+    Parameters
+    ----------
+    sources
+        Recordings, or the folders of datasets as `nwb-neurid embed --output` writes them.
+    model
+        Whose vectors they must be.
+    reading, pool_groups
+        What is asked of the reading and embedding of recordings, which a dataset has behind it.
+
+    Returns
+    -------
+    sequence
+        The sources, or a `StoredRecording` for each recording of the datasets.
+
+    Raises
+    ------
+    InvalidOption
+        If datasets and recordings are mixed, or an option comes too late.
+    WrongWeights
+        If the vectors are of another model.
+    NeuridError
+        If a dataset cannot be read.
+
+    Warns
+    -----
+    NeuridWarning
+        If some of the vectors are of other models, and left out.
+    """
+    folders = [source for source in sources if is_dataset(source)]
+    if not folders:
+        return sources
+    if len(folders) < len(sources):
+        raise InvalidOption(
+            f"{folders[0]} is a dataset of vectors, and the other sources are not. Embed those into a dataset too, "
+            "with the same model (nwb-neurid embed --workers N --output), or name recordings only."
+        )
+    if (reading is not None and reading != ReadOptions()) or pool_groups:
+        raise InvalidOption(
+            f"{folders[0]} is a dataset of vectors: what is read of a recording was decided when it was embedded. "
+            "Leave out the options that select units or time, --labels and --pool-groups."
+        )
+    found = [each for folder in folders if isinstance(folder, str | Path) for each in read_dataset(folder)]
+    _check_once(found)
+    return _select(found, model, str(folders[0]))
+
+
+def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]:
+    """Whether these are recordings of datasets."""
+    return bool(sources) and isinstance(sources[0], StoredRecording)
+
+
+def list_files(sources: Sequence[str]) -> list[str | Path]:
+    """The files that sources consist of, as far as who may read them is concerned: of a dataset, its files."""
+    return [file for source in sources for file in (list_parts(source) if is_dataset(source) else [source])]
+
+
+def _check_once(found: Sequence[StoredRecording]) -> None:
+    seen = set()
+    for each in found:
+        key = (each.population.source, each.population.session_id, len(each.population))
+        if key in seen:
+            raise InvalidOption(f"{each.population.source} is in two of the datasets and would count double.")
+        seen.add(key)
+
+
+def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list[StoredRecording]:
+    """The recordings whose vectors are of this model."""
+    wanted = _as_json(model.identity)
+    own = [each for each in found if _as_json(_identify(each.embeddings.provenance)) == wanted]
+    if not own:
+        other = found[0].embeddings.provenance
+        weights = f" with weights {other.weights_sha256[:12]}" if other.weights_sha256 else ""
+        raise WrongWeights(
+            f"{folder} holds vectors of {other.encoder} {other.encoder_version}{weights}, and {model.name} "
+            f"{model.spec.version}{f' with weights {model.weights_sha256[:12]}' if model.weights_sha256 else ''} was "
+            "named. Name the model that made them, or embed the archive with this one into another --output."
+        )
+    if len(own) < len(found):
+        warnings.warn(
+            f"{len(found) - len(own)} of {len(found)} recordings in {folder} have vectors of other models than "
+            f"{model.name}, and are left out.",
+            NeuridWarning,
+            stacklevel=3,
+        )
+    return own
+
+
+def _identify(about: Provenance) -> dict[str, Json]:
+    return {
+        "encoder": about.encoder,
+        "encoder_version": about.encoder_version,
+        "config": dict(about.config),
+        "weights_sha256": about.weights_sha256,
+    }
+
+
+def _as_json(identity: Mapping[str, Json]) -> str:
+    return json.dumps(identity, sort_keys=True, default=list)

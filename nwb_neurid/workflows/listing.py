@@ -1,0 +1,142 @@
+"""Lists of recordings: a table of sources and splits, or the manifest of an embedded archive."""
+
+import csv
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from nwb_neurid.contracts import is_url
+from nwb_neurid.errors import InvalidOption, Leak, UnreadableSource
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+DATABASES = {".sqlite", ".sqlite3", ".db"}
+TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Recordings to train on, and the subjects that none of them may have.
+
+    Parameters
+    ----------
+    sources
+        Paths and URLs, or whatever else was named.
+    held_out
+        Subjects that are held out.
+    """
+
+    sources: tuple[object, ...]
+    held_out: frozenset[str] = frozenset()
+
+
+def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
+    """Put the recordings that lists name in the place of the lists.
+
+    Parameters
+    ----------
+    sources
+        Recordings, and lists of them: csv or tsv tables with a column `source`, or the manifest of an archive (SQLite).
+        Paths in a list count from its folder. With a column `split` only rows of the split "train" are taken, and the
+        subjects of all others (column `subject`) are held out.
+    held_out
+        Further subjects that are held out.
+
+    Returns
+    -------
+    Listing
+        The recordings.
+
+    Raises
+    ------
+    UnreadableSource
+        If a list cannot be read.
+    InvalidOption
+        If it lacks a column, or no row trains.
+    Leak
+        If a subject is in the training split and in another one.
+    """
+    found: list[object] = []
+    subjects = {*held_out}
+    for source in sources:
+        kind = Path(source).suffix.lower() if isinstance(source, str | Path) and not is_url(source) else ""
+        if kind in TABLES:
+            rows = _read_table(Path(str(source)), TABLES[kind])
+            found += [_place(row["source"], Path(str(source))) for row in rows if _trains(row)]
+            subjects |= _find_held_out(Path(str(source)), rows)
+        elif kind in DATABASES:
+            found += _read_manifest(Path(str(source)))
+        else:
+            found.append(source)
+    if not found:
+        raise InvalidOption("None of the rows of the lists trains: the column split says train nowhere.")
+    return Listing(tuple(found), frozenset(subjects))
+
+
+def check_subjects(subjects: Sequence[str], held_out: frozenset[str]) -> None:
+    """Check that no recording to train on is of a subject that is held out.
+
+    Parameters
+    ----------
+    subjects
+        Of the recordings to train on, as these state them.
+    held_out
+        Those that are held out.
+
+    Raises
+    ------
+    Leak
+        If there is one.
+    """
+    if both := sorted({*subjects} & held_out):
+        raise Leak(
+            f"Recordings of subjects that are held out would train: {', '.join(both)}. Leave out their recordings, or "
+            "correct the list."
+        )
+
+
+def _read_table(path: Path, separator: str) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [
+                {str(key).strip(): str(value or "").strip() for key, value in row.items()}
+                for row in csv.DictReader(file, delimiter=separator)
+            ]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UnreadableSource(f"{path} cannot be read as a list of recordings: {error}.") from error
+    if not rows or "source" not in rows[0]:
+        has = f"it has the columns {', '.join(rows[0])}" if rows else "it has no rows"
+        raise InvalidOption(f"{path} is no list of recordings: a column source is needed, {has}.")
+    return [row for row in rows if row["source"]]
+
+
+def _trains(row: dict[str, str]) -> bool:
+    return row.get("split", TRAIN).lower() in {TRAIN, ""}
+
+
+def _find_held_out(path: Path, rows: Sequence[dict[str, str]]) -> set[str]:
+    """The subjects of rows that do not train."""
+    others = [row for row in rows if not _trains(row)]
+    if any(not row.get("subject") for row in others):
+        raise InvalidOption(
+            f"{path} has rows of other splits than train without a subject, so that it cannot be checked whether their "
+            "animals train. Fill the column subject."
+        )
+    held_out = {row["subject"] for row in others}
+    check_subjects([row.get("subject", "") for row in rows if _trains(row)], frozenset(held_out))
+    return held_out
+
+
+def _place(name: str, listed_in: Path) -> object:
+    return name if is_url(name) else listed_in.parent / name
+
+
+def _read_manifest(path: Path) -> list[object]:
+    """The sources in the manifest of an archive."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT DISTINCT source FROM recordings ORDER BY source").fetchall()
+    except sqlite3.Error as error:
+        raise UnreadableSource(f"{path} cannot be read as the manifest of an archive: {error}.") from error
+    return [_place(str(name), path) for (name,) in rows]

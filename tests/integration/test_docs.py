@@ -7,7 +7,6 @@ import runpy
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid.correlogram import count_pairs
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.results import Embeddings
 
 FEWEST_UNITS = 10
 """Units with a vector; of fewer there are no clusters."""
 
+MOST_UNITS = 20_000
+"""Of more, the time that it takes grows to minutes."""
+
 FEWEST_DIMENSIONS = 3
 COMPONENTS = 10
 NONE = -1
 LATE_S, BURST_S = 0.1, 0.01
+ACG_S, SMOOTHING_BINS, FEWEST_PAIRS = 1e-3, 2.0, 100
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -65,8 +70,9 @@ def find_clusters(embeddings: Embeddings) -> Clusters | None:
     Returns
     -------
     Clusters or None
-        None with fewer than 10 vectors or three dimensions, or where all vectors are the same. Units between clusters
-        are in none, and no cluster holds more than half of them: what most have in common tells nothing.
+        None with fewer than 10 or more than 20,000 vectors, with fewer than three dimensions, or where all vectors are
+        the same. Units between clusters are in none, and no cluster holds more than half of them: what most have in
+        common tells nothing.
 
     Examples
     --------
@@ -76,7 +82,7 @@ def find_clusters(embeddings: Embeddings) -> Clusters | None:
     [0, 1]
     """
     seen = np.flatnonzero(embeddings.reasons == "")
-    if len(seen) < FEWEST_UNITS or embeddings.vectors.shape[1] < FEWEST_DIMENSIONS:
+    if not FEWEST_UNITS <= len(seen) <= MOST_UNITS or embeddings.vectors.shape[1] < FEWEST_DIMENSIONS:
         return None
     from sklearn.cluster import HDBSCAN
 
@@ -140,12 +146,14 @@ def describe_clusters(population: Population, clusters: Clusters) -> list[str]:
 
 
 def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]:
-    """Rate, burst index (share of intervals under 10 ms in those under 100 ms) and width of units with spikes."""
+    """Rate, burst index (intervals under 10 ms among those under 100 ms), ACG peak and width of units with spikes."""
     if not isinstance(population.activity, Spikes):
         return {}
     found = {
-        name: np.full(len(population), np.nan) for name in ("firing rate in Hz", "burst index", "median interval in s")
+        name: np.full(len(population), np.nan)
+        for name in ("firing rate in Hz", "burst index", "median interval in s", "ACG peak in ms")
     }
+    coarse = population.resolution_s() > ACG_S
     observed_s = population.unit_duration_s()
     for unit in range(len(population)):
         steps = population.intervals_s(unit)
@@ -154,6 +162,8 @@ def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]
         found["firing rate in Hz"][unit] = len(population.spikes.train_s(unit)) / observed_s[unit]
         found["burst index"][unit] = (steps < BURST_S).sum() / max((steps < LATE_S).sum(), 1)
         found["median interval in s"][unit] = np.median(steps)
+        if not coarse:
+            found["ACG peak in ms"][unit] = _find_peak_ms(population.spikes.train_s(unit), population.runs_s(unit))
     if population.waveforms_uv is not None and population.waveform_rate_hz is not None:
         waves = population.waveforms_uv
         width = np.full(len(population), np.nan)
@@ -162,3 +172,13 @@ def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]
             width[unit] = 1e3 * int(waves[unit][trough:].argmax()) / population.waveform_rate_hz
         found["trough to peak in ms"] = width
     return found
+
+
+def _find_peak_ms(train_s: Float64[np.ndarray, " spikes"], runs_s: Float64[np.ndarray, "runs 2"]) -> float:
+    """The lag of the peak of the autocorrelogram within 100 ms, smoothed; NaN with fewer than 100 pairs of spikes."""
+    from scipy.ndimage import gaussian_filter1d
+
+    pairs = count_pairs(train_s, runs_s, (np.arange(round(LATE_S / ACG_S) + 1) + 0.5) * ACG_S)
+    if pairs.sum() < FEWEST_PAIRS:
+        return np.nan
+    return 1e3 * ACG_S * (1 + int(gaussian_filter1d(pairs.astype(np.float64), SMOOTHING_BINS).argmax()))

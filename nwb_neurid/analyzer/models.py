@@ -45,10 +45,14 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
         read_description(find_model_folder(model))
 
 
+def names_model(params: Mapping[str, Any]) -> bool:
+    """Whether the parameters name a model or an encoder."""
+    return bool(params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"])
+
+
 def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the model that ships where the parameters name neither a model nor an encoder."""
-    asked = params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"]
-    return dict(params) if asked else {**params, "model": choose_bundled("spikes")}
+    return dict(params) if names_model(params) else {**params, "model": choose_bundled("spikes")}
 
 
 def build_model(

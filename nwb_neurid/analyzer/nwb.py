@@ -73,24 +73,32 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     if extension is None:
         raise NoResults('The analyzer has no embeddings: analyzer.compute("neurid_embeddings") makes them.')
     predicted = analyzer.get_extension("neurid_predictions")
+    beside = predicted.beside() if predicted else {}
     predictions = _check_vectors(extension, predicted) if predicted else []
+    embeddings = replace(
+        extension.embeddings(), predictions={part.label_name: part for part in predictions}, beside=beside
+    )
     if not new:
-        return _write(analyzer, Path(path), extension.embeddings(), predictions, options)
+        return _write(analyzer, Path(path), embeddings, options)
     with replace_file(Path(path), overwrite=False) as made:
         write_recording(read(analyzer), made.path)
-        _write(analyzer, made.path, extension.embeddings(), predictions, options)
+        _write(analyzer, made.path, embeddings, options)
     return Path(path)
 
 
 def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
     """Check that the predictions are of the embeddings that the file will hold beside them.
 
-    They may have been computed first, from vectors that were not kept; those are equal for the same model.
+    They may have been computed first, from vectors that were not kept; those are equal for the same model. Cell types
+    by criteria and models that ship have vectors of their own.
     """
     provenance = embedded.embeddings().provenance
-    found: list[Predictions] = predicted.all_predictions()
+    own = predicted.params["encoder"].partition("@")[0]
+    found = [part for part in predicted.all_predictions() if part.provenance.encoder == own]
     same_groups = embedded.params["pool_groups"] == predicted.params["pool_groups"]
-    if not same_groups or any(identify_encoder(part.provenance) != identify_encoder(provenance) for part in found):
+    if (found and not same_groups) or any(
+        identify_encoder(part.provenance) != identify_encoder(provenance) for part in found
+    ):
         raise CannotWrite(
             f"The predictions of the analyzer are of encoder {predicted.params['encoder']!r} and vectors that are not "
             f"those of neurid_embeddings, of encoder {embedded.params['encoder']!r}. Give both the same model: "
@@ -103,17 +111,19 @@ def _write(
     analyzer: SortingAnalyzer,
     path: Path,
     embeddings: Embeddings,
-    predictions: list[Predictions],
     options: Mapping[str, Any],
 ) -> Path:
     names, ids = _read_units(path, str(options.get("table", UNITS)))
     rows = _match_rows(np.asarray(analyzer.unit_ids), names, path)
-    return store.write(
-        path,
-        spread_embeddings(embeddings, rows, ids, ABSENT),
-        [spread_predictions(part, rows, ids, ABSENT) for part in predictions],
-        **options,
-    )
+    beside = {name: _spread(each, rows, ids) for name, each in embeddings.beside.items()}
+    return store.write(path, replace(_spread(embeddings, rows, ids), beside=beside), **options)
+
+
+def _spread(embeddings: Embeddings, rows: np.ndarray, ids: np.ndarray) -> Embeddings:
+    """Embeddings and their predictions, for the units of a file."""
+    predictions = {label: spread_predictions(part, rows, ids, ABSENT) for label, part in embeddings.predictions.items()}
+    plain = replace(embeddings, predictions={}, beside={})
+    return replace(spread_embeddings(plain, rows, ids, ABSENT), predictions=predictions)
 
 
 def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:

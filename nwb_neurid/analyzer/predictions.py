@@ -1,6 +1,7 @@
 """`neurid_predictions`: the predicted label of each unit of an analyzer, or the reason for abstaining."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -8,14 +9,18 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, read_population, register
-from nwb_neurid.analyzer.rows import spread_predictions
-from nwb_neurid.analyzer.serialization import pack_predictions, unpack_predictions
+from nwb_neurid.analyzer.models import names_model
+from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
+from nwb_neurid.analyzer.serialization import pack_beside, pack_predictions, unpack_beside, unpack_predictions
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
+from nwb_neurid.labels.criteria import AUTO, NONE
 from nwb_neurid.labels.head import choose_head, identify_encoder
+from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
+from nwb_neurid.workflows.cell_types import plan_cell_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +32,9 @@ OPTIONS = ("coverage", "prior", "smooth")
 class ComputeNeuridPredictions(NeuridExtension):
     """The predicted label of each unit with its calibrated probability, by the label heads of a model.
 
+    Without a model, the cell types that `nwb-neurid embed` gives: by published criteria, and by the model for cell
+    types that ships. They need `templates`.
+
     The vectors of `neurid_embeddings` are used if they are of the same model; otherwise vectors are computed and not
     kept. Unit locations are needed for `smooth` only.
 
@@ -35,11 +43,16 @@ class ComputeNeuridPredictions(NeuridExtension):
     model
         A `nwb_neurid.Model` with label heads, or the folder of one.
     label
-        Which label to predict; "" for every label that the model has a head for.
+        Which label to predict; "" for every label.
     coverage, prior, smooth
         As for `nwb_neurid.labels.prediction.predict`.
     encoder, preset, untrained, seed, device, pool_groups, weights_sha256
         As for `neurid_embeddings`.
+    criteria
+        A published criterion for cell types, "none", or "auto" for those that fit; by default "auto" without a model,
+        and "none" with one.
+    cell_types
+        Also predict by the models with label heads that ship; by default without a model only.
 
     Raises
     ------
@@ -93,7 +106,10 @@ class ComputeNeuridPredictions(NeuridExtension):
         device: str = "auto",
         pool_groups: bool = False,
         weights_sha256: str | None = None,
+        criteria: str = "",
+        cell_types: bool | None = None,
     ) -> dict[str, Any]:
+        named = names_model({"model": model, "encoder": encoder, "preset": preset, "untrained": untrained})
         return self._add_model(
             model=model,
             label=label,
@@ -107,23 +123,43 @@ class ComputeNeuridPredictions(NeuridExtension):
             device=device,
             pool_groups=pool_groups,
             weights_sha256=weights_sha256,
+            criteria=criteria or (NONE if named else AUTO),
+            cell_types=not named if cell_types is None else cell_types,
         )
 
     def _load_model(self) -> Model:
         found = super()._load_model()
-        if self.params["label"] or not found.heads:
+        only = self.params.get("criteria", NONE) == NONE and not self.params.get("cell_types")
+        if only and (self.params["label"] or not found.heads):
             choose_head(found.heads, self.params["label"])
         return found
 
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
-        model = self._load_model()
+        model, asked = self._load_model(), self.params["label"]
         population = read_population(analyzer, model)
-        embeddings = self._embed(analyzer, model, population, progress)
         options = {name: self.params[name] for name in OPTIONS}
-        labels = [self.params["label"]] if self.params["label"] else list(model.heads)
-        return pack_predictions(
-            [model.predict(embeddings, label, population=population, **options) for label in labels]
+        plan = plan_cell_types(
+            population,
+            self.params.get("criteria", NONE),
+            models=bool(self.params.get("cell_types")),
+            device=self.params["device"],
         )
+        plan.check(population, PredictionOptions(**options), "")
+        labels = [label for label in model.heads if asked in ("", label)]
+        found: list[Predictions] = []
+        if labels:
+            embeddings = self._embed(analyzer, model, population, progress)
+            found = [model.predict(embeddings, label, population=population, **options) for label in labels]
+        others = plan.apply(
+            population, PredictionOptions(**options), pool_groups=self.params["pool_groups"], progress=progress
+        )
+        further = [part for each in others for part in each.results.predictions]
+        found += [part for part in further if part.label_name not in labels and asked in ("", part.label_name)]
+        if not found:
+            known = sorted({*model.heads, *(part.label_name for part in further)})
+            raise InvalidOption(f"There is no prediction of {asked!r} here. There is: {', '.join(known) or 'none'}.")
+        kept = {each.results.name: each.results.embeddings for each in others if each.is_worth_keeping}
+        return {**pack_predictions(found), **pack_beside(kept)}
 
     def _embed(self, analyzer: SortingAnalyzer, model: Model, population: Population, progress: Progress) -> Embeddings:
         there = analyzer.get_extension("neurid_embeddings")
@@ -134,9 +170,9 @@ class ComputeNeuridPredictions(NeuridExtension):
         return model.embed(population, pool_groups=self.params["pool_groups"], progress=progress)
 
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return pack_predictions(
-            [spread_predictions(part, rows, unit_ids, WITHOUT_MODEL) for part in self.all_predictions()]
-        )
+        kept = {name: spread_embeddings(each, rows, unit_ids, WITHOUT_MODEL) for name, each in self.beside().items()}
+        parts = [spread_predictions(part, rows, unit_ids, WITHOUT_MODEL) for part in self.all_predictions()]
+        return {**pack_predictions(parts), **pack_beside(kept)}
 
     def predictions(self, label: str = "") -> Predictions:
         """Return the results for one label.
@@ -170,6 +206,24 @@ class ComputeNeuridPredictions(NeuridExtension):
             One for each label that was predicted, one row per unit of the analyzer.
         """
         return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
+
+    def beside(self) -> dict[str, Embeddings]:
+        """Return what criteria measured, and the vectors of the models for cell types that ship.
+
+        Returns
+        -------
+        dict of Embeddings
+            By the names of their results, with their predictions, one row per unit of the analyzer; empty where a model
+            was named.
+        """
+        vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
+        parts = self.all_predictions()
+        return {
+            name: replace(
+                each, predictions={part.label_name: part for part in parts if part.provenance == each.provenance}
+            )
+            for name, each in vectors.items()
+        }
 
     def _get_data(self, outputs: str = "dataframe", label: str = "") -> "np.ndarray | pd.DataFrame":
         """Return labels and probabilities by unit id, or the probabilities of the classes as an array."""

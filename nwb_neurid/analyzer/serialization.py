@@ -15,7 +15,7 @@ from nwb_neurid.results import Embeddings, Predictions, Provenance
 
 Arrays = Mapping[str, np.ndarray]
 
-ABOUT = "about"
+ABOUT, BESIDE = "about", "beside"
 OF_EMBEDDINGS = ("vectors", "n_windows", "stability", "reasons")
 OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons", "ood_score")
 
@@ -74,6 +74,25 @@ def unpack_predictions(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions
             )
         )
     return made
+
+
+def pack_beside(beside: Mapping[str, Embeddings]) -> dict[str, np.ndarray]:
+    """Pack embeddings by their names into arrays with a number in theirs, and the rest as JSON in one."""
+    arrays: dict[str, np.ndarray] = {}
+    for at, each in enumerate(beside.values()):
+        arrays |= {f"{name}_{BESIDE}_{at}": np.array(getattr(each, name)) for name in OF_EMBEDDINGS}
+    about = [{"name": name, "provenance": asdict(each.provenance)} for name, each in beside.items()]
+    return {**arrays, f"{ABOUT}_{BESIDE}": _to_json(about)}
+
+
+def unpack_beside(arrays: Arrays, unit_ids: np.ndarray) -> dict[str, Embeddings]:
+    """Unpack the arrays of `pack_beside`, for these units; none where nothing was packed."""
+    stored = arrays.get(f"{ABOUT}_{BESIDE}")
+    found = {}
+    for at, about in enumerate([] if stored is None else _from_json(stored)):
+        rows: dict[str, Any] = {name: np.asarray(arrays[f"{name}_{BESIDE}_{at}"]) for name in OF_EMBEDDINGS}
+        found[about["name"]] = Embeddings(unit_ids=unit_ids, provenance=_to_provenance(about["provenance"]), **rows)
+    return found
 
 
 def select_rows(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "population": {"activity", "covariates", "intervals", "vocabulary", "errors", "_system"},
     "dff": {"intervals", "activity", "population"},
     "results": {"activity", "population", "errors", "_system"},
-    "clusters": {"activity", "population", "results", "errors"},
+    "clusters": {"activity", "correlogram", "intervals", "population", "results", "errors"},
     "contracts": TYPES,
     "configs": {"contracts"},
     "trainable": {"contracts"},
@@ -42,7 +42,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "workflows": {"readers", "model", "labels", "writers", "plots", "report", "simulate", "registry", *CONTRACT},
     "evaluation": {"readers", "registry", "model", "labels", "training", "plots", "workflows", *CONTRACT},
     "datasets": {"readers", "registry", "model", "labels", "workflows", "evaluation", *CONTRACT},
-    "analyzer": {"readers", "model", "labels", "writers", "plots", "registry", *CONTRACT},
+    "analyzer": {"readers", "model", "labels", "writers", "workflows", "plots", "registry", *CONTRACT},
     "cli": {
         "readers",
         "model",

@@ -33,6 +33,8 @@ from nwb_neurid.writers.dataset import read_dataset
 
 WAIT_S = 120.0
 DATASET = "vectors"
+SPARE_BYTES = (28_672, 0, 65_536)
+"""What is left of the disk: room for the manifest alone, no room, room for a recording or two."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -54,6 +56,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **ONE_THREAD},
+            start_new_session=True,
         )
         self.threads = [threading.Thread(target=read) for read in (self._read_lines, self._read_errors)]
         for thread in self.threads:
@@ -211,6 +214,18 @@ def kill_run_in_place(folder: Path, truth: Mapping[str, np.ndarray], rounds: int
     return f"WRONG left behind {hidden[:3]}" if hidden else f"killed {rounds} times, each file has its tables once"
 
 
+def interrupt(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Press Ctrl-C, which reaches the workers as well."""
+    run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    run.reach(1)
+    os.killpg(run.process.pid, signal.SIGINT)
+    code, said = run.end(), run.said.strip().splitlines()
+    if code != 130 or len(said) != 1 or "the same command goes on with the rest" not in said[0]:
+        return f"WRONG code {code}: {run.said[-400:]!r}"
+    last = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    return finish(last, folder, truth, "one line and code 130, all embedded by the next run")
+
+
 def restart_scheduler(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
     """Kill the scheduler, and start it again under its address."""
     with socket.socket() as free:
@@ -263,28 +278,30 @@ def serve(port: int, folder: Path) -> Iterator[Callable[[], None]]:
         stop()
 
 
-def fill_disk(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
-    """Fill the disk of the dataset half-way: the rest fails, and is embedded once there is room."""
+def fill_disk(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Fill the disk of the dataset half-way, more and less: the rest fails, and is embedded once there is room."""
     disk = folder / DATASET
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         return "skipped: no right to mount a small disk"
+    failed = stops = 0
     try:
-        run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
-        run.reach(1)
-        ballast = disk / ".ballast"
-        with ballast.open("wb") as file:
-            free = shutil.disk_usage(disk).free
-            os.posix_fallocate(file.fileno(), 0, max(1, free // 4096 * 4096 - 65_536))
-        code = run.end()
-        full = [str(line["error"]) for line in run.lines if "error" in line]
-        stopped = code == 2 and "manifest" in run.said and "Traceback" not in run.said
-        if not stopped and (code != 1 or not full or any("space" not in why for why in full)):
-            return f"WRONG code {code}, {full[:2]} {run.said[-300:]!r}"
-        ballast.unlink()
+        for spare in SPARE_BYTES[:rounds]:
+            run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+            run.reach(1)
+            with (disk / "_ballast").open("wb") as file:
+                free = shutil.disk_usage(disk).free
+                os.posix_fallocate(file.fileno(), 0, max(1, free // 4096 * 4096 - spare))
+            code = run.end()
+            (disk / "_ballast").unlink()
+            full = [str(line["error"]) for line in run.lines if "error" in line]
+            stopped = code == 2 and "manifest" in run.said and "Traceback" not in run.said
+            if any("space" not in why for why in full) or not (stopped or code == int(bool(full))):
+                return f"WRONG code {code}, {full[:2]} {run.said[-300:]!r}"
+            failed, stops = failed + len(full), stops + stopped
         last = Run([*truth, "--workers", "2", "--output", DATASET], folder)
-        how = f"{len(full)} failed for lack of space" + (", then the run stopped" if stopped else "")
+        how = f"{rounds} times: {failed} recordings failed for lack of space, {stops} times the run stopped"
         return finish(last, folder, truth, f"{how}; all embedded by the next run")
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
@@ -339,6 +356,7 @@ FAULTS: Mapping[str, Callable[[Path, Mapping[str, np.ndarray], int], str]] = {
     "worker killed": kill_worker,
     "run killed": kill_run,
     "run killed, results in the files": kill_run_in_place,
+    "Ctrl-C": interrupt,
     "scheduler restarted": restart_scheduler,
     "disk full": fill_disk,
     "file corrupt": break_file,

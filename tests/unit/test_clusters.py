@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nwb_neurid.clusters import describe_clusters, find_clusters
+from nwb_neurid.clusters import Clusters, describe_clusters, find_clusters
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.results import Embeddings
 from nwb_neurid.writers.phy import make_columns
@@ -78,3 +78,18 @@ def test_tables_and_phy_have_them_as_columns(population, embeddings):
     np.testing.assert_array_equal(table[["map_x", "map_y"]].to_numpy(), found.places)
     columns = make_columns("isi", embeddings)
     assert columns["neurid_isi_cluster"].tolist() == [str(each) if each >= 0 else "" for each in found.cluster.tolist()]
+
+
+def test_the_peak_of_the_autocorrelogram_sets_a_cluster_apart():
+    """Pairs of spikes at random times: 5 ms apart in one cluster, 20 ms in the other."""
+    first_s = np.sort(np.random.default_rng(0).uniform(0.5, 60, 400))
+    trains = [np.sort(np.r_[first_s, first_s + apart_s]) for apart_s in [0.005] * 12 + [0.02] * 8]
+    recording = Population(unit_ids=np.arange(20), activity=Spikes.of(trains), observed_s=np.array([[0.0, 61.0]]))
+    found = Clusters(cluster=np.repeat([0, 1], [12, 8]), places=np.zeros((20, 2)))
+    short, long = describe_clusters(recording, found)
+    assert "ACG peak 5 ms (others 20)" in short
+    assert "ACG peak 20 ms (others 5)" in long
+    few = replace(recording, activity=Spikes.of([train[:20] for train in trains]))
+    assert "ACG peak" not in describe_clusters(few, found)[0]
+    coarse = replace(recording, activity=replace(recording.activity, resolution_s=0.01))
+    assert "ACG peak" not in describe_clusters(coarse, found)[0]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """Workers share the cores as processes; more threads in each would only wait for one another."""
 
+TASK = "nwb_neurid.workflows.archive.task"
+"""What a worker loads before it takes recordings; its `dask_setup` is called."""
+
 CONNECT_S = 10.0
 LOGGERS = frozenset({"distributed", "dask_jobqueue", "tornado", "bokeh"})
 DASHBOARD = "127.0.0.1:8787"  # or any other port, where that is taken
@@ -97,7 +100,7 @@ def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[
     except ValueError as error:
         raise InvalidOption(f"--memory must be an amount such as 8GB, got {options.memory!r}.") from error
     seen = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(count)]
-    plain = {"nthreads": 1, "memory_limit": memory, "silence_logs": logging.ERROR}
+    plain = {"nthreads": 1, "memory_limit": memory, "silence_logs": logging.CRITICAL, "preload": [TASK]}
     return [{**plain, "env": ONE_THREAD | each} for each in seen]
 
 

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import signal
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Mapping
@@ -99,6 +101,12 @@ class Answer:
     reason: str = ""
     is_transient: bool = False
     warnings: tuple[str, ...] = ()
+
+
+def dask_setup(_: object) -> None:
+    """Prepare a worker process of this machine, as Dask calls it: Ctrl-C is for the command, which ends the workers."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def embed_recording(asked: Asked, source: str, key: str, attempt: int) -> Answer:

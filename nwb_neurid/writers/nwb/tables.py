@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, Shaped
 
+from nwb_neurid.clusters import find_clusters
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions, Provenance
 from nwb_neurid.writers.nwb.objects import (
@@ -111,6 +112,7 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
     why = "Why the neuron has no vector; empty where it has one."
     columns.append(Column(name="reason", description=why, values=make_text(embeddings.reasons)))
+    columns += _describe_clusters(embeddings)
     provenance = embeddings.provenance
     of = f"A vector of {dim} dimensions for each of {units} neurons, by {_name_encoder(provenance)}."
     return NwbObject(
@@ -121,6 +123,27 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         columns=tuple(columns),
         unit_ids=embeddings.unit_ids,
     )
+
+
+def _describe_clusters(embeddings: Embeddings) -> list[Column]:
+    """Clusters of the vectors and two dimensions to plot; none where `find_clusters` finds none.
+
+    They are columns of the table like those that anyone may add, and no part of the specification.
+    """
+    found = find_clusters(embeddings)
+    if found is None:
+        return []
+    of = "principal component of the standardised vectors of this recording; NaN for a neuron without a vector."
+    which = (
+        "Cluster of the vector within this recording, by HDBSCAN on principal components, from 0 for the largest; -1 "
+        "for a neuron in none."
+    )
+    places = found.places.astype(np.float32)
+    return [
+        Column(name="cluster", description=which, values=found.cluster.astype(np.int32)),
+        Column(name="map_x", description=f"First {of}", values=places[:, 0]),
+        Column(name="map_y", description=f"Second {of}", values=places[:, 1]),
+    ]
 
 
 def _describe_predictions(name: str, predictions: Predictions) -> NwbObject:

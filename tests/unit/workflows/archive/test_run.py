@@ -1,8 +1,11 @@
 """An archive over one worker, a thread of this process: each recording once, what failed at the end, nothing twice."""
 
+import hashlib
+import re
 import shutil
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +238,42 @@ def test_a_worker_with_another_model_refuses(archive):
 def test_a_worker_that_does_not_see_the_folder_says_so(archive):
     answer = embed_recording(Asked(model=ISI, folder="/not/here"), archive[0], "k", 1)
     assert "A worker does not find the folder /not/here" in answer.reason
+
+
+class Ranges(BaseHTTPRequestHandler):
+    """Serves parts of one file under every name, with the mark of its content."""
+
+    def do_GET(self):
+        data = self.server.data
+        first, last = (int(end) for end in re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"]).groups())
+        part = data[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
+        self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_one_object_at_two_urls_is_embedded_once(scheduler, archive, monkeypatch):
+    pytest.importorskip("remfile", reason="remote files need nwb-neurid[remote]")
+    pytest.importorskip("boto3", reason="remote files need nwb-neurid[remote]")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+        server.data = Path(archive[0]).read_bytes()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        urls = [f"http://127.0.0.1:{server.server_port}/{name}.nwb" for name in ("a", "b")]
+        found = embed_all(scheduler, urls, dataset=Path("vectors"))
+        server.shutdown()
+        thread.join()
+    assert outcomes(found) == {urls[0]: EMBEDDED, urls[1]: SAME}
+    (stored,) = read_dataset("vectors")
+    alone = new_model("isi").embed(read(archive[0]), progress=silent)
+    np.testing.assert_array_equal(stored.embeddings.vectors, alone.vectors)
 
 
 def test_a_server_that_gives_no_answer_is_asked_again(archive, tmp_path, monkeypatch):

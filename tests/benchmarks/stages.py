@@ -4,8 +4,8 @@
 
 Rivals: SpikeInterface's spike vector of the same file; counting with `numpy.bincount`; a PyTorch DataLoader with two
 worker processes that read the same windows from the same file. Reading alone is in reading.py, embedding and training
-against their products and the authors' flow in nuclr.py, writing in writing.py. Memory is the peak of a process of its
-own that does only this, less what it held before.
+against their products and the authors' flow in nuclr.py, writing in writing.py. Memory is the most that reading
+allocates, in a process of its own.
 """
 
 import resource
@@ -78,19 +78,17 @@ def count_bare(times, counts, seconds):
 
 
 def measure_memory(what, path):
-    """Peak memory of reading a file in a process of its own, in MiB; NaN where it cannot be measured."""
-    code = {
-        "ours": f"import nwb_neurid; nwb_neurid.read({str(path)!r})",
-        "spikeinterface": f"import spikeinterface.extractors as se; {SPIKE_VECTOR.format(str(path))}",
+    """The most that reading a file allocates, in a process of its own, in MiB."""
+    head, code = {
+        "ours": ("import nwb_neurid, h5py, pynwb", f"nwb_neurid.read({str(path)!r})"),
+        "spikeinterface": ("import spikeinterface.extractors as se", SPIKE_VECTOR.format(str(path))),
     }[what]
-    head = {"ours": "import nwb_neurid, h5py, pynwb", "spikeinterface": "import spikeinterface.extractors"}[what]
     script = (
-        f"import resource, warnings; warnings.simplefilter('ignore'); {head}\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        f"{code}\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        f"import tracemalloc, warnings; warnings.simplefilter('ignore'); {head}\n"
+        f"tracemalloc.start()\n{code}\nprint(tracemalloc.get_traced_memory()[1])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return int(done.stdout.split()[-1]) / (2**20 if sys.platform == "darwin" else 2**10)
+    return int(done.stdout.split()[-1]) / 2**20
 
 
 SPIKE_VECTOR = "se.read_nwb_sorting({0!r}, sampling_frequency=30000.0, t_start=0.0).to_spike_vector()"

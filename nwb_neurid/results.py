@@ -88,8 +88,9 @@ class Embeddings:
     n_windows
         How many windows each unit was seen in, shape (units,); 1 where the recording is taken as a whole.
     stability
-        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,); NaN under
-        four windows.
+        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,), or of its
+        vectors in two parts of a recording that is taken as a whole; NaN where there is too little, as under four
+        windows.
     reasons
         Why a unit has no vector, shape (units,); "" where it has one.
     provenance

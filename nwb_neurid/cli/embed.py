@@ -196,7 +196,7 @@ def embed(
             out.say(f"  Report: {page}")
         if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.cell_types):
             headless.add(outcome.embeddings.provenance.encoder)
-    nothing = ", so --units-columns adds nothing" if writing.units_columns else ""
+    nothing = ", so --units-columns adds nothing" if writing.units_columns and reading.labels is None else ""
     for name in sorted(headless):
         out.say(f"Encoder {name} has no label head: vectors were written, no predictions{nothing}.")
 

@@ -210,7 +210,11 @@ WRITING: Mapping[str, OptionInfo] = {
         help="What the results are called; neurid_ENCODER by default.",
     ),
     "sidecar": flag("--sidecar", panel=WRITE, help="A small NWB file beside the recording, RECORDING.neurid.nwb."),
-    "units_columns": flag("--units-columns", panel=WRITE, help="Predictions also as columns of the table of units."),
+    "units_columns": flag(
+        "--units-columns",
+        panel=WRITE,
+        help="Predictions, and the labels of --labels, also as columns of the table of units.",
+    ),
     "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
 }
 

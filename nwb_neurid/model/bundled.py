@@ -41,8 +41,17 @@ def find_model_folder(model: str | Path) -> Path:
 
 
 def list_with_heads(activity: str) -> list[str]:
-    """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default."""
-    return [name for name in list_bundled() if list_labels(name) and takes_activity(read_spec(name), activity)]
+    """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default.
+
+    Those whose details hold `on_request` are left out: they are for a species that a recording need not state.
+    """
+    return [
+        name
+        for name in list_bundled()
+        if list_labels(name)
+        and takes_activity(read_spec(name), activity)
+        and not read_description(FOLDER / name).details.get("on_request")
+    ]
 
 
 def choose_bundled(activity: str) -> str:

@@ -16,6 +16,7 @@ from nwb_neurid.vocabulary import ALIASES, is_unknown
 IDS = ("unit_id", "cluster_id", "id")
 ROW = "row"
 SOURCE = "source"
+WHAT = "The table of labels"
 
 
 def add_labels(population: Population, path: Path, source: str) -> Population:
@@ -37,7 +38,7 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
     InvalidOption
         If the table cannot be read, has no such columns, or names units twice or units that there are not.
     """
-    header, lines = read_table(path, "The table of labels")
+    header, lines = read_table(path, WHAT)
     labels = [name for name in header if name not in {*IDS, ROW, SOURCE}]
     key = next((name for name in (ROW, *IDS) if name in header), "")
     if not key or not labels:
@@ -58,6 +59,11 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
         for name, values in found.items()
     }
     return replace(population, labels={**population.labels, **merged})
+
+
+def list_label_names(path: Path) -> list[str]:
+    """List the labels of a table of labels, in the order of its columns; raises as `read_table`."""
+    return [name for name in read_table(path, WHAT)[0] if name not in {*IDS, ROW, SOURCE}]
 
 
 def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

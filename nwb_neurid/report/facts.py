@@ -204,7 +204,10 @@ def _collect_numbers(
         found[f"novelty{of}"] = ("How unlike the training data the unit is", part.ood_score)
     found |= measure_units(population) if measured is None else measured
     found |= measure_depth(population)
-    found["stability"] = ("Cosine similarity of the vectors of two halves of the windows", embeddings.stability)
+    found["stability"] = (
+        "Cosine similarity of the vectors in two parts of the recording",
+        embeddings.stability,
+    )
     found["windows"] = ("Windows of the recording in which the unit was seen", embeddings.n_windows.astype(float))
     shown = {name: pair for name, pair in found.items() if len({*encode_numbers(pair[1].astype(np.float64))}) > 1}
     return [

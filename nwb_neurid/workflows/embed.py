@@ -17,6 +17,7 @@ from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.model import Model, load_model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
+from nwb_neurid.readers.label_table import list_label_names
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.workflows.cell_types import CellTypes, plan_cell_types
 from nwb_neurid.workflows.models import resolve_model
@@ -129,7 +130,9 @@ def embed_file(
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
     writing = name_results(writing, model)
-    output = output or choose_output(source, writing, seen=seen)
+    table = None if reading is None else reading.labels
+    own = list_label_names(Path(table)) if table is not None and writing.units_columns else []
+    output = output or choose_output(source, writing, seen=seen, labels=own)
     output.check(population)
     check_fits(population, model)
     plan.check(population, prediction, writing.name)

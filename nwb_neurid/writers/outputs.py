@@ -49,6 +49,7 @@ class _IntoRecording:
     file: Path
     options: WriteOptions
     fingerprint: store.Fingerprint
+    labels: tuple[str, ...] = ()
 
     def check(self, population: Population) -> None:
         if not population.tables:
@@ -75,6 +76,7 @@ class _IntoRecording:
                 table=population.tables,
                 expected=self.fingerprint,
                 beside=beside,
+                labels={name: population.labels[name] for name in self.labels if name in population.labels},
             )
 
 
@@ -164,7 +166,13 @@ class _PhyColumns:
         return phy.write_columns(self.folder, population.unit_ids, columns, overwrite=self.overwrite, beside=others)[0]
 
 
-def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fingerprint | None = None) -> Output:
+def choose_output(
+    source: str | Path,
+    options: WriteOptions,
+    *,
+    seen: store.Fingerprint | None = None,
+    labels: Sequence[str] = (),
+) -> Output:
     """Where the results on a source go.
 
     Parameters
@@ -175,6 +183,8 @@ def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fing
         What the user asks; `name` is set.
     seen
         Which file was there before the source was read; None for the one that is there now.
+    labels
+        Names of labels of the user, which `units_columns` makes columns of the units too.
 
     Raises
     ------
@@ -193,7 +203,10 @@ def choose_output(source: str | Path, options: WriteOptions, *, seen: store.Fing
             "another file."
         )
     with convert_errors(options.output or Path(str(source))):
-        return FORMATS[kind](source, options, seen)
+        made = FORMATS[kind](source, options, seen)
+    if labels and options.units_columns and isinstance(made, _IntoRecording):
+        return replace(made, labels=tuple(labels))
+    return made
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:

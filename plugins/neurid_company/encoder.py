@@ -11,7 +11,7 @@ from neurid_company.correlation import find_neighbours
 from neurid_company.log import Log
 from neurid_company.portrait import Portrait
 from neurid_company.projection import Projection
-from neurid_company.segments import SHORTEST_S, draw_pair
+from neurid_company.segments import SHORTEST_S, draw_halves, draw_pair
 from nwb_neurid.contracts import Progress, State, TrainingLog, TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain, WrongWeights
 from nwb_neurid.population import Population
@@ -62,8 +62,23 @@ class CompanyEncoder:
         return {name: array.astype(np.float32) for name, array in self._moments().items()}
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """Measure, project, and average over functional neighbours, in as many rounds as the config says."""
+        """Measure, project, and average over functional neighbours, in as many rounds as the config says.
+
+        The stability of a unit is the cosine similarity of its vectors in two parts of the recording; without the
+        waveform, which is the same in both.
+        """
         measured = self._measure(population, progress)
+        vectors = self._join(measured, population)
+        return Embeddings.of(
+            population,
+            vectors,
+            stability=self._compare_halves(population),
+            reasons=list(self._reasons(population, measured)),
+            provenance=Provenance(dimensions=self._settings.dimensions),
+        )
+
+    def _join(self, measured: Portrait, population: Population) -> Float64[np.ndarray, "units dim"]:
+        """The vectors of all units; zeros where nothing is known of one."""
         vectors = np.zeros((len(population), self.dim))
         usable = measured.usable
         if len(usable):
@@ -76,12 +91,17 @@ class CompanyEncoder:
             if self._settings.waveform:
                 blocks.append(waveform.describe(population)[usable])
             vectors[usable] = np.concatenate(blocks, axis=1)
-        return Embeddings.of(
-            population,
-            vectors,
-            reasons=list(self._reasons(population, measured)),
-            provenance=Provenance(dimensions=self._settings.dimensions),
-        )
+        return vectors
+
+    def _compare_halves(self, population: Population) -> Float64[np.ndarray, " units"]:
+        """Cosine similarity of the vectors of two parts; NaN where a unit has none in one of them."""
+        halves = draw_halves(population)
+        if halves is None:
+            return np.full(len(population), np.nan)
+        block = self._settings.blocks.get("waveform", slice(self.dim, None))  # the same in every part
+        first, second = (self._join(self._measure(half, silent), half)[:, : block.start] for half in halves)
+        norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        return np.divide((first * second).sum(axis=1), norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent

@@ -10,6 +10,9 @@ from nwb_neurid.population import Population
 SHORTEST_S = 10.0
 """A part that is shorter than this says too little of a unit."""
 
+LONGEST_HALF_S = 180.0
+"""Two parts of this length show how steady a vector is; of longer ones, embedding would take twice the time."""
+
 SHARES = (0.25, 0.5)
 """How much of a recording a part holds, from and to."""
 
@@ -22,6 +25,20 @@ def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Populat
     first, second = np.sort(rng.uniform(0, whole_s - 2 * length_s + 1e-9, 2)) + np.array([0.0, length_s])
     parts = [_cut(population, start_s, start_s + length_s) for start_s in rng.permutation([first, second])]
     return parts[0], parts[1]
+
+
+def draw_halves(population: Population) -> tuple[Population, Population] | None:
+    """The two halves of observed time, or the middle of each where it is longer than `LONGEST_HALF_S`.
+
+    None where they are too short to say anything.
+    """
+    half_s = population.duration_s / 2
+    if half_s < SHORTEST_S:
+        return None
+    length_s = min(half_s, LONGEST_HALF_S)
+    begins_s = [middle_s - length_s / 2 for middle_s in (half_s / 2, 3 * half_s / 2)]
+    first, second = (_cut(population, begin_s, begin_s + length_s) for begin_s in begins_s)
+    return first, second
 
 
 def _cut(population: Population, start_s: float, stop_s: float) -> Population:

@@ -21,8 +21,11 @@ from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
 from nwb_neurid.readers.warning import Omissions, warn
 
-PREDICTED = "\nndx-neurid {"
-"""In the description of a column that we wrote (see docs/reference/format.md): predictions are no known labels."""
+PREDICTED = '\nndx-neurid {"results"'
+"""In the description of a prediction that we wrote (see docs/reference/format.md): it is no known label.
+
+Labels of the user, which we write too, are known: their mark begins otherwise.
+"""
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Entry:
         Path of the table of these neurons within the file.
     columns_of
         The predictions that are to be columns of that table too.
+    labels
+        Labels of the user that are to be columns of that table, by their names.
     overwrite
         Whether results of the same name may be replaced.
     """
@@ -66,6 +68,7 @@ class Entry:
     unit_ids: Shaped[np.ndarray, " units"]
     table: str
     columns_of: Sequence[Predictions] = ()
+    labels: unit_columns.Labels = field(default_factory=dict)
     overwrite: bool = False
 
     @property
@@ -117,7 +120,7 @@ class Entry:
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which {path} links.")
         old = unit_columns.list_own(table, self.name)
-        wanted = unit_columns.make_columns(table, self.name, self.columns_of, without=old)
+        wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
                 f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
@@ -130,7 +133,7 @@ class Entry:
         table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
-        columns = unit_columns.make_columns(table, self.name, self.columns_of)
+        columns = unit_columns.make_columns(table, self.name, self.columns_of, self.labels)
         layout.write_objects(file, self.objects, table)
         layout.add_columns(table, columns)
 
@@ -153,7 +156,7 @@ class Entry:
         table = file[self.table]
         wrong += [str(group.name) for group in groups if find_own_table(group) not in (None, table)]
         own = unit_columns.list_own(table, self.name)
-        wanted = unit_columns.make_columns(table, self.name, self.columns_of, without=own)
+        wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=own)
         return wrong + [column.name for column in wanted if not _holds(table, column)]
 
 
@@ -185,6 +188,7 @@ def make_entries(
     *,
     columns: bool,
     overwrite: bool,
+    labels: unit_columns.Labels | None = None,
 ) -> list[Entry]:
     """The results on each of these tables: rows of the first come first.
 
@@ -200,6 +204,8 @@ def make_entries(
         Whether predictions are to be columns of the tables too.
     overwrite
         Whether results of the same name may be replaced.
+    labels
+        Labels of the user that are to be columns of the tables, by their names.
 
     Raises
     ------
@@ -222,6 +228,7 @@ def make_entries(
             unit_ids=part.unit_ids,
             table=place,
             columns_of=predicted if columns else (),
+            labels={label: values[rows] for label, values in (labels or {}).items()},
             overwrite=overwrite,
         )
         entry.check_rows(file)
@@ -237,12 +244,20 @@ def make_all_entries(
     *,
     columns: bool,
     overwrite: bool,
+    labels: unit_columns.Labels | None = None,
 ) -> list[Entry]:
     """Results and those beside them, as `make_entries`; what is beside replaces what has its name."""
     return [
         entry
         for each in (main, *beside)
-        for entry in make_entries(file, places, *each, columns=columns, overwrite=overwrite or each is not main)
+        for entry in make_entries(
+            file,
+            places,
+            *each,
+            columns=columns,
+            overwrite=overwrite or each is not main,
+            labels=labels if each is main else None,
+        )
     ]
 
 

@@ -47,6 +47,7 @@ from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
 from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.standalone import write_standalone
+from nwb_neurid.writers.nwb.unit_columns import Labels
 from nwb_neurid.writers.nwb.writing import write_copy, write_sidecar
 from nwb_neurid.writers.options import WriteOptions
 
@@ -210,10 +211,12 @@ def write_results(
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
     beside: Sequence[Results] = (),
+    labels: Labels | None = None,
 ) -> Path:
     """Write results as `write` does, with what the user asks as one value; its `name` is set.
 
-    Results `beside` them are of names of their own, and replace earlier ones of these names.
+    Results `beside` them are of names of their own, and replace earlier ones of these names. `labels` of the user
+    become columns of the table too.
 
     Raises
     ------
@@ -228,7 +231,13 @@ def write_results(
     with convert_faults(path), open_file(path) as recording:
         main = Results(options.name, embeddings, list(predictions))
         entries = make_all_entries(
-            recording, places, main, beside, columns=options.units_columns, overwrite=options.overwrite
+            recording,
+            places,
+            main,
+            beside,
+            columns=options.units_columns,
+            overwrite=options.overwrite,
+            labels=labels,
         )
     if to.way == "sidecar":
         write_sidecar(path, to, fingerprint, entries)

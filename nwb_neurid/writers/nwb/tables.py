@@ -106,8 +106,8 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
     if not np.isnan(embeddings.stability).all():
         halves = (
-            "Cosine similarity of the mean vectors of two random halves of the neuron's windows, from -1 to 1; "
-            "NaN where there are too few."
+            "Cosine similarity of the neuron's vectors in two random halves of its windows, or in two parts of a "
+            "recording that is taken as a whole, from -1 to 1; NaN where there is too little."
         )
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
     why = "Why the neuron has no vector; empty where it has one."

@@ -1,10 +1,11 @@
 """Predictions as columns of the table of neurons itself, for programs that show nothing else."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import h5py
 import numpy as np
+from jaxtyping import Shaped
 
 from nwb_neurid._system.names import PREFIX
 from nwb_neurid.results import Predictions
@@ -12,11 +13,30 @@ from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.links import find_own
 from nwb_neurid.writers.nwb.objects import MARK, Column, make_text
 
+Labels = Mapping[str, Shaped[np.ndarray, " units"]]
+
+LABELS = f"{PREFIX}labels_"
+RESERVED = frozenset(
+    {
+        *("id", "spike_times", "obs_intervals", "electrodes", "electrode_group", "resolution"),
+        *("waveform_mean", "waveform_sd", "waveforms"),
+    }
+)
+"""Columns by which NWB means something of its own."""
+
 
 def make_columns(
-    table: h5py.Group, name: str, predictions: Sequence[Predictions], *, without: Sequence[str] = ()
+    table: h5py.Group,
+    name: str,
+    predictions: Sequence[Predictions],
+    labels: Labels | None = None,
+    *,
+    without: Sequence[str] = (),
 ) -> list[Column]:
     """Two columns for each prediction, called `neurid_<label>`; where others have that, `<name>_<label>`.
+
+    One for each label of the user, called as it is; where the table has that, or NWB means something else by it,
+    `neurid_labels_<label>`.
 
     Parameters
     ----------
@@ -26,6 +46,8 @@ def make_columns(
         What the results are called.
     predictions
         One row for each row of the table.
+    labels
+        Labels of the user by their names, one for each row of the table.
     without
         Columns of the table that do not count.
     """
@@ -36,6 +58,12 @@ def make_columns(
         if {label, f"{label}_probability"} & there:
             label = f"{name}_{part.label_name}"
         found += _make_columns(label, name, part)
+    for own, values in (labels or {}).items():
+        label = f"{LABELS}{own}" if own in there or own in RESERVED or own.endswith("_index") else own
+        said = f"{own}, as the user labelled the neuron; empty where not labelled."
+        found.append(
+            Column(name=label, description=f"{said}{_write_mark(name, own, given=True)}", values=make_text(values))
+        )
     return found
 
 
@@ -65,8 +93,10 @@ def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
     return found
 
 
-def _write_mark(name: str, label: str) -> str:
-    return f"\n{MARK}{json.dumps({'results': name, 'label': label}, ensure_ascii=False)}"
+def _write_mark(name: str, label: str, *, given: bool = False) -> str:
+    """The last line of a description. It begins otherwise where the label is the user's, and so is read as known."""
+    mark = {"given": "by the user"} if given else {}
+    return f"\n{MARK}{json.dumps({**mark, 'results': name, 'label': label}, ensure_ascii=False)}"
 
 
 def _read_mark(column: h5py.HLObject) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nwb_neurid import load_model
+from nwb_neurid import load_model, read
 from nwb_neurid.dff import convert_to_dff
 from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption
 from nwb_neurid.model.bundled import (
@@ -25,10 +25,11 @@ from nwb_neurid.testing import mock_population
 BY_ACTIVITY = {"spikes": "company-spikes", "dff": "default-calcium"}
 OTHERS = ["default-spikes"]
 CELL_TYPES = "cell-types"
+WORMS = "worm-classes"
 
 
 def test_the_models_that_ship_are_those_with_a_description():
-    assert list_bundled() == sorted([*BY_ACTIVITY.values(), *OTHERS, CELL_TYPES])
+    assert list_bundled() == sorted([*BY_ACTIVITY.values(), *OTHERS, CELL_TYPES, WORMS])
 
 
 def test_a_model_with_heads_is_applied_beside_the_default():
@@ -40,7 +41,7 @@ def test_a_model_with_heads_is_applied_beside_the_default():
 
 def test_a_model_whose_encoder_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr("nwb_neurid.model.bundled.registry.encoders", lambda: {"company": None})
-    assert list_bundled() == ["company-spikes"]
+    assert list_bundled() == ["company-spikes", WORMS]
 
 
 def test_the_model_of_cell_types_states_what_it_learnt_from_and_how_good_it_is():
@@ -166,6 +167,31 @@ def test_what_happens_in_a_gap_of_imaging_changes_nothing(kind):
         for seed in (0, 1)
     ]
     np.testing.assert_array_equal(*found)
+
+
+def test_the_model_of_worms_is_applied_on_request_and_states_how_good_it_is():
+    assert list_labels(WORMS) == ["cell_type"]
+    assert WORMS not in list_with_heads("dff") + list_with_heads("fluorescence")
+    assert choose_bundled("dff") == BY_ACTIVITY["dff"]
+    assert sum(path.stat().st_size for path in (FOLDER / WORMS).rglob("*") if path.is_file()) <= 1_000_000
+    model = load_model(WORMS)
+    (head,) = model.heads.values()
+    assert len(head.classes) == 27
+    measured = model.details["on held-out worms"]
+    assert measured["first"] >= 0.4
+    assert measured["coverage of 90% sets"] >= head.coverage
+    assert "C. elegans" in head.scope
+
+
+def test_sets_hold_the_classes_of_recorded_worms(shared_data):
+    worm = read(shared_data / "worms" / "sub-2022-07-26-31_ses-ophys.nwb")
+    model = load_model(WORMS)
+    predictions = model.predict(model.embed(worm))
+    truth = worm.labels["cell_type"]
+    rows = np.isin(truth, predictions.classes)
+    at = np.searchsorted(predictions.classes, truth[rows])
+    assert predictions.prediction_set[rows, at].mean() >= 0.9
+    assert predictions.prediction_set[rows].sum(axis=1).mean() < 14
 
 
 @pytest.mark.parametrize("as_typed", [str, Path])

@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+from pynwb import NWBHDF5IO
 
 import nwb_neurid
+from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotWrite, InvalidModel, InvalidOption, SourceNotFound, UntrainedEncoder
 from nwb_neurid.results import select
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows import embed as workflow
 from nwb_neurid.workflows.embed import embed_file
+from nwb_neurid.writers.nwb.store import remove
 from nwb_neurid.writers.options import WriteOptions
 
 
@@ -126,3 +130,41 @@ def test_a_training_that_is_interrupted_writes_nothing(recording, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         embed_file(source, model, training=TrainingOptions(steps=2))
     assert source.read_bytes() == recording.read_bytes()
+
+
+def test_own_labels_become_columns_of_the_units(tmp_path):
+    path = write_nwb(simulate(5, 20.0, 0), tmp_path / "recording.nwb")
+    with h5py.File(path, "r") as file:
+        before = {name: file[f"units/{name}"][()] for name in ("cell_type", "id")}
+    table = tmp_path / "labels.csv"
+    table.write_text("row,layer,cell_type,electrodes\n0,4,PV,a\n3,2/3,,b\n")
+    reading = ReadOptions(labels=table)
+    options = {"model": nwb_neurid.new_model("isi"), "criteria": "none"}
+    embed_file(path, reading=reading, writing=WriteOptions(units_columns=True), **options)
+    with NWBHDF5IO(path, "r") as file:
+        units = file.read().units
+        assert units["layer"].data[:].tolist() == ["4", "", "", "2/3", ""]
+        assert units["neurid_labels_electrodes"].data[:].tolist() == ["a", "", "", "b", ""]
+        own = units["neurid_labels_cell_type"].data[:].tolist()
+        assert own == ["PV", *before["cell_type"][1:].astype(str).tolist()], "known labels of the file stay below"
+        assert units["layer"].description.startswith("layer, as the user labelled the neuron")
+        np.testing.assert_array_equal(units["cell_type"].data[:], before["cell_type"].astype(str))
+    table.write_text("row,layer\n0,L5\n")
+    embed_file(path, reading=reading, writing=WriteOptions(units_columns=True, overwrite=True), **options)
+    with h5py.File(path, "r") as file:
+        assert file["units/layer"][0] == b"L5"
+        assert "neurid_labels_electrodes" not in file["units"]
+    assert nwb_neurid.read(path).labels["layer"].tolist() == ["L5", "", "", "2/3", ""], "those of before stay known"
+    remove(path, "neurid_isi")
+    with h5py.File(path, "r") as file:
+        assert "layer" not in file["units"]
+        np.testing.assert_array_equal(file["units/cell_type"][()], before["cell_type"])
+
+
+def test_own_labels_stay_out_of_the_units_unless_asked(tmp_path):
+    path = write_nwb(simulate(5, 20.0, 0), tmp_path / "recording.nwb")
+    table = tmp_path / "labels.csv"
+    table.write_text("row,layer\n0,4\n")
+    embed_file(path, model=nwb_neurid.new_model("isi"), reading=ReadOptions(labels=table), criteria="none")
+    with h5py.File(path, "r") as file:
+        assert "layer" not in file["units"]

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -290,9 +290,11 @@ def fill_disk(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str
         for spare in SPARE_BYTES[:rounds]:
             run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
             run.reach(1)
-            with (disk / "_ballast").open("wb") as file:
-                free = shutil.disk_usage(disk).free
-                os.posix_fallocate(file.fileno(), 0, max(1, free // 4096 * 4096 - spare))
+            with (disk / "_ballast").open("wb", buffering=0) as file:
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(4096))
+                os.ftruncate(file.fileno(), max(0, os.fstat(file.fileno()).st_size - spare))
             code = run.end()
             (disk / "_ballast").unlink()
             full = [str(line["error"]) for line in run.lines if "error" in line]

@@ -43,6 +43,7 @@ class Crew:
     def __init__(self, address: str, workers: int) -> None:
         self._address, self._expected = address, workers
         self._client = connect(address)
+        self._threads, self._counted_s = 0, -AGAIN_S
         self._futures: dict[str, Future] = {}
         self._ended: Queue[tuple[str, Future]] = Queue()
 
@@ -64,10 +65,11 @@ class Crew:
     @property
     def has_room(self) -> bool:
         """Whether the workers would run out of recordings."""
-        threads = 0
-        with suppress(Exception):  # while the scheduler is lost
-            threads = sum(self._client.nthreads().values())
-        return len(self._futures) < AHEAD * max(threads, self._expected)
+        if time.monotonic() > self._counted_s + AGAIN_S:
+            with suppress(Exception):  # while the scheduler is lost
+                self._threads = sum(self._client.nthreads().values())
+            self._counted_s = time.monotonic()
+        return len(self._futures) < AHEAD * max(self._threads, self._expected)
 
     def submit(self, asked: Asked, source: str, key: str, attempt: int) -> None:
         """Give a recording to a worker."""

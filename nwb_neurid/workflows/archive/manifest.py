@@ -202,10 +202,22 @@ class Manifest:
             ).fetchone()
         return None if row is None else _entry(row)
 
-    def list_done(self) -> list[Entry]:
-        """All that is done, by any model and options."""
+    def find_older(self, source: str, key: str) -> list[Entry]:
+        """What is done on this source as it was before it changed."""
         with self._open() as database:
-            return [_entry(row) for row in database.execute("SELECT * FROM recordings WHERE state = ?", (DONE,))]
+            rows = database.execute(
+                "SELECT * FROM recordings WHERE source = ? AND state = ? AND key != ?", (source, DONE, key)
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def holds_other(self, model: str, options: str) -> bool:
+        """Whether something is done by another model, or with other options."""
+        with self._open() as database:
+            (found,) = database.execute(
+                "SELECT EXISTS (SELECT 1 FROM recordings WHERE state = ? AND (model != ? OR options != ?))",
+                (DONE, model, options),
+            ).fetchone()
+        return bool(found)
 
     def _end(self, key: str, state: str, **values: str) -> None:
         names = ", ".join(f"{name} = ?" for name in values)

@@ -158,7 +158,7 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
     """Refuse vectors of another model, or with other options, in one dataset."""
     if asked.dataset is None:
         return
-    if any((each.model, each.options) != (asked.model_digest, options) for each in manifest.list_done()):
+    if manifest.holds_other(asked.model_digest, options):
         raise CannotWrite(
             f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: one "
             "dataset holds what can be compared."
@@ -248,11 +248,10 @@ class _Run:
         """Remove from a dataset the vectors of what a recording was before it changed."""
         if self.asked.dataset is None:
             return
-        for older in self.manifest.list_done():
-            if older.source == entry.source and older.key != entry.key:
-                if older.path != path:
-                    (self.asked.dataset / older.path).unlink(missing_ok=True)
-                self.manifest.forget(older.key)
+        for older in self.manifest.find_older(entry.source, entry.key):
+            if older.path != path:
+                (self.asked.dataset / older.path).unlink(missing_ok=True)
+            self.manifest.forget(older.key)
 
 
 def _is_there(done: Entry, asked: Asked) -> bool:

@@ -12,7 +12,7 @@ CODE    := nwb_neurid plugins tests docs/conf.py docs/kernel.py $(wildcard examp
 SOURCES := pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find nwb_neurid plugins ! -name '*.pyc' ! -name __pycache__ 2>/dev/null)
 
-.PHONY: help demo test test-lowest lint types docs bench gpu clean
+.PHONY: help demo test test-lowest lint types docs bench bench-all gpu clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -40,7 +40,10 @@ docs: .venv/docs ## the documentation, as HTML in docs/_build; its tutorials are
 	$(BIN)/sphinx-build -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-bench: .venv/checks ## time what was promised to be fast, and read 2,000 damaged files
+bench: .venv/checks ## figures as ratios to rivals, in 30 minutes; kept in bench.json, compared with the accepted ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/_bench.py --json bench.json
+
+bench-all: .venv/checks ## every benchmark at full size, and 2,000 damaged files
 	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
 
 # Without the settings of pyproject.toml: torch compiles no code in which shapes are checked.

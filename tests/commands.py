@@ -1,4 +1,4 @@
-"""`nwb-neurid` for tests: each command in a process of its own, forked from one that has loaded the libraries already.
+"""Commands and scripts for tests: each in a process of its own, forked from one that has loaded the libraries already.
 
 Most of a short command's time is imports. What is imported when, and how long it takes, is tested with fresh
 interpreters: tests/architecture and tests/unit/cli/test_startup.py.
@@ -51,7 +51,7 @@ class Commands:
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.address = str(Path(self.folder.name) / "socket")  # short enough for one on every system
-        self.python = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+        self.variables = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
         self.server = None
         if hasattr(os, "fork"):
             words = [sys.executable, __file__, "serve", self.address]
@@ -62,11 +62,17 @@ class Commands:
     def run(
         self, words: Sequence[object], cwd: Path, env: Mapping[str, str] | None = None, timeout_s: float = 120.0
     ) -> "subprocess.CompletedProcess[str]":
-        """`python -m nwb_neurid` with these words in this folder, and what it printed."""
+        """`nwb-neurid` with these words in this folder, and what it printed."""
+        return self.run_python(["-m", "nwb_neurid", *words], cwd, env, timeout_s)
+
+    def run_python(
+        self, words: Sequence[object], cwd: Path, env: Mapping[str, str] | None = None, timeout_s: float = 300.0
+    ) -> "subprocess.CompletedProcess[str]":
+        """`python` with these words, which begin with a script or with `-m`, and what it printed."""
         texts = [str(word) for word in words]
-        whole = [sys.executable, "-m", "nwb_neurid", *texts]
+        whole = [sys.executable, *texts]
         env = os.environ if env is None else env
-        if self.server is None or {name: env[name] for name in env if name.startswith("PYTHON")} != self.python:
+        if self.server is None or {name: env[name] for name in env if name.startswith("PYTHON")} != self.variables:
             return subprocess.run(
                 whole, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
             )
@@ -80,9 +86,9 @@ class Commands:
         return subprocess.CompletedProcess(whole, code, *printed)
 
     @property
-    def program(self) -> str:
-        """The same as the beginning of a line of a shell."""
-        words = ["-m", "nwb_neurid"] if self.server is None else ["-S", "-E", __file__, self.address]
+    def python(self) -> str:
+        """`python` as the beginning of a line of a shell."""
+        words = [] if self.server is None else ["-S", "-E", __file__, self.address]
         return shlex.join([sys.executable, *words])
 
     def stop(self) -> None:
@@ -95,7 +101,7 @@ class Commands:
 def ask(
     address: str, words: list[str], cwd: str, env: dict[str, str], streams: list[int], timeout_s: float | None
 ) -> int:
-    """Exit code of a command with these words, folder, environment and standard streams."""
+    """Exit code of `python` with these words, folder, environment and standard streams."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(timeout_s)
         connection.connect(address)
@@ -162,13 +168,19 @@ def answer(connection: socket.socket) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.argv = ["", *request["words"]]
+    sys.argv = request["words"]
 
 
-def run_module() -> int:
-    """Exit code of `python -m nwb_neurid`."""
+def run_words() -> int:
+    """Exit code of `python` with the words in `sys.argv`."""
     try:
-        runpy.run_module("nwb_neurid", run_name="__main__", alter_sys=True)
+        if sys.argv[0] == "-m":
+            sys.path.insert(0, str(Path.cwd()))
+            del sys.argv[0]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, str(Path(sys.argv[0]).resolve().parent))
+            runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:
@@ -193,6 +205,8 @@ if __name__ == "__main__":
     del sys.path[0]  # the folder of this file
     if sys.argv[1] == "serve":
         serve(sys.argv[2])
-        end(run_module())
+        end(run_words())
+    elif sys.argv[2] != "-m" and sys.argv[2].startswith("-"):
+        os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
     else:
         sys.exit(ask(sys.argv[1], sys.argv[2:], str(Path.cwd()), dict(os.environ), [0, 1, 2], None))

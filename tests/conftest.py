@@ -1,5 +1,6 @@
 """What every test may use: made populations, where recorded data lies, and how Hypothesis searches."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -27,6 +28,12 @@ if find_spec("beartype") is not None and "NWB_NEURID_UNCHECKED" not in os.enviro
 
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("suite")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of garbage collection, which takes longer than many a test."""
+    gc.collect()
+    gc.freeze()
 
 
 def recorded(folder: str) -> Path:

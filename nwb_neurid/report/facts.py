@@ -164,7 +164,7 @@ def _collect_texts(
     titles: Sequence[str],
     clusters: Clusters | None,
 ) -> list[dict[str, Any]]:
-    """The columns of text: predicted and known labels, clusters, groups, and why a unit has no vector."""
+    """The columns of text: predicted and known labels, clusters, groups, and why a unit has no label or vector."""
     found: list[tuple[str, str, Sequence[object] | Shaped[np.ndarray, " units"]]] = []
     for part, title in zip(predictions, titles, strict=True):
         names = np.where(part.label == "", "", np.where(part.abstained, ABSTAINED, part.label))
@@ -181,6 +181,10 @@ def _collect_texts(
         found.append(("cluster", "cluster", np.where(clusters.cluster == NONE, "", clusters.cluster.astype(np.str_))))
     if population.group is not None and len({*population.group.tolist()}) > 1:
         found.append(("group", "group", population.group))
+    for part, title in zip(predictions, titles, strict=True):
+        why = np.where(part.abstained & (embeddings.reasons == ""), part.reasons, "")
+        if (why != "").any():
+            found.append((f"why no {title}", "reason", why))
     if (embeddings.reasons != "").any():
         found.append(("why no vector", "reason", embeddings.reasons))
     return [

@@ -12,6 +12,7 @@ from nwb_neurid import registry
 from nwb_neurid._system.atomic import check_target, replace_file
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.errors import InvalidOption, InvalidResults, NeuridError, NeuridWarning, NoResults
+from nwb_neurid.labels.criteria import apply_criterion, choose_criteria
 from nwb_neurid.model.bundled import FOLDER, list_bundled
 from nwb_neurid.model.folder import read_description
 from nwb_neurid.population import Population
@@ -89,6 +90,7 @@ def write_report(
     about = _learn_about(shown.name, path, shown.embeddings)
     beside = [each for each in found if each.name.endswith(ending) and _are_same_units(each, shown)]
     predictions = [one for each in beside for one in each.predictions]
+    predictions += _explain_no_types(population, predictions)
     return write_page(population, shown.embeddings, predictions, about, target, overwrite=overwrite)
 
 
@@ -271,6 +273,22 @@ def _match_units(population: Population, embeddings: Embeddings, source: Path) -
             "this one was edited: embed it again."
         )
     return population.select(np.arange(found[0], found[0] + size))
+
+
+def _explain_no_types(population: Population, predictions: Sequence[Predictions]) -> list[Predictions]:
+    """Why units have no cell type by a criterion: where there is no waveform, no file holds that.
+
+    Nothing where a criterion was applied, or fits some unit.
+    """
+    if population.waveforms_uv is not None and population.waveform_rate_hz is not None:
+        return []
+    known = {part.label_name for part in predictions}
+    found = [
+        apply_criterion(each, population).predictions
+        for each in choose_criteria(population)
+        if each.label_name not in known
+    ]
+    return [part for part in found if part.abstained.all()]
 
 
 def _are_same_units(one: Results, other: Results) -> bool:

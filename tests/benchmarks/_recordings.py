@@ -14,4 +14,5 @@ def replace_spikes(path: Path, times: np.ndarray, counts: np.ndarray, duration_s
             del file[f"units/{name}"]
             file["units"].create_dataset(name, data=data, **how).attrs.update(attrs)
         file["units/spike_times_index"].attrs["target"] = file["units/spike_times"].ref
-        file["units/obs_intervals"][:] = [0.0, duration_s]
+        if "units/obs_intervals" in file:
+            file["units/obs_intervals"][:] = [0.0, duration_s]

@@ -7,7 +7,6 @@ import runpy
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -52,10 +51,7 @@ SMALLER = {"steps": 2, "duration": 600}
 SIMULATED = {"units": 30, "duration": 30}
 """The largest numbers that these options get while testing; those of `SIMULATED` where something is simulated."""
 
-PROGRAMS = {
-    "python": f'"{sys.executable}"',
-    "torchrun": f'"{sys.executable}" -m torch.distributed.run',
-}
+PROGRAMS = {"python": "", "nwb-neurid": "-m nwb_neurid", "torchrun": "-m torch.distributed.run"}
 
 
 def relative(page: Path) -> str:
@@ -89,8 +85,8 @@ def material(tmp_path_factory, commands) -> Path:
     small.save(folder / "model")
     save_file(dict(authors.encoder.state()), folder / "checkpoint.safetensors")
     (folder / "bin").mkdir()
-    for name, command in {**PROGRAMS, "nwb-neurid": commands.program}.items():
-        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    for name, words in PROGRAMS.items():
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {commands.python} {words} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
     return folder
 

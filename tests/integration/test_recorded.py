@@ -106,3 +106,15 @@ def test_every_worm_embeds_with_the_model_that_ships(run_once, shared_data, tmp_
             "F0 is not known" if "F0 is not known" in notes else "computed" if "computed from" in notes else "dff"
         )
     assert kinds == {"F0 is not known", "computed", "dff"}
+
+
+def test_a_kilosort_folder_gets_types_or_reasons_without_options(run_once, shared_data, tmp_path):
+    path = tmp_path / "results.nwb"
+    said = run_once("embed", shared_data / "kilosort" / "bombcell", "--output", path)
+    assert "laid out as on Neuropixels 1.0, which samples at 30000 Hz" in said.stderr
+    assert "putative cell type by CellExplorer's criterion: 5 narrow interneuron" in said.stdout
+    assert "  cell_type: " in said.stdout
+    for result in nwb_neurid.read_results(path):
+        for part in result.predictions:
+            assert ((part.reasons != "") == part.abstained).all()
+            assert len(part) == 15

@@ -133,3 +133,14 @@ def test_the_report_goes_where_the_results_go(tmp_path):
     out = WriteOptions(output=tmp_path / "copy.nwb")
     assert check_page("a/recording.nwb", out) == tmp_path / "copy.report.html"
     assert check_page("a/recording.nwb", WriteOptions(output=tmp_path)) == tmp_path / "recording.report.html"
+
+
+def test_units_without_a_waveform_say_why_they_have_no_type(recording):
+    """Which no file holds: `embed --report` and `report` show the same."""
+    outcome = embed(recording)
+    facts = facts_of(write_report(recording))
+    (found,) = facts["predictions"]
+    assert found["predicted"] == "predicted putative_cell_type"
+    assert "no mean waveform with a known sampling rate" in json.dumps(facts["texts"])
+    other = facts_of(report_outcome(outcome, recording.with_name("other.html")))
+    assert other["predictions"] == facts["predictions"]

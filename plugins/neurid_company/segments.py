@@ -10,7 +10,7 @@ from nwb_neurid.population import Population
 SHORTEST_S = 10.0
 """A part that is shorter than this says too little of a unit."""
 
-LONGEST_HALF_S = 180.0
+LONGEST_HALF_S = 90.0
 """Two parts of this length show how steady a vector is; of longer ones, embedding would take twice the time."""
 
 SHARES = (0.25, 0.5)

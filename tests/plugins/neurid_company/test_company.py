@@ -294,8 +294,8 @@ class TestStability:
 
     def test_long_recordings_are_judged_by_the_middle_of_each_half(self):
         first, second = draw_halves(communities(units=2, seconds=1600.0))
-        assert first.observed_s.tolist() == [[310.0, 490.0]]
-        assert second.observed_s.tolist() == [[1110.0, 1290.0]]
+        assert first.observed_s.tolist() == [[355.0, 445.0]]
+        assert second.observed_s.tolist() == [[1155.0, 1245.0]]
 
     def test_traces_have_it_too(self):
         stability = encoder_of("imaging").embed(mock_population("dff", duration_s=120.0)).stability

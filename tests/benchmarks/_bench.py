@@ -16,8 +16,9 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -44,6 +45,7 @@ SCRIPTS: dict[str, Sequence[str]] = {
 
 RATIO = re.compile(r"(?P<ratio>\d[\d,]*(?:\.\d+)?)(?: \([^)]*\))? x (?P<rival>[^,;(]+)")
 SLOPE = re.compile(r"slope (?:over \w+ )?(?P<slope>-?\d+\.\d+)")
+SHARE = re.compile(r"(?P<share>\d+)% \([^)]*\) of (?P<rival>the rate of [^,;(]+)")
 HIGHER_IS_BETTER = ("the rate of", "as long", "as fast", "the authors")
 
 
@@ -67,11 +69,22 @@ class Figure:
 
 
 def parse_lines(script: str, lines: Sequence[str]) -> Iterator[Figure]:
-    """The figures in the lines that a benchmark printed; ratios stand after the colon."""
+    """The figures in the lines that a benchmark printed; ratios stand after the colon. No two have the same key."""
+    seen: Counter[str] = Counter()
+    for figure in _find_figures(script, lines):
+        seen[figure.key] += 1
+        number = seen[figure.key]
+        yield figure if number == 1 else replace(figure, what=f"{figure.what} ({number})")
+
+
+def _find_figures(script: str, lines: Sequence[str]) -> Iterator[Figure]:
     for line in lines:
         what, _, rest = line.partition(": ")
         for found in RATIO.finditer(rest):
             ratio = float(found["ratio"].replace(",", ""))
+            yield Figure(script=script, what=what, rival=found["rival"].strip(), ratio=ratio, line=line)
+        for found in SHARE.finditer(rest):
+            ratio = float(found["share"]) / 100
             yield Figure(script=script, what=what, rival=found["rival"].strip(), ratio=ratio, line=line)
         for found in SLOPE.finditer(rest):
             yield Figure(script=script, what=what, rival="slope", ratio=float(found["slope"]), line=line)

@@ -49,6 +49,8 @@ def test_ratios_and_slopes_stand_after_the_colon(bench):
     lines = [
         "write 1,000 x 512 into 300 MB: 1.20 s, 2.50 x a copy of the file (0.48 s)",
         "embed: 0.053 s, 1.52 (1.4 to 1.6) x the authors' flow; 3 x b, slope over sessions 0.97",
+        "train: 1.2 s a step, 61% (49% to 77%) of the rate of its largest product (9 Gflop/s)",
+        "embed: 2.00 x the authors' flow",
     ]
     found = [(each.what, each.rival, each.ratio) for each in bench.parse_lines("a.py", lines)]
     assert found == [
@@ -56,6 +58,8 @@ def test_ratios_and_slopes_stand_after_the_colon(bench):
         ("embed", "the authors' flow", 1.52),
         ("embed", "b", 3.0),
         ("embed", "slope", 0.97),
+        ("train", "the rate of its largest product", 0.61),
+        ("embed (2)", "the authors' flow", 2.0),
     ]
 
 

@@ -110,12 +110,18 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 def _list_models(population: "Population") -> dict[str, Any]:
     """Each model that ships, and why it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
-    from nwb_neurid.model.bundled import list_bundled, list_labels, read_spec
+    from nwb_neurid.model.bundled import is_on_request, list_bundled, list_labels, read_spec
 
     specs = {name: read_spec(name) for name in list_bundled()}
     found = {name: list_problems(population, spec) for name, spec in specs.items()}
     return {
-        name: {"encoder": specs[name].name, "fits": not reasons, "problems": reasons, "labels": list_labels(name)}
+        name: {
+            "encoder": specs[name].name,
+            "fits": not reasons,
+            "problems": reasons,
+            "labels": list_labels(name),
+            "on_request": is_on_request(name),
+        }
         for name, reasons in found.items()
     }
 
@@ -181,7 +187,8 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
 def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
     """What `embed` takes a model for that ships."""
     if model["labels"]:
-        return f", predicts {', '.join(model['labels'])} beside the default"
+        when = f"if it is asked for (--model {name})" if model["on_request"] else "beside the default"
+        return f", predicts {', '.join(model['labels'])} {when}"
     return ", the default for this recording" if suitable[:1] == [name] else ""
 
 

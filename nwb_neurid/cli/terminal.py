@@ -79,7 +79,7 @@ class Terminal:
             console=self._err,
             transient=True,
             redirect_stdout=False,
-            disable=quiet or not self._err.is_terminal,
+            disable=quiet or not (self._err.is_terminal and self._err.file.isatty()),  # FORCE_COLOR asks for colours
         )
         self._alike: dict[str, list[str]] = {}
         self.failed = False

@@ -35,6 +35,14 @@ def list_labels(name: str) -> list[str]:
     return sorted(unquote(path.stem) for path in (FOLDER / name / HEADS).glob("*.json"))
 
 
+def is_on_request(name: str) -> bool:
+    """Whether a model that ships is for a species, or the like, that a recording need not state.
+
+    `embed` takes it only where it is named (`--model`).
+    """
+    return bool(read_description(FOLDER / name).details.get("on_request"))
+
+
 def find_model_folder(model: str | Path) -> Path:
     """Find the folder of a model: the path itself, or the folder of the model of that name that ships."""
     return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
@@ -43,14 +51,12 @@ def find_model_folder(model: str | Path) -> Path:
 def list_with_heads(activity: str) -> list[str]:
     """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default.
 
-    Those whose details hold `on_request` are left out: they are for a species that a recording need not state.
+    Those that must be asked for are left out, see `is_on_request`.
     """
     return [
         name
         for name in list_bundled()
-        if list_labels(name)
-        and takes_activity(read_spec(name), activity)
-        and not read_description(FOLDER / name).details.get("on_request")
+        if list_labels(name) and takes_activity(read_spec(name), activity) and not is_on_request(name)
     ]
 
 

@@ -25,7 +25,7 @@ def animals(tmp_path_factory):
 def made(run_once, animals):
     """What `fit-labels` printed, how to run more, and the folder that holds the model."""
     words = ("--label", "cell_type", "--output", "model", "--scope", "a test")
-    return run_once("fit-labels", "isi", *animals[:4], *words), run_once, run_once.args[0]
+    return run_once("fit-labels", "isi", *animals[:4], *words), run_once, run_once.args[-1]
 
 
 def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):

@@ -105,3 +105,12 @@ def test_a_label_of_a_bar_moves_no_cursor_and_is_no_markup():
     assert "\x1b[41m" not in printed
     assert "\u202e" not in printed
     assert "done" in printed
+
+
+def test_colours_that_are_asked_for_bring_no_bars_into_a_pipe(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = subprocess.run(
+        [sys.executable, "-c", WORK.format(items=1)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "done" in done.stdout
+    assert "windows" not in done.stdout + done.stderr

@@ -7,6 +7,7 @@ from nwb_neurid import readers
 from nwb_neurid.cli import inspect as inspect_command
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec
 from nwb_neurid.population import Population, Series, Spikes
+from nwb_neurid.testing import mock_population
 
 
 @pytest.fixture
@@ -47,3 +48,13 @@ def test_those_of_a_url_are_not_fetched(inspect):
     said = inspect("https://example.org/recording.nwb", {"licks": Series.of_events(np.array([1.0]))})
     assert "behaviour and stimulus: not listed for a URL" in said
     assert not [line for line in said if "licks" in line]
+
+
+def test_a_model_for_one_species_must_be_asked_for(monkeypatch, capsys):
+    spec = ReaderSpec(name="made", version="1", summary="", contract=CONTRACT, options=frozenset({"covariates"}))
+    reader = ReaderPlugin(spec=spec, recognises=lambda _: True, read=lambda *_: mock_population("dff", units=3))
+    monkeypatch.setattr(readers, "reader_for", lambda _: reader)
+    inspect_command.inspect("recording")
+    said = capsys.readouterr().out
+    assert "  worm-classes (company): yes, predicts cell_type if it is asked for (--model worm-classes)\n" in said
+    assert "  default-calcium (nuclr): yes, the default for this recording\n" in said

@@ -269,6 +269,7 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
 
 def test_the_report_page_runs(folder):
     plt = pytest.importorskip("matplotlib.pyplot")
+    plt.close("all")
     plt.switch_backend("Agg")
     figures, widget = python_blocks("howto/report.md")
     names: dict[str, object] = {}

@@ -107,7 +107,8 @@ def test_a_head_that_guesses_is_no_head_to_use(run, tmp_path):
 def test_json_of_each_command(run, recording, tmp_path):
     inspected = json.loads(run("inspect", recording, "--json").stdout)
     assert (inspected["units"], inspected["activity"]["kind"]) == (12, "spikes")
-    assert inspected["models"]["company-spikes"] == {"encoder": "company", "fits": True, "problems": [], "labels": []}
+    model = {"encoder": "company", "fits": True, "problems": [], "labels": [], "on_request": False}
+    assert inspected["models"]["company-spikes"] == model
     assert inspected["encoders"]["isi"]["presets"]
     lines = run("embed", recording, "missing.nwb", "--encoder", "isi", "--json", code=2).stdout.splitlines()
     done, failed = map(json.loads, lines)

@@ -1,4 +1,7 @@
-"""The command line. Each command parses, calls one function and prints; exit codes: 0, 1 (our fault), 2 (yours)."""
+"""The command line. Each command parses its options, calls one function and prints the result.
+
+Exit codes: 0 for success, 1 for a fault of nwb-neurid, 2 for a fault of the input or the options.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Many recordings over workers: printed, and as JSON."""
+"""Report the embedding of many recordings by workers, as text or as JSON."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,12 @@ PARQUET = "parquet"
 
 
 def ask_of_each(writing: WriteOptions, report: bool, **asked: Any) -> "Asked":
-    """What is asked of every recording; --output is the folder that collects all vectors.
+    """The task that is run for every recording; --output is the folder that collects all vectors.
 
     Raises
     ------
     InvalidOption
-        If an option makes no sense there.
+        If an option cannot be used with workers.
     """
     from nwb_neurid.workflows.archive.task import Asked
 

@@ -65,7 +65,7 @@ def embed(
             panel=MODEL,
             metavar="NAME",
             autocompletion=complete_encoders,
-            help="An installed encoder in place of a model, see nwb-neurid plugins.",
+            help="Use an installed encoder instead of a model, see nwb-neurid plugins.",
         ),
     ] = None,
     preset: Annotated[
@@ -79,7 +79,7 @@ def embed(
         ),
     ] = None,
     untrained: Annotated[
-        bool, flag("--untrained", panel=MODEL, help="Accept random weights, where the encoder needs training.")
+        bool, flag("--untrained", panel=MODEL, help="Use random weights if the encoder needs training.")
     ] = False,
     fit: Annotated[
         bool,

@@ -59,7 +59,7 @@ def evaluate(
             panel=SCORING,
             metavar="A,B",
             show_default=False,
-            help="Test on these subjects only; the others train.",
+            help="Test on these subjects only; train on the others.",
         ),
     ] = "",
     train: Annotated[

@@ -34,7 +34,7 @@ _watch: ContextVar[limits.Watch | None] = ContextVar("watch", default=None)
 
 
 def each(items: Sequence[T]) -> Iterator[T]:
-    """One item after the other. Where one of them takes the command down, a new process goes on with the next."""
+    """Iterate over the items. If one of them crashes the command, a new process continues with the next."""
     watch = _watch.get()
     if watch is None:
         yield from items

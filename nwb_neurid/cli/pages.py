@@ -1,4 +1,4 @@
-"""Pages of --help without the names of Python types, which typer prints beside what has no name of its own."""
+"""Pages of --help without the names of Python types, which typer prints for parameters without a metavar."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ class Command(TyperCommand):
     """A command of the program."""
 
     def get_params(self, ctx: Any) -> Any:
-        """What the command takes; arguments and flags have no type."""
+        """Parameters of the command; arguments and flags are shown without a type."""
         return _drop_types(super().get_params(ctx))
 
 
@@ -18,7 +18,7 @@ class Group(TyperGroup):
     """Several commands."""
 
     def get_params(self, ctx: Any) -> Any:
-        """What the group takes; flags have no type."""
+        """Parameters of the group; flags are shown without a type."""
         return _drop_types(super().get_params(ctx))
 
 

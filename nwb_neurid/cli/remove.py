@@ -19,7 +19,11 @@ def remove(
     output: Annotated[
         Path | None,
         option(
-            "--output", "-o", panel=WRITE, metavar="PATH", help="A file for a copy without them; FILE stays as it is."
+            "--output",
+            "-o",
+            panel=WRITE,
+            metavar="PATH",
+            help="Write a copy without the results to this file; FILE stays as it is.",
         ),
     ] = None,
     overwrite: Overwrite = False,

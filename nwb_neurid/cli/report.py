@@ -15,7 +15,7 @@ def report(
         Path,
         argument(
             "SOURCE",
-            "A file with results, or the recording (of any format) that they are about; or a dataset of vectors.",
+            "A file with results, the recording (of any format) that they belong to, or a dataset of vectors.",
         ),
     ],
     *,

@@ -118,7 +118,7 @@ class Terminal:
             self._err.print(_format_traceback(error))
 
     def warn(self, message: Warning | str) -> None:
-        """Print a warning, unless quiet. Of warnings that differ in names and numbers only, the first is printed."""
+        """Print a warning, unless quiet. Warnings that differ only in names and numbers are printed once."""
         text = str(message)
         alike = self._alike.setdefault(VARIES.sub("", text), [])
         alike.append(text)
@@ -126,7 +126,7 @@ class Terminal:
             self._warn(text)
 
     def close(self) -> None:
-        """Print how many warnings were left out because they were like one that was printed."""
+        """Print how many similar warnings were left out."""
         for first, *others in self._alike.values():
             if others and not self._verbose:
                 head = first if len(first) <= HEAD else f"{first[:HEAD].rstrip()}..."
@@ -134,14 +134,14 @@ class Terminal:
         self._alike.clear()
 
     def progress(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
-        """A `nwb_neurid.contracts.Progress`: a bar with the time left; nothing where there is no terminal."""
+        """A `nwb_neurid.contracts.Progress`: a bar with the time left; nothing without a terminal."""
         if self._bars.disable:
             return items
         return self._draw_bar(items, label, total)
 
     @contextmanager
     def count(self, label: str) -> Iterator[Callable[[int], None]]:
-        """A line under the bars that counts what has no known total; nothing where there is no terminal."""
+        """A counter under the bars, for work without a known total; nothing without a terminal."""
         if self._bars.disable:
             yield lambda _: None
             return

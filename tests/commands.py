@@ -127,7 +127,7 @@ def serve(address: str) -> None:
     print("ready", flush=True)
     while True:
         ready, _, _ = select.select([server, 0], [], [], 1.0)
-        while waits_for_nothing():
+        while reap_child():
             pass
         if 0 in ready:
             os._exit(0)
@@ -140,7 +140,7 @@ def serve(address: str) -> None:
         connection.close()
 
 
-def waits_for_nothing() -> bool:
+def reap_child() -> bool:
     """Whether a child had ended, of which nothing is left now."""
     try:
         return os.waitpid(-1, os.WNOHANG)[0] != 0

@@ -6,6 +6,13 @@ import h5py
 import numpy as np
 
 
+def draw_spikes(units: int, seconds: float, rate_hz: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Spike times of Poisson units, one unit after the other, and how many each has."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(rate_hz * seconds, units)
+    return np.concatenate([np.sort(rng.uniform(0, seconds, count)) for count in counts]), counts
+
+
 def replace_spikes(path: Path, times: np.ndarray, counts: np.ndarray, duration_s: float, **storage: object) -> None:
     """Give the units of an NWB file other spikes: `times` in seconds, unit after unit, so many of each."""
     with h5py.File(path, "r+") as file:

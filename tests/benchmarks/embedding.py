@@ -11,7 +11,7 @@ from timeit import timeit
 
 import numpy as np
 from _options import parse_options
-from _recordings import replace_spikes
+from _recordings import draw_spikes, replace_spikes
 
 import nwb_neurid
 from nwb_neurid.simulate import simulate, write_nwb
@@ -28,9 +28,7 @@ def measure_peak_mib() -> float:
 
 def main() -> None:
     options = parse_options(__doc__, full={"units": 300, "seconds": 3600.0}, tiny={"units": 10, "seconds": 60.0})
-    rng = np.random.default_rng(0)
-    counts = rng.poisson(RATE_HZ * options.seconds, options.units)
-    times = np.concatenate([np.sort(rng.uniform(0, options.seconds, count)) for count in counts])
+    times, counts = draw_spikes(options.units, options.seconds, RATE_HZ)
     with TemporaryDirectory() as folder:
         path = write_nwb(simulate(options.units, 2.0, 0), Path(folder) / "recording.nwb")
         replace_spikes(path, times, counts, options.seconds)

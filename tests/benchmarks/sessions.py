@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import h5py
 import numpy as np
 from _options import parse_options
-from _recordings import replace_spikes
+from _recordings import draw_spikes, replace_spikes
 
 import nwb_neurid
 from nwb_neurid.contracts import ReadOptions, silent
@@ -34,9 +34,7 @@ def make_sessions(folder, options):
     first = write_nwb(simulate(options.units, 2.0, 0), folder / "first.nwb")
     paths = []
     for number in range(options.sessions):
-        rng = np.random.default_rng(number)
-        counts = rng.poisson(RATE_HZ * options.seconds, options.units)
-        times = np.concatenate([np.sort(rng.uniform(0, options.seconds, count)) for count in counts])
+        times, counts = draw_spikes(options.units, options.seconds, RATE_HZ, number)
         paths.append(Path(shutil.copy(first, folder / f"session-{number}.nwb")))
         replace_spikes(paths[-1], times, counts, options.seconds)
     return paths

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from _options import parse_options
-from _recordings import replace_spikes
+from _recordings import draw_spikes, replace_spikes
 
 import nwb_neurid
 from nwb_neurid.writers.nwb.store import write
@@ -29,9 +29,7 @@ MOST_PAIRS = 5_000
 
 def make_recording(folder, units, seconds):
     """A file of Poisson units."""
-    rng = np.random.default_rng(0)
-    counts = rng.poisson(RATE_HZ * seconds, units)
-    times = np.concatenate([np.sort(rng.uniform(0, seconds, count)) for count in counts])
+    times, counts = draw_spikes(units, seconds, RATE_HZ)
     path = write_file(folder / f"{units}-{seconds:g}.nwb", 0.01, units=units)
     replace_spikes(path, times, counts, seconds)
     return path

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import torch
 from _options import parse_options
-from _recordings import replace_spikes
+from _recordings import draw_spikes, replace_spikes
 from torch.utils.data import DataLoader, Dataset
 
 import nwb_neurid
@@ -140,9 +140,7 @@ def main() -> None:
         tiny={"units": 8, "seconds": 40.0, "windows": 16, "rounds": 1},
     )
     warnings.simplefilter("ignore")
-    rng = np.random.default_rng(0)
-    counts = rng.poisson(RATE_HZ * options.seconds, options.units)
-    times = np.concatenate([np.sort(rng.uniform(0, options.seconds, count)) for count in counts])
+    times, counts = draw_spikes(options.units, options.seconds, RATE_HZ)
     with TemporaryDirectory() as folder:
         path = write_nwb(simulate(options.units, 2.0, 0), Path(folder) / "recording.nwb")
         replace_spikes(path, times, counts, options.seconds)

@@ -28,11 +28,11 @@ BEAT_S, LEASE_S = 5.0, 60.0
 BUSY_S = 30.0
 CLAIMED, DONE, FAILED = "claimed", "done", "failed"
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS recordings (
+TABLES = (
+    """CREATE TABLE IF NOT EXISTS recordings (
     key TEXT PRIMARY KEY,         -- hash of the source's digest, the model and the options
     source TEXT NOT NULL,         -- the recording: its full path, or its URL
-    digest TEXT NOT NULL,    -- of the source, before anything was written
+    digest TEXT NOT NULL,         -- of the source, before anything was written
     model TEXT NOT NULL,
     options TEXT NOT NULL,
     state TEXT NOT NULL,          -- claimed, done or failed
@@ -43,12 +43,12 @@ CREATE TABLE IF NOT EXISTS recordings (
     reason TEXT NOT NULL DEFAULT '', -- why it failed
     facts TEXT NOT NULL DEFAULT '{}',
     ended REAL NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS by_source ON recordings (source);
-CREATE TABLE IF NOT EXISTS runs (
+)""",
+    "CREATE INDEX IF NOT EXISTS by_source ON recordings (source)",
+    """CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, process INTEGER NOT NULL, host TEXT NOT NULL, began REAL NOT NULL, beat REAL NOT NULL
-);
-"""
+)""",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +116,10 @@ class Manifest:
         self.path = path
         self.run = uuid4().hex
         self.began = time.time()
-        with self._open() as database:
+        with self._change() as database:  # in one transaction: another run sees a whole manifest, or none yet
             _check(path, database)
-            database.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+            for table in TABLES:
+                database.execute(table)
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
             database.execute(

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -27,6 +28,13 @@ def test_what_one_run_claims_no_other_gets(path):
     one.finish("k", "a.parquet", "", {"units": 3})
     found = other.claim(entry())
     assert (found.state, found.path, found.facts) == (DONE, "a.parquet", {"units": 3})
+
+
+def test_runs_that_begin_together_share_a_manifest(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            made = list(pool.map(lambda _, path=tmp_path / f"{number}.sqlite": Manifest(path), range(8)))
+            assert sum(manifest.claim(entry()) is not None for manifest in made) == 1
 
 
 def test_what_a_dead_process_claimed_is_claimed_anew(path, monkeypatch):

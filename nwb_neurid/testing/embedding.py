@@ -105,7 +105,7 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), "with one unit unobserved, no other got a vector")
 
     def test_unobserved_time_changes_nothing(self) -> None:
-        """What happens in a gap of the observed time, and how long the gap lasts, affects no vector.
+        """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
 
         Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
         `cut_windows`; never connect what lies on two sides of a gap.

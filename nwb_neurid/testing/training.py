@@ -58,7 +58,7 @@ class TrainingRules(EncoderKit):
         require(all(counting.labels), "fit gives progress no label")
 
     def test_it_touches_only_its_own_state(self) -> None:
-        """Embedding and training change only the encoder: no argument, no other encoder, and no global state.
+        """Embedding and training change only the encoder itself, not an argument, another encoder or global state.
 
         Copy the state that `build` is given; use generators of your own (`np.random.default_rng(seed)`), and
         `torch.random.fork_rng` where torch draws.

@@ -240,12 +240,12 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
-    """Read the weights, and check that they are those that the description names.
+    """Read the weights, and check that their checksum is the one in the description.
 
     Raises
     ------
     WrongWeights
-        If they are missing, damaged or others.
+        If they are missing or damaged, or are other weights.
     """
     path = find_file(folder, ABOUT, WEIGHTS)
     state = read_arrays(path)

@@ -108,7 +108,7 @@ class EmbeddingRules(EncoderKit):
         """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
 
         Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
-        `cut_windows`; never connect what lies on two sides of a gap.
+        `cut_windows`; never join activity from before and after a gap.
         """
         after_s = self.duration_s / 2
         found = [

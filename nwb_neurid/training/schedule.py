@@ -52,7 +52,7 @@ class MicroBatch:
     seed: int
 
     def pieces(self) -> Iterator["MicroBatch"]:
-        """Number of parts in which it is computed; 1 on a CPU."""
+        """Split it into parts that are computed one after another; on a CPU, there is only one."""
         width = int(self.keep.any(axis=0).sum(axis=1).max(initial=0))
         size = max(1, most_tokens(self.pairs.values.device) // max(width * self.tokens, 1))
         for number, at in enumerate(range(0, self.keep.shape[1], size)):

@@ -119,6 +119,7 @@ def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarra
     """Read text columns under their own names, and cell type and region as `cell_type` and `brain_region`.
 
     The region is that of the imaging plane.
+    """
     columns = {name: omissions.attempt(partial(_texts, rois, name), None) for name in rois.group.names()}
     labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
     plane = rois.group.group("imaging_plane")

@@ -33,15 +33,25 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
-Name: TypeAlias = Annotated[str, argument("NAME", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")]
+Name: TypeAlias = Annotated[
+    str, argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+]
 Data: TypeAlias = Annotated[
-    Path, option("--data", panel=READ, metavar="FOLDER", help="The folder that recordings are fetched into.")
+    Path, option("--data", panel=READ, metavar="FOLDER", help="Folder that recordings are downloaded into.")
 ]
 Only: TypeAlias = Annotated[
-    str, option("--only", panel=READ, metavar="PATTERN", show_default=False, help="Only these paths: 'sub-Cori/*'.")
+    str,
+    option(
+        "--only",
+        panel=READ,
+        metavar="PATTERN",
+        show_default=False,
+        help="Only recordings whose path matches this pattern, such as 'sub-Cori/*'.",
+    ),
 ]
 Most: TypeAlias = Annotated[
-    int | None, option("--most", panel=READ, min=1, metavar="N", help="Only so many recordings, in the order of paths.")
+    int | None,
+    option("--most", panel=READ, min=1, metavar="N", help="At most this many recordings, in the order of their paths."),
 ]
 
 
@@ -133,24 +143,34 @@ def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: T
 @with_reading
 @with_json
 def reproduce(
-    name: Annotated[str, argument("RECIPE", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")],
+    name: Annotated[
+        str, argument("RECIPE", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+    ],
     *,
     data: Data = Path("data"),
     only: Only = "",
     most: Most = None,
-    offline: Annotated[bool, flag("--offline", panel=READ, help="Take the recordings that are there; fetch none.")] = (
-        False
-    ),
+    offline: Annotated[
+        bool, flag("--offline", panel=READ, help="Use the recordings that are already there; download none.")
+    ] = False,
     reading: ReadOptions,
     preset: Annotated[
         str | None,
-        option("--preset", panel=MODEL, metavar="NAME", help="Another preset: small trains on a laptop."),
+        option(
+            "--preset",
+            panel=MODEL,
+            metavar="NAME",
+            help="Use another preset than the dataset does; small trains on a laptop.",
+        ),
     ] = None,
     steps: Annotated[
-        int | None, option("--steps", panel=COMPUTE, min=1, metavar="N", help="Another number of training steps.")
+        int | None,
+        option(
+            "--steps", panel=COMPUTE, min=1, metavar="N", help="Number of training steps, if not that of the dataset."
+        ),
     ] = None,
     windows: Annotated[
-        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows in a step.")
+        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows per training step.")
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,

@@ -180,14 +180,14 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
     for name in sorted(able, key=lambda name: able[name])[:1]:
         train = ["--fit"] if able[name] else []
         out.say(
-            f"No model that ships can embed it. Name an encoder: {spell('embed', *words, '--encoder', name, *train)}"
+            f"No model that ships can embed it. Choose an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
 
 
 def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
     """What `embed` takes a model for that ships."""
     if model["labels"]:
-        when = f"if it is asked for (--model {name})" if model["on_request"] else "beside the default"
+        when = f"on request (--model {name})" if model["on_request"] else "beside the default"
         return f", predicts {', '.join(model['labels'])} {when}"
     return ", the default for this recording" if suitable[:1] == [name] else ""
 

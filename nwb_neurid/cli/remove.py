@@ -14,7 +14,7 @@ def remove(
     *,
     name: Annotated[
         str,
-        option("--name", metavar="NAME", show_default=False, help="What the results are called, see nwb-neurid show."),
+        option("--name", metavar="NAME", show_default=False, help="Name of the results (nwb-neurid show lists them)."),
     ],
     output: Annotated[
         Path | None,
@@ -41,4 +41,4 @@ def remove(
     with limits.reading(file):
         path = store.remove(file, name, output=output, overwrite=overwrite)
     freed_bytes = before_bytes - store.Fingerprint.of(path).size
-    out.say(f"{path}: {name} was removed; {freed_bytes / 1e6:,.1f} MB less")
+    out.say(f"{path}: {name} was removed; the file is {freed_bytes / 1e6:,.1f} MB smaller")

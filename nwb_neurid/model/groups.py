@@ -40,7 +40,7 @@ def embed_groups(
     for group, rows in split_groups(population, pool):
         if len(rows) < spec.min_units:
             for row in rows:
-                reasons[row] = f"group {group} has {len(rows)} of the {spec.min_units} units that are needed"
+                reasons[row] = f"group {group} has {len(rows)} units, at least {spec.min_units} are needed"
             continue
         part = _embed_group(encoder, population.select(rows), who, progress)
         vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability

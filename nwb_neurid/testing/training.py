@@ -20,7 +20,7 @@ class TrainingRules(EncoderKit):
         """Build the encoder, if it learns."""
         encoder = self.build()
         if not isinstance(encoder, Trainable):
-            raise SkipTest("it has nothing to learn")
+            raise SkipTest("it needs no training")
         return encoder
 
     def test_training_lowers_the_loss(self) -> None:

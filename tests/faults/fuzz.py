@@ -102,7 +102,7 @@ def verdict(path, code, said, used):
     """What happened, in a word or two."""
     if code < 0:
         return f"died of {signal.Signals(-code).name}"
-    if "Traceback" in said or "fault of the plugin" in said or code not in {0, 2}:
+    if "Traceback" in said or "bug in the plugin" in said or code not in {0, 2}:
         return f"escaped with code {code}"
     if used.ru_utime + used.ru_stime > LIMIT_S:
         return "took too long"

@@ -189,7 +189,7 @@ def judge(path: Path, words: list[str], worst: list[float], what: str) -> str:
     worst[:] = max(worst[0], seconds), max(worst[1], memory)
     lines = [line for line in said.splitlines() if line.startswith("nwb-neurid: ")]
     fault = ""
-    if code not in {0, 2} or "Traceback" in said or "fault of" in said:
+    if code not in {0, 2} or "Traceback" in said or "bug in" in said:
         fault = f"code {code}"
     elif code == 2 and len(lines) != 1:
         fault = "not one line"

@@ -37,7 +37,7 @@ def test_scores_are_written_printed_and_compared(run, animals, types, tmp_path):
         in run("evaluate", *animals, "--encoder", "isi", *options, "--output", "isi", code=2).stderr
     )
     compared = run("compare", "isi", "isi")
-    assert "On 20 units of 2 subjects that all tested" in compared.stdout
+    assert "On 20 units of 2 subjects that all evaluations tested" in compared.stdout
     assert "paired bootstrap over neurons, as there are 2 subjects" in compared.stdout
 
 

@@ -187,6 +187,6 @@ def test_an_output_that_is_there(analysis, kind, tmp_path):
     model = nwb_neurid.new_model("isi")
     with pytest.raises(CannotWrite, match=r"output\.nwb exists\. Replace it"):
         embed_file(analysis, model, writing=WriteOptions(output=output))
-    with pytest.raises(CannotWrite, match=r"output\.nwb exists and is no sidecar"):
+    with pytest.raises(CannotWrite, match=r"output\.nwb exists and is not a sidecar"):
         embed_file(analysis, model, writing=WriteOptions(output=output, overwrite=True))
     assert output.read_bytes() == analysis.read_bytes()

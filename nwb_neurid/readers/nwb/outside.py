@@ -74,7 +74,7 @@ def _check_target(file: h5py.File, name: str, where: str) -> None:
     folder = Path(os.fsdecode(file.filename)).parent
     for path in (folder / name, folder.resolve() / name, folder / Path(name).name, Path(name)):
         if path.exists() and not path.is_file():
-            raise UnreadableSource(f"{where} is behind a link to {path}, which is no file. Put the file in its place.")
+            raise UnreadableSource(f"{where} is reached by a link to {path}, which is not a file. Put the file there.")
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:

@@ -98,7 +98,7 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
         return None
     if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
         _warn(
-            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so that a spike lasts "
+            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so a spike would last "
             f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
         )
         return None

@@ -123,7 +123,8 @@ class Entry:
         wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
-                f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
+                f"{path} already has other columns called {', '.join(taken)} in {table.name}, which are not "
+                "replaced. Choose "
                 "another name (--name)."
             )
 

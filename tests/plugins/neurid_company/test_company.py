@@ -250,7 +250,7 @@ class TestTraining:
         with pytest.raises(CannotTrain) as error:
             encoder_of().fit([one, short], TrainingOptions(steps=1))
         assert error.value.problems == (
-            "one: one unit has no company.",
+            "one: it has a single unit, and training needs two.",
             "short: observed time does not hold two segments of 10 s.",
         )
 

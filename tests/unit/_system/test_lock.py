@@ -110,7 +110,7 @@ def test_what_is_no_lock_is_neither_followed_nor_changed(file, tmp_path, kind):
     }
     make[kind]()
     before = path.lstat()
-    said = r"\.file\.neurid-lock is in the way: nwb-neurid needs a lock there, and this is none\. Remove it\."
+    said = r"nwb-neurid needs to create its lock file at .*\.file\.neurid-lock, but something else is there\."
     with pytest.raises(CannotWrite, match=said), lock(file):
         pytest.fail("it began")
     assert victim.read_text() == "mine"
@@ -127,7 +127,7 @@ def test_a_file_system_without_locks(file, monkeypatch, number):
     monkeypatch.setattr(module, "_lock", unsupported)
     path = file.parent / ".file.neurid-lock"
     with lock(file):
-        said = rf"\(process {os.getpid()} on .*; if that does not run any more, remove .*file\.neurid-lock\)"
+        said = rf"\(process {os.getpid()} on .*; if that process no longer runs, remove .*file\.neurid-lock\)"
         with pytest.raises(CannotWrite, match=said), lock(file):
             pytest.fail("it began")
     assert beside(file) == []

@@ -83,7 +83,7 @@ def test_where_it_cannot_embed_a_recording_so_short_another_is_named(make_analyz
     )
     words = (
         "Encoder 'company' cannot encode SortingAnalyzer:\n  - it needs 10 s of observed time, the recording has 9 s\n"
-        '  What takes it, without training: --encoder isi, in Python encoder="isi".'
+        '  Encoders and models that can embed it without training: --encoder isi, in Python encoder="isi".'
     )
     with pytest.raises(CannotEncode, match=re.escape(words)):
         short.compute(NAME)
@@ -210,7 +210,7 @@ def test_what_is_saved_elsewhere_is_the_same(each_analyzer, format, tmp_path):
             {"modl": "x"},
             InvalidOption,
             "neurid_embeddings has no parameter 'modl'. It has: model, encoder, preset, untrained, seed, device, "
-            "pool_groups, weights_sha256. Nothing that was saved has changed.",
+            "pool_groups, weights_sha256. Saved results were not changed.",
         ),
         ({"model": 3}, InvalidOption, "model must be a Model or the folder of one, got int."),
         ({"device": "gpu"}, InvalidOption, "device must be one of auto, cpu, cuda, got 'gpu'."),
@@ -235,7 +235,7 @@ def test_a_mistaken_parameter_destroys_nothing(each_analyzer, parameters, error,
         ({"preset": "small"}, InvalidOption, 'are for an encoder: name one, such as encoder="nuclr".'),
         ({"untrained": True}, InvalidOption, 'are for an encoder: name one, such as encoder="nuclr".'),
         ({"encoder": "nuclr"}, UntrainedEncoder, "no trained model was named"),
-        ({"weights_sha256": "0" * 64}, WrongWeights, "Name the model that these results were computed with."),
+        ({"weights_sha256": "0" * 64}, WrongWeights, "Pass the model that these results were computed with."),
         ({"model": nwb_neurid.new_model("isi"), "encoder": "nuclr"}, InvalidOption, "is of encoder 'isi', not 'nuclr'"),
     ],
 )

@@ -86,7 +86,7 @@ def test_what_stands_there_is_replaced_if_that_is_asked_for(analyzer, nwb_file):
 
 def test_a_file_of_other_units_is_refused(analyzer, nwb_file):
     analyzer.compute(EMBEDDINGS, encoder="isi")
-    words = "lacks units that the analyzer has: 1, 4, 9 (3 of 6 in all). Name the file of the same units"
+    words = "does not have all units of the analyzer; missing: 1, 4, 9 (3 of 6 units). Pass the NWB file"
     with pytest.raises(CannotWrite, match=re.escape(words)):
         write_neurid_results(analyzer, nwb_file(["cell 2", "0", "3"]))
 

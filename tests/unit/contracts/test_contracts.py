@@ -52,7 +52,7 @@ def test_a_reader_knows_options_that_there_are(options):
 
 
 def test_an_encoder_has_a_preset():
-    message = r"Encoder 'isi' must have a preset; an empty config makes one\."
+    message = r"Encoder 'isi' must have at least one preset; an empty config is enough\."
     with pytest.raises(BrokenPlugin, match=message):
         EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, presets={})
 

@@ -55,7 +55,7 @@ def test_what_fails_is_listed_and_the_rest_is_there(archive, dataset, tmp_path):
         fetch(dataset, tmp_path)
     message = str(raised.value)
     assert message.startswith(
-        "1 of steinmetz-2019 could not be fetched. 2 others are there. The same command continues:"
+        "1 of steinmetz-2019 could not be downloaded. 2 others were downloaded. Run the same command again to continue:"
     )
     assert f"- {NAMES[1]}: " in message
     assert "403" in message

@@ -149,5 +149,5 @@ def test_animals_whose_files_have_one_name_are_not_mistaken_for_one(folder, tmp_
 
 def test_units_that_cannot_be_told_apart_are_refused(folder, tmp_path):
     one = rewrite(folder, tmp_path / "one", lambda *_: {"source": "", "session": "", "subject": "mouse0"})
-    with pytest.raises(InvalidOption, match="has 24 units whose subject, source, session, row are those of another"):
+    with pytest.raises(InvalidOption, match="24 units have the same subject, source, session, row as another unit"):
         compare([one, one])

@@ -150,7 +150,11 @@ def test_which_head_is_meant_must_be_clear(head, animals):
     with pytest.raises(InvalidOption, match=none):
         model.predict(new)
     two = replace(model, heads={"cell_type": head, "layer": replace(head, label_name="layer")})
-    with pytest.raises(InvalidOption, match=r"has 2 label heads, and none is named\. It has: cell_type, layer\."):
+    with pytest.raises(
+        InvalidOption,
+        match=r"has 2 label heads, and none was chosen \(--label\)\. It has: cell_type, "
+        r"layer\.",
+    ):
         two.predict(new)
     assert two.predict(new, "layer").label_name == "layer"
     with pytest.raises(InvalidOption, match=r"has no label head 'depth'\. It has: cell_type, layer\."):
@@ -166,15 +170,19 @@ def about(folder, **changes):
     ("changes", "wanted"),
     [
         ({"format": 2}, r"cell_type\.json must have format 1, got 2\. A newer nwb-neurid may read it\."),
-        ({"classes": "CH"}, r"cell_type\.json has 'classes' as 'CH'\. Fit the head again: nwb-neurid fit-labels\."),
+        (
+            {"classes": "CH"},
+            r"cell_type\.json has an invalid value of 'classes': 'CH'\. Fit the head again: "
+            r"nwb-neurid fit-labels\.",
+        ),
         ({"classes": ["CH"]}, r"cell_type\.json must name two classes or more, got \['CH'\]\."),
         ({"classes": ["a\nb", "c"]}, r"cell_type\.json names a class 'a\\nb': names of classes must have 1 to 200"),
         ({"classes": ["a", "\u202eb"]}, r"cell_type\.json names a class '\\u202eb': names of classes must have"),
         ({"classes": ["a", ""]}, r"cell_type\.json names a class '': names of classes must have 1 to 200 characters"),
         ({"classes": ["a", "b" * 201]}, r"cell_type\.json names a class 'b+: names of classes must have"),
         ({"classes": ["a", "a"]}, r"cell_type\.json names a class twice"),
-        ({"coverage": 1.5}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
-        ({"lapse": -1}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
+        ({"coverage": 1.5}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
+        ({"lapse": -1}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
     ],
 )
 def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):
@@ -197,7 +205,11 @@ def test_arrays_that_are_missing_damaged_or_others_are_an_error(folder):
     path = folder / "heads" / "cell_type.safetensors"
     arrays = load(path.read_bytes())
     path.write_bytes(save(arrays | {"scale": arrays["scale"] * 2}))
-    with pytest.raises(WrongWeights, match=r"is not what cell_type\.json describes: its SHA-256 is another\."):
+    with pytest.raises(
+        WrongWeights,
+        match=r"does not match cell_type\.json: its SHA-256 differs\. Copy both files "
+        r"from the same model again\.",
+    ):
         read_heads(folder)
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(WrongWeights, match=r"cell_type\.safetensors is damaged"):
@@ -216,10 +228,10 @@ def test_arrays_that_are_missing_damaged_or_others_are_an_error(folder):
         ("bias_0", lambda array: array.astype(np.float32), "bias_0 has shape .* and type float32"),
         ("weights_0", None, "weights_0 is missing"),
         ("prevalence", lambda array: array * np.nan, "its values are not finite numbers"),
-        ("truth", lambda array: array + 3, "truth names a class that is none"),
-        ("distances", lambda array: array[::-1].copy(), "distances are missing or do not ascend"),
-        ("means", None, "means are missing or of another shape"),
-        ("neighbours", lambda _: np.full((300, 2), 300), "neighbours name a row that is none"),
+        ("truth", lambda array: array + 3, "truth refers to a class that does not exist"),
+        ("distances", lambda array: array[::-1].copy(), "distances are missing or not in ascending order"),
+        ("means", None, "means are missing or have the wrong shape"),
+        ("neighbours", lambda _: np.full((300, 2), 300), "neighbours refer to a row that does not exist"),
     ],
 )
 def test_arrays_that_contradict_one_another_are_an_error(folder, name, change, wanted):

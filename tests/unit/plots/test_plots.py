@@ -56,7 +56,7 @@ def predict(population, classes=("PV", "SST")):
         class_probabilities=shares,
         prediction_set=shares > 0.5,
         abstained=np.arange(units) == 1,
-        reasons=np.where(np.arange(units) == 1, "not sure enough", ""),
+        reasons=np.where(np.arange(units) == 1, "not confident enough", ""),
         ood_score=np.zeros(units, np.float32),
         prevalence=np.full(len(names), 1 / len(names), np.float32),
         coverage=0.9,

@@ -49,7 +49,7 @@ def test_covariates_can_be_asked_for():
     wanted = ReadOptions(covariates=True)
     population = readers.read_for(encoder(), reader_that_knows("covariates"), "recording", wanted)
     assert list(population.covariates) == ["licks"]
-    with pytest.raises(InvalidOption, match=r"reads recording, does not know the option covariates\. It knows: none\."):
+    with pytest.raises(InvalidOption, match=r"reads recording, has no option covariates\. Its options: none\."):
         readers.read_with(reader_that_knows(), "recording", wanted)
 
 
@@ -81,7 +81,11 @@ def test_a_recording_that_would_count_double_is_refused(tmp_path):
     check = readers.check_each_once
     check([path, str(tmp_path / "other.nwb"), url, population, reader_that_knows().read(None, ReadOptions())])
     for sources in ([path, str(link)], [url, url], [population, population]):
-        with pytest.raises(InvalidOption, match=r"is named twice and would count double. Name each recording once."):
+        with pytest.raises(
+            InvalidOption,
+            match=r"was given twice and would be counted twice. Give each recording "
+            r"once.",
+        ):
             check(sources)
 
 

@@ -132,7 +132,7 @@ def test_the_clock_starts_anew_even_where_spikes_do_not_overlap():
 
 
 def test_spikes_are_sorted_with_a_warning():
-    with pytest.warns(NeuridWarning, match="^a source: spike times did not ascend in 1 of 2 units: sorted"):
+    with pytest.warns(NeuridWarning, match="^a source: spike times were not in ascending order in 1 of 2 units"):
         read = population(segment([[1, 2], [3, 1, 2]], [0, 5]))
     assert trains(read) == [[1, 2], [1, 2, 3]]
 

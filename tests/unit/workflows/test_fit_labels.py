@@ -92,8 +92,8 @@ def test_several_recordings_of_an_animal_are_one_animal(populations):
 def test_recordings_without_a_subject_are_never_pooled(populations, tmp_path):
     nameless = [*populations[:3], *(replace(each, subject_id="") for each in populations[3:])]
     message = (
-        "7 of 10 recordings name no subject (animal-3.nwb, animal-4.nwb, animal-5.nwb, ...), and animals must not be "
-        "mistaken for one. Name them: --subjects table.csv, with the columns source and subject."
+        "7 of 10 recordings do not state their subject (animal-3.nwb, animal-4.nwb, animal-5.nwb, ...), which is "
+        "needed to tell animals apart. State it in a table: --subjects table.csv, with the columns source and subject."
     )
     with pytest.raises(InvalidOption) as caught:
         fit_labels("isi", nameless, label="cell_type")
@@ -104,10 +104,10 @@ def test_recordings_without_a_subject_are_never_pooled(populations, tmp_path):
 
 
 def test_a_label_that_no_recording_has_is_an_error(populations):
-    message = r"No recording has the label layer\. They have: cell_type\."
+    message = r"No recording has the label layer\. Labels of the recordings: cell_type\."
     with pytest.raises(CannotFit, match=message):
         fit_labels("isi", populations[:2], label="layer")
-    with pytest.raises(CannotFit, match=r"No recording has the label layer\. They have: none\."):
+    with pytest.raises(CannotFit, match=r"No recording has the label layer\. Labels of the recordings: none\."):
         fit_labels("isi", [replace(populations[0], labels={})], label="layer")
 
 

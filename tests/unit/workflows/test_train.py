@@ -122,7 +122,7 @@ def test_a_training_that_is_refused_leaves_no_folder(population, tmp_path):
 
 
 def test_an_encoder_that_does_not_learn_is_refused(population):
-    with pytest.raises(InvalidOption, match=r"Encoder 'isi' has nothing to learn: embed with it as it is"):
+    with pytest.raises(InvalidOption, match=r"Encoder 'isi' needs no training: embed with it directly"):
         fit(new_model("isi"), [population], TrainingOptions(steps=1))
 
 

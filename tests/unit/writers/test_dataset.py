@@ -115,7 +115,7 @@ def test_an_empty_dataset_and_damaged_files_are_one_line(folder):
     whole = path.read_bytes()
     for damaged in (b"", b"PAR1", whole[: len(whole) // 2], whole.replace(b"unit_id", b"unit_ie")):
         path.write_bytes(damaged)
-        with pytest.raises(UnreadableSource, match=f"{path.name} is no file of a dataset of vectors, or is damaged"):
+        with pytest.raises(UnreadableSource, match=f"{path.name} is not a file of a dataset of vectors, or is damaged"):
             read_dataset(folder)
 
 

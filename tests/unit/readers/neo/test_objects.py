@@ -227,7 +227,7 @@ def test_lazy_trains_are_loaded():
 
 
 def test_spikes_are_sorted_with_a_warning():
-    with pytest.warns(NeuridWarning, match="list of neo.SpikeTrain: spike times did not ascend in 1 of 1 units"):
+    with pytest.warns(NeuridWarning, match="list of neo.SpikeTrain: spike times were not in ascending order in 1 "):
         assert trains(read([train([3, 1, 2])])) == [[1, 2, 3]]
 
 
@@ -241,7 +241,7 @@ def test_spikes_outside_are_told_of():
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        (block(), UnreadableSource, "neo.Block holds no spike trains. Name a source with sorted units."),
+        (block(), UnreadableSource, "neo.Block holds no spike trains. Choose a source with sorted units."),
         (block([], name="day 3"), UnreadableSource, "neo.Block day 3 holds no spike trains"),
         ([train([]), train([])], UnreadableSource, "list of neo.SpikeTrain has 2 units but not one spike"),
         (train([1, np.nan]), InvalidSource, "neo.SpikeTrain: spike times must be finite seconds, 1 of 2 are not"),

@@ -31,7 +31,7 @@ def with_omissions(read, path):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     (message,) = [str(one.message) for one in warned]
-    head = f"{path}: left out, as it cannot be used:\n  - "
+    head = f"{path}: some data cannot be used and are left out:\n  - "
     assert message.startswith(head)
     return population, message.removeprefix(head)
 
@@ -373,7 +373,7 @@ def test_positions_in_larger_units_are_known_by_their_spacing(of_two_probes, hdf
     }
     path = hdf5({**sound, **table, "units/electrodes": [0, 1, 4, 5]})
     if told:
-        with pytest.warns(NeuridWarning, match=rf"x, y, z: neighbours are {20 * scale:g} apart, .*{told}"):
+        with pytest.warns(NeuridWarning, match=rf"x, y, z: neighbouring sites are {20 * scale:g} apart, .*{told}"):
             population = read(path)
     else:
         population = read(path)

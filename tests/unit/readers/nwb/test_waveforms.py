@@ -161,7 +161,7 @@ def test_a_rate_is_not_for_traces(read, hdf5, rois, noise):
 
 @pytest.mark.parametrize("rate_hz", [30.0, 3e7])
 def test_a_rate_that_cannot_be_right_is_reported(read, hdf5, sound, peaks, rate_hz):
-    with pytest.warns(NeuridWarning, match=r"so that a spike lasts .* State sampling_rate in Hz"):
+    with pytest.warns(NeuridWarning, match=r"so a spike would last .* State sampling_rate in Hz"):
         population = read(hdf5({**sound, **at_30_khz(peaks), f"{MEAN}@sampling_rate": rate_hz}))
     assert population.waveforms_uv is None
 

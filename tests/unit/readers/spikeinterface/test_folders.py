@@ -143,7 +143,7 @@ def test_mixed_segments_are_refused(numpy_folder, spike_vector, refused):
 @pytest.mark.parametrize("segments", [(0, 0, 2), (-1, 0, 1)])
 def test_segments_that_are_not_there_are_refused(analyzer_folder, spike_vector, refused, segments):
     spikes = spike_vector(*((100, 0, segment) for segment in segments))
-    words = "its 3 spikes must stand one segment after another, they do not stand in 2 segments"
+    words = "its 3 spikes must be ordered by segment, but do not fit 2 segments"
     refused(analyzer_folder(num_samples=(500, 500), spikes=spikes), InvalidSource, words)
 
 
@@ -223,4 +223,4 @@ def test_an_array_that_promises_more_than_it_holds_costs_no_memory(numpy_folder,
     before = path.read_bytes()
     path.write_bytes(before.replace(b"(3,), }" + b" " * 12, b"(3000000000000,), }"))
     assert path.read_bytes() != before
-    refused(folder, UnreadableSource, "bytes, its header promises 72000000000192")
+    refused(folder, UnreadableSource, "bytes, its header states 72000000000192")

@@ -166,7 +166,7 @@ def test_clusters_are_selected_by_the_columns_of_the_tables(phy_folder, read, wh
 
 def test_a_condition_names_the_columns_that_there_are(phy_folder, refused):
     folder = phy_folder(cluster_group=NOISE)
-    words = f"--where 'snr > 2': {folder} has no column snr of one value a row. It has: id, group."
+    words = f"--where 'snr > 2': {folder} has no column snr with one value per row. It has: id, group."
     refused(folder, InvalidOption, words, where="snr > 2")
     refused(folder, InvalidOption, "selects none of the 3 rows of", where="id == 3")
 
@@ -227,7 +227,7 @@ def test_a_raw_file_that_is_gone_or_too_short_tells_nothing(phy_folder, describe
 
 
 def test_spikes_need_not_be_sorted(phy_folder, read, trains):
-    with pytest.warns(NeuridWarning, match="did not ascend in 1 of 2 units"):
+    with pytest.warns(NeuridWarning, match="were not in ascending order in 1 of 2 units"):
         population = read(phy_folder(samples=[300, 200, 100], clusters=[1, 0, 1]))
     assert trains(population) == [[0.2], [0.1, 0.3]]
 
@@ -375,7 +375,7 @@ def test_what_is_no_rate_is_refused(phy_folder, refused, rate):
         (["a", "b"], [0, 1], InvalidSource, "must be whole numbers, it holds <U1"),
         (np.int64(5), [0], InvalidSource, "must have one number in a row, its shape is ()"),
         ([[1, 2], [3, 4]], [0, 1], InvalidSource, "must have one number in a row, its shape is (2, 2)"),
-        ([1, 2], [-1, 1], InvalidSource, "must hold clusters from 0 to below 16777216, they are from -1 to 1"),
+        ([1, 2], [-1, 1], InvalidSource, "must hold cluster ids from 0 to below 16777216, but they are from -1 to 1"),
         ([1, 2], [0, 2**40], InvalidSource, "must hold clusters from 0"),
         ([], [], UnreadableSource, "has no units"),
         ([10**15, 1], [0, 1], InvalidSource, "spike times must be finite seconds"),

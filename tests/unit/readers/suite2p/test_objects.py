@@ -266,7 +266,7 @@ def test_a_damaged_pickle_is_told_in_one_line(read, body, why):
     text = str(raised.value)
     assert "ops.npy is damaged: " in text
     assert why in text
-    assert text.endswith("Copy it again, or take it away and pass --rate-hz.")
+    assert text.endswith("Copy it again, or move it away and pass --rate-hz.")
     assert "\n" not in text
 
 
@@ -348,5 +348,5 @@ def test_numbers_are_no_objects(tmp_path):
 
 
 def test_what_may_not_be_read_is_told(tmp_path):
-    with pytest.raises(UnreadableSource, match=f"^{tmp_path} may not be read: "):
+    with pytest.raises(UnreadableSource, match=f"^{tmp_path} cannot be read: "):
         objects(tmp_path)

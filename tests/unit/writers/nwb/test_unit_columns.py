@@ -74,7 +74,7 @@ def test_columns_of_others_are_never_replaced(recording, embeddings, predictions
             file.copy("units/cell_type", f"units/{name}")
         names = [*file["units"].attrs["colnames"], "neurid_cell_type", "x_cell_type"]
         file["units"].attrs["colnames"] = names
-    said = "holds other columns called x_cell_type in /units, which are not replaced. Choose another name"
+    said = "already has other columns called x_cell_type in /units, which are not replaced. Choose another name"
     with unchanged(recording), pytest.raises(CannotWrite, match=said):
         write(recording, embeddings, [predictions], units_columns=True, name="x", overwrite=True)
     write(recording, embeddings, [predictions], units_columns=True, name="y")

@@ -106,7 +106,10 @@ class ReaderConformance:
         """
         require(isinstance(self.plugin, ReaderPlugin), f"it must be a ReaderPlugin, got {type(self.plugin).__name__}")
         spec = self.plugin.spec
-        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(
+            spec.contract == CONTRACT,
+            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
+        )
         require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
         require("\n" not in spec.summary, "the summary must be one line")
 
@@ -120,7 +123,7 @@ class ReaderConformance:
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
     def test_it_recognises_its_source(self) -> None:
-        """Its own source is recognised.
+        """`recognises` accepts the example source.
 
         Let `recognises` look at the name, or at the first bytes.
         """
@@ -128,7 +131,7 @@ class ReaderConformance:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
-        """Anything else is not recognised, and asking raises nothing, whatever it is.
+        """`recognises` accepts nothing else, and raises no error, whatever it is given.
 
         A source may be text, a path, a URL, or any object: test its type first, and catch `OSError` and `ValueError`.
         """
@@ -147,20 +150,22 @@ class ReaderConformance:
                 require(not recognised, f"{stranger!r:.60} is recognised")
 
     def test_reading_gives_a_population(self) -> None:
-        """Reading gives a `Population` with units and observed time, which names its source.
+        """`read` returns a `Population` with units, observed time and the path of its source.
 
         Pass `source=str(source)`, and say in `observed_s` when anything was observed.
         """
         with self.make() as source:
             population = self.read(source)
-            require(isinstance(population, Population), f"it must give a Population, got {type(population).__name__}")
+            require(
+                isinstance(population, Population), f"read must return a Population, got {type(population).__name__}"
+            )
             require(len(population) > 0, "there are no units")
             require(population.duration_s > 0, "there is no observed time")
             if isinstance(source, str | Path):
                 require(population.source == str(source), f"source must be {source}, got {population.source!r}")
 
     def test_reading_again_gives_the_same(self) -> None:
-        """Reading the same source again gives the same units, activity and observed time.
+        """Reading the same source again returns the same units, activity and observed time.
 
         Sort what a file system or a set gives in any order.
         """
@@ -169,8 +174,8 @@ class ReaderConformance:
             for name in ("unit_ids", "observed_s", "group", "positions_um", "waveforms_uv"):
                 left, right = getattr(first, name), getattr(again, name)
                 same = left is None and right is None
-                require(same or _equal(left, right), f"{name} differs the second time")
-            require(_equal(_get_values(first), _get_values(again)), "the activity differs the second time")
+                require(same or _equal(left, right), f"{name} differs at the second reading")
+            require(_equal(_get_values(first), _get_values(again)), "the activity differs at the second reading")
 
     def test_the_source_stays_as_it_is(self) -> None:
         """Reading writes nothing: no file is changed or added.
@@ -185,21 +190,21 @@ class ReaderConformance:
             require(not changed, f"reading changes {', '.join(changed[:3])}")
 
     def test_files_are_closed(self) -> None:
-        """After reading, no file of the source is open.
+        """After reading, no file of the source is left open.
 
         Open files in a `with` statement, and copy arrays out of memory maps.
         """
         if not OPEN_FILES.is_dir():
-            raise SkipTest("this system does not tell which files are open")
+            raise SkipTest("this system does not show which files are open")
         with self.make() as source:
             path = self._get_path(source).resolve()
             population = self.read(source)
             names = [link.readlink() for link in OPEN_FILES.iterdir() if link.is_symlink()]
             still = sorted(str(name) for name in names if name.is_relative_to(path))
-            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is open")
+            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is still open")
 
     def test_damage_is_an_error_of_ours(self) -> None:
-        """A file that breaks off, or is empty, is read or refused by an error of nwb-neurid, never by another one.
+        """A truncated or empty file is read, or refused with an error class of nwb-neurid, never with another error.
 
         Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
         """
@@ -214,7 +219,7 @@ class ReaderConformance:
                 file.write_bytes(whole)
 
     def test_the_spec_is_honest(self) -> None:
-        """Every option that the spec names is obeyed; text that fits nothing in the source is refused.
+        """Every option in the spec has an effect, and a value that matches nothing in the source is refused.
 
         Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
         """
@@ -227,10 +232,10 @@ class ReaderConformance:
                     self.read(source, **{name: NONSENSE})
                 except NeuridError:
                     continue
-                require(False, f"{name}={NONSENSE!r} is taken without a word")
+                require(False, f"{name}={NONSENSE!r} is accepted without an error")
 
     def test_nothing_is_printed(self) -> None:
-        """Importing and reading write nothing to standard output.
+        """Importing and reading print nothing.
 
         Say what the user should know as a `NeuridWarning`.
         """
@@ -252,7 +257,9 @@ class ReaderConformance:
         except NeuridError:
             return
         except Exception as error:
-            require(False, f"{what}, it raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
+            require(
+                False, f"{what}, it raises {type(error).__name__} ({error}), which is not an error class of nwb-neurid"
+            )
 
 
 def copy_source(source: Path, folder: Path) -> Path:

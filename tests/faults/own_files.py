@@ -70,8 +70,8 @@ def main() -> int:
     for kind, count in sorted(found.items()):
         print(f"{count:5} {kind}")
     print(
-        f"{asked.mutations} files with results and {asked.models} models; the worst took {worst[0]:.1f} s of the "
-        f"clock, {worst[1] / 2**20:.0f} MiB of memory"
+        f"{asked.mutations} files with results and {asked.models} models; at most {worst[0]:.1f} s of "
+        f"wall-clock time and {worst[1] / 2**20:.0f} MiB of memory"
     )
     return int(any(kind.startswith("WRONG") for kind in found))
 

@@ -40,9 +40,9 @@ def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     said = capsys.readouterr()
     assert said.out.startswith("encoder 'broken' (lab-a 2.5)\n")
     lines = [line.strip() for line in said.out.splitlines()]
-    at = lines.index("failed: The order of units means nothing.")
-    assert lines[at + 1].startswith("permuting units does not permute rows: vectors differ by up to ")
-    advice = "How to fix it: Treat units alike: no position in the list may enter a vector."
+    at = lines.index("failed: The order of units changes no vector.")
+    assert lines[at + 1].startswith("permuting the units does more than permute the rows: vectors differ by up to ")
+    advice = "How to fix it: Treat all units alike: do not use the position of a unit in the list."
     assert lines[at + 2] == advice
     assert "nwb-neurid: encoder 'broken' (lab-a 2.5) does not follow 2 of the 18 rules." in said.err
 
@@ -52,8 +52,8 @@ def test_a_reader_is_checked_as_far_as_it_can_be_without_a_source(capsys):
     plugins.check("neo", verbose=True)
     said = capsys.readouterr().out
     assert said.startswith("reader 'neo' (lab-a 1.0)\n")
-    assert "passed: Anything else is not recognised" in said
-    assert "skipped: Its own source is recognised." in said
+    assert "passed: `recognises` accepts nothing else" in said
+    assert "skipped: `recognises` accepts the example source." in said
     assert "no source was given" in said
 
 
@@ -85,7 +85,7 @@ def test_a_source_that_is_too_large_to_copy_is_refused(capsys, tmp_path, monkeyp
     (tmp_path / "a.plx").write_bytes(b"1234")
     with pytest.raises(typer.Exit):
         plugins.check("neo", source=tmp_path / "a.plx")
-    assert "has 4 bytes, and is copied for every rule. Name one below 3." in capsys.readouterr().err
+    assert "has 4 bytes, and is copied for every rule. Choose one below 3 bytes." in capsys.readouterr().err
 
 
 def test_a_new_plugin_is_told_of(capsys, tmp_path):

@@ -140,9 +140,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--only", type=int, help="read this mutation alone, and print what the command prints"
-    )
+    parser.add_argument("--only", type=int, help="read this mutation alone, and print what the command prints")
     parser.add_argument("--keep", type=Path, help="folder for sources that were neither read nor refused in one line")
     asked = parser.parse_args()
     counts, bad, most_s, most_bytes = Counter(), 0, 0.0, 0

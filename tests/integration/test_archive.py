@@ -48,9 +48,9 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--memory", "8GB"), "--memory, --slurm-option and --manifest are about workers"),
+        (("--memory", "8GB"), "--memory, --slurm-option and --manifest are for workers"),
         (("--workers", "1", "--output", "v", "--format", "csv"), "--output collects the vectors of all recordings"),
-        (("--workers", "1", "--output", "v", "--report"), "--report is about one recording, and --output collects all"),
+        (("--workers", "1", "--output", "v", "--report"), "so --report cannot write a page for each"),
         (
             ("--workers", "1", "--output", "0.nwb"),
             "0.nwb is a file. The vectors of several recordings go into a folder",

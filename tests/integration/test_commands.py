@@ -41,7 +41,7 @@ def test_a_table_is_called_after_the_encoder_that_the_recording_gets(run, record
 
 @pytest.mark.parametrize("words", [["--untrained"], ["--preset", "small"], ["--fit"]])
 def test_options_of_an_encoder_want_one(run, recording, words):
-    assert "are for an encoder: name one" in run("embed", recording, *words, code=2).stderr
+    assert "need an encoder: add one" in run("embed", recording, *words, code=2).stderr
 
 
 def test_quiet_prints_nothing(run, recording):
@@ -261,7 +261,7 @@ def test_a_model_whose_weights_were_exchanged_is_refused(run, recording, shared_
     weights = load_file(tmp_path / "model" / "weights.safetensors")
     weights["read_in.bias"] = weights["read_in.bias"] + 1
     save_file(weights, tmp_path / "model" / "weights.safetensors")
-    assert "is not what model.json describes" in run("embed", recording, "--model", "model", code=2).stderr
+    assert "does not match model.json" in run("embed", recording, "--model", "model", code=2).stderr
 
 
 def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp_path):

@@ -59,7 +59,7 @@ def test_a_leak_is_refused_by_name_and_nothing_is_written(run, animals, tmp_path
     [
         (["--protocol", "inductive"], "There is no protocol 'inductive'"),
         (["--protocol", "transductive", "--encoder", "nuclr"], "random weights (--untrained)"),
-        (["--protocol", "transductive"], "Name what to evaluate"),
+        (["--protocol", "transductive"], "Choose what to evaluate"),
         (["--protocol", "transductive", "--encoder", "isi", "--label-fractions", "few"], "--label-fractions takes"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_sidecar(analysis, tmp_path):
     assert analysis.read_bytes() == before
 
 
-@pytest.mark.filterwarnings("ignore:.*the disk space that it took cannot be given back")  # without its specifications
+@pytest.mark.filterwarnings("ignore:.*its disk space could not be freed")  # without its specifications
 def test_removing_takes_out_the_results_alone(analysis, kind):
     path = _embed(analysis, kind)
     remove(path, "neurid_isi")

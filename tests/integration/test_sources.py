@@ -143,7 +143,7 @@ def test_names_of_results(source, sidecar, name):
 
 
 def test_a_url_without_a_name_needs_an_output():
-    with pytest.raises(InvalidOption, match=r"names no file that its results could be called after.*--output"):
+    with pytest.raises(InvalidOption, match=r"is not a file, so its results have no default file name.*--output"):
         name_output("https://host/api/assets/1234/download/")
 
 

@@ -98,7 +98,7 @@ def test_what_appeared_meanwhile_is_not_replaced(tmp_path, monkeypatch, hard_lin
             made.path.write_text("new")
             target.write_text("of somebody else")
 
-    with pytest.raises(CannotWrite, match=r"a appeared while it was being written, and is not replaced\. Start again"):
+    with pytest.raises(CannotWrite, match=r"a appeared while the results were being prepared, so it was not"):
         race()
     assert contents(tmp_path) == {"a": "of somebody else", "first": "new"}
 
@@ -109,7 +109,7 @@ def test_what_changed_meanwhile_is_not_replaced(target):
             made.path.write_text("new")
             target.write_text("changed by somebody else")
 
-    with pytest.raises(CannotWrite, match=r"a changed while it was being written, and is not replaced\. Start again"):
+    with pytest.raises(CannotWrite, match=r"a changed while the results were being prepared, so it was not"):
         race()
     assert contents(target.parent) == {"a": "changed by somebody else"}
 

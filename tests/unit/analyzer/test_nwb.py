@@ -119,7 +119,7 @@ def test_predictions_of_other_vectors_are_refused(analyzer, predicting, other, t
     analyzer.compute(EMBEDDINGS, **other)
     analyzer.compute(PREDICTIONS, model=predicting)
     with pytest.raises(
-        CannotWrite, match=r"are of encoder 'isi' and vectors that are not those of neurid_embeddings, "
+        CannotWrite, match=r"come from encoder 'isi' and from other vectors than its neurid_embeddings, "
     ):
         write_neurid_results(analyzer, tmp_path / "new.nwb", new=True)
     assert not (tmp_path / "new.nwb").exists()

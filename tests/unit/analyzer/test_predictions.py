@@ -147,7 +147,10 @@ def test_computing_the_vectors_again_leaves_the_names(analyzer, predicting):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"modl": "x"}, "neurid_predictions has no parameter 'modl'. It has: model, label, coverage, prior, smooth, "),
+        (
+            {"modl": "x"},
+            "neurid_predictions has no parameter 'modl'. Its parameters: model, label, coverage, prior, smooth, ",
+        ),
         ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type, brain_region."),
         ({"coverage": 2.0}, "coverage must lie above 0 and below 1, such as 0.9, got 2.0."),
         ({"prior": "even"}, "A prior must be a share for each class of cell_type, or one of uniform, got 'even'."),
@@ -166,7 +169,7 @@ def test_a_mistake_destroys_nothing(each_analyzer, predicting, parameters, words
 
 
 def test_smoothing_needs_locations(analyzer, predicting):
-    with pytest.raises(InvalidOption, match="was fitted without positions of units"):
+    with pytest.raises(InvalidOption, match="was fitted to units without positions"):
         analyzer.compute(NAME, model=predicting, label="brain_region", smooth=True)
 
 

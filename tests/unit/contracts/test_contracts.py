@@ -71,7 +71,7 @@ def test_what_an_encoder_needs_may_depend_on_its_config(field):
 
 def test_one_name_for_the_spec_of_a_config_is_enough():
     both = dict.fromkeys(["spec_for_config", "narrowed"], lambda _: None)
-    with pytest.raises(BrokenPlugin, match=r"Encoder 'isi' must give spec_for_config or narrowed .*, not both"):
+    with pytest.raises(BrokenPlugin, match=r"Encoder 'isi' must define spec_for_config or narrowed .*, not both"):
         EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, **both)
 
 

@@ -72,9 +72,9 @@ def test_folds_over_subjects_train_an_encoder_each(dataset, paths, tmp_path):
 
 
 def test_without_recordings(dataset, tmp_path):
-    with pytest.raises(SourceNotFound, match="no recordings of steinmetz-2019 here"):
+    with pytest.raises(SourceNotFound, match="No recordings of steinmetz-2019 were found"):
         reproduce(dataset, [], tmp_path / "out")
-    with pytest.raises(SourceNotFound, match="no recordings of steinmetz-2019 here"):
+    with pytest.raises(SourceNotFound, match="No recordings of steinmetz-2019 were found"):
         check(dataset, [], ReadOptions())
 
 

@@ -67,7 +67,7 @@ def test_nothing_is_replaced_unasked(found, folder):
 def test_what_is_no_evaluation_is_left_alone(found, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("")
-    with pytest.raises(CannotWrite, match="holds something else than an evaluation"):
+    with pytest.raises(CannotWrite, match="holds files that are not an evaluation"):
         found.save(tmp_path / "thesis", overwrite=True)
     with pytest.raises(CannotWrite, match="is a file"):
         found.save(tmp_path / "thesis" / "thesis.tex")
@@ -135,7 +135,7 @@ def test_what_cannot_be_compared_is_refused(folder, tmp_path):
     with pytest.raises(InvalidOption, match=r"Only evaluations of one label can be compared, got .*: cell_type"):
         compare([folder, apart])
     (apart / "scores.json").write_text("{}")
-    with pytest.raises(UnreadableSource, match="no evaluation of format 1"):
+    with pytest.raises(UnreadableSource, match="not an evaluation of format 1"):
         compare([folder, apart])
     (disagree / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UnreadableSource, match="no table of predictions"):

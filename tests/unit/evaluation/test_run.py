@@ -193,7 +193,7 @@ def test_votes_of_neighbours_stand_beside_the_score(make_animal):
         ({"animals": ["²"]}, "--animals must be numbers from 1 on, or all, got '²'"),
         ({"animals": ["few"]}, "--animals must be numbers from 1 on, or all, got 'few'"),
         ({"steps": 5}, "--steps trains an encoder, but isi learns nothing"),
-        ({"windows": 2}, "--windows is how many pairs of windows a step of training takes: name --steps too"),
+        ({"windows": 2}, "--windows is the number of pairs of windows per training step: add --steps"),
         ({"head": "forest"}, "There is no head 'forest'"),
         ({"coverage": 1.5}, "coverage must lie above 0 and below 1"),
     ],
@@ -209,13 +209,13 @@ def test_a_trained_model_is_not_trained_anew(animals, untrained):
 
 
 def test_something_has_to_be_evaluated(animals):
-    with pytest.raises(InvalidOption, match="Name what to evaluate: --model FOLDER or --encoder NAME"):
+    with pytest.raises(InvalidOption, match="Choose what to evaluate: --model FOLDER or --encoder NAME"):
         nwb_neurid.evaluate([], animals, **LABEL)
 
 
 def test_a_fold_that_knows_one_class_is_named(make_animal):
     apart = [make_animal(number, types=(name,)) for number, name in enumerate(["fast", "fast", "slow"])]
-    wanted = r"needs two classes .* in the fold that trains on mouse0, mouse1 and tests mouse2: every fold needs two"
+    wanted = r"needs two classes .* the fold that trains on mouse0, mouse1 and tests mouse2; every fold needs"
     with pytest.warns(NeuridWarning), pytest.raises(CannotFit, match=wanted):
         nwb_neurid.evaluate("isi", apart, **LABEL)
 

@@ -223,7 +223,7 @@ def test_a_head_that_is_no_better_than_guessing_says_so(animals, trained):
 def test_labels_of_one_animal_can_be_learnt_for_this_animal(animals):
     """Its held-out units are what the score is about, and the units are what there is to count."""
     data = animals(animals=1, units=60)
-    with pytest.warns(NeuridWarning, match="nothing is known about other subjects"):
+    with pytest.warns(NeuridWarning, match="it is unknown how well the label head does on other subjects"):
         head = data.fit()
     assert head.calibration.guessing_limit < 0.6 < head.calibration.balanced_accuracy
     assert head.explain_guessing() == ""

@@ -128,8 +128,8 @@ def test_a_prior_moves_the_decision(trained, embedded):
     [
         ("flat", r"A prior must be a share for each class of cell_type, or one of uniform, got 'flat'\."),
         ({"CH": 1.0}, r"needs a share for each class of cell_type \(CH, FS, RS\), got CH\."),
-        ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"needs shares that are not negative, got \{'CH': 1\.0, 'FS': -1\.0"),
-        ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"needs shares that are not negative"),
+        ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"shares of a prior must not be negative, got \{'CH': 1\.0, 'FS': -1\.0"),
+        ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"shares of a prior must not be negative"),
     ],
 )
 def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
@@ -220,7 +220,9 @@ def test_neighbours_need_groups_and_positions(animals, make_population, parts, w
 
 def test_a_head_without_positions_does_not_smooth(animals):
     data, head = regions(animals, neighbours=False)
-    with pytest.raises(InvalidOption, match=r"'brain_region' was fitted without positions of units, so that its sets"):
+    with pytest.raises(
+        InvalidOption, match=r"'brain_region' was fitted to units without positions, so its prediction sets"
+    ):
         predict(head, data.embeddings(), smooth=True)
 
 

@@ -261,8 +261,8 @@ def test_the_first_preset_is_the_default(provide):
 def test_random_weights_must_be_asked_for(provide):
     provide(plugin_of())
     message = (
-        r"Encoder 'rates' learns, and no trained model was named\. Name one \(--model FOLDER\), or take random "
-        r"weights \(--untrained\): their vectors mean little\."
+        r"Encoder 'rates' needs a trained model, and none was given\. Choose one \(--model FOLDER\), or use random "
+        r"weights \(--untrained\), whose vectors mean little\."
     )
     with pytest.raises(UntrainedEncoder, match=message):
         new_model("rates")
@@ -368,7 +368,11 @@ def test_weights_that_the_installed_encoder_cannot_take_name_their_folder(tmp_pa
         WrongWeights, match=r"model cannot be used with the installed version of encoder 'nuclr'\. "
     ) as caught:
         load_model(folder, device="cpu")
-    assert str(caught.value).splitlines()[-1].startswith("  Train it anew, or install what made it: nwb-neurid ")
+    assert (
+        str(caught.value)
+        .splitlines()[-1]
+        .startswith("  Train the model again, or install the package that made it: nwb-neurid ")
+    )
 
 
 def test_a_model_shows_what_one_wants_to_see():

@@ -154,7 +154,7 @@ def test_the_resolution_is_that_of_the_source():
     ("segments", "units", "error", "message"),
     [
         ([], 0, UnreadableSource, "a source has no units"),
-        ([segment([[], []], [0, 5])], 2, UnreadableSource, "a source has 2 units but not one spike"),
+        ([segment([[], []], [0, 5])], 2, UnreadableSource, "a source has 2 units but no spikes"),
         ([segment([[1], []], [5, 5])], 2, UnreadableSource, "a source has spikes but no observed time"),
         ([segment([[1], []], [5, 6])], 2, UnreadableSource, "none of its 1 spikes lies in observed time .5 to 6 s."),
         ([segment([[1], [2, np.nan]], [0, 5])], 2, InvalidSource, "1 of 3 are not, the first of unit 1: nan s"),

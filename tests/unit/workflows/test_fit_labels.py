@@ -147,7 +147,9 @@ def test_the_card_does_not_speak_of_animals_left_out_where_there_is_one(populati
 def test_what_is_no_model_is_an_error(populations, tmp_path):
     with pytest.raises(InvalidModel, match=r"is not a model folder: it has no model\.json\."):
         fit_labels(tmp_path, populations, label="cell_type")
-    with pytest.raises(UntrainedEncoder, match=r"Encoder 'nuclr' learns: name the folder of a model instead"):
+    with pytest.raises(
+        UntrainedEncoder, match=r"Encoder 'nuclr' needs training: pass the folder of a trained model instead"
+    ):
         fit_labels("nuclr", populations, label="cell_type")
 
 

@@ -73,7 +73,7 @@ def test_only_folders_of_phy_have_such_columns(folder, tmp_path):
 @pytest.mark.parametrize("ids", [np.array(["0", "1", "2", "3"]), np.array([0, 1, 2, -3]), np.array([0, 1, 2, 2])])
 def test_units_that_are_no_clusters_are_refused(population, ids):
     check_ids(population)
-    with pytest.raises(CannotWrite, match=r"clusters by whole numbers from 0, each once; .* \(0, 1, 2, \.\.\.\)"):
+    with pytest.raises(CannotWrite, match=r"clusters by unique whole numbers from 0, .* \(0, 1, 2, \.\.\.\)"):
         check_ids(replace(population, unit_ids=ids))
 
 

@@ -243,13 +243,13 @@ def test_spikes_outside_are_told_of():
     [
         (block(), UnreadableSource, "neo.Block holds no spike trains. Choose a source with sorted units."),
         (block([], name="day 3"), UnreadableSource, "neo.Block day 3 holds no spike trains"),
-        ([train([]), train([])], UnreadableSource, "list of neo.SpikeTrain has 2 units but not one spike"),
+        ([train([]), train([])], UnreadableSource, "list of neo.SpikeTrain has 2 units but no spikes"),
         (train([1, np.nan]), InvalidSource, "neo.SpikeTrain: spike times must be finite seconds, 1 of 2 are not"),
         (train([1], stop=np.inf), InvalidSource, "start and stop times must be finite seconds"),
         (
             block([train([1])], [train([1]), train([2])]),
             InvalidSource,
-            "neo.Block: its segments have 1 to 2 trains, and nothing tells which are of one unit",
+            "neo.Block: its segments have 1 to 2 trains, so it is unclear which trains belong to",
         ),
     ],
 )

@@ -263,9 +263,9 @@ TWO_PROBES = {
     f"{TABLE}/y": [0.0, 20, 40, 60] * 2,
 }
 COUNTED = (
-    r"contradicts the electrodes or groups of \d of 4 units, as long as .*: it is taken to count the channels of each"
+    r"contradicts the electrodes or groups of \d of 4 units if .*, so they are read as channel numbers within each"
 )
-NOT_BELIEVED = r"contradicts the electrodes or groups of \d of 4 units, and is not believed there"
+NOT_BELIEVED = r"contradicts the electrodes or groups of \d of 4 units, and is ignored for those"
 
 
 def groups_of_units(*names):

@@ -288,7 +288,7 @@ def test_tags_that_cannot_be_read_leave_the_time_invalid_for_all(read, hdf5, of_
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         population = read(path)
-    assert any("left out, as it cannot be used:\n" in str(one.message) for one in warned)
+    assert any("some data cannot be used and are left out:\n" in str(one.message) for one in warned)
     assert population.observed_s.tolist() == [[0, 2], [6, 10]]
 
 

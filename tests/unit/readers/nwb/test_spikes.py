@@ -119,7 +119,7 @@ def test_times_in_two_columns_are_refused(read, hdf5, sound):
 
 
 ASCEND = "must increase from 0 to the 6 elements of spike_times, but its largest value"
-TOO_LARGE = "it may have been too large for its type"
+TOO_LARGE = "the values may have overflowed their type"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_index_that_wrapped_is_refused(read, hdf5, sound, ends):
     """1,300 spikes in bytes: the last end is 20, and 1,280 spikes would be of nobody."""
     index = np.array(ends).astype(np.uint8)
     path = hdf5({**sound, "units/spike_times": np.linspace(0, 9, 1300), "units/spike_times_index": index})
-    assert "and its last 20: it may have been too large for its type" in refusal(read, path)
+    assert "and its last 20: the values may have overflowed their type" in refusal(read, path)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,9 @@ def test_milliseconds_are_told(read, hdf5):
     times = contents["units/spike_times"]
     contents["units/spike_times"] = times + np.arange(len(times))  # no two within a refractory period
     contents["units/obs_intervals"] = [[0.0, 70_000.0]] * 4
-    with pytest.warns(NeuridWarning, match="/units/spike_times are hardly seconds: .* If they are milliseconds"):
+    with pytest.warns(
+        NeuridWarning, match="/units/spike_times are probably not in seconds: .* If they are milliseconds"
+    ):
         read(hdf5(contents))
 
 

@@ -155,7 +155,7 @@ def test_the_user_may_not_contradict_the_file(read, hdf5, sound, peaks):
 
 
 def test_a_rate_is_not_for_traces(read, hdf5, rois, noise):
-    with pytest.raises(InvalidOption, match=r"times of its own, and rate_hz is for waveforms of units\. Leave"):
+    with pytest.raises(InvalidOption, match=r"its own timestamps, and rate_hz is only for waveforms of units\. Leave"):
         read(hdf5(rois(noise)), rate_hz=30000.0)
 
 

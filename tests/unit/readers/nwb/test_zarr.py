@@ -359,5 +359,5 @@ def test_only_regular_files_are_read(folder, place, kind):
         getattr(os, "mkfifo", lambda _: pytest.skip("there are no pipes"))(path)
     else:
         path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
-    why = "is a link to nothing. Fetch what" if kind == "link" else "is a device or a pipe, a file was expected."
+    why = "is a broken link. If DataLad" if kind == "link" else "is a device or a pipe, a file was expected."
     assert refusal(folder).startswith(f"{path} {why}")

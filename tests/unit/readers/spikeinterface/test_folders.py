@@ -105,12 +105,12 @@ def test_what_a_folder_names_is_not_called(analyzer_folder, tmp_path):
         ({"sampling_frequency": float("nan")}, InvalidSource, "it states nan"),
         ({"sampling_frequency": 0}, InvalidSource, "it states 0"),
         ({"unit_ids": [], "spikes": np.zeros(0, SPIKE)}, UnreadableSource, "has no units"),
-        ({"unit_ids": []}, InvalidSource, "unit_index must be a row of its 0 units for each of 3 spikes"),
+        ({"unit_ids": []}, InvalidSource, "unit_index must be the row of one of 0 units for each of 3 spikes"),
         ({"unit_ids": None}, InvalidSource, "numpysorting_info.json: unit_ids must be names or whole numbers"),
         ({"unit_ids": [1, "b", 3]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [1, 2, 2**70]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [[1], [2]]}, InvalidSource, "must be names or whole numbers"),
-        ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be a row of its 2 units for each of 3 spikes"),
+        ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be the row of one of 2 units for each of 3 spikes"),
         ({"spikes": np.zeros(3)}, InvalidSource, "must be a row of records with sample_index, unit_index, segment_ind"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_are_no_templates_is_left_out(analyzer_folder, read, templates):
 def test_damaged_extensions_are_left_out(analyzer_folder, read, name):
     folder = analyzer_folder(templates=np.ones((3, 5, 4)))
     (folder / name).write_bytes(b"[")
-    with pytest.warns(NeuridWarning, match=f"left out, as it cannot be used:\n  - .*{name}"):
+    with pytest.warns(NeuridWarning, match=f"some data cannot be used and are left out:\n  - .*{name}"):
         assert read(folder).waveforms_uv is None
 
 

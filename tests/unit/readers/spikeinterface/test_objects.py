@@ -170,7 +170,7 @@ def test_reading_changes_nothing(one):
 @pytest.mark.parametrize(
     ("made", "error", "words"),
     [
-        (lambda: sorting({"a": [], "b": []}), UnreadableSource, "NumpySorting has 2 units but not one spike"),
+        (lambda: sorting({"a": [], "b": []}), UnreadableSource, "NumpySorting has 2 units but no spikes"),
         (lambda: sorting({"a": [1]}).select_units([]), UnreadableSource, "UnitsSelectionSorting has no units"),
         (
             lambda: core.NumpySorting.from_unit_dict([{"a": np.array([1])}], 0.0),

@@ -143,14 +143,14 @@ def test_segments_that_do_not_follow_one_another_are_refused(sorting_folder, ref
     group = zarr.open_group(str(sorting_folder), mode="a")["spikes"]
     del group["segment_slices"]
     group.create_dataset("segment_slices", data=np.array(slices))
-    refused(sorting_folder, InvalidSource, "segment_slices must be pairs of start and stop, one behind the other")
+    refused(sorting_folder, InvalidSource, "segment_slices must be pairs of start and stop, one after the other")
 
 
 def test_columns_of_two_lengths_are_refused(sorting_folder, refused):
     group = zarr.open_group(str(sorting_folder), mode="a")["spikes"]
     del group["unit_index"]
     group.create_dataset("unit_index", data=np.zeros(3, int))
-    refused(sorting_folder, InvalidSource, "unit_index must be a row of its 3 units for each of 4 spikes")
+    refused(sorting_folder, InvalidSource, "unit_index must be the row of one of 3 units for each of 4 spikes")
 
 
 def test_without_numcodecs_it_is_told_what_to_install(sorting_folder, refused, monkeypatch):

@@ -115,7 +115,7 @@ def test_a_file_of_the_wrong_size_is_damaged(plane, name, change):
 
 def test_spikes_of_another_run_are_told(plane):
     told = message(plane(spks=TRACES[:, :7]), InvalidSource, activity="deconvolved")
-    assert "spks.npy has 4 ROIs and 7 frames, F.npy beside it 4 and 300: they are not of one run." in told
+    assert "spks.npy has 4 ROIs and 7 frames, F.npy beside it 4 and 300: they come from different runs." in told
 
 
 def test_missing_spikes_are_told(plane):
@@ -175,7 +175,7 @@ def test_nothing_there_is_told(tmp_path):
 
 def test_a_folder_of_something_else_is_told(tmp_path):
     told = message(tmp_path, UnreadableSource)
-    assert told.startswith(f"{tmp_path} holds no traces of suite2p: neither F.npy nor spks.npy")
+    assert told.startswith(f"{tmp_path} holds no traces of suite2p: neither it nor plane0")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told(plane, monkeypatch):

@@ -149,8 +149,8 @@ def test_payloads_run_nothing(read, tmp_path, name, protocol):
         read(contents)
     assert not mark.exists()
     assert f"{tmp_path / 'ops.npy'} names '" in str(raised.value)
-    assert f"{call.__module__}.{call.__name__}', which could run code; nothing of it was run." in str(raised.value)
-    assert "take it away and pass --rate-hz" in str(raised.value)
+    assert f"{call.__module__}.{call.__name__}', which could run code; nothing was run." in str(raised.value)
+    assert "move it away and pass --rate-hz" in str(raised.value)
     np.load(tmp_path / "ops.npy", allow_pickle=True)
     assert mark.exists(), "the payload is a dud, so this test shows nothing"
 

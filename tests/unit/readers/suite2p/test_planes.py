@@ -102,9 +102,7 @@ def test_long_padding_of_combined_planes_is_told(planes):
 @pytest.mark.parametrize(("missing", "activity"), [("stat", "dff"), ("F", "deconvolved")])
 def test_padding_that_cannot_be_told_is_told(planes, missing, activity):
     root = planes([300, 301], combined=True, **{missing: None})
-    with pytest.warns(
-        NeuridWarning, match=rf"combined has no {missing}\.npy: its ROIs are taken as one plane, and the"
-    ):
+    with pytest.warns(NeuridWarning, match=rf"combined has no {missing}\.npy: its ROIs are read as one plane, and"):
         population = read(root / "combined", activity=activity)
     assert population.activity.values.shape == (7, 301)
     assert population.unit_ids.tolist() == list(range(7))

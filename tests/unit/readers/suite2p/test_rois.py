@@ -264,9 +264,7 @@ def test_a_condition_names_the_columns_that_there_are(plane):
 
 def test_a_verdict_that_rejects_every_roi_is_none(plane):
     root = plane(iscell=np.zeros((4, 2)))
-    with pytest.warns(
-        NeuridWarning, match="iscell.npy rejects every ROI, which is taken for no verdict: all 4 are kept"
-    ):
+    with pytest.warns(NeuridWarning, match="iscell.npy rejects every ROI, so it is ignored and all 4 are kept"):
         assert not read(root).excluded
 
 

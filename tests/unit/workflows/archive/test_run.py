@@ -219,7 +219,7 @@ def test_what_cannot_begin_is_one_line(archive, monkeypatch):
     monkeypatch.setattr("nwb_neurid.workflows.archive.cluster.CONNECT_S", 0.2)
     with pytest.raises(InvalidOption, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         embed_all("tcp://127.0.0.1:9", archive)
-    with pytest.raises(InvalidOption, match="The manifest of a dataset lies in it"):
+    with pytest.raises(InvalidOption, match="the manifest is in the output folder"):
         list(embed_archive(archive, Asked(dataset=Path("v")), ClusterOptions(workers=1, manifest=Path("m"))))
     with pytest.raises(InvalidOption, match="device must be one of"):
         list(embed_archive(archive, Asked(model=ModelChoice(device="tpu")), ClusterOptions(workers=1)))

@@ -68,7 +68,7 @@ def test_a_huge_file_gets_a_sidecar_unless_a_way_is_chosen(recording, embeddings
         file.truncate(10_000_000)
     monkeypatch.setattr(module, "MOST_COPIED_BYTES", 5_000_000)
     said = (
-        r"recording\.nwb has 0\.0 GB, which were to be copied\. To write inside: --output .*recording"
+        r"recording\.nwb has 0\.0 GB, which would have to be copied, .*: --output .*recording"
         r"\.nwb\. The results are in .*recording\.neurid\.nwb\."
     )
     before = recording.stat()

@@ -92,5 +92,8 @@ def test_columns_that_do_not_read_back_are_not_kept(recording, embeddings, predi
 
     monkeypatch.setattr(layout, "name_columns", lambda *_, **__: None)
     monkeypatch.setattr(layout, "_write_columns", lambda group, *_: group.attrs.create("colnames", ["neuron"]))
-    with unchanged(recording), pytest.raises(CannotWrite, match=r"reads back otherwise \(.*_cell_type_probability\)"):
+    with (
+        unchanged(recording),
+        pytest.raises(CannotWrite, match=r"could not be read back as it was written \(.*_cell_type_probability\)"),
+    ):
         write(recording, embeddings, [predictions], units_columns=True)

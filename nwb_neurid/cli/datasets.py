@@ -57,7 +57,7 @@ Most: TypeAlias = Annotated[
 
 @app.callback()
 def data() -> None:
-    """Datasets of the papers: list, fetch and check them.
+    """Datasets of published methods: list, download and check them.
 
     $ nwb-neurid data list
 
@@ -68,7 +68,7 @@ def data() -> None:
 @app.command("list", cls=Command)
 @with_json
 def list_datasets(*, out: Terminal) -> None:
-    """List the datasets that there are recipes for, with where they are, their licence and the figure they give.
+    """List the datasets with a recipe: where to find them, their licence and the published score.
 
     $ nwb-neurid data list
     """
@@ -90,7 +90,7 @@ def list_datasets(*, out: Terminal) -> None:
 @app.command("fetch", cls=Command)
 @with_terminal
 def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most = None, out: Terminal) -> None:
-    """Fetch the recordings of a dataset; what was begun is continued, and checksums are compared.
+    """Download the recordings of a dataset; interrupted downloads continue, and checksums are verified.
 
     $ nwb-neurid data fetch steinmetz-2019 --most 3
     """
@@ -108,7 +108,7 @@ def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most 
 @with_reading
 @with_json
 def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: Terminal) -> None:
-    """Check that recordings can be read, and have the units, the label and the subjects that the recipe speaks of.
+    """Check that recordings can be read, and have the units, the label and the subjects that the recipe needs.
 
     $ nwb-neurid data check steinmetz-2019
     """
@@ -181,11 +181,12 @@ def reproduce(
     overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what the folder holds.")] = False,
     out: Terminal,
 ) -> None:
-    """Fetch a dataset, train, evaluate, and print our figure beside the published one.
+    """Download a dataset, train, evaluate, and print the score beside the published one.
 
     $ nwb-neurid reproduce steinmetz-2019 --most 6 --preset small --steps 300 --output result
 
-    The folder gets the model, the scores and reproduction.json, which lists in what the run differs from the paper's.
+    The output folder receives the model, the scores and reproduction.json, which lists how the run differs from the
+    published one.
     """
     from nwb_neurid.datasets.archive import fetch as fetch_dataset
     from nwb_neurid.datasets.archive import list_present

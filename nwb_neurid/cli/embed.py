@@ -156,13 +156,13 @@ def embed(
 
     $ nwb-neurid embed recording.nwb
 
-    writes a table beside the units, into the file itself. Nothing else in it changes, and the file is replaced whole
-    or not at all. Results of other sources go into SOURCE.neurid.nwb.
+    adds tables with the results to the file itself. Nothing else in the file changes, and after an error or a crash
+    the file is as it was. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 
-    embeds many recordings at once, each of them once, and collects all vectors in a folder of parquet files. The same
-    command goes on where it was interrupted.
+    embeds many recordings in parallel and collects all vectors in a folder of parquet files. If it is interrupted, the
+    same command continues.
     """
     from nwb_neurid.workflows.embed import embed_file
     from nwb_neurid.workflows.report import check_page, report_outcome

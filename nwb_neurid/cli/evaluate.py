@@ -163,12 +163,12 @@ def evaluate(
     seed: Seed = 0,
     out: Terminal,
 ) -> None:
-    """Score how well vectors predict labels, beside chance, simple controls and untrained encoders.
+    """Score how well vectors predict labels, compared with chance, simple controls and untrained encoders.
 
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
-    The folder gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are scored
-    together (their vectors side by side) and each alone.
+    The output folder receives scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are
+    scored each alone, and all together with concatenated vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run

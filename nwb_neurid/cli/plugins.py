@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.callback()
 @with_terminal
 def plugins(context: typer.Context, *, out: Terminal) -> None:
-    """List installed encoders, readers and the models that ship; check a plugin, or begin a new one.
+    """List installed encoders, readers and the models that ship; check a plugin, or write a new one.
 
     $ nwb-neurid plugins
     """
@@ -162,7 +162,7 @@ def new(
     ] = Path(),
     out: Terminal,
 ) -> None:
-    """Write a plugin that works: a package with its entry point, module, test and README, ready to be changed.
+    """Write a working plugin to start from: a package with entry point, module, test and README.
 
     $ nwb-neurid plugins new encoder my-encoder
     """

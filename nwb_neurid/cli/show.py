@@ -34,7 +34,7 @@ def show(
     rows: Annotated[int, option("--rows", min=0, metavar="N", help="How many units to list.")] = 5,
     out: Terminal,
 ) -> None:
-    """Show results: which units have a vector, which are most alike, what was predicted, and by which model.
+    """Show results: which units have a vector, which are most similar, what was predicted, and by which model.
 
     $ nwb-neurid show recording.nwb
     """

@@ -143,7 +143,7 @@ def demo(
 
     $ nwb-neurid demo
 
-    It ends with the report on the recording, which is opened where there is a desktop.
+    The report on the recording is opened in a browser, if there is a desktop.
     """
     from nwb_neurid.workflows.demo import run_demo
 

@@ -114,13 +114,13 @@ def train(
     overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an existing model folder.")] = False,
     out: Terminal,
 ) -> None:
-    """Train an encoder on recordings, without labels, and keep it as a model folder.
+    """Train an encoder on recordings, without labels, and save it as a model folder.
 
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
     The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
     --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
-    under SLURM, one task a GPU. For hundreds of recordings: --cache.
+    under SLURM, one task per GPU. For hundreds of recordings: --cache.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes

@@ -223,9 +223,7 @@ def _put(made: Path, place: Path, before: Identity | None) -> None:
         try:
             _move(made, place)
         except FileExistsError:
-            raise CannotWrite(
-                f"{place} appeared while it was being written, and is not replaced. Start again."
-            ) from None
+            raise CannotWrite(f"{place} {AGAIN.format('appeared')}") from None
         return
     if _identify(place) != before:
         raise CannotWrite(f"{place} {AGAIN.format('changed')}")

@@ -133,6 +133,6 @@ def _reporting_interrupt(out: Terminal, found: Counter[str], count: int) -> Iter
 
         done = sum(found.values()) - found[REFUSED]
         out.fail(
-            NeuridError(f"Interrupted. {done} of {count} recordings are done; the same command goes on with the rest.")
+            NeuridError(f"Interrupted. {done} of {count} recordings are done; run the same command again to continue.")
         )
         raise

@@ -205,7 +205,7 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
     if odd := [name for name in about["classes"] if not is_class_name(name)]:
         raise InvalidModel(
-            f"{path} names a class {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
+            f"{path} has a class called {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
         )
     if len(set(about["classes"])) < len(about["classes"]):
         raise InvalidModel(f"{path} lists a class twice. Fit the head again: nwb-neurid fit-labels.")

@@ -232,7 +232,7 @@ def _is_finished(folder: Path) -> bool:
 def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     there = folder.exists() and any(folder.iterdir()) if folder.is_dir() else folder.exists()
     if resume and not (folder / CHECKPOINT).is_file():
-        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train anew.")
+        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train from scratch.")
     if there and not (resume or overwrite):
         begun = "continue the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
         raise CannotWrite(f"{folder} exists. Choose another folder, {begun}or overwrite it (--overwrite).")

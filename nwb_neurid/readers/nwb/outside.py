@@ -18,7 +18,7 @@ ORIGIN = b"${ORIGIN}"
 MOST_LINKS = 16  # one after another
 HERE = "."  # this file, as a source of a virtual dataset
 ON_DISK = frozenset({"sec2", "stdio", "windows"})
-ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
+ADVICE = "Copy the files that it needs into that folder, or ask for a complete file."
 
 
 def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
@@ -120,7 +120,7 @@ def _locate(dataset: h5py.Dataset, name: str, where: str) -> Path:
         _refuse(where, f"its data lie in another file, {name!r}, and this one is not in a folder")
     folder = Path(os.fsdecode(dataset.file.filename)).parent
     if "%" in name:
-        _refuse(where, f"it names the files with its data by a pattern, {name!r}")
+        _refuse(where, f"the files with its data are given by a pattern, {name!r}")
     try:
         found = (folder / name).resolve()
         inside = found.is_relative_to(folder.resolve())
@@ -144,7 +144,7 @@ def _check_virtual(dataset: h5py.Dataset, where: str, most_steps: int) -> None:
                 _check_source(file, source, made.get_virtual_srcspace(number), where, most_steps)
         covered += _count(made.get_virtual_vspace(number), dataset.size)
     if covered < dataset.size:
-        _refuse(where, f"its sources hold {covered} of its {dataset.size} elements")
+        _refuse(where, f"its source files hold only {covered} of its {dataset.size} elements")
 
 
 def _check_source(file: h5py.File, path: str, space: h5py.h5s.SpaceID, where: str, most_steps: int) -> None:

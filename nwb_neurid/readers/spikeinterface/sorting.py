@@ -186,11 +186,11 @@ def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
         found = f"{source} must state its sampling rate, {range_hz}, it states {show_value(stated)}."
         if asked is None:
             raise InvalidSource(f"{found} Correct it, or give rate_hz (--rate-hz).")
-        warn(f"{found} rate_hz is taken: {asked:g} Hz.")
+        warn(f"{found} rate_hz is used instead: {asked:g} Hz.")
         return float(asked)
     if asked is not None and asked != stated:
         raise InvalidOption(
-            f"{source} states a sampling rate of {stated:g} Hz, rate_hz is {asked:g}. Leave rate_hz out."
+            f"{source} states a sampling rate of {stated:g} Hz, but rate_hz is {asked:g}. Leave rate_hz out."
         )
     return float(stated)
 

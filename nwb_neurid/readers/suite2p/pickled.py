@@ -31,7 +31,7 @@ def objects(path: Path) -> list[Any]:
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
             return load_objects(mapped)
     except OSError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror}.") from error
     except NotAdmitted as error:
         raise UnreadableSource(
             f"{path} refers to {str(error)[:100]!r}, which could run code; nothing was run. Only NumPy arrays, "

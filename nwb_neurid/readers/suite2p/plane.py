@@ -101,7 +101,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
         raise UnreadableSource(f"{where} has no frames: its traces have no columns. Run suite2p again.")
     if longest > shortest + 1:
         told = ", ".join(f"{plane.name} {plane.frames}" for plane in planes)
-        warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
+        warn(f"{where}: its planes have different numbers of frames ({told}); the first {shortest} of each are used.")
     return [plane.part(slice(None), shortest) for plane in planes]
 
 
@@ -113,7 +113,7 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
     for name, array in arrays.items():
         if array.shape != arrays[first].shape:
             raise InvalidSource(
-                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, {first}.npy beside it "
+                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, but {first}.npy has "
                 f"{len(arrays[first])} and {arrays[first].shape[1]}: they come from different runs. Run suite2p again."
             )
     units = len(arrays[first])

@@ -265,7 +265,7 @@ class Array:
 
 def _lengths(told: Any) -> tuple[int, ...]:
     if not isinstance(told, list) or not all(type(length) is int and 0 <= length < 2**63 for length in told):
-        raise ValueError(f"{told} is no shape")
+        raise ValueError(f"{told} is not a valid shape")
     return tuple(told)
 
 

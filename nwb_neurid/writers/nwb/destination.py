@@ -179,8 +179,8 @@ def _check_whole(path: Path) -> None:
     journal = path.resolve().with_name(f".{path.resolve().name}.neurid-journal")
     if journal.exists():
         raise CannotWrite(
-            f"{path} is not whole: nwb-neurid 0.1 was killed while it changed the file in place, and left {journal}. "
-            "Install nwb-neurid<0.2 and run its embed on the file once, which takes the change back."
+            f"{path} is incomplete: nwb-neurid 0.1 was killed while it changed the file in place, and left "
+            f"{journal}. Install nwb-neurid<0.2 and run its embed on the file once, which undoes the change."
         )
 
 
@@ -215,7 +215,7 @@ def _place_inside(path: Path, named: Path) -> Destination:
     names = file.stat().st_nlink
     if names > 1:
         raise CannotWrite(
-            f"{named} is one file with {names} names (hard links), which a new file would separate. Write "
+            f"{named} has {names} hard links, which replacing the file would separate. Write "
             "elsewhere (--output), or beside it (--sidecar)."
         )
     return Destination(named=named, file=file, way="copy")

@@ -304,7 +304,7 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
     if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
-            f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
+            f"{path} has other objects at {', '.join(taken)}, which are not replaced. Choose another name (--name)."
         )
 
 

@@ -150,7 +150,9 @@ def test_the_user_may_state_the_rate(read, hdf5, sound, peaks):
 
 
 def test_the_user_may_not_contradict_the_file(read, hdf5, sound, peaks):
-    with pytest.raises(InvalidOption, match="states a sampling rate of 30000 Hz for its waveforms, rate_hz is 20000"):
+    with pytest.raises(
+        InvalidOption, match="states a sampling rate of 30000 Hz for its waveforms, but rate_hz is 20000"
+    ):
         read(hdf5({**sound, **at_30_khz(peaks)}), rate_hz=20000.0)
 
 
@@ -177,7 +179,7 @@ def test_a_rate_that_cannot_be_right_is_reported(read, hdf5, sound, peaks, rate_
     ],
 )
 def test_another_layout_is_reported(read, hdf5, sound, peaks, contents):
-    with pytest.warns(NeuridWarning, match="which is no known layout: its waveforms are not used"):
+    with pytest.warns(NeuridWarning, match="which is not a known layout: its waveforms are not used"):
         population = read(hdf5({**sound, **at_30_khz(peaks), **contents}))
     assert population.waveforms_uv is None
 

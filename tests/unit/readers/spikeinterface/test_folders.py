@@ -185,7 +185,7 @@ def test_a_template_that_is_not_a_number_somewhere_is_largest_elsewhere(analyzer
 
 def test_another_rate_is_refused(numpy_folder, read, refused):
     folder = numpy_folder()
-    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000", rate_hz=30000.0)
+    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000", rate_hz=30000.0)
     assert len(read(folder, rate_hz=1000.0)) == 3
 
 

@@ -184,4 +184,6 @@ def test_what_is_no_recording_is_refused(made, refused, error, words):
 
 
 def test_another_rate_is_refused(one, refused):
-    refused(one, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4)
+    refused(
+        one, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
+    )

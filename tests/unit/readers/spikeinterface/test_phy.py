@@ -290,7 +290,7 @@ def test_a_rate_that_is_none_is_said_so_and_the_option_counts(phy_folder, read, 
         refused(
             folder, InvalidSource, "params.py must state its sampling rate, a number from 1 to 1e+09 Hz, it states "
         )
-        with pytest.warns(NeuridWarning, match=r"params.py must state its .*\. rate_hz is taken: 1000 Hz"):
+        with pytest.warns(NeuridWarning, match=r"params.py must state its .*\. rate_hz is used instead: 1000 Hz"):
             assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
     else:
         assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
@@ -356,7 +356,7 @@ def test_a_rate_that_is_stated_goes_before_that_of_the_probe(phy_folder, read, t
 def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
     folder = phy_folder()
     refused(
-        folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
+        folder, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
     )
     assert len(read(folder, rate_hz=1000.0)) == 3
 

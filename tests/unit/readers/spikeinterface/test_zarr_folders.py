@@ -129,7 +129,7 @@ def test_a_missing_rate_is_refused(sorting_folder, refused):
 
 
 def test_another_rate_is_refused(sorting_folder, refused):
-    refused(sorting_folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000", rate_hz=30000.0)
+    refused(sorting_folder, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000", rate_hz=30000.0)
 
 
 @pytest.mark.parametrize("attributes", [{}, {"recording_attributes": 3}, {"recording_attributes": {"num_samples": []}}])

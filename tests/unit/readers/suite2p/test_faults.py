@@ -47,8 +47,8 @@ FAULTS = [
     ({"F": TRACES.astype(object)}, InvalidSource, "F.npy must hold numbers or text, it holds Python objects."),
     ({"F": TRACES.astype(complex)}, InvalidSource, "F.npy must hold numbers, it holds complex128."),
     ({"F": TRACES.astype(str)}, InvalidSource, "F.npy must hold numbers, it holds <U32."),
-    ({"Fneu": TRACES[:, :-1]}, InvalidSource, "Fneu.npy has 4 ROIs and 299 frames, F.npy beside it 4 and 300"),
-    ({"Fneu": TRACES[1:]}, InvalidSource, "Fneu.npy has 3 ROIs and 300 frames, F.npy beside it 4 and 300"),
+    ({"Fneu": TRACES[:, :-1]}, InvalidSource, "Fneu.npy has 4 ROIs and 299 frames, but F.npy has 4 and 300"),
+    ({"Fneu": TRACES[1:]}, InvalidSource, "Fneu.npy has 3 ROIs and 300 frames, but F.npy has 4 and 300"),
     ({"F": TRACES[:0], "Fneu": TRACES[:0], "iscell": np.ones((0, 2))}, UnreadableSource, "plane0 has no ROIs: "),
     ({"F": TRACES[:, :0], "Fneu": TRACES[:, :0]}, UnreadableSource, "plane0 has no frames: its traces have no columns"),
     ({"settings": None}, UnreadableSource, "settings.npy is missing, and so is ops.npy. Pass --rate-hz"),
@@ -115,7 +115,7 @@ def test_a_file_of_the_wrong_size_is_damaged(plane, name, change):
 
 def test_spikes_of_another_run_are_told(plane):
     told = message(plane(spks=TRACES[:, :7]), InvalidSource, activity="deconvolved")
-    assert "spks.npy has 4 ROIs and 7 frames, F.npy beside it 4 and 300: they come from different runs." in told
+    assert "spks.npy has 4 ROIs and 7 frames, but F.npy has 4 and 300: they come from different runs." in told
 
 
 def test_missing_spikes_are_told(plane):

@@ -51,7 +51,7 @@ def test_more_frames_are_told(planes):
     with pytest.warns(NeuridWarning) as told:
         population = read(root)
     assert str(told[0].message) == (
-        f"{root}: its planes differ in their frames (plane0 305, plane1 300); the first 300 of each are taken."
+        f"{root}: its planes have different numbers of frames (plane0 305, plane1 300); the first 300 of each are used."
     )
     assert population.observed_s.tolist() == [[0, 30]]
 
@@ -95,7 +95,7 @@ def test_combined_planes_count_where_no_plane_is_left(planes):
 
 def test_long_padding_of_combined_planes_is_told(planes):
     root = planes([300, 310], combined=True)
-    with pytest.warns(NeuridWarning, match=r"its planes differ in their frames \(plane0 300, plane1 310\)"):
+    with pytest.warns(NeuridWarning, match=r"its planes have different numbers of frames \(plane0 300, plane1 310\)"):
         assert read(root / "combined").activity.values.shape == (7, 300)
 
 

@@ -67,15 +67,15 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "",
         spec.summary,
         "",
-        f"- Takes: {', '.join(sorted(spec.accepts))}",
-        f"- Vector: {dim} dimensions",
+        f"- Accepted activity: {', '.join(sorted(spec.accepts))}",
+        f"- Vectors: {dim} dimensions",
         f"- Training: {about.training or 'none needed'}",
         f"- Weights (SHA-256): {about.weights_sha256 or 'none'}",
-        f"- Encoder from: {about.distribution or 'unknown'}",
-        f"- Cite: {spec.citation or 'nothing stated'}",
+        f"- Package that provides the encoder: {about.distribution or 'unknown'}",
+        f"- Citation: {spec.citation or 'not stated'}",
         "",
         *_format_section("Training", about.details),
-        *(["## Labels that it predicts", "", *predicted] if predicted else []),
+        *(["## Labels that the model predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
         "```json",
@@ -234,24 +234,24 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
         yield
     except WrongWeights as error:
         raise WrongWeights(
-            f"{folder} cannot be used with the installed version of encoder {about.encoder!r}. {error}\n  Train the "
-            f"model again, or install the package that made it: {about.distribution or 'not recorded'}."
+            f"{folder} cannot be used with encoder {about.encoder!r} as it is installed. {error}\n"
+            f"  Train it anew, or install what made it: {about.distribution or 'it does not say what'}."
         ) from error
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
-    """Read the weights, and check that they are those that the description names.
+    """Read the weights, and check that their checksum is the one in the description.
 
     Raises
     ------
     WrongWeights
-        If they are missing, damaged or others.
+        If they are missing or damaged, or are other weights.
     """
     path = find_file(folder, ABOUT, WEIGHTS)
     state = read_arrays(path)
     if (got := hash_arrays(state)) != expected_sha256:
         raise WrongWeights(
-            f"{path} does not match model.json: its SHA-256 is {got or 'of no weights'}, expected "
-            f"{expected_sha256 or 'no weights'}."
+            f"{path} is not what model.json describes: SHA-256 {got or 'of no weights'}, "
+            f"expected {expected_sha256 or 'no weights'}."
         )
     return state

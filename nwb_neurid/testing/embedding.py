@@ -42,7 +42,7 @@ class EmbeddingRules(EncoderKit):
     """Rules for the vectors of every encoder."""
 
     def test_every_unit_has_its_row_in_float32(self) -> None:
-        """`embed` returns one float32 row for each unit, in the order of the population.
+        """There is one row for each unit, in the order of the population, as float32.
 
         Return `Embeddings.of(population, vectors, reasons=...)` with one row of length `dim` for each unit.
         """
@@ -56,7 +56,7 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), f"no unit got a vector: {found.reasons[0]}")
 
     def test_units_are_told_by_row_where_ids_repeat(self) -> None:
-        """Units are identified by row index: two units (on two probes) may have the same id.
+        """Two units with the same id (on two probes) are treated as two units.
 
         Identify units by row index; never use `unit_ids` as a key.
         """
@@ -68,7 +68,7 @@ class EmbeddingRules(EncoderKit):
         require_close(found.vectors, expected.vectors, self.tolerance, "vectors change when two units have the same id")
 
     def test_permuted_units_are_permuted_rows(self) -> None:
-        """The order of units changes no vector.
+        """The order of the units does not affect their vectors.
 
         Treat all units alike: do not use the position of a unit in the list.
         """
@@ -104,7 +104,7 @@ class EmbeddingRules(EncoderKit):
         require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call returns other vectors")
 
     def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
-        """A unit that was never observed gets NaN as its vector, and a reason.
+        """A unit that was never observed gets a reason instead of a vector.
 
         Give `Embeddings.of` a reason for it: look at `population.runs_s(unit)`, or at `unit_duration_s()`.
         """
@@ -115,10 +115,10 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), "with one unit unobserved, no other unit got a vector")
 
     def test_unobserved_time_changes_nothing(self) -> None:
-        """Vectors depend neither on what happens in a gap of the observation, nor on how long the gap is.
+        """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
 
         Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
-        `cut_windows`; never connect what lies on two sides of a gap.
+        `cut_windows`; never join activity from before and after a gap.
         """
         after_s = self.duration_s / 2
         found = [
@@ -129,7 +129,7 @@ class EmbeddingRules(EncoderKit):
         require_close(found[2], found[0], self.tolerance, "vectors depend on the length of a gap")
 
     def test_the_spec_is_honest(self) -> None:
-        """The spec is correct: recordings that it accepts can be embedded, and all others are refused.
+        """Activity that the spec accepts is embedded, and activity that it does not accept is refused.
 
         Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `spec_for_config` may only narrow the spec.
         """
@@ -166,7 +166,7 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), f"{what} gives no unit a vector: {found.reasons[0]}")
 
     def test_progress_is_reported(self) -> None:
-        """`embed` reports its main loop through `progress`, with a label.
+        """The long loop of `embed` is wrapped in `progress`, with a label.
 
         Write `for item in progress(items, label="what is done", total=len(items))`.
         """
@@ -176,7 +176,7 @@ class EmbeddingRules(EncoderKit):
         require(all(counting.labels), "embed calls progress without a label")
 
     def test_nothing_is_printed(self) -> None:
-        """Importing, building and embedding print nothing.
+        """Importing, building and embedding write nothing to standard output.
 
         Put what the user should know into `Provenance.notes`, or raise a `NeuridWarning`.
         """

@@ -53,7 +53,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
     def test_config_and_state_rebuild_it(self) -> None:
-        """An encoder saved as `config` (JSON) and `state` (safetensors) and built again returns the same vectors.
+        """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.
 
         `config` holds everything that `build` needs but the weights, as JSON; `state` gives every array.
         """
@@ -72,7 +72,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require_close(found, expected, self.tolerance, "built again from config and state, it returns other vectors")
 
     def test_what_does_not_fit_is_refused(self) -> None:
-        """`build` refuses unknown and missing settings and weights, with an error class of nwb-neurid.
+        """`build` refuses unknown and missing settings and weights with an error of nwb-neurid.
 
         Raise `InvalidModel` for a config and `WrongWeights` for a state that does not fit, naming what is wrong.
         """
@@ -97,7 +97,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require(False, f"{what} is accepted without an error")
 
     def test_gpu_memory_is_given_back(self) -> None:
-        """An encoder built for the CPU uses no GPU memory; one built for the GPU frees its memory when it is deleted.
+        """An encoder for the CPU uses no GPU, and one for the GPU frees its memory when it is deleted.
 
         Keep tensors in the encoder, never in a module or in a cache that outlives it; obey `device`.
         """

@@ -123,7 +123,7 @@ class ReaderConformance:
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
     def test_it_recognises_its_source(self) -> None:
-        """`recognises` accepts the example source.
+        """Its own source is recognised.
 
         Let `recognises` look at the name, or at the first bytes.
         """
@@ -131,7 +131,7 @@ class ReaderConformance:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
-        """`recognises` accepts nothing else, and raises no error, whatever it is given.
+        """Anything else is not recognised, and `recognises` never raises an error, whatever it is given.
 
         A source may be text, a path, a URL, or any object: test its type first, and catch `OSError` and `ValueError`.
         """
@@ -150,7 +150,7 @@ class ReaderConformance:
                 require(not recognised, f"{stranger!r:.60} is recognised")
 
     def test_reading_gives_a_population(self) -> None:
-        """`read` returns a `Population` with units, observed time and the path of its source.
+        """Reading gives a `Population` with units, observed time, and the name of its source.
 
         Pass `source=str(source)`, and say in `observed_s` when anything was observed.
         """
@@ -165,7 +165,7 @@ class ReaderConformance:
                 require(population.source == str(source), f"source must be {source}, got {population.source!r}")
 
     def test_reading_again_gives_the_same(self) -> None:
-        """Reading the same source again returns the same units, activity and observed time.
+        """Reading the same source again gives the same units, activity and observed time.
 
         Sort what a file system or a set gives in any order.
         """
@@ -178,7 +178,7 @@ class ReaderConformance:
             require(_equal(_get_values(first), _get_values(again)), "the activity differs at the second reading")
 
     def test_the_source_stays_as_it_is(self) -> None:
-        """Reading writes nothing: no file is changed or added.
+        """Reading changes no file and adds none.
 
         Open files for reading, and keep no cache beside them.
         """
@@ -190,7 +190,7 @@ class ReaderConformance:
             require(not changed, f"reading changes {', '.join(changed[:3])}")
 
     def test_files_are_closed(self) -> None:
-        """After reading, no file of the source is left open.
+        """After reading, no file of the source is still open.
 
         Open files in a `with` statement, and copy arrays out of memory maps.
         """
@@ -204,7 +204,7 @@ class ReaderConformance:
             require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is still open")
 
     def test_damage_is_an_error_of_ours(self) -> None:
-        """A truncated or empty file is read, or refused with an error class of nwb-neurid, never with another error.
+        """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
         Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
         """
@@ -219,7 +219,7 @@ class ReaderConformance:
                 file.write_bytes(whole)
 
     def test_the_spec_is_honest(self) -> None:
-        """Every option in the spec has an effect, and a value that matches nothing in the source is refused.
+        """Every option that the spec lists works, and text that matches nothing in the source is refused.
 
         Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
         """
@@ -235,7 +235,7 @@ class ReaderConformance:
                 require(False, f"{name}={NONSENSE!r} is accepted without an error")
 
     def test_nothing_is_printed(self) -> None:
-        """Importing and reading print nothing.
+        """Importing and reading write nothing to standard output.
 
         Say what the user should know as a `NeuridWarning`.
         """

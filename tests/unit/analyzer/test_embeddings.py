@@ -209,8 +209,8 @@ def test_what_is_saved_elsewhere_is_the_same(each_analyzer, format, tmp_path):
         (
             {"modl": "x"},
             InvalidOption,
-            "neurid_embeddings has no parameter 'modl'. Its parameters: model, encoder, preset, untrained, seed, device, "
-            "pool_groups, weights_sha256. Saved results were not changed.",
+            "neurid_embeddings has no parameter 'modl'. Its parameters: model, encoder, preset, untrained, seed, "
+            "device, pool_groups, weights_sha256. Saved results were not changed.",
         ),
         ({"model": 3}, InvalidOption, "model must be a Model or the folder of one, got int."),
         ({"device": "gpu"}, InvalidOption, "device must be one of auto, cpu, cuda, got 'gpu'."),

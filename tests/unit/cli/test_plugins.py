@@ -40,7 +40,7 @@ def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     said = capsys.readouterr()
     assert said.out.startswith("encoder 'broken' (lab-a 2.5)\n")
     lines = [line.strip() for line in said.out.splitlines()]
-    at = lines.index("failed: The order of units changes no vector.")
+    at = lines.index("failed: The order of the units does not affect their vectors.")
     assert lines[at + 1].startswith("permuting the units does more than permute the rows: vectors differ by up to ")
     advice = "How to fix it: Treat all units alike: do not use the position of a unit in the list."
     assert lines[at + 2] == advice
@@ -52,8 +52,8 @@ def test_a_reader_is_checked_as_far_as_it_can_be_without_a_source(capsys):
     plugins.check("neo", verbose=True)
     said = capsys.readouterr().out
     assert said.startswith("reader 'neo' (lab-a 1.0)\n")
-    assert "passed: `recognises` accepts nothing else" in said
-    assert "skipped: `recognises` accepts the example source." in said
+    assert "passed: Anything else is not recognised" in said
+    assert "skipped: Its own source is recognised." in said
     assert "no source was given" in said
 
 

@@ -31,7 +31,7 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
     names = ("0.nwb", "1.nwb", "copy.nwb", "bad.nwb", "gone.nwb")
     done = run(*words, *names, code=1)
     assert "copy.nwb: the same recording as 0.nwb" in done.stdout
-    assert "2 of 5 recordings embedded, 28 units; 1 named twice; 2 failed" in done.stdout
+    assert "2 of 5 recordings embedded, 28 units; 1 given twice; 2 failed" in done.stdout
     assert "Progress in a browser: http://127.0.0.1:" in done.stdout
     assert sorted(line.split()[1] for line in done.stderr.splitlines()) == ["bad.nwb", "gone.nwb"]
     shutil.copy(archive / "2.nwb", archive / "bad.nwb")

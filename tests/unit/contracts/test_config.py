@@ -29,7 +29,7 @@ def test_a_value_of_another_kind_is_named(key, value):
 
 def test_all_faults_are_listed():
     with pytest.raises(
-        InvalidModel, match=r"(?s)extra is unknown; known settings: dim, bin_s, dropout.*dim must be .*missing"
+        InvalidModel, match=r"(?s)extra is unknown; known settings: dim, bin_s, dropout.*dim is missing"
     ):
         check_config({"extra": 1, "bin_s": 1, "dropout": 0}, EXPECTED, "the network")
 

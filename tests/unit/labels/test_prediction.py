@@ -142,7 +142,7 @@ def test_few_animals_promise_nothing_and_say_so(animals, trained):
     note = "Nominal coverage, not guaranteed for new animals: calibrated on 8 animals, at least 9 are needed."
     assert few.notes == (note,)
     assert predict(trained, animals(1).embeddings()).notes == ()
-    assert "needed are 19." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
+    assert "at least 19 are needed." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
 
 
 def test_a_head_takes_no_vectors_of_other_weights(animals):

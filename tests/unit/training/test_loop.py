@@ -106,7 +106,7 @@ def test_another_training_is_not_gone_on_with(populations, tmp_path):
 
 def test_a_damaged_checkpoint_is_refused(populations, tmp_path):
     (tmp_path / "state").write_bytes(b"nothing of the kind")
-    with pytest.raises(WrongWeights, match=r"The checkpoint .*state cannot be read: .* Train anew"):
+    with pytest.raises(WrongWeights, match=r"The checkpoint .*state cannot be read: .* Train from scratch"):
         encoder().fit(populations, TrainingOptions(steps=2, checkpoint=tmp_path / "state", resume=True))
 
 

@@ -54,7 +54,7 @@ def test_the_head_names_units_of_other_animals(model):
 
 
 def test_a_recording_that_is_named_twice_is_refused(populations):
-    with pytest.raises(InvalidOption, match="is named twice"):
+    with pytest.raises(InvalidOption, match="was given twice"):
         fit_labels("isi", [*populations, populations[0]], label="cell_type", scope="neurons of a test")
 
 

@@ -151,7 +151,7 @@ def test_what_cannot_be_trained_on_is_named(make_population, tmp_path):
 
 
 def test_a_recording_that_is_named_twice_is_refused(population, tmp_path):
-    with pytest.raises(InvalidOption, match="is named twice"):
+    with pytest.raises(InvalidOption, match="was given twice"):
         nwb_neurid.train([population, population], tmp_path / "model", **SMALL)
 
 

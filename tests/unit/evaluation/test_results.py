@@ -138,7 +138,7 @@ def test_what_cannot_be_compared_is_refused(folder, tmp_path):
     with pytest.raises(UnreadableSource, match="not an evaluation of format 1"):
         compare([folder, apart])
     (disagree / "predictions.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UnreadableSource, match="no table of predictions"):
+    with pytest.raises(UnreadableSource, match="not a table of predictions"):
         compare([folder, disagree])
 
 

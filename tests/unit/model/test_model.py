@@ -137,7 +137,7 @@ def test_a_group_that_is_too_small_says_so(model, make_population):
     population = make_population(**groups_of("b", "a", "a", "c", "c"), excluded={4: "noise"})
     embeddings = model.embed(population)
     too_few = "at least 2 are needed"
-    wanted = [f"group b has 1 {too_few}", "", "", f"group c has 1 {too_few}", "noise"]
+    wanted = [f"group b has 1 unit, {too_few}", "", "", f"group c has 1 unit, {too_few}", "noise"]
     np.testing.assert_array_equal(embeddings.reasons, wanted)
 
 

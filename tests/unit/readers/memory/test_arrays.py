@@ -201,7 +201,7 @@ WRONG = {
     "option": (
         [[0.5, 1.5]],
         {"all_rois": True},
-        "The reader 'memory', which reads the list, does not know",
+        "The reader 'memory', which reads the list, has no option",
     ),
     "condition": (
         [[0.5, 1.5]],

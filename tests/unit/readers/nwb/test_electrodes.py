@@ -363,7 +363,7 @@ def test_electrodes_are_those_of_the_table_that_is_referred_to(hdf5, read, sound
 
 @pytest.mark.parametrize(
     ("scale", "told"),
-    [(1.0, ""), (1e-3, "taken for millimetres"), (1e-6, "taken for metres"), (1e-9, "")],
+    [(1.0, ""), (1e-3, "read as millimetres"), (1e-6, "read as metres"), (1e-9, "")],
 )
 def test_positions_in_larger_units_are_known_by_their_spacing(of_two_probes, hdf5, sound, read, scale, told):
     table = {

@@ -106,7 +106,7 @@ def test_positions_in_other_units_of_length(make, scale, unit):
 
     population, (told,) = read_telling(make({"peak_channel_id": [0, 1, 2, 8, 9, 10]}, edit))
     np.testing.assert_allclose(population.positions_um[1], [10, 20, 0], rtol=1e-5)
-    assert told.endswith(f"taken for {unit}.")
+    assert told.endswith(f"read as {unit}.")
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def _excluded(planes: _Planes, population: Population, options: ReadOptions, omi
             own = traced[(traced >= start) & (traced < start + len(table))] - start
             verdicts |= {start + row: why for row, why in reject_rois(table, own, omissions).items()}
         if verdicts.keys() >= set(traced.tolist()):
-            why = " and ".join(sorted({why.partition(" says")[0] for why in verdicts.values()}))
+            why = " and ".join(sorted({why.partition(" marks it")[0] for why in verdicts.values()}))
             warn(f"{population.source}: {why} rejects every ROI, so it is ignored and all ROIs are kept.")
         else:
             excluded |= verdicts

@@ -192,7 +192,7 @@ def test_votes_of_neighbours_stand_beside_the_score(make_animal):
         ({"label_fractions": [0.0]}, "--label-fractions must lie above 0 and be at most 1, got 0"),
         ({"animals": ["²"]}, "--animals must be numbers from 1 on, or all, got '²'"),
         ({"animals": ["few"]}, "--animals must be numbers from 1 on, or all, got 'few'"),
-        ({"steps": 5}, "--steps trains an encoder, but isi learns nothing"),
+        ({"steps": 5}, "--steps trains an encoder, but isi needs no training"),
         ({"windows": 2}, "--windows is the number of pairs of windows per training step: add --steps"),
         ({"head": "forest"}, "There is no head 'forest'"),
         ({"coverage": 1.5}, "coverage must lie above 0 and below 1"),

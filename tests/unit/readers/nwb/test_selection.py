@@ -130,7 +130,7 @@ def test_a_file_without_tables_has_none(read, hdf5, sound):
 def test_conditions_on_intervals_name_their_option(read, hdf5, sound):
     path = hdf5({**sound, **TRIALS})
     assert refusal(read, path, intervals="trials:contrast > 0").startswith(
-        f"--intervals 'trials:contrast > 0': 'contrast > 0': {path}: /intervals/trials has no column contrast of one"
+        f"--intervals 'trials:contrast > 0': 'contrast > 0': {path}: /intervals/trials has no column contrast with"
     )
 
 

@@ -95,7 +95,7 @@ def test_ends_of_a_train_must_be_finite(train):
 
 @pytest.mark.parametrize("train", [[1.0, np.nan], [np.nan, 1.0], [1.0, np.nan, 2.0]])
 def test_a_time_that_is_no_number_does_not_ascend(train):
-    with pytest.raises(InvalidPopulation, match="row 1 has"):
+    with pytest.raises(InvalidPopulation, match="in row 1, "):
         Spikes.of([np.array([1.0]), np.array(train)])
 
 

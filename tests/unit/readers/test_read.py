@@ -59,7 +59,7 @@ def test_a_folder_that_two_readers_recognise_is_read_by_the_first_and_said_so(tm
     np.save(tmp_path / "spike_clusters.npy", rng.integers(0, 3, 90))
     assert readers.reader_for(tmp_path).spec.name == "spikeinterface"
     np.save(tmp_path / "F.npy", rng.random((2, 50)).astype(np.float32))
-    with pytest.warns(NeuridWarning, match="for the readers spikeinterface and suite2p, and is read by spikeinterface"):
+    with pytest.warns(NeuridWarning, match="fits several readers .spikeinterface and suite2p., and is read by"):
         assert readers.reader_for(tmp_path).spec.name == "spikeinterface"
 
 
@@ -116,7 +116,7 @@ def test_what_may_not_be_reached_is_said(tmp_path):
     open_up(tmp_path)
     (tmp_path / "closed").chmod(0)
     try:
-        with pytest.raises(UnreadableSource, match=f"{recording} may not be reached: permission denied"), as_somebody():
+        with pytest.raises(UnreadableSource, match=f"{recording} cannot be reached: permission denied"), as_somebody():
             readers.reader_for(recording)
     finally:
         (tmp_path / "closed").chmod(0o755)

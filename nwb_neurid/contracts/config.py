@@ -164,7 +164,7 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     >>> read_config(Sizes, {"dim": 0, "colour": "red"}, "the network")
     Traceback (most recent call last):
     nwb_neurid.errors.InvalidModel: The config of the network cannot be used:
-      - colour is unknown, known are dim, dropout
+      - colour is unknown; known settings: dim, dropout
       - dim must be a positive whole number, got 0
     """
     if not is_dataclass(settings):

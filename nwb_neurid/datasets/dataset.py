@@ -305,9 +305,9 @@ def parse_dataset(name: str, found: Mapping[str, Any]) -> Dataset:
     >>> parse_dataset("mine", {"format": 1})
     Traceback (most recent call last):
     nwb_neurid.errors.InvalidOption: The recipe of mine cannot be used:
-      - title must be text, it is missing
-      - paper must be text, it is missing
-      - licence must be text, it is missing
+      - title is missing; it must be text
+      - paper is missing; it must be text
+      - licence is missing; it must be text
     """
     top = {key: value for key, value in found.items() if key not in SECTIONS}
     try:

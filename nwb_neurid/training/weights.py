@@ -56,7 +56,7 @@ def with_weights(
     >>> with_weights(lambda: nn.Linear(4, 2), state, owner="the layer")
     Traceback (most recent call last):
     nwb_neurid.errors.WrongWeights: The weights do not fit the layer:
-      - weight has shape (2, 3), the network wants (2, 4)
+      - weight has shape (2, 3), the network expects (2, 4)
     """
     built = _build_limited(make, state, owner, origin)
     wanted = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}

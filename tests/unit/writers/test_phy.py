@@ -63,7 +63,7 @@ def test_only_folders_of_phy_have_such_columns(folder, tmp_path):
     check_folder(str(folder))
     (folder / "spike_templates.npy").unlink()
     with pytest.raises(
-        InvalidOption, match=r"--format phy writes columns into a folder of phy or Kilosort, .* is none"
+        InvalidOption, match=r"--format phy writes columns into a folder of phy or Kilosort, but .* is not one"
     ):
         check_folder(folder)
     with pytest.raises(InvalidOption, match=r"it must hold spike_times\.npy, and spike_clusters\.npy or"):

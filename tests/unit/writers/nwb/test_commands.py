@@ -59,7 +59,7 @@ def test_remove(run, recording, embeddings, predictions):
     run("remove", "recording.nwb", "--name", "neurid_nuclr", "-o", "without.nwb")
     assert len(read(recording)) == 1
     said = run("remove", "recording.nwb", "--name", "neurid_nuclr")
-    assert "recording.nwb: neurid_nuclr was removed; 0." in said
+    assert "recording.nwb: neurid_nuclr was removed; the file is 0." in said
     assert recording.stat().st_size <= size
     with h5py.File(recording) as file:
         assert "neurid_cell_type" not in file["units"]

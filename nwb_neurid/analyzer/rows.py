@@ -21,7 +21,7 @@ def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray,
 
 
 def spread_predictions(found: Predictions, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Predictions:
-    """Transfer predictions to other units, given the row of each; a unit with a negative row gets the reason instead."""
+    """Transfer predictions to other units, given the row of each; a unit with a negative row gets the reason."""
     absent = rows < 0
     return replace(
         found,

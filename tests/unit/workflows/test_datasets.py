@@ -76,7 +76,7 @@ def test_what_needs_activity_is_left_out_with_a_warning(dataset):
 @pytest.mark.parametrize(
     ("model", "given", "error", "said"),
     [
-        ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was named"),
+        ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was given"),
         ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "was decided when it was embedded"),
         ("isi", {"pool_groups": True}, InvalidOption, "was decided when it was embedded"),
     ],

@@ -89,7 +89,7 @@ def test_a_list_names_every_one_and_goes_on(run):
 def test_other_commands_work(run, recording):
     said = run("inspect", recording)
     assert "  isi: yes" in said.stdout
-    assert "  bad-import: no, encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) does not" in said.stdout
+    assert "  bad-import: no, encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) cannot be" in said.stdout
     assert "Reader 'bad-reader' (lab-bad-reader 2.5) failed to check whether it can read" in said.stderr
     assert "12 of 12 units embedded" in run("embed", "--encoder", "isi", recording).stdout
     run("show", recording)

@@ -58,7 +58,7 @@ def read_only(path):
         (empty, "is not an HDF5 file"),
         (truncated, "is truncated"),
         (without_units, "it has no units table"),
-        (without_spikes, "not one spike"),
+        (without_spikes, "but no spikes"),
         (nan_times, "NaN"),
         (read_only, "is read-only"),
     ],

@@ -105,7 +105,7 @@ def _embed(path, kind, **options):
     model = nwb_neurid.new_model("isi")
     if kind not in ELSEWHERE:
         return embed_file(path, model, writing=WriteOptions(**options)).path
-    with pytest.warns(NeuridWarning, match=r"analysis\.nwb takes /.* from raw\.nwb by a link, .* never changed"):
+    with pytest.warns(NeuridWarning, match=r"analysis\.nwb links to /.* from raw\.nwb in another file, .* never changed"):
         return embed_file(path, model, writing=WriteOptions(**options)).path
 
 
@@ -176,7 +176,7 @@ def test_results_in_the_other_file_are_read_and_not_removed(raw, raw_bytes, anal
 @pytest.mark.parametrize("kind", ["units"], indirect=False)
 def test_columns_of_linked_units_are_refused(analysis, kind):
     model = nwb_neurid.new_model("isi")
-    with pytest.raises(InvalidOption, match=r"--units-columns writes into .* takes /units from raw\.nwb"):
+    with pytest.raises(InvalidOption, match=r"--units-columns writes into .* links to /units from raw\.nwb"):
         embed_file(analysis, model, writing=WriteOptions(units_columns=True))
 
 

@@ -87,7 +87,7 @@ def test_channels_of_a_probe_that_another_column_names(make, column, probes):
     population, told = read_telling(make({column: LOCAL, **probes}))
     assert count(population.labels["brain_region"]) == REGIONS
     assert count(population.group) == {"probe0": 3, "probe1": 3}
-    assert "count the channels of each group" in told[0]
+    assert "read as channel numbers within each group" in told[0]
 
 
 def test_a_column_that_names_no_probe_is_none(make):

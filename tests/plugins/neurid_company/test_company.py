@@ -229,7 +229,7 @@ class TestTraining:
     def test_a_checkpoint_of_another_training_is_refused(self, tmp_path):
         checkpoint = tmp_path / "checkpoint"
         encoder_of().fit([communities()], TrainingOptions(steps=1, checkpoint=checkpoint))
-        with pytest.raises(WrongWeights, match="of another training"):
+        with pytest.raises(WrongWeights, match="belongs to another training"):
             encoder_of().fit([communities()], TrainingOptions(steps=2, checkpoint=checkpoint, resume=True))
 
     def test_a_damaged_checkpoint_is_refused(self, tmp_path):

@@ -55,7 +55,7 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
             ("--workers", "1", "--output", "0.nwb"),
             "0.nwb is a file. The vectors of several recordings go into a folder",
         ),
-        (("--workers", "1", "--output", "."), "holds something else"),
+        (("--workers", "1", "--output", "."), "holds other files"),
         (("--workers", "1", "--device", "tpu"), "device must be one of auto, cpu, cuda, got 'tpu'"),
     ],
 )

@@ -22,7 +22,7 @@ COARSEST_S = 1.5e-3
 
 
 def choose_targets(clock: Clock, most: int) -> Int64[np.ndarray, " targets"]:
-    """Rows of the `most` units with the most spikes, ascending. If counts are equal, units that fired earlier are used."""
+    """Rows of the `most` units with the most spikes, ascending. Units that fired earlier win ties."""
     fired = np.flatnonzero(clock.counts > 0)
     when = np.add.reduceat(clock.tick, clock.splits[fired]) if len(fired) else fired
     return np.sort(fired[np.lexsort((when, -clock.counts[fired]))[:most]])

@@ -41,7 +41,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
-    """Build the network with its weights. As in the paper, windows are consecutive and averaged before the projector."""
+    """Build the network with its weights; as in the paper, windows are consecutive, averaged before the projector."""
     from neurid_nuclr.training import choose_recipe
     from nwb_neurid.training import TorchEncoder, WindowOptions
 

@@ -196,7 +196,7 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
         turns: Float[Tensor, "length 1 pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
-        """Attend where `mask` is True. Values are rotated too, and back afterwards, so only relative positions count."""
+        """Attend where `mask` is True. Values are rotated too, and back afterwards: only distances have an effect."""
         parts = [
             torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
             for part in _project(self.norm(x), self.to_qkv, 3)

@@ -1,4 +1,4 @@
-"""A neuron and its company: fine timing, who it moves with and how, learnt across animals in closed form."""
+"""A neuron and its company: its fine timing and its correlations with others, with weights learnt in closed form."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ SPEC = EncoderSpec(
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """What an encoder of this config needs: its kind of activity."""
+    """Return the spec of an encoder with this config, which depends on its kind of activity."""
     spikes = CompanyConfig.from_json(config).activity == "spikes"
     if spikes:
         return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)
@@ -33,14 +33,14 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "CompanyEncoder":  # noqa: ARG001 - NumPy has one device
-    """The encoder with its weights."""
+    """Build the encoder with its weights."""
     from neurid_company.encoder import CompanyEncoder
 
     return CompanyEncoder(config, state)
 
 
 def initial_state(config: Config, seed: int) -> State:
-    """Untrained weights."""
+    """Draw untrained weights."""
     from neurid_company.encoder import draw_state
 
     return draw_state(CompanyConfig.from_json(config), seed)

@@ -1,4 +1,4 @@
-"""What is measured of every unit of a population: its own features, those of its company, and its loadings."""
+"""The features of all units of a population: own features, those of the company, and loadings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ IMAGING_COMPANY = (2 + len(traces.CHANGES_S) + 2 * len(LAGGED_S)) * correlation.
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Portrait:
-    """What is measured of the units of a population.
+    """The features of the units of a population.
 
     Parameters
     ----------
     own, company
-        Features; NaN where a recording does not show them.
+        Features; NaN if they cannot be computed from the recording.
     loadings
-        As `correlation.load` gives them.
+        Loadings from `correlation.load`.
     usable
-        Rows of units of which anything is known, ascending.
+        Rows of units with at least some features, ascending.
     """
 
     own: Float64[np.ndarray, "units own"]
@@ -50,7 +50,7 @@ class Portrait:
 
 
 def measure_spikes(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
-    """Measure spike trains."""
+    """Compute the features of spike trains."""
     clock, resolution_s = Clock.of(population), population.resolution_s()
     duration_s = population.unit_duration_s()
     own = np.full((len(clock), SPIKES_OWN), np.nan)

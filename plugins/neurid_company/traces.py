@@ -1,6 +1,7 @@
 """Traces of each unit alone: distribution, autocorrelation, changes, spectrum, events.
 
-All spans are in seconds. What is shorter than a frame, or longer than a quarter of the longest run, is NaN.
+All spans are in seconds. Features with spans shorter than a frame, or longer than a quarter of the longest run, are
+NaN.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ Block = Float64[np.ndarray, "units _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Film:
-    """The traces of a population without drift, of standard deviation 1, run by run.
+    """The traces of a population, with drift removed and scaled to standard deviation 1, run by run.
 
     Parameters
     ----------
@@ -83,17 +84,17 @@ class Film:
 
     @property
     def frames(self) -> int:
-        """Frames in all runs."""
+        """Number of frames in all runs."""
         return sum(run.shape[1] for run in self.runs)
 
     def span(self, seconds: float) -> int:
-        """Frames in a span of time; 0 where it is shorter than a frame, or too long for these runs."""
+        """Number of frames in a span of time; 0 if it is shorter than a frame, or too long for these runs."""
         longest = max((run.shape[1] for run in self.runs), default=0)
         frames = round(seconds * self.rate_hz)
         return frames if seconds * self.rate_hz > 0.75 and 0 < frames <= longest // 4 else 0
 
     def changes(self, frames: int) -> tuple[Run, ...]:
-        """By how much the mean of so many frames differs from that of as many before them, in each run."""
+        """Difference between the mean of a number of frames and that of the same number before them, in each run."""
         return tuple(_differ(_smooth(run, frames), frames) for run in self.runs if run.shape[1] > 2 * frames + 8)
 
     def pieces(self) -> Iterator[tuple[slice, "Film"]]:
@@ -141,7 +142,7 @@ def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]
 
 
 def without_mean(run: Run, frames: int) -> Run:
-    """A run without the mean of so many frames around each of its frames; shorter by as many."""
+    """Subtract from each frame of a run the mean of a number of frames around it; the run becomes shorter by this number."""
     mean = _smooth(run, frames)
     left = frames // 2
     return run[:, left : left + mean.shape[1]] - mean

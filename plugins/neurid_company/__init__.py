@@ -25,7 +25,7 @@ SPEC = EncoderSpec(
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """Return the spec of an encoder with this config, which depends on its kind of activity."""
+    """What an encoder of this config needs: its kind of activity."""
     spikes = CompanyConfig.from_json(config).activity == "spikes"
     if spikes:
         return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)

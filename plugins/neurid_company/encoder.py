@@ -62,7 +62,7 @@ class CompanyEncoder:
         return {name: array.astype(np.float32) for name, array in self._moments().items()}
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """Compute features, project them, and average over functional neighbours, in the number of rounds in the config.
+        """Compute features, project them, and average over functional neighbours, in the rounds that the config states.
 
         The stability of a unit is the cosine similarity of its vectors in two parts of the recording, without the block
         of the waveform, which is the same in both.

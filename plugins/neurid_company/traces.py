@@ -142,7 +142,7 @@ def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]
 
 
 def without_mean(run: Run, frames: int) -> Run:
-    """Subtract from each frame of a run the mean of a number of frames around it; the run becomes shorter by this number."""
+    """Subtract from each frame of a run the mean of the frames around it; the run becomes shorter."""
     mean = _smooth(run, frames)
     left = frames // 2
     return run[:, left : left + mean.shape[1]] - mean

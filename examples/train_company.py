@@ -93,7 +93,7 @@ def main() -> None:
     asked.add_argument("output", type=Path)
     asked.add_argument("--recordings", type=Path)
     options = asked.parse_args()
-    kind = "imaging" if options.preset == "imaging" else "spikes"
+    kind = "imaging" if options.preset.startswith("imaging") else "spikes"
     animals = [
         make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
         for seed in SEEDS

@@ -30,7 +30,10 @@ EVENTS = 0.03
 """The largest of all changes, as a share of the frames."""
 
 DIM = len(QUANTILES) + 2 + len(SPANS_S) + 7 * len(CHANGES_S) + len(BANDS_HZ) - 1 + 2 * len(AROUND_S) + 3
-SIZES_DIM = 1 + len(QUANTILES) + 5 * len(CHANGES_S)
+LOWEST_MEAN = 0.05
+"""What a mean counts as at least in its logarithm, as a share of the spread: noise may have it below 0."""
+
+SIZES_DIM = 2 + len(QUANTILES) + 5 * len(CHANGES_S)
 PIECE = 1024
 
 Run = Float32[np.ndarray, "units _"]
@@ -144,10 +147,11 @@ def _sizes(film: Film, quantiles: Block, changes: Sequence[Block]) -> Iterator[B
     The rest of the features is that of traces of standard deviation 1, which hides how often a unit fires, and how many
     spikes come together.
     """
-    yield film.mean[:, None]
+    spreads = np.maximum(film.spread, 1e-9)
+    yield np.column_stack([film.mean, np.log(np.maximum(film.mean, LOWEST_MEAN * spreads))])
     yield film.mean[:, None] + film.spread[:, None] * quantiles
     for change in changes:
-        spread = np.log(np.maximum(film.spread, 1e-9))[:, None] + change[:, :1]
+        spread = np.log(spreads)[:, None] + change[:, :1]
         yield spread
         yield np.exp(spread) * change[:, 3:]
 

@@ -182,10 +182,10 @@ class TestImaging:
         values = 2 + 0.5 * np.random.default_rng(0).standard_normal((3, 4000)).astype(np.float32)
         sizes = describe_traces(Film.of(traces_of(values)), sizes=True)[:, -traces.SIZES_DIM :]
         middle = len(traces.QUANTILES) // 2
-        np.testing.assert_allclose(sizes[:, 0], 2, atol=0.03)
-        np.testing.assert_allclose(sizes[:, 1 + middle], 2, atol=0.03)
-        np.testing.assert_allclose(sizes[:, 1 + middle + 2], 2 + 0.5 * 1.28, atol=0.05)
-        change = sizes[:, 1 + len(traces.QUANTILES) :].reshape(3, len(traces.CHANGES_S), 5)[:, -1]
+        np.testing.assert_allclose(sizes[:, :2], np.log([[np.exp(2), 2]] * 3), atol=0.03)
+        np.testing.assert_allclose(sizes[:, 2 + middle], 2, atol=0.03)
+        np.testing.assert_allclose(sizes[:, 2 + middle + 2], 2 + 0.5 * 1.28, atol=0.05)
+        change = sizes[:, 2 + len(traces.QUANTILES) :].reshape(3, len(traces.CHANGES_S), 5)[:, -1]
         np.testing.assert_allclose(change[:, 0], np.log(0.5 * np.sqrt(2)), atol=0.1)
         np.testing.assert_allclose(change[:, 3], 0.5 * np.sqrt(2) * 1.28, atol=0.1)
 

@@ -16,7 +16,11 @@ def refused(encoder, population, **options):
 
 def test_other_presets_and_the_model_that_ships_are_named():
     imaged = simulate(6, 40.0, 0).imaged_population()
-    shipped = '  What takes it, without training: --model company-calcium, in Python model="company-calcium".'
+    names = ("company-calcium", "default-calcium")
+    shipped = "  What takes it, without training: " + " or ".join(
+        f'--model {name}, in Python model="{name}"' for name in names
+    )
+    shipped += "."
     assert refused("isi", imaged) == ["  - it takes spikes, the recording has dff", shipped]
     *_, named, presets = refused("nuclr", imaged, preset="small")
     assert named == shipped

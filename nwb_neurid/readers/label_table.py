@@ -1,4 +1,4 @@
-"""Labels of units from a table of the user, beside those that a recording has."""
+"""Labels of units from a table of the user, in addition to those of the recording."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -20,23 +20,23 @@ WHAT = "The table of labels"
 
 
 def add_labels(population: Population, path: Path, source: str) -> Population:
-    """Add the labels of a table to units; where the table knows a label, it goes before the recording.
+    """Add the labels of a table to the units. A label in the table takes precedence over the one in the recording.
 
     Parameters
     ----------
     population
         The recording.
     path
-        A csv or tsv file. A unit is named by its id (`unit_id`, `cluster_id` or `id`) or by its row, from 0 on
-        (`row`); if there is a column `source`, only rows with the path or the file name of the recording count. Every
-        other column is a label.
+        A csv or tsv file. A unit is identified by its id (`unit_id`, `cluster_id` or `id`) or by its row, counted from
+        0 (`row`). If there is a column `source`, only rows that give the path or the file name of the recording are
+        used. Every other column is a label.
     source
         Path of the recording, for the column `source` and for messages.
 
     Raises
     ------
     InvalidOption
-        If the table cannot be read, has no such columns, or names units twice or units that there are not.
+        If the table cannot be read, has no such columns, lists a unit twice, or lists a unit that does not exist.
     """
     header, lines = read_table(path, WHAT)
     labels = [name for name in header if name not in {*IDS, ROW, SOURCE}]
@@ -62,7 +62,7 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
 
 
 def list_label_names(path: Path) -> list[str]:
-    """List the labels of a table of labels, in the order of its columns; raises as `read_table`."""
+    """List the labels in a table, in the order of its columns. It raises the same errors as `read_table`."""
     return [name for name in read_table(path, WHAT)[0] if name not in {*IDS, ROW, SOURCE}]
 
 
@@ -74,12 +74,12 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     path
         The file.
     what
-        What it is, for messages.
+        Description of the file, for messages.
 
     Raises
     ------
     InvalidOption
-        If it cannot be read, is empty, or its rows and columns do not fit.
+        If it cannot be read, is empty, or its rows do not have the same number of columns.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

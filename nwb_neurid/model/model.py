@@ -1,6 +1,7 @@
 """`Model`: an encoder with its weights, and its folder.
 
-A model folder contains `model.json` (description), `weights.safetensors` (nothing pickled) and `README.md` (model card). Loading one never runs code from it: the encoder comes from an installed plugin.
+A model folder contains `model.json` (description), `weights.safetensors` (nothing pickled) and `README.md` (model
+card). Loading one never runs code from it: the encoder comes from an installed plugin.
 """
 
 import sys

@@ -187,7 +187,8 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
             first = _find_first_columns(whole.run, options.bins)
             notes = (
                 *notes,
-                f"The recording holds no window of {wanted_s:.3g} s: one window of {options.window_s:.3g} s was taken.",
+                f"The recording is too short for a window of {wanted_s:.3g} s, so a single window of "
+                f"{options.window_s:.3g} s was used.",
             )
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):

@@ -118,7 +118,9 @@ def _find(
     key = _describe(source, model, reading, pool_groups)
     name = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
     if (other := seen.setdefault(name, source)) is not source:
-        raise InvalidOption(f"{source} is the recording {other} under another name, and would count double. Name one.")
+        raise InvalidOption(
+            f"{source} is the recording {other} under another name, and would be counted twice. Give only one of them."
+        )
     entry = folder / name
     if (there := _load(entry, key)) is not None:
         return there
@@ -127,7 +129,9 @@ def _find(
             return there
         if entry.exists():
             warnings.warn(
-                f"What the cache holds of {source} ({entry}) is damaged, and is made anew.", NeuridWarning, stacklevel=4
+                f"The cached bins of {source} ({entry}) are damaged, and are computed again.",
+                NeuridWarning,
+                stacklevel=4,
             )
             shutil.rmtree(entry)
         parts, notes = make()

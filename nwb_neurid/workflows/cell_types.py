@@ -76,7 +76,10 @@ class CellTypePlan:
             If there is such an option, or the name is in use.
         """
         if name in {*self.criteria, *self.models}:
-            raise InvalidOption(f"--name {name} is the name of the cell types beside the vectors: choose another.")
+            raise InvalidOption(
+                f"--name {name} is already the name of the cell types that are written beside the "
+                "vectors: choose another."
+            )
         for model in self.models.values():
             check_options(model.heads, population, prediction)
 

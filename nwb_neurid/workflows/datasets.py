@@ -53,7 +53,7 @@ def open_datasets(
     if len(folders) < len(sources):
         raise InvalidOption(
             f"{folders[0]} is a dataset of vectors, and the other sources are not. Embed those into a dataset too, "
-            "with the same model (nwb-neurid embed --workers N --output), or name recordings only."
+            "with the same model (nwb-neurid embed --workers N --output), or pass recordings only."
         )
     if (reading is not None and reading != ReadOptions()) or pool_groups:
         raise InvalidOption(
@@ -80,7 +80,7 @@ def _check_once(found: Sequence[StoredRecording]) -> None:
     for each in found:
         key = (each.population.source, each.population.session_id, len(each.population))
         if key in seen:
-            raise InvalidOption(f"{each.population.source} is in two of the datasets and would count double.")
+            raise InvalidOption(f"{each.population.source} is in two of the datasets and would be counted twice.")
         seen.add(key)
 
 
@@ -94,7 +94,7 @@ def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list
         raise WrongWeights(
             f"{folder} holds vectors of {other.encoder} {other.encoder_version}{weights}, and {model.name} "
             f"{model.spec.version}{f' with weights {model.weights_sha256[:12]}' if model.weights_sha256 else ''} was "
-            "named. Name the model that made them, or embed the archive with this one into another --output."
+            "given. Use the model that made them, or embed the archive with this one into another --output."
         )
     if len(own) < len(found):
         warnings.warn(

@@ -182,8 +182,9 @@ def read_named(
         aliases.setdefault(subject, set()).update({subject, population.subject_id} - {""})
     if nameless:
         raise InvalidOption(
-            f"{len(nameless)} of {len(sources)} recordings name no subject ({join_some(nameless)}), and animals must "
-            "not be mistaken for one. Name them: --subjects table.csv, with the columns source and subject."
+            f"{len(nameless)} of {len(sources)} recordings do not state their subject ({join_some(nameless)}), which "
+            "is needed to tell animals apart. State it in a table: --subjects table.csv, with the columns source and "
+            "subject."
         )
     return found, aliases
 
@@ -204,7 +205,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
     known = [population for population in populations if label in population.labels and len(population)]
     if not known:
         there = dict.fromkeys(name for population in populations for name in population.labels)
-        raise CannotFit(f"No recording has the label {label}. They have: {', '.join(there) or 'none'}.")
+        raise CannotFit(f"No recording has the label {label}. Labels of the recordings: {', '.join(there) or 'none'}.")
     for lacks in ("units", label):
         without = [
             population.source or "a recording in memory"
@@ -267,8 +268,8 @@ def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
     seen = {subject for subject, names in aliases.items() if names & known}
     if seen:
         warnings.warn(
-            f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on "
-            "others the head may do worse than its scores and its coverage say.",
+            f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on other "
+            "subjects, the head may do worse than its scores and coverage suggest.",
             NeuridWarning,
             stacklevel=3,
         )

@@ -70,7 +70,7 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
         else:
             found.append(source)
     if not found:
-        raise InvalidOption("None of the rows of the lists trains: the column split says train nowhere.")
+        raise InvalidOption("The lists have no recording to train on: no row has train in the column split.")
     return Listing(tuple(found), frozenset(subjects))
 
 
@@ -91,7 +91,7 @@ def check_subjects(subjects: Sequence[str], held_out: frozenset[str]) -> None:
     """
     if both := sorted({*subjects} & held_out):
         raise Leak(
-            f"Recordings of subjects that are held out would train: {', '.join(both)}. Leave out their recordings, or "
+            f"Recordings of held-out subjects would be trained on: {', '.join(both)}. Leave out those recordings, or "
             "correct the list."
         )
 
@@ -107,7 +107,7 @@ def _read_table(path: Path, separator: str) -> list[dict[str, str]]:
         raise UnreadableSource(f"{path} cannot be read as a list of recordings: {error}.") from error
     if not rows or "source" not in rows[0]:
         has = f"it has the columns {', '.join(rows[0])}" if rows else "it has no rows"
-        raise InvalidOption(f"{path} is no list of recordings: a column source is needed, {has}.")
+        raise InvalidOption(f"{path} is not a list of recordings: a column source is needed, {has}.")
     return [row for row in rows if row["source"]]
 
 
@@ -120,8 +120,8 @@ def _find_held_out(path: Path, rows: Sequence[dict[str, str]]) -> set[str]:
     others = [row for row in rows if not _trains(row)]
     if any(not row.get("subject") for row in others):
         raise InvalidOption(
-            f"{path} has rows of other splits than train without a subject, so that it cannot be checked whether their "
-            "animals train. Fill the column subject."
+            f"{path} has rows of other splits than train without a subject, so it cannot be checked whether their "
+            "animals are also trained on. Fill the column subject."
         )
     held_out = {row["subject"] for row in others}
     check_subjects([row.get("subject", "") for row in rows if _trains(row)], frozenset(held_out))

@@ -81,7 +81,8 @@ def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:
         return new_model(str(model), device=device)
     except UntrainedEncoder:
         raise UntrainedEncoder(
-            f"Encoder {str(model)!r} learns: name the folder of a model instead, as nwb-neurid train writes it."
+            f"Encoder {str(model)!r} needs training: pass the folder of a trained model instead, as nwb-neurid train "
+            "writes it."
         ) from None
 
 

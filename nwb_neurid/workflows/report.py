@@ -239,8 +239,8 @@ def _read_recording(
     if refusals:
         raise refusals[0]
     raise NoResults(
-        f"The recording that the results in {path} are about was not found. Name it in place of {source}, or put it "
-        f"beside it as {named.name or 'it was called'}."
+        f"The recording that the results in {path} are about was not found. Pass the recording instead of {source}, "
+        f"or put it beside that file as {named.name or 'it was called'}."
     )
 
 
@@ -267,10 +267,10 @@ def _match_units(population: Population, embeddings: Embeddings, source: Path) -
     size = len(wanted)
     found = [at for at in range(len(ids) - size + 1) if np.array_equal(ids[at : at + size], wanted)]
     if len(found) != 1:
+        place = "in several places (choose the plane: --from) among" if found else "not among"
         raise InvalidResults(
-            f"The results are on {size} units, which {source} with its {len(ids)} does not have"
-            f"{' once only: name the plane (--from)' if found else ''}. They belong to another recording or plane, or "
-            "this one was edited: embed it again."
+            f"The results are on {size} units, which are {place} the {len(ids)} units of {source}. They belong to "
+            "another recording or plane, or this one was edited: embed it again."
         )
     return population.select(np.arange(found[0], found[0] + size))
 

@@ -115,7 +115,7 @@ def train(
     CannotWrite
         If the folder cannot be written, or exists and neither `resume` nor `overwrite` was asked for.
     InvalidOption, CannotTrain
-        If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
+        If the encoder needs no training, a recording is named twice, or none can be trained on.
     Leak
         If a recording is of a subject that is held out.
     NeuridError
@@ -195,7 +195,7 @@ def _read(
             listing.sources, model, reading, Path(cache), pool_groups=pool_groups, share=share, progress=progress
         )
         if not found:
-            raise CannotTrain(notes or ["no recording was named."])
+            raise CannotTrain(notes or ["no recording was given."])
     check_subjects([each.subject_id for each in found], listing.held_out)
     return found, notes
 
@@ -232,9 +232,9 @@ def _is_finished(folder: Path) -> bool:
 def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     there = folder.exists() and any(folder.iterdir()) if folder.is_dir() else folder.exists()
     if resume and not (folder / CHECKPOINT).is_file():
-        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train anew.")
+        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train from scratch.")
     if there and not (resume or overwrite):
-        begun = "go on with the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
+        begun = "continue the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
         raise CannotWrite(f"{folder} exists. Choose another folder, {begun}or overwrite it (--overwrite).")
     if there and overwrite and not is_ours(folder):
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
@@ -257,8 +257,8 @@ def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[st
             return model
         other = f"with {' and '.join(differs)}"
     raise InvalidOption(
-        f"{folder} holds a finished training {other}. It cannot go on: train anew, without --resume, into another "
-        "folder."
+        f"{folder} holds a finished training {other}. It cannot be continued: train from scratch in another folder, "
+        "without --resume."
     )
 
 

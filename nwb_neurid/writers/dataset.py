@@ -137,7 +137,7 @@ def prepare_folder(folder: Path) -> None:
     if folder.is_file():
         raise CannotWrite(f"{folder} is a file. The vectors of several recordings go into a folder: choose another.")
     if folder.is_dir() and not is_dataset(folder) and any(folder.iterdir()):
-        raise CannotWrite(f"{folder} holds something else. Name a new or empty folder for the vectors (--output).")
+        raise CannotWrite(f"{folder} holds other files. Choose a new or empty folder for the vectors (--output).")
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -281,7 +281,8 @@ def _read_part(path: Path) -> StoredRecording:
         raise UnreadableSource(f"{path} is damaged: {error} Remove it and embed the archive again.") from error
     except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnreadableSource(
-            f"{path} is no file of a dataset of vectors, or is damaged ({type(error).__name__}). Remove it and embed "
+            f"{path} is not a file of a dataset of vectors, or is damaged ({type(error).__name__}). Remove it and "
+            "embed "
             "the archive again."
         ) from error
 

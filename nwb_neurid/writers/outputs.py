@@ -54,8 +54,8 @@ class _IntoRecording:
     def check(self, population: Population) -> None:
         if not population.tables:
             raise CannotWrite(
-                f"{self.file} has no table of NWB whose rows its units are, so results cannot refer to them. Choose "
-                "another --format."
+                f"{self.file} has no NWB table with its units as rows, so results in NWB cannot refer to them. "
+                "Choose another --format."
             )
         with limits.reading(self.file):
             store.check_writable(self.file, self.options, table=population.tables)
@@ -195,7 +195,9 @@ def choose_output(
     if kind not in FORMATS:
         raise InvalidOption(f"There is no format {kind!r} of results. Choose one of: {', '.join(FORMATS)}.")
     if kind != NWB and (options.sidecar or options.units_columns):
-        raise InvalidOption(f"--sidecar and --units-columns are about NWB files: leave them out, or --format {kind}.")
+        raise InvalidOption(
+            f"--sidecar and --units-columns apply to NWB files only: leave them out, or --format {kind}."
+        )
     ending = "" if options.output is None else options.output.suffix.removeprefix(".")
     if ending in table.KINDS and ending != kind:
         raise InvalidOption(
@@ -279,7 +281,7 @@ def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
     """
     path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
     if is_url(source) and path.suffix != ".nwb":
-        raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
+        raise InvalidOption(f"{source} is not a file, so its results have no default file name: choose one (--output).")
     own = is_url(source) or is_nwb(path)
     if kind != NWB:
         name_object(name, MODEL)

@@ -39,7 +39,7 @@ def check_folder(source: str | Path) -> None:
     folder = Path(source)
     if not (folder / "spike_times.npy").is_file() or not any((folder / name).is_file() for name in CLUSTERS):
         raise InvalidOption(
-            f"--format phy writes columns into a folder of phy or Kilosort, {source} is none: it must hold "
+            f"--format phy writes columns into a folder of phy or Kilosort, but {source} is not one: it must hold "
             f"spike_times.npy, and {' or '.join(CLUSTERS)}. Choose another --format."
         )
 
@@ -55,7 +55,8 @@ def check_ids(population: Population) -> None:
     ids = population.unit_ids
     if ids.dtype.kind not in "iu" or np.any(ids < 0) or len(np.unique(ids)) < len(ids):
         raise CannotWrite(
-            f"{population.source}: phy knows clusters by whole numbers from 0, each once; the units have other ids "
+            f"{population.source}: phy identifies clusters by unique whole numbers from 0, but the units have other "
+            "ids "
             f"({', '.join(map(str, ids[:3].tolist()))}, ...). Choose another --format."
         )
 

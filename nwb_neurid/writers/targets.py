@@ -43,4 +43,4 @@ def check_format(target: Path, kind: str) -> None:
     with target.open("rb") as file:
         beginning = file.read(len(BEGINNINGS[kind]))
     if beginning and beginning != BEGINNINGS[kind]:
-        raise CannotWrite(f"{target} exists and is no {kind} file, so it is not replaced. Choose another --output.")
+        raise CannotWrite(f"{target} exists and is not a {kind} file, so it is not replaced. Choose another --output.")

@@ -97,12 +97,13 @@ class Log:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
             raise WrongWeights(
-                f"The checkpoint {path} cannot be read: {error}. Train anew, without --resume, into another folder."
+                f"The checkpoint {path} cannot be read: {error}. Train from scratch in another folder, without "
+                "--resume."
             ) from error
         if about.get("training") != self._training:
             raise WrongWeights(
-                f"{path} is of another training: it differs in steps, seed, windows or recordings. Repeat the command "
-                "as it was, or train anew, without --resume, into another folder."
+                f"{path} belongs to another training: it differs in steps, seed, windows or recordings. Repeat the "
+                "original command, or train from scratch in another folder, without --resume."
             )
         loss, matched = arrays.pop("log.loss"), arrays.pop("log.matched")
         restore(arrays)

@@ -80,7 +80,7 @@ def read_state(state: State, codes: Mapping[str, int]) -> dict[str, Network]:
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
         if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the network wants {wanted[name]}")
+            faults.append(f"{name} has shape {state[name].shape}, the network expects {wanted[name]}")
         elif not np.isfinite(state[name]).all() or (name.endswith(".scale") and not (state[name] > 0).all()):
             faults.append(f"{name} holds numbers that cannot be")
     if faults:

@@ -171,7 +171,7 @@ def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
     except ValueError as error:  # what is missing
         why = str(error).partition(", for example")[0]
         raise InvalidOption(
-            f"The jobs of SLURM cannot be described: {why}. Give the memory of each, such as --memory 16GB."
+            f"The SLURM jobs cannot be set up: {why}. Give the memory of each, such as --memory 16GB."
         ) from error
     with SLURMCluster(**describe_jobs(options)) as cluster:
         cluster.scale(jobs=options.workers)

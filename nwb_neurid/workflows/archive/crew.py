@@ -118,7 +118,7 @@ class Crew:
                 if time.monotonic() > deadline:
                     raise NeuridError(
                         f"The scheduler at {self._address} was lost and did not come back in {PATIENCE_S / 60:g} "
-                        "minutes. What is done is noted: run the same command again to go on."
+                        "minutes. Finished recordings are in the manifest: run the same command again to continue."
                     ) from error
                 time.sleep(AGAIN_S)
 

@@ -53,7 +53,7 @@ def take_source_digest(source: str) -> str:
         if path.is_dir():
             return _list_folder(path)
         if path.exists() and not path.is_file():
-            raise UnreadableSource(f"{path} is a device or a pipe, a recording was expected. Name a file.")
+            raise UnreadableSource(f"{path} is a device or a pipe, a recording was expected. Choose a file.")
         return _hash_file(path)
     except FileNotFoundError as error:
         raise SourceNotFound(f"{path} does not exist.") from error

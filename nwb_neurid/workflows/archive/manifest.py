@@ -260,8 +260,8 @@ class Manifest:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise UnreadableSource(
-                    f"{self.path} is no manifest of nwb-neurid, or is damaged ({error}). Choose another (--manifest), "
-                    "or move it away to start again."
+                    f"{self.path} is not a manifest of nwb-neurid, or is damaged ({error}). Choose another file "
+                    "(--manifest), or move this one away to start again."
                 ) from error
             raise CannotWrite(f"The manifest {self.path} cannot be written: {error}.") from error
 

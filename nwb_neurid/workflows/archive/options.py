@@ -57,13 +57,15 @@ class ClusterOptions:
         if not self.is_asked:
             if self.memory or self.slurm_options or self.manifest is not None:
                 raise InvalidOption(
-                    "--memory, --slurm-option and --manifest are about workers: add --workers N, --scheduler ADDRESS "
+                    "--memory, --slurm-option and --manifest are for workers: add --workers N, --scheduler ADDRESS "
                     "or --slurm."
                 )
             return
         if self.scheduler and (self.workers is not None or self.slurm or self.memory):
-            raise InvalidOption("--scheduler has its own workers: leave out --workers, --slurm and --memory.")
+            raise InvalidOption(
+                "A Dask scheduler has its own workers: with --scheduler, leave out --workers, --slurm and --memory."
+            )
         if self.slurm_options and not self.slurm:
-            raise InvalidOption("--slurm-option goes to sbatch: add --slurm, or leave it out.")
+            raise InvalidOption("--slurm-option is passed on to sbatch: add --slurm, or leave out --slurm-option.")
         if self.slurm and self.workers is None:
             raise InvalidOption("--slurm needs the number of jobs: add --workers N.")

@@ -119,7 +119,9 @@ def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
     """What is asked, complete, and the manifest."""
     if asked.dataset is not None:
         if path is not None:
-            raise InvalidOption("The manifest of a dataset lies in it: leave out --manifest, or --output.")
+            raise InvalidOption(
+                "With --output, the manifest is in the output folder: leave out --manifest or --output."
+            )
         folder = asked.dataset.absolute()
         prepare_folder(folder)
         asked, path = replace(asked, dataset=folder), folder / MANIFEST
@@ -160,8 +162,8 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
         return
     if manifest.holds_other(asked.model_digest, options):
         raise CannotWrite(
-            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: one "
-            "dataset holds what can be compared."
+            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: a "
+            "dataset may only hold vectors that can be compared."
         )
 
 

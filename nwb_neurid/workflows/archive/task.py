@@ -148,7 +148,7 @@ def _attempt(asked: Asked, source: str, key: str, attempt: int) -> Answer:
     except OSError as error:
         return Answer(reason=f"{source}: {error.strerror or error}.", is_transient=_is_transient(error))
     except Exception as error:
-        fault = f"unexpected {type(error).__name__}: {error}. This is a fault of nwb-neurid, please report it."
+        fault = f"unexpected {type(error).__name__}: {error}. This is a bug in nwb-neurid. Please report it."
         return Answer(reason=f"{source}: {fault}")
 
 
@@ -197,8 +197,8 @@ def _enter(folder: str) -> None:
             os.chdir(folder)
         except OSError as error:
             raise SourceNotFound(
-                f"A worker does not find the folder {folder} ({error.strerror}). Put recordings and results where "
-                "every machine sees them under one path."
+                f"A worker cannot find the folder {folder} ({error.strerror}). Put recordings and results where "
+                "every machine sees them under the same path."
             ) from error
 
 

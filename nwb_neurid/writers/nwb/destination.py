@@ -102,7 +102,7 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     if linked := find_linked_place(path, tables):
         if other is not None:
             _place_elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
-        why = f"{path} takes {linked} by a link, and files that are linked to are never changed."
+        why = f"{path} links to {linked} in another file, and linked files are never changed."
         return _place_beside(path, other, why)
     if other is not None:
         return _place_elsewhere(path, other, overwrite)
@@ -121,7 +121,7 @@ def check_columns(to: Destination, units_columns: bool) -> None:
         If they are asked for and it is one.
     """
     if to.way == "sidecar" and units_columns:
-        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording as it is."
+        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording unchanged."
         raise InvalidOption(f"--units-columns writes into the recording, not into a sidecar. {said}")
 
 
@@ -137,7 +137,8 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
         way = f"{to.why} A sidecar" if to.why else "A sidecar"
         copy = "" if path.is_dir() else ", or write a copy with all (--output)"
         raise CannotWrite(
-            f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
+            f"The units of {path} are in {len(places)} tables ({', '.join(places)}). {way} can hold results on only "
+            "one of them: choose "
             f"one (--from){copy}."
         )
 
@@ -178,8 +179,8 @@ def _check_whole(path: Path) -> None:
     journal = path.resolve().with_name(f".{path.resolve().name}.neurid-journal")
     if journal.exists():
         raise CannotWrite(
-            f"{path} is not whole: nwb-neurid 0.1 was killed while it changed the file in place, and left {journal}. "
-            "Install nwb-neurid<0.2 and run its embed on the file once, which takes the change back."
+            f"{path} is incomplete: nwb-neurid 0.1 was killed while it changed the file in place, and left "
+            f"{journal}. Install nwb-neurid<0.2 and run its embed on the file once, which undoes the change."
         )
 
 
@@ -188,15 +189,15 @@ def _find_refusal(path: Path, named: Path, asked: bool) -> str:
     if _is_annexed(path):
         if asked:
             raise CannotWrite(
-                f"{named} is kept by git-annex, and what is kept there must not change. Unlock it first (git annex "
+                f"{named} is managed by git-annex, whose files must not be changed. Unlock it first (git annex "
                 "unlock), or write elsewhere (--sidecar, --output)."
             )
-        return f"{path} is kept by git-annex. To write inside, unlock it first (git annex unlock)."
+        return f"{path} is managed by git-annex, so it was not changed. To write into it, unlock it (git annex unlock)."
     size_bytes = path.stat().st_size
     if size_bytes > MOST_COPIED_BYTES and not asked:
         return (
-            f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --output {path}, for "
-            "a copy that takes its place."
+            f"{path} has {size_bytes / 1e9:.1f} GB, which would have to be copied, so it was not changed. To write "
+            f"into the file nevertheless: --output {path}."
         )
     return ""
 
@@ -214,7 +215,7 @@ def _place_inside(path: Path, named: Path) -> Destination:
     names = file.stat().st_nlink
     if names > 1:
         raise CannotWrite(
-            f"{named} is one file with {names} names (hard links), which a new file would separate. Write "
+            f"{named} has {names} hard links, which replacing the file would separate. Write "
             "elsewhere (--output), or beside it (--sidecar)."
         )
     return Destination(named=named, file=file, way="copy")

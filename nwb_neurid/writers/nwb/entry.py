@@ -123,7 +123,8 @@ class Entry:
         wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
-                f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
+                f"{path} already has other columns called {', '.join(taken)} in {table.name}, which are not "
+                "replaced. Choose "
                 "another name (--name)."
             )
 
@@ -303,7 +304,7 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
     if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
-            f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
+            f"{path} has other objects at {', '.join(taken)}, which are not replaced. Choose another name (--name)."
         )
 
 

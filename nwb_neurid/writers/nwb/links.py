@@ -94,8 +94,8 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
     ]
     if lost:
         warnings.warn(
-            f"{copy} needs {', '.join(lost)}, which it does not find from its folder. Put those files there too, or "
-            f"write into the folder of {source}.",
+            f"{copy} would need {', '.join(lost)}, which cannot be found from its folder. Put those files there too, "
+            f"or write into the folder of {source}.",
             NeuridWarning,
             stacklevel=2,
         )

@@ -190,7 +190,7 @@ def unfold(table: NwbObject) -> tuple[NwbObject, ...]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InvalidResults(f"{table.name}: the last line of its description is damaged.") from None
     if kind not in (EMBEDDINGS, PREDICTIONS):
-        raise InvalidResults(f"{table.name}: its description names a type that is not known, {str(kind)[:100]!r}.")
+        raise InvalidResults(f"{table.name}: its description states an unknown type, {str(kind)[:100]!r}.")
     return *heads, found
 
 

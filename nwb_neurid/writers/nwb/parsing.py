@@ -119,7 +119,7 @@ def _parse_sets(
     named = column.values.ravel()[: int(column.ends[-1]) if len(column.ends) else 0].tolist()
     places = {name: at for at, name in enumerate(classes.tolist())}
     if strange := [name for name in named if name not in places]:
-        raise InvalidResults(f"{found.name}: prediction_set names {str(strange[0])[:100]!r}, which is no class.")
+        raise InvalidResults(f"{found.name}: prediction_set contains {str(strange[0])[:100]!r}, which is not a class.")
     rows = np.repeat(np.arange(units), np.diff(column.ends, prepend=0))
     members[rows, [places[name] for name in named]] = True
     return members

@@ -49,7 +49,9 @@ def copy_without(source: Path, copy: Path, name: str) -> bool:
         remove_results(file, name)
     with h5py.File(copy, "r") as file:
         if find_own_results(file).keys() != others:
-            raise CannotWrite(f"{source} was not changed: what is left without {name} reads back otherwise.")
+            raise CannotWrite(
+                f"{source} was not changed: without {name}, the rest of the file could not be read back unchanged."
+            )
     return False
 
 

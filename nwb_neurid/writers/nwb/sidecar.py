@@ -53,7 +53,7 @@ def check_sidecar(file: h5py.Group, named: Path) -> None:
         If it is none.
     """
     if not any(find_own_group(file, f"processing/{module}/{NEURONS}") for module in layout.MODULES):
-        raise CannotWrite(f"{named} exists and is no sidecar of nwb-neurid. Choose another --output.")
+        raise CannotWrite(f"{named} exists and is not a sidecar of nwb-neurid. Choose another --output.")
 
 
 def _read_about(recording: Group) -> dict[str, Any]:

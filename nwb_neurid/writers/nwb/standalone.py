@@ -64,7 +64,7 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
 
     if path.exists():
         raise CannotWrite(f"{path} cannot be written: it exists.")
-    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 stands for it."
+    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 is a placeholder."
     nwbfile = NWBFile(
         session_description=f"Activity of neurons from {Path(population.source).name or 'memory'}.{unknown}",
         identifier=str(uuid.uuid4()),
@@ -74,7 +74,7 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
             subject_id=population.subject_id or "unknown",
             sex="U",
             age="P0D/",
-            description="Age and sex are not known: U, and P0D/ (any age), stand for that.",
+            description="Age and sex are not known: U and P0D/ (any age) are placeholders.",
         ),
     )
     if isinstance(population.activity, Spikes):

@@ -346,7 +346,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
             fingerprint.check(source)
     if not whole:
         warnings.warn(
-            f"{to.named}: {name} was removed, but the disk space that it took cannot be given back.",
+            f"{to.named}: {name} was removed, but its disk space could not be freed.",
             NeuridWarning,
             stacklevel=2,
         )
@@ -391,4 +391,4 @@ def _check_there(names: Collection[str], path: Path, name: str | None) -> None:
         hint = f" {beside} is its sidecar." if beside.exists() else ""
         raise NoResults(f"{path} holds no results of nwb-neurid.{hint}")
     if name is not None and name not in names:
-        raise NoResults(f"{path} holds no results called {name!r}, but {', '.join(sorted(names))}.")
+        raise NoResults(f"{path} holds no results called {name!r}. It has: {', '.join(sorted(names))}.")

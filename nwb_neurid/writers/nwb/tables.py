@@ -73,7 +73,7 @@ def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     if not classes or len(set(classes)) < len(classes):
         raise InvalidResults(f"{of} must have classes of different names, got {classes}.")
     if len(classes) > MOST_CLASSES:
-        raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can name {MOST_CLASSES}.")
+        raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can hold {MOST_CLASSES}.")
 
 
 def _describe_model(name: str, provenance: Provenance) -> NwbObject:

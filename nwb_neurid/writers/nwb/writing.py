@@ -128,5 +128,5 @@ def fill(made: Path, target: Path, entries: Sequence[Entry]) -> None:
         wrong = [each for entry in entries for each in entry.list_faults(file)]
     if wrong:
         raise CannotWrite(
-            f"{target} was not changed: what was to be written to it reads back otherwise ({', '.join(wrong)})."
+            f"{target} was not changed: the new content could not be read back as it was written ({', '.join(wrong)})."
         )

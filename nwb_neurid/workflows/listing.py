@@ -32,14 +32,14 @@ class Listing:
 
 
 def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
-    """Put the recordings that lists name in the place of the lists.
+    """Replace lists by their recordings.
 
     Parameters
     ----------
     sources
         Recordings, and lists of them: csv or tsv tables with a column `source`, or the manifest of an archive (SQLite).
-        Paths in a list count from its folder. With a column `split` only rows of the split "train" are taken, and the
-        subjects of all others (column `subject`) are held out.
+        Paths in a list are relative to its folder. If there is a column `split`, only rows with the split "train" are
+        used, and the subjects of all other rows (column `subject`) are held out.
     held_out
         Further subjects that are held out.
 
@@ -53,7 +53,7 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
     UnreadableSource
         If a list cannot be read.
     InvalidOption
-        If it lacks a column, or no row trains.
+        If it lacks a column, or no row is used for training.
     Leak
         If a subject is in the training split and in another one.
     """
@@ -75,19 +75,19 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
 
 
 def check_subjects(subjects: Sequence[str], held_out: frozenset[str]) -> None:
-    """Check that no recording to train on is of a subject that is held out.
+    """Check that no recording to train on is from a held-out subject.
 
     Parameters
     ----------
     subjects
-        Of the recordings to train on, as these state them.
+        The subjects that the recordings to train on state.
     held_out
-        Those that are held out.
+        The held-out subjects.
 
     Raises
     ------
     Leak
-        If there is one.
+        If there is such a recording.
     """
     if both := sorted({*subjects} & held_out):
         raise Leak(

@@ -1,4 +1,4 @@
-"""Where results go: into the recording, into a copy of it, or into a small file beside it."""
+"""Destinations of results: the recording, a copy of it, or a small file beside it."""
 
 import os
 from collections.abc import Sequence
@@ -28,20 +28,21 @@ ROOTS_OF_ZARR = (".zgroup", "zarr.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A file that may be written, and how.
+    """A file to write, and the way to write it.
 
     Parameters
     ----------
     named
-        The file as the user knows it.
+        The path that the user gave.
     file
-        The file itself, links followed.
+        The path with links resolved.
     way
-        By a copy of the recording that takes its place, or as a file of its own.
+        Either a copy of the recording that replaces it, or a separate file.
     overwrite
-        Whether a file that is there may be replaced: the recording itself may, by a copy with results, and a sidecar.
+        Whether an existing file may be replaced. The recording itself may be replaced by a copy with results, and a
+        sidecar may be replaced as well.
     why
-        Why it is a sidecar although none was asked for; "" otherwise.
+        The reason for writing a sidecar although the user did not request one; "" otherwise.
     """
 
     named: Path
@@ -57,7 +58,7 @@ def is_zarr(path: Path) -> bool:
 
 
 def is_nwb(path: Path) -> bool:
-    """Whether results can refer to this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
+    """Whether results can refer to this file: its name ends in `.nwb`, it is an HDF5 file, or it is NWB in Zarr."""
     if is_zarr(path):
         return zarr.root(path).attribute("nwb_version") is not None
     if not path.is_file() or path.suffix == ".nwb":
@@ -67,21 +68,21 @@ def is_nwb(path: Path) -> bool:
 
 
 def name_sidecar(path: Path) -> Path:
-    """The file beside a recording that holds results on it."""
+    """The path of the sidecar of a recording."""
     return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
 def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()) -> Destination:
-    """Where results on the recording at `path` go.
+    """Choose the destination of results on the recording at `path`.
 
     Parameters
     ----------
     path
         The recording.
     options
-        What the user asks.
+        Options for writing.
     tables
-        Paths within the recording of the tables that the results are about, where they are known.
+        Paths within the recording of the tables to which the results belong, if known.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     InvalidOption
         If the options contradict one another.
     CannotWrite
-        If nothing may be written there.
+        If the destination cannot be written.
     """
     if not path.is_file() and not is_zarr(path):
         raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
@@ -113,12 +114,12 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
-    """Refuse columns of units in a sidecar.
+    """Refuse columns of the table of units if the destination is a sidecar.
 
     Raises
     ------
     InvalidOption
-        If they are asked for and it is one.
+        If such columns are requested and the destination is a sidecar.
     """
     if to.way == "sidecar" and units_columns:
         said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording unchanged."
@@ -126,12 +127,12 @@ def check_columns(to: Destination, units_columns: bool) -> None:
 
 
 def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
-    """Refuse results on several tables where there is room for one.
+    """Refuse results on several tables if the destination can only hold results on one.
 
     Raises
     ------
     CannotWrite
-        If there are several, and a sidecar would be written.
+        If there are several tables, and a sidecar would be written.
     """
     if len(places) > 1 and to.way == "sidecar":
         way = f"{to.why} A sidecar" if to.why else "A sidecar"
@@ -144,19 +145,19 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
 
 
 def find_linked_place(path: Path, tables: Sequence[str]) -> str:
-    """What a recording takes from another file by a link, and from which, so that it cannot hold results itself.
+    """Find a link to another file because of which a recording cannot hold results itself.
 
     Parameters
     ----------
     path
         The recording.
     tables
-        Paths within it of the tables that the results are about.
+        Paths within it of the tables to which the results belong.
 
     Returns
     -------
     str
-        "/units from raw.nwb", for example; "" if the recording has its own tables, and its own module or none.
+        For example "/units from raw.nwb"; "" if the tables are in the recording itself, and so is the module, if any.
 
     Raises
     ------

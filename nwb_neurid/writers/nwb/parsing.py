@@ -1,4 +1,4 @@
-"""Results from the objects of an NWB file, which anybody may have edited. No file is touched here."""
+"""Read results from the objects of an NWB file, which users may have edited. This module accesses no file."""
 
 import json
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ KINDS = {"window_s": float, "stitched": bool}
 
 
 def parse_results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
-    """The results that objects describe.
+    """Convert objects to results.
 
     Raises
     ------
     InvalidResults
-        If a part is missing, of another type or shape, or contradicts another.
+        If a part is missing, has a wrong type or shape, or contradicts another part.
     """
     by_type = {found.neurodata_type: found for found in objects}
     if EMBEDDINGS not in by_type:

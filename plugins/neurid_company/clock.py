@@ -55,7 +55,8 @@ class Clock:
         first = np.r_[0, np.cumsum(ticks + GAP_TICKS)]
         within = ((times_s - runs_s[run, 0] + EDGE_S) / TICK_S).astype(np.int64)
         tick = first[run] + np.minimum(within, ticks[run] - 1)
-        counts = np.bincount(tick, minlength=int(first[-1]) + 1)
+        total = np.zeros(int(first[-1]) + 2, np.int64)
+        np.cumsum(np.bincount(tick, minlength=len(total) - 1), out=total[1:])
         return cls(
             times_s=times_s,
             run=run,
@@ -63,7 +64,7 @@ class Clock:
             splits=np.r_[0, np.cumsum(np.bincount(unit, minlength=len(population)))],
             first=first[:-1],
             ticks=ticks,
-            total=np.r_[0, np.cumsum(counts)],
+            total=total,
             observed=population.unit_observed if partly else None,
         )
 

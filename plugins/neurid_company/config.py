@@ -33,6 +33,9 @@ class CompanyConfig:
         Exponent of the signal-to-noise ratio by which directions are weighted.
     waveform
         Whether the vector ends with the shape of the mean waveform; zeros where it is unknown.
+    sizes
+        Whether own features of imaging also say how large the trace and its changes are, in dF/F, to which other
+        traces are then converted. Without, features are those of traces of standard deviation 1.
     """
 
     activity: Literal["spikes", "imaging"]
@@ -43,6 +46,7 @@ class CompanyConfig:
     relative: bool = False
     sharpness: Annotated[float, POSITIVE] = 0.5
     waveform: bool = False
+    sizes: bool = False
 
     @classmethod
     def from_json(cls, config: Config) -> "CompanyConfig":

@@ -45,11 +45,15 @@ class Signals:
 
 
 def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray, "rows samples"]:
-    """Rows of mean 0 and norm 1; a constant row becomes zeros."""
+    """Rows of mean 0 and norm 1; a constant row becomes zeros.
+
+    Computed in double precision, some samples at a time: whole copies in that precision would be fresh memory for hours
+    of spikes, and getting it from the system took longer than all else.
+    """
     mean = values.mean(axis=1, keepdims=True, dtype=np.float64) if values.shape[1] else 0.0
-    centred = (values - mean).astype(np.float32)
+    centred = np.subtract(values, mean, out=np.empty(values.shape, np.float32), casting="same_kind")
     norm = np.sqrt(np.einsum("ij,ij->i", centred, centred, dtype=np.float64))[:, None]
-    return (centred / np.where(norm > 1e-6, norm, 1)).astype(np.float32)
+    return np.divide(centred, np.where(norm > 1e-6, norm, 1), out=centred, casting="same_kind")
 
 
 def describe(

@@ -165,8 +165,10 @@ class CompanyEncoder:
         return Projection.from_state(state, block, relative=settings.relative, sharpness=settings.sharpness)
 
     def _measure(self, population: Population, progress: Progress) -> Portrait:
-        measure = portrait.measure_spikes if self._settings.activity == "spikes" else portrait.measure_traces
-        return measure(population, progress, neighbours=self._settings.rounds > 0)
+        neighbours = self._settings.rounds > 0
+        if self._settings.activity == "spikes":
+            return portrait.measure_spikes(population, progress, neighbours=neighbours)
+        return portrait.measure_traces(population, progress, neighbours=neighbours, sizes=self._settings.sizes)
 
     def _listen(
         self, alone: Float64[np.ndarray, "usable both"], loadings: Float64[np.ndarray, "usable components"]
@@ -190,7 +192,7 @@ class CompanyEncoder:
             elif spikes:
                 yield "fewer than two spikes in observed time"
             else:
-                yield "constant, or fewer than 9 frames, in observed time"
+                yield f"constant, or fewer than {portrait.FEWEST_FRAMES} frames, in observed time"
 
 
 def check_state(settings: CompanyConfig, state: State) -> None:
@@ -217,7 +219,7 @@ def draw_state(settings: CompanyConfig, seed: int) -> State:
     """Untrained weights: random directions, and no moments."""
     spikes = settings.activity == "spikes"
     features = {
-        "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN,
+        "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN + settings.sizes * portrait.IMAGING_SIZES,
         "company": portrait.SPIKES_COMPANY if spikes else portrait.IMAGING_COMPANY,
     }
     dims = {"own": settings.own, "company": settings.company}

@@ -18,6 +18,7 @@ SCALES = (1, 5, 25, 100)
 """Bins of spikes in which counts are correlated, in `BIN_TICKS`."""
 
 HIGH_PASS_S = 20.0
+FEWEST_FRAMES = 4
 LAGGED_S = ((0.2, 0.2), (0.6, 0.6), (1.2, 1.2), (1.2, 2.4), (1.2, 5.0))
 """Changes of traces over a span, correlated with those of others that much later."""
 
@@ -25,7 +26,7 @@ NEIGHBOUR_CHANGE_S = 1.2
 
 SPIKES_OWN = timing.OWN_DIM
 SPIKES_COMPANY = timing.AROUND_DIM + transmission.DIM + len(SCALES) * correlation.DIM
-IMAGING_OWN = traces.DIM
+IMAGING_OWN, IMAGING_SIZES = traces.DIM, traces.SIZES_DIM
 IMAGING_COMPANY = (2 + len(traces.CHANGES_S) + 2 * len(LAGGED_S)) * correlation.DIM
 
 
@@ -94,16 +95,18 @@ def _at_mean(counts: UInt8[np.ndarray, "rows bins"], seen: np.ndarray) -> Float6
     return np.where(seen, counts, mean[:, None])
 
 
-def measure_traces(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
+def measure_traces(
+    population: Population, progress: Progress, *, neighbours: bool = True, sizes: bool = False
+) -> Portrait:
     """Measure fluorescence, dF/F or deconvolved traces."""
     film = Film.of(population)
-    own = np.full((len(film), IMAGING_OWN), np.nan)
+    own = np.full((len(film), IMAGING_OWN + sizes * IMAGING_SIZES), np.nan)
     company = np.full((len(film), IMAGING_COMPANY), np.nan)
-    usable = np.flatnonzero(~film.constant & (population.unit_duration_s() > 0) & (film.frames > 8))
+    usable = np.flatnonzero(~film.constant & (population.unit_duration_s() > 0) & (film.frames >= FEWEST_FRAMES))
     loadings = np.zeros((len(film), 2))
     pieces = list(film.pieces()) if len(usable) else []
     for rows, piece in progress(pieces, label="traces", total=len(pieces)):
-        own[rows] = traces.describe(piece)
+        own[rows] = traces.describe(piece, sizes=sizes)
     if len(usable):
         company = _correlate_traces(film, _choose_active(film, usable))
         if neighbours:

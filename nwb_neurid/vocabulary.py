@@ -1,4 +1,4 @@
-"""The words of sources: what they call known identities, and what they write where nothing is known."""
+"""The vocabulary of sources: their names for known labels, and their words for "not known"."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def is_unknown(text: str) -> bool:
     Parameters
     ----------
     text
-        As a source has it; case, blanks and signs do not matter.
+        The text in the source. Case, spaces and punctuation do not matter.
 
     Returns
     -------

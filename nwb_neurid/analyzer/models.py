@@ -1,4 +1,4 @@
-"""The model that the parameters of an extension name."""
+"""Find the model that is specified by the parameters of an extension."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,24 +18,24 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
     Raises
     ------
     InvalidOption
-        If it does not.
+        If it lacks one of them.
     """
     if unknown := [name for name in given if name not in known]:
         raise InvalidOption(
-            f"{extension} has no parameter {', '.join(map(repr, unknown))}. It has: {', '.join(known)}. Nothing that "
-            "was saved has changed."
+            f"{extension} has no parameter {', '.join(map(repr, unknown))}. Its parameters: {', '.join(known)}. "
+            "Saved results were not changed."
         )
 
 
 def check_model(model: Any = "", device: str = "auto", weights_sha256: str | None = None, **_: Any) -> None:
     """Check the parameters of a model before anything is loaded.
 
-    Parameters of computed results (they have a hash) pass: copying them needs no model.
+    Parameters of results that were already computed (they have a hash) are accepted: copying results needs no model.
 
     Raises
     ------
     InvalidOption, InvalidModel
-        If they name no model, or no device.
+        If there is no such model, or no such device.
     """
     if not isinstance(model, Model | str | Path):
         raise InvalidOption(f"model must be a Model or the folder of one, got {type(model).__name__}.")
@@ -46,12 +46,12 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
 
 
 def names_model(params: Mapping[str, Any]) -> bool:
-    """Whether the parameters name a model or an encoder."""
+    """Whether the parameters specify a model or an encoder."""
     return bool(params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"])
 
 
 def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the model that ships where the parameters name neither a model nor an encoder."""
+    """Add the default model if the parameters specify neither a model nor an encoder."""
     return dict(params) if names_model(params) else {**params, "model": choose_bundled("spikes")}
 
 
@@ -65,14 +65,14 @@ def build_model(
     device: str,
     weights_sha256: str | None,
 ) -> Model:
-    """Load or build the model that the parameters name.
+    """Load or build the model that the parameters specify.
 
     Raises
     ------
     InvalidOption
         If they contradict one another.
     WrongWeights
-        If it has other weights than `weights_sha256` says.
+        If the hash of its weights is not `weights_sha256`.
     NeuridError
         As `nwb_neurid.load_model` and `nwb_neurid.new_model`.
     """
@@ -84,12 +84,12 @@ def build_model(
         found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
     else:
         some = default_encoder("training")
-        raise InvalidOption(f'preset and untrained are for an encoder: name one, such as encoder="{some}".')
+        raise InvalidOption(f'preset and untrained need an encoder: pass one as well, such as encoder="{some}".')
     if encoder and encoder.partition("@")[0] != found.name:
-        raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
+        raise InvalidOption(f"The model was made with encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
     if weights_sha256 is not None and weights_sha256 != found.weights_sha256:
         raise WrongWeights(
-            f"The model has weights of SHA-256 {found.weights_sha256 or 'none'!r}, wanted are "
-            f"{weights_sha256 or 'none'!r}. Name the model that these results were computed with."
+            f"The weights of the model have SHA-256 {found.weights_sha256 or 'none'!r}, expected "
+            f"{weights_sha256 or 'none'!r}. Pass the model that these results were computed with."
         )
     return found

@@ -1,4 +1,4 @@
-"""A command in a process of its own: a damaged file may take that one down, and never the one that answers for it."""
+"""Run a command in a child process, so that a damaged file can crash only this child."""
 
 import os
 import select
@@ -24,9 +24,9 @@ LOOK_S = 0.5
 
 CRASHES = "crashes the library that reads it"
 DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
-WAITS = "does not answer: reading it waits for ever. Check that it is a file and no pipe, and that its disk answers."
+WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
 FAULTS = {
-    "SIGKILL": "made the system kill the command, which it does when memory runs out",
+    "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
     "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
 }
 
@@ -46,9 +46,9 @@ def each(items: Sequence[T]) -> Iterator[T]:
 
 
 def run_guarded(command: Callable[[], None]) -> None:
-    """Run a command in a child of this process, and end as it does; without a child where there is no fork.
+    """Run a command in a child process, and exit with its exit code. Without a child if the system has no fork.
 
-    Where it ends by a signal while a file is being read, one line reports that, with exit code 2.
+    If a signal ends the child while it reads a file, one line reports this, and the exit code is 2.
     """
     if not hasattr(os, "fork"):  # Windows: a crash of HDF5 is a crash
         command()
@@ -140,7 +140,7 @@ def _end_by(name: str) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     if name in {"SIGKILL", *PASSED_ON}:
         os.kill(os.getpid(), number)
-    _say(NeuridError(f"{name} ended the command. This is a fault of nwb-neurid or of a library, please report it."))
+    _say(NeuridError(f"{name} ended the command. This is a bug in nwb-neurid or in a library. Please report it."))
     sys.exit(1)
 
 

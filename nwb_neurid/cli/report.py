@@ -1,4 +1,4 @@
-"""`nwb-neurid report`: the results that a file holds, as a page."""
+"""`nwb-neurid report`: write the results in a file as an HTML page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ def report(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Write a page to look at results: map of the units, activity of each, predictions, labelling, methods.
+    """Write a report on results as an HTML page: map of the units, their activity, predictions, labelling, methods.
 
     $ nwb-neurid report recording.nwb
 

@@ -1,7 +1,7 @@
-"""The settings of an encoder: a dataclass that says once what each of them must be.
+"""The settings of an encoder: a dataclass that states what values each setting may have.
 
-A config comes from a model folder, or from a user, and may hold anything. `read_config` checks it against the fields of
-a dataclass and returns one:
+A config comes from a model folder, or from a user, and may contain anything. `read_config` checks it against the fields
+of a dataclass, and returns an instance of this dataclass:
 
     @dataclass(frozen=True, kw_only=True)
     class Settings:
@@ -9,7 +9,7 @@ a dataclass and returns one:
         dropout: Annotated[float, SHARE] = 0.1
         activity: Literal["spikes", "dff"] = "spikes"
 
-A field with a default may be missing. What concerns several fields is checked in `__post_init__`, by a `ValueError`.
+A field with a default may be missing. `__post_init__` checks conditions on several fields, and raises a `ValueError`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,12 +35,12 @@ def is_positive(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
     bool
-        False for true and false, which JSON has as numbers of their own.
+        Whether it is. False for the Boolean values true and false.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def is_count(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def is_share(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
@@ -104,16 +104,16 @@ _PLAIN: Mapping[type, Entry] = {
 
 
 def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> None:
-    """Check that a config has exactly these entries, each as expected.
+    """Check that a config has exactly the expected entries, with valid values.
 
     Parameters
     ----------
     config
-        What a model folder, or a user, says.
+        The config of a model folder, or of a user.
     expected
-        What each value must be, by its key.
+        For each key, what its value must be.
     owner
-        Whose config it is, for the message.
+        Name of the owner of the config, for the message.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
 
 
 def read_config(settings: type[Settings], config: Config, owner: str) -> Settings:
-    """The settings that a config holds, each of them checked against its field.
+    """Check the settings in a config against the fields of a dataclass, and return an instance of it.
 
     Parameters
     ----------
@@ -137,9 +137,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
         `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these `| None`. A field without a
         default is required. Whole numbers become floats, and lists become tuples, where the annotation says so.
     config
-        What a model folder, or a user, says.
+        The config of a model folder, or of a user.
     owner
-        Whose config it is, for the message.
+        Name of the owner of the config, for the message.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     >>> read_config(Sizes, {"dim": 0, "colour": "red"}, "the network")
     Traceback (most recent call last):
     nwb_neurid.errors.InvalidModel: The config of the network cannot be used:
-      - colour is unknown, known are dim, dropout
+      - colour is unknown; known settings: dim, dropout
       - dim must be a positive whole number, got 0
     """
     if not is_dataclass(settings):
@@ -184,13 +184,13 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
 def _list_faults(config: Config, expected: Mapping[str, Entry], required: Any) -> Iterator[str]:
     for key in config:
         if key not in expected:
-            yield f"{key} is unknown, known are {', '.join(expected)}"
+            yield f"{key} is unknown; known settings: {', '.join(expected)}"
     for key, (wanted, holds) in expected.items():
         if key in config:
             if not holds(config[key]):
                 yield f"{key} must be {wanted}, got {config[key]!r:.60}"
         elif key in required:
-            yield f"{key} must be {wanted}, it is missing"
+            yield f"{key} is missing; it must be {wanted}"
 
 
 def _refuse(faults: Iterator[str], owner: str) -> None:

@@ -30,9 +30,9 @@ def list_present(dataset: Dataset, folder: Path) -> list[Path]:
     Parameters
     ----------
     dataset
-        Says how they are called.
+        The recipe, which states the names of the recordings.
     folder
-        Where `fetch` put them, or the folder that holds them itself.
+        The folder that was given to `fetch`, or the folder that contains the recordings.
 
     Returns
     -------
@@ -54,18 +54,18 @@ def fetch(
     most: int | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Fetch the recordings of a dataset; what is there already and unchanged stays, what was begun is continued.
+    """Fetch the recordings of a dataset. Unchanged files are kept, and interrupted downloads are resumed.
 
     Parameters
     ----------
     dataset
-        Says where they are.
+        The recipe, which states where the recordings are.
     folder
-        Where to put them, in a folder called after the dandiset.
+        The folder to download to. A subfolder with the name of the dandiset is made in it.
     only
-        A pattern of the paths to fetch, of all that the recipe names.
+        Fetch only recordings of the recipe whose paths match this pattern.
     most
-        Fetch only so many, in the order of their paths.
+        Fetch only this many recordings, in the order of their paths.
     progress
         Reports every recording.
 
@@ -77,19 +77,19 @@ def fetch(
     Raises
     ------
     InvalidOption
-        If the dataset is in no archive that can be fetched from, or no recording fits.
+        If the dataset is not in the DANDI archive, or no recording matches.
     CannotFetch
-        If the archive does not answer as it should, or some recordings could not be fetched; the others are there.
+        If the archive does not answer as expected, or some recordings could not be fetched. The others are kept.
     UnreadableSource
-        If the archive is not reached.
+        If the archive cannot be reached.
     CannotWrite
-        If the disk has too little room for them, or the folder cannot be written.
+        If the disk is too small for the recordings, or the folder cannot be written.
     """
     source = dataset.source
     if source.archive != "dandi":
         raise InvalidOption(
-            f"{dataset.name} is not in the DANDI archive and has to be fetched by hand: {source.address}. Put its "
-            "recordings into a folder and name that (--data)."
+            f"{dataset.name} is not in the DANDI archive and has to be downloaded by hand: {source.address}. Put its "
+            "recordings into a folder and pass that folder (--data)."
         )
     client = _connect(dataset)
     with client:
@@ -118,7 +118,7 @@ def _connect(dataset: Dataset) -> "DandiAPIClient":
             from dandi.dandiapi import DandiAPIClient
     except ImportError as error:
         raise InvalidOption(
-            f"Fetching {dataset.name} needs the client of the DANDI archive ({error}): pip install dandi"
+            f"Downloading {dataset.name} needs the client of the DANDI archive ({error}): pip install dandi"
         ) from error
     request(f"{API}/info/", f"dandi://{dataset.source.dandiset}", Waiting())  # the client would try for a minute
     logging.getLogger("dandi").setLevel(logging.CRITICAL)  # what went wrong is reported at the end
@@ -134,8 +134,10 @@ def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list
         assets = [each for each in found.get_assets() if _fits(each.path, source.files, source.exclude)]
     chosen = sorted((each for each in assets if not only or fnmatch.fnmatchcase(each.path, only)), key=_path_of)
     if not chosen:
-        what = f"{counted(len(assets), 'recording')} of {dataset.name}, none of which fits {only!r}" if assets else ""
-        raise SourceNotFound(f"{where[0].upper()}{where[1:]} holds {what or f'no recording {source.files}'}.")
+        what = f"{counted(len(assets), 'recording')} of {dataset.name}, but none matches {only!r}" if assets else ""
+        raise SourceNotFound(
+            f"{where[0].upper()}{where[1:]} holds {what or f'no recording that matches {source.files}'}."
+        )
     return chosen
 
 
@@ -154,7 +156,7 @@ def _explain(what: str, names: Sequence[str]) -> Iterator[None]:
     except NotFoundError as error:
         raise SourceNotFound(f"{what} does not exist in the archive.") from error
     except (RequestException, ValueError, KeyError, TypeError) as error:
-        raise CannotFetch(names[0], [f"the archive did not answer as it should: {_shorten(error)}"], 0) from error
+        raise CannotFetch(names[0], [f"unexpected answer from the archive: {_shorten(error)}"], 0) from error
 
 
 def _shorten(error: object) -> str:
@@ -171,8 +173,8 @@ def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]")
     need = sum(size for path, size in places if not (path.is_file() and path.stat().st_size == size))
     if need * SPARE > free:
         raise CannotWrite(
-            f"{dataset.name} needs {need / 1e9:,.1f} GB in {folder}, which has {free / 1e9:,.1f} GB left. Fetch fewer "
-            "recordings (--most N, --only PATTERN), or name another folder (--data)."
+            f"{dataset.name} needs {need / 1e9:,.1f} GB in {folder}, which has {free / 1e9:,.1f} GB left. Download "
+            "fewer recordings (--most N, --only PATTERN), or choose another folder (--data)."
         )
 
 

@@ -1,4 +1,4 @@
-"""The cohort: the units of several recordings side by side, with what is known of them."""
+"""The cohort: the units of several recordings in one table, with their labels."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -39,9 +39,9 @@ class Cohort:
     neuron
         Index of the neuron of each row, shape (units,): rows that may be one neuron share it.
     train_only
-        Whether a unit is only trained on and never tested, shape (units,).
+        Whether a unit is used only for training and never tested, shape (units,).
     stored
-        The recordings of datasets of vectors, where the populations come from such: their activity is not known.
+        The stored recordings, if the populations come from datasets of vectors, which do not contain the activity.
     """
 
     label: str
@@ -62,7 +62,7 @@ class Cohort:
         neuron: Int64[np.ndarray, " units"] | None = None,
         stored: Sequence[StoredRecording] = (),
     ) -> "Cohort":
-        """Build the cohort of some recordings, the last `train_only` of which are never tested."""
+        """Build the cohort of some recordings. The last `train_only` recordings are never tested."""
         sizes = [len(population) for population in populations]
         first = sum(sizes[: len(sizes) - train_only])
         return cls(
@@ -76,7 +76,7 @@ class Cohort:
 
     @property
     def sizes(self) -> list[int]:
-        """Units of each recording."""
+        """Number of units of each recording."""
         return [len(population) for population in self.populations]
 
     @property
@@ -116,7 +116,7 @@ def read_cohort(
     Returns
     -------
     tuple
-        The cohort, and the names under which the recordings and the table know each subject.
+        The cohort, and all names of each subject, in the recordings and in the table.
 
     Raises
     ------
@@ -129,7 +129,10 @@ def read_cohort(
     both = [open_datasets(each, models[0], reading=reading, pool_groups=pool_groups) for each in (sources, train)]
     every = [*both[0], *both[1]]
     if len({isinstance(each, StoredRecording) for each in every}) > 1:
-        raise InvalidOption("Datasets of vectors and recordings cannot be mixed: --train must be of the same kind.")
+        raise InvalidOption(
+            "Datasets of vectors and recordings cannot be mixed: pass only datasets or only "
+            "recordings, also to --train."
+        )
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
     options = reading or ReadOptions()
     found = [
@@ -154,7 +157,7 @@ def read_cohort(
 
 
 def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> Bool[np.ndarray, " units"]:
-    """Select the units that have a vector and a label that can be learnt.
+    """Select the units that have a vector and a label of a class with enough units.
 
     Raises
     ------
@@ -169,8 +172,8 @@ def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> B
     known = cohort.truth != ""
     if lost := int((known & ~has_vector).sum()):
         warnings.warn(
-            f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored: not every encoder has a "
-            "vector of them.",
+            f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored, because at least one "
+            "encoder has no vector for them.",
             NeuridWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""The label heads of all folds, and their predictions of the units that each of them was not fitted to."""
+"""The label heads of all folds, and their predictions for held-out units."""
 
 import warnings
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadOptions:
-    """How heads are fitted; `coverage`, `seed` and `kind` as for `nwb_neurid.labels.fitting.fit_head`."""
+    """Options for fitting heads; `coverage`, `seed` and `kind` as for `nwb_neurid.labels.fitting.fit_head`."""
 
     protocol: str
     kind: str = "linear"
@@ -35,21 +35,23 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FoldPredictions:
-    """Predictions of the units of a cohort, each by a head that has not seen its label.
+    """Predictions for the units of a cohort, each by a head that was not trained on the label of the unit.
 
     Parameters
     ----------
     classes
-        Of all heads, shape (classes,).
+        The classes of all heads, shape (classes,).
     tested
         Which units were tested, shape (units,).
     label
         The prediction of the class-balanced probe, on which the scores are computed, shape (units,); "" where not
         tested.
     probabilities
-        Calibrated, for classes as common as in the training units, shape (units, classes). NaN where not tested.
+        Calibrated probabilities, if the classes are as common as in the training units, shape (units, classes). NaN
+        where not tested.
     sets
-        The prediction sets at each of `LEVELS`, and last at the requested coverage, shape (levels, units, classes).
+        The prediction sets at each of `LEVELS`, followed by those at the requested coverage, shape (levels, units,
+        classes).
     abstained, reasons
         Whether the head abstains, and why, shape (units,).
     """
@@ -76,11 +78,11 @@ def predict_folds(
     Parameters
     ----------
     cohort, splits
-        The units, and which of them train and are tested.
+        The units, and which of them are used for training and for the test.
     vectors
-        Of the recordings, for each split.
+        Vectors of the recordings, for each split.
     options
-        How heads are fitted.
+        Options for fitting heads.
     progress
         Progress callback, called at every split.
 
@@ -94,7 +96,7 @@ def predict_folds(
     CannotFit
         If the training units of a split hold fewer than two classes.
     InvalidOption
-        If neighbours are to vote on a label that they do not share, or positions are not known.
+        If neighbours should vote, but the label is not a brain region, or positions are not known.
     """
     near = _find_neighbours(cohort) if options.smooth else None
     units, classes = len(cohort.truth), np.unique(np.concatenate([cohort.truth[split.train] for split in splits]))
@@ -166,8 +168,8 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
         except CannotFit as error:
             trained, tested = (", ".join(np.unique(subject[side])[:5]) for side in (split.train, split.test))
             raise CannotFit(
-                f"{error} So it is in the fold that trains on {trained} and tests {tested}: every fold needs two "
-                "classes to learn from. Test others (--folds, --test-subjects), or add recordings (--train)."
+                f"{error} This is the fold that trains on {trained} and tests {tested}; every fold needs at least "
+                "two classes to train on. Change the folds (--folds, --test-subjects), or add recordings (--train)."
             ) from error
 
 

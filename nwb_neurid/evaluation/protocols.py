@@ -1,4 +1,4 @@
-"""The three protocols of the NuCLR paper (arXiv 2512.01199), and what may not leak in each.
+"""The three protocols of the NuCLR paper (arXiv 2512.01199), and checks against leaks in each.
 
 - transductive: the encoder may have seen the test units, the head is trained on other units of their recordings.
 - transductive-zero-shot: the encoder may have seen the test animals, the head has not.
@@ -23,7 +23,7 @@ PROTOCOLS = (TRANSDUCTIVE, "transductive-zero-shot", INDUCTIVE)
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Split:
-    """Rows of a cohort whose labels train a head, and rows that it is tested on."""
+    """Rows of a cohort with whose labels a head is trained, and rows on which it is tested."""
 
     train: Int64[np.ndarray, " train"]
     test: Int64[np.ndarray, " test"]
@@ -50,14 +50,14 @@ def split_cohort(
     seed: int = 0,
     test_subjects: Sequence[str] = (),
 ) -> list[Split]:
-    """Split a cohort into units that train and units that are tested, fold by fold, so that nothing leaks.
+    """Split a cohort into training and test units, fold by fold, such that nothing leaks.
 
     Parameters
     ----------
     cohort
         The units.
     scored
-        Which of them can be trained on or tested, shape (units,).
+        Which of them can be used for training or for the test, shape (units,).
     protocol
         One of `PROTOCOLS`.
     folds
@@ -65,7 +65,7 @@ def split_cohort(
     seed
         Random seed of the folds.
     test_subjects
-        Test these only; in the zero-shot protocols all others train.
+        Test these subjects only; in the zero-shot protocols, all others are used for training.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def split_cohort(
     CannotFit
         If there are too few subjects, or units.
     Leak
-        If something of the test units would be known in training.
+        If information about the test units would leak into training.
     """
     check_protocol(protocol)
     if folds < 2:
@@ -87,12 +87,12 @@ def split_cohort(
     subject = cohort.subject
     if unknown := sorted(set(test_subjects) - set(subject[~cohort.train_only].tolist())):
         there = ", ".join(np.unique(subject[~cohort.train_only]).tolist())
-        raise InvalidOption(f"No recording is of the test subject {', '.join(unknown)}. They are of: {there}.")
+        raise InvalidOption(
+            f"There is no recording of the test subject {', '.join(unknown)}. The recordings are of: {there}."
+        )
     tested = scored & ~cohort.train_only & (np.isin(subject, list(test_subjects)) if test_subjects else True)
     if protocol != TRANSDUCTIVE and (both := sorted(set(subject[tested]) & set(subject[cohort.train_only]))):
-        raise Leak(
-            f"Subjects that are tested are among those of --train: {', '.join(both)}. Leave their recordings out."
-        )
+        raise Leak(f"Test subjects also have recordings in --train: {', '.join(both)}. Leave those recordings out.")
     group = cohort.neuron if protocol == TRANSDUCTIVE else np.unique(subject, return_inverse=True)[1]
     held_out = bool(test_subjects) or bool(cohort.train_only.any())
     if protocol != TRANSDUCTIVE and held_out:
@@ -117,7 +117,8 @@ def _draw_folds(
         who = ", ".join(np.unique(cohort.subject[tested]).tolist()) or "none"
         what = "neurons" if protocol == TRANSDUCTIVE else "subjects"
         raise CannotFit(
-            f"The protocol {protocol} leaves {what} out and needs two of them with a known {cohort.label}, got "
+            f"The protocol {protocol} holds out {what}, and needs at least two of them with a known {cohort.label}, "
+            "got "
             f"{count} (subjects: {who})."
         )
     with warnings.catch_warnings():
@@ -129,20 +130,20 @@ def _draw_folds(
 
 
 def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
-    """Check that a head knows nothing of the units that it is tested on.
+    """Check that a head is not trained on any of the units on which it is tested.
 
     Raises
     ------
     Leak
-        If a neuron is on both sides, or, in a zero-shot protocol, a subject.
+        If a neuron (or, in a zero-shot protocol, a subject) is used both for training and for the test.
     CannotFit
-        If one side is empty.
+        If there are no training units or no test units.
     """
     if not len(split.train) or not len(split.test):
         side = "test" if len(split.train) else "train on"
         raise CannotFit(
-            f"No unit with a known {cohort.label} is left to {side}. Choose others to test (--test-subjects), or add "
-            "recordings."
+            f"No unit with a known {cohort.label} is left to {side}. Choose other test subjects (--test-subjects), "
+            "or add recordings."
         )
     both = np.intersect1d(cohort.neuron[split.train], cohort.neuron[split.test])
     if len(both):
@@ -165,9 +166,9 @@ def check_encoder(
     details
         Its training record, `Model.details`.
     protocol
-        One of `PROTOCOLS`; only inductive-zero-shot forbids anything.
+        One of `PROTOCOLS`; only inductive-zero-shot restricts the training of the encoder.
     test_subjects
-        Every name of the test subjects.
+        All names of the test subjects.
     learns
         Whether the encoder was trained.
 
@@ -182,11 +183,11 @@ def check_encoder(
     nameless = details.get("populations_without_subject", 0)
     if not isinstance(known, list | tuple) or not known or nameless:
         raise Leak(
-            f"The record of {name} does not name all the subjects that it was trained on, so nobody knows whether the "
-            "test subjects are among them. Train it on recordings that name their subject, or choose another protocol."
+            f"It is not recorded which subjects {name} was trained on, so they may include the test subjects. Train "
+            "it on recordings that state their subject, or choose another protocol."
         )
     if seen := sorted({*map(str, known)} & {*test_subjects}):
         raise Leak(
-            f"{name} was trained on subjects that it would be tested on: {', '.join(seen)}. Test it on others "
-            "(--test-subjects), or choose another protocol."
+            f"{name} was trained on subjects that it would be tested on: {', '.join(seen)}. Test it on other "
+            "subjects (--test-subjects), or choose another protocol."
         )

@@ -1,4 +1,4 @@
-"""The classifiers of label heads: fitted by scikit-learn, kept as arrays."""
+"""The classifiers of label heads. They are fitted with scikit-learn, and stored as arrays."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Layer = tuple[Float64[np.ndarray, "_ _"], Float64[np.ndarray, " _"]]  # (inputs,
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Classifier:
-    """Standardisation followed by layers, with rectified units between them.
+    """Standardisation, followed by layers with rectified linear units between them.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Classifier:
     layers: tuple[Layer, ...]
 
     def standardise(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
-        """Standardise vectors by the training data."""
+        """Standardise vectors with the mean and standard deviation of the training data."""
         return (vectors.astype(np.float64) - self.center) / self.scale
 
     def score(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
@@ -57,7 +57,7 @@ def fit_classifier(
     seed: int = 0,
     weights: Float64[np.ndarray, " units"] | None = None,
 ) -> Classifier:
-    """Standardise and fit a class-balanced multinomial logistic regression (the field's probe), or a small network.
+    """Standardise vectors, and fit a class-balanced logistic regression (the usual probe) or a small network.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def fit_classifier(
     truth
         The class of each unit, from 0, shape (units,).
     classes
-        Number of classes. One without units here is placed below all others.
+        Number of classes. A class without units gets the lowest score.
     kind
         One of `KINDS`.
     strength
@@ -74,13 +74,13 @@ def fit_classifier(
     seed
         Random seed of the network.
     weights
-        How much each unit counts within its class, shape (units,); the classes count the same. By default all units of
-        a class count the same. For a linear classifier only.
+        Weight of each unit within its class, shape (units,). Classes have equal weights, and so do the units of a class
+        by default. For a linear classifier only.
 
     Returns
     -------
     Classifier
-        With one score for each class.
+        A classifier with one score for each class.
     """
     from sklearn.preprocessing import StandardScaler
 

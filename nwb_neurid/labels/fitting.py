@@ -1,4 +1,4 @@
-"""Fitting label heads: everything is chosen within the training data, by folds that keep animals together."""
+"""Fit label heads. All settings are chosen within the training data, with folds that keep animals together."""
 
 import warnings
 from collections.abc import Mapping
@@ -50,20 +50,21 @@ def fit_head(
     subjects
         The animal of each unit, shape (units,).
     label_name, scope
-        Name of the label, and among which neurons predictions hold.
+        Name of the label, and the kind of neurons for which the predictions are valid.
     kind
         "linear" (a class-balanced multinomial logistic regression on standardised vectors) or "mlp".
     coverage
-        The share of units whose set of plausible classes should hold their true one.
+        The share of units whose prediction set should contain the true class.
     seed
         Random seed of the folds and the network, for reproducible results.
     groups
-        Index of the neuron of each row, shape (units,): rows of one neuron are never in different folds. By default
-        each row is a neuron.
+        Index of the neuron of each row, shape (units,). Rows of one neuron are always in the same fold. By default,
+        each row is a separate neuron.
     neighbours
         Rows of the neighbours of each unit, see `nwb_neurid.labels.neighbours`; needed for smoothing.
     encoder
-        The encoder whose vectors these are, see `nwb_neurid.labels.head.identify_encoder`; the head takes no others.
+        The encoder that computed the vectors, see `nwb_neurid.labels.head.identify_encoder`. The head refuses vectors
+        of other encoders.
     details
         Further entries of `LabelHead.details`.
     progress
@@ -72,7 +73,7 @@ def fit_head(
     Returns
     -------
     LabelHead
-        Fitted to all units of known class, and calibrated on held-out animals.
+        The head, fitted to all units of known class, and calibrated on held-out animals.
 
     Raises
     ------
@@ -100,8 +101,8 @@ def fit_head(
     check_head(kind, coverage)
     if nameless := int(((subjects == "") & (labels != "")).sum()):
         raise InvalidOption(
-            f"{nameless} units have a label but no subject, and folds must keep animals together. Name the subjects "
-            "(--subjects table.csv, columns source and subject)."
+            f"{nameless} units have a label but no subject, and folds must keep animals together. State the subjects "
+            "(--subjects table.csv, with the columns source and subject)."
         )
     examples, notes = collect_examples(vectors, labels, subjects, groups, neighbours, label_name)
     for note in notes:
@@ -132,7 +133,7 @@ def fit_head(
 
 
 def check_label(name: str) -> None:
-    """Check that a label can be predicted under its name, which becomes part of names of files and columns.
+    """Check that the name of a label can be used: it becomes part of the names of files and columns.
 
     Raises
     ------

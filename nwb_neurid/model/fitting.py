@@ -1,4 +1,4 @@
-"""Training a model on populations."""
+"""Train a model on populations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,27 +35,27 @@ def fit(
     Parameters
     ----------
     model
-        Its weights are the starting point; it stays as it is.
+        The model whose weights are the starting point. It is not changed.
     populations
-        What to train on. Excluded units are left out. What `bin_groups` returned is taken as it is.
+        The populations to train on, or groups that `bin_groups` returned. Excluded units are left out.
     options
-        How long to train, from which seed, and where to keep checkpoints.
+        Number of steps, random seed, checkpoints and other options.
     pool_groups
         Train on all units of a population together. Otherwise each group (probe, imaging plane) is separate.
     keep
-        Callback, called with the model as it is whenever a checkpoint was written.
+        Callback, called with the model in its present state whenever a checkpoint was written.
     progress
-        Reports every step.
+        Progress callback, called at every step.
 
     Returns
     -------
     Model, TrainingLog
-        The trained model, without label heads, and what was done.
+        The trained model, without label heads, and the log.
 
     Raises
     ------
     InvalidOption
-        If the encoder has nothing to learn.
+        If the encoder does not learn.
     CannotTrain
         If none of the populations can be trained on; every reason is listed.
     """
@@ -63,7 +63,7 @@ def fit(
     with attribute_errors(lambda: model.who, "failed while it was built"):
         encoder = model.plugin.build(config, model.encoder.state(), model.device)
     if not isinstance(encoder, Trainable):
-        raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
+        raise InvalidOption(f"Encoder {model.name!r} needs no training: embed with it directly.")
     parts: list[Population | Binned] = []
     left_out: list[str] = []
     for population in populations:
@@ -74,7 +74,7 @@ def fit(
         parts += own
         left_out += problems
     if not parts:
-        raise CannotTrain(left_out or ["no recording was named."])
+        raise CannotTrain(left_out or ["no recording was given."])
 
     def describe_trained(log: TrainingLog) -> Model:
         details = _collect_details(parts, options, log)
@@ -96,7 +96,7 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Parameters
     ----------
     model
-        What is to be trained.
+        The model to train.
     population
         The recording.
     pool_groups
@@ -105,18 +105,17 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Returns
     -------
     tuple
-        Its groups, and why it cannot be trained on; one of the two is empty.
+        Its groups, and the reason why it cannot be used for training. One of the two is empty.
 
     Raises
     ------
     InvalidOption
-        If the encoder does not train on bins alone.
+        If the encoder needs more than bins for training.
     """
     encoder = model.encoder
     if not isinstance(encoder, BinsRecordings):
         raise InvalidOption(
-            f"Encoder {model.name!r} does not train on binned activity alone, so there is nothing to keep: leave out "
-            "--cache."
+            f"Encoder {model.name!r} does not train on binned activity alone, so it cannot use --cache. Leave it out."
         )
     parts, problems = _split(population, model, pool_groups)
     with attribute_errors(lambda: model.who, "failed while it binned"):

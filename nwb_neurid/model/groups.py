@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Encoder, EncoderSpec, Progress
 from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, InvalidResults
@@ -12,7 +13,7 @@ from nwb_neurid.results import Embeddings, Provenance
 
 
 def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Split a population into the rows of each group, without excluded units, in the order of their first units."""
+    """Find the rows of each group, without excluded units. Groups are in the order of their first units."""
     rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
     if pool_groups or population.group is None:
         yield "", rows
@@ -25,7 +26,7 @@ def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[st
 def embed_groups(
     encoder: Encoder, spec: EncoderSpec, population: Population, *, who: str, pool: bool, progress: Progress
 ) -> tuple[Embeddings, list[Provenance]]:
-    """Embed every group with enough units; returns the provenance of each group too. `who` names the encoder in errors.
+    """Embed every group with enough units, and return the provenance of each. `who` is the encoder, for messages.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def embed_groups(
     for group, rows in split_groups(population, pool):
         if len(rows) < spec.min_units:
             for row in rows:
-                reasons[row] = f"group {group} has {len(rows)} of the {spec.min_units} units that are needed"
+                reasons[row] = f"group {group} has {counted(len(rows), 'unit')}, at least {spec.min_units} are needed"
             continue
         part = _embed_group(encoder, population.select(rows), who, progress)
         vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability

@@ -1,4 +1,4 @@
-"""A recording through whichever reader recognises it."""
+"""Read a recording with the installed reader that recognises it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -31,25 +31,25 @@ FOR_ALL = ("start_s", "stop_s", "duration_s", "labels", "exclude")
 
 
 def read(source: object, **options: Any) -> Population:
-    """Read a recording with whichever installed reader recognises it.
+    """Read a recording with the installed reader that recognises it.
 
     Parameters
     ----------
     source
-        Path or URL of a recording, or an object that a reader knows.
+        Path or URL of a recording, or an object that a reader supports.
     **options
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`. Behaviour and stimulus are
-        read where the source has them, unless `covariates=False`: an encoder may look at them.
+        read if the source has them, because an encoder may use them, unless `covariates=False`.
 
     Returns
     -------
     Population
-        Units with their activity, observed time, and what is known of them.
+        Units with their activity, observed time, labels and other properties.
 
     Raises
     ------
     SourceNotFound
-        If it is a path and there is nothing.
+        If there is nothing at the path.
     UnknownSource
         If no reader recognises it.
     InvalidOption
@@ -69,7 +69,7 @@ def read(source: object, **options: Any) -> Population:
 
 
 def parse_options(options: Mapping[str, Any]) -> ReadOptions:
-    """Options of a reader by their names.
+    """Make the options for reading from keyword arguments.
 
     Raises
     ------
@@ -80,16 +80,18 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
         return ReadOptions(**options)
     except TypeError:
         known = ", ".join(option.name for option in fields(ReadOptions))
-        raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
+        raise InvalidOption(
+            f"Unknown options of reading: {', '.join(sorted(options))}. The options are: {known}."
+        ) from None
 
 
 def check_each_once(sources: Sequence[object]) -> None:
-    """Refuse to learn from a recording twice, where it would count double.
+    """Check that no recording is listed twice, because it would then count twice in training.
 
     Raises
     ------
     InvalidOption
-        If a path, links followed, a URL or an object is named again.
+        If a path (with links resolved), a URL or an object is listed more than once.
     """
     seen = set()
     for source in sources:
@@ -97,7 +99,7 @@ def check_each_once(sources: Sequence[object]) -> None:
         key = Path(str(source)).resolve() if is_path else source if isinstance(source, str) else id(source)
         if key in seen:
             raise InvalidOption(
-                f"{name_source(source)} is named twice and would count double. Name each recording once."
+                f"{name_source(source)} was given twice and would be counted twice. Give each recording once."
             )
         seen.add(key)
 
@@ -108,23 +110,23 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
     Parameters
     ----------
     reader
-        Recognises the source.
+        The reader for the source.
     source
         The recording.
     options
-        Behaviour and stimulus are read where the reader can, unless `covariates` is False.
+        Options for reading. Behaviour and stimulus are read if the reader supports this, unless `covariates` is False.
 
     Returns
     -------
     Population
-        Units with their activity, observed time, and what is known of them.
+        Units with their activity, observed time, labels and other properties.
 
     Raises
     ------
     InvalidOption
-        If an option is set that the reader does not know.
+        If an option is set that the reader does not support.
     NeuridError
-        Whatever else the reader finds.
+        For any other problem that the reader finds.
     """
     can_read = "covariates" in reader.spec.options
     if not options.covariates:
@@ -133,8 +135,8 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
         known = option.name in reader.spec.options | {*FOR_ALL} or not getattr(options, option.name)
         if not known and getattr(options, option.name) != option.default:
             raise InvalidOption(
-                f"The reader {reader.spec.name!r}, which reads {name_source(source)}, does not know the option "
-                f"{option.name}. It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
+                f"The reader {reader.spec.name!r}, which reads {name_source(source)}, has no option {option.name}. "
+                f"Its options: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
     with limits.reading(source), attribute_errors(lambda: _who(reader), f"failed on {name_source(source)}"):
         population = reader.read(source, options)
@@ -148,7 +150,7 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
 
 
 def name_source(source: object) -> str:
-    """Name a recording in a message: its path or URL, or what kind of object it is."""
+    """Name a recording for messages: its path or URL, or the kind of object."""
     return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__}"
 
 
@@ -168,7 +170,7 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
     if len(stretch.observed_s) == 0:
         until = f" and {stop_s:g} s" if np.isfinite(stop_s) else " s and its end"
         raise InvalidOption(
-            f"{source} was not observed between {start_s:g}{until}. It was from "
+            f"{source} was not observed between {start_s:g}{until}. It was observed from "
             f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
         )
     if options.duration_s is None:
@@ -201,11 +203,14 @@ def _check_exists(path: Path) -> None:
             return
     except PermissionError as error:
         raise UnreadableSource(
-            f"{path} may not be reached: permission denied. Ask the owner of the folder that it is in, or copy it to a "
-            "place of yours."
+            f"{path} cannot be reached: permission denied. Ask the owner of its folder for access, or copy it to a "
+            "folder of your own."
         ) from error
     if path.is_symlink():
-        raise SourceNotFound(f"{path} is a link to nothing. Fetch what it stands for (git annex get, datalad get).")
+        raise SourceNotFound(
+            f"{path} is a broken link. If git-annex or DataLad manages it, download its content "
+            "(git annex get, datalad get)."
+        )
     raise SourceNotFound(f"{path} does not exist.")
 
 
@@ -215,7 +220,8 @@ def _check_may_enter(*folders: Path) -> None:
             os.stat(os.path.join(folder, "."))  # noqa: PTH116, PTH118 - a path of pathlib drops the dot
         except PermissionError as error:
             raise UnreadableSource(
-                f"{folder} may not be entered: permission denied. Ask its owner, or copy it to a place of yours."
+                f"{folder} cannot be opened: permission denied. Ask its owner for access, or copy it to a folder of "
+                "your own."
             ) from error
 
 
@@ -226,25 +232,25 @@ def _who(reader: ReaderPlugin) -> str:
 
 
 def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording for an encoder, or for any (None); behaviour only if it looks at that; raises as `read_with`."""
+    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only if the encoder uses it."""
     unused = spec is not None and not spec.uses_covariates and options.covariates is None
     return read_with(reader, source, replace(options, covariates=False) if unused else options)
 
 
 def reader_for(source: object) -> ReaderPlugin:
-    """The first reader, in the order of their names, that recognises the source. Broken readers are passed over.
+    """Find the first reader, in alphabetical order, that recognises the source. Broken readers are skipped.
 
     Warns
     -----
     NeuridWarning
-        If a reader is broken, or several recognise the folder: which of its contents is meant, the user knows.
+        If a reader is broken, or several readers recognise the folder, so that the user should choose.
 
     Raises
     ------
     SourceNotFound, UnknownSource
         As for `read`.
     UnreadableSource
-        If it may not be reached, is a folder that may not be entered, or has one in it and nothing that is recognised.
+        If access to the source is denied, or nothing is recognised in a folder that has an inaccessible subfolder.
     """
     if isinstance(source, str | Path) and not is_url(source):
         _check_exists(Path(source))
@@ -257,7 +263,7 @@ def reader_for(source: object) -> ReaderPlugin:
             break
         try:
             plugin = readers.load(name)
-            failed = f"cannot tell whether it reads {name_source(source)}"
+            failed = f"failed to check whether it can read {name_source(source)}"
             with attribute_errors(lambda: _who(plugin), failed):  # noqa: B023 - called within
                 recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
@@ -268,11 +274,11 @@ def reader_for(source: object) -> ReaderPlugin:
     if len(found) > 1:
         names = [plugin.spec.name for plugin in found]
         warn(
-            f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "
-            "in it is meant, name the folder or the file that holds it."
+            f"The folder {source} fits several readers ({' and '.join(names)}), and is read by {names[0]}. To read "
+            "something else in it, pass that folder or file instead."
         )
     if found:
         return found[0]
     _check_may_enter(*(_list_folders(Path(str(source))) if is_folder else []))
-    within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
+    within = f" If the folder holds recordings, pass them: {Path(str(source)) / '*'}." if is_folder else ""
     raise UnknownSource(f"No reader recognises {name_source(source)}. Installed readers: {', '.join(readers)}.{within}")

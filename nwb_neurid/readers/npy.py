@@ -1,4 +1,4 @@
-"""`.npy` files, mapped: what a header promises beyond the bytes that there are costs no memory, and nothing is run."""
+"""Memory-mapped `.npy` files. A header that claims more data than exist costs no memory, and no code is run."""
 
 import math
 import os
@@ -27,14 +27,14 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
     path
         The file.
     again
-        What to do where it is missing or damaged, for messages.
+        Advice if the file is missing or damaged, for messages.
 
     Raises
     ------
     UnreadableSource
-        If the file is missing, may not be read, is damaged or truncated.
+        If the file is missing, cannot be accessed, is damaged or is truncated.
     InvalidSource
-        If it holds pickled Python objects, which are not opened.
+        If it contains pickled Python objects, which are not loaded.
     """
     try:
         with open_regular(path) as file:
@@ -46,7 +46,7 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
                 raise InvalidSource(f"{path} must hold numbers or text, it holds Python objects. {again}")
             promised, size = file.tell() + math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size
             if size != promised:
-                raise ValueError(f"it has {size} bytes, its header promises {promised}")
+                raise ValueError(f"it has {size} bytes, its header states {promised}")
             if 0 in shape:
                 array = np.empty(shape, dtype)
             else:
@@ -62,24 +62,24 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
 
 
 def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> Shaped[np.ndarray, "..."]:
-    """Give back an array if its elements are what they seem to be.
+    """Return an array if its elements are valid.
 
     Raises
     ------
     UnreadableSource
-        If it has elements of no size, of which there may be any number, or text with characters that do not exist, on
-        which Python would stumble later.
+        If its elements have size 0, so that there may be any number of them, or its text contains invalid characters,
+        which would make Python fail later.
     """
     if array.dtype.itemsize == 0:
-        raise UnreadableSource(f"{where} is damaged: its {array.size} elements have no size. {again}")
+        raise UnreadableSource(f"{where} is damaged: each of its {array.size} elements has a size of 0 bytes. {again}")
     if array.dtype.kind == "U" and array.size:
         codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if np.any((codes > LAST_CHARACTER) | ((codes >= SURROGATES.start) & (codes < SURROGATES.stop))):
-            raise UnreadableSource(f"{where} is damaged: it holds characters that do not exist. {again}")
+            raise UnreadableSource(f"{where} is damaged: it holds invalid characters. {again}")
     return array
 
 
 def in_one_line(error: BaseException) -> str:
-    """Give the text of an error of NumPy or Python, fit to be printed, or its name where it has none."""
+    """Return the message of an error of NumPy or Python in printable form, or the name of the error if it has none."""
     text = " ".join(str(error).split())[:200].rstrip(".")
     return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__

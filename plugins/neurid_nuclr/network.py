@@ -43,9 +43,9 @@ LEAST_ROWS = 256
 
 
 class RotaryPositions(nn.Module):
-    """How far each pair of a head's dimensions turns from token to token.
+    """Rotary positions: the rotation of each pair of a head's dimensions from token to token.
 
-    Half of the pairs turn, with periods spaced logarithmically from 1 token to 8 windows; the others stand still.
+    Half of the pairs rotate, with periods spaced logarithmically from 1 token to 8 windows. The others do not rotate.
     """
 
     omega: Float[Tensor, " pairs"]
@@ -56,7 +56,7 @@ class RotaryPositions(nn.Module):
         self.register_buffer("omega", F.pad(2 * math.pi / periods, (0, dim_head // 4)))
 
     def forward(self, tokens: int) -> Float[Tensor, "tokens 1 pairs 2"]:
-        """Compute cosine and sine of the turns of the first `tokens` positions."""
+        """Compute cosine and sine of the rotations of the first `tokens` positions."""
         angles = torch.arange(tokens, device=self.omega.device)[:, None, None] * self.omega
         return torch.stack([angles.cos(), angles.sin()], -1)
 
@@ -77,7 +77,7 @@ def _rotate(
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Tell whether to compute as is fastest on a CPU."""
+    """Whether to use the computation that is fastest on a CPU."""
     return x.device.type == "cpu"
 
 
@@ -132,7 +132,7 @@ def _multiply(
 
 
 def _sum_products(left: Float[Tensor, "rows dim"], right: Float[Tensor, "rows other"]) -> Float[Tensor, "dim other"]:
-    """The products of two rows, summed over all rows: the gradient of a matrix."""
+    """Compute `left.t() @ right`, the gradient of a weight matrix."""
     return _run_product(left.t(), right.t()) if _suits_product(left, right) else left.t() @ right
 
 
@@ -185,7 +185,7 @@ def _attend_briefly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention along the second axis, apart for each row and for each place on the axes behind."""
+    """Multi-head self-attention along the second axis, separately for each index of the other axes."""
 
     def __init__(self, dim: int, heads: int, dim_head: int, dropout: float) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
         turns: Float[Tensor, "length _ pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
-        """Attend to where `mask` is true. `turns` turns values too, and back afterwards: only distances count."""
+        """Attend where `mask` is True. Values are rotated too, and back afterwards: only distances have an effect."""
         normed = self.norm(x)
         if turns is None:
             parts = [
@@ -209,7 +209,7 @@ class Attention(nn.Module):
                 for part in _project(normed, self.to_qkv, 3)
             ]
             dtype = parts[0].dtype
-        else:  # turning copies anyway, so that one product and one pass do for all three
+        else:  # rotation copies anyway, so one multiplication and one rotation serve all three
             joined = torch.unflatten(_multiply(normed, self.to_qkv.weight, self.to_qkv.bias), -1, (-1, self.dim_head))
             dtype = joined.dtype
             parts = list(_rotate(joined, turns).chunk(3, 2))
@@ -225,7 +225,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers on each token alone; half of the hidden units gate the other half."""
+    """Two layers on each token separately. Half of the hidden units gate the other half."""
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
@@ -247,9 +247,10 @@ class FeedForward(nn.Module):
 
 
 class _FeedForwardInPieces(torch.autograd.Function):
-    """`x + layer(x)` of a feed-forward layer without dropout. It keeps `x` alone and computes hidden units again.
+    """`x + layer(x)` of a feed-forward layer without dropout, computed piece by piece.
 
-    All of them at a time are most of what training would hold, and take as long to fetch as to compute.
+    For the gradients only `x` is kept, and the hidden units are computed again. To keep all of them would take most of
+    the memory of training, and no less time.
     """
 
     @staticmethod
@@ -291,7 +292,7 @@ class _FeedForwardInPieces(torch.autograd.Function):
 
 
 def _suits_pieces(x: Tensor, layer: FeedForward) -> bool:
-    """Tell whether gradients are asked for that `_FeedForwardInPieces` can give."""
+    """Return whether `_FeedForwardInPieces` can compute the gradients that are needed."""
     plain = x.dtype == layer.in_proj.weight.dtype and not torch.is_autocast_enabled("cpu")
     return torch.is_grad_enabled() and plain and layer.dropout.share == 0
 
@@ -335,9 +336,10 @@ class Network(nn.Module):
         self.st_blocks = nn.ModuleList(layers(2) for _ in range(config.spatiotemporal_blocks))
 
     def with_compiled_layers(self) -> "Network":
-        """A network of the same weights whose layers are compiled: one for all of a kind, where the whole is slow to.
+        """Make a network with the same weights and compiled layers, because compiling the whole network is slow.
 
-        What comes before and after them, whose shapes depend on what is there, is left as it is.
+        All layers of a kind share one compilation. Code before and after the layers, whose shapes vary, is not
+        compiled.
         """
         compiled = copy.copy(self)
         compiled.run = torch.compile(_add_residual, dynamic=True)
@@ -351,10 +353,10 @@ class Network(nn.Module):
         Parameters
         ----------
         activity
-            Spike counts or samples of each unit; a whole number of tokens.
+            Spike counts or samples of each unit, for a whole number of tokens.
         present
-            False where a row is padding, which no unit attends to and whose vector means nothing; None where no
-            row is.
+            False for rows that are padding, to which no unit attends and whose vectors have no meaning; None if there
+            is no padding.
         """
         windows, units = shape = activity.shape[:2]
         rows = None
@@ -382,7 +384,7 @@ class Network(nn.Module):
         tokens = x.shape[1]
         whole = self.run is not _add_residual or not on_cpu(x)
         pieces = 1 if whole else 1 + len(x) * tokens // PIECE_TOKENS
-        turns = self.rotary_emb(tokens).repeat(1, 3 * self.heads, 1, 1)  # one for all heads is slower on a CPU
+        turns = self.rotary_emb(tokens).repeat(1, 3 * self.heads, 1, 1)  # broadcasting over heads is slow on a CPU
         for block in self.t_blocks:
             temporal, feed_forward = block.children()
             x = self.run(x, temporal, pieces, turns=turns)

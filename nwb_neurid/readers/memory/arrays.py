@@ -37,31 +37,31 @@ RAW = 5.0
 
 
 def read_arrays(source: Any, options: ReadOptions) -> Population:
-    """Read the units of arrays.
+    """Read units from arrays.
 
     Parameters
     ----------
     source
-        Spike times: a list, a tuple or a dict by unit of arrays of one axis, in seconds or, with `rate_hz`, whole
-        numbers of samples. Traces: an array of shape (units, samples).
+        Spike times: a list, a tuple or a dict (by unit) of one-dimensional arrays, in seconds or, with `rate_hz`, as
+        whole numbers of samples. Traces: an array of shape (units, samples).
     options
-        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` says what traces are; dF/F
-        by default. `start_s` and `stop_s` say from when to when was observed; otherwise spikes tell. `where` selects
-        units by their `id`.
+        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces;
+        dF/F by default. `start_s` and `stop_s` are the start and the end of observed time; by default, these are the
+        first and the last spike. `where` selects units by their `id`.
 
     Raises
     ------
     UnreadableSource
         If there are no units, no spikes or no samples.
     InvalidSource
-        If it is neither, or spike times are not finite.
+        If the source is neither spike times nor traces, or spike times are not finite.
     InvalidOption
-        If `rate_hz` is missing, or no rate, or `activity` is not that of the arrays.
+        If `rate_hz` is missing or not a valid rate, or `activity` does not fit the arrays.
 
     Warns
     -----
     NeuridWarning
-        If times may be no seconds, or had to be sorted, the duration is not stated, or traces look like raw
+        If times may not be in seconds, or had to be sorted, the duration is not stated, or traces look like raw
         fluorescence.
     """
     if isinstance(source, Mapping):
@@ -75,7 +75,7 @@ def read_arrays(source: Any, options: ReadOptions) -> Population:
 
 
 def name_units(ids: Sequence[Any]) -> Shaped[np.ndarray, " units"]:
-    """Make ids of keys: whole numbers if all are, or else text."""
+    """Make unit ids from keys: whole numbers if all keys are, or otherwise text."""
     whole = all(isinstance(id_, int | np.integer) and not isinstance(id_, bool) for id_ in ids)
     return np.array([int(id_) if whole else str(id_) for id_ in ids]) if ids else np.empty(0, np.int64)
 
@@ -104,25 +104,25 @@ def make_population(
     Parameters
     ----------
     trains_s
-        One array a unit, in any order.
+        One array per unit, with spike times in any order.
     unit_ids
         Shape (units,).
     source
-        What they are called in messages.
+        The name of the recording in messages.
     options
-        `start_s` and `stop_s` say from when to when was observed, as far as they are given; otherwise spikes tell.
-        `where` selects units by their columns.
+        `start_s` and `stop_s` are the start and the end of observed time. By default, these are the first and the last
+        spike. `where` selects units by their columns.
     columns
-        What is known of the units, one value each.
+        Further properties of the units, with one value per unit.
     **parts
-        Of `nwb_neurid.readers.segments.population_of`.
+        Further arguments of `nwb_neurid.readers.segments.population_of`.
 
     Raises
     ------
     UnreadableSource, InvalidSource
         As for `population_of`.
     InvalidOption
-        If `where` asks for what is not there.
+        If `where` matches nothing in the source.
     """
     start_s, stop_s = options.start_s, options.stop_s
     where, is_cut = f"{source}: spike times", start_s is not None or stop_s is not None
@@ -167,7 +167,7 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
     try:
         times = np.asarray(train)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise InvalidSource(f"Spike times of unit {unit} are no array. {EXPECTED}.") from error
+        raise InvalidSource(f"Spike times of unit {unit} are not an array. {EXPECTED}.") from error
     if times.dtype.kind == "m":
         return np.atleast_1d(times / np.timedelta64(1, "s")).ravel()
     if times.size == 0:
@@ -180,26 +180,28 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
         return seconds
     if not is_rate(rate_hz) or not np.array_equal(seconds, np.rint(seconds)):
         raise InvalidOption(
-            f"rate_hz is for traces, and for spike times as whole numbers of samples; unit {unit} has others, or "
-            f"{show_value(rate_hz)} is no rate. Leave it out for times in seconds."
+            f"rate_hz is for traces, and for spike times as whole numbers of samples. Those of unit {unit} are not "
+            f"whole numbers, or {show_value(rate_hz)} is not a valid rate. Leave rate_hz out for times in seconds."
         )
     return seconds / rate_hz
 
 
 def is_rate(rate_hz: object) -> bool:
-    """Whether this can be a number of samples a second."""
+    """Whether this is a possible sampling rate."""
     return isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool) and 0 < rate_hz < FASTEST_HZ
 
 
 def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Population:
     if values.ndim != 2 or values.dtype.kind not in "iuf":
-        hint = " One array of spike times goes into a list." if values.ndim == 1 else ""
-        raise InvalidSource(f"An array of {values.dtype} and shape {values.shape} is no recording. {EXPECTED}.{hint}")
+        hint = " Put a single array of spike times into a list." if values.ndim == 1 else ""
+        raise InvalidSource(
+            f"An array of {values.dtype} and shape {values.shape} is not a recording. {EXPECTED}.{hint}"
+        )
     if options.rate_hz is None:
-        raise InvalidOption("An array of traces needs rate_hz, its samples (frames) a second.")
+        raise InvalidOption("An array of traces needs rate_hz, its samples (frames) per second.")
     if not is_rate(options.rate_hz):
         raise InvalidOption(
-            f"rate_hz must be a positive number of samples a second, got {show_value(options.rate_hz)}."
+            f"rate_hz must be a positive number of samples per second, got {show_value(options.rate_hz)}."
         )
     units, samples = values.shape
     if units > samples > 0:
@@ -210,12 +212,12 @@ def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Pop
 
 
 def check_kind(options: ReadOptions) -> Kind:
-    """What traces are, as the option says; dF/F by default.
+    """Return the kind of traces that the option states; dF/F by default.
 
     Raises
     ------
     InvalidOption
-        If traces are no such thing.
+        If it is not a kind of traces.
     """
     for kind in KINDS:
         if (options.activity or "dff") == kind:
@@ -237,29 +239,29 @@ def make_imaging(
     Parameters
     ----------
     traces
-        One trace a unit.
+        One trace per unit.
     unit_ids
-        Shape (units,).
+        Ids of the units, shape (units,).
     observed_s
-        When they were observed.
+        Observed time.
     source
-        What they are called in messages.
+        The name of the recording in messages.
     options
         `where` selects units by their columns.
     columns
-        What is known of the units, one value each.
+        Further properties of the units, with one value per unit.
 
     Raises
     ------
     UnreadableSource
-        If there is no trace, or none that varies.
+        If there is no trace, or all traces are constant.
     InvalidOption
-        If `where` asks for what is not there.
+        If `where` matches nothing in the source.
 
     Warns
     -----
     NeuridWarning
-        If traces that nobody calls fluorescence look like it.
+        If traces look like fluorescence, but are not declared as such.
     """
     if 0 in traces.values.shape:
         raise UnreadableSource(f"The {source} holds no samples.")
@@ -274,15 +276,18 @@ def make_imaging(
     )
     excluded = {**find_flat(population), **excluded}
     if len(excluded) == len(unit_ids):
-        raise UnreadableSource(f"The {source} holds no trace that varies, or none that is selected.")
+        raise UnreadableSource(f"The {source} has no trace that varies, or none of those was selected.")
     kept = traces.values[[row for row in range(len(unit_ids)) if row not in excluded]]
     if not options.activity and np.median(np.nanquantile(kept, 0.01, axis=1)) > RAW:
-        warn(f"The {source} is taken for dF/F but looks like raw fluorescence: if it is, pass activity='fluorescence'.")
+        warn(
+            f"The {source} is read as dF/F but looks like raw fluorescence. If it is raw fluorescence, pass "
+            "activity='fluorescence'."
+        )
     return replace(population, excluded=excluded)
 
 
 def to_float32(values: Shaped[np.ndarray, "units samples"]) -> Float32[np.ndarray, "units samples"]:
-    """Convert samples to float32; what is infinite becomes NaN."""
+    """Convert samples to float32. Infinite values become NaN."""
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
     found[np.isinf(found)] = np.nan

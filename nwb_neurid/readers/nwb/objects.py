@@ -1,4 +1,4 @@
-"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder that it was read from, or one in memory with what it holds."""
+"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder from which it was read, or an HDF5 copy of it in memory."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,17 +14,19 @@ from nwb_neurid.readers.warning import warn
 
 @contextmanager
 def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
-    """The HDF5 file of an `NWBFile`, or the path of its Zarr folder, and what it is called in messages.
+    """Return the HDF5 file of an `NWBFile`, or the path of its Zarr folder, and its name for messages.
 
     Parameters
     ----------
     source
-        Read from a file that is still open, or made in memory and not yet written. It is not changed.
+        An object that was read from a file that is still open, or that was made in memory and not yet written. It is
+        not changed.
 
     Raises
     ------
     UnreadableSource
-        If its file is closed, or neither HDF5 nor Zarr on this machine, or it cannot be written.
+        If its file is closed, or is neither an HDF5 file nor a Zarr folder on this machine, or if an object in memory
+        cannot be written.
 
     Warns
     -----
@@ -48,7 +50,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
     if not found:
         raise UnreadableSource(f"The NWBFile belongs to {name}, which is closed. Pass its path, or open it again.")
     if source.modified:
-        warn(f"{name}: changes of the NWBFile that are not written yet are not read.")
+        warn(f"{name}: changes to the NWBFile that were not written to the file yet are ignored.")
     yield found, name
 
 

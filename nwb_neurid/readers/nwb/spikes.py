@@ -16,27 +16,27 @@ ADVICE = "divide them by the sampling rate in the file"
 
 
 def spike_trains(units: Table) -> Spikes:
-    """Spike trains of all units, sorted where they were not.
+    """Spike trains of all units. Trains that are not sorted in the file are sorted.
 
-    Read in one piece: a compressed column read unit by unit would be unpacked once a unit.
+    The column is read at once. If a compressed column were read unit by unit, it would be unpacked once per unit.
 
     Raises
     ------
     UnreadableSource
-        If there is not one spike, or the column cannot be read.
+        If there are no spikes, or the column cannot be read.
     InvalidSource
-        If spike times are no finite seconds, or their clock starts again.
+        If spike times are not finite, or their clock restarts.
 
     Warns
     -----
     NeuridWarning
-        If spike times had to be sorted or may be no seconds, or the resolution that is stated contradicts them.
+        If spike times had to be sorted, may not be in seconds, or contradict the resolution that the file states.
     """
     dataset = units.dataset("spike_times")
     splits = units.splits("spike_times")
     stored = dataset.column()
     if len(stored) == 0:
-        raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
+        raise UnreadableSource(f"{units.where} has {len(units)} units but no spikes. Choose a file with spikes.")
     times = stored.astype(np.float64, copy=False)
     resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
     resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
@@ -82,5 +82,5 @@ def _ascending(
     check_one_clock(times_s, splits, f"{units.where}/spike_times")
     trains = np.split(times_s, splits[1:-1])
     unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
-    warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")
+    warn(f"{units.where}/spike_times were not in ascending order in {unsorted} of {len(units)} units, and were sorted.")
     return np.concatenate([np.sort(train) for train in trains])

@@ -1,4 +1,4 @@
-"""Tables of clusters beside a sorting: `cluster_info.tsv`, `cluster_group.tsv` and their like."""
+"""Tables of clusters beside a sorting: `cluster_info.tsv`, `cluster_group.tsv` and similar files."""
 
 import csv
 import re
@@ -31,23 +31,23 @@ LARGEST_BYTES = 2**26
 
 
 def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions: Omissions) -> dict[str, list[str]]:
-    """Read what the tables of clusters say of these units.
+    """Read the columns of the tables of clusters, for these units.
 
-    Every `cluster_*.tsv` overrides `cluster_info.tsv`, which phy makes of them.
+    Every `cluster_*.tsv` overrides `cluster_info.tsv`, which phy compiles from them.
 
     Parameters
     ----------
     folder
-        Where the tables are.
+        The folder with the tables.
     unit_ids
         The clusters.
     omissions
-        Told of every table that cannot be used, or of which no row is of these clusters.
+        Collects the tables that cannot be used, or that have no row for these clusters.
 
     Returns
     -------
     dict
-        Texts by column, one a unit, "" where a table says nothing.
+        For each column, one text per unit; "" if no table has a value.
     """
     paths = [path for path in folder.glob("cluster_*") if path.suffix.lower() in {".tsv", ".csv"}]
     row_of = {unit: row for row, unit in enumerate(unit_ids.tolist())}
@@ -55,7 +55,9 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
     for path in sorted(paths, key=lambda path: (path.stem != SUMMARY, path.name)):
         cells: list[Cell] = omissions.attempt(partial(_cells, path), [])
         if _count_from_one(cells, row_of):
-            omissions.note(f"{path}: its clusters are those with spikes plus one, as if they were counted from 1.")
+            omissions.note(
+                f"{path}: its cluster ids are one higher than those of the spikes, as if they were counted from 1."
+            )
             continue
         used = False
         for cluster, name, text in cells:
@@ -64,7 +66,7 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
                 used = True
         if cells and not used:
             some = ", ".join(str(cluster) for cluster in dict.fromkeys(cluster for cluster, _, _ in cells[:3]))
-            omissions.note(f"{path}: no row is of a cluster with spikes (its first are {some}).")
+            omissions.note(f"{path}: none of its clusters has spikes (the first are {some}).")
     return columns
 
 

@@ -300,7 +300,8 @@ def _suits_pieces(x: Tensor, layer: FeedForward) -> bool:
 def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:
     """`x + layer(x)`; without gradients in place, where it is to be done in several pieces of the rows."""
     if pieces > 1 and isinstance(layer, FeedForward) and _suits_pieces(x, layer):
-        return cast("Tensor", _FeedForwardInPieces.apply(x, layer, pieces, *layer.parameters()))
+        compute: Callable[..., Tensor] = _FeedForwardInPieces.apply
+        return compute(x, layer, pieces, *layer.parameters())
     if pieces == 1 or torch.is_grad_enabled():
         return x + layer(x, *masks, **turns)
     for piece, *mask in zip(*(rows.chunk(pieces) for rows in (x, *masks)), strict=True):

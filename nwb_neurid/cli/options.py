@@ -251,6 +251,13 @@ CLUSTER: Mapping[str, OptionInfo] = {
         metavar="N",
         help="How often a recording is tried again when a network breaks or a worker is lost.",
     ),
+    "time_limit": option(
+        "--time-limit",
+        panel=WORKERS,
+        metavar="TIME",
+        show_default=False,
+        help="How long a recording may take, such as 2h or 90m; one that takes longer is reported as failed.",
+    ),
     "manifest": option(
         "--manifest",
         panel=WORKERS,

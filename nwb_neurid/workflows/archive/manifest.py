@@ -76,7 +76,7 @@ class Entry:
     reason
         Why it failed; "" otherwise.
     facts
-        What is reported of it.
+        What is reported of it; until it is done, what was there before it was claimed first.
     ended
         When it was done or had failed, in seconds of the epoch.
     """
@@ -157,12 +157,12 @@ class Manifest:
                 return found
             attempts = 1 if found is None else found.attempts + 1
             database.execute(
-                "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
+                "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts, facts) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
                 "run = excluded.run, attempts = excluded.attempts, source = excluded.source, digest = excluded.digest",
                 (
                     *(wanted.key, wanted.source, wanted.digest, wanted.model, wanted.options),
-                    *(CLAIMED, self.run, attempts),
+                    *(CLAIMED, self.run, attempts, json.dumps(dict(wanted.facts))),
                 ),
             )
             return _find(database, wanted.key)

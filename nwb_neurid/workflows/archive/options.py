@@ -24,6 +24,8 @@ class ClusterOptions:
         Memory of each worker, such as "8GB"; "" for a fair share of this machine.
     retries
         How often a recording is tried again after what may pass: a network that breaks, a worker that is lost.
+    time_limit
+        How long a recording may take, such as "2h"; "" for as long as it needs.
     manifest
         The file that notes what is done; None for the one of the dataset, or `neurid-manifest.sqlite` here.
 
@@ -39,6 +41,7 @@ class ClusterOptions:
     slurm_options: list[str] | None = None
     memory: str = ""
     retries: int = 3
+    time_limit: str = ""
     manifest: Path | None = None
 
     @property
@@ -55,10 +58,10 @@ class ClusterOptions:
             If there are such.
         """
         if not self.is_asked:
-            if self.memory or self.slurm_options or self.manifest is not None:
+            if self.memory or self.slurm_options or self.time_limit or self.manifest is not None:
                 raise InvalidOption(
-                    "--memory, --slurm-option and --manifest are about workers: add --workers N, --scheduler ADDRESS "
-                    "or --slurm."
+                    "--memory, --slurm-option, --time-limit and --manifest are about workers: add --workers N, "
+                    "--scheduler ADDRESS or --slurm."
                 )
             return
         if self.scheduler and (self.workers is not None or self.slurm or self.memory):

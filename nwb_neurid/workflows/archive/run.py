@@ -12,7 +12,7 @@ from typing import Any
 from nwb_neurid._system.atomic import convert_errors
 from nwb_neurid.contracts import DEVICES, Progress, silent
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridError, NeuridWarning
-from nwb_neurid.workflows.archive.cluster import start_cluster
+from nwb_neurid.workflows.archive.cluster import parse_time_limit, start_cluster
 from nwb_neurid.workflows.archive.crew import Crew
 from nwb_neurid.workflows.archive.digests import (
     describe_reading,
@@ -23,7 +23,7 @@ from nwb_neurid.workflows.archive.digests import (
 from nwb_neurid.workflows.archive.manifest import DONE, FAILED, Entry, Manifest
 from nwb_neurid.workflows.archive.options import ClusterOptions
 from nwb_neurid.workflows.archive.plan import plan_recordings
-from nwb_neurid.workflows.archive.task import Asked
+from nwb_neurid.workflows.archive.task import Asked, Claimed, mark_results
 from nwb_neurid.writers.dataset import MANIFEST, prepare_folder
 from nwb_neurid.writers.stored import find_results
 
@@ -98,6 +98,7 @@ def embed_archive(
         If nothing can begin: an option, the model, the manifest or the cluster cannot be used.
     """
     cluster.check()
+    limit_s = parse_time_limit(cluster.time_limit)
     asked, manifest = _prepare(asked, cluster.manifest)
     options = _hash_options(asked)
     _check_alike(asked, manifest, options)
@@ -106,7 +107,7 @@ def embed_archive(
         yield Report(source=source, what=REFUSED, reason=why)
     with manifest.hold():
         for report in _Run(
-            asked=asked, manifest=manifest, cluster=cluster, open=dict(plan.entries), names=plan.names
+            asked=asked, manifest=manifest, cluster=cluster, limit_s=limit_s, open=dict(plan.entries), names=plan.names
         ).go(announce):
             yield report
             for name, other in plan.same.items():
@@ -172,6 +173,7 @@ class _Run:
     asked: Asked
     manifest: Manifest
     cluster: ClusterOptions
+    limit_s: float | None
     open: dict[str, Entry]
     names: Mapping[str, str]
     running: set[str] = field(default_factory=set)
@@ -186,7 +188,7 @@ class _Run:
         uses_gpu = self.asked.model.device != "cpu"
         with (
             start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
-            Crew(address, self.cluster.workers or 1) as crew,
+            Crew(address, self.cluster.workers or 1, self.limit_s) as crew,
         ):
             if crew.dashboard:
                 announce(crew.dashboard)
@@ -213,7 +215,7 @@ class _Run:
                 continue
             if not crew.has_room:
                 return
-            found = self.manifest.claim(entry)
+            found = self.manifest.claim(replace(entry, facts={"before": mark_results(entry.source)}))
             if found is None:
                 self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
             elif found.state in (DONE, FAILED):
@@ -221,7 +223,12 @@ class _Run:
                 yield _report(self.names[key], found, EARLIER if found.state == DONE else REFUSED)
             else:
                 self.running.add(key)
-                crew.submit(self.asked, self.names[key], key, found.attempts)
+                crew.submit(self.asked, self._describe(entry, found))
+
+    def _describe(self, entry: Entry, found: Entry) -> Claimed:
+        """A claimed recording for a worker."""
+        digests = [digest for digest in (entry.digest, entry.after) if digest]
+        return Claimed(source=self.names[entry.key], key=entry.key, digests=digests, before=found.facts.get("before"))
 
     def _collect(self, crew: Crew) -> Iterator[Report]:
         """Note what became of recordings."""

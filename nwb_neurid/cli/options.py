@@ -64,6 +64,12 @@ Device: TypeAlias = Annotated[
 Seed: TypeAlias = Annotated[
     int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed, for reproducible results.")
 ]
+Cache: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "--cache", panel=READ, metavar="FOLDER", help="Keep binned recordings here, so that training reads each once."
+    ),
+]
 PoolGroups: TypeAlias = Annotated[
     bool,
     flag("--pool-groups", panel=READ, help="Embed all probes or planes of a session together, not each separately."),

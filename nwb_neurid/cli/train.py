@@ -10,6 +10,7 @@ from nwb_neurid.cli.options import (
     MODEL,
     READ,
     WRITE,
+    Cache,
     Device,
     PoolGroups,
     Seed,
@@ -79,10 +80,7 @@ def train(
         ),
     ] = "auto",
     compile_: Annotated[bool, flag("--compile", panel=COMPUTE, help="Compile the network with torch.compile.")] = False,
-    cache: Annotated[
-        Path | None,
-        option("--cache", panel=READ, metavar="FOLDER", help="Keep binned recordings here, so that each is read once."),
-    ] = None,
+    cache: Cache = None,
     held_out: Annotated[
         str,
         option(

@@ -1,6 +1,7 @@
 """Train and evaluate as a recipe says, and put our figure beside the published one."""
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from nwb_neurid.contracts.training import Trainable
 from nwb_neurid.datasets.brainwidebench import write_submission
 from nwb_neurid.datasets.check import find_test_subjects
 from nwb_neurid.datasets.dataset import Dataset
-from nwb_neurid.errors import SourceNotFound
+from nwb_neurid.errors import NeuridWarning, SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
@@ -85,6 +86,7 @@ def reproduce(
     windows: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     watch: "Callable[[Step], None] | None" = None,
@@ -108,6 +110,8 @@ def reproduce(
         Random seed of training, folds and heads.
     device
         "auto", "cpu" or "cuda".
+    cache
+        A folder that keeps binned recordings for the training, as for `nwb_neurid.workflows.train.train`.
     overwrite
         Replace what the folder holds.
     resume
@@ -130,6 +134,11 @@ def reproduce(
         If the folder holds something that may not be replaced.
     NeuridError
         If a recording cannot be read, trained on, or evaluated.
+
+    Warns
+    -----
+    NeuridWarning
+        If `cache` is of no use.
     """
     if not sources:
         raise SourceNotFound(f"There are no recordings of {dataset.name} here. Fetch them, or name their folder.")
@@ -145,8 +154,9 @@ def reproduce(
             anew = number  # each fold needs an encoder that has not seen its subjects
         else:
             held_out = tested if splits.protocol == INDUCTIVE else []
+            read = sources if cache is not None else populations
             model = train(
-                [each for each in populations if each.subject_id not in held_out],
+                [each for each, own in zip(read, populations, strict=True) if own.subject_id not in held_out],
                 output / "model",
                 encoder=learning.encoder,
                 preset=chosen,
@@ -154,11 +164,16 @@ def reproduce(
                 windows=windows,
                 seed=seed,
                 device=device,
+                reading=reading or dataset.reading(),
+                cache=cache,
                 resume=resume,
                 overwrite=overwrite,
                 watch=watch,
                 progress=progress,
             )
+    if cache is not None and (anew is not None or not isinstance(model.encoder, Trainable)):
+        why = "each fold trains an encoder of its own" if anew else f"{learning.encoder} needs no training"
+        warnings.warn(f"The cache {cache} is not used: {why}.", NeuridWarning, stacklevel=2)
     evaluation = evaluate(
         model,
         populations,

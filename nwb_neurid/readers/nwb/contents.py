@@ -111,12 +111,12 @@ class Dataset:
         return [records[name] for name in names]
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
-        """The numbers in these rows, or all, one in a row; (rows, 1) comes as (rows,).
+        """The numbers in these rows, or in all rows, with one number per row. Shape (rows, 1) becomes (rows,).
 
         Raises
         ------
         InvalidSource
-            If there are several in a row, or they are no numbers.
+            If a row has several values, or they are not numbers.
         UnreadableSource
             If it cannot be read.
         """
@@ -153,12 +153,12 @@ class Dataset:
         return self.stored.texts()
 
     def referred(self) -> list[str]:
-        """Names of the objects that its references lead to, "" for those that lead nowhere or have none.
+        """Names of the objects that its references point to; "" for a reference without a target.
 
         Raises
         ------
         UnreadableSource
-            If it cannot be read, or an object is not there.
+            If it cannot be read, or an object does not exist.
         """
         self.check_readable()
         return [path.rsplit("/", 1)[-1] for path in self.stored.referred()]
@@ -173,18 +173,18 @@ class Dataset:
         return _text(self.stored.attribute(name))
 
     def check_readable(self) -> None:
-        """Refuse what lies outside the folder, has a filter that is missing, or claims more than it can hold."""
+        """Refuse data that lie outside the folder, need a missing filter, or cannot have the size that is stated."""
         self.stored.check_readable()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A group. A link that leads nowhere counts as nothing, and so does a dataset without a dataspace.
+    """A group. Links without a target and datasets without a dataspace are ignored.
 
     Parameters
     ----------
     stored
-        As the format of the file gives it.
+        The group in HDF5 or Zarr.
     """
 
     stored: StoredGroup

@@ -11,7 +11,7 @@ Holding: TypeAlias = Literal["numbers", "text", "references", "records", "else"]
 
 @runtime_checkable
 class StoredDataset(Protocol):
-    """A dataset as a format gives it. Every method raises `UnreadableSource` where the file is damaged."""
+    """A dataset, in HDF5 or Zarr. Every method raises `UnreadableSource` if the file is damaged."""
 
     @property
     def where(self) -> str:
@@ -24,7 +24,7 @@ class StoredDataset(Protocol):
         """The shape of the pieces that it is stored in; None where it is in one."""
 
     def holding(self) -> Holding:
-        """What it holds; truth values are numbers, complex numbers are not."""
+        """The kind of its values. Booleans count as numbers, but complex numbers do not."""
 
     def record_type(self) -> np.dtype:
         """The type of its records."""
@@ -50,7 +50,7 @@ class StoredDataset(Protocol):
 
 @runtime_checkable
 class StoredGroup(Protocol):
-    """A group as a format gives it; raises as `StoredDataset` does. A link that leads nowhere counts as nothing."""
+    """A group, in HDF5 or Zarr. It raises the same errors as `StoredDataset`. Links without a target are ignored."""
 
     @property
     def file(self) -> str:

@@ -171,9 +171,7 @@ def reproduce(
                 watch=watch,
                 progress=progress,
             )
-    if cache is not None and (anew is not None or not isinstance(model.encoder, Trainable)):
-        why = "each fold trains an encoder of its own" if anew else f"{learning.encoder} needs no training"
-        warnings.warn(f"The cache {cache} is not used: {why}.", NeuridWarning, stacklevel=2)
+    _check_cache(cache, model, in_folds=anew is not None)
     evaluation = evaluate(
         model,
         populations,
@@ -188,11 +186,17 @@ def reproduce(
         progress=progress,
     )
     differences = _list_differences(dataset, model, evaluation, len(populations), number, chosen, tested)
-    found = Reproduction(
-        dataset=dataset, evaluation=evaluation, differences=(*_compare_units(dataset, reading), *differences)
-    )
+    differences = (*_compare_units(dataset, reading), *differences)
+    found = Reproduction(dataset=dataset, evaluation=evaluation, differences=differences)
     _save(found, output, seed, overwrite=overwrite or resume)
     return found
+
+
+def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
+    """Warn that a cache is of no use."""
+    if cache is not None and (in_folds or not isinstance(model.encoder, Trainable)):
+        why = "each fold trains an encoder of its own" if in_folds else f"{model.name} needs no training"
+        warnings.warn(f"The cache {cache} is not used: {why}.", NeuridWarning, stacklevel=3)
 
 
 def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nwb_neurid.contracts import Progress, is_url
-from nwb_neurid.errors import NeuridError, SourceUnreachable
+from nwb_neurid.errors import NeuridError, SourceUnreachable, UnreadableSource
 from nwb_neurid.workflows.archive.digests import drop_date, hash_values, is_same_file, take_source_digest
 from nwb_neurid.workflows.archive.manifest import Entry, Manifest
+from nwb_neurid.writers.nwb.destination import is_nwb
 
 THREADS = 8
 WAITS_S = (1.0, 4.0)
@@ -39,7 +40,13 @@ class Plan:
 
 
 def plan_recordings(
-    sources: Sequence[str], manifest: Manifest, model: str, options: str, *, progress: Progress
+    sources: Sequence[str],
+    manifest: Manifest,
+    model: str,
+    options: str,
+    *,
+    into_recordings: bool = False,
+    progress: Progress,
 ) -> Plan:
     """Take the digest of every recording, and find those that are one.
 
@@ -51,6 +58,8 @@ def plan_recordings(
         What is done already. A file that its own results changed is the one that was embedded.
     model, options
         Hashes of both.
+    into_recordings
+        Whether results go into the recordings themselves, so that a run which was killed may have changed them.
     progress
         Progress callback, called at every recording.
 
@@ -66,7 +75,7 @@ def plan_recordings(
             if isinstance(digest, NeuridError):
                 plan.refused[source] = str(digest)
                 continue
-            entry = _recall(manifest, source, digest, model, options)
+            entry = _recall(manifest, source, digest, model, options, into_recordings)
             twin = large.setdefault(drop_date(digest), source)
             if entry.key in plan.entries:
                 plan.same[source] = plan.names[entry.key]
@@ -77,14 +86,20 @@ def plan_recordings(
     return plan
 
 
-def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str) -> Entry:
+def name_place(source: str) -> str:
+    """Where a source is: its full path, or its URL."""
+    return source if is_url(source) else str(Path(source).absolute())
+
+
+def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str, into_recordings: bool) -> Entry:
     """The entry of a source: that of before, where its own results changed it since, or a new one."""
     written = manifest.find_written(digest, model, options)
     if written is not None:
         return written
-    place = source if is_url(source) else str(Path(source).absolute())
+    place = name_place(source)
     key = hash_values({"digest": digest, "model": model, "options": options})
-    begun = None if is_url(source) else manifest.find_begun(place, model, options)
+    own = into_recordings and not is_url(source) and is_nwb(Path(source))
+    begun = manifest.find_begun(place, model, options) if own else None
     if begun is not None and manifest.find(key) is None:
         return replace(begun, digest=digest)
     return Entry(key=key, source=place, digest=digest, model=model, options=options, facts={})
@@ -92,6 +107,10 @@ def _recall(manifest: Manifest, source: str, digest: str, model: str, options: s
 
 def _take_digest(source: str) -> str | NeuridError:
     """The digest of a source, or why there is none; a server that gives no answer is asked again."""
+    try:
+        name_place(source).encode()
+    except UnicodeEncodeError:
+        return UnreadableSource(f"{source!a} has a name that is no text in UTF-8, which no table can hold. Rename it.")
     for wait_s in (*WAITS_S, None):
         try:
             return take_source_digest(source)

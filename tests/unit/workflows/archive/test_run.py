@@ -4,8 +4,10 @@ Recordings are embedded in that thread, and not in a process beside it (see test
 """
 
 import hashlib
+import os
 import re
 import shutil
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -109,6 +111,52 @@ def test_a_recording_that_changed_replaces_its_old_vectors(scheduler, archive, s
     assert outcomes(embed_all(scheduler, archive[:1], dataset=Path("vectors"))) == {archive[0]: EMBEDDED}
     (stored,) = read_dataset("vectors")
     assert stored.population.session_id == read(simulated[2]).session_id
+
+
+def test_recordings_that_exchange_their_places_keep_their_vectors(scheduler, archive, simulated):
+    embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    Path(archive[0]).rename("moved.nwb")
+    shutil.copy(simulated[2], archive[0])
+    assert outcomes(embed_all(scheduler, ["moved.nwb"], dataset=Path("vectors"))) == {"moved.nwb": EARLIER}
+    found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    assert outcomes(found) == {archive[0]: EMBEDDED}
+    assert len(read_dataset("vectors")) == 2
+    shutil.copy("moved.nwb", archive[0])  # as it was at first, and what was there is elsewhere
+    shutil.copy(simulated[2], "moved.nwb")
+    both = embed_all(scheduler, [archive[0], "moved.nwb"], dataset=Path("vectors"))
+    assert outcomes(both) == {archive[0]: EARLIER, "moved.nwb": EARLIER}
+    assert len(read_dataset("vectors")) == 2
+
+
+def test_a_recording_with_its_tables_may_be_moved(scheduler, archive):
+    embed_all(scheduler, archive[:1])
+    Path("sub").mkdir()
+    Path(archive[0]).rename("sub/moved.nwb")
+    for _ in range(2):
+        found = embed_all(scheduler, ["sub/moved.nwb"])
+        assert outcomes(found) == {"sub/moved.nwb": EARLIER}
+        assert found["sub/moved.nwb"].path == str(Path("sub/moved.nwb").absolute())
+
+
+@pytest.mark.parametrize("writing", [{"dataset": Path("vectors")}, {"writing": WriteOptions(sidecar=True)}, {}])
+def test_a_recording_that_is_repaired_is_embedded_once(scheduler, archive, simulated, writing):
+    Path(archive[0]).write_bytes(b"no HDF5")
+    assert outcomes(embed_all(scheduler, archive[:1], **writing)) == {archive[0]: REFUSED}
+    shutil.copy(simulated[0], archive[0])
+    found = [outcomes(embed_all(scheduler, archive[:1], **writing))[archive[0]] for _ in range(3)]
+    assert found == [EMBEDDED, EARLIER, EARLIER]
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names of files are text there")
+def test_names_of_any_kind(scheduler, archive):
+    names = ["Mäuse \u4e2d\u6587 \U0001f42d.nwb", "n" * 250 + ".nwb", "a\nb.nwb", "-o=.nwb", os.fsdecode(b"\xff.nwb")]
+    for number, name in enumerate(names):
+        content = Path(archive[0]).read_bytes()
+        Path(name).write_bytes(content + bytes(number))
+    found = embed_all(scheduler, names, dataset=Path("vectors"))
+    assert list(outcomes(found).values()).count(EMBEDDED) == 4
+    assert "has a name that is no text in UTF-8" in found[names[-1]].reason
+    assert sorted(each.population.source for each in read_dataset("vectors")) == sorted(names[:-1])
 
 
 def test_one_file_under_several_names_is_embedded_once(scheduler, archive):

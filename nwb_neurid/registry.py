@@ -1,4 +1,4 @@
-"""Plugins, found through entry points. Listing imports none of them; one is imported when it is asked for."""
+"""Plugins, which are found through entry points. A plugin is imported only when it is used, not when it is listed."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ class Registry(Generic[Plugin]):
     kind
         "encoder" or "reader", for messages.
     plugin_type
-        What an entry point must hold.
+        The type of the object to which an entry point must refer.
     points
         The entry points.
     """
@@ -44,7 +44,7 @@ class Registry(Generic[Plugin]):
             yield from ([name] if len(points) == 1 else sorted(f"{name}@{_distribution(point)}" for point in points))
 
     def distribution(self, name: str) -> str:
-        """Name and version of the distribution that a plugin comes from.
+        """Name and version of the distribution that provides a plugin.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Registry(Generic[Plugin]):
         DuplicatePlugin
             If several have it.
         BrokenPlugin
-            If it does not import, or is not what the entry point promises.
+            If it cannot be imported, or is not of the kind that its entry point states.
         IncompatiblePlugin
             If it was written for another major version of the contract.
         """
@@ -73,11 +73,11 @@ class Registry(Generic[Plugin]):
         def who() -> str:  # reading what a distribution is takes longer than all the rest
             return f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
 
-        with attribute_errors(who, "does not import"):
+        with attribute_errors(who, "cannot be imported"):
             try:
                 plugin = point.load()
             except BrokenPlugin as error:  # what it is made of refuses it, and does not know whose it is
-                raise BrokenPlugin(f"{who()} does not import: {error}") from error
+                raise BrokenPlugin(f"{who()} cannot be imported: {error}") from error
         if not isinstance(plugin, self.plugin_type):
             raise BrokenPlugin(f"{who()} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
         if plugin.spec.contract != CONTRACT:
@@ -97,11 +97,11 @@ class Registry(Generic[Plugin]):
         if not points:
             raise UnknownPlugin(
                 f"There is no {self.kind} {name!r}. Installed: {', '.join(self) or 'none'}. "
-                f"Those of others come with the packages that provide them."
+                f"For any other, install the package that provides it."
             )
         if len(points) > 1:
             choices = " or ".join(sorted(f"{bare}@{_distribution(point)}" for point in points))
-            raise DuplicatePlugin(f"Several distributions provide {self.kind} {bare!r}. Name one: {choices}.")
+            raise DuplicatePlugin(f"Several packages provide {self.kind} {bare!r}. Choose one of: {choices}.")
         return points[0]
 
     def _by_name(self) -> dict[str, list[Point]]:
@@ -124,9 +124,10 @@ def readers(points: Iterable[Point] | None = None) -> Registry[ReaderPlugin]:
 
 
 def default_encoder(use: str) -> str:
-    """Name of the encoder that is taken for a use where nobody names one: the one whose spec says so.
+    """Name of the default encoder for a use, which is stated in the specs of encoders.
 
-    Those that come with nwb-neurid go first, then the alphabet decides. Encoders that do not load are passed over.
+    Encoders of nwb-neurid take precedence, and then the first in alphabetical order. Encoders that cannot be loaded are
+    skipped.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def default_encoder(use: str) -> str:
     Raises
     ------
     UnknownPlugin
-        If no installed encoder is for that use.
+        If no installed encoder is a default for this use.
     """
     installed = encoders()
     for name in sorted(installed, key=lambda name: (installed.distribution(name).split()[0] != OWN, name)):
@@ -144,7 +145,8 @@ def default_encoder(use: str) -> str:
             if use in installed.load(name).spec.default_for:
                 return name
     raise UnknownPlugin(
-        f"No installed encoder is the default for {use}: name one. Installed: {', '.join(installed) or 'none'}."
+        f"No installed encoder is the default for {use}: choose one (--encoder). Installed: "
+        f"{', '.join(installed) or 'none'}."
     )
 
 

@@ -49,9 +49,9 @@ class Watch(ctypes.Structure):
 
 CRASHES = "crashes the library that reads it"
 DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
-WAITS = "does not answer: reading it waits for ever. Check that it is a file and no pipe, and that its disk answers."
+WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
 FAULTS = {
-    "SIGKILL": "made the system kill the command, which it does when memory runs out",
+    "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
     "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
 }
 
@@ -115,8 +115,8 @@ def reading(source: object) -> Iterator[None]:
             yield
     except MemoryError as error:
         raise UnreadableSource(
-            f"{source} wants more memory than its size accounts for. Check the file, or fetch it again; if it "
-            "is sound, read it in Python (nwb_neurid.read), where there is no limit."
+            f"Reading {source} takes far more memory than a file of its size should need. Check the file, or "
+            "download it again; if it is intact, read it in Python (nwb_neurid.read), which sets no limit."
         ) from error
     finally:
         watch.source = b""

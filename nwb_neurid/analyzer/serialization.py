@@ -34,7 +34,7 @@ def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
 
 
 def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
-    """Pack the predictions of each label into arrays whose names contain its number. One array holds the rest as JSON."""
+    """Pack the predictions of each label into arrays with its number in their names, and the rest as JSON in one."""
     arrays: dict[str, np.ndarray] = {}
     about = []
     for at, part in enumerate(predictions):

@@ -127,7 +127,7 @@ def _end_by(name: str) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     if name in {"SIGKILL", *PASSED_ON}:
         os.kill(os.getpid(), number)
-    _say(NeuridError(f"{name} ended the command. This is a fault of nwb-neurid or of a library, please report it."))
+    _say(NeuridError(f"{name} ended the command. This is a bug in nwb-neurid or in a library. Please report it."))
     sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Warnings of readers, and information that a recording can be read without."""
+"""Warnings of readers, and a collection of optional information that cannot be read."""
 
 import warnings
 from collections.abc import Callable
@@ -11,17 +11,17 @@ Otherwise = TypeVar("Otherwise")
 
 
 def warn(message: str) -> None:
-    """Warn the owner of the data."""
+    """Warn the user."""
     warnings.warn(message, NeuridWarning, stacklevel=3)
 
 
 class Omissions:
-    """What cannot be read and serves positions, groups, labels or verdicts only. One warning names all of it.
+    """Optional information (positions, groups, labels, quality) that cannot be read. One warning lists all of it.
 
     Parameters
     ----------
     source
-        What it is missing of, for the warning.
+        Name of the recording, for the warning.
     """
 
     def __init__(self, source: str) -> None:
@@ -29,7 +29,7 @@ class Omissions:
         self._faults: list[str] = []
 
     def attempt(self, read: Callable[[], Read], otherwise: Otherwise) -> Read | Otherwise:
-        """Read something, or note why it cannot be read and give the alternative."""
+        """Read something, or note why it cannot be read and return the alternative."""
         try:
             return read()
         except (InvalidSource, UnreadableSource) as error:
@@ -37,11 +37,11 @@ class Omissions:
             return otherwise
 
     def note(self, fault: str) -> None:
-        """Something was left out, and why."""
+        """Note that something was left out, and why."""
         self._faults.append(fault)
 
     def warn(self) -> None:
         """Warn of everything that was left out, if anything was."""
         if self._faults:
             listed = "\n  - ".join(dict.fromkeys(self._faults))
-            warn(f"{self.source}: left out, as it cannot be used:\n  - {listed}")
+            warn(f"{self.source}: some data cannot be used and are left out:\n  - {listed}")

@@ -1,4 +1,4 @@
-"""What the page shows of a recording and its results, as plain values for JSON."""
+"""The content of the page on a recording and its results, as plain values for JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What is known beside a recording and its results.
+    """Further facts about a recording and its results.
 
     Parameters
     ----------
     name
-        What the results are called.
+        Name of the results.
     path
         The file that holds the results.
     summary, citation
-        Of the encoder, where it is installed.
+        Summary and citation of the encoder, if it is installed.
     card
-        The model card, where the model ships.
+        The model card, if the model is an included one.
     """
 
     name: str
@@ -87,7 +87,7 @@ def collect_facts(
     measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None = None,
     origins: Origins | None = None,
 ) -> dict[str, Any]:
-    """Collect what the page shows.
+    """Collect the content of the page.
 
     Parameters
     ----------
@@ -96,16 +96,16 @@ def collect_facts(
     embeddings, predictions
         One row for each unit, in the same order.
     about
-        What else is known.
+        Further facts.
     measured
-        Numbers of each unit with a title, by name, in place of what its activity gives.
+        Measurements of each unit with a title, by name, which replace those that are computed from its activity.
     origins
-        Of units of several recordings; None for one recording.
+        The origins of the units if they are from several recordings; None for one recording.
 
     Raises
     ------
     InvalidResults
-        If the results are on other units.
+        If the results are for other units.
     """
     for rows in (len(embeddings), *map(len, predictions)):
         if rows != len(population):
@@ -150,7 +150,7 @@ def collect_facts(
 
 
 def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np.ndarray, "units nearest"]:
-    """Rows of the nearest units of each, the nearest first, as `Embeddings.most_alike` finds them; -1 where none is."""
+    """Rows of the nearest units of each unit, nearest first, as in `Embeddings.most_alike`; -1 if there are fewer."""
     from sklearn.neighbors import NearestNeighbors
 
     found = np.full((len(embeddings), count), -1)
@@ -322,7 +322,7 @@ def _describe_model(embeddings: Embeddings) -> list[list[str]]:
     facts = {
         "Encoder": f"{about.encoder} {about.encoder_version}".strip(),
         "Dimensions": str(embeddings.vectors.shape[1]),
-        "Training": about.training or "nothing to learn",
+        "Training": about.training or "none needed",
         "Weights SHA-256": about.weights_sha256,
         "Window": f"{about.window_s:g} s" if about.window_s else "the whole recording",
         "Stitched": "Windows cross gaps in the observation: scores are not comparable with published ones."

@@ -1,4 +1,4 @@
-"""How predictions compare with what is known, and what was abstained on."""
+"""Comparison of predictions with known labels, and reasons for abstention."""
 
 import re
 from collections import Counter
@@ -16,13 +16,13 @@ KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from un
 
 
 def count_reasons(predictions: Predictions) -> list[dict[str, Any]]:
-    """Count why units are not labelled, the most frequent reason first."""
+    """Count the reasons why units are not labelled, the most frequent reason first."""
     reasons = [KIND_OF_REASON.split(str(why))[0] for why in predictions.reasons[predictions.abstained].tolist()]
     return [{"reason": clip(why) or "no reason given", "units": n} for why, n in Counter(reasons).most_common()]
 
 
 def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " units"]) -> dict[str, Any] | None:
-    """Compare predictions with known labels: confusion and reliability; None where no unit has both."""
+    """Compare predictions with known labels: confusion and reliability; None if no unit has both."""
     known = (truth != "") & (predictions.label != "")
     if not known.any():
         return None

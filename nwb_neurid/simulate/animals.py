@@ -37,13 +37,13 @@ def write_animals(
     units, duration_s, seed, regions
         As for `simulate`, the same for each animal.
     animals
-        Number of animals, from animal 0. The spikes of an animal do not depend on it.
+        Number of animals, from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain
         Number of further animals whose drive, noise and synapses lie outside the range of the others.
     imaging_hz
         Write fluorescence at this frame rate in Hz; None for spikes.
     jobs
-        Number of processes; None for the number of cores. The files do not depend on it.
+        Number of processes; None for the number of cores. The files do not depend on this number.
     overwrite
         Replace existing files.
     progress
@@ -57,7 +57,7 @@ def write_animals(
     Raises
     ------
     InvalidOption
-        If a number is too small, or as `simulate` and `write_nwb`.
+        If a number is too small, or for the same reasons as in `simulate` and `write_nwb`.
     CannotWrite
         If a file exists and `overwrite` is False, before any animal is simulated; or if writing fails.
 
@@ -67,7 +67,7 @@ def write_animals(
     >>> [path.name for path in write_animals(Path(mkdtemp()), 7, 2.0, animals=2, jobs=1)]
     ['animal-000.nwb', 'animal-001.nwb']
     """
-    for name, count, least in (("animals", animals, 1), ("animals out of the domain", out_of_domain, 0)):
+    for name, count, least in (("animals", animals, 1), ("animals outside the domain", out_of_domain, 0)):
         if count < least:
             raise InvalidOption(f"The number of {name} to simulate must be {least} or more, got {count}.")
     jobs = min(animals + out_of_domain, (os.cpu_count() or 1) if jobs is None else jobs)

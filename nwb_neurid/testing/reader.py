@@ -30,7 +30,7 @@ class ReaderConformance:
     plugin
         The plugin that is tested.
     module
-        The module that holds it; "" for the one that holds its `read`.
+        The module of the plugin; "" for the module of its `read`.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class ReaderConformance:
     module: ClassVar[str] = ""
 
     def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
-        """Make a small source of the format. A subclass does that.
+        """Make a small source in the format of the reader. Subclasses implement this.
 
         Parameters
         ----------
@@ -57,18 +57,18 @@ class ReaderConformance:
         Returns
         -------
         object
-            Path of the source, or an object that the reader takes.
+            Path of the source, or an object that the reader accepts.
 
         Raises
         ------
         SkipTest
-            If the subclass makes none: rules that need one are skipped.
+            If the subclass does not implement it. Rules that need a source are then skipped.
         """
         raise SkipTest("no source was given")
 
     @contextmanager
     def make(self) -> Iterator[object]:
-        """Make a source in a folder of its own, which is deleted afterwards.
+        """Make a source in a temporary folder, which is deleted afterwards.
 
         Yields
         ------
@@ -88,14 +88,14 @@ class ReaderConformance:
         Parameters
         ----------
         source
-            As `source` makes it.
+            A source, as returned by `source`.
         **options
             Fields of `nwb_neurid.contracts.ReadOptions`.
 
         Returns
         -------
         Population
-            What the plugin makes of it.
+            The population that the plugin reads.
         """
         return self.plugin.read(source, ReadOptions(**options))  # type: ignore[arg-type]
 
@@ -106,7 +106,10 @@ class ReaderConformance:
         """
         require(isinstance(self.plugin, ReaderPlugin), f"it must be a ReaderPlugin, got {type(self.plugin).__name__}")
         spec = self.plugin.spec
-        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(
+            spec.contract == CONTRACT,
+            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
+        )
         require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
         require("\n" not in spec.summary, "the summary must be one line")
 
@@ -122,7 +125,7 @@ class ReaderConformance:
     def test_it_recognises_its_source(self) -> None:
         """Its own source is recognised.
 
-        Let `recognises` look at the name, or at the first bytes.
+        `recognises` should look at the name, or at the first bytes.
         """
         with self.make() as source:
             require(self.plugin.recognises(source), f"{source} is not recognised")
@@ -149,11 +152,13 @@ class ReaderConformance:
     def test_reading_gives_a_population(self) -> None:
         """Reading gives a `Population` with units, observed time, and the name of its source.
 
-        Pass `source=str(source)`, and say in `observed_s` when anything was observed.
+        Pass `source=str(source)`, and state the observed time in `observed_s`.
         """
         with self.make() as source:
             population = self.read(source)
-            require(isinstance(population, Population), f"it must give a Population, got {type(population).__name__}")
+            require(
+                isinstance(population, Population), f"read must return a Population, got {type(population).__name__}"
+            )
             require(len(population) > 0, "there are no units")
             require(population.duration_s > 0, "there is no observed time")
             if isinstance(source, str | Path):
@@ -162,15 +167,15 @@ class ReaderConformance:
     def test_reading_again_gives_the_same(self) -> None:
         """Reading the same source again gives the same units, activity and observed time.
 
-        Sort what a file system or a set gives in any order.
+        Sort files and elements of sets, because their order may vary.
         """
         with self.make() as source:
             first, again = self.read(source), self.read(source)
             for name in ("unit_ids", "observed_s", "group", "positions_um", "waveforms_uv"):
                 left, right = getattr(first, name), getattr(again, name)
                 same = left is None and right is None
-                require(same or _equal(left, right), f"{name} differs the second time")
-            require(_equal(_get_values(first), _get_values(again)), "the activity differs the second time")
+                require(same or _equal(left, right), f"{name} differs at the second reading")
+            require(_equal(_get_values(first), _get_values(again)), "the activity differs at the second reading")
 
     def test_the_source_stays_as_it_is(self) -> None:
         """Reading changes no file and adds none.
@@ -190,18 +195,18 @@ class ReaderConformance:
         Open files in a `with` statement, and copy arrays out of memory maps.
         """
         if not OPEN_FILES.is_dir():
-            raise SkipTest("this system does not tell which files are open")
+            raise SkipTest("this system does not show which files are open")
         with self.make() as source:
             path = self._get_path(source).resolve()
             population = self.read(source)
             names = [link.readlink() for link in OPEN_FILES.iterdir() if link.is_symlink()]
             still = sorted(str(name) for name in names if name.is_relative_to(path))
-            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is open")
+            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is still open")
 
     def test_damage_is_an_error_of_ours(self) -> None:
         """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
-        Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
+        Convert errors of the library of the format into `UnreadableSource`, with the path and the reason.
         """
         with self.make() as source:
             root = self._get_path(source)
@@ -216,7 +221,7 @@ class ReaderConformance:
     def test_the_spec_is_honest(self) -> None:
         """Every option that the spec lists works, and text that matches nothing in the source is refused.
 
-        Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
+        List in `options` only those that `read` uses, and raise `InvalidOption` for values that match nothing.
         """
         options = self.plugin.spec.options
         with self.make() as source:
@@ -227,12 +232,12 @@ class ReaderConformance:
                     self.read(source, **{name: NONSENSE})
                 except NeuridError:
                     continue
-                require(False, f"{name}={NONSENSE!r} is taken without a word")
+                require(False, f"{name}={NONSENSE!r} is accepted without an error")
 
     def test_nothing_is_printed(self) -> None:
         """Importing and reading write nothing to standard output.
 
-        Say what the user should know as a `NeuridWarning`.
+        Use a `NeuridWarning` for information for the user.
         """
         _, said = import_alone(self.module or self.plugin.read.__module__)
         require(not said, f"importing prints {said[:60]!r}")
@@ -252,11 +257,13 @@ class ReaderConformance:
         except NeuridError:
             return
         except Exception as error:
-            require(False, f"{what}, it raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
+            require(
+                False, f"{what}, it raises {type(error).__name__} ({error}), which is not an error class of nwb-neurid"
+            )
 
 
 def copy_source(source: Path, folder: Path) -> Path:
-    """Copy a file or a folder, so that a rule may damage it."""
+    """Copy a file or a folder, so that a test may damage it."""
     target = folder / source.name
     if source.is_dir():
         return shutil.copytree(source, target)

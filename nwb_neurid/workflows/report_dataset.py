@@ -25,20 +25,20 @@ Measured = dict[str, tuple[str, Float64[np.ndarray, " units"]]]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Joined:
-    """The units of a dataset, one below the other.
+    """The units of all recordings of a dataset.
 
     Parameters
     ----------
     population
-        The units, whose labels are the known ones, the predicted ones, and subject, session and recording.
+        The units. Their labels are the known and the predicted labels, and subject, session and recording.
     embeddings
         One row for each unit.
     measured
-        Numbers that are known of each unit, with a title.
+        Measurements of each unit, with a title.
     origins
-        The recording of each unit, and its id and row there.
+        The recording of each unit, with its id and row there.
     files
-        The files that they come from.
+        The files from which they were read.
     """
 
     population: Population
@@ -49,7 +49,7 @@ class Joined:
 
 
 def join_dataset(folder: Path) -> Joined:
-    """Put the units of a dataset one below the other.
+    """Concatenate the units of all recordings of a dataset.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def join_dataset(folder: Path) -> Joined:
     Returns
     -------
     Joined
-        As the page shows them.
+        The units, as the page shows them.
 
     Raises
     ------

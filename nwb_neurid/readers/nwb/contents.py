@@ -1,7 +1,7 @@
-"""Groups and datasets of an NWB file as plain NumPy, whatever the format that it is stored in.
+"""Groups and datasets of an NWB file as plain NumPy, for all storage formats.
 
-`Group` and `Dataset` are what the modules of this reader see. A format gives them two classes of its own,
-`StoredGroup` and `StoredDataset`, which turn whatever is wrong with the file into one of our errors.
+The modules of this reader use `Group` and `Dataset`. Each storage format implements `StoredGroup` and `StoredDataset`,
+which raise an error of nwb-neurid if anything is wrong with the file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Dataset:
     Parameters
     ----------
     stored
-        As the format of the file gives it.
+        The dataset in HDF5 or Zarr.
     """
 
     stored: StoredDataset
@@ -43,7 +43,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its length along each axis; () for a single value."""
+        """Its shape; () for a single value."""
         return self.stored.lengths()
 
     @property
@@ -62,7 +62,7 @@ class Dataset:
         return self.stored.holding() == "references"
 
     def numbers(self, rows: Rows = None) -> Shaped[np.ndarray, "..."]:
-        """The numbers in these rows, or all, as they are stored.
+        """The numbers in these rows, or in all rows, as they are stored.
 
         Raises
         ------
@@ -77,12 +77,12 @@ class Dataset:
         return self.stored.values(rows)
 
     def blocks(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rows columns"]]]:
-        """A matrix of numbers in blocks of whole chunks: rows and columns of each block, and what stands there.
+        """A matrix of numbers in blocks of whole chunks: rows, columns and values of each block.
 
         Raises
         ------
         InvalidSource, UnreadableSource
-            As `numbers`.
+            As for `numbers`.
         """
         shape = self.shape
         chunk = self.stored.chunk() or (1, max(1, shape[1]))
@@ -94,7 +94,7 @@ class Dataset:
                 yield rows, columns, self.numbers((rows, columns))
 
     def fields(self, names: Sequence[str], rows: Rows = None) -> list[Shaped[np.ndarray, "..."]] | None:
-        """These fields of the records in these rows, or all; None where it does not have them all, as numbers.
+        """These fields of the records in these rows, or in all rows; None unless all fields exist and hold numbers.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Dataset:
         return self.numbers(rows).ravel()
 
     def integers(self, rows: Rows = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
-        """As `column`, for whole numbers, however they are stored; `missing`, if given, stands for NaN."""
+        """Like `column`, for whole numbers of any stored type; NaN becomes `missing`, if given."""
         values = self.column(rows)
         rough = values.astype(np.float64)
         whole = (np.abs(rough) < 2.0**63) & (np.trunc(rough) == rough)
@@ -138,7 +138,7 @@ class Dataset:
         return integers
 
     def texts(self) -> Shaped[np.ndarray, "..."]:
-        """Its texts, as objects; bytes that are no UTF-8 become U+FFFD.
+        """Its texts, as objects. Bytes that are not valid UTF-8 become U+FFFD.
 
         Raises
         ------
@@ -164,12 +164,12 @@ class Dataset:
         return [path.rsplit("/", 1)[-1] for path in self.stored.referred()]
 
     def attribute(self, name: str) -> float | None:
-        """An attribute that is one number; None where it is not there, or is none."""
+        """The value of a numeric attribute; None if it does not exist or is not a number."""
         value = np.asarray(self.stored.attribute(name))
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
     def text_attribute(self, name: str) -> str | None:
-        """An attribute as text; None where it is not there."""
+        """The value of an attribute as text; None if it does not exist."""
         return _text(self.stored.attribute(name))
 
     def check_readable(self) -> None:
@@ -205,12 +205,12 @@ class Group:
         return f"{self.file}: {self.path or '/'}"
 
     def dataset(self, path: str) -> Dataset | None:
-        """The dataset at this path; None where there is none."""
+        """The dataset at this path; None if there is none."""
         found = self.stored.dataset(path)
         return None if found is None else Dataset(found)
 
     def group(self, path: str) -> "Group | None":
-        """The group at this path; None where there is none."""
+        """The group at this path; None if there is none."""
         found = self.stored.group(path)
         return None if found is None else Group(found)
 
@@ -219,18 +219,18 @@ class Group:
         return [group for name in self.names() if (group := self.group(name)) is not None]
 
     def names(self) -> list[str]:
-        """What is in it; what has no name in UTF-8 is left out."""
+        """Names of its members. Names that are not valid UTF-8 are left out."""
         return self.stored.names()
 
     def attribute(self, name: str) -> str | None:
-        """An attribute as text; None where it is not there."""
+        """The value of an attribute as text; None if it does not exist."""
         return _text(self.stored.attribute(name))
 
     def referred(self, dataset: Dataset, name: str) -> "Group | None":
-        """The group that an attribute of a dataset refers to; None where it refers to none."""
+        """The group to which an attribute of a dataset refers; None if there is no such reference."""
         found = dataset.stored.referred_by(name)
         return None if found is None else Group(found)
 
     def name_of(self, path: str) -> str:
-        """What the object at this path is called; for a link, where it leads."""
+        """The name of the object at this path; for a link, the name of its target."""
         return self.stored.name_of(path)

@@ -1,4 +1,4 @@
-"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder that it was read from, or one in memory with what it holds."""
+"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder from which it was read, or an HDF5 copy of it in memory."""
 
 import warnings
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
     if not found:
         raise UnreadableSource(f"The NWBFile belongs to {name}, which is closed. Pass its path, or open it again.")
     if source.modified:
-        warn(f"{name}: changes of the NWBFile that are not written yet are not read.")
+        warn(f"{name}: changes to the NWBFile that were not written to the file yet are ignored.")
     yield found, name
 
 

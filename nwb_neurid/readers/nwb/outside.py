@@ -1,7 +1,7 @@
-"""Datasets of HDF5 whose data lie in other files: read from the folder of the recording, and from nowhere else.
+"""HDF5 datasets whose data lie in other files. Such files are read only if they are in the folder of the recording.
 
-HDF5 reads any file as raw data that a dataset names as its external storage. Of a virtual dataset it takes what is
-missing for fill values, without a word.
+HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, it
+would return fill values without a warning.
 """
 
 import os
@@ -18,11 +18,11 @@ ORIGIN = b"${ORIGIN}"
 MOST_LINKS = 16  # one after another
 HERE = "."  # this file, as a source of a virtual dataset
 ON_DISK = frozenset({"sec2", "stdio", "windows"})
-ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
+ADVICE = "Copy the files that it needs into that folder, or ask for a complete file."
 
 
 def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
-    """Open a dataset; names of other files with its data count from the folder of the file that it is in."""
+    """Open a dataset. Paths of other files with its data are relative to the folder of its own file."""
     name = path.encode("utf-8", "surrogateescape")
     dataset = h5py.Dataset(h5py.h5d.open(group.id, name))
     if not list_files(dataset):
@@ -38,18 +38,18 @@ def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
 
 
 def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = MOST_LINKS) -> None:
-    """Refuse a path that leads into what is no regular file: from a pipe, HDF5 would wait for ever.
+    """Refuse a path that leads into something other than a regular file. On a pipe, HDF5 would wait for ever.
 
     Parameters
     ----------
     group
-        Where the path begins; at the root, if it begins with a slash.
+        The group from which a relative path starts.
     path
-        Of a group or a dataset, which need not exist.
+        Path of a group or a dataset, which need not exist.
     where
         The file and the path in it, for messages.
     most_links
-        How many soft links are followed, one after another.
+        Largest number of soft links that are followed, one after another.
 
     Raises
     ------
@@ -74,11 +74,11 @@ def _check_target(file: h5py.File, name: str, where: str) -> None:
     folder = Path(os.fsdecode(file.filename)).parent
     for path in (folder / name, folder.resolve() / name, folder / Path(name).name, Path(name)):
         if path.exists() and not path.is_file():
-            raise UnreadableSource(f"{where} is behind a link to {path}, which is no file. Put the file in its place.")
+            raise UnreadableSource(f"{where} is reached by a link to {path}, which is not a file. Put the file there.")
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:
-    """The other files that hold data of a dataset, as it names them."""
+    """The other files that contain data of a dataset, with the names in the dataset."""
     made = dataset.id.get_create_plist()
     external = [made.get_external(number)[0] for number in range(made.get_external_count())]
     is_virtual = made.get_layout() == h5py.h5d.VIRTUAL
@@ -87,21 +87,21 @@ def list_files(dataset: h5py.Dataset) -> list[str]:
 
 
 def check_outside(dataset: h5py.Dataset, where: str, *, most_steps: int = MOST_STEPS) -> None:
-    """Refuse a dataset whose data lie outside the folder of its file, or are not there.
+    """Refuse a dataset whose data lie outside the folder of its file, or are missing.
 
     Parameters
     ----------
     dataset
-        From `open_dataset`.
+        The dataset, opened by `open_dataset`.
     where
         The file and the path in it, for messages.
     most_steps
-        How many virtual datasets may lead to the data, one after another.
+        Largest number of virtual datasets that are followed, one after another.
 
     Raises
     ------
     UnreadableSource
-        If data lie elsewhere, in what is no regular file, or are missing.
+        If data lie elsewhere, are not in a regular file, or are missing.
     """
     names = list_files(dataset)
     for name in names:
@@ -120,7 +120,7 @@ def _locate(dataset: h5py.Dataset, name: str, where: str) -> Path:
         _refuse(where, f"its data lie in another file, {name!r}, and this one is not in a folder")
     folder = Path(os.fsdecode(dataset.file.filename)).parent
     if "%" in name:
-        _refuse(where, f"it names the files with its data by a pattern, {name!r}")
+        _refuse(where, f"the files with its data are given by a pattern, {name!r}")
     try:
         found = (folder / name).resolve()
         inside = found.is_relative_to(folder.resolve())
@@ -144,7 +144,7 @@ def _check_virtual(dataset: h5py.Dataset, where: str, most_steps: int) -> None:
                 _check_source(file, source, made.get_virtual_srcspace(number), where, most_steps)
         covered += _count(made.get_virtual_vspace(number), dataset.size)
     if covered < dataset.size:
-        _refuse(where, f"its sources hold {covered} of its {dataset.size} elements")
+        _refuse(where, f"its source files hold only {covered} of its {dataset.size} elements")
 
 
 def _check_source(file: h5py.File, path: str, space: h5py.h5s.SpaceID, where: str, most_steps: int) -> None:

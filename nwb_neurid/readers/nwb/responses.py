@@ -1,4 +1,4 @@
-"""The traces of ROIs in an NWB file: what kind each series holds, and its samples."""
+"""The traces of ROIs in an NWB file: kind and samples of each series."""
 
 import re
 from collections.abc import Iterator
@@ -29,9 +29,10 @@ class Responses:
     Parameters
     ----------
     series
-        Its group.
+        The HDF5 group of the series.
     kind
-        What its values are, as its name and those around it say; None where they are no neurons' (neuropil).
+        Kind of its values, from its name and the names of the objects that contain it; None if they are not from
+        neurons (neuropil).
     """
 
     series: Group
@@ -42,7 +43,7 @@ class Responses:
 
     @property
     def path(self) -> str:
-        """Where it stands in the file."""
+        """Its path in the file."""
         return self.series.path.strip("/")
 
     @property
@@ -56,16 +57,16 @@ class Responses:
         Raises
         ------
         InvalidSource
-            If it names none.
+            If the series does not refer to one.
         """
         rois = self._dataset("rois")
         group = self.series.referred(rois, "table")
         if group is None:
-            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, it does not. Validate the file.")
+            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, but does not. Validate the file.")
         return Table(group)
 
     def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
-        """The row of the table that each trace belongs to.
+        """The row of the table to which each trace belongs.
 
         Raises
         ------
@@ -76,7 +77,8 @@ class Responses:
         rows = rois.integers()
         if np.any((rows < 0) | (rows >= len(table))) or len(np.unique(rows)) < len(rows):
             raise InvalidSource(
-                f"{rois.where} must name rows of the {len(table)} of {table.where}, each once. Validate the file."
+                f"{rois.where} must refer to rows of the {len(table)} in {table.where}, each only once. Validate the "
+                "file."
             )
         return rows
 
@@ -98,13 +100,13 @@ class Responses:
         )
 
     def samples(self) -> int:
-        """How many samples each trace has."""
+        """Number of samples of each trace."""
         return self.data.shape[1 if self.is_transposed() else 0]
 
     def blocks(self) -> Iterator[tuple[slice, slice, Float32[np.ndarray, "rois samples"]]]:
-        """Its traces, block by block: which ROIs, which samples, and their values in the unit of the series.
+        """Read its traces block by block: ROIs, samples, and their values in the unit of the series.
 
-        What is infinite becomes NaN.
+        Infinite values become NaN.
 
         Raises
         ------
@@ -116,8 +118,8 @@ class Responses:
         scale = 1.0 if scale is None else scale
         if not np.isfinite([scale, offset]).all() or scale == 0:
             raise InvalidSource(
-                f"{data.where} has conversion {scale:g} and offset {offset:g}, which make no numbers of it. Correct "
-                "them in the file."
+                f"{data.where} has conversion {scale:g} and offset {offset:g}, which do not give finite numbers. "
+                "Correct them in the file."
             )
         for rois, samples, block in self._stored():
             with np.errstate(over="ignore", invalid="ignore"):
@@ -143,9 +145,10 @@ class Responses:
 
 
 def roi_responses(file: Group) -> list[Responses]:
-    """Every series of traces in processing modules and in acquisition.
+    """Find all series of traces in processing modules and in acquisition.
 
-    It is told by having `rois`, since extensions name their own types of it (Allen's OphysEventDetection).
+    They are recognised by their `rois`, because extensions define their own types (such as Allen's
+    OphysEventDetection).
     """
     acquisition, processing = file.group("acquisition"), file.group("processing")
     places = [*([] if acquisition is None else [acquisition]), *([] if processing is None else processing.groups())]

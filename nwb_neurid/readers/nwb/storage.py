@@ -1,4 +1,4 @@
-"""What a format of NWB files gives of groups and datasets, for `nwb_neurid.readers.nwb.contents` to be made of."""
+"""The interface that each storage format of NWB files implements, and on which `contents` is built."""
 
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -18,10 +18,10 @@ class StoredDataset(Protocol):
         """The file and the path in it, for messages."""
 
     def lengths(self) -> tuple[int, ...]:
-        """Its length along each axis; () for a single value."""
+        """Its shape; () for a single value."""
 
     def chunk(self) -> tuple[int, ...] | None:
-        """The shape of the pieces that it is stored in; None where it is in one."""
+        """The shape of its chunks; None if it is not chunked."""
 
     def holding(self) -> Holding:
         """The kind of its values. Booleans count as numbers, but complex numbers do not."""
@@ -30,22 +30,22 @@ class StoredDataset(Protocol):
         """The type of its records."""
 
     def check_readable(self) -> None:
-        """Refuse what lies outside the folder, cannot be unpacked here, or claims more than its bytes can hold."""
+        """Refuse data that lie outside the folder, cannot be decoded here, or cannot have the size that is stated."""
 
     def values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
-        """The numbers or records in these rows, or all."""
+        """The numbers or records in these rows, or in all rows."""
 
     def texts(self) -> Shaped[np.ndarray, "..."]:
         """Its texts, as objects."""
 
     def referred(self) -> list[str]:
-        """Paths of the objects that its references lead to, "" for none."""
+        """Paths of the objects to which its references point; "" for a reference without a target."""
 
     def attribute(self, name: str) -> object:
-        """An attribute as it comes; None where it is not there."""
+        """The value of an attribute, unconverted; None if it does not exist."""
 
     def referred_by(self, name: str) -> "StoredGroup | None":
-        """The group that an attribute refers to; None where it refers to none."""
+        """The group to which an attribute refers; None if there is no such reference."""
 
 
 @runtime_checkable
@@ -61,16 +61,16 @@ class StoredGroup(Protocol):
         """Path of the group in it; "" for the root."""
 
     def dataset(self, path: str) -> StoredDataset | None:
-        """The dataset at this path; None where there is none."""
+        """The dataset at this path; None if there is none."""
 
     def group(self, path: str) -> "StoredGroup | None":
-        """The group at this path; None where there is none."""
+        """The group at this path; None if there is none."""
 
     def names(self) -> list[str]:
-        """What is in it."""
+        """Names of its members."""
 
     def attribute(self, name: str) -> object:
-        """An attribute as it comes; None where it is not there."""
+        """The value of an attribute, unconverted; None if it does not exist."""
 
     def name_of(self, path: str) -> str:
-        """What the object at this path is called; for a link, where it leads."""
+        """The name of the object at this path; for a link, the name of its target."""

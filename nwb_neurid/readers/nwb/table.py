@@ -14,7 +14,7 @@ from nwb_neurid.vocabulary import is_unknown
 class Table:
     """A DynamicTable (hdmf-common 1.x) by columns.
 
-    A column that has not one element in each row, or not of the kind asked for, is refused with `InvalidSource`.
+    `InvalidSource` is raised for a column that does not have one element per row, or is not of the requested type.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Table:
         return self.group.where
 
     def dataset(self, name: str) -> Dataset:
-        """What holds a column, or the elements of a ragged one.
+        """The dataset of a column, or that of the elements of a ragged column.
 
         Raises
         ------
@@ -73,15 +73,15 @@ class Table:
         return dataset.is_number and dataset.shape in {(len(self),), (len(self), 1)}
 
     def numbers(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of numbers, as they are stored; (rows, 1) comes as (rows,)."""
+        """A column of numbers, as they are stored. Shape (rows, 1) becomes (rows,)."""
         return self._one_per_row(name).column()
 
     def integers(self, name: str, missing: int | None = None) -> Int64[np.ndarray, " rows"]:
-        """A column of whole numbers, however they are stored; `missing`, if given, stands for NaN."""
+        """A column of whole numbers of any stored type; NaN becomes `missing`, if given."""
         return self._one_per_row(name).integers(missing=missing)
 
     def ids(self) -> Int64[np.ndarray, " rows"]:
-        """The `id` column. An id is no address: it may start anywhere and repeat."""
+        """The `id` column. Ids do not identify rows: they may start anywhere, and may repeat."""
         return self.integers("id")
 
     def texts(self, name: str) -> Shaped[np.ndarray, " rows"]:
@@ -89,20 +89,20 @@ class Table:
         return self._one_per_row(name).texts().ravel().astype(np.str_)
 
     def description(self, name: str) -> str:
-        """What the file says of a column; "" where it says nothing."""
+        """The description of a column in the file; "" if there is none."""
         return self.dataset(name).text_attribute("description") or ""
 
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of text with "" for everything that means "not known"."""
+        """A column of text. Values that mean "not known" become ""."""
         texts = [text.strip() for text in self.texts(name).tolist()]
         return np.array(["" if is_unknown(text) else text for text in texts], np.str_)
 
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of object references, as the names of the objects."""
+        """The names of the objects to which a column of references points."""
         return np.array(self._one_per_row(name).referred(), np.str_)
 
     def splits(self, name: str) -> Int64[np.ndarray, " rows_and_one"]:
-        """Where the rows of a ragged column begin, and where the last one ends.
+        """Indices at which the rows of a ragged column begin, and at which the last one ends.
 
         Raises
         ------
@@ -120,9 +120,9 @@ class Table:
             )
         if np.any(np.diff(splits) < 0) or splits[-1] != elements:
             raise InvalidSource(
-                f"{self.where}/{name}_index must ascend from 0 to the {elements} elements of {name}, its largest end "
-                f"is {splits.max()} and its last {splits[-1]}: it may have been too large for its type. Validate the "
-                "file."
+                f"{self.where}/{name}_index must increase from 0 to the {elements} elements of {name}, but its "
+                f"largest value is {splits.max()} and its last {splits[-1]}: the values may have overflowed their "
+                "type. Validate the file."
             )
         return splits
 

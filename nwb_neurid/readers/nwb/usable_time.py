@@ -1,4 +1,4 @@
-"""Observed time without what is invalid, stimulated by light, or not asked for."""
+"""Observed time without invalid time, optogenetic stimulation, and time that the user did not select."""
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
@@ -23,27 +23,27 @@ def find_usable(
     options: ReadOptions,
     omissions: Omissions,
 ) -> tuple[Pieces, Bool[np.ndarray, "units pieces"] | None]:
-    """Find the observed time that can be used, in pieces, and which unit was observed in which piece.
+    """Find the observed time that can be used, as intervals, and which unit was observed in which interval.
 
     Parameters
     ----------
     observed_s, unit_observed
-        As the file says.
+        Observed time according to the file.
     file
-        Its root.
+        The root of the file.
     groups
-        Probe or plane of each unit; None where it is not told.
+        Probe or plane of each unit; None if it is not stated.
     options
-        For the reader.
+        Options for reading.
     omissions
-        Told of what cannot be read.
+        Collects information that cannot be read.
 
     Raises
     ------
     UnreadableSource
         If no time is left.
     InvalidOption
-        If `options.intervals` leaves none.
+        If `options.intervals` leaves no time.
 
     Warns
     -----
@@ -72,7 +72,7 @@ def find_usable(
     chosen = intersected(pieces, chosen_intervals(file, options))
     if len(chosen) == 0:
         raise InvalidOption(
-            f"--intervals {options.intervals!r}: {file.file} was not observed then, or what was is declared "
+            f"--intervals {options.intervals!r}: {file.file} has no observed time then, or all of it is declared "
             "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
         )
     return chosen, None if seen is None else seen[:, find_intervals(chosen.mean(axis=1), pieces)]
@@ -115,7 +115,7 @@ def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"
         if np.diff(dark).sum() < np.diff(pieces_s).sum():
             pieces_s = dark
             warn(
-                f"{file.file}: {len(lit_s)} trials with optogenetic stimulation ({where}) are no observed time; "
-                "--keep-opto keeps them."
+                f"{file.file}: {len(lit_s)} trials with optogenetic stimulation ({where}) are left out of observed "
+                "time; --keep-opto keeps them."
             )
     return pieces_s

@@ -37,13 +37,13 @@ Unit: TypeAlias = Float64[np.ndarray, "channels samples"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Waveforms:
-    """What a file knows of the waveforms of its units.
+    """The mean waveforms of units in a file.
 
     Parameters
     ----------
     values_uv
-        Mean waveform on the channel with the largest peak-to-peak amplitude, shape (units, samples), its polarity kept,
-        NaN where unknown. In microvolts where the file says so, and in its own unit elsewhere.
+        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, shape (units,
+        samples), NaN where unknown. In microvolts if the file states the unit, and in the unit of the file otherwise.
     rate_hz
         Samples per second.
     """
@@ -60,12 +60,12 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
     units
         The units table.
     rate_hz
-        Samples per second, where the file does not state it.
+        Samples per second, if the file does not state it.
 
     Returns
     -------
     Waveforms or None
-        None where there are none, or their sampling rate is not known: nothing could be measured on them.
+        None if there are none, or if their sampling rate is not known, so that nothing could be measured.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
     layout = _choose_layout(units)
     if layout is None:
         shape = units.dataset(COLUMN).shape
-        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is no known layout: its waveforms are not used.")
+        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is not a known layout: its waveforms are not used.")
         return None
     known, counts = np.unique(rates[np.isfinite(rates)], return_counts=True)
     usual = float(known[counts.argmax()])
@@ -98,7 +98,7 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
         return None
     if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
         _warn(
-            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so that a spike lasts "
+            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so a spike would last "
             f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
         )
         return None
@@ -121,7 +121,8 @@ def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, 
     if np.any(np.isfinite(rates) & (rates != asked_hz)):
         other = rates[np.isfinite(rates) & (rates != asked_hz)][0]
         raise InvalidOption(
-            f"{units.where} states a sampling rate of {other:g} Hz for its waveforms, rate_hz is {asked_hz:g}. Leave "
+            f"{units.where} states a sampling rate of {other:g} Hz for its waveforms, but rate_hz is {asked_hz:g}. "
+            "Leave "
             "rate_hz out."
         )
     return np.full(len(units), asked_hz)

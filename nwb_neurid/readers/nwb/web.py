@@ -1,4 +1,4 @@
-"""Requests over HTTP, and in one line why one failed."""
+"""Requests over HTTP, with an explanation in one line if one fails."""
 
 import errno
 import gc
@@ -43,7 +43,7 @@ _HTTP = re.compile(
 
 
 def name_url(url: str) -> str:
-    """Name a URL in messages and results: without a password, and without the query if that signs it."""
+    """Format a URL for messages and results: without a password, and without the query if it contains a signature."""
     if (match := _HTTP.fullmatch(url)) is None:
         return url
     signed = any(secret in (match["query"] or "").lower() for secret in SECRETS)
@@ -51,9 +51,10 @@ def name_url(url: str) -> str:
 
 
 class Waiting:
-    """How long a server has been waited for, over all requests for one source.
+    """The waiting time for a server, summed over all requests for one source.
 
-    The time-out of a socket starts anew with every byte, so that a server that drips would never be given up.
+    The time-out of a socket starts anew with every byte. A server that sends single bytes would therefore never time
+    out.
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class Waiting:
         left_s = WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S - self._spent_s
         limit_s = min(left_s, WAITED_S + expected_bytes / SLOWEST_BYTES_PER_S)
         if limit_s <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, f"it gave less than {SLOWEST_BYTES_PER_S / 1000:g} kB/s")
+            raise TimeoutError(errno.ETIMEDOUT, f"it sent less than {SLOWEST_BYTES_PER_S / 1000:g} kB/s")
         began = time.monotonic()
         try:
             found = _run_within(limit_s, call)
@@ -89,12 +90,12 @@ class Waiting:
 
     @property
     def is_over(self) -> bool:
-        """Whether it may not be waited for any longer."""
+        """Whether the time limit has been reached."""
         return self._spent_s >= WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S
 
 
 def name_status(code: int) -> str:
-    """Name a status in messages; never in the server's own words, which may be anything.
+    """Describe an HTTP status in messages, without the text that the server sent, which may be anything.
 
     >>> name_status(404)
     '404 Not Found'
@@ -107,18 +108,18 @@ def name_status(code: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered.
+    """The answer of a server.
 
     Parameters
     ----------
     address
-        Where it came from in the end.
+        The address after all redirects.
     status
-        Of HTTP.
+        The HTTP status.
     headers
-        Their names in any case.
+        The headers; upper and lower case in names do not matter.
     body
-        Its first bytes, as many as were asked for.
+        The first bytes, as many as were requested.
     """
 
     address: str
@@ -136,20 +137,20 @@ def request(
     query: Mapping[str, str] | None = None,
     most_bytes: int = 0,
 ) -> Answer:
-    """Ask a server, and give its answer, whatever it is.
+    """Send a request to a server, and return its answer, with any status.
 
     Parameters
     ----------
     address
-        What is asked for. Redirects are followed, and what they hold is not read.
+        The address to request. Redirects are followed without reading their content.
     url
-        What the user asked for, for messages.
+        The URL that the user gave, for messages.
     waiting
-        How long it may still take.
+        The remaining waiting time.
     headers, query
-        Go with it.
+        Headers and query of the request.
     most_bytes
-        How much of what it sends is read.
+        Largest number of bytes of the answer that are read.
 
     Raises
     ------
@@ -182,27 +183,27 @@ def request(
     except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: a host that is no host
         host = name_url(address).split("/")[2]
         raise SourceUnreachable(
-            f"{name_url(url)} cannot be read: {host or 'its server'} gave no answer ({reason(error)}). Check the "
+            f"{name_url(url)} cannot be read: {host or 'its server'} did not answer ({reason(error)}). Check the "
             "address and the connection."
         ) from error
 
 
 def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
-    """Take the body of an answer for a JSON object; empty where it is other JSON.
+    """Parse the body of an answer as a JSON object; empty if it is another JSON value.
 
     Parameters
     ----------
     answer
-        With a body of at most `LARGEST_JSON_BYTES`.
+        An answer with a body of at most `LARGEST_JSON_BYTES`.
     url
-        What the user asked for, for messages.
+        The URL that the user gave, for messages.
     what
-        Who answered, for messages.
+        Name of the server, for messages.
 
     Raises
     ------
     UnreadableSource
-        If it is no JSON.
+        If it is not JSON.
     """
     try:
         found = json.loads(answer.body)
@@ -214,7 +215,7 @@ def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
 def _read_body(answer: "Response", most_bytes: int) -> bytes:
     """Read so much of a body, as it comes: what is compressed could be a thousand times as large."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise OSError(errno.EPROTO, "the server compressed what was asked for as it is")
+        raise OSError(errno.EPROTO, "the server compressed data that were requested uncompressed")
     try:
         return bytes(answer.raw.read(most_bytes, decode_content=False))
     except Exception as error:  # of urllib3, which requests hides
@@ -249,16 +250,16 @@ def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
     try:
         found, error = done.get(timeout=seconds)
     except Empty:
-        raise TimeoutError(errno.ETIMEDOUT, f"nothing whole in {seconds:.2g} s") from None
+        raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s") from None
     if error is not None:
         raise error
     return cast("Result", found)
 
 
 class Ranges:
-    """What `remfile` asks for parts of a file: as a session of `requests`, with limits on time and on what comes.
+    """Replacement for the `requests` session of `remfile`, which fetches parts of a file, with limits on time and size.
 
-    `fault` is what was wrong last, in words; `is_refused` whether the server refused, for ever.
+    `fault` describes the last problem; `is_refused` states whether the server refused permanently.
     """
 
     def __init__(self, waiting: Waiting) -> None:
@@ -271,7 +272,7 @@ class Ranges:
         self.is_refused = False
 
     def get(self, url: str, headers: Mapping[str, str]) -> SimpleNamespace:
-        """Fetch the range in the headers; an answer of 503 is tried again by `remfile`, one of 408 is not."""
+        """Fetch the range in the headers. `remfile` tries again after the status 503, but not after 408."""
         first, last = (int(end) for end in headers["Range"].removeprefix("bytes=").split("-"))
         wanted = {**headers, "Accept-Encoding": "identity"}
         try:
@@ -290,7 +291,7 @@ class Ranges:
         ) as answer:
             status, size = answer.status_code, last + 1 - first
             if status == HTTPStatus.OK:
-                raise OSError(errno.EPROTO, "the server sent the whole file for a part of it")
+                raise OSError(errno.EPROTO, "the server sent the whole file instead of a part")
             if status in PERMANENT:
                 self.fault, self.is_refused = f"the server answered {name_status(status)}", True
                 return SimpleNamespace(status_code=status, reason="", content=b"")
@@ -305,14 +306,14 @@ class Ranges:
 
 
 def check_granted(answer: Answer, url: str) -> None:
-    """Refuse what the server refused.
+    """Raise an error if the server refused the request.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If there is nothing at the address.
     UnreadableSource
-        If it may not be read.
+        If access is denied.
     SourceUnreachable
         If the server failed.
     """
@@ -321,8 +322,8 @@ def check_granted(answer: Answer, url: str) -> None:
         raise SourceNotFound(f"{name_url(url)} does not exist: {status}. Check the address.")
     if answer.status in REFUSED:
         raise UnreadableSource(
-            f"{name_url(url)} may not be read: {status}. Ask its owner for access, or download it with the program "
-            "that you have access with."
+            f"{name_url(url)} cannot be read: {status}. Ask its owner for access, or download it with the program "
+            "that has your access rights."
         )
     if answer.status >= HTTPStatus.BAD_REQUEST:
         kind = UnreadableSource if answer.status in PERMANENT else SourceUnreachable
@@ -330,7 +331,7 @@ def check_granted(answer: Answer, url: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What the system said at the bottom of an error, without the addresses (and secrets) that libraries put in."""
+    """The message of the original cause of an error, without addresses (and secrets) that libraries add."""
     found = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:

@@ -1,4 +1,4 @@
-"""Groups and datasets of an NWB file in Zarr, as hdmf-zarr lays it out in a folder."""
+"""Groups and datasets of an NWB file in Zarr, in the layout of hdmf-zarr."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ def _unpickled(data: bytes) -> list[Any]:
     try:
         return load_objects(data)
     except NotAdmitted as error:
-        raise ValueError(f"it names {str(error)[:100]!r}, which could run code") from None
+        raise ValueError(f"it refers to {str(error)[:100]!r}, which could run code") from None
     except UNPICKLING_ERRORS as error:
         raise ValueError(f"a pickle in it is damaged ({type(error).__name__})") from error
 
@@ -57,7 +57,7 @@ class ZarrDataset:
         return self.node.array()
 
     def lengths(self) -> tuple[int, ...]:
-        """As in `StoredDataset`; Zarr keeps a single value as an array of one."""
+        """As in `StoredDataset`. Zarr stores a single value as an array with one element."""
         return () if self._is_scalar else self._array.shape
 
     def chunk(self) -> tuple[int, ...] | None:
@@ -65,7 +65,7 @@ class ZarrDataset:
         return self._array.chunks or None
 
     def holding(self) -> Holding:
-        """As in `StoredDataset`. Both texts and references are objects; an attribute tells them apart."""
+        """As in `StoredDataset`. Both texts and references are stored as objects; an attribute distinguishes them."""
         dtype = self._array.dtype
         if dtype.names:
             return "records" if not dtype.hasobject else "else"

@@ -46,21 +46,21 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     Parameters
     ----------
     folder
-        Of phy or Kilosort.
+        A folder of phy or Kilosort.
     rows
-        The row of the unit that each spike belongs to, shape (spikes,).
+        The row of the unit to which each spike belongs, shape (spikes,).
     units
-        How many units there are.
+        Number of units.
 
     Returns
     -------
     Templates or None
-        None where there are no templates, or they cannot be used.
+        None if there are no templates, or they cannot be used.
 
     Warns
     -----
     NeuridWarning
-        If there are templates that cannot be used, and why.
+        If there are templates that cannot be used; the warning states why.
     """
     if not (folder / TEMPLATES).is_file():
         return None
@@ -72,13 +72,13 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
 
 
 def read_layout(folder: Path) -> Float64[np.ndarray, "channels 2"] | None:
-    """Read where the channels are on the probe.
+    """Read the positions of the channels on the probe.
 
     Returns
     -------
     numpy.ndarray or None
-        Across and along the probe, in micrometres, shape (channels, 2); None where the folder does not tell, or tells
-        nothing that can be used.
+        Across and along the probe, in micrometres, shape (channels, 2); None if the folder does not state usable
+        positions.
     """
     try:
         positions = load_array(folder / POSITIONS) if (folder / POSITIONS).is_file() else None
@@ -177,10 +177,10 @@ def _share_templates(
     """Which templates the spikes of each unit were found with, and their mean amplitude over all spikes of the unit."""
     path = folder / "spike_templates.npy"
     if not path.is_file():
-        raise InvalidSource(f"{folder} has no spike_templates.npy, which tells the template of each spike.")
+        raise InvalidSource(f"{folder} has no spike_templates.npy, which states the template of each spike.")
     found = as_integers(load_array(path), str(path))
     if len(found) != len(rows) or not 0 <= found.min(initial=0) <= found.max(initial=0) < count:
-        raise InvalidSource(f"{path} must name one of {count} templates for each of {len(rows)} spikes.")
+        raise InvalidSource(f"{path} must hold one of {count} template indices for each of {len(rows)} spikes.")
     path = folder / "amplitudes.npy"
     amplitudes = load_array(path).ravel() if path.is_file() else np.ones(len(rows))
     if len(amplitudes) != len(rows) or amplitudes.dtype.kind not in "iuf" or not np.isfinite(amplitudes).all():

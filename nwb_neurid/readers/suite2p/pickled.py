@@ -13,16 +13,16 @@ from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_obje
 
 
 def objects(path: Path) -> list[Any]:
-    """What an object array holds, one after another: numbers, text, paths, lists, tuples and dicts of them.
+    """The elements of an object array: numbers, text, paths, and lists, tuples and dicts of them.
 
-    Arrays inside stand there as opaque values.
+    Arrays inside are returned as opaque values.
 
     Raises
     ------
     UnreadableSource
-        If the file is damaged, names anything that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
+        If the file is damaged, uses a name that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
     InvalidSource
-        If it holds no objects.
+        If it contains no objects.
     """
     try:
         # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
@@ -31,16 +31,17 @@ def objects(path: Path) -> list[Any]:
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
             return load_objects(mapped)
     except OSError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror}.") from error
     except NotAdmitted as error:
         raise UnreadableSource(
-            f"{path} names {str(error)[:100]!r}, which could run code; nothing of it was run. It may name NumPy arrays "
-            "and numbers, paths and dates. Ask where it comes from, or take it away and pass --rate-hz."
+            f"{path} refers to {str(error)[:100]!r}, which could run code; nothing was run. Only NumPy arrays, "
+            "numbers, paths and dates are allowed in it. Check where the file comes from, or move it away and pass "
+            "--rate-hz."
         ) from None
     except (*HEADER_ERRORS, *UNPICKLING_ERRORS) as error:
         why = "it takes a value that is not there" if isinstance(error, LookupError) else in_one_line(error)
         raise UnreadableSource(
-            f"{path} is damaged: {why}. Copy it again, or take it away and pass --rate-hz."
+            f"{path} is damaged: {why}. Copy it again, or move it away and pass --rate-hz."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The ROIs of an imaging plane, as they lie on disk."""
+"""The ROIs of an imaging plane on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,15 +28,15 @@ class Plane:
     name
         `plane0` and so on.
     settings
-        How suite2p was run on it.
+        The settings with which suite2p was run on it.
     traces
-        Arrays of shape (units, samples), by the names of their files without the ending. They lie on disk.
+        Memory-mapped arrays of shape (units, samples), by the names of their files without extension.
     cell
-        Which ROIs the classifier, or whoever corrected it by hand, takes for cells.
+        Which ROIs are cells, according to the classifier and manual corrections.
     red
-        Which ROIs are labelled in the second channel; None where there is none.
+        Which ROIs are labelled in the second channel; None if there is none.
     rois
-        What `stat.npy` says of each ROI; empty where there is none that can be used.
+        The entry in `stat.npy` for each ROI; empty if the file is missing or cannot be used.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Plane:
 
     @property
     def frames(self) -> int:
-        """Samples of each trace."""
+        """Number of samples of each trace."""
         return next(iter(self.traces.values())).shape[1]
 
     def part(self, rows: slice, frames: int) -> "Plane":
-        """These rows, and of their traces so many samples from the first."""
+        """Select rows, and a number of samples from the start of their traces."""
         return replace(
             self,
             traces={name: array[rows, :frames] for name, array in self.traces.items()},
@@ -71,13 +71,13 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
     Parameters
     ----------
     folders
-        The folder of each plane, or the one in which they are combined.
+        The folder of each plane, or the folder of the combined planes.
     needed
         Names of the arrays of traces that are needed.
     all_rois
-        Whether nobody asks which ROIs are cells.
+        Whether all ROIs are used, so that it does not matter which are cells.
     omissions
-        Told of every file that cannot be used and is not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
+        Collects files that cannot be used and are not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
         raise UnreadableSource(f"{where} has no frames: its traces have no columns. Run suite2p again.")
     if longest > shortest + 1:
         told = ", ".join(f"{plane.name} {plane.frames}" for plane in planes)
-        warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
+        warn(f"{where}: its planes have different numbers of frames ({told}); the first {shortest} of each are used.")
     return [plane.part(slice(None), shortest) for plane in planes]
 
 
@@ -113,8 +113,8 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
     for name, array in arrays.items():
         if array.shape != arrays[first].shape:
             raise InvalidSource(
-                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, {first}.npy beside it "
-                f"{len(arrays[first])} and {arrays[first].shape[1]}: they are not of one run. Run suite2p again."
+                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, but {first}.npy has "
+                f"{len(arrays[first])} and {arrays[first].shape[1]}: they come from different runs. Run suite2p again."
             )
     units = len(arrays[first])
     return Plane(
@@ -129,7 +129,7 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
 
 def _cells(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " units"]:
     if not path.exists():
-        warn(f"{path} is missing: all {units} ROIs are taken for cells.")
+        warn(f"{path} is missing, so all {units} ROIs count as cells.")
         return np.ones(units, bool)
     return omissions.attempt(partial(flags, path, units), np.ones(units, bool))
 
@@ -163,8 +163,8 @@ def _split(combined: Plane, folder: Path) -> list[Plane]:
     if not (folder / "stat.npy").is_file() or "F" not in combined.traces:
         missing = "stat.npy" if "F" in combined.traces else "F.npy"
         warn(
-            f"{folder} has no {missing}: its ROIs are taken as one plane, and the zeros that suite2p adds to shorter "
-            "planes as data."
+            f"{folder} has no {missing}: its ROIs are read as one plane, and zeros that suite2p appends to shorter "
+            "planes are read as data."
         )
         return [combined]
     planes = _plane_of_each(folder / "stat.npy", len(combined))
@@ -190,10 +190,12 @@ def _plane_of_each(stat: Path, units: int) -> Int64[np.ndarray, " units"]:
     known = [plane for plane in planes if isinstance(plane, int) and 0 <= plane < MOST_PLANES]
     if not len(known) == len(planes) == units:
         raise InvalidSource(
-            f"{stat} must name the plane (iplane) of each of {units} ROIs, it has {len(planes)} ROIs and names the "
-            f"plane of {len(known)}. Combine the planes again in suite2p."
+            f"{stat} must state the plane (iplane) of each of {units} ROIs, but it has {len(planes)} ROIs and states "
+            f"the plane of {len(known)}. Combine the planes again in suite2p."
         )
     numbers = np.array(known, np.int64)
     if np.any(np.diff(numbers) < 0):
-        raise InvalidSource(f"{stat} must list the ROIs plane after plane, it does not. Combine them again in suite2p.")
+        raise InvalidSource(
+            f"{stat} must list the ROIs plane after plane, but does not. Combine them again in suite2p."
+        )
     return numbers

@@ -37,38 +37,39 @@ MASK = ("xpix", "ypix", "lam")
 
 
 def read_rois(path: Path, options: ReadOptions) -> Population:
-    """Every ROI, those that are no cells included.
+    """Read all ROIs, including those that are not cells.
 
-    Planes become one population, one group each, over the frames that all of them have; that they are scanned one
-    after another within a frame is not accounted for. Ids are the rows of a single plane, "plane0/12" where there are
-    several. The label `redcell` is "red" where the second channel says so. suite2p knows pixels but not their size, so
-    there are masks but no positions. The session clock starts with the first frame.
+    All planes become one population, with one group per plane, over the frames that all of them have. The time between
+    the scans of different planes within a frame is neglected. Ids are row numbers for a single plane, and of the form
+    "plane0/12" for several planes. The label `redcell` is "red" for ROIs that are labelled in the second channel.
+    suite2p does not store the size of pixels, so there are masks but no positions. The session clock starts with the
+    first frame.
 
     Parameters
     ----------
     path
-        The root of suite2p's output or the folder that it is in, the folder of one plane, or the combined folder.
+        The root of suite2p's output or its parent folder, the folder of one plane, or the combined folder.
     options
-        `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or
-        "deconvolved" (suite2p's, in arbitrary units). `rate_hz` is the frame rate of one plane, where the settings do
-        not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects, `where` selects ROIs by `iscell`,
-        `redcell`, `plane` and the numbers of `stat.npy` instead.
+        `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or "deconvolved"
+        (by suite2p, in arbitrary units). `rate_hz` is the frame rate of one plane, if the settings do not state it or
+        are wrong. `all_rois` keeps ROIs that `iscell.npy` rejects. `where` selects ROIs by `iscell`, `redcell`, `plane`
+        and the numbers of `stat.npy` instead.
 
     Raises
     ------
     SourceNotFound, UnreadableSource, InvalidSource
         If the folder, or a file in it, cannot be read or used.
     InvalidOption
-        If it cannot be read like this.
+        If it cannot be read with these options.
 
     Warns
     -----
     NeuridWarning
-        If a plane is left out or cut, hand-made corrections may have been missed, or the frame rate is disputed.
+        If a plane is left out or shortened, manual corrections may be missing, or two frame rates are stated.
     """
     activity = options.activity or "dff"
     if activity not in NEEDED:
-        raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Name one of them.")
+        raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Choose one of them.")
     kind, needed = NEEDED[activity]
     folders = _folders(path)
     omissions = Omissions(str(path))
@@ -104,11 +105,11 @@ def _folders(path: Path) -> list[Path]:
             raise SourceNotFound(f"{path} does not exist. Check the path.")
         folders = trace_folders(path)
     except PermissionError as error:
-        raise UnreadableSource(f"{path} may not be looked into: {error.strerror}.") from error
+        raise UnreadableSource(f"{path} cannot be opened: {error.strerror}.") from error
     if not folders:
         raise UnreadableSource(
-            f"{path} holds no traces of suite2p: neither F.npy nor spks.npy, there or in plane0 and so on. Name the "
-            "folder that suite2p wrote."
+            f"{path} holds no traces of suite2p: neither it nor plane0, plane1, ... in it has F.npy or spks.npy. "
+            "Pass the folder that suite2p wrote."
         )
     if path not in folders and folders[0].name != COMBINED:
         for plane in plane_folders(folders[0].parent):
@@ -129,8 +130,8 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
         return
     if differ:
         warn(
-            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs: those of the planes count. If it "
-            f"is the one that was corrected by hand, read {combined.parent}."
+            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs, and those of the planes are "
+            f"used. If this is the file that you curated, read {combined.parent}."
         )
 
 
@@ -138,7 +139,7 @@ def _rejected(planes: Sequence[Plane], path: Path) -> dict[int, str]:
     """Rows that are no cells; a verdict that rejects every ROI is none."""
     cell = np.concatenate([plane.cell for plane in planes])
     if not cell.any():
-        warn(f"{path}: iscell.npy rejects every ROI, which is taken for no verdict: all {len(cell)} are kept.")
+        warn(f"{path}: iscell.npy rejects every ROI, so it is ignored and all {len(cell)} are kept.")
         return {}
     return dict.fromkeys(np.flatnonzero(~cell).tolist(), "not a cell (iscell.npy)")
 
@@ -190,8 +191,8 @@ def _notes(planes: Sequence[Plane], kind: Kind) -> tuple[str, ...]:
             notes.append(f"Fluorescence is {neuropil}.")
         else:
             notes.append(
-                f"dF/F was computed from {neuropil}, over its maximin baseline ({baseline}), which counts as at least "
-                f"{FLOOR:.2f} of that of F.npy."
+                f"dF/F was computed from {neuropil}, over its maximin baseline ({baseline}), with {FLOOR:.2f} of the "
+                "baseline of F.npy as its lower limit."
             )
     return tuple(dict.fromkeys(notes))
 

@@ -1,4 +1,4 @@
-"""Groups and arrays in a Zarr folder as hdmf-zarr lays them out, with its links and references."""
+"""Groups and arrays in a Zarr folder in the layout of hdmf-zarr, with its links and references."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_LINKS = 16  # one after another
 
 @runtime_checkable
 class Files(Protocol):
-    """Where the files of a Zarr folder are."""
+    """Access to the files of a Zarr folder."""
 
     @property
     def root(self) -> Path:
@@ -26,12 +26,12 @@ class Files(Protocol):
         """The file or folder for this path, which need not exist."""
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders in a folder; none where it does not exist."""
+        """Names of the folders in a folder; empty if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Folder:
-    """`Files` as they are.
+    """`Files` in a folder of the file system.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class Node:
     Parameters
     ----------
     files
-        Where its files are.
+        The files of the Zarr folder.
     path
-        Where it stands, without a leading slash; "" for the root.
+        Its path, without a leading slash; "" for the root.
     """
 
     files: Files
@@ -77,7 +77,7 @@ class Node:
         return self.path.rpartition("/")[2]
 
     def file(self, name: str) -> Path:
-        """A file of its metadata, which need not exist."""
+        """The path of a metadata file, which need not exist."""
         return self.files.locate(f"{self.path}/{name}".lstrip("/"))
 
     @property
@@ -92,7 +92,7 @@ class Node:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """Its attributes as JSON has them.
+        """Its attributes as JSON values.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Node:
         return load_json(self.file(ATTRIBUTES), self.where)
 
     def array(self) -> Array:
-        """It as an array.
+        """Open it as an array.
 
         Raises
         ------
@@ -117,20 +117,20 @@ class Node:
             return {str(link["name"]): link for link in self.attributes.get(LINKS, ())}
 
     def names(self) -> list[str]:
-        """What is in a group, links too."""
+        """Names of the members of a group, including links."""
         with reading(self.where):
             inside = [Node(self.files, f"{self.path}/{name}".lstrip("/")) for name in self.files.folders(self.path)]
         return sorted({node.name for node in inside if node.is_group or node.is_array} | self.links().keys())
 
     def at(self, path: str, *, links: int = MOST_LINKS) -> "Node | None":
-        """What stands at a path below it, links followed; None where there is nothing."""
+        """The node at a path below it, with links resolved; None if there is nothing."""
         node: Node | None = self
         for name in filter(None, path.split("/")):
             node = None if node is None else node._child(name, links)
         return node
 
     def referred(self, reference: Any, *, links: int = MOST_LINKS) -> "Node | None":
-        """What a link or a reference in its folder leads to; None where that is nothing."""
+        """The target of a link or a reference in its folder; None if there is none."""
         if not isinstance(reference, dict) or links == 0:
             return None
         source, path = reference.get("source"), reference.get("path")

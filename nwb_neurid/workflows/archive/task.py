@@ -1,4 +1,4 @@
-"""What one worker does: embed one recording. What was refused comes back as a value, and not as an error."""
+"""The task of one worker: embed one recording. A refused recording is reported as a value, not as an error."""
 
 import errno
 import os
@@ -50,20 +50,20 @@ Marks: TypeAlias = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked of every recording.
+    """The task for every recording.
 
     Parameters
     ----------
-    model
-        Which model, and `model_digest` what each worker must find it to be.
+    model, model_digest
+        The model, and its digest, which each worker verifies.
     reading, writing, pool_groups, training, prediction, criteria
         As for `nwb_neurid.workflows.embed.embed_file`.
     dataset
-        The folder of the dataset that takes the vectors; None to write beside each recording.
+        The folder of the dataset for the vectors; None to write them beside each recording.
     folder
-        Where the names of recordings count from.
+        The folder to which the names of recordings are relative.
     report
-        Write a page to look at beside the results.
+        Also write a report beside the results.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -131,12 +131,12 @@ class Answer:
 
 
 def mark_results(source: str) -> dict[str, list[int]]:
-    """Size and date of the files that hold results on a recording, or would: whether some were written since.
+    """Take size and date of the files that hold results on a recording, to see later whether some were written.
 
     Returns
     -------
     dict
-        Of what is there, by "recording" and "beside". It is kept as JSON.
+        Those of existing files, under "recording" and "beside". They can be stored as JSON.
     """
     if is_url(source):
         return {}
@@ -159,14 +159,14 @@ def embed_recording(asked: Asked, claimed: Claimed) -> Answer:
     Parameters
     ----------
     asked
-        What is asked of every recording.
+        The task for every recording.
     claimed
         The recording.
 
     Returns
     -------
     Answer
-        Where the results are, or why there are none.
+        The file with the results, or the reason why there are none.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -189,7 +189,7 @@ def _attempt(asked: Asked, claimed: Claimed) -> Answer:
     except OSError as error:
         return Answer(reason=f"{source}: {error.strerror or error}.", is_transient=_is_transient(error))
     except Exception as error:
-        fault = f"unexpected {type(error).__name__}: {error}. This is a fault of nwb-neurid, please report it."
+        fault = f"unexpected {type(error).__name__}: {error}. This is a bug in nwb-neurid. Please report it."
         return Answer(reason=f"{source}: {fault}")
 
 
@@ -261,8 +261,8 @@ def _enter(folder: str) -> None:
             os.chdir(folder)
         except OSError as error:
             raise SourceNotFound(
-                f"A worker does not find the folder {folder} ({error.strerror}). Put recordings and results where "
-                "every machine sees them under one path."
+                f"A worker cannot find the folder {folder} ({error.strerror}). Put recordings and results where "
+                "every machine sees them under the same path."
             ) from error
 
 
@@ -286,7 +286,7 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
 
 def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dict[str, Any]] | None:
     """The results of this model that a lost worker, or a killed run, wrote already; None if there are none."""
-    if asked.writing.format != NWB or is_url(source):
+    if asked.dataset is not None or asked.writing.format != NWB or is_url(source):
         return None
     name = asked.writing.name or (None if model is None else name_after(model.name))
     try:

@@ -60,7 +60,7 @@ def test_a_call_that_waits_for_ever_is_ended_and_tried_again():
     process = Process(time.sleep)
     process._watch.source, process._watch.wait_s = b"a.nwb", 0.3
     answer = ask(process, 600)
-    assert answer.reason.startswith("a.nwb does not answer: reading it waits for ever.")
+    assert answer.reason.startswith("a.nwb does not respond: reading it never ends.")
     assert answer.is_transient
 
 

@@ -19,6 +19,7 @@ from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
 from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
 
@@ -156,9 +157,8 @@ def reproduce(
             anew = number  # each fold needs an encoder that has not seen its subjects
         else:
             held_out = tested if splits.protocol == INDUCTIVE else []
-            read = sources if cache is not None else populations
             model = train(
-                [each for each, own in zip(read, populations, strict=True) if own.subject_id not in held_out],
+                _drop_subjects(sources if cache is not None else populations, populations, held_out),
                 output / "model",
                 encoder=learning.encoder,
                 preset=chosen,
@@ -187,11 +187,17 @@ def reproduce(
         windows=windows if anew else None,
         progress=progress,
     )
-    differences = _list_differences(dataset, model, evaluation, len(populations), number, chosen, tested)
-    differences = (*_compare_units(dataset, reading), *differences)
+    differences = _list_differences(dataset, reading, model, evaluation, len(populations), number, chosen, tested)
     found = Reproduction(dataset=dataset, evaluation=evaluation, differences=differences)
     _save(found, output, seed, overwrite=overwrite or resume)
     return found
+
+
+def _drop_subjects(
+    sources: Sequence[object], populations: Sequence[Population], subjects: Sequence[str]
+) -> list[object]:
+    """The sources that are not of these subjects."""
+    return [each for each, own in zip(sources, populations, strict=True) if own.subject_id not in subjects]
 
 
 def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
@@ -210,6 +216,7 @@ def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
 
 def _list_differences(
     dataset: Dataset,
+    reading: ReadOptions | None,
     model: Model,
     evaluation: Evaluation,
     sessions: int,
@@ -219,7 +226,7 @@ def _list_differences(
 ) -> tuple[str, ...]:
     """In what our run differs from the paper's."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
-    found = []
+    found = _compare_units(dataset, reading)
     if expected is not None and sessions != expected:
         found.append(f"{sessions} of {expected} recordings.")
     if isinstance(model.encoder, Trainable) and steps != learning.steps:

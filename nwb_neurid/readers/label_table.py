@@ -80,7 +80,9 @@ def check_sources(path: Path, sources: Collection[str]) -> None:
     known = {*sources, *(Path(each).name for each in sources)}
     said = list(dict.fromkeys(line[SOURCE] for _, line in lines if SOURCE in line))
     if said and not known & {*said}:
-        raise InvalidOption(f"{path} is about other recordings: {join_some(said)}. There are: {join_some([*sources])}.")
+        raise InvalidOption(
+            f"{path} is about other recordings: {join_some(said)}. There are: {join_some(sorted(sources))}."
+        )
 
 
 def list_label_names(path: Path) -> list[str]:

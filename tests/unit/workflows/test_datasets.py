@@ -145,7 +145,7 @@ def test_labels_given_in_the_report_teach_a_head(animals, dataset, tmp_path):
     [
         ("unit_id,speed\n0,fast\n", "must have a column source that says which of 4 recordings a row is about"),
         ("source,unit_id,speed\nx.nwb,0,fast\n", r"is about other recordings: x\.nwb\. There are: 0\.nwb"),
-        ("source,unit_id,speed\n1.nwb,99,fast\n", r"names units that 1\.nwb does not have, by unit_id: 99"),
+        ("source,unit_id,speed\n1.nwb,99,fast\n", r"lists units that 1\.nwb does not have, by unit_id: 99"),
     ],
 )
 def test_tables_of_labels_that_do_not_fit_a_dataset_are_refused(dataset, tmp_path, text, said):

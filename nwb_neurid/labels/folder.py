@@ -236,7 +236,10 @@ def _read_description(path: Path) -> dict[str, Any]:
     sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
-        raise InvalidModel(f"{path} has an impossible value of coverage, sharpness or lapse.")
+        raise InvalidModel(
+            f"{path} must have a coverage between 0 and 1, a positive sharpness, and a lapse from 0 to below 1. Fit "
+            "the head again: nwb-neurid fit-labels."
+        )
     about = {**UNSAID, **about}
     if name := _find_unsound(about):
         raise InvalidModel(

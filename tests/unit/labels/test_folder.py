@@ -193,8 +193,8 @@ def about(folder, **changes):
         ),
         ({"classes": ["a", "b" * 201]}, r"cell_type\.json has a class called 'b+: names of classes must have"),
         ({"classes": ["a", "a"]}, r"cell_type\.json lists a class twice"),
-        ({"coverage": 1.5}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
-        ({"lapse": -1}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
+        ({"coverage": 1.5}, r"cell_type\.json must have a coverage between 0 and 1, a positive sharp"),
+        ({"lapse": -1}, r"cell_type\.json must have a coverage between 0 and 1, a positive sharp"),
     ],
 )
 def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):

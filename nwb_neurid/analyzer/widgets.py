@@ -50,7 +50,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_embeddings`.
+        A sorting analyzer with the extension `neurid_embeddings`.
     color_by
         A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
         is shown as classes, numbers on a scale.
@@ -66,7 +66,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is no such label, property or unit, or not one value for each unit.
+        If there is no such label, property or unit, or the number of values is not the number of units.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_predictions`.
     label
         Which label; "" for the only one.
     unit_ids
@@ -142,7 +142,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are none for this label, or there is no such unit.
+        If there are no predictions of this label, or there is no such unit.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from nwb_neurid.cli.options import (
     MODEL,
     READ,
     WRITE,
+    Cache,
     Device,
     Seed,
     argument,
@@ -172,6 +173,7 @@ def reproduce(
     windows: Annotated[
         int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows per training step.")
     ] = None,
+    cache: Cache = None,
     device: Device = "auto",
     seed: Seed = 0,
     output: Annotated[
@@ -206,6 +208,7 @@ def reproduce(
         preset=preset,
         steps=steps,
         windows=windows,
+        cache=cache,
         device=device,
         seed=seed,
         resume=resume,

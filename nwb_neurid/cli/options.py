@@ -65,6 +65,12 @@ Device: TypeAlias = Annotated[
 Seed: TypeAlias = Annotated[
     int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed, for reproducible results.")
 ]
+Cache: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "--cache", panel=READ, metavar="FOLDER", help="Keep binned recordings here, so that training reads each once."
+    ),
+]
 PoolGroups: TypeAlias = Annotated[
     bool,
     flag("--pool-groups", panel=READ, help="Embed all probes or planes of a session together, not each separately."),
@@ -263,6 +269,13 @@ CLUSTER: Mapping[str, OptionInfo] = {
         min=0,
         metavar="N",
         help="How often to try a recording again after a network error or the loss of a worker.",
+    ),
+    "time_limit": option(
+        "--time-limit",
+        panel=WORKERS,
+        metavar="TIME",
+        show_default=False,
+        help="How long a recording may take, such as 2h or 90m; one that takes longer is reported as failed.",
     ),
     "manifest": option(
         "--manifest",

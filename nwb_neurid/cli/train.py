@@ -10,6 +10,7 @@ from nwb_neurid.cli.options import (
     MODEL,
     READ,
     WRITE,
+    Cache,
     Device,
     PoolGroups,
     Seed,
@@ -83,15 +84,7 @@ def train(
         ),
     ] = "auto",
     compile_: Annotated[bool, flag("--compile", panel=COMPUTE, help="Compile the network with torch.compile.")] = False,
-    cache: Annotated[
-        Path | None,
-        option(
-            "--cache",
-            panel=READ,
-            metavar="FOLDER",
-            help="Folder in which to keep binned recordings, so that each is read only once.",
-        ),
-    ] = None,
+    cache: Cache = None,
     held_out: Annotated[
         str,
         option(

@@ -199,8 +199,8 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
     """Refuse names of the label and of classes that become part of other names, or are none."""
     if not is_fit_name(about["label_name"]):
         raise InvalidModel(
-            f"{path} predicts {about['label_name'][:100]!r}, which cannot be part of names of files and columns: "
-            f"{RULE}. Fit the head again under another name: nwb-neurid fit-labels."
+            f"{path} predicts the label {about['label_name'][:100]!r}, which cannot be used in names of files "
+            f"and columns: {RULE}. Fit the head again under another name: nwb-neurid fit-labels."
         )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
@@ -236,7 +236,10 @@ def _read_description(path: Path) -> dict[str, Any]:
     sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
-        raise InvalidModel(f"{path} has an impossible value of coverage, sharpness or lapse.")
+        raise InvalidModel(
+            f"{path} must have a coverage between 0 and 1, a positive sharpness, and a lapse from 0 to below 1. Fit "
+            "the head again: nwb-neurid fit-labels."
+        )
     about = {**UNSAID, **about}
     if name := _find_unsound(about):
         raise InvalidModel(

@@ -10,9 +10,12 @@ from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
     READ,
-    WRITE,
     Device,
+    OutputFolder,
+    Overwrite,
+    Resume,
     Seed,
+    Windows,
     argument,
     flag,
     option,
@@ -35,13 +38,11 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 
 Name: TypeAlias = Annotated[str, argument("NAME", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")]
 Data: TypeAlias = Annotated[
-    Path, option("--data", panel=READ, metavar="FOLDER", help="The folder that recordings are fetched into.")
+    Path, option("--data", "FOLDER", "The folder that recordings are fetched into.", panel=READ)
 ]
-Only: TypeAlias = Annotated[
-    str, option("--only", panel=READ, metavar="PATTERN", show_default=False, help="Only these paths: 'sub-Cori/*'.")
-]
+Only: TypeAlias = Annotated[str, option("--only", "PATTERN", "Only these paths: 'sub-Cori/*'.", panel=READ)]
 Most: TypeAlias = Annotated[
-    int | None, option("--most", panel=READ, min=1, metavar="N", help="Only so many recordings, in the order of paths.")
+    int | None, option("--most", "N", "Only so many recordings, in the order of paths.", panel=READ, min=1)
 ]
 
 
@@ -138,27 +139,22 @@ def reproduce(
     data: Data = Path("data"),
     only: Only = "",
     most: Most = None,
-    offline: Annotated[bool, flag("--offline", panel=READ, help="Take the recordings that are there; fetch none.")] = (
+    offline: Annotated[bool, flag("--offline", "Take the recordings that are there; fetch none.", panel=READ)] = (
         False
     ),
     reading: ReadOptions,
     preset: Annotated[
-        str | None,
-        option("--preset", panel=MODEL, metavar="NAME", help="Another preset: small trains on a laptop."),
+        str | None, option("--preset", "NAME", "Another preset: small trains on a laptop.", panel=MODEL)
     ] = None,
     steps: Annotated[
-        int | None, option("--steps", panel=COMPUTE, min=1, metavar="N", help="Another number of training steps.")
+        int | None, option("--steps", "N", "Another number of training steps.", panel=COMPUTE, min=1)
     ] = None,
-    windows: Annotated[
-        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows in a step.")
-    ] = None,
+    windows: Windows = None,
     device: Device = "auto",
     seed: Seed = 0,
-    output: Annotated[
-        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The folder to write.")
-    ],
-    resume: Annotated[bool, flag("--resume", panel=WRITE, help="Continue an interrupted training.")] = False,
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what the folder holds.")] = False,
+    output: OutputFolder,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
     """Fetch a dataset, train, evaluate, and print our figure beside the published one.

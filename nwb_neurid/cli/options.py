@@ -22,6 +22,7 @@ from nwb_neurid.cli.completion import (
     complete_heads,
     complete_kinds,
     complete_models,
+    complete_presets,
 )
 from nwb_neurid.cli.terminal import terminal
 from nwb_neurid.contracts import ReadOptions
@@ -35,14 +36,15 @@ WORKERS = "Many recordings over workers"
 Command: TypeAlias = Callable[..., None]
 
 
-def option(*names: str, panel: str = "", **declared: Any) -> Any:
+def option(name: str, metavar: str, help: str, *, panel: str = "", short: str = "", **declared: Any) -> Any:
     """An option with a value, in a panel of --help."""
-    return typer.Option(*names, rich_help_panel=panel or None, **declared)
+    names = [name, short] if short else [name]
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel or None, **declared)
 
 
-def flag(name: str, *, panel: str = "", help: str) -> Any:
+def flag(name: str, help: str, *, panel: str = "") -> Any:
     """An option that is there or not."""
-    return typer.Option(name, rich_help_panel=panel or None, metavar="", show_default=False, help=help)
+    return typer.Option(name, metavar="", help=help, rich_help_panel=panel or None, show_default=False)
 
 
 def argument(metavar: str, help: str, **declared: Any) -> Any:
@@ -50,213 +52,184 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
     return typer.Argument(metavar=metavar, help=help, show_default=False, **declared)
 
 
-Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what is there.")]
+OutputFolder: TypeAlias = Annotated[Path, option("--output", "FOLDER", "The folder to write.", short="-o", panel=WRITE)]
+Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace what is there.", panel=WRITE)]
+Resume: TypeAlias = Annotated[bool, flag("--resume", "Continue an interrupted training into this folder.", panel=WRITE)]
+ResultsName: TypeAlias = Annotated[
+    str | None, option("--name", "NAME", "Only the results of this name; by default, all.")
+]
+Preset: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--preset",
+        "NAME",
+        "A preset of the encoder: small trains on a laptop; its first by default.",
+        panel=MODEL,
+        autocompletion=complete_presets,
+    ),
+]
+Untrained: TypeAlias = Annotated[
+    bool, flag("--untrained", "Accept random weights, where an encoder needs training.", panel=MODEL)
+]
+Windows: TypeAlias = Annotated[
+    int | None, option("--windows", "N", "Pairs of windows in a step; by default the preset's.", panel=COMPUTE, min=1)
+]
 Device: TypeAlias = Annotated[
     str,
     option(
-        "--device",
-        panel=COMPUTE,
-        metavar="auto|cpu|cuda",
-        autocompletion=complete_devices,
-        help="auto takes a GPU that it finds.",
+        "--device", "auto|cpu|cuda", "auto takes a GPU that it finds.", panel=COMPUTE, autocompletion=complete_devices
     ),
 ]
-Seed: TypeAlias = Annotated[
-    int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed, for reproducible results.")
-]
+Seed: TypeAlias = Annotated[int, option("--seed", "N", "Random seed, for reproducible results.", panel=COMPUTE, min=0)]
 PoolGroups: TypeAlias = Annotated[
-    bool,
-    flag("--pool-groups", panel=READ, help="Embed all probes or planes of a session together, not each separately."),
+    bool, flag("--pool-groups", "Embed all probes or planes of a session together, not each separately.", panel=READ)
 ]
 Label: TypeAlias = Annotated[
     str,
     option(
-        "--label",
-        panel=LABELS,
-        metavar="LABEL",
-        show_default=False,
-        help="What to predict: cell_type, brain_region, or the name of a column of text.",
+        "--label", "LABEL", "What to predict: cell_type, brain_region, or the name of a column of text.", panel=LABELS
     ),
 ]
 Map: TypeAlias = Annotated[
     str | None,
     option(
         "--map",
+        "TABLE",
+        "New names of classes: a csv table with the columns old and new; beryl or cosmos for the Allen CCF.",
         panel=LABELS,
-        metavar="TABLE",
-        help="New names of classes: a csv table with the columns old and new; beryl or cosmos for the Allen CCF.",
     ),
 ]
 Subjects: TypeAlias = Annotated[
     Path | None,
     option(
         "--subjects",
+        "TABLE",
+        "A csv table with the columns source and subject, where recordings name none.",
         panel=LABELS,
-        metavar="TABLE",
-        help="A csv table with the columns source and subject, where recordings name none.",
     ),
 ]
 Head: TypeAlias = Annotated[
     str,
     option(
-        "--head",
-        panel=LABELS,
-        metavar="linear|mlp",
-        autocompletion=complete_heads,
-        help="Classifier that is fitted to the vectors.",
+        "--head", "linear|mlp", "Classifier that is fitted to the vectors.", panel=LABELS, autocompletion=complete_heads
     ),
 ]
 Coverage: TypeAlias = Annotated[
     float,
-    option(
-        "--coverage",
-        panel=LABELS,
-        metavar="SHARE",
-        help="Share of units whose prediction set should contain the true label.",
-    ),
+    option("--coverage", "SHARE", "Share of units whose prediction set should contain the true label.", panel=LABELS),
 ]
 Models: TypeAlias = Annotated[
     list[str] | None,
     option(
         "--model",
+        "FOLDER",
+        "A model folder, or the name of a model that ships; may be repeated.",
         panel=MODEL,
-        metavar="FOLDER",
         autocompletion=complete_models,
-        show_default=False,
-        help="A model folder, or the name of a model that ships; may be repeated.",
     ),
 ]
 
 READING: Mapping[str, OptionInfo] = {
-    "part": option(
-        "--from",
-        panel=READ,
-        metavar="PATH",
-        show_default=False,
-        help="Which of several sources in a file: units, or a path in it.",
-    ),
+    "part": option("--from", "PATH", "Which of several sources in a file: units, or a path in it.", panel=READ),
     "where": option(
         "--where",
+        "CONDITION",
+        "Which units, by their columns: 'quality == \"good\" and snr > 2'; all for every unit.",
         panel=READ,
-        metavar="CONDITION",
-        show_default=False,
-        help="Which units, by their columns: 'quality == \"good\" and snr > 2'; all for every unit.",
     ),
     "intervals": option(
         "--intervals",
+        "TABLE",
+        "Only the time in a table of intervals: 'trials', or some of its rows, 'trials:correct == 1'.",
         panel=READ,
-        metavar="TABLE",
-        show_default=False,
-        help="Only the time in a table of intervals: 'trials', or some of its rows, 'trials:correct == 1'.",
     ),
-    "start_s": option("--start", panel=READ, metavar="S", help="Only from this time on, in seconds."),
-    "stop_s": option("--stop", panel=READ, metavar="S", help="Only up to this time, in seconds."),
-    "duration_s": option(
-        "--duration", panel=READ, metavar="S", help="Only so many seconds of observed time, from the first on."
-    ),
+    "start_s": option("--start", "S", "Only from this time on, in seconds.", panel=READ),
+    "stop_s": option("--stop", "S", "Only up to this time, in seconds.", panel=READ),
+    "duration_s": option("--duration", "S", "Only so many seconds of observed time, from the first on.", panel=READ),
     "exclude": option(
         "--exclude",
+        "TIME",
+        "Without this time, such as laser epochs: START:STOP in seconds, several with commas between, or a "
+        "csv or tsv file with the columns start_time and stop_time.",
         panel=READ,
-        metavar="TIME",
-        show_default=False,
-        help="Without this time, such as laser epochs: START:STOP in seconds, several with commas between, or a csv or "
-        "tsv file with the columns start_time and stop_time.",
     ),
     "activity": option(
         "--activity",
+        "KIND",
+        "spikes, dff, fluorescence or deconvolved, where a recording has several.",
         panel=READ,
-        metavar="KIND",
         autocompletion=complete_kinds,
-        show_default=False,
-        help="spikes, dff, fluorescence or deconvolved, where a recording has several.",
     ),
-    "all_rois": flag("--all-rois", panel=READ, help="Every ROI, also those that the segmentation rejected."),
-    "rate_hz": option(
-        "--rate-hz", panel=READ, metavar="HZ", help="Sampling or frame rate, where the recording lacks it."
-    ),
+    "all_rois": flag("--all-rois", "Every ROI, also those that the segmentation rejected.", panel=READ),
+    "rate_hz": option("--rate-hz", "HZ", "Sampling or frame rate, where the recording lacks it.", panel=READ),
     "labels": option(
         "--labels",
-        panel=READ,
-        metavar="TABLE",
-        help="Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
+        "TABLE",
+        "Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
         "and a column source for several recordings.",
+        panel=READ,
     ),
     "keep_opto": flag(
-        "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and all that follows."
+        "--keep-opto", "Keep optogenetic stimulation, the 300 s before it and all that follows.", panel=READ
     ),
 }
 
 WRITING: Mapping[str, OptionInfo] = {
     "output": option(
         "--output",
-        "-o",
+        "PATH",
+        "Where the results go, and the recording stays as it is: a file, or for several recordings a folder; "
+        "with --workers a folder of parquet files with all vectors.",
+        short="-o",
         panel=WRITE,
-        metavar="PATH",
-        help="Where the results go, and the recording stays as it is: a file, or for several recordings a folder; with "
-        "--workers a folder of parquet files with all vectors.",
     ),
     "format": option(
         "--format",
+        "FORMAT",
+        "nwb: tables in an NWB file. csv, parquet: one table in a file of its own. phy: columns in the folder.",
         panel=WRITE,
-        metavar="FORMAT",
         autocompletion=complete_formats,
-        help="nwb: tables in an NWB file. csv, parquet: one table in a file of its own. phy: columns in the folder.",
     ),
-    "name": option(
-        "--name",
-        panel=WRITE,
-        metavar="NAME",
-        show_default=False,
-        help="What the results are called; neurid_ENCODER by default.",
-    ),
-    "sidecar": flag("--sidecar", panel=WRITE, help="A small NWB file beside the recording, RECORDING.neurid.nwb."),
+    "name": option("--name", "NAME", "What the results are called; neurid_ENCODER by default.", panel=WRITE),
+    "sidecar": flag("--sidecar", "A small NWB file beside the recording, RECORDING.neurid.nwb.", panel=WRITE),
     "units_columns": flag(
         "--units-columns",
+        "Predictions, and the labels of --labels, also as columns of the table of units.",
         panel=WRITE,
-        help="Predictions, and the labels of --labels, also as columns of the table of units.",
     ),
-    "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
+    "overwrite": flag("--overwrite", "Replace results of the same name, or an existing file.", panel=WRITE),
 }
 
 CLUSTER: Mapping[str, OptionInfo] = {
-    "workers": option(
-        "--workers", panel=WORKERS, min=1, metavar="N", help="Processes on this machine; with --slurm, jobs."
-    ),
+    "workers": option("--workers", "N", "Processes on this machine; with --slurm, jobs.", panel=WORKERS, min=1),
     "scheduler": option(
-        "--scheduler",
-        panel=WORKERS,
-        metavar="ADDRESS",
-        show_default=False,
-        help="A Dask scheduler that runs already, such as tcp://node1:8786.",
+        "--scheduler", "ADDRESS", "A Dask scheduler that runs already, such as tcp://node1:8786.", panel=WORKERS
     ),
-    "slurm": flag("--slurm", panel=WORKERS, help="Submit the workers to SLURM."),
+    "slurm": flag("--slurm", "Submit the workers to SLURM.", panel=WORKERS),
     "slurm_options": option(
         "--slurm-option",
+        "OPTION",
+        "For sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
         panel=WORKERS,
-        metavar="OPTION",
-        show_default=False,
-        help="For sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
     ),
     "memory": option(
         "--memory",
+        "SIZE",
+        "Memory of each worker, such as 8GB; by default an equal share of this machine.",
         panel=WORKERS,
-        metavar="SIZE",
-        show_default=False,
-        help="Memory of each worker, such as 8GB; by default an equal share of this machine.",
     ),
     "retries": option(
         "--retries",
+        "N",
+        "How often a recording is tried again when a network breaks or a worker is lost.",
         panel=WORKERS,
         min=0,
-        metavar="N",
-        help="How often a recording is tried again when a network breaks or a worker is lost.",
     ),
     "manifest": option(
         "--manifest",
+        "FILE",
+        "Where it is noted what is done, neurid-manifest.sqlite by default. With --output it is in that folder.",
         panel=WORKERS,
-        metavar="FILE",
-        show_default=False,
-        help="Where it is noted what is done, neurid-manifest.sqlite by default. With --output it is in that folder.",
     ),
 }
 
@@ -321,7 +294,7 @@ PRINTING = [
         "verbose", typer.Option("--verbose", "-v", metavar="", show_default=False, help="Print more, with tracebacks.")
     ),
 ]
-JSON = _parameter("as_json", flag("--json", help="Print JSON in place of lines and tables."))
+JSON = _parameter("as_json", flag("--json", "Print JSON in place of lines and tables."))
 
 with_reading = partial(_gather, "reading", ReadOptions, _declare(ReadOptions, READING))
 with_writing = partial(_gather, "writing", WriteOptions, _declare(WriteOptions, WRITING))

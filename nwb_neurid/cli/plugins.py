@@ -84,16 +84,12 @@ def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[Re
 @with_terminal
 def check(
     name: Annotated[
-        str,
-        argument("NAME", "An installed encoder or reader, or NAME@DISTRIBUTION.", autocompletion=complete_encoders),
+        str, argument("NAME", "An installed encoder or reader, or NAME@DISTRIBUTION.", autocompletion=complete_encoders)
     ],
     *,
-    preset: Annotated[
-        str | None, option("--preset", metavar="NAME", help="A preset of the encoder; its first by default.")
-    ] = None,
+    preset: Annotated[str | None, option("--preset", "NAME", "A preset of the encoder; its first by default.")] = None,
     source: Annotated[
-        Path | None,
-        option("--source", metavar="PATH", help="A small recording for a reader, of which a copy is used."),
+        Path | None, option("--source", "PATH", "A small recording for a reader, of which a copy is used.")
     ] = None,
     out: Terminal,
 ) -> None:
@@ -145,17 +141,9 @@ def new(
     kind: Annotated[Kind, argument("encoder|reader", "What to begin.")],
     name: Annotated[str, argument("NAME", "What it is called: small letters, digits and hyphens.")],
     *,
-    torch: Annotated[bool, flag("--torch", help="An encoder that learns, with torch; otherwise with NumPy.")] = False,
+    torch: Annotated[bool, flag("--torch", "An encoder that learns, with torch; otherwise with NumPy.")] = False,
     output: Annotated[
-        Path,
-        option(
-            "--output",
-            "-o",
-            panel=WRITE,
-            metavar="FOLDER",
-            show_default=False,
-            help="Where its folder goes; here by default.",
-        ),
+        Path, option("--output", "FOLDER", "The folder that its own goes into.", short="-o", panel=WRITE)
     ] = Path(),
     out: Terminal,
 ) -> None:

@@ -90,7 +90,7 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
 def _electrodes_table(file: Group, units: Table) -> Table | None:
     """The table that the units refer to, or else the one of the schema."""
     name = find_region(units)
-    referred = None if name is None else units.group.referred(units.dataset(name), "table")
+    referred = None if name is None else units.dataset(name).referred_by("table")
     if referred is not None and referred.dataset("id") is not None:
         return Table(referred)
     group = file.group(TABLE)

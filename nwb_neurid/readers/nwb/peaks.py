@@ -21,7 +21,7 @@ def find_region(units: Table) -> str | None:
         return "electrodes"
     for name in units.names():
         if units.dataset(name).text_attribute("neurodata_type") == REGION and units.dataset(name).is_number:
-            referred = units.group.referred(units.dataset(name), "table")
+            referred = units.dataset(name).referred_by("table")
             if referred is not None and referred.path.rpartition("/")[2] == "electrodes":
                 return name
     return None

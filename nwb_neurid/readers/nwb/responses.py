@@ -59,7 +59,7 @@ class Responses:
             If it names none.
         """
         rois = self._dataset("rois")
-        group = self.series.referred(rois, "table")
+        group = rois.referred_by("table")
         if group is None:
             raise InvalidSource(f"{rois.where} must refer to a table of ROIs, it does not. Validate the file.")
         return Table(group)
@@ -147,8 +147,8 @@ def roi_responses(file: Group) -> list[Responses]:
 
     It is told by having `rois`, since extensions name their own types of it (Allen's OphysEventDetection).
     """
-    acquisition, processing = file.group("acquisition"), file.group("processing")
-    places = [*([] if acquisition is None else [acquisition]), *([] if processing is None else processing.groups())]
+    acquisition = file.group("acquisition")
+    places = [*([] if acquisition is None else [acquisition]), *file.groups("processing")]
     return [
         Responses(series=item, kind=_kind(words))
         for place in places

@@ -143,11 +143,11 @@ def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
     name, _, condition = options.intervals.partition(":")
     place = name.strip().strip("/")
     group = file.group(f"intervals/{place}") or file.group(place)
-    if not place or group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
+    if not place or group is None or not (table := Table(group)).has_spans:
         within = file.group("intervals")
         known = ", ".join(within.names()) if within is not None else ""
         raise InvalidOption(f"{option}: {file.file} has no table of intervals {name!r}. It has: {known or 'none'}.")
-    chosen = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
+    chosen = table.spans_s()
     if condition.strip():
         chosen = chosen[rows_where(condition, table, f"{option}:")]
     chosen = merged(chosen[np.isfinite(chosen).all(axis=1)])

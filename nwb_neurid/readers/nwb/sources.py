@@ -62,9 +62,9 @@ def read_file(source: object, options: ReadOptions) -> Population:
 
 def _units_tables(file: Group, *, everywhere: bool) -> list[Group]:
     """Units tables with spikes, where the schema puts them and in modules; also `ELSEWHERE` if none is there."""
-    units, processing = file.group("units"), file.group("processing")
+    units = file.group("units")
     found = [] if units is None else [units]
-    for module in [] if processing is None else processing.groups():
+    for module in file.groups("processing"):
         found += _of_units(module)
     tables = list(filter(_has_spikes, found))
     if tables and not everywhere:

@@ -402,4 +402,4 @@ def _holds(table: h5py.Group, column: Column) -> bool:
 def _wrap(group: h5py.Group) -> Group:
     """A group as the reader of NWB files has it."""
     path = str(group.name)
-    return Group(Hdf5Group(group, str(group.file.filename), "" if path == "/" else path))
+    return Hdf5Group(group, str(group.file.filename), "" if path == "/" else path)

@@ -9,7 +9,7 @@ import h5py
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.readers.nwb.file import open_file
-from nwb_neurid.readers.nwb.hdf5 import root
+from nwb_neurid.readers.nwb.hdf5 import Hdf5Group
 from nwb_neurid.writers.nwb.copying import check_copy_room, check_room, copy_file, reserve_room
 from nwb_neurid.writers.nwb.destination import Destination
 from nwb_neurid.writers.nwb.entry import Entry, find_table
@@ -100,7 +100,7 @@ def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
     with h5py.File(sidecar, "r") as file:
         check_sidecar(file, named)
         for entry in entries:
-            entry.check_rows(root(file, str(named)))
+            entry.check_rows(Hdf5Group(file, str(named)))
             entry.check_place(file, named)
 
 

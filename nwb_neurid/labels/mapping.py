@@ -1,7 +1,6 @@
 """Tables of two columns: new names of classes, and subjects of recordings that name none; groups of an atlas."""
 
 import csv
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid._system.text import join_some
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.vocabulary import is_unknown
 
 ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
@@ -149,9 +149,5 @@ def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     groups = regions.acronym[regions.mappings[ATLASES[atlas]]]
     grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))
     if strange := [name for name in acronyms if name not in grouped]:
-        warnings.warn(
-            f"Not acronyms of the Allen CCF, and so unknown: {join_some(strange, 10)} ({len(strange)} in all).",
-            NeuridWarning,
-            stacklevel=2,
-        )
+        warn(f"Not acronyms of the Allen CCF, and so unknown: {join_some(strange, 10)} ({len(strange)} in all).")
     return {name: grouped.get(name, "") for name in acronyms}

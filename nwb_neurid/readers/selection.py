@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.readers.columns import Columns
 from nwb_neurid.readers.condition import rows_where
-from nwb_neurid.readers.warning import warn
 from nwb_neurid.vocabulary import is_unknown
 
 ALL = "all"

@@ -1,13 +1,13 @@
 """Datasets of vectors in place of recordings: what was embedded before is not embedded again."""
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
+from nwb_neurid.errors import InvalidOption, WrongWeights
 from nwb_neurid.model.model import Model
 from nwb_neurid.results import Json, Provenance
 from nwb_neurid.writers.dataset import StoredRecording as StoredRecording
@@ -97,11 +97,9 @@ def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list
             "named. Name the model that made them, or embed the archive with this one into another --output."
         )
     if len(own) < len(found):
-        warnings.warn(
+        warn(
             f"{len(found) - len(own)} of {len(found)} recordings in {folder} have vectors of other models than "
-            f"{model.name}, and are left out.",
-            NeuridWarning,
-            stacklevel=3,
+            f"{model.name}, and are left out."
         )
     return own
 

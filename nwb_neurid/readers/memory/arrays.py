@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid._system.text import show_value
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes, Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
@@ -19,7 +20,6 @@ from nwb_neurid.readers.flat import find_flat
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.segments import Segment, population_of
 from nwb_neurid.readers.selection import leave_out
-from nwb_neurid.readers.warning import warn
 
 EXPECTED = (
     "Expected a list of arrays of spike times in seconds (or a dict of them by unit), or an array of traces of shape "

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.groups import COLUMN, match_groups
 from nwb_neurid.readers.nwb.peaks import NO_ELECTRODE, find_peaks, find_region
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 TABLE = "general/extracellular_ephys/electrodes"
 

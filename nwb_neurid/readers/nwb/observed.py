@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
@@ -12,7 +13,6 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import LATEST_S, extent_s
-from nwb_neurid.readers.warning import warn
 
 
 def observation(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 NO_ELECTRODE = -1
 UNITS_AT_ONCE = 256

@@ -14,7 +14,7 @@ from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
 from nwb_neurid.readers.nwb.selection import leave_out_before
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions
+from nwb_neurid.readers.omissions import Omissions
 
 CELL_COLUMNS = (
     *("iscell", "cell", "validroi", "valid", "isvalid", "accepted", "isaccepted", "keep", "isneuron", "neuron"),

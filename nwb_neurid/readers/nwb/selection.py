@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_out_noise
-from nwb_neurid.readers.warning import Omissions, warn
 
 KEPT = ("left_out", "Why the source leaves it out")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""

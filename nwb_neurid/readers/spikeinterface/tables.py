@@ -13,8 +13,8 @@ from jaxtyping import Int64
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.labels import is_number
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import decode
-from nwb_neurid.readers.warning import Omissions
 
 KEYS = (
     *("clusterid", "id", "cluster", "clusters", "clusterids", "clusterindex", "clusternumber", "clust", "clu", "cluid"),

@@ -7,19 +7,20 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.dff import FLOOR, compute_dff
 from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.columns import UnitColumns
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.pickles import PickledArray
 from nwb_neurid.readers.selection import leave_out
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
 from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
 from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
-from nwb_neurid.readers.warning import Omissions, warn
 
 Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
 

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import CannotWrite, NeuridError, ResultsExist
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
-from nwb_neurid.readers.warning import warn
 from nwb_neurid.results import Embeddings, Predictions, select
 from nwb_neurid.writers.nwb import existing, layout, tables, unit_columns
 from nwb_neurid.writers.nwb.links import find_own, find_own_group

@@ -1,6 +1,5 @@
 """Results in NWB files: written so that the recording is never in danger, read again, and taken out again."""
 
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import h5py
 
 from nwb_neurid._system.atomic import clear_leftovers, convert_errors, replace_file
 from nwb_neurid._system.names import PREFIX
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import (
     CannotWrite,
     InvalidOption,
     InvalidResults,
     InvalidSource,
-    NeuridWarning,
     NoResults,
     UnreadableSource,
 )
@@ -247,7 +246,7 @@ def write_results(
                 entry.check_place(file, path)
         write_copy(path, to, fingerprint, entries)
     if to.why:
-        warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)
+        warn(f"{to.why} The results are in {to.named}.")
     return to.named
 
 
@@ -345,11 +344,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
             whole = copy_without(source, made.path, name)
             fingerprint.check(source)
     if not whole:
-        warnings.warn(
-            f"{to.named}: {name} was removed, but the disk space that it took cannot be given back.",
-            NeuridWarning,
-            stacklevel=2,
-        )
+        warn(f"{to.named}: {name} was removed, but the disk space that it took cannot be given back.")
     return to.named
 
 

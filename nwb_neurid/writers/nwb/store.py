@@ -21,7 +21,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, parsing
-from nwb_neurid.writers.nwb.copying import check_copy_room, check_room
+from nwb_neurid.writers.nwb.copying import check_room
 from nwb_neurid.writers.nwb.destination import (
     Destination,
     check_columns,
@@ -30,19 +30,12 @@ from nwb_neurid.writers.nwb.destination import (
     is_zarr,
     name_sidecar,
 )
-from nwb_neurid.writers.nwb.entry import (
-    ROOM_BYTES,
-    check_names,
-    find_own_results,
-    make_all_entries,
-    name_on_tables,
-)
-from nwb_neurid.writers.nwb.entry import (
-    Results as Results,
-)
+from nwb_neurid.writers.nwb.entry import ROOM_BYTES, make_entries, name_on_tables
+from nwb_neurid.writers.nwb.entry import Results as Results
 from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
+from nwb_neurid.writers.nwb.own import check_names, find_own_results
 from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.standalone import write_standalone
@@ -81,7 +74,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
             with h5py.File(path, "r") as file:
                 for each in names:
                     check_names(file, path, each, names[each], options.overwrite)
-            check_copy_room(path, to.file)
+            check_room(to.file, copied=path)
             return
         with open_file(path):  # whether it can be read
             pass
@@ -176,17 +169,15 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    own: Sequence[Predictions] = predictions
-    beside: Sequence[Results] = ()
+    results = [Results(options.name, embeddings, list(predictions))]
     if not predictions:
         own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
         beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+        results = [Results(options.name, embeddings, own), *beside]
     if population is not None:
         _check_new(population, embeddings, options)
-        return write_standalone(
-            population, embeddings, Path(path), own, name=str(options.name), overwrite=overwrite, beside=beside
-        )
-    return write_results(Path(path), embeddings, own, options, table=table, expected=expected, beside=beside)
+        return write_standalone(population, results, Path(path), overwrite=overwrite)
+    return write_results(Path(path), results, options, table=table, expected=expected)
 
 
 def _check_new(population: Population, embeddings: Embeddings, options: WriteOptions) -> None:
@@ -203,19 +194,16 @@ def _check_new(population: Population, embeddings: Embeddings, options: WriteOpt
 
 def write_results(
     path: Path,
-    embeddings: Embeddings,
-    predictions: Sequence[Predictions],
+    results: Sequence[Results],
     options: WriteOptions,
     *,
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
-    beside: Sequence[Results] = (),
     labels: Labels | None = None,
 ) -> Path:
-    """Write results as `write` does, with what the user asks as one value; its `name` is set.
+    """Write results as `write` does, with what the user asks as one value, whose `name` is that of the first.
 
-    Results `beside` them are of names of their own, and replace earlier ones of these names. `labels` of the user
-    become columns of the table too.
+    Those after the first replace earlier ones of their names. `labels` of the user become columns of the table too.
 
     Raises
     ------
@@ -228,15 +216,8 @@ def write_results(
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
     with convert_faults(path), open_file(path) as recording:
-        main = Results(options.name, embeddings, list(predictions))
-        entries = make_all_entries(
-            recording,
-            places,
-            main,
-            beside,
-            columns=options.units_columns,
-            overwrite=options.overwrite,
-            labels=labels,
+        entries = make_entries(
+            recording, places, results, columns=options.units_columns, overwrite=options.overwrite, labels=labels
         )
     if to.way == "sidecar":
         write_sidecar(path, to, fingerprint, entries)
@@ -340,7 +321,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         source = path.resolve()
         with replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
             fingerprint.check(source)
-            check_copy_room(source, to.file)
+            check_room(to.file, copied=source)
             whole = copy_without(source, made.path, name)
             fingerprint.check(source)
     if not whole:

@@ -8,9 +8,10 @@ from jaxtyping import Shaped
 
 from nwb_neurid.intervals import Intervals
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.groups import COLUMN, find_named, match_groups, squeeze
+from nwb_neurid.readers.nwb.groups import COLUMN, find_named, match_groups
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.omissions import Omissions
+from nwb_neurid.readers.words import squeeze
 
 TABLE = "intervals/invalid_times"
 GROUPS = "general/extracellular_ephys"

@@ -3,19 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from nwb_neurid.activity import TraceKind
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.table import Table
-
-Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
-
-KINDS: tuple[Kind, ...] = ("dff", "fluorescence", "deconvolved")
-"""In the order in which one is chosen where a file has several."""
 
 _NO_NEURONS = re.compile(r"neuropil|background|surround", re.IGNORECASE)
 _DECONVOLVED = re.compile(r"deconv|event|spks|spike|inferred", re.IGNORECASE)
@@ -35,7 +30,7 @@ class Responses:
     """
 
     series: Group
-    kind: Kind | None
+    kind: TraceKind | None
 
     def __len__(self) -> int:
         return len(self._dataset("rois"))
@@ -166,7 +161,7 @@ def _below(group: Group, words: str = "", levels: int = 2) -> Iterator[tuple[Gro
             yield from _below(item, trail, levels - 1)
 
 
-def _kind(words: str) -> Kind | None:
+def _kind(words: str) -> TraceKind | None:
     if _NO_NEURONS.search(words):
         return None
     if _DECONVOLVED.search(words):

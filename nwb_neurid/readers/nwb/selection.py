@@ -1,6 +1,5 @@
 """Which rows of a table and which time are taken: as the user asks, or as the data set judges its units."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_out_noise
+from nwb_neurid.readers.words import split_words
 
 KEPT = ("left_out", "Why the source leaves it out")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
@@ -52,7 +52,7 @@ class Judgement(NamedTuple):
 
 
 def _of_good_quality(units: Table) -> Bool[np.ndarray, " rows"]:
-    words = [" ".join(re.split(r"[\W_\d]+", text.casefold())).strip() for text in units.texts("quality").tolist()]
+    words = [" ".join(split_words(text)) for text in units.texts("quality").tolist()]
     return np.array([each in GOOD for each in words], bool)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from nwb_neurid.activity import TRACE_KINDS
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
@@ -10,7 +11,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.covariates import covariates
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.readers.nwb.imaging import read_imaging
-from nwb_neurid.readers.nwb.responses import KINDS, Responses, roi_responses
+from nwb_neurid.readers.nwb.responses import Responses, roi_responses
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.units import read_units
 
@@ -94,7 +95,7 @@ def _meant(
         series = []
     elif options.activity:
         units, series = [], [one for one in series if one.kind == options.activity]
-    kinds = [kind for kind in (*KINDS, None) if any(one.kind == kind for one in series)]
+    kinds = [kind for kind in (*TRACE_KINDS, None) if any(one.kind == kind for one in series)]
     return units, [one for one in series if one.kind == kinds[0]]
 
 

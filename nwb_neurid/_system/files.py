@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nwb_neurid.errors import InvalidModel
+
 LARGEST_JSON_BYTES = 2**26
 """More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
 
@@ -70,6 +72,26 @@ def read_json(path: Path) -> Any:
         return _replace_surrogates(found) if b"\\ud" in content.lower() else found
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def read_versioned(path: Path, version: int) -> dict[str, Any]:
+    """Read what a file of a model describes: an object of JSON that says which format it has.
+
+    Raises
+    ------
+    InvalidModel
+        If it cannot be read, or is of another format.
+    """
+    try:
+        found = read_json(path)
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise InvalidModel(f"{path} is not JSON: {error}.") from error
+    if not isinstance(found, dict) or found.get("format") != version:
+        got = repr(found.get("format")) if isinstance(found, dict) else type(found).__name__
+        raise InvalidModel(f"{path} must have format {version}, got {got:.60}. A newer nwb-neurid may read it.")
+    return found
 
 
 def _replace_surrogates(found: Any) -> Any:

@@ -173,8 +173,12 @@ def about(folder, **changes):
         ({"classes": ["a", ""]}, r"cell_type\.json names a class '': names of classes must have 1 to 200 characters"),
         ({"classes": ["a", "b" * 201]}, r"cell_type\.json names a class 'b+: names of classes must have"),
         ({"classes": ["a", "a"]}, r"cell_type\.json names a class twice"),
-        ({"coverage": 1.5}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
-        ({"lapse": -1}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
+        ({"classes": ["a", 1]}, r"cell_type\.json has 'classes' as \['a', 1\]\."),
+        ({"coverage": 1.5}, r"cell_type\.json has 'coverage' as 1\.5\."),
+        ({"coverage": 0}, r"cell_type\.json has 'coverage' as 0\."),
+        ({"sharpness": 0}, r"cell_type\.json has 'sharpness' as 0\."),
+        ({"lapse": -1}, r"cell_type\.json has 'lapse' as -1\."),
+        ({"voted_lapse": 1}, r"cell_type\.json has 'voted_lapse' as 1\."),
     ],
 )
 def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):

@@ -163,7 +163,7 @@ class CannotWrite(NeuridError):
 
 
 class ResultsExist(CannotWrite):
-    """Results of that name stand there already."""
+    """The file already contains results of this name."""
 
 
 class SourceChanged(CannotWrite):

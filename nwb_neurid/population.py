@@ -178,12 +178,12 @@ class Population:
 
     @property
     def spikes(self) -> Spikes:
-        """The activity, where it is spikes.
+        """The activity, if it consists of spikes.
 
         Raises
         ------
         InvalidPopulation
-            If it is traces.
+            If it consists of traces.
         """
         if not isinstance(self.activity, Spikes):
             raise InvalidPopulation(f"This needs spikes, the population has traces ({self.activity.kind}).")
@@ -191,12 +191,12 @@ class Population:
 
     @property
     def traces(self) -> Traces:
-        """The activity, where it is traces.
+        """The activity, if it consists of traces.
 
         Raises
         ------
         InvalidPopulation
-            If it is spikes.
+            If it consists of spikes.
         """
         if not isinstance(self.activity, Traces):
             raise InvalidPopulation("This needs traces, the population has spikes.")

@@ -67,7 +67,7 @@ def is_unknown(text: str) -> bool:
     Parameters
     ----------
     text
-        As a source has it; case, blanks and signs do not matter.
+        The text in the source. Case, spaces and punctuation do not matter.
 
     Returns
     -------

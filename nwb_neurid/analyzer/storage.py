@@ -1,8 +1,8 @@
 """How the results of an extension are saved: as one file, or one Zarr object, that is replaced in one step.
 
-SpikeInterface empties the folder of an extension, and then writes file after file into it: whatever stops it in between
-takes the earlier results along. Here everything that counts is in one piece. What SpikeInterface itself looks for
-beside it (parameters, and when it was run) repeats what is in the piece.
+SpikeInterface empties the folder of an extension, and then writes one file after another into it. If it is interrupted,
+the earlier results are lost. Here, a single file holds all results. The parameters and the time of the run are stored
+in it, and again beside it, where SpikeInterface looks for them.
 """
 
 import json
@@ -33,14 +33,14 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Saved:
-    """Results as they are saved.
+    """Saved results.
 
     Parameters
     ----------
     data
         The arrays of the extension.
     params, run_info
-        As SpikeInterface has them; values of JSON.
+        The attributes of the SpikeInterface extension with these names, as JSON values.
     """
 
     data: Mapping[str, np.ndarray]
@@ -49,12 +49,12 @@ class Saved:
 
 
 def write_saved(extension: AnalyzerExtension, saved: Saved) -> None:
-    """Replace what an extension has saved, in one step.
+    """Replace the saved results of an extension, in one step.
 
     Raises
     ------
     CannotWrite
-        If the system refuses; earlier results are as they were then.
+        If the operating system refuses. Earlier results then stay unchanged.
     """
     try:
         if extension.format == "binary_folder":
@@ -72,12 +72,12 @@ def write_saved(extension: AnalyzerExtension, saved: Saved) -> None:
 
 
 def read_saved(extension: AnalyzerExtension) -> Saved | None:
-    """Read what an extension has saved; None if that is nothing, or of a version that saved several files.
+    """Read the saved results of an extension; None if there are none, or if version 0.1 saved them as several files.
 
     Warns
     -----
     NeuridWarning
-        If it is damaged; `Saved` is empty then.
+        If they are damaged. An empty `Saved` is then returned.
     """
     packed = _read_folder(extension) if extension.format == "binary_folder" else _read_zarr(extension)
     if not packed:

@@ -35,12 +35,12 @@ def is_positive(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
     bool
-        False for true and false, which JSON has as numbers of their own.
+        Whether it is. False for the Boolean values true and false.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def is_count(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def is_share(value: Any) -> bool:
     Parameters
     ----------
     value
-        As JSON gives it.
+        A value that was read from JSON.
 
     Returns
     -------
@@ -109,11 +109,11 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     Parameters
     ----------
     config
-        What a model folder, or a user, says.
+        The config of a model folder, or of a user.
     expected
-        What each value must be, by its key.
+        For each key, what its value must be.
     owner
-        Whose config it is, for the message.
+        Name of the owner of the config, for the message.
 
     Raises
     ------

@@ -12,39 +12,40 @@ from nwb_neurid.population import Population
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a user may ask of a reader. A reader lists in its spec which of these it knows; others are refused.
+    """Options for reading a recording. A reader lists the options that it supports in its spec; others are refused.
 
-    `start_s`, `stop_s`, `duration_s`, `exclude` and `labels` are no reader's business: they work for all.
+    `start_s`, `stop_s`, `duration_s`, `exclude` and `labels` are handled outside the reader: they work for all readers.
 
     Parameters
     ----------
     keep_opto
-        Keep optogenetic time and what follows it.
+        Keep optogenetic stimulation and the time after it, which are left out by default.
     part
-        Which of several recordings in a source: its name or path in there.
+        Which recording to read if the source contains several: its name, or its path in the source.
     where
-        Which units: a condition on their columns; the others stay as excluded rows.
+        Which units to use: a condition on their columns. The other units stay as excluded rows.
     intervals
-        Which time: a table of intervals, with a condition on its columns behind a colon.
+        Which time to use: the name of a table of intervals, optionally followed by a colon and a condition on its
+        columns.
     all_rois
-        Read all ROIs, also those that the segmentation's classifier rejects.
+        Read all ROIs, including those that the segmentation's classifier rejects.
     activity
-        Which activity of several: "spikes", "dff", "fluorescence" or "deconvolved".
+        Which activity to read if there are several: "spikes", "dff", "fluorescence" or "deconvolved".
     rate_hz
-        Sampling or frame rate, where the source does not tell it.
+        Sampling or frame rate, if the source does not state it.
     covariates
-        Read behaviour and stimulus: True, False, or None for "as far as the reader can", which is what
-        `nwb_neurid.read` makes of it before a reader is asked.
+        Whether to read behaviour and stimulus. With None, they are read if the reader supports it.
     start_s, stop_s
-        Only this stretch of the session clock, in seconds.
+        Use only the time between these two, in seconds of the session clock.
     duration_s
-        Only the first so many seconds of observed time in there; a recording with less stays as it is.
+        Use only this many seconds of observed time, from the start. A shorter recording is used as a whole.
     labels
-        A csv or tsv file with labels of units: a column `unit_id` or `row` (from 0 on), every other column a label.
-        With a column `source`, only rows with the path or the file name of the recording count.
+        A csv or tsv file with labels of units. A column `unit_id` or `row` (counted from 0) identifies the unit, and
+        every other column is a label. If there is a column `source`, only rows that give the path or the file name of
+        the recording are used.
     exclude
-        Time to leave out, such as laser epochs: `START:STOP` in seconds, several with commas between, or a csv or tsv
-        file with the columns `start_time` and `stop_time`.
+        Time to leave out, such as laser epochs: `START:STOP` in seconds (several are separated by commas), or a csv or
+        tsv file with the columns `start_time` and `stop_time`.
 
     Examples
     --------

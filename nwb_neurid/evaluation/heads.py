@@ -40,16 +40,18 @@ class FoldPredictions:
     Parameters
     ----------
     classes
-        Of all heads, shape (classes,).
+        The classes of all heads, shape (classes,).
     tested
         Which units were tested, shape (units,).
     label
         The prediction of the class-balanced probe, on which the scores are computed, shape (units,); "" where not
         tested.
     probabilities
-        Calibrated, for classes as common as in the training units, shape (units, classes). NaN where not tested.
+        Calibrated probabilities, if the classes are as common as in the training units, shape (units, classes). NaN
+        where not tested.
     sets
-        The prediction sets at each of `LEVELS`, and last at the requested coverage, shape (levels, units, classes).
+        The prediction sets at each of `LEVELS`, followed by those at the requested coverage, shape (levels, units,
+        classes).
     abstained, reasons
         Whether the head abstains, and why, shape (units,).
     """

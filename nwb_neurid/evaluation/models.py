@@ -64,7 +64,7 @@ class ModelSet:
 
     @property
     def name(self) -> str:
-        """The name of the set in tables."""
+        """The name of this set of vectors in tables."""
         return " + ".join(self.models)
 
     def embed(self, cohort: Cohort, subjects: Sequence[str], progress: Progress) -> Vectors:
@@ -207,12 +207,12 @@ def join_vectors(parts: Sequence[Vectors]) -> Vectors:
 
 
 def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: Progress) -> dict[str, Vectors]:
-    """Compute the vectors to compare with: each model alone, random weights, the baseline, and rates alone.
+    """Compute the vectors to compare with: of each model alone, random weights, the baseline, and firing rates alone.
 
     Warns
     -----
     NeuridWarning
-        If the baseline can take none of the recordings.
+        If the baseline cannot embed any of the recordings.
     """
     if cohort.stored:
         warn(

@@ -170,9 +170,10 @@ class Calibration:
         return float(reached[order[at]]) if at < len(order) else 0.0
 
     def find_confidence(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
-        """Find the probability from which on the best class is predicted; infinite if none meets the error rate.
+        """Find the confidence threshold: the most probable class is predicted if its probability reaches it.
 
-        Of the calibration units whose best class reaches it, at most `FEWER` times as many are wrong as of all.
+        Among the calibration units that reach the threshold, the error rate is at most `FEWER` times that of all units
+        (the second value of `FEWER` is used if no threshold meets the first). Infinite if no threshold meets either.
         """
         of, truth, weight = self._weigh_known(prior, smooth)
         best = of.max(axis=1)
@@ -247,7 +248,8 @@ def fit_temperature(
 ) -> tuple[float, float]:
     """Fit inverse temperature and lapse rate by maximum likelihood, with equal weight of the animals.
 
-    The lapse rate stands for the few units that are wrong with confidence: they would determine the temperature alone.
+    The lapse rate accounts for the few units that are confidently misclassified. Without it, these units alone would
+    determine the temperature.
     """
     from scipy.optimize import minimize
     from scipy.special import expit

@@ -57,7 +57,7 @@ def fit_classifier(
     seed: int = 0,
     weights: Float64[np.ndarray, " units"] | None = None,
 ) -> Classifier:
-    """Standardise and fit a class-balanced multinomial logistic regression (the field's probe), or a small network.
+    """Standardise vectors, and fit a class-balanced logistic regression (the usual probe) or a small network.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def fit_classifier(
     truth
         The class of each unit, from 0, shape (units,).
     classes
-        Number of classes. One without units here is placed below all others.
+        Number of classes. A class without units gets the lowest score.
     kind
         One of `KINDS`.
     strength
@@ -74,8 +74,8 @@ def fit_classifier(
     seed
         Random seed of the network.
     weights
-        How much each unit counts within its class, shape (units,); the classes count the same. By default all units of
-        a class count the same. For a linear classifier only.
+        Weight of each unit within its class, shape (units,). Classes have equal weights, and so do the units of a class
+        by default. For a linear classifier only.
 
     Returns
     -------

@@ -50,20 +50,21 @@ def fit_head(
     subjects
         The animal of each unit, shape (units,).
     label_name, scope
-        Name of the label, and among which neurons predictions hold.
+        Name of the label, and the kind of neurons for which the predictions are valid.
     kind
         "linear" (a class-balanced multinomial logistic regression on standardised vectors) or "mlp".
     coverage
-        The share of units whose set of plausible classes should hold their true one.
+        The share of units whose prediction set should contain the true class.
     seed
         Random seed of the folds and the network, for reproducible results.
     groups
-        Index of the neuron of each row, shape (units,): rows of one neuron are never in different folds. By default
-        each row is a neuron.
+        Index of the neuron of each row, shape (units,). Rows of one neuron are always in the same fold. By default,
+        each row is a separate neuron.
     neighbours
         Rows of the neighbours of each unit, see `nwb_neurid.labels.neighbours`; needed for smoothing.
     encoder
-        The encoder whose vectors these are, see `nwb_neurid.labels.head.identify_encoder`; the head takes no others.
+        The encoder that computed the vectors, see `nwb_neurid.labels.head.identify_encoder`. The head refuses vectors
+        of other encoders.
     details
         Further entries of `LabelHead.details`.
     progress

@@ -81,9 +81,10 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         scores = {name: head.details.get(name) for name in ("macro_f1", "balanced_accuracy")}
         yield f"### {head.label_name}"
         yield ""
-        yield f"- Among: {head.scope or 'not stated'}"
-        yield f"- Classes, with the shares that probabilities assume: {_format_shares(head)}"
-        yield f"- Fitted on: {head.details.get('units')} units of {head.details.get('animals')} animals, {head.kind}"
+        yield f"- Predictions are valid for: {head.scope or 'not stated'}"
+        yield f"- Classes, with the class frequencies that the probabilities assume: {_format_shares(head)}"
+        units, animals = head.details.get("units"), head.details.get("animals")
+        yield f"- Fitted to: {units} units of {animals} animals, {head.kind} head"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
         if guessing := head.explain_guessing():
             yield f"- {guessing}"
@@ -103,16 +104,16 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
         yield f"- `--prior {name}`: {shares} ({prior.source})"
     yield from (f"- {caveat}" for caveat in head.caveats)
     if head.parts:
-        yield f"- It abstains from units in other regions than {' and '.join(head.parts)}, where the region is known"
+        yield f"- The head abstains from units outside {' and '.join(head.parts)}, if their region is known"
     if head.rare:
-        yield f"- It never predicts {' or '.join(head.rare)} alone, of which too few units were known"
+        yield f"- The head never predicts {' or '.join(head.rare)} alone, because too few such units were known"
     if head.stretches:
         yield (
-            f"- It abstains from units whose most probable class is not the same in {head.stretches} equal stretches "
+            f"- The head abstains from a unit if its most probable class differs between {head.stretches} equal parts "
             "of the recording"
         )
     if head.required is not None:
-        yield f"- It abstains from units with {head.required.reason}"
+        yield f"- The head abstains from units with {head.required.reason}"
 
 
 def _format_shares(head: LabelHead) -> str:

@@ -23,9 +23,9 @@ class PublishedPrior:
     Parameters
     ----------
     shares
-        By class, all classes of the head.
+        The share of each class of the head.
     source
-        The publication.
+        The publication that reports them.
     """
 
     shares: Mapping[str, float]

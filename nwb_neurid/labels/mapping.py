@@ -121,12 +121,12 @@ def find_subject(source: str, stated: str, table: Mapping[str, str]) -> str:
 
 
 def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
-    """Check that a table names no file name that several files share, such as `a/rec.nwb` and `b/rec.nwb`.
+    """Check that no file name in a table belongs to several files, such as `a/rec.nwb` and `b/rec.nwb`.
 
     Raises
     ------
     InvalidOption
-        If it does: their animals may differ.
+        If one does, because these files may be of different animals.
     """
     meant: dict[str, set[str]] = {}
     for source in set(sources) - table.keys():

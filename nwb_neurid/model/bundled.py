@@ -36,9 +36,9 @@ def list_labels(name: str) -> list[str]:
 
 
 def is_on_request(name: str) -> bool:
-    """Whether a model that ships is for a species, or the like, that a recording need not state.
+    """Whether a bundled model is only used on request, because it is meant for one species or a similar special case.
 
-    `embed` takes it only where it is named (`--model`).
+    A recording need not state its species, so `embed` uses such a model only if `--model` names it.
     """
     return bool(read_description(FOLDER / name).details.get("on_request"))
 

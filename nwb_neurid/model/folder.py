@@ -67,15 +67,15 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "",
         spec.summary,
         "",
-        f"- Takes: {', '.join(sorted(spec.accepts))}",
-        f"- Vector: {dim} dimensions",
+        f"- Accepted activity: {', '.join(sorted(spec.accepts))}",
+        f"- Vectors: {dim} dimensions",
         f"- Training: {about.training or 'nothing to learn'}",
         f"- Weights (SHA-256): {about.weights_sha256 or 'none'}",
-        f"- Encoder from: {about.distribution or 'unknown'}",
-        f"- Cite: {spec.citation or 'nothing stated'}",
+        f"- Package that provides the encoder: {about.distribution or 'unknown'}",
+        f"- Citation: {spec.citation or 'not stated'}",
         "",
         *_format_section("Training", about.details),
-        *(["## Labels that it predicts", "", *predicted] if predicted else []),
+        *(["## Labels that the model predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
         "```json",
@@ -230,12 +230,12 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
 
 
 def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
-    """Read the weights, and check that they are those that the description names.
+    """Read the weights, and check that their checksum is the one in the description.
 
     Raises
     ------
     WrongWeights
-        If they are missing, damaged or others.
+        If they are missing or damaged, or are other weights.
     """
     path = find_file(folder, ABOUT, WEIGHTS)
     state = read_arrays(path)

@@ -84,12 +84,12 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
 
 
 def check_each_once(sources: Sequence[object]) -> None:
-    """Refuse to learn from a recording twice, where it would count double.
+    """Check that no recording is listed twice, because it would then count twice in training.
 
     Raises
     ------
     InvalidOption
-        If a path, links followed, a URL or an object is named again.
+        If a path (with links resolved), a URL or an object is listed more than once.
     """
     seen = set()
     for source in sources:

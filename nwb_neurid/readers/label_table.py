@@ -20,23 +20,23 @@ WHAT = "The table of labels"
 
 
 def add_labels(population: Population, path: Path, source: str) -> Population:
-    """Add the labels of a table to units; where the table knows a label, it goes before the recording.
+    """Add the labels of a table to the units. A label in the table takes precedence over the one in the recording.
 
     Parameters
     ----------
     population
         The recording.
     path
-        A csv or tsv file. A unit is named by its id (`unit_id`, `cluster_id` or `id`) or by its row, from 0 on
-        (`row`); if there is a column `source`, only rows with the path or the file name of the recording count. Every
-        other column is a label.
+        A csv or tsv file. A unit is identified by its id (`unit_id`, `cluster_id` or `id`) or by its row, counted from
+        0 (`row`). If there is a column `source`, only rows that give the path or the file name of the recording are
+        used. Every other column is a label.
     source
         Path of the recording, for the column `source` and for messages.
 
     Raises
     ------
     InvalidOption
-        If the table cannot be read, has no such columns, or names units twice or units that there are not.
+        If the table cannot be read, has no such columns, lists a unit twice, or lists a unit that does not exist.
     """
     header, lines = read_table(path, WHAT)
     labels = [name for name in header if name not in {*IDS, ROW, SOURCE}]

@@ -90,12 +90,12 @@ def spikes_of(
     unit_ids: Shaped[np.ndarray, " units"],
     resolution_s: float,
 ) -> Spikes:
-    """The trains of all units, from segments in the order of time with what to add to the clock of each.
+    """Join the spike trains of all units over segments, which are in the order of time and have a clock offset each.
 
     Raises
     ------
     InvalidSource
-        As `check_times`, and if the clock starts again.
+        For the same reasons as in `check_times`, and if the clock restarts.
 
     Warns
     -----

@@ -39,7 +39,7 @@ class EmbeddingRules(EncoderKit):
     """Rules for the vectors of every encoder."""
 
     def test_every_unit_has_its_row_in_float32(self) -> None:
-        """One row for each unit, in the order of the population, as float32.
+        """There is one row for each unit, in the order of the population, as float32.
 
         Return `Embeddings.of(population, vectors, reasons=...)` with one row of length `dim` for each unit.
         """
@@ -53,7 +53,7 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), f"no unit got a vector: {found.reasons[0]}")
 
     def test_units_are_told_by_row_where_ids_repeat(self) -> None:
-        """Two units of one id (on two probes) are two units.
+        """Two units with the same id (on two probes) are treated as two units.
 
         Address units by their row; never use `unit_ids` as a key.
         """
@@ -65,7 +65,7 @@ class EmbeddingRules(EncoderKit):
         require_close(found.vectors, expected.vectors, self.tolerance, "equal ids change vectors")
 
     def test_permuted_units_are_permuted_rows(self) -> None:
-        """The order of units means nothing.
+        """The order of the units does not affect their vectors.
 
         Treat units alike: no position in the list may enter a vector.
         """
@@ -94,7 +94,7 @@ class EmbeddingRules(EncoderKit):
         require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call gives other vectors")
 
     def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
-        """A unit that was never observed has no vector, and a reason.
+        """A unit that was never observed gets a reason instead of a vector.
 
         Give `Embeddings.of` a reason for it: look at `population.runs_s(unit)`, or at `unit_duration_s()`.
         """
@@ -105,10 +105,10 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), "with one unit unobserved, no other got a vector")
 
     def test_unobserved_time_changes_nothing(self) -> None:
-        """What happens in a gap of the observation, and how long it lasts, change no vector.
+        """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
 
         Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
-        `cut_windows`; never connect what lies on two sides of a gap.
+        `cut_windows`; never join activity from before and after a gap.
         """
         after_s = self.duration_s / 2
         found = [
@@ -119,7 +119,7 @@ class EmbeddingRules(EncoderKit):
         require_close(found[2], found[0], self.tolerance, "how long a gap lasts matters")
 
     def test_the_spec_is_honest(self) -> None:
-        """What the spec says it takes is embedded, and what it says it does not take is refused.
+        """Activity that the spec accepts is embedded, and activity that it does not accept is refused.
 
         Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `spec_for_config` may only narrow the spec.
         """
@@ -153,7 +153,7 @@ class EmbeddingRules(EncoderKit):
         require(bool((found.reasons == "").any()), f"{what} gives no unit a vector: {found.reasons[0]}")
 
     def test_progress_is_reported(self) -> None:
-        """The long loop of `embed` goes through `progress`, with a label.
+        """The long loop of `embed` is wrapped in `progress`, with a label.
 
         Write `for item in progress(items, label="what is done", total=len(items))`.
         """

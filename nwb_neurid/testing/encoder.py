@@ -50,7 +50,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require(not heavy, f"importing it imports {', '.join(heavy)}")
 
     def test_config_and_state_rebuild_it(self) -> None:
-        """What `config` and `state` give, kept as JSON and safetensors, rebuilds the same encoder.
+        """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.
 
         `config` holds everything that `build` needs but the weights, as JSON; `state` gives every array.
         """
@@ -69,7 +69,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require_close(found, expected, self.tolerance, "rebuilt from config and state it gives other vectors")
 
     def test_what_does_not_fit_is_refused(self) -> None:
-        """A setting or a weight that `build` does not know, or misses, is refused by an error of nwb-neurid.
+        """`build` refuses unknown and missing settings and weights with an error of nwb-neurid.
 
         Raise `InvalidModel` for a config and `WrongWeights` for a state that does not fit, naming what is wrong.
         """
@@ -94,7 +94,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         require(False, f"{what} is taken without a word")
 
     def test_gpu_memory_is_given_back(self) -> None:
-        """Built for the CPU it leaves the GPU alone, and built for the GPU it frees its memory when it is gone.
+        """An encoder for the CPU uses no GPU, and one for the GPU frees its memory when it is deleted.
 
         Keep tensors in the encoder, never in a module or in a cache that outlives it; obey `device`.
         """

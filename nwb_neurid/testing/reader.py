@@ -128,7 +128,7 @@ class ReaderConformance:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
-        """Anything else is not recognised, and asking raises nothing, whatever it is.
+        """Anything else is not recognised, and `recognises` never raises an error, whatever it is given.
 
         A source may be text, a path, a URL, or any object: test its type first, and catch `OSError` and `ValueError`.
         """
@@ -147,7 +147,7 @@ class ReaderConformance:
                 require(not recognised, f"{stranger!r:.60} is recognised")
 
     def test_reading_gives_a_population(self) -> None:
-        """Reading gives a `Population` with units and observed time, which names its source.
+        """Reading gives a `Population` with units, observed time, and the name of its source.
 
         Pass `source=str(source)`, and say in `observed_s` when anything was observed.
         """
@@ -173,7 +173,7 @@ class ReaderConformance:
             require(_equal(_get_values(first), _get_values(again)), "the activity differs the second time")
 
     def test_the_source_stays_as_it_is(self) -> None:
-        """Reading writes nothing: no file is changed or added.
+        """Reading changes no file and adds none.
 
         Open files for reading, and keep no cache beside them.
         """
@@ -185,7 +185,7 @@ class ReaderConformance:
             require(not changed, f"reading changes {', '.join(changed[:3])}")
 
     def test_files_are_closed(self) -> None:
-        """After reading, no file of the source is open.
+        """After reading, no file of the source is still open.
 
         Open files in a `with` statement, and copy arrays out of memory maps.
         """
@@ -199,7 +199,7 @@ class ReaderConformance:
             require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is open")
 
     def test_damage_is_an_error_of_ours(self) -> None:
-        """A file that breaks off, or is empty, is read or refused by an error of nwb-neurid, never by another one.
+        """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
         Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
         """
@@ -214,7 +214,7 @@ class ReaderConformance:
                 file.write_bytes(whole)
 
     def test_the_spec_is_honest(self) -> None:
-        """Every option that the spec names is obeyed; text that fits nothing in the source is refused.
+        """Every option that the spec lists works, and text that matches nothing in the source is refused.
 
         Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
         """

@@ -47,7 +47,7 @@ class TrainingRules(EncoderKit):
         require(bool(fell), f"the loss on the first windows went from {log.loss[0]:.4g} to {later.loss[0]:.4g}")
 
     def test_training_reports_progress(self) -> None:
-        """The steps of `fit` go through `progress`, with a label.
+        """The loop over the steps of `fit` is wrapped in `progress`, with a label.
 
         Write `for step in progress(range(options.steps), label="training")`.
         """
@@ -58,7 +58,7 @@ class TrainingRules(EncoderKit):
         require(all(counting.labels), "fit gives progress no label")
 
     def test_it_touches_only_its_own_state(self) -> None:
-        """Embedding and training change nothing but the encoder: no argument, no other encoder, nothing global.
+        """Embedding and training change only the encoder itself, not an argument, another encoder or global state.
 
         Copy the state that `build` is given; use generators of your own (`np.random.default_rng(seed)`), and
         `torch.random.fork_rng` where torch draws.

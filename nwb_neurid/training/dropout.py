@@ -12,13 +12,13 @@ _LEVELS = 2**16
 class Dropout(nn.Module):
     """Zeroes a share of its input in training, and scales the rest up to keep the mean.
 
-    Does what `torch.nn.Dropout` does and follows the seed of torch's generator as well. On a CPU it draws its
-    masks with NumPy: torch's own draws one number after the other there, which took a fifth of a training.
+    It does the same as `torch.nn.Dropout`, and depends on the seed of torch's generator in the same way. On a CPU, it
+    draws its masks with NumPy, because `torch.nn.Dropout` is slow there (it took a fifth of the time of a training).
 
     Parameters
     ----------
     share
-        How much is zeroed, from 0 to below 1.
+        The share of the input that is zeroed, from 0 to below 1.
 
     Examples
     --------

@@ -154,7 +154,7 @@ def _log_sum(
 
 
 class VICRegLoss(nn.Module):
-    """Variance, invariance and covariance over all units of a step.
+    """The loss VICReg: variance, invariance and covariance over all units of a step.
 
     Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6; the weights are theirs.
 
@@ -163,8 +163,8 @@ class VICRegLoss(nn.Module):
     dim
         Length of a vector.
     expansion
-        The projector has three layers of `expansion` times `dim`, and standardises over the units of the step before
-        each, as the source's does between its layers; 0 for none.
+        The projector has three layers of width `expansion` times `dim`; with 0, there is no projector. The input of
+        each layer is standardised over the units of the step. (The source does this only between layers.)
     invariance, variance, covariance
         Weights of the three terms.
 

@@ -56,14 +56,14 @@ def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[
 
 @contextmanager
 def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
-    """Wrap computation on a device; afterwards PyTorch keeps none of the memory of a GPU that is not in use.
+    """Wrap a computation on a device. If memory runs out, a message explains it; unused GPU memory is freed afterwards.
 
     Parameters
     ----------
     doing
-        What is computed, for the message: "embed a.nwb".
+        Verb phrase for the message, such as "embed a.nwb".
     device
-        Where.
+        The device of the computation.
 
     Raises
     ------

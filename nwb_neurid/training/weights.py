@@ -103,19 +103,19 @@ def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, orig
 
 
 def draw_weights(make: Callable[[], nn.Module], seed: int) -> dict[str, np.ndarray]:
-    """Draw the untrained weights of a module; the random generators of others stay as they are.
+    """Draw the untrained weights of a module, without changing the state of torch's global random generator.
 
     Parameters
     ----------
     make
-        Makes the module, and draws its weights with torch.
+        Function that makes the module, and draws its weights with torch.
     seed
         Random seed, for reproducible weights.
 
     Returns
     -------
     dict of str to array
-        The weights by the names of `state_dict`.
+        The weights, with the names of `state_dict`.
 
     Examples
     --------

@@ -59,7 +59,7 @@ class CellTypePlan:
     models: dict[str, Model]
 
     def check(self, population: Population, prediction: PredictionOptions, name: str) -> None:
-        """Refuse options that no head takes, and a name that is taken.
+        """Refuse options that none of the heads supports, and a name that is already in use.
 
         Parameters
         ----------
@@ -68,12 +68,12 @@ class CellTypePlan:
         prediction
             The options of the heads.
         name
-            What the results of the main model are called.
+            The name of the results of the main model.
 
         Raises
         ------
         InvalidOption
-            If there is one.
+            If there is such an option, or the name is in use.
         """
         if name in {*self.criteria, *self.models}:
             raise InvalidOption(f"--name {name} is the name of the cell types beside the vectors: choose another.")
@@ -83,7 +83,7 @@ class CellTypePlan:
     def apply(
         self, population: Population, prediction: PredictionOptions, *, pool_groups: bool, progress: Progress
     ) -> list[CellTypes]:
-        """Apply all of them to a recording."""
+        """Apply all criteria and models to a recording."""
         found = []
         for name, criterion in self.criteria.items():
             judgement = apply_criterion(criterion, population, progress=progress)

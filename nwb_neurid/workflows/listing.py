@@ -17,12 +17,12 @@ TRAIN = "train"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Recordings to train on, and the subjects that none of them may have.
+    """Recordings to train on, and the held-out subjects, whose recordings must not be among them.
 
     Parameters
     ----------
     sources
-        Paths and URLs, or whatever else was named.
+        Paths, URLs or objects in memory.
     held_out
         Subjects that are held out.
     """

@@ -13,18 +13,18 @@ class WriteOptions:
     Parameters
     ----------
     format
-        Of the results: "nwb", or another key of `nwb_neurid.writers.outputs.FORMATS`.
+        Format of the results: "nwb", or another key of `nwb_neurid.writers.outputs.FORMATS`.
     name
-        What the results are called; "" for "neurid_" and the name of the encoder.
+        Name of the results; "" for "neurid_" followed by the name of the encoder.
     output
-        Where the results go: a copy of the recording, or a file of their own. None for the recording itself, or a file
+        File for the results: a copy of the recording, or a separate file. None for the recording itself, or a file
         beside it.
     overwrite
         Replace results of the same name, or an existing file.
     sidecar
-        Write a small NWB file of its own beside the recording. For NWB only.
+        Write a separate, small NWB file beside the recording. For NWB only.
     units_columns
-        Write predictions into columns of the table of units too. For NWB only.
+        Also write predictions as columns of the table of units. For NWB only.
 
     Examples
     --------

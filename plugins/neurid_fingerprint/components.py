@@ -107,9 +107,9 @@ class Trainer:
     Parameters
     ----------
     networks
-        Where training starts.
+        The networks at the start of the training.
     inputs
-        Of all units.
+        The inputs of all units.
     """
 
     def __init__(self, networks: Mapping[str, Network], inputs: Inputs) -> None:

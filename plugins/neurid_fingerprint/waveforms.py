@@ -34,16 +34,17 @@ def measure_waveform(
     Parameters
     ----------
     waveform
-        Mean waveform on the peak channel, shape (samples,), its polarity kept; NaN where unknown.
+        Mean waveform on the peak channel, in its original polarity, shape (samples,); NaN where unknown.
     rate_hz
         Samples per second.
 
     Returns
     -------
     shape
-        In steps of 0.03 ms from 0.51 ms before the trough to 0.66 ms after it, the trough being -1, shape (40,).
+        The waveform from 0.51 ms before the trough to 0.66 ms after it, in steps of 0.03 ms, scaled so that the trough
+        is -1, shape (40,).
     measures
-        `MEASURES`, shape (7,). None instead of both where the waveform is unknown, flat, or too short.
+        Values of `MEASURES`, shape (7,). Both are None if the waveform is unknown, flat or too short.
     """
     from scipy.interpolate import CubicSpline
 

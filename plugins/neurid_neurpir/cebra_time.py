@@ -157,7 +157,7 @@ class Moments:
         return ~self.behaviour[:, at].isnan().all(1)
 
     def draw(self, rng: np.random.Generator) -> list[Float[Tensor, "moments roles steps"]]:
-        """Draw reference, positive and negative moments."""
+        """Draw the time points of the reference, positive and negative samples."""
         reference, negative = self.first[rng.integers(len(self.first), size=(2, BATCH))]
         columns = [at[:, None] + np.arange(sum(SEEN)) for at in (reference, reference + APART, negative)]
         return [self.behaviour[:, torch.from_numpy(at)].transpose(0, 1) for at in columns]

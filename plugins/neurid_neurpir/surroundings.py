@@ -1,7 +1,7 @@
 """Behaviour and stimulus around the neurons: a channel for each role that a covariate may have.
 
-Files name their series as they please. A model that learns on some files and embeds others needs the same channels of
-all of them, so a series is told by its name, and series of one role are averaged.
+The names of series differ between files, but a model needs the same channels in all files on which it is trained or
+used. The role of a series is therefore recognised by words in its name, and series of one role are averaged.
 """
 
 import re

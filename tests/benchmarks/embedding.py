@@ -27,20 +27,22 @@ def measure_peak_mib() -> float:
 
 
 def main() -> None:
-    options = parse_options(__doc__, full={"units": 300, "seconds": 3600.0}, tiny={"units": 10, "seconds": 60.0})
+    options = parse_options(
+        __doc__, full={"model": "company-spikes", "units": 300, "seconds": 3600.0}, tiny={"units": 10, "seconds": 60.0}
+    )
     times, counts = draw_spikes(options.units, options.seconds, RATE_HZ)
     with TemporaryDirectory() as folder:
         path = write_nwb(simulate(options.units, 2.0, 0), Path(folder) / "recording.nwb")
         replace_spikes(path, times, counts, options.seconds)
-        model = nwb_neurid.load_model("default-spikes")
+        model = nwb_neurid.load_model(options.model)
         population = nwb_neurid.read(path)
         model.embed(population.select(np.arange(3)))  # what is done once
         encoding = timeit(lambda: model.embed(population), number=1)
         bare = measure_peak_mib()
-        whole = timeit(lambda: embed_file(path, writing=WriteOptions(overwrite=True)), number=1)
+        whole = timeit(lambda: embed_file(path, model, writing=WriteOptions(overwrite=True)), number=1)
         peak = measure_peak_mib()
     print(
-        f"embed {options.units} units x {options.seconds:,.0f} s with default-spikes: {whole:.1f} s, "
+        f"embed {options.units} units x {options.seconds:,.0f} s with {options.model}: {whole:.1f} s, "
         f"{whole / encoding:.2f} x the encoding alone ({encoding:.1f} s); peak memory {peak:,.0f} MiB, "
         f"{peak / bare:.2f} x that of the encoding alone"
     )

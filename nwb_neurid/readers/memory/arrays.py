@@ -101,25 +101,25 @@ def make_population(
     Parameters
     ----------
     trains_s
-        One array a unit, in any order.
+        One array per unit, with spike times in any order.
     unit_ids
         Shape (units,).
     source
-        What they are called in messages.
+        The name of the recording in messages.
     options
-        `start_s` and `stop_s` say from when to when was observed, as far as they are given; otherwise spikes tell.
-        `where` selects units by their columns.
+        `start_s` and `stop_s` are the start and the end of observed time. By default, these are the first and the last
+        spike. `where` selects units by their columns.
     columns
-        What is known of the units, one value each.
+        Further properties of the units, with one value per unit.
     **parts
-        Of `nwb_neurid.readers.segments.population_of`.
+        Further arguments of `nwb_neurid.readers.segments.population_of`.
 
     Raises
     ------
     UnreadableSource, InvalidSource
         As for `population_of`.
     InvalidOption
-        If `where` asks for what is not there.
+        If `where` matches nothing in the source.
     """
     start_s, stop_s = options.start_s, options.stop_s
     where, is_cut = f"{source}: spike times", start_s is not None or stop_s is not None
@@ -253,7 +253,7 @@ def make_imaging(
     UnreadableSource
         If there is no trace, or none that varies.
     InvalidOption
-        If `where` asks for what is not there.
+        If `where` matches nothing in the source.
 
     Warns
     -----

@@ -117,7 +117,7 @@ def read_trains(
     InvalidSource
         If units cannot be told apart, or times are not finite.
     InvalidOption
-        If `where` asks for what is not there.
+        If `where` matches nothing in the source.
 
     Warns
     -----

@@ -39,7 +39,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def holding(self) -> Holding:
-        """What it holds; truth values are numbers, complex numbers are not."""
+        """The kind of its values. Booleans count as numbers, but complex numbers do not."""
 
     @abstractmethod
     def record_type(self) -> np.dtype:
@@ -47,7 +47,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def check_readable(self) -> None:
-        """Refuse what lies outside the folder, has a filter that is missing, or claims more than it can hold."""
+        """Refuse data that lie outside the folder, need a missing filter, or cannot have the size that is stated."""
 
     @abstractmethod
     def raw_attribute(self, name: str) -> object:
@@ -67,7 +67,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def _targets(self) -> list[str]:
-        """Paths of the objects that its references lead to, "" for none."""
+        """Paths of the objects that its references point to; "" for a reference without a target."""
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 0
@@ -137,12 +137,12 @@ class Dataset(ABC):
         return [records[name] for name in names]
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
-        """The numbers in these rows, or all, one in a row; (rows, 1) comes as (rows,).
+        """The numbers in these rows, or in all rows, with one number per row. Shape (rows, 1) becomes (rows,).
 
         Raises
         ------
         InvalidSource
-            If there are several in a row, or they are no numbers.
+            If a row has several values, or they are not numbers.
         UnreadableSource
             If it cannot be read.
         """
@@ -179,12 +179,12 @@ class Dataset(ABC):
         return self._texts()
 
     def referred(self) -> list[str]:
-        """Names of the objects that its references lead to, "" for those that lead nowhere or have none.
+        """Names of the objects that its references point to; "" for a reference without a target.
 
         Raises
         ------
         UnreadableSource
-            If it cannot be read, or an object is not there.
+            If it cannot be read, or an object does not exist.
         """
         self.check_readable()
         return [path.rsplit("/", 1)[-1] for path in self._targets()]
@@ -200,7 +200,7 @@ class Dataset(ABC):
 
 
 class Group(ABC):
-    """A group. A link that leads nowhere counts as nothing, and so does a dataset without a dataspace.
+    """A group. Links without a target and datasets without a dataspace are ignored.
 
     `file` is the path of the file, for messages, and `path` that of the group in it, "" for the root. Every method may
     raise `UnreadableSource`.

@@ -1,4 +1,4 @@
-"""What files call groups of electrodes (probes, shanks): by name, however it is spelled, or by number."""
+"""How files identify groups of electrodes (probes, shanks): by a name, with variants in spelling, or by a number."""
 
 import re
 from collections.abc import Sequence

@@ -71,7 +71,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
     InvalidSource
         If what they hold contradicts the NWB schema.
     InvalidOption
-        If they are several recordings, or `where` or `intervals` asks for what is not there.
+        If they are several recordings, or `where` or `intervals` matches nothing in the source.
 
     Warns
     -----

@@ -34,9 +34,9 @@ def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omiss
     file
         The root of the file.
     groups
-        Probe or plane of each unit; None where it is not told.
+        Probe or plane of each unit; None if the file does not state it.
     omissions
-        Told of tags that cannot be read.
+        Collects the tags that cannot be read.
     """
     group = file.group(TABLE)
     if group is None or not (table := Table(group)).has_spans:

@@ -14,17 +14,19 @@ from nwb_neurid.errors import UnreadableSource
 
 @contextmanager
 def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
-    """The HDF5 file of an `NWBFile`, or the path of its Zarr folder, and what it is called in messages.
+    """Return the HDF5 file of an `NWBFile`, or the path of its Zarr folder, and its name for messages.
 
     Parameters
     ----------
     source
-        Read from a file that is still open, or made in memory and not yet written. It is not changed.
+        An object that was read from a file that is still open, or that was made in memory and not yet written. It is
+        not changed.
 
     Raises
     ------
     UnreadableSource
-        If its file is closed, or neither HDF5 nor Zarr on this machine, or it cannot be written.
+        If its file is closed, or is neither an HDF5 file nor a Zarr folder on this machine, or if an object in memory
+        cannot be written.
 
     Warns
     -----

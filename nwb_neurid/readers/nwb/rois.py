@@ -139,8 +139,8 @@ def plane_name(rois: Table) -> str:
 def positions_um(rois: Table) -> Float32[np.ndarray, "rois 3"] | None:
     """Centroid of the mask of each ROI in micrometres; NaN for one without a mask.
 
-    None where there are no masks, or the imaging plane does not say credibly how large a pixel is. A plane that says
-    nothing of its origin starts at 0.
+    None if there are no masks, or the imaging plane does not state a credible pixel size. The origin is 0 if the plane
+    does not state one.
     """
     plane = rois.group.group("imaging_plane")
     spacing = None if plane is None else _lengths_um(plane, "grid_spacing")

@@ -16,21 +16,21 @@ ADVICE = "divide them by the sampling rate in the file"
 
 
 def spike_trains(units: Table) -> Spikes:
-    """Spike trains of all units, sorted where they were not.
+    """Spike trains of all units. Trains that are not sorted in the file are sorted.
 
-    Read in one piece: a compressed column read unit by unit would be unpacked once a unit.
+    The column is read at once. If a compressed column were read unit by unit, it would be unpacked once per unit.
 
     Raises
     ------
     UnreadableSource
-        If there is not one spike, or the column cannot be read.
+        If there are no spikes, or the column cannot be read.
     InvalidSource
-        If spike times are no finite seconds, or their clock starts again.
+        If spike times are not finite, or their clock restarts.
 
     Warns
     -----
     NeuridWarning
-        If spike times had to be sorted or may be no seconds, or the resolution that is stated contradicts them.
+        If spike times had to be sorted, may not be in seconds, or contradict the resolution that the file states.
     """
     dataset = units.dataset("spike_times")
     splits = units.splits("spike_times")

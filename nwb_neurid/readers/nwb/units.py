@@ -52,7 +52,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     InvalidSource
         If what they hold contradicts the NWB schema, or spike times are NaN.
     InvalidOption
-        If `where` or `intervals` asks for what is not there.
+        If `where` or `intervals` matches nothing in the source.
 
     Warns
     -----

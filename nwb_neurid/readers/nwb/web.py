@@ -61,19 +61,19 @@ class Waiting:
         self._fetched_bytes = 0
 
     def run(self, call: Callable[[], Result], expected_bytes: int = 0) -> Result:
-        """Run something that waits for a server, for as long as it may still be waited for.
+        """Run a call that waits for a server, for at most the time that is left for it.
 
         Parameters
         ----------
         call
-            Gives up by itself where nothing comes in `PATIENCE_S`.
+            The call. It gives up by itself if nothing arrives within `PATIENCE_S`.
         expected_bytes
-            How much it fetches.
+            Number of bytes that it fetches.
 
         Raises
         ------
         TimeoutError
-            If it does not come back in time. Its thread is left behind.
+            If it does not return in time. Its thread keeps running.
         """
         left_s = WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S - self._spent_s
         limit_s = min(left_s, WAITED_S + expected_bytes / SLOWEST_BYTES_PER_S)

@@ -75,7 +75,7 @@ class Sorting:
         UnreadableSource, InvalidSource
             As for `nwb_neurid.readers.segments.population_of`.
         InvalidOption
-            If `where` asks for what is not there.
+            If `where` matches nothing in the source.
 
         Warns
         -----
@@ -166,19 +166,19 @@ def is_rate(value: object) -> TypeGuard[float]:
 
 
 def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
-    """The sampling rate that the source states, or else the option; the option must not contradict it.
+    """The sampling rate that the source states, or otherwise that of the option. The two must not differ.
 
     Raises
     ------
     InvalidSource
         If neither states one.
     InvalidOption
-        If the option is another, or no rate.
+        If the option differs from the rate in the source, or is not a valid rate.
 
     Warns
     -----
     NeuridWarning
-        If what the source states is no rate, so that the option counts.
+        If the rate in the source is not valid, so that the option is used.
     """
     asked, range_hz = options.rate_hz, f"a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz"
     if asked is not None and not is_rate(asked):

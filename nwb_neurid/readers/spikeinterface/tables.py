@@ -32,9 +32,9 @@ LARGEST_BYTES = 2**26
 
 
 def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions: Omissions) -> dict[str, list[str]]:
-    """Read what the tables of clusters say of these units.
+    """Read the columns of the tables of clusters, for these units.
 
-    Every `cluster_*.tsv` overrides `cluster_info.tsv`, which phy makes of them.
+    Every `cluster_*.tsv` overrides `cluster_info.tsv`, which phy compiles from them.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
     unit_ids
         The clusters.
     omissions
-        Told of every table that cannot be used, or of which no row is of these clusters.
+        Collects the tables that cannot be used, or that have no row for these clusters.
 
     Returns
     -------
     dict
-        Texts by column, one a unit, "" where a table says nothing.
+        For each column, one text per unit; "" if no table has a value.
     """
     paths = [path for path in folder.glob("cluster_*") if path.suffix.lower() in {".tsv", ".csv"}]
     row_of = {unit: row for row, unit in enumerate(unit_ids.tolist())}

@@ -1,8 +1,8 @@
 """Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and where that channel is.
 
-Kilosort stores templates in whitened space, where their shape and their peak channel are those of the whitening as much
-as of the cell; `whitening_mat_inv.npy` takes them back. A cluster that was merged in phy has spikes of several
-templates: its waveform is their mean over its spikes.
+Kilosort stores whitened templates, and whitening changes their shape and may change their peak channel. They are
+therefore multiplied by `whitening_mat_inv.npy`, which undoes the whitening. A cluster that was merged in phy has spikes
+of several templates. Its waveform is the mean over its spikes: each spike counts with its template and its amplitude.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ CHANNELS = ("templates_ind.npy", "template_ind.npy")
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Templates:
-    """What templates tell of the clusters of a folder.
+    """Waveforms and positions of the clusters of a folder, from their templates.
 
     Parameters
     ----------
     waveforms
-        On the channel with the largest peak-to-peak amplitude, shape (units, samples), in an unknown unit; NaN for a
-        cluster without a template.
+        Waveform on the channel with the largest peak-to-peak amplitude, shape (units, samples), in an unknown unit; NaN
+        for a cluster without a template.
     positions_um
-        Where that channel is on the probe (across, along), shape (units, 2); None where the folder does not tell.
+        Position of that channel on the probe (across, along), shape (units, 2); None if the folder does not state it.
     """
 
     waveforms: Float32[np.ndarray, "units samples"]

@@ -64,12 +64,12 @@ def load_json(path: Path, where: str) -> dict[str, Any]:
 
 
 def is_there(path: Path, where: str) -> bool:
-    """Whether there is such a file. What is a folder is none.
+    """Whether there is such a file. Folders do not count.
 
     Raises
     ------
     UnreadableSource
-        If it is a link to nothing, a pipe or a device, or may not be looked at.
+        If it is a broken link, a pipe or a device, or if access is denied.
     """
     with reading(where):
         try:

@@ -70,7 +70,7 @@ def is_same_file(one: str, other: str) -> bool:
 
 
 def drop_date(digest: str) -> str:
-    """The digest of a large file without its date, which two copies need not share."""
+    """The digest of a large file without its date, which may differ between two copies."""
     return digest.rpartition(" ")[0] if digest.startswith(LARGE) else digest
 
 
@@ -84,7 +84,7 @@ def take_model_digest(model: Model | None) -> str:
 
 
 def describe_reading(reading: ReadOptions) -> dict[str, Any]:
-    """The options of the reader as values that can be hashed; of a table of labels, its content."""
+    """The options of the reader as values that can be hashed. A table of labels is represented by its content."""
     found = asdict(reading)
     if reading.labels is not None:
         try:

@@ -1,4 +1,4 @@
-"""Which recordings there are: each once, under however many names, with what the manifest knows of it."""
+"""The list of recordings to embed. A recording with several paths is listed once, with its entry in the manifest."""
 
 import time
 from collections.abc import Sequence

@@ -77,22 +77,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What became of a recording.
+    """The outcome for one recording.
 
     Parameters
     ----------
     path
-        The file that holds the results; "" where it was refused.
+        The file that holds the results; "" if the recording was refused.
     after
         Digest of the source, after the results were written.
     facts
-        What is reported of it.
+        The facts that are reported about it.
     reason
         Why it was refused; "" otherwise.
     is_transient
-        Whether it may go well a while later.
+        Whether a later attempt may succeed.
     warnings
-        What its owner should know.
+        The warnings for the user.
     """
 
     path: str = ""

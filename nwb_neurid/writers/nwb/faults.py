@@ -1,4 +1,4 @@
-"""Faults of the file system and of HDF5 are faults in what we were given: one line that says so."""
+"""Errors of the file system and of HDF5 are converted into errors of nwb-neurid, with a message of one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -40,7 +40,7 @@ def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     said = capsys.readouterr()
     assert said.out.startswith("encoder 'broken' (lab-a 2.5)\n")
     lines = [line.strip() for line in said.out.splitlines()]
-    at = lines.index("failed: The order of units means nothing.")
+    at = lines.index("failed: The order of the units does not affect their vectors.")
     assert lines[at + 1].startswith("permuting units does not permute rows: vectors differ by up to ")
     advice = "How to fix it: Treat units alike: no position in the list may enter a vector."
     assert lines[at + 2] == advice

@@ -69,10 +69,10 @@ def test_what_a_head_says_of_itself_is_kept(tmp_path, head):
     for line in (
         "- `--prior cortex`: CH 0.2, FS 0.1, RS 0.7 (Somebody 1999)",
         "- Classes were chosen.",
-        "- It abstains from units in other regions than cortex, where the region is known",
-        "- It abstains from units with no waveform",
-        "- It never predicts FS alone, of which too few units were known",
-        "- It abstains from units whose most probable class is not the same in 4 equal stretches of the recording",
+        "- The head abstains from units outside cortex, if their region is known",
+        "- The head abstains from units with no waveform",
+        "- The head never predicts FS alone, because too few such units were known",
+        "- The head abstains from a unit if its most probable class differs between 4 equal parts of the recording",
     ):
         assert line in card
 

@@ -312,12 +312,12 @@ def test_a_folder_holds_weights_their_description_and_a_card(model, tmp_path):
     card = (folder / "README.md").read_text("utf-8")
     assert card.startswith("# rates 3\n\nRates\n")
     for line in (
-        "- Takes: spikes",
-        "- Vector: 2 dimensions",
+        "- Accepted activity: spikes",
+        "- Vectors: 2 dimensions",
         "- Training: untrained: random weights, seed 3",
         f"- Weights (SHA-256): {model.weights_sha256}",
-        "- Encoder from: lab-a 1.0",
-        "- Cite: Adrian 1926",
+        "- Package that provides the encoder: lab-a 1.0",
+        "- Citation: Adrian 1926",
         '  "gain": 1.0',
     ):
         assert line in card.splitlines()

@@ -1,5 +1,6 @@
 """What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 UNTRAINED = "untrained: random weights"
 
 AnyResults = TypeVar("AnyResults", "Embeddings", "Predictions")
+_DIFFERS = re.compile(r" at a coverage|:")
+"""What follows in a reason differs from unit to unit."""
 _ROWS_OF_EMBEDDINGS = ("vectors", "unit_ids", "n_windows", "stability", "reasons")
 _ROWS_OF_PREDICTIONS = (
     "unit_ids",
@@ -222,7 +225,7 @@ class Embeddings:
             if about.window_s and seen.any()
             else "",
             "stability": f"{np.median(stability):.2f} (median)" if len(stability) else "",
-            "without a vector": _count_reasons(self.reasons[~seen]),
+            "without a vector": _list_reasons(self.reasons[~seen]),
             "predictions": list_some(
                 [f"{name} ({sum(~one.abstained)} units)" for name, one in self.predictions.items()]
             ),
@@ -382,7 +385,7 @@ class Predictions:
             "sets": f"mean size {sizes.mean():.2f}, at a coverage of {self.coverage:g}"
             if seen.any() and np.isfinite(self.coverage)
             else "",
-            "abstained": _count_reasons(self.reasons[self.abstained]),
+            "abstained": _list_reasons(self.reasons[self.abstained]),
             "encoder": self.provenance.encoder,
             "notes": " ".join(self.notes),
         }
@@ -446,10 +449,13 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
     return replace(results, **parts, predictions=predictions, beside=beside)
 
 
-def _count_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
+def count_reasons(reasons: Shaped[np.ndarray, " units"]) -> dict[str, int]:
     """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
-    counts = Counter(str(reason).partition(":")[0] for reason in reasons)
-    return list_some([f"{count} {reason}" for reason, count in counts.most_common()], 4)
+    return dict(Counter(_DIFFERS.split(str(reason))[0] for reason in reasons).most_common())
+
+
+def _list_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
+    return list_some([f"{count} {reason}" for reason, count in count_reasons(reasons).items()], 4)
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:

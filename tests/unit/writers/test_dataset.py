@@ -65,9 +65,9 @@ def test_traces_and_empty_recordings_have_their_place(folder):
         activity=Traces(values=np.ones((2, 10), np.float32), rate_hz=10.0),
         observed_s=np.array([[0.0, 1.0]]),
     )
-    part(folder, "traces.nwb").write(traces, embed(traces))
+    part(folder, "traces.nwb").write(traces, [Results("n", embed(traces), [])])
     empty = mock_population(units=0)
-    part(folder, "empty.nwb").write(empty, embed(empty))
+    part(folder, "empty.nwb").write(empty, [Results("n", embed(empty), [])])
     nothing, found = read_dataset(folder)
     assert len(nothing.population) == len(nothing.embeddings) == 0
     assert found.population.activity.kind == "dff"
@@ -80,7 +80,7 @@ def test_pandas_reads_the_folder_as_one_table(folder):
 
     for number, dim in enumerate((3, 4)):
         one = replace(mock_population(units=2), subject_id=f"00{number}", labels={f"l{number}": np.array(["a", ""])})
-        part(folder, f"{number}.nwb", key=str(number)).write(one, embed(one, dim))
+        part(folder, f"{number}.nwb", key=str(number)).write(one, [Results("n", embed(one, dim), [])])
     (folder / MANIFEST).write_bytes(b"no parquet")
     table = pd.read_parquet(folder)
     assert table["subject"].tolist() == ["000", "000", "001", "001"]

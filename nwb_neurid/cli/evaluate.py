@@ -148,7 +148,7 @@ def evaluate(
 def _load_models(
     folders: list[str], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
 ) -> "list[Model]":
-    from nwb_neurid.model.model import load_model, new_model
+    from nwb_neurid.model.making import load_model, new_model
 
     loaded = [load_model(folder, device=device) for folder in folders]
     return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]

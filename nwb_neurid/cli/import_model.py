@@ -29,7 +29,7 @@ def import_checkpoint(
 
     $ nwb-neurid import nuclr checkpoint.pt --output model
     """
-    from nwb_neurid.model.model import import_model
+    from nwb_neurid.model.making import import_model
 
     model = import_model(encoder, checkpoint, _parse_settings(settings or []))
     model.save(output, overwrite=overwrite, like=[checkpoint])

@@ -17,7 +17,8 @@ from nwb_neurid.errors import SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
 

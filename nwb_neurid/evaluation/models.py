@@ -17,7 +17,8 @@ from nwb_neurid.errors import CannotEncode, InvalidOption
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.controls import embed_rates, embed_stored_rates
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json
 from nwb_neurid.workflows.models import resolve_model

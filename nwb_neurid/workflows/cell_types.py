@@ -9,7 +9,8 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.criteria import Criterion, apply_criterion, choose_criteria
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import list_with_heads, read_spec
-from nwb_neurid.model.model import Model, load_model
+from nwb_neurid.model.making import load_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.outputs import Results, name_after

@@ -13,7 +13,8 @@ from nwb_neurid.labels.prediction import PredictionOptions, check_options
 from nwb_neurid.model.bundled import choose_bundled
 from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.model.model import Model, load_model
+from nwb_neurid.model.making import load_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.readers.label_table import list_label_names

@@ -19,7 +19,8 @@ from nwb_neurid.contracts.training import Binned, Step, TrainingLog, TrainingOpt
 from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption
 from nwb_neurid.model.fitting import STEPS, fit
 from nwb_neurid.model.folder import ABOUT, CHECKPOINT, is_ours
-from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for

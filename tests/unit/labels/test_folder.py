@@ -13,7 +13,7 @@ from nwb_neurid.labels.fitting import check_label
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.model.model import load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
 
 
 @pytest.fixture

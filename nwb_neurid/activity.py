@@ -227,7 +227,7 @@ class Traces:
     values: Float32[np.ndarray, "units samples"]
     rate_hz: float
     start_s: float = 0.0
-    kind: TraceKind = "dff"
+    kind: Literal["dff", "fluorescence", "deconvolved"] = "dff"
 
     def __post_init__(self) -> None:
         if not 0 < self.rate_hz < np.inf:

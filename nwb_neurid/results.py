@@ -1,7 +1,5 @@
 """What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Shaped
 
-from nwb_neurid._system.display import format_html, format_lines, list_some
+from nwb_neurid._system.display import count_reasons, format_html, format_lines, list_some
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.population import Population
@@ -22,8 +20,6 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 UNTRAINED = "untrained: random weights"
 
 AnyResults = TypeVar("AnyResults", "Embeddings", "Predictions")
-_DIFFERS = re.compile(r" at a coverage|:")
-"""What follows in a reason differs from unit to unit."""
 _ROWS_OF_EMBEDDINGS = ("vectors", "unit_ids", "n_windows", "stability", "reasons")
 _ROWS_OF_PREDICTIONS = (
     "unit_ids",
@@ -447,11 +443,6 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
     predictions = {name: select(one, rows) for name, one in results.predictions.items()}
     beside = {name: select(one, rows) for name, one in results.beside.items()}
     return replace(results, **parts, predictions=predictions, beside=beside)
-
-
-def count_reasons(reasons: Shaped[np.ndarray, " units"]) -> dict[str, int]:
-    """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
-    return dict(Counter(_DIFFERS.split(str(reason))[0] for reason in reasons).most_common())
 
 
 def _list_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nwb_neurid._system.display import count_reasons
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 
@@ -97,8 +98,6 @@ def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
 
 def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
     """How many units were labelled and how many not, and why."""
-    from nwb_neurid.results import count_reasons
-
     vectors = predictions.label != ""
     return {
         "label": predictions.label_name,

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.display import count_reasons
 from nwb_neurid.report.encoding import clip
-from nwb_neurid.results import Predictions, count_reasons
+from nwb_neurid.results import Predictions
 
 ABSTAINED = "abstained"
 BINS = 10

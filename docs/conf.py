@@ -68,7 +68,7 @@ SHELL = "%%bash\n"
 
 
 def show_as_console(_, document: nodes.document) -> None:
-    """Show a cell that is run by bash as commands are shown everywhere else."""
+    """Show cells that bash runs as console blocks with a prompt, like all other commands in the pages."""
     for block in document.findall(nodes.literal_block):
         if block.astext().startswith(SHELL) and "cell_input" in block.parent.get("classes", ()):
             commands = re.sub(r"(?<!\\\n)^(?=.)", "$ ", block.astext().removeprefix(SHELL), flags=re.MULTILINE)
@@ -77,7 +77,7 @@ def show_as_console(_, document: nodes.document) -> None:
 
 
 def prepare_tutorials(app) -> None:
-    """Settings of IPython that are the same for everybody, and a folder for the reports that pages show."""
+    """Set up IPython in the same way on every machine, and make a folder for the reports that pages show."""
     reports = Path(app.outdir) / "reports"
     profile = Path(app.doctreedir) / "ipython" / "profile_default"
     for folder in (reports, profile / "startup"):
@@ -90,6 +90,6 @@ def prepare_tutorials(app) -> None:
 
 
 def setup(app) -> None:
-    """Let Sphinx call what is defined here."""
+    """Register the functions of this file with Sphinx."""
     app.connect("builder-inited", prepare_tutorials)
     app.connect("doctree-read", show_as_console)

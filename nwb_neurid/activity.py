@@ -40,7 +40,7 @@ class Spikes:
     splits
         Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
     resolution_s
-        How coarse the source says its times are, in seconds; 0 where it does not say.
+        Resolution of the times that the source states, in seconds; 0 if it states none.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class Spikes:
         trains_s
             Spike times of each unit in seconds of the session clock, ascending.
         resolution_s
-            How coarse the source says its times are, in seconds; 0 where it does not say.
+            Resolution of the times that the source states, in seconds; 0 if it states none.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class Spikes:
 
     @property
     def kind(self) -> str:
-        """Its name in `EncoderSpec.accepts`."""
+        """The kind of activity, as it is called in `EncoderSpec.accepts`."""
         return "spikes"
 
     def train_s(self, unit: int) -> Float64[np.ndarray, " train"]:
@@ -137,12 +137,12 @@ class Spikes:
         Parameters
         ----------
         rows
-            Rows, in the order that is wanted.
+            Rows, in the desired order.
 
         Returns
         -------
         Spikes
-            Of these units.
+            The spikes of these units.
         """
         return Spikes.of([self.train_s(int(row)) for row in rows], resolution_s=self.resolution_s)
 
@@ -154,12 +154,12 @@ class Spikes:
         intervals_s
             Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
         observed
-            Which unit was observed in which interval, shape (units, intervals); None for every unit in every one.
+            Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all.
 
         Returns
         -------
         Spikes
-            Those that lie in an interval in which their unit was observed.
+            The spikes in those intervals in which their unit was observed.
         """
         if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
             return self
@@ -250,12 +250,12 @@ class Traces:
         Parameters
         ----------
         rows
-            Rows, in the order that is wanted.
+            Rows, in the desired order.
 
         Returns
         -------
         Traces
-            Of these units.
+            The traces of these units.
         """
         return replace(self, values=self.values[rows])
 
@@ -271,12 +271,13 @@ class Traces:
         intervals_s
             Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
         observed
-            Not used: samples have no rows of their own in time.
+            Not used, because all units share the times of the samples.
 
         Returns
         -------
         Traces
-            The samples from the first interval to the last; those between intervals stay, unobserved.
+            The samples from the start of the first interval to the end of the last. Samples between intervals stay, but
+            count as unobserved.
         """
         if len(intervals_s) == 0:
             return replace(self, values=self.values[:, :0])

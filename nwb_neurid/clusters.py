@@ -1,4 +1,4 @@
-"""Clusters of vectors and their first two dimensions: something to go on where no label is known."""
+"""Clusters of vectors, and a map in two dimensions, for recordings without labels."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,15 @@ ACG_S, SMOOTHING_BINS, FEWEST_PAIRS = 1e-3, 2.0, 100
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Clusters:
-    """Clusters of the units of a recording, and where units lie in two dimensions.
+    """Clusters of the units of a recording, and positions of the units on a two-dimensional map.
 
     Parameters
     ----------
     cluster
-        Number of the cluster of each unit, from 0 for the largest, shape (units,); -1 for a unit in none.
+        Number of the cluster of each unit, from 0 for the largest, shape (units,); -1 for a unit in no cluster.
     places
-        The first two principal components of the standardised vectors, shape (units, 2); NaN without a vector.
+        The first two principal components of the standardised vectors, shape (units, 2); NaN for a unit without a
+        vector.
     """
 
     cluster: Int64[np.ndarray, " units"]
@@ -70,9 +71,9 @@ def find_clusters(embeddings: Embeddings) -> Clusters | None:
     Returns
     -------
     Clusters or None
-        None with fewer than 10 or more than 20,000 vectors, with fewer than three dimensions, or where all vectors are
-        the same. Units between clusters are in none, and no cluster holds more than half of them: what most have in
-        common tells nothing.
+        None if there are fewer than 10 or more than 20,000 vectors, or fewer than three dimensions, or if all vectors
+        are the same. Units between clusters belong to no cluster. No cluster holds more than half of the units, because
+        such a cluster would not be informative.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def describe_clusters(population: Population, clusters: Clusters) -> list[str]:
     population
         The recording.
     clusters
-        Of its units.
+        The clusters of its units.
 
     Returns
     -------

@@ -15,18 +15,18 @@ from nwb_neurid.contracts.config import is_share as is_share
 
 
 def checked_values(config: Config, expected: Mapping[str, Entry], owner: str) -> dict[str, Any]:
-    """The values of a config in which spikes have `bin_s` and traces have `rate_hz`; with `bin_s` in either case.
+    """Check a config that has `bin_s` for spikes and `rate_hz` for traces, and return its values with `bin_s` for both.
 
     Kept for plugins written for 0.1; `nwb_neurid.contracts.config.read_config` reads settings of any kind.
 
     Parameters
     ----------
     config
-        What a model folder, or a user, says.
+        The config of a model folder, or of a user.
     expected
-        What each value must be, by its key; it names both `bin_s` and `rate_hz`.
+        For each key, what its value must be; it contains both `bin_s` and `rate_hz`.
     owner
-        Whose config it is, for the message.
+        Name of the owner of the config, for the message.
 
     Returns
     -------

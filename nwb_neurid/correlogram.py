@@ -1,4 +1,4 @@
-"""Autocorrelograms: how many pairs of spikes of one unit lie how far apart."""
+"""Autocorrelograms: counts of pairs of spikes of one unit, by their lag."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -18,7 +18,7 @@ def count_pairs(
     train_s
         Spike times of one unit in seconds, ascending, within `runs_s`.
     runs_s
-        The unbroken runs in which it was observed, in seconds, as `Population.runs_s` gives them.
+        The unbroken runs in which the unit was observed, in seconds, as returned by `Population.runs_s`.
     edges_s
         Edges of the bins of lags in seconds, ascending, shape (lags + 1,). A lag up to 1 µs below an edge counts in the
         next bin.

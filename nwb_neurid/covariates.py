@@ -1,4 +1,4 @@
-"""What went on beside the neurons: behaviour and stimulus, as `Series` on the session clock."""
+"""Behaviour and stimulus, as `Series` on the session clock."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,18 +21,19 @@ class Series:
     Parameters
     ----------
     values
-        Shape (samples, channels). Samples of a continuous series, NaN where there is none; how many events of each
-        channel there were at a time; or what holds in an interval, NaN where unknown.
+        Values of the series, shape (samples, channels): samples of a continuous series (NaN where missing), number of
+        events of each channel at a time, or values in an interval (NaN where unknown).
     times_s
-        When, in seconds of the session clock, shape (samples,), ascending. The starts, where they are intervals.
+        Times of the samples or events, or starts of the intervals, in seconds of the session clock, shape (samples,),
+        ascending.
     stops_s
-        Where intervals end, in seconds, shape (samples,); none reaches into the next. None for the other kinds.
+        Ends of the intervals, in seconds, shape (samples,). Intervals must not overlap. None for the other kinds.
     kind
         "continuous", "events" or "intervals".
     unit
-        Of the values, as the source says.
+        Unit of the values, as stated in the source.
     channels
-        Names of the channels; () where they have none. Categories are channels of 0 and 1.
+        Names of the channels; () if they have none. A category is a channel with the values 0 and 1.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class Series:
         Parameters
         ----------
         times_s
-            When the events were, in seconds of the session clock, shape (events,), ascending.
+            Times of the events, in seconds of the session clock, shape (events,), ascending.
 
         Returns
         -------
@@ -109,23 +110,24 @@ class Series:
 
     @property
     def step_s(self) -> float:
-        """The usual (median) time from one sample to the next, in seconds; NaN where there are not two."""
+        """Median time from one sample to the next, in seconds; NaN if there are fewer than two samples."""
         return float(np.median(np.diff(self.times_s))) if len(self) > 1 else np.nan
 
     def binned(self, starts_s: Float64[np.ndarray, " bins"], bin_s: float) -> Float32[np.ndarray, "bins channels"]:
         """Bin the series.
 
-        Continuous: the mean of the samples in the bin; where it has none because sampling is coarser, linear
-        interpolation at the bin centre, unless there is a gap between the samples beside it. Events: their count.
-        Intervals: the value at the bin centre. NaN where nothing was observed; events are never NaN.
+        For a continuous series, a bin gets the mean of its samples. If it has no sample because sampling is coarser, it
+        gets the value at the bin centre by linear interpolation, unless there is a gap between the neighbouring
+        samples. For events, it gets their count, and for intervals, the value at the bin centre. Bins in which nothing
+        was observed are NaN, except for events.
 
         Parameters
         ----------
         starts_s
-            Where the bins start, in seconds of the session clock, in any order; as `Population.bin_starts_s` gives
-            them.
+            Starts of the bins, in seconds of the session clock, in any order, as returned by
+            `Population.bin_starts_s`.
         bin_s
-            How long each bin is, in seconds.
+            Width of the bins, in seconds.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""dF/F of traces that are something else: fluorescence over its baseline, and deconvolved activity as transients."""
+"""Conversion to dF/F: fluorescence relative to its baseline, and deconvolved activity convolved with a decay."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,24 +31,24 @@ def convert_to_dff(population: Population) -> Population:
     """Convert the traces of a population to dF/F.
 
     Fluorescence F becomes (F - B) / B, with the maximin baseline B that suite2p subtracts before it deconvolves
-    (Gaussian of 10 frames, minimum and maximum over 60 s). Where B is not positive for most units, or next to zero, the
-    traces were standardised or had their background subtracted, so that F0 is lost: they become F - B. Deconvolved
-    activity is convolved with a decay of 1 s. Traces that are dF/F stay as they are.
+    (Gaussian of 10 frames, minimum and maximum over 60 s). If B is close to zero or negative for most units, the traces
+    were standardised, or their background was subtracted, so that F0 cannot be recovered. They then become F - B.
+    Deconvolved activity is convolved with a decay of 1 s. Traces that are dF/F are not changed.
 
     Parameters
     ----------
     population
-        Holds traces.
+        A population with traces.
 
     Returns
     -------
     Population
-        The same units. Its `notes` say what was done; units without a positive baseline are excluded.
+        The same units. Its `notes` state what was done. Units without a positive baseline are excluded.
 
     Raises
     ------
     InvalidPopulation
-        If it holds spikes.
+        If the population has spikes.
 
     Examples
     --------
@@ -166,10 +166,9 @@ def compute_dff(
     """Compute dF/F with neuropil correction, NaN where the raw baseline is not positive.
 
     With Fc = F - coefficient * Fneu and its maximin baseline B, dF/F = (Fc - B) / max(B, 0.32 * B_F), where B_F is the
-    maximin baseline of the raw F. Numerator and B are those of suite2p. B alone is no denominator: where an ROI is
-    hardly brighter than its neuropil it comes near zero or below, and dF/F grows without bound. So no ROI counts as
-    dimmer than the dimmest whose neuropil correction is trusted, see `FLOOR`; without correction this is
-    (F - B) / B.
+    maximin baseline of the raw F. Numerator and B are those of suite2p. B alone cannot be the denominator: for an ROI
+    that is hardly brighter than its neuropil, B is close to zero or negative, and dF/F would grow without bound. The
+    denominator is therefore at least a share `FLOOR` of B_F. Without neuropil correction, the result is (F - B) / B.
 
     Parameters
     ----------
@@ -191,7 +190,7 @@ def compute_dff(
 def find_baseline(traces: Fluorescence, *, sigma_frames: float, window_frames: int) -> Fluorescence:
     """Find the running maximum of the running minimum of a smoothed trace, the baseline "maximin" of suite2p 1.1.
 
-    The Gaussian ends at three standard deviations, and a trace goes on as its first and last value beyond its ends.
+    The Gaussian is cut off at three standard deviations, and the trace is padded with its first and last value.
 
     Parameters
     ----------
@@ -200,7 +199,7 @@ def find_baseline(traces: Fluorescence, *, sigma_frames: float, window_frames: i
     sigma_frames
         Standard deviation of the Gaussian; 0 for none.
     window_frames
-        Width of the window of minimum and maximum; an even one becomes the next odd one.
+        Width of the window of minimum and maximum; an even number is increased to the next odd one.
     """
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 

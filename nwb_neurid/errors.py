@@ -1,15 +1,15 @@
-"""Every deliberate error of the project, one class each.
+"""Errors and warnings of the project, one class for each kind.
 
-A `NeuridError` is a fault in what the user gave us: its message is one clear text (what, where, expected,
-actual, what to do) and the command line prints it without a traceback and exits with code 2. Anything else
-that escapes is a fault of ours.
+A `NeuridError` reports a problem with the input. Its message states what is wrong and where, what was expected and
+found, and what to do. The command line prints it without a traceback, and exits with code 2. Any other exception is a
+bug of nwb-neurid.
 """
 
 from collections.abc import Mapping, Sequence
 
 
 class NeuridError(Exception):
-    """A fault in the input; the message is written for the person at the keyboard."""
+    """The input is wrong. The message is written for the user."""
 
 
 class InvalidOption(NeuridError):
@@ -25,7 +25,7 @@ class InvalidResults(NeuridError, ValueError):
 
 
 class CountOverflow(NeuridError, OverflowError):
-    """More spikes of one unit in one bin than a uint8 count can hold."""
+    """One unit has more spikes in one bin than a uint8 count can hold."""
 
 
 class SourceNotFound(NeuridError, FileNotFoundError):
@@ -41,7 +41,7 @@ class UnreadableSource(NeuridError):
 
 
 class SourceUnreachable(UnreadableSource):
-    """A server gave no answer, or broke off: it may answer later."""
+    """A server did not answer, or closed the connection. A later attempt may succeed."""
 
 
 class InvalidSource(NeuridError):
@@ -49,20 +49,20 @@ class InvalidSource(NeuridError):
 
 
 class CannotEncode(NeuridError):
-    """The encoder cannot embed the recording; every reason is listed, and what can embed it.
+    """The encoder cannot embed the recording. The message lists all reasons, and models and encoders that can.
 
     Parameters
     ----------
     encoder
         Name of the encoder.
     source
-        The recording; "" where it has no name.
+        The recording; "" if it has no name.
     problems
         Every reason.
     instead
-        Models and encoders that take the recording, with the option that names each ("model" or "encoder").
+        Models and encoders that can embed the recording, with the option for each ("model" or "encoder").
     presets
-        Presets of the encoder that take the recording.
+        Presets of the encoder that can embed the recording.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CannotFetch(NeuridError):
     problems
         Every reason.
     fetched
-        How many recordings were fetched.
+        Number of recordings that were fetched.
     """
 
     def __init__(self, dataset: str, problems: Sequence[str], fetched: int) -> None:
@@ -123,15 +123,15 @@ class CannotFit(NeuridError):
 
 
 class OutOfMemory(NeuridError, MemoryError):
-    """The GPU, or the computer, has too little memory for what was asked."""
+    """The GPU, or the computer, has too little memory for the computation."""
 
 
 class Leak(NeuridError):
-    """Something of the test data would be known in training."""
+    """Information about the test data would leak into training."""
 
 
 class UntrainedEncoder(NeuridError):
-    """The encoder learns, no trained weights were named, and untrained ones were not asked for."""
+    """The encoder needs training, but neither trained weights nor the option for untrained ones were given."""
 
 
 class UnknownPlugin(NeuridError, LookupError):
@@ -139,11 +139,11 @@ class UnknownPlugin(NeuridError, LookupError):
 
 
 class BrokenPlugin(NeuridError):
-    """A plugin does not import, is not what its entry point promises, or breaks the contract."""
+    """A plugin cannot be imported, is not of the kind that its entry point states, or breaks the contract."""
 
 
 class DuplicatePlugin(NeuridError):
-    """Two distributions provide a plugin of one name."""
+    """Two distributions provide a plugin of the same name."""
 
 
 class IncompatiblePlugin(NeuridError):
@@ -155,11 +155,11 @@ class InvalidModel(NeuridError):
 
 
 class WrongWeights(NeuridError):
-    """Weights do not fit the encoder that they are meant for."""
+    """The weights do not fit the encoder."""
 
 
 class CannotWrite(NeuridError):
-    """The results cannot be written where they were to go; nothing was changed."""
+    """The results cannot be written to the given place. Nothing was changed."""
 
 
 class ResultsExist(CannotWrite):
@@ -171,8 +171,8 @@ class SourceChanged(CannotWrite):
 
 
 class NoResults(NeuridError):
-    """The file holds no results of this project, or none of that name."""
+    """The file contains no results of nwb-neurid, or none of this name."""
 
 
 class NeuridWarning(UserWarning):
-    """Something about the data that its owner should know; the work continues."""
+    """A warning about the data. The work continues."""

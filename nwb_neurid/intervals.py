@@ -1,8 +1,8 @@
 """Sets of time as arrays of half-open intervals [start, stop), in seconds.
 
-Every edge is taken `EDGE_S` early. A spike on an edge is then on the same side of it whatever the session clock
-starts at: without this, shifting the clock moves a third of the spikes on 20 ms edges across them, by rounding
-alone.
+Every edge is moved `EDGE_S` earlier. A spike on an edge is then always on the same side of it, wherever the session
+clock starts. Otherwise, a shift of the clock would move a third of the spikes on 20 ms edges to the other side, by
+rounding alone.
 """
 
 from itertools import pairwise
@@ -57,8 +57,8 @@ def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarr
     Returns
     -------
     array
-        The time that lies in both, shape (intervals, 2). Where intervals of `left_s` touch they stay apart; `rows_of`
-        tells which of them a piece is of.
+        The time that lies in both, shape (intervals, 2). Intervals of `left_s` that touch are not joined; `rows_of`
+        finds the interval from which each piece was cut.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarra
     Returns
     -------
     array
-        The time of `left_s` that does not lie in `right_s`, shape (intervals, 2), in pieces as of `intersected`.
+        The time of `left_s` that does not lie in `right_s`, shape (intervals, 2), in pieces as for `intersected`.
 
     Examples
     --------
@@ -106,19 +106,19 @@ def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarra
 
 
 def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> Intervals:
-    """Keep the first so many seconds of intervals.
+    """Shorten intervals to a total duration.
 
     Parameters
     ----------
     intervals_s
         Ascending and disjoint intervals, shape (any, 2), in seconds.
     duration_s
-        How many seconds to keep, over all intervals together.
+        Total duration to keep, over all intervals, in seconds.
 
     Returns
     -------
     array
-        The intervals up to then, shape (intervals, 2); the last of them may end earlier than it did.
+        The first intervals, shape (intervals, 2). The last of them may be shortened.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def divided(intervals_s: Float64[np.ndarray, "any 2"], count: int) -> list[Inter
     intervals_s
         Ascending and disjoint intervals, shape (any, 2), in seconds.
     count
-        How many stretches.
+        Number of stretches.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> 
     Parameters
     ----------
     pieces_s
-        As `intersected` or `subtracted` return them, shape (pieces, 2), in seconds.
+        The pieces that `intersected` or `subtracted` returned, shape (pieces, 2), in seconds.
     intervals_s
         Ascending and disjoint intervals, shape (rows, 2), in seconds.
 
@@ -219,7 +219,7 @@ def find_intervals(times_s: Float64[np.ndarray, " times"], intervals_s: Interval
     Returns
     -------
     array
-        Index of the interval that holds each time, -1 where none does, shape (times,).
+        Index of the interval that contains each time, -1 if none does, shape (times,).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`Population`, the one type between readers and encoders."""
+"""`Population`, which readers return and encoders accept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,48 +26,48 @@ FIRST_SURROGATE, LAST_SURROGATE, LAST_CHARACTER = 0xD800, 0xDFFF, 0x10FFFF
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Population:
-    """Units recorded together in one session. A slice of it, in time or over units, is again a `Population`.
+    """Units that were recorded together in one session. Selecting time or units gives another `Population`.
 
-    Whatever lies outside observed time is no part of it: such spikes are dropped when it is made.
+    It contains only activity within observed time: other spikes are dropped when it is made.
 
     Parameters
     ----------
     unit_ids
-        As the source names them, shape (units,). They may repeat: the row is the address.
+        Ids of the units in the source, shape (units,). They may repeat: identify units by row index.
     activity
         `Spikes` or `Traces`, one row per unit.
     observed_s
-        When anything was observed: half-open intervals in seconds of the session clock, shape (intervals, 2),
-        ascending and disjoint. They may touch: they are split wherever the observation of any unit changes.
+        Observed time: half-open intervals in seconds of the session clock, shape (intervals, 2), ascending and
+        disjoint. Intervals may touch: they are split wherever the set of observed units changes.
     unit_observed
-        Which unit was observed in which interval, shape (units, intervals); None for every unit in every one.
+        Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all.
     group
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
-        Shape (units, 3), micrometres; NaN where unknown.
+        Positions in micrometres, shape (units, 3); NaN where unknown.
     waveforms_uv
-        Mean waveform of each unit on the channel where it is largest, shape (units, samples), its polarity kept; NaN
-        where unknown. In microvolts, or in the source's own unit where that is not known: nothing that is computed of
-        it may depend on its scale.
+        Mean waveform of each unit on its peak channel, in its original polarity, shape (units, samples); NaN where
+        unknown. In microvolts, or in the unit of the source if that is not known, so computations must not depend on
+        the scale.
     waveform_rate_hz
-        Samples a second of the waveforms; None without them.
+        Sampling rate of the waveforms, in Hz; None if there are none.
     covariates
-        Behaviour and stimulus by name. A series is kept whole, outside observed time too.
+        Behaviour and stimulus by name. A series is kept as a whole, including the time outside observed time.
     labels
-        Known identities by name, each of shape (units,): text, "" where unknown. Readers call them "cell_type" and
-        "brain_region", whatever the source calls them, beside the names of the source.
+        Known labels by name, each of shape (units,): text, "" where unknown. Readers provide cell types and regions as
+        "cell_type" and "brain_region", in addition to the names in the source.
     excluded
-        Rows that are not to be embedded, and why. They stay in every result, without a vector.
+        Rows that are not embedded, with the reasons. They stay in every result, without a vector.
     subject_id, session_id, source
-        As the source gives them; `source` is its path.
+        Subject and session as stated by the source, and the path of the source.
     tables
-        Paths in the source of the tables whose rows the units are: all of the first in its order, then of the next.
-        Empty where there are none.
+        Paths in the source of the tables whose rows are the units: first all rows of the first table, then those of the
+        next. Empty if there are none.
     masks_px
-        Pixels of each ROI: x, y and weight, one array of shape (pixels, 3) a unit; empty for a unit without a mask.
-        None where they are not known.
+        Pixels of each ROI: x, y and weight, one array of shape (pixels, 3) per unit, which is empty for a unit without
+        a mask. None if masks are not known.
     notes
-        How the activity was computed or converted, one sentence each. They go into the provenance of every result.
+        Sentences about how the activity was computed or converted. They go into the provenance of every result.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class Population:
 
     @property
     def duration_s(self) -> float:
-        """How long anything was observed, in seconds."""
+        """Total observed time, in seconds."""
         return float(np.diff(self.observed_s).sum())
 
     def unit_duration_s(self) -> Float64[np.ndarray, " units"]:
@@ -243,12 +243,12 @@ class Population:
         Parameters
         ----------
         units
-            Rows, in the order that is wanted, or a mask of shape (units,).
+            Rows, in the desired order, or a mask of shape (units,).
 
         Returns
         -------
         Population
-            Of these units.
+            The population of these units.
         """
         rows = np.arange(len(self))[units]
         if np.array_equal(rows, np.arange(len(self))):
@@ -278,7 +278,7 @@ class Population:
         Returns
         -------
         Population
-            The same units, observed only where they were and where these intervals are.
+            The same units. Their observed time is restricted to these intervals.
         """
         observed = intersected(self.observed_s, intervals_s)
         rows = rows_of(observed, self.observed_s)
@@ -296,7 +296,7 @@ class Population:
         Returns
         -------
         Population
-            The same units over that time.
+            The same units in this interval.
         """
         return self.restrict(np.array([[start_s, stop_s]]))
 
@@ -326,7 +326,7 @@ class Population:
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
         """Count spikes in the whole bins of each run of observed time.
 
-        A spike up to 1 µs below an edge counts in the next bin, so that rounding moves none.
+        A spike up to 1 µs before an edge counts in the next bin, so that rounding errors have no effect.
 
         Parameters
         ----------
@@ -336,7 +336,7 @@ class Population:
         Returns
         -------
         array
-            Counts, shape (units, bins), uint8. `bin_starts_s` returns when the bins start.
+            Counts, shape (units, bins), uint8. `bin_starts_s` returns the times at which the bins start.
 
         Raises
         ------
@@ -363,7 +363,7 @@ class Population:
         return counts
 
     def bin_starts_s(self, bin_s: float) -> Float64[np.ndarray, " bins"]:
-        """Compute when each column of `binned` starts.
+        """Compute the time at which each column of `binned` starts.
 
         Parameters
         ----------
@@ -386,13 +386,13 @@ class Population:
         return np.repeat(runs[:, 0], bins) + within * bin_s
 
     def resolution_s(self) -> float:
-        """Estimate how coarse the times are.
+        """Estimate the resolution of the times.
 
         Returns
         -------
         float
-            Seconds: as the source says, or the grid of inter-spike intervals, whichever is coarser. Only grids that are
-            too coarse to come from the sampling of voltage (over 0.25 ms) are found.
+            Resolution in seconds: the one that the source states, or the grid of inter-spike intervals, whichever is
+            coarser. Only grids that are too coarse to come from the sampling of voltage (over 0.25 ms) are found.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

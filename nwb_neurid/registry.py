@@ -1,4 +1,4 @@
-"""Plugins, found through entry points. Listing imports none of them; one is imported when it is asked for."""
+"""Plugins, which are found through entry points. A plugin is imported only when it is used, not when it is listed."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ class Registry(Generic[Plugin]):
     kind
         "encoder" or "reader", for messages.
     plugin_type
-        What an entry point must hold.
+        The type of the object to which an entry point must refer.
     points
         The entry points.
     """
@@ -44,7 +44,7 @@ class Registry(Generic[Plugin]):
             yield from ([name] if len(points) == 1 else sorted(f"{name}@{_distribution(point)}" for point in points))
 
     def distribution(self, name: str) -> str:
-        """Name and version of the distribution that a plugin comes from.
+        """Name and version of the distribution that provides a plugin.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Registry(Generic[Plugin]):
         DuplicatePlugin
             If several have it.
         BrokenPlugin
-            If it does not import, or is not what the entry point promises.
+            If it cannot be imported, or is not of the kind that its entry point states.
         IncompatiblePlugin
             If it was written for another major version of the contract.
         """
@@ -124,9 +124,10 @@ def readers(points: Iterable[Point] | None = None) -> Registry[ReaderPlugin]:
 
 
 def default_encoder(use: str) -> str:
-    """Name of the encoder that is taken for a use where nobody names one: the one whose spec says so.
+    """Name of the default encoder for a use, which is stated in the specs of encoders.
 
-    Those that come with nwb-neurid go first, then the alphabet decides. Encoders that do not load are passed over.
+    Encoders of nwb-neurid take precedence, and then the first in alphabetical order. Encoders that cannot be loaded are
+    skipped.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def default_encoder(use: str) -> str:
     Raises
     ------
     UnknownPlugin
-        If no installed encoder is for that use.
+        If no installed encoder is a default for this use.
     """
     installed = encoders()
     for name in sorted(installed, key=lambda name: (installed.distribution(name).split()[0] != OWN, name)):

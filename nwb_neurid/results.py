@@ -1,4 +1,4 @@
-"""What comes out: `Embeddings` and `Predictions`, one row per unit, and the `Provenance` of both."""
+"""Results: `Embeddings` and `Predictions`, with one row per unit, and the `Provenance` of both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,29 +34,29 @@ _ROWS_OF_PREDICTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How vectors came to be.
+    """How vectors were computed.
 
     Parameters
     ----------
     encoder, encoder_version, config
-        The encoder and what it was built with.
+        The encoder and its config.
     weights_sha256
-        Hash of its weights; "" for an encoder that learns nothing.
+        Hash of its weights; "" for an encoder that does not learn.
     training
-        What it was trained on, in words; `UNTRAINED` for random weights, "" where there is nothing to learn.
+        Description of the training data, in words; `UNTRAINED` for random weights, "" if the encoder does not learn.
     window_s
-        Length of the windows that it averaged over, in seconds; 0 for the recording as a whole.
+        Length of the windows over which vectors were averaged, in seconds; 0 if the recording was used as a whole.
     stitched
-        Whether windows were put together from shorter stretches of observed time. Scores on such vectors are
-        not comparable with published ones.
+        Whether windows were joined from shorter stretches of observed time. Scores on such vectors are not comparable
+        with published ones.
     notes
-        Whatever else was done to the activity, one sentence each.
+        Sentences about further processing of the activity.
     source, session_id, subject_id
-        Of the recording.
+        Path, session and subject of the recording.
     software
-        Versions of what computed the vectors.
+        Versions of the software that computed the vectors.
     dimensions
-        What each dimension of a vector is called, for an encoder whose dimensions have meanings; otherwise empty.
+        Names of the dimensions of a vector, if the dimensions have meanings; otherwise empty.
     """
 
     encoder: str = ""
@@ -81,31 +81,31 @@ class Embeddings:
     Parameters
     ----------
     vectors
-        Shape (units, dim), float32. A row is finite, or NaN throughout with a reason.
+        Vectors, shape (units, dim), float32. All values of a row are finite, or all are NaN and there is a reason.
     unit_ids
-        As in the population, shape (units,).
+        Ids of the units, as in the population, shape (units,).
     n_windows
-        How many windows each unit was seen in, shape (units,); 1 where the recording is taken as a whole.
+        Number of windows in which each unit was seen, shape (units,); 1 if the recording is used as a whole.
     stability
-        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,), or of its
-        vectors in two parts of a recording that is taken as a whole; NaN where there is too little, as under four
-        windows.
+        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the recording
+        is used as a whole, cosine similarity of the vectors in two parts of it. NaN if there are too few data, such as
+        fewer than four windows.
     reasons
-        Why a unit has no vector, shape (units,); "" where it has one.
+        The reason why a unit has no vector, shape (units,); "" if it has one.
     provenance
-        How they came to be.
+        How the vectors were computed.
     predictions
-        Predicted labels by name, where `nwb_neurid.embed` made them; otherwise empty. Their provenance is that of the
-        vectors, or of what lies `beside` them.
+        Predicted labels by name, from `nwb_neurid.embed`; otherwise empty. Their provenance is that of the vectors, or
+        of the results in `beside`.
     beside
-        Results of published criteria, and of bundled models with label heads, by name, where `nwb_neurid.embed` made
-        them; otherwise empty.
+        Results of published criteria, and of bundled models with label heads, by name, from `nwb_neurid.embed`;
+        otherwise empty.
 
     Raises
     ------
     InvalidResults
-        If lengths differ, a row is neither a finite vector nor NaN with a reason, or the names of dimensions are not
-        as many, or not different.
+        If lengths differ, a row is neither a finite vector nor NaN with a reason, or the names of dimensions have the
+        wrong number or repeat.
     """
 
     vectors: Float32[np.ndarray, "units dim"]
@@ -152,18 +152,18 @@ class Embeddings:
         Parameters
         ----------
         population
-            What was embedded.
+            The population that was embedded.
         vectors
-            Shape (units, dim), in the order of `population`.
+            Vectors, shape (units, dim), in the order of `population`.
         n_windows
-            How many windows each unit was seen in, shape (units,); one each by default.
+            Number of windows in which each unit was seen, shape (units,); 1 by default.
         stability
             Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
         reasons
-            Why a unit has no vector, "" where it has one; by default all have one.
+            The reason why a unit has no vector, "" if it has one. By default, all units have one.
         provenance
-            How the vectors came to be. An encoder gives `window_s`, `stitched`, `notes` and `dimensions`; the model
-            adds the rest.
+            How the vectors were computed. An encoder provides `window_s`, `stitched`, `notes` and `dimensions`; the
+            model adds the rest.
 
         Returns
         -------
@@ -237,13 +237,13 @@ class Embeddings:
         row
             Row of the unit.
         count
-            How many to return.
+            Number of units to return.
 
         Returns
         -------
         array
-            Rows of the nearest units, the nearest first, by Euclidean distance of vectors after each dimension was
-            standardised; shape (up to `count`,). Empty for a unit without a vector.
+            Rows of the nearest units, nearest first, by the Euclidean distance of standardised vectors; shape (up to
+            `count`,). Empty for a unit without a vector.
         """
         seen = np.flatnonzero(self.reasons == "")
         if row not in seen:
@@ -260,8 +260,8 @@ class Embeddings:
         Returns
         -------
         pandas.DataFrame
-            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector: `e0`, `e1`, ..., or what
-            its dimensions are called.
+            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector: `e0`, `e1`, ..., or the
+            names of its dimensions.
         """
         import pandas as pd
 
@@ -279,7 +279,7 @@ class Embeddings:
         Returns
         -------
         tuple of str
-            The names that the encoder gives, or else `e0`, `e1` and so on.
+            The names that the encoder provides, or otherwise `e0`, `e1` and so on.
 
         Examples
         --------
@@ -292,41 +292,43 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Predictions:
-    """A predicted identity per unit, with its probability, and whether the model abstains.
+    """A predicted label per unit, with its probability, and whether the model abstains.
 
     Parameters
     ----------
     label_name, scope
-        What is predicted ("cell_type"), and among what ("opto-tagged interneurons of mouse V1").
+        The label that is predicted ("cell_type"), and the kind of neurons for which the predictions are valid
+        ("opto-tagged interneurons of mouse V1").
     classes
         Names of the classes, shape (classes,).
     unit_ids
-        As in the population, shape (units,).
+        Ids of the units, as in the population, shape (units,).
     label
         The most probable class of each unit, shape (units,); "" for a unit without a vector.
     class_probabilities
-        Shape (units, classes), rows summing to 1; NaN for a unit without a vector, and where there are none.
+        Probabilities of the classes, shape (units, classes); rows sum to 1. NaN for units without a vector, and for
+        predictions without probabilities.
     prediction_set
         Which classes are plausible at `coverage`, shape (units, classes).
     abstained, reasons
         Whether the model abstains from the unit, and why, shape (units,).
     ood_score
-        How unlike the training data a unit is, shape (units,); NaN where not known.
+        Dissimilarity of a unit to the training data, shape (units,); NaN where not known.
     prevalence
         Share of each class in the training data, shape (classes,).
     coverage
-        The share of units whose set should hold their true class; NaN where there are no such sets.
+        The share of units whose prediction set should contain the true class; NaN if there are no such sets.
     provenance
-        Of the embeddings that were classified.
+        Provenance of the embeddings that were classified.
     descriptions
-        What the classes are, in words, by their names; a class may have none.
+        Descriptions of the classes, by their names; a class may have none.
     notes
-        What else must be known, one sentence each.
+        Further information for the user, one sentence each.
 
     Raises
     ------
     InvalidResults
-        If lengths differ, the probabilities of a unit do not sum to 1, or something is described that is no class.
+        If lengths differ, the probabilities of a unit do not sum to 1, or a description is not of a class.
     """
 
     label_name: str
@@ -428,7 +430,7 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
     Returns
     -------
     Embeddings or Predictions
-        Of these units, in this order.
+        Results of these units, in this order.
 
     Examples
     --------

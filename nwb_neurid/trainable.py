@@ -1,4 +1,4 @@
-"""The training part of the contract under its first name: plugins import it from `nwb_neurid.contracts`."""
+"""The former name of the training part of the contract. New plugins import it from `nwb_neurid.contracts`."""
 
 from nwb_neurid.contracts.training import PRECISIONS as PRECISIONS
 from nwb_neurid.contracts.training import Step as Step

@@ -28,8 +28,8 @@ class ComputeNeuridEmbeddings(NeuridExtension):
     Parameters
     ----------
     model
-        A `nwb_neurid.Model`, the folder of one, or the name of one that ships. By default, unless `encoder` is given,
-        the model that `nwb-neurid embed` uses: "company-spikes".
+        A `nwb_neurid.Model`, the folder of a model, or the name of an included model. By default, unless `encoder` is
+        given, the model that `nwb-neurid embed` uses: "company-spikes".
     encoder, preset, untrained, seed
         As for `nwb_neurid.new_model`: an encoder without trained weights, instead of a model.
     device
@@ -90,7 +90,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every unit was embedded as it is now, and not merged or split since."""
+        """Whether no unit was merged or split since it was embedded."""
         return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:

@@ -30,8 +30,8 @@ MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device",
 class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
     """An extension that computes first and then replaces what is saved, in one step.
 
-    SpikeInterface deletes what is saved before it looks at the parameters, and once more when anything fails. Here
-    earlier results stay, whatever fails, also on a full disk and when the process is killed.
+    SpikeInterface deletes saved results before it checks the parameters, and again when anything fails. With this
+    class, earlier results stay if anything fails, even if the disk is full or the process is killed.
     """
 
     depend_on: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         Raises
         ------
         InvalidOption, InvalidModel
-            If a parameter does not exist, or names no model.
+            If a parameter does not exist, or there is no model of the given name.
         """
         check_parameters(cls.extension_name, params, list_parameters(cls))
         check_model(**params)
@@ -67,7 +67,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     @classmethod
     def get_optional_dependencies(cls, **params: Any) -> list[str]:  # noqa: ARG003
-        """List what is used if it is there, and so computed, merged and split before. Only parents delete results."""
+        """List extensions that are used if they exist, so that they are computed, merged and split before this one."""
         return ["templates", "unit_locations"]
 
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002

@@ -9,7 +9,7 @@ from nwb_neurid.errors import SourceNotFound
 
 
 def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
-    """Load a saved analyzer, with the extensions of nwb_neurid that it holds.
+    """Load a saved analyzer with its extensions of nwb_neurid.
 
     `spikeinterface.load_sorting_analyzer` does the same after `import nwb_neurid.analyzer`. Without that import it
     warns that the extensions are unknown, and leaves them out of copies of the analyzer. They stay in the folder.

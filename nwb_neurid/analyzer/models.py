@@ -1,4 +1,4 @@
-"""The model that the parameters of an extension name."""
+"""Find the model that is specified by the parameters of an extension."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
     Raises
     ------
     InvalidOption
-        If it does not.
+        If it lacks one of them.
     """
     if unknown := [name for name in given if name not in known]:
         raise InvalidOption(
@@ -31,12 +31,12 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
 def check_model(model: Any = "", device: str = "auto", weights_sha256: str | None = None, **_: Any) -> None:
     """Check the parameters of a model before anything is loaded.
 
-    Parameters of computed results (they have a hash) pass: copying them needs no model.
+    Parameters of results that were already computed (they have a hash) are accepted: copying results needs no model.
 
     Raises
     ------
     InvalidOption, InvalidModel
-        If they name no model, or no device.
+        If there is no such model, or no such device.
     """
     if not isinstance(model, Model | str | Path):
         raise InvalidOption(f"model must be a Model or the folder of one, got {type(model).__name__}.")
@@ -47,12 +47,12 @@ def check_model(model: Any = "", device: str = "auto", weights_sha256: str | Non
 
 
 def names_model(params: Mapping[str, Any]) -> bool:
-    """Whether the parameters name a model or an encoder."""
+    """Whether the parameters specify a model or an encoder."""
     return bool(params["model"] != "" or params["encoder"] or params["preset"] or params["untrained"])
 
 
 def fill_default(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the model that ships where the parameters name neither a model nor an encoder."""
+    """Add the default model if the parameters specify neither a model nor an encoder."""
     return dict(params) if names_model(params) else {**params, "model": choose_bundled("spikes")}
 
 
@@ -66,14 +66,14 @@ def build_model(
     device: str,
     weights_sha256: str | None,
 ) -> Model:
-    """Load or build the model that the parameters name.
+    """Load or build the model that the parameters specify.
 
     Raises
     ------
     InvalidOption
         If they contradict one another.
     WrongWeights
-        If it has other weights than `weights_sha256` says.
+        If the hash of its weights is not `weights_sha256`.
     NeuridError
         As `nwb_neurid.load_model` and `nwb_neurid.new_model`.
     """

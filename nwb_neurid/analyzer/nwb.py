@@ -1,4 +1,4 @@
-"""Writing the results of an analyzer into an NWB file of the same units."""
+"""Write the results of an analyzer into an NWB file with the same units."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,9 +30,9 @@ ABSENT = "not in the sorting analyzer"
 def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bool = False, **options: Any) -> Path:
     """Write the results of an analyzer into an NWB file with the same units, row for row by unit id.
 
-    This is the file that the analyzer came from, or the one that NeuroConv makes of it. As in SpikeInterface, units are
-    named by the column `unit_name` if there is one, and otherwise by `id`. Units of the file that the analyzer lacks,
-    because they were removed in curation, get a reason instead of results.
+    This can be the file from which the analyzer was made, or a file that NeuroConv made from the analyzer. As in
+    SpikeInterface, units are identified by the column `unit_name` if there is one, and otherwise by `id`. Units of the
+    file that are not in the analyzer, because they were removed in curation, get a reason instead of results.
 
     Parameters
     ----------
@@ -55,7 +55,8 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     NoResults
         If the analyzer has no embeddings.
     CannotWrite
-        If its predictions are not of its embeddings, it has units that the file lacks, or the file cannot be written.
+        If the predictions were not computed from the embeddings, the analyzer has units that are not in the file, or
+        the file cannot be written.
     NeuridError
         As `nwb_neurid.write`.
 

@@ -208,7 +208,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
     def beside(self) -> dict[str, Embeddings]:
-        """Return what criteria measured, and the vectors of the models for cell types that ship.
+        """Return the measurements of the criteria, and the vectors of the included models for cell types.
 
         Returns
         -------

@@ -87,8 +87,8 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
 def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **options: Any) -> None:
     """Export an analyzer to phy, with the predictions as columns of its cluster table.
 
-    This calls SpikeInterface's `export_to_phy` without the units that have no spikes: it leaves them out too, but then
-    numbers clusters and spikes differently.
+    This calls SpikeInterface's `export_to_phy`, after removing units without spikes. `export_to_phy` would also leave
+    these units out, but would then number clusters and spikes differently.
 
     Parameters
     ----------

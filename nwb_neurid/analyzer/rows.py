@@ -1,4 +1,4 @@
-"""Results spread over other units than those they were computed for."""
+"""Transfer results to other units than those for which they were computed."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from nwb_neurid.results import Embeddings, Predictions
 
 
 def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Embeddings:
-    """Spread embeddings over other units; where a row is negative, the unit has no vector but the reason."""
+    """Transfer embeddings to other units, given the row of each; a unit with a negative row gets the reason."""
     absent = rows < 0
     return replace(
         found,
@@ -21,7 +21,7 @@ def spread_embeddings(found: Embeddings, rows: np.ndarray, unit_ids: np.ndarray,
 
 
 def spread_predictions(found: Predictions, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> Predictions:
-    """Spread predictions over other units; where a row is negative, the unit has no label but the reason."""
+    """Transfer predictions to other units, given the row of each; a unit with a negative row gets the reason."""
     absent = rows < 0
     return replace(
         found,

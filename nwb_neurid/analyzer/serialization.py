@@ -1,7 +1,8 @@
 """Conversion between results and the arrays that an extension of an analyzer keeps.
 
 SpikeInterface stores arrays as they are; it sends tables through CSV, where a label "NA" or "None" is lost, and pickles
-everything else. So labels are stored as indices of their classes, and everything that is no array as JSON in one.
+everything else. So labels are stored as indices of their classes, and everything that is not an array is stored as JSON
+in one array.
 """
 
 import json
@@ -21,7 +22,7 @@ OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons
 
 
 def pack_embeddings(embeddings: Embeddings) -> dict[str, np.ndarray]:
-    """Pack embeddings into arrays, with their provenance as JSON in one."""
+    """Pack embeddings into arrays. One of these holds the provenance as JSON."""
     rows = {name: np.array(getattr(embeddings, name)) for name in OF_EMBEDDINGS}
     return {**rows, ABOUT: _to_json(asdict(embeddings.provenance))}
 
@@ -77,7 +78,7 @@ def unpack_predictions(arrays: Arrays, unit_ids: np.ndarray) -> list[Predictions
 
 
 def pack_beside(beside: Mapping[str, Embeddings]) -> dict[str, np.ndarray]:
-    """Pack embeddings by their names into arrays with a number in theirs, and the rest as JSON in one."""
+    """Pack named embeddings into arrays whose names contain a number. One array holds the rest as JSON."""
     arrays: dict[str, np.ndarray] = {}
     for at, each in enumerate(beside.values()):
         arrays |= {f"{name}_{BESIDE}_{at}": np.array(getattr(each, name)) for name in OF_EMBEDDINGS}
@@ -86,7 +87,7 @@ def pack_beside(beside: Mapping[str, Embeddings]) -> dict[str, np.ndarray]:
 
 
 def unpack_beside(arrays: Arrays, unit_ids: np.ndarray) -> dict[str, Embeddings]:
-    """Unpack the arrays of `pack_beside`, for these units; none where nothing was packed."""
+    """Unpack the arrays of `pack_beside`, for these units; empty if nothing was packed."""
     stored = arrays.get(f"{ABOUT}_{BESIDE}")
     found = {}
     for at, about in enumerate([] if stored is None else _from_json(stored)):

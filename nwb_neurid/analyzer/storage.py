@@ -1,4 +1,4 @@
-"""How the results of an extension are saved: as one file, or one Zarr object, that is replaced in one step.
+"""Save the results of an extension as one file, or one Zarr object, that is replaced in one step.
 
 SpikeInterface empties the folder of an extension, and then writes one file after another into it. If it is interrupted,
 the earlier results are lost. Here, a single file holds all results. The parameters and the time of the run are stored

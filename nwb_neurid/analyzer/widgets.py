@@ -59,7 +59,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     seed
         Random seed of the t-SNE.
     backend, **backend_kwargs
-        "matplotlib" or "ipywidgets", and options of SpikeInterface for them.
+        "matplotlib" or "ipywidgets", and SpikeInterface's options for this backend.
 
     Raises
     ------
@@ -100,9 +100,9 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         Parameters
         ----------
         data_plot
-            What the constructor collected.
+            The data that the constructor collected.
         **backend_kwargs
-            Of SpikeInterface's backend, such as `ax` and `figsize`.
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
         """
         _make_axes(self, backend_kwargs)
         _draw_vectors(self.ax, data_plot, data_plot.chosen)
@@ -113,9 +113,9 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         Parameters
         ----------
         data_plot
-            What the constructor collected.
+            The data that the constructor collected.
         **backend_kwargs
-            Of SpikeInterface's backend, such as `ax` and `figsize`.
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
         """
         _show_beside_units(
             self, data_plot.unit_ids, lambda axes, chosen: _draw_vectors(axes, data_plot, chosen), backend_kwargs
@@ -135,7 +135,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     unit_ids
         The units to show, in this order; None for all.
     backend, **backend_kwargs
-        "matplotlib" or "ipywidgets", and options of SpikeInterface for them.
+        "matplotlib" or "ipywidgets", and SpikeInterface's options for this backend.
 
     Raises
     ------
@@ -163,9 +163,9 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         Parameters
         ----------
         data_plot
-            What the constructor collected.
+            The data that the constructor collected.
         **backend_kwargs
-            Of SpikeInterface's backend, such as `ax` and `figsize`.
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
         """
         _make_axes(self, backend_kwargs)
         _draw_names(self.ax, data_plot.predictions, data_plot.chosen)
@@ -176,9 +176,9 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         Parameters
         ----------
         data_plot
-            What the constructor collected.
+            The data that the constructor collected.
         **backend_kwargs
-            Of SpikeInterface's backend, such as `ax` and `figsize`.
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
         """
         found = data_plot.predictions
         _show_beside_units(

@@ -34,7 +34,7 @@ app = typer.Typer(
 
 
 def run_app() -> None:
-    """Run the command that the words of the command line ask for, and print what was wrong with them in one line."""
+    """Run the command that is given on the command line, and print mistakes in the arguments as one line."""
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Report the embedding of many recordings by workers, as text or as JSON."""
+"""Embed many recordings with workers, and report the results as text or as JSON."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ PARQUET = "parquet"
 
 
 def ask_of_each(writing: WriteOptions, report: bool, **asked: Any) -> "Asked":
-    """The task that is run for every recording; --output is the folder that collects all vectors.
+    """Describe the task that is run for every recording; --output is the folder that collects all vectors.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Values that the shell completes: a function for each kind of option."""
+"""Shell completion of option values: one function for each kind of option."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,7 +10,7 @@ from nwb_neurid.errors import NeuridError
 
 
 def complete_devices(incomplete: str) -> list[str]:
-    """What a model can run on."""
+    """Devices that a model can run on."""
     from nwb_neurid.contracts import DEVICES
 
     return _begin(DEVICES, incomplete)
@@ -59,7 +59,7 @@ def complete_encoders(incomplete: str) -> list[str]:
 
 
 def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
-    """Presets of the encoder that was named."""
+    """Presets of the encoder given by --encoder."""
     from nwb_neurid import registry
 
     found: list[str] = []
@@ -70,7 +70,7 @@ def complete_presets(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_models(incomplete: str) -> list[str]:
-    """Models that ship, and model folders here."""
+    """Included models, and model folders in the current folder."""
     from nwb_neurid.model.bundled import list_bundled
 
     here = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent

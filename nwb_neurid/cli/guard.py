@@ -1,4 +1,4 @@
-"""A command in a process of its own: a damaged file may take that one down, and never the one that answers for it."""
+"""Run a command in a child process, so that a damaged file can crash only this child."""
 
 import os
 import select
@@ -46,9 +46,9 @@ def each(items: Sequence[T]) -> Iterator[T]:
 
 
 def run_guarded(command: Callable[[], None]) -> None:
-    """Run a command in a child of this process, and end as it does; without a child where there is no fork.
+    """Run a command in a child process, and exit with its exit code. Without a child if the system has no fork.
 
-    Where it ends by a signal while a file is being read, one line reports that, with exit code 2.
+    If a signal ends the child while it reads a file, one line reports this, and the exit code is 2.
     """
     if not hasattr(os, "fork"):  # Windows: a crash of HDF5 is a crash
         command()

@@ -1,4 +1,4 @@
-"""`nwb-neurid inspect`: what is in a recording, and what can embed it."""
+"""`nwb-neurid inspect`: the content of a recording, and the models and encoders that can embed it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
-"""Options that several commands share, each declared once; a command gets them as one value.
+"""Options that several commands share are declared here once. A command receives them as one value.
 
-`with_reading` adds the options of readers to a command and hands it one `ReadOptions`, `with_writing` those of writers
-and one `WriteOptions`, `with_terminal` the options on what is printed and a `Terminal`, around the whole command.
+`with_reading` adds the options for reading to a command, which receives them as one `ReadOptions`. In the same way,
+`with_writing` adds the options for writing (as a `WriteOptions`), and `with_terminal` those for printing (as a
+`Terminal`).
 """
 
 import inspect
@@ -235,7 +236,7 @@ CLUSTER: Mapping[str, OptionInfo] = {
 
 
 def spell_reading(reading: ReadOptions) -> list[str]:
-    """What was asked of the reader, as words of a command line."""
+    """The options for reading, as arguments of a command line."""
     words: list[str] = []
     for name, info in READING.items():
         value = getattr(reading, name)

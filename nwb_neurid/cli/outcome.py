@@ -1,4 +1,4 @@
-"""What became of a recording that was embedded: printed, and as JSON."""
+"""The outcome of embedding a recording, printed and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_outcome(out: Terminal, source: str, outcome: "Outcome") -> None:
-    """Print what became of a recording."""
+    """Print the outcome for a recording."""
     found = collect_facts(source, outcome)
     out.say(f"{found['path']}: {found['embedded']} of {found['units']} units embedded")
     for reason, count in found["reasons"].items():
@@ -67,7 +67,7 @@ def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
 
 
 def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
-    """What became of a recording, as it is printed and as JSON."""
+    """The outcome for a recording, for printing and for JSON."""
     embeddings, provenance = outcome.embeddings, outcome.embeddings.provenance
     missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
     return {

@@ -1,4 +1,4 @@
-"""`nwb-neurid plugins`: list them, check one, begin a new one."""
+"""`nwb-neurid plugins`: list plugins, check one, or begin a new one."""
 
 from collections import Counter
 from enum import StrEnum

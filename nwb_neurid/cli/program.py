@@ -1,4 +1,4 @@
-"""How the program was called, for commands that are printed so that they can be copied."""
+"""The name by which the program was called, so that printed commands can be copied."""
 
 import shlex
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def spell(*words: object) -> str:
-    """A command as it can be typed here: the program as it was called, words quoted where a shell needs it."""
+    """Format a command so that it can be copied into the shell, with the name of the program and quoted arguments."""
     return " ".join([_program(), *(shlex.quote(str(word)) for word in words)])
 
 

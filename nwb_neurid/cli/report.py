@@ -1,4 +1,4 @@
-"""`nwb-neurid report`: the results that a file holds, as a page."""
+"""`nwb-neurid report`: write the results in a file as an HTML page."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What every command prints: lines, tables, JSON, warnings, progress bars, and errors without a traceback."""
+"""Output of all commands: lines, tables, JSON, warnings, progress bars, and errors without a traceback."""
 
 import errno
 import json
@@ -62,9 +62,9 @@ class Terminal:
     quiet
         Print errors only.
     verbose
-        Also print what `detail` is given, every single warning, and tracebacks.
+        Also print the lines passed to `detail`, every single warning, and tracebacks.
     as_json
-        Print what `print_json` is given to standard output, and nothing else.
+        Print only the document passed to `print_json` to standard output.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
@@ -100,7 +100,7 @@ class Terminal:
             self._print(table)
 
     def print_json(self, value: Mapping[str, Any], *, indent: int | None = 2) -> None:
-        """Print a JSON document, where the command was asked for JSON."""
+        """Print a JSON document, if the option for JSON was given."""
         if self.as_json:
             text = json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=False)
             self._print("".join(char if char == "\n" else _escape_in_json(char) for char in text))
@@ -111,7 +111,7 @@ class Terminal:
             self.say(line)
 
     def fail(self, error: NeuridError) -> None:
-        """Print an error, and let the command end with code 2 when it is done."""
+        """Print an error; the command continues, and ends with exit code 2."""
         self.failed = True
         self._complain(f"nwb-neurid: {error}", style="red")
         if self._verbose:
@@ -155,7 +155,7 @@ class Terminal:
                 self._bars.stop()
 
     def describe(self, text: str) -> bool:
-        """Put a text beside the innermost bar; false where there is none."""
+        """Put a text beside the innermost bar; False if there is no bar."""
         if not self._bars.tasks:
             return False
         self._bars.update(self._bars.tasks[-1].id, description=escape_controls(text))
@@ -193,7 +193,7 @@ class Terminal:
 
 
 def escape_controls(text: str) -> str:
-    """Text with what is not printable as escapes, but for `OUR_BREAK`."""
+    """Replace characters that are not printable by escapes, except `OUR_BREAK`."""
     if text.isprintable():
         return text
     lines = ["".join(_escape(char) for char in line) for line in text.split(OUR_BREAK)]
@@ -215,7 +215,7 @@ def _escape_in_json(char: str) -> str:
 
 
 def silence(stream: Any) -> None:
-    """Let what is still to be written to a stream go nowhere, so that Python ends without a complaint."""
+    """Discard the rest of the output to a stream, so that Python ends without an error message."""
     with suppress(AttributeError, OSError, ValueError):  # there is none, it has no number, or it is closed
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -224,9 +224,9 @@ def silence(stream: Any) -> None:
 
 @contextmanager
 def terminal(*, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> Iterator[Terminal]:
-    """A terminal for one command. Turns whatever escapes from the command into one line and an exit code.
+    """A terminal for one command. An error that ends the command is printed as one line, and sets the exit code.
 
-    What a plugin or library prints goes to standard error, since standard output holds results only.
+    Output of plugins and libraries is sent to standard error, because standard output contains results only.
     """
     own = Terminal(quiet=quiet, verbose=verbose, as_json=as_json)
 
@@ -254,14 +254,14 @@ def terminal(*, quiet: bool = False, verbose: bool = False, as_json: bool = Fals
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether the system refused, for lack of room, of rights or of memory: no fault of ours."""
+    """Whether the operating system refused (lack of disk space, permissions or memory), and it is not a bug of ours."""
     return isinstance(error, MemoryError) or (
         isinstance(error, OSError) and errno.errorcode.get(error.errno or 0) in SYSTEM
     )
 
 
 def describe_refusal(error: BaseException) -> str:
-    """One line on what the system refused."""
+    """Describe in one line what the operating system refused."""
     if not isinstance(error, OSError):
         return "There is not enough memory for this. Embed fewer recordings or units at once, or a shorter --duration."
     where = f"{error.filename}: " if error.filename else ""

@@ -123,7 +123,7 @@ def train(
 
 
 class LiveLoss:
-    """Shows loss, throughput and time left: beside the bar, or as a line now and then."""
+    """Show loss, throughput and remaining time, beside the progress bar or as a line at intervals."""
 
     def __init__(self, out: Terminal) -> None:
         self._out = out

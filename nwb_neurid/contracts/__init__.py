@@ -1,10 +1,10 @@
-"""The whole plugin contract: what an encoder or a reader is, needs and gives.
+"""The whole plugin contract: the interfaces of encoders and readers.
 
-A plugin is a module with one value, `PLUGIN`, named by an entry point in the group `nwb_neurid.encoders` or
-`nwb_neurid.readers`. Making that value imports no framework.
+A plugin is a module with one value, `PLUGIN`, to which an entry point in the group `nwb_neurid.encoders` or
+`nwb_neurid.readers` refers. This value can be made without importing a framework such as PyTorch.
 
-The contract is versioned by one number, `CONTRACT`. Within a number, fields and methods are only added, with a
-default; any other change raises it, and a plugin written for another number is refused by name.
+The version of the contract is one number, `CONTRACT`. As long as it stays the same, fields and methods are only added,
+with a default. Any other change increases it, and a plugin that was written for another number is refused.
 """
 
 from nwb_neurid.contracts.encoder import DEVICES as DEVICES

@@ -1,4 +1,4 @@
-"""Attribution to plugins: errors that a plugin raises name it, and so do warnings about what it prints."""
+"""Attribution to plugins: errors that a plugin raises, and warnings about its output, contain its name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,25 +19,25 @@ def name_plugin(kind: str, name: str, distribution: str) -> str:
 
 
 def name_running_plugin() -> str:
-    """Name the plugin whose code is running, with its distribution and version; "" where none is."""
+    """Name the plugin whose code is running, with its distribution and version; "" if none is running."""
     return _running.get()()
 
 
 @contextmanager
 def attribute_errors(who: Who, failed: str = "failed") -> Iterator[None]:
-    """Wrap code of a plugin. Its deliberate errors, warnings, and a lack of memory pass as they are.
+    """Wrap code of a plugin. Errors of nwb_neurid, warnings, and a lack of memory are passed on unchanged.
 
     Parameters
     ----------
     who
-        Names the plugin.
+        Name of the plugin.
     failed
         Verb phrase for the message, for example "failed on a.nwb".
 
     Raises
     ------
     BrokenPlugin
-        In place of any other error, and of an attempt to end Python.
+        In place of any other error, and if the plugin tries to exit Python.
     """
     token = _running.set(who)
     try:

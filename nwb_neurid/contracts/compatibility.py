@@ -1,4 +1,4 @@
-"""Checks of whether an encoder can embed a population, each of which lists its problems."""
+"""Checks whether an encoder can embed a population. Each check lists the problems that it finds."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -18,25 +18,25 @@ CONVERTIBLE = frozenset({"fluorescence", "deconvolved"})
 
 
 def takes_activity(spec: EncoderSpec, kind: str) -> bool:
-    """Whether an encoder takes a kind of activity, as it is or as dF/F."""
+    """Whether an encoder accepts a kind of activity, as it is or after conversion to dF/F."""
     return kind in spec.accepts or (kind in CONVERTIBLE and "dff" in spec.accepts)
 
 
 def convert_activity(population: Population, spec: EncoderSpec) -> Population:
-    """Convert the activity of a population to dF/F, if the encoder takes that and not what there is."""
+    """Convert the activity of a population to dF/F, if the encoder accepts dF/F and does not accept this activity."""
     kind = population.activity.kind
     return convert_to_dff(population) if kind not in spec.accepts and takes_activity(spec, kind) else population
 
 
 def check_activity(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """The encoder takes this kind of activity."""
+    """Check that the encoder accepts this kind of activity."""
     kind = population.activity.kind
     if not takes_activity(spec, kind):
         yield f"it takes {' or '.join(sorted(spec.accepts))}, the recording has {kind}"
 
 
 def check_rate(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """The encoder takes traces of this frame rate."""
+    """Check that the encoder accepts traces of this frame rate."""
     if spec.rate_hz is not None and isinstance(population.activity, Traces):
         low, high = spec.rate_hz
         rate = population.activity.rate_hz
@@ -45,20 +45,20 @@ def check_rate(population: Population, spec: EncoderSpec) -> Iterator[str]:
 
 
 def check_duration(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """Enough time was observed."""
+    """Check that enough time was observed."""
     if population.duration_s < spec.min_observed_s - EDGE_S:
         yield f"it needs {spec.min_observed_s:g} s of observed time, the recording has {population.duration_s:g} s"
 
 
 def check_units(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """There are enough units, without the excluded ones."""
+    """Check that there are enough units, not counting the excluded ones."""
     units = len(population) - len(population.excluded)
     if units < spec.min_units:
         yield f"it needs {spec.min_units} unit{'s' if spec.min_units > 1 else ''}, the recording has {units}"
 
 
 def check_positions(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """Positions are known where they are needed."""
+    """Check that positions are known, if the encoder needs them."""
     if not spec.needs_positions:
         return
     if population.positions_um is None:
@@ -73,5 +73,5 @@ CHECKS: tuple[Check, ...] = (check_activity, check_rate, check_duration, check_u
 
 
 def list_problems(population: Population, spec: EncoderSpec) -> list[str]:
-    """Every reason why an encoder of this spec cannot embed the population; empty if it can."""
+    """List all reasons why an encoder with this spec cannot embed the population; empty if it can."""
     return [problem for check in CHECKS for problem in check(population, spec)]

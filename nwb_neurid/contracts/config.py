@@ -1,7 +1,7 @@
-"""The settings of an encoder: a dataclass that says once what each of them must be.
+"""The settings of an encoder: a dataclass that states what values each setting may have.
 
-A config comes from a model folder, or from a user, and may hold anything. `read_config` checks it against the fields of
-a dataclass and returns one:
+A config comes from a model folder, or from a user, and may contain anything. `read_config` checks it against the fields
+of a dataclass, and returns an instance of this dataclass:
 
     @dataclass(frozen=True, kw_only=True)
     class Settings:
@@ -9,7 +9,7 @@ a dataclass and returns one:
         dropout: Annotated[float, SHARE] = 0.1
         activity: Literal["spikes", "dff"] = "spikes"
 
-A field with a default may be missing. What concerns several fields is checked in `__post_init__`, by a `ValueError`.
+A field with a default may be missing. `__post_init__` checks conditions on several fields, and raises a `ValueError`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -104,7 +104,7 @@ _PLAIN: Mapping[type, Entry] = {
 
 
 def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> None:
-    """Check that a config has exactly these entries, each as expected.
+    """Check that a config has exactly the expected entries, with valid values.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
 
 
 def read_config(settings: type[Settings], config: Config, owner: str) -> Settings:
-    """The settings that a config holds, each of them checked against its field.
+    """Check the settings in a config against the fields of a dataclass, and return an instance of it.
 
     Parameters
     ----------
@@ -137,9 +137,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
         `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these `| None`. A field without a
         default is required. Whole numbers become floats, and lists become tuples, where the annotation says so.
     config
-        What a model folder, or a user, says.
+        The config of a model folder, or of a user.
     owner
-        Whose config it is, for the message.
+        Name of the owner of the config, for the message.
 
     Returns
     -------

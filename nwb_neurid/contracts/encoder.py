@@ -1,4 +1,4 @@
-"""What an encoder is, needs and gives."""
+"""The interface of an encoder."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ def _ascend(rate_hz: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderSpec:
-    """What an encoder is and needs. Cheap to make: no framework is imported for it.
+    """Description of an encoder and of its requirements. It is made without importing a framework such as PyTorch.
 
     Parameters
     ----------
@@ -37,19 +37,19 @@ class EncoderSpec:
     contract
         The value of `CONTRACT` that it was written for.
     accepts
-        The kinds of activity that it takes, of "spikes", "dff", "fluorescence", "deconvolved". Fluorescence and
-        deconvolved activity are converted for an encoder that takes "dff" and not these.
+        The kinds of activity that it accepts: "spikes", "dff", "fluorescence", "deconvolved". If it accepts "dff" but
+        not fluorescence or deconvolved activity, these are converted to dF/F.
     rate_hz
-        Lowest and highest frame rate of traces that it takes, in Hz; None for any.
+        Lowest and highest frame rate of traces that it accepts, in Hz; None for any.
     needs_positions
         Whether every unit must have a position.
     min_units, min_observed_s
         The smallest population, in units and in seconds of observed time.
     uses_covariates
-        Whether it uses behaviour and stimulus: they are read then, where the reader can.
+        Whether it uses behaviour and stimulus. If so, they are read, provided that the reader supports this.
     default_for
-        For what it is taken where nobody names an encoder: "baseline" (it needs no training, and others are compared
-        with it) or "training". Where several encoders claim a use, those of nwb-neurid itself come first.
+        The uses for which it is the default encoder: "baseline" (it needs no training, and others are compared with it)
+        or "training". If several encoders claim the same use, those of nwb-neurid itself take precedence.
 
     Raises
     ------
@@ -97,11 +97,11 @@ class EncoderSpec:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A built encoder: weights loaded, device chosen. Used by `nwb_neurid.model.model`."""
+    """An encoder with loaded weights, on a device. Used by `nwb_neurid.model.model`."""
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings that rebuild it together with `state`; JSON only."""
+        """Settings from which the encoder can be rebuilt, together with `state`; JSON values only."""
         ...
 
     @property
@@ -116,9 +116,9 @@ class Encoder(Protocol):
         ----------
         population
             Units that may be compared with one another: one group (probe, imaging plane), unless the user pools the
-            groups. It holds no excluded units, and only activity that the spec accepts.
+            groups. It contains no excluded units, and only activity that the spec accepts.
         progress
-            Wraps the long loop: `for item in progress(items, label="what is done", total=len(items))`.
+            Wrapper for the long loop: `for item in progress(items, label="embedding", total=len(items))`.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Encoder(Protocol):
         Returns
         -------
         mapping of str to array
-            As they go into `weights.safetensors`; empty where there is nothing to learn.
+            The arrays for `weights.safetensors`; empty if the encoder does not learn.
         """
         ...
 
@@ -144,26 +144,27 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderPlugin:
-    """An encoder as a value: what it is, and how it is made.
+    """A plugin that provides an encoder: its description, and functions to make it.
 
     Parameters
     ----------
     spec
-        What it is and needs.
+        Description of the encoder and of its requirements.
     build
-        Makes the encoder from config, state and device (one of `DEVICES`). Refuses a config or state that does not
-        fit, with `InvalidModel` or `WrongWeights`.
+        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` or
+        `WrongWeights` if the config or the state does not fit.
     presets
-        Named configs, the first of them the default.
+        Named configs. The first one is the default.
     initial_state
-        Untrained weights for a config and a seed; None where there is nothing to learn.
+        Function that returns untrained weights for a config and a seed; None if the encoder does not learn.
     narrowed
-        What `spec_for_config` was called in nwb-neurid 0.1; plugins that still call it so work as before.
+        The name of `spec_for_config` in nwb-neurid 0.1. Plugins that use this name still work.
     import_checkpoint
-        Reads a checkpoint of the method's original code, with the user's settings, into config and state.
+        Function that converts a checkpoint of the method's original code, with settings of the user, into config and
+        state.
     spec_for_config
-        The spec of an encoder with a given config, where what the encoder needs depends on its config; None where it
-        does not. It may only narrow `spec`: same name and version, no further kinds of activity.
+        Function that returns the spec of an encoder with a given config, if the requirements depend on the config; None
+        if they do not. The result may only narrow `spec`: same name and version, and no further kinds of activity.
 
     Raises
     ------
@@ -199,7 +200,7 @@ class EncoderPlugin:
             )
 
     def spec_for(self, config: Config) -> EncoderSpec:
-        """Return what an encoder with this config is and needs.
+        """Return the spec of an encoder with this config.
 
         Parameters
         ----------

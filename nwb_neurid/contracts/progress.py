@@ -1,4 +1,4 @@
-"""How long loops report how far they have come."""
+"""Progress reports of long loops."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar, runtime_checkable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Progress(Protocol):
-    """Reports how far a loop has come. Called by encoders, readers and the simulation around their long loops."""
+    """Report the progress of a loop. Encoders, readers and the simulation wrap their long loops in it."""
 
     def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
         """Yield `items` unchanged.
@@ -31,12 +31,12 @@ class Progress(Protocol):
 
 
 def silent(items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:  # noqa: ARG001
-    """Report nothing: the progress that is taken by default.
+    """Report nothing. This is the default progress.
 
     Parameters
     ----------
     items
-        What the loop runs over.
+        The items of the loop.
     label, total
         Not used.
 

@@ -1,4 +1,4 @@
-"""What a reader is, what it may be asked, and what it gives."""
+"""The interface of a reader, and the options for reading."""
 
 import re
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class ReadOptions:
 
 
 def is_url(source: object) -> bool:
-    """Tell whether a source is a URL. Only a reader that knows its scheme can tell what is there.
+    """Tell whether a source is a URL. Only a reader that supports its scheme can find out what it contains.
 
     Parameters
     ----------
@@ -91,16 +91,16 @@ def is_url(source: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSpec:
-    """What a reader is.
+    """Description of a reader.
 
     Parameters
     ----------
     name, version, summary
-        How it is called, its own version, one line for `nwb-neurid plugins`.
+        Name of the reader, its own version, and one line for `nwb-neurid plugins`.
     contract
         The value of `CONTRACT` that it was written for.
     options
-        The fields of `ReadOptions` that it knows.
+        The fields of `ReadOptions` that it supports.
 
     Raises
     ------
@@ -127,17 +127,17 @@ class ReaderSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderPlugin:
-    """A reader as a value.
+    """A plugin that provides a reader.
 
     Parameters
     ----------
     spec
-        What it is.
+        Description of the reader.
     recognises
-        Whether the source (a path, a URL, or an object) is of its format, decided cheaply (by the name or the first
-        bytes, nothing fetched) and without raising.
+        Function that returns whether a source (a path, a URL, or an object) is of the format of the reader. It must be
+        fast (look at the name or the first bytes, and fetch nothing), and must not raise.
     read
-        Makes a `Population` of it, or raises one of `nwb_neurid.errors`.
+        Function that reads a source into a `Population`, or raises one of `nwb_neurid.errors`.
 
     Examples
     --------

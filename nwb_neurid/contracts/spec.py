@@ -1,4 +1,4 @@
-"""What the specs of encoders and readers share: the number of the contract, and the checks of their fields."""
+"""The common part of the specs of encoders and readers: the number of the contract, and checks of fields."""
 
 from collections.abc import Iterator, Set
 from typing import Protocol, runtime_checkable
@@ -8,7 +8,7 @@ CONTRACT = 1
 
 @runtime_checkable
 class Spec(Protocol):
-    """The fields that both kinds of spec have."""
+    """The fields that the specs of encoders and readers have in common."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -21,7 +21,7 @@ class Spec(Protocol):
 
 
 def list_faults(spec: Spec) -> Iterator[str]:
-    """What is wrong with the fields that both kinds have."""
+    """List the errors in the fields that both kinds of spec have."""
     for name in ("name", "version", "summary"):
         if not isinstance(value := getattr(spec, name), str):
             yield f"{name} must be text, got {value!r}"
@@ -30,7 +30,7 @@ def list_faults(spec: Spec) -> Iterator[str]:
 
 
 def list_set_faults(name: str, value: object, known: Set[str], *, least: int) -> Iterator[str]:
-    """What is wrong with a field that must be a set of known names."""
+    """List the errors in a field that must be a set of known names."""
     if not isinstance(value, frozenset) or len(value) < least or not value <= known:
         given = sorted(value) if isinstance(value, Set) else value
         yield f"{name} must be a frozenset with {'some of ' if least else ''}{sorted(known)}, got {given!r}"

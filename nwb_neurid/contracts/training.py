@@ -1,4 +1,4 @@
-"""Contract of encoders that learn: options of a training, and its log."""
+"""The interface of encoders that can be trained: options of a training, and its log."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of a training, as it is reported.
+    """Report on one step of a training.
 
     Parameters
     ----------
     number, steps
-        How many are done, and how many there will be.
+        Number of steps that are done, and total number of steps.
     loss
-        Mean over the matched units of the step; NaN where there were none.
+        Mean loss over the matched units of the step; NaN if there were none.
     matched
         Units that were in both views, over all windows of the step.
     """
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """What a user may ask of a training.
+    """Options of a training.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ class TrainingOptions:
     windows, learning_rate
         Pairs of windows in a step, and the peak learning rate; None for those of the preset.
     precision
-        Of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
+        Precision of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that supports it.
     compile
         Let torch compile the network.
     checkpoint
-        A file that keeps the state of the training; None to keep none.
+        A file for the state of the training; None to save none.
     resume
         Continue from the checkpoint, if there is one.
     checkpoint_s
@@ -61,9 +61,9 @@ class TrainingOptions:
     watch
         Callback, called with every step.
     saved
-        Callback, called whenever a checkpoint was written: the encoder can be used as it is then.
+        Callback, called whenever a checkpoint was written. The encoder can then be used in its present state.
     tell
-        Callback, called with a line on what was arranged, such as which recordings lie on the device.
+        Callback, called with a line about the setup, such as which recordings are in the memory of the device.
 
     Raises
     ------
@@ -104,20 +104,20 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TrainingLog:
-    """What a training did.
+    """Log of a training.
 
     Parameters
     ----------
     loss
-        Of each step that was done, shape (steps,); NaN where no unit was in both views.
+        Loss of each completed step, shape (steps,); NaN where no unit was in both views.
     matched
         Units that were in both views in each step, shape (steps,).
     steps
-        How many steps there were to be.
+        The planned number of steps.
     seconds
-        How long they took, those before a `resume` included.
+        Duration of the completed steps, including those before a `resume`.
     notes
-        What was left out, one sentence each.
+        Sentences about data that were left out.
     """
 
     loss: Float64[np.ndarray, " steps"]
@@ -128,18 +128,18 @@ class TrainingLog:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were done; otherwise somebody interrupted them."""
+        """Whether all steps were completed, so that the training was not interrupted."""
         return len(self.loss) == self.steps
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Binned:
-    """A population as an encoder trains on it: binned, which is what takes time, and can be kept.
+    """A binned population, on which an encoder can be trained. Binning takes time, so the result can be cached.
 
     Parameters
     ----------
     source, subject_id, session_id
-        As of the population.
+        The same as in the population.
     duration_s
         Its observed time, in seconds.
     values
@@ -147,13 +147,14 @@ class Binned:
     runs
         First bin and number of bins of each unbroken run, shape (runs, 2).
     twins
-        Pairs of rows that may be one neuron, each both ways, shape (pairs, 2); None for none.
+        Pairs of rows that may be one neuron, in both orders, shape (pairs, 2); None if there are none.
     missed
-        How many pieces of observed time each unit missed so far, shape (units, pieces + 1); None where none missed any.
+        Number of pieces of observed time that each unit missed so far, shape (units, pieces + 1); None if no unit
+        missed any.
     pieces
-        First and last piece that each bin lies in, shape (2, bins); None with `missed`.
+        First and last piece that overlap each bin, shape (2, bins); None if `missed` is None.
     context
-        What the encoder looks at besides the units, shape (channels, bins); None for nothing.
+        Further input of the encoder besides the units, shape (channels, bins); None if there is none.
     """
 
     source: str
@@ -173,11 +174,11 @@ class Binned:
 
 @runtime_checkable
 class BinsRecordings(Protocol):
-    """An encoder that can train on recordings which were binned before: its `fit` takes `Binned` for a population."""
+    """An encoder that can be trained on recordings that were binned before: its `fit` accepts `Binned` populations."""
 
     @property
     def binning(self) -> str:
-        """How it bins, in words that differ, between encoders of one configuration, where bins would."""
+        """A text that identifies the binning: it differs between encoders that bin differently."""
         ...
 
     def bin(self, population: Population) -> Binned:
@@ -191,7 +192,7 @@ class BinsRecordings(Protocol):
         Returns
         -------
         Binned
-            What `fit` takes in its place.
+            The binned units, which `fit` accepts instead of the population.
         """
         ...
 
@@ -210,11 +211,11 @@ class Trainable(Encoder, Protocol):
         Parameters
         ----------
         populations
-            Units that may be compared with one another, each population one group without excluded units.
+            Populations of units that may be compared with one another. Each is one group without excluded units.
         options
-            How long to train, from which seed, and where to keep checkpoints.
+            Number of steps, random seed, checkpoints and other options.
         progress
-            Wraps the loop over steps.
+            Wrapper for the loop over steps.
 
         Returns
         -------

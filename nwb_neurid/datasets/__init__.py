@@ -1,1 +1,1 @@
-"""Datasets of the papers: where they are, which figure they give, and what it takes to reproduce it."""
+"""Recipes for datasets of the papers: where the data are, the published score, and how to reproduce it."""

@@ -30,9 +30,9 @@ def list_present(dataset: Dataset, folder: Path) -> list[Path]:
     Parameters
     ----------
     dataset
-        Says how they are called.
+        The recipe, which states the names of the recordings.
     folder
-        Where `fetch` put them, or the folder that holds them itself.
+        The folder that was given to `fetch`, or the folder that contains the recordings.
 
     Returns
     -------
@@ -54,18 +54,18 @@ def fetch(
     most: int | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Fetch the recordings of a dataset; what is there already and unchanged stays, what was begun is continued.
+    """Fetch the recordings of a dataset. Unchanged files are kept, and interrupted downloads are resumed.
 
     Parameters
     ----------
     dataset
-        Says where they are.
+        The recipe, which states where the recordings are.
     folder
-        Where to put them, in a folder called after the dandiset.
+        The folder to download to. A subfolder with the name of the dandiset is made in it.
     only
-        A pattern of the paths to fetch, of all that the recipe names.
+        Fetch only recordings of the recipe whose paths match this pattern.
     most
-        Fetch only so many, in the order of their paths.
+        Fetch only this many recordings, in the order of their paths.
     progress
         Reports every recording.
 
@@ -77,13 +77,13 @@ def fetch(
     Raises
     ------
     InvalidOption
-        If the dataset is in no archive that can be fetched from, or no recording fits.
+        If the dataset is not in the DANDI archive, or no recording matches.
     CannotFetch
-        If the archive does not answer as it should, or some recordings could not be fetched; the others are there.
+        If the archive does not answer as expected, or some recordings could not be fetched. The others are kept.
     UnreadableSource
-        If the archive is not reached.
+        If the archive cannot be reached.
     CannotWrite
-        If the disk has too little room for them, or the folder cannot be written.
+        If the disk is too small for the recordings, or the folder cannot be written.
     """
     source = dataset.source
     if source.archive != "dandi":

@@ -1,4 +1,4 @@
-"""Predictions in the form of BrainWideBench's scorer, `ibl-bwb-eval`: region of a unit, task suite 3.
+"""Predictions in the format of BrainWideBench's scorer, `ibl-bwb-eval`: region of a unit, task suite 3.
 
 Source of the format: `ibl-bwb-eval` 0.1.0. One file for each seed, `LABEL/ts3-unit_cosmos/seed_N.safetensors`, with the
 ids of units as rows of bytes, padded with zeros, and the probability of each region in a fixed order.
@@ -32,22 +32,23 @@ def write_submission(
     ids: str = IDS,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the predictions of an evaluation as the scorer takes them: of single units, and averaged over neighbours.
+    """Write the predictions of an evaluation in the scorer's format: of single units, and averaged over neighbours.
 
     Parameters
     ----------
     evaluation
-        Of Cosmos regions.
+        An evaluation of Cosmos regions.
     folder
-        Where to; `LABEL` and, where the positions of units are known, `LABEL-multi-unit` are made in it.
+        The folder to write into. The folders `LABEL` and, if the positions of units are known, `LABEL-multi-unit` are
+        made in it.
     label
-        What the submission is called.
+        Name of the submission.
     seed
         The seed of the run; the benchmark asks for 43 to 47.
     ids
-        The label that names units as the ground truth does.
+        The label that holds the unit ids of the ground truth.
     overwrite
-        Replace files that are there.
+        Replace existing files.
 
     Returns
     -------
@@ -57,11 +58,11 @@ def write_submission(
     Raises
     ------
     CannotFit
-        If the evaluation predicts something else than Cosmos regions.
+        If the evaluation is not of Cosmos regions.
     InvalidOption
         If two units have the same id, or one is not ASCII.
     CannotWrite
-        If a file is there and not to be replaced, or cannot be written.
+        If a file already exists and `overwrite` is False, or if it cannot be written.
     """
     classes = [str(name) for name in evaluation.predictions.classes]
     if unknown := [name for name in classes if name not in REGIONS]:
@@ -96,7 +97,7 @@ def average_neighbours(
     depth_um: Float[np.ndarray, " units"],
     probe: Shaped[np.ndarray, " units"],
 ) -> Float32[np.ndarray, "units classes"]:
-    """Average the probabilities of each unit and its nearest on the probe: five in all, within 60 µm of depth.
+    """Average the probabilities of each unit and its nearest units on the probe: up to five in all, within 60 µm.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def encode_ids(names: Shaped[np.ndarray, " units"]) -> UInt8[np.ndarray, "units 
     Raises
     ------
     InvalidOption
-        If an id is empty, not ASCII, or there twice.
+        If an id is empty, is not ASCII, or occurs twice.
 
     Examples
     --------

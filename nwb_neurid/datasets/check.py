@@ -1,4 +1,4 @@
-"""Whether recordings are what a recipe says of them."""
+"""Check whether recordings agree with a recipe."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from nwb_neurid.readers import read_with, reader_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found in one recording.
+    """Result of the check of one recording.
 
     Parameters
     ----------
     path
         The recording.
     subject, session
-        As it states them.
+        Subject and session that the recording states.
     units
-        Units that are not excluded.
+        Number of units that are not excluded.
     classes
-        Units of each class of the label.
+        Number of units of each class of the label.
     problem
-        What is wrong with it; "" for nothing.
+        The problem with the recording; "" if there is none.
     """
 
     path: Path
@@ -47,18 +47,18 @@ def check(
     Parameters
     ----------
     dataset
-        What is expected.
+        The recipe.
     paths
         The recordings.
     reading
-        How they are read.
+        Options for reading them.
     progress
         Reports every recording.
 
     Returns
     -------
     tuple
-        What was found in each, and what the recordings lack together.
+        The result for each recording, and a list of what is missing from the dataset.
 
     Raises
     ------
@@ -80,19 +80,19 @@ def check(
 
 
 def find_test_subjects(dataset: Dataset, populations: Sequence[Population]) -> list[str]:
-    """Find the subjects that a recipe tests, by their names and by their sessions.
+    """Find the test subjects of a recipe, by their names and by their sessions.
 
     Parameters
     ----------
     dataset
-        Says which.
+        The recipe.
     populations
         The recordings.
 
     Returns
     -------
     list of str
-        Those that there are.
+        The test subjects that are among the recordings.
     """
     named, sessions = {*dataset.splits.test_subjects}, {*dataset.splits.test_sessions}
     return sorted({each.subject_id for each in populations if each.subject_id in named or each.session_id in sessions})

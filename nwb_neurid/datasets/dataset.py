@@ -1,4 +1,4 @@
-"""`Dataset`: what a recipe says of a dataset, checked."""
+"""`Dataset`: a recipe whose entries have been checked."""
 
 import tomllib
 from collections.abc import Mapping
@@ -36,17 +36,17 @@ class Source:
     Parameters
     ----------
     archive
-        "dandi", or "elsewhere" for what has to be fetched by hand.
+        "dandi", or "elsewhere" for data that have to be downloaded by hand.
     address
-        Where a person finds it.
+        Web address of the data.
     dandiset, version
-        In the DANDI archive; without a version the latest that is published.
+        Number and version of the dandiset. By default, the latest published version.
     files, exclude
-        Patterns of the paths of recordings; those that fit `exclude` are none.
+        Patterns of the paths of recordings. Files that match `exclude` are left out.
     sessions
-        How many recordings there are, as far as known.
+        Number of recordings, if known.
     gigabytes
-        How large they are together, as far as known.
+        Total size, if known.
     """
 
     archive: Literal["dandi", "elsewhere"]
@@ -65,16 +65,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Units:
-    """Which units and which time of a recording count.
+    """Which units and which activity of a recording are used.
 
     Parameters
     ----------
     where
-        A condition on their columns; "" for what the reader takes by itself.
+        A condition on the columns of the units; "" for the default of the reader.
     activity
-        Which activity of several; "" for the reader's choice.
+        Which activity to read if there are several; "" for the default of the reader.
     note
-        What cannot be said so.
+        Further conditions, in words.
     """
 
     where: str = ""
@@ -84,7 +84,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What is predicted.
+    """The label that is predicted.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ class Label:
     map
         New names of its classes, as for `nwb_neurid.evaluate`; "" for none.
     in_files
-        Whether the recordings hold it; otherwise it comes from a table (`--labels`).
+        Whether the recordings contain it; otherwise it comes from a table (`--labels`).
     note
-        What else there is to know about it.
+        Further information about it.
     """
 
     name: str
@@ -115,9 +115,9 @@ class Splits:
     test_subjects, test_sessions
         The subjects that are tested, by their names or by their sessions; none for folds.
     folds
-        Number of folds, where nothing is said of subjects.
+        Number of folds, if no test subjects are given.
     note
-        How the paper's splits differ.
+        How the splits of the paper differ.
     """
 
     protocol: Literal["transductive", "transductive-zero-shot", "inductive-zero-shot"]
@@ -144,17 +144,17 @@ class Figure:
     Parameters
     ----------
     name
-        What was measured on what.
+        What was measured, and on which data.
     system
-        By which method.
+        The method that was measured.
     metric
         A score of `nwb_neurid.evaluate`.
     value
-        The figure; None where it is not known.
+        The figure; None if it is not known.
     where
-        In which publication.
+        The publication.
     first_hand
-        Whether it was read there, and not in a text about it.
+        Whether we read the figure in the publication itself, and not in a text about it.
     """
 
     name: str
@@ -167,22 +167,22 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """What a recipe says of a dataset.
+    """A recipe for a dataset.
 
     Parameters
     ----------
     name
         Name of the recipe.
     title, paper, licence
-        What it is called, where it was published, under which licence.
+        Title of the dataset, its publication, and its licence.
     source, units, label, splits, learning, figure
-        Its sections.
+        The sections of the recipe.
     tried
-        On which real recordings the recipe was run; "" for none.
+        The real recordings on which the recipe was run; "" if there are none.
     unknown
-        What is not known, one sentence each.
+        Sentences about what is not known.
     submission
-        In whose form the predictions are written too; "" for nobody's.
+        The benchmark in whose format the predictions are also written; "" for none.
 
     Examples
     --------
@@ -205,7 +205,7 @@ class Dataset:
     submission: str = ""
 
     def reading(self, labels: Path | None = None) -> ReadOptions:
-        """How its recordings are read; `labels` is a table of labels that they do not hold."""
+        """Options for reading its recordings; `labels` is a table with labels that the recordings do not contain."""
         return ReadOptions(where=self.units.where, activity=self.units.activity, labels=labels)
 
 
@@ -226,7 +226,7 @@ SECTIONS: Mapping[str, type] = {
 
 
 def list_datasets() -> list[str]:
-    """List the names of the recipes that ship.
+    """List the names of the included recipes.
 
     Returns
     -------
@@ -247,19 +247,19 @@ def load_dataset(name: str) -> Dataset:
     Parameters
     ----------
     name
-        The name of one that ships, or the path of a TOML file.
+        The name of an included recipe, or the path of a TOML file.
 
     Returns
     -------
     Dataset
-        What it says.
+        The recipe.
 
     Raises
     ------
     SourceNotFound
         If there is none.
     InvalidOption
-        If it is no recipe; everything that is wrong with it is listed.
+        If the file is not a valid recipe; all errors in it are listed.
 
     Examples
     --------
@@ -281,24 +281,24 @@ def load_dataset(name: str) -> Dataset:
 
 
 def parse_dataset(name: str, found: Mapping[str, Any]) -> Dataset:
-    """Check what a recipe says.
+    """Check the entries of a recipe.
 
     Parameters
     ----------
     name
-        What the dataset is called.
+        Name of the dataset.
     found
-        The recipe, as TOML gives it.
+        The content of the TOML file.
 
     Returns
     -------
     Dataset
-        The same, checked.
+        The recipe.
 
     Raises
     ------
     InvalidOption
-        If keys are missing or unknown, or their values cannot be used; all of one section are listed.
+        If keys are missing or unknown, or their values cannot be used; all errors in one section are listed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Train and evaluate as a recipe says, and put our figure beside the published one."""
+"""Train and evaluate as described by a recipe, and compare our figure with the published one."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class Reproduction:
     evaluation
         Our scores.
     differences
-        In what our run differs from the paper's, one sentence each.
+        Sentences about the differences between our run and that of the paper.
     """
 
     dataset: Dataset
@@ -52,12 +52,12 @@ class Reproduction:
         return float(self.evaluation.scores[self.dataset.figure.metric])
 
     def to_json(self) -> dict[str, Json]:
-        """Collect both figures, and what stands between them.
+        """Collect both figures, and the differences between the two runs.
 
         Returns
         -------
         dict
-            As it is kept in `reproduction.json`.
+            The content of `reproduction.json`.
         """
         figure, scores = self.dataset.figure, self.evaluation.scores
         return {
@@ -98,21 +98,21 @@ def reproduce(
     dataset
         The recipe.
     sources
-        Its recordings, each whatever `nwb_neurid.read` takes.
+        Its recordings, in any form that `nwb_neurid.read` accepts.
     output
         A folder for the model, the scores and `reproduction.json`.
     reading
-        How recordings are read; as the recipe says by default.
+        Options for reading; by default those of the recipe.
     preset, steps, windows
-        Other than in the recipe, for a quick look; said among the differences.
+        Values that replace those of the recipe, for a quick test. They are listed among the differences.
     seed
         Random seed of training, folds and heads.
     device
         "auto", "cpu" or "cuda".
     overwrite
-        Replace what the folder holds.
+        Replace the content of the folder.
     resume
-        Continue a training in the folder that was interrupted.
+        Continue an interrupted training in the folder.
     watch
         Called after every step of the training.
     progress

@@ -1,1 +1,1 @@
-"""Evaluation: how well vectors predict known labels, by the protocols of the field."""
+"""Evaluation: how well vectors predict known labels, with protocols from the literature."""

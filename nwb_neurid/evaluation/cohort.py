@@ -1,4 +1,4 @@
-"""The cohort: the units of several recordings side by side, with what is known of them."""
+"""The cohort: the units of several recordings in one table, with their labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ class Cohort:
     neuron
         Index of the neuron of each row, shape (units,): rows that may be one neuron share it.
     train_only
-        Whether a unit is only trained on and never tested, shape (units,).
+        Whether a unit is used only for training and never tested, shape (units,).
     stored
-        The recordings of datasets of vectors, where the populations come from such: their activity is not known.
+        The stored recordings, if the populations come from datasets of vectors, which do not contain the activity.
     """
 
     label: str
@@ -62,7 +62,7 @@ class Cohort:
         neuron: Int64[np.ndarray, " units"] | None = None,
         stored: Sequence[StoredRecording] = (),
     ) -> "Cohort":
-        """Build the cohort of some recordings, the last `train_only` of which are never tested."""
+        """Build the cohort of some recordings. The last `train_only` recordings are never tested."""
         sizes = [len(population) for population in populations]
         first = sum(sizes[: len(sizes) - train_only])
         return cls(
@@ -76,7 +76,7 @@ class Cohort:
 
     @property
     def sizes(self) -> list[int]:
-        """Units of each recording."""
+        """Number of units of each recording."""
         return [len(population) for population in self.populations]
 
     @property
@@ -116,7 +116,7 @@ def read_cohort(
     Returns
     -------
     tuple
-        The cohort, and the names under which the recordings and the table know each subject.
+        The cohort, and all names of each subject, in the recordings and in the table.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def read_cohort(
 
 
 def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> Bool[np.ndarray, " units"]:
-    """Select the units that have a vector and a label that can be learnt.
+    """Select the units that have a vector and a label of a class with enough units.
 
     Raises
     ------

@@ -29,12 +29,12 @@ class ComparisonRow:
     Parameters
     ----------
     folder, name
-        Where it is kept, and the name of the model.
+        Folder of the evaluation, and the name of the model.
     macro_f1, balanced_accuracy
-        On the units that all tested.
+        Scores on the units that all evaluations tested.
     differences
-        Of each score from that of the first evaluation, with its 95% interval: (difference, low, high). Empty for the
-        first.
+        Difference of each score from that of the first evaluation, with its 95% interval: (difference, low, high).
+        Empty for the first.
     """
 
     folder: str
@@ -51,13 +51,13 @@ class Comparison:
     Parameters
     ----------
     rows
-        One for each evaluation, in the order in which they were named.
+        One for each evaluation, in the order in which they were given.
     over
-        What the bootstrap resampled: "subjects", or "neurons" where there are fewer than six subjects.
+        What the bootstrap resamples: "subjects", or "neurons" if there are fewer than six subjects.
     units, subjects
-        How many units and subjects all evaluations have tested.
+        Number of units and subjects that all evaluations tested.
     left_out
-        How many units only some of them have tested.
+        Number of units that only some of them tested.
     """
 
     rows: tuple[ComparisonRow, ...]

@@ -1,4 +1,4 @@
-"""The controls that a score is compared with: guesses, the majority class, rate and duration, correlated activity."""
+"""Baselines for a score: guesses, the majority class, rate and duration, correlated activity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,9 +29,9 @@ def predict_majority(cohort: Cohort, split: Split) -> Shaped[np.ndarray, " test"
 
 
 def embed_rates(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
-    """Embed every recording by the rate and the duration of its units alone, all with the same dimensions.
+    """Embed every recording by the firing rate and the duration of its units alone, all with the same dimensions.
 
-    Traces have no rate and get a 0 for it where other recordings have spikes.
+    If only some recordings have spikes, the rate is 0 for those with traces.
     """
     found = [_embed_rate(population) for population in populations]
     width = max(each.vectors.shape[1] for each in found)
@@ -41,7 +41,7 @@ def embed_rates(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
 
 
 def embed_stored_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
-    """Embed the recordings of a dataset as `embed_rates` does, from what it keeps."""
+    """Embed the recordings of a dataset like `embed_rates`, from the rates and durations that the dataset contains."""
     found, has_spikes = [], any(each.spikes is not None for each in cohort.stored)
     for population, each in zip(cohort.populations, cohort.stored, strict=True):
         seconds = np.maximum(each.observed_s, 1e-3)
@@ -77,13 +77,13 @@ def predict_from_neighbours(
 ) -> Shaped[np.ndarray, " test"]:
     """Predict each test unit from the training units of its recording with the most correlated activity.
 
-    Each of the 15 nearest votes with its correlation. Where a recording has no training unit, or a unit correlates with
-    none, the prediction is the majority class.
+    Each of the 15 most correlated units votes, weighted by its correlation. If a recording has no training unit, or no
+    training unit correlates with a test unit, the prediction is the majority class.
 
     Parameters
     ----------
     cohort, split
-        The units, and which of them train and are tested.
+        The units, and which of them are used for training and for the test.
     alike
         Correlations of the units of each recording, by its index, see `correlate`.
 

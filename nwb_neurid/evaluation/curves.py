@@ -1,4 +1,4 @@
-"""How scores grow with labels and with animals."""
+"""Learning curves: scores for different numbers of labels and of animals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ def check_fractions(fractions: Sequence[float]) -> None:
     Raises
     ------
     InvalidOption
-        If one is not.
+        If one of them is not.
     """
     if wrong := [value for value in fractions if not 0 < value <= 1]:
         raise InvalidOption(f"--label-fractions must lie above 0 and be at most 1, got {wrong[0]:g}.")
@@ -61,7 +61,7 @@ def score_over_labels(
     *,
     progress: Progress = silent,
 ) -> list[Json]:
-    """Score heads that are fitted to a part of the labels; each part holds the smaller ones."""
+    """Score heads that are fitted to shares of the labels. Each share contains the smaller ones."""
     vectors = [embed(split, list_train_subjects(cohort, split)) for split in splits]
     points: list[Json] = []
     for fraction in progress(sorted(set(fractions)), label="label fractions", total=len(set(fractions))):
@@ -85,10 +85,10 @@ def score_over_animals(
     encoder_learns: bool,
     progress: Progress = silent,
 ) -> list[Json]:
-    """Score with fewer animals; each set of animals holds the smaller ones.
+    """Score with fewer animals. Each set of animals contains the smaller ones.
 
-    Where the encoder is trained anew, it learns from so many animals, and the head from the labels of all; where it is
-    not, the head learns from so many.
+    If the encoder is trained anew, it is trained on this number of animals, and the head on the labels of all animals.
+    Otherwise, the head is trained on this number of animals.
     """
     most = min(len(list_train_subjects(cohort, split)) for split in splits)
     counts = parse_counts(animals, most)
@@ -106,7 +106,7 @@ def score_over_animals(
 
 
 def list_train_subjects(cohort: Cohort, split: Split) -> list[str]:
-    """List the subjects whose units train, in ascending order."""
+    """List the subjects whose units are used for training, in ascending order."""
     return list(np.unique(cohort.subject[split.train]).tolist())
 
 

@@ -1,4 +1,4 @@
-"""The label heads of all folds, and their predictions of the units that each of them was not fitted to."""
+"""The label heads of all folds, and their predictions for held-out units."""
 
 import warnings
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadOptions:
-    """How heads are fitted; `coverage`, `seed` and `kind` as for `nwb_neurid.labels.fitting.fit_head`."""
+    """Options for fitting heads; `coverage`, `seed` and `kind` as for `nwb_neurid.labels.fitting.fit_head`."""
 
     protocol: str
     kind: str = "linear"
@@ -35,7 +35,7 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FoldPredictions:
-    """Predictions of the units of a cohort, each by a head that has not seen its label.
+    """Predictions for the units of a cohort, each by a head that was not trained on the label of the unit.
 
     Parameters
     ----------
@@ -78,11 +78,11 @@ def predict_folds(
     Parameters
     ----------
     cohort, splits
-        The units, and which of them train and are tested.
+        The units, and which of them are used for training and for the test.
     vectors
-        Of the recordings, for each split.
+        Vectors of the recordings, for each split.
     options
-        How heads are fitted.
+        Options for fitting heads.
     progress
         Progress callback, called at every split.
 
@@ -96,7 +96,7 @@ def predict_folds(
     CannotFit
         If the training units of a split hold fewer than two classes.
     InvalidOption
-        If neighbours are to vote on a label that they do not share, or positions are not known.
+        If neighbours should vote, but the label is not a brain region, or positions are not known.
     """
     near = _find_neighbours(cohort) if options.smooth else None
     units, classes = len(cohort.truth), np.unique(np.concatenate([cohort.truth[split.train] for split in splits]))

@@ -134,7 +134,7 @@ def compute_risk_curve(
 ) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
     """Compute the share of units that are labelled, most confident first, and the share of errors among them.
 
-    Units of one probability are labelled together, so that their order does not count.
+    Units with the same probability are labelled together, so that their order has no effect.
     """
     order = np.argsort(-probability, kind="stable")
     wrong = np.cumsum(~right[order])
@@ -144,5 +144,5 @@ def compute_risk_curve(
 
 
 def average_risk(share: Float64[np.ndarray, " points"], risk: Float64[np.ndarray, " points"]) -> float:
-    """Average the risk over all shares; lower is better."""
+    """Compute the area under the risk curve: the mean error rate over all shares of labelled units; lower is better."""
     return float((np.diff(np.r_[0.0, share]) * risk).sum())

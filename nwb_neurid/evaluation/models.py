@@ -1,4 +1,4 @@
-"""The models under evaluation, their vectors, and the vectors that they are compared with."""
+"""The models that are evaluated, their vectors, and the baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,17 +41,17 @@ def find_embedded(vectors: Vectors) -> Bool[np.ndarray, " units"]:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ModelSet:
-    """The models under evaluation, whose vectors are concatenated.
+    """The models that are evaluated. If there are several, their vectors are concatenated.
 
     Parameters
     ----------
     models
-        One or several, by the names that they have in tables.
+        The models, by their names in tables.
     vectors
-        Of each model as it is, for all recordings, by the same names.
+        For each of these names, the vectors of the model without further training, for all recordings.
     steps, windows, seed
-        Train the models that can learn anew for each split: number of steps, pairs of windows in each of them, and
-        random seed. `steps` is None for models that are evaluated as they are, `windows` for the number of the recipe.
+        If the models are trained anew for each split: number of steps, pairs of windows per step, and random seed. With
+        `steps` None, models are not trained; with `windows` None, the number of the encoder's recipe is used.
     pool_groups
         As for `Model.embed`.
     """
@@ -69,7 +69,7 @@ class ModelSet:
         return " + ".join(self.models)
 
     def embed(self, cohort: Cohort, subjects: Sequence[str], progress: Progress) -> Vectors:
-        """Embed a cohort; models that are trained anew learn from these subjects."""
+        """Embed a cohort; models that are trained anew are trained on these subjects."""
         parts = []
         for name, model in self.models.items():
             if self.steps is None or not can_learn(model):
@@ -98,8 +98,8 @@ def name_models(given: Sequence[Model | str | Path], steps: int | None, windows:
     Raises
     ------
     InvalidOption
-        If there is none, `steps` is given for a trained model or for models that learn nothing, or `windows` without
-        `steps`.
+        If no model is given, `steps` is given for a trained model or for models that do not learn, or `windows` is
+        given without `steps`.
     NeuridError
         If a model cannot be loaded.
     """
@@ -127,14 +127,14 @@ def name_models(given: Sequence[Model | str | Path], steps: int | None, windows:
 def embed_cohort(
     models: Mapping[str, Model], cohort: Cohort, steps: int | None, *, pool_groups: bool, progress: Progress
 ) -> dict[str, Vectors]:
-    """Embed a cohort by each model, or take the vectors of the dataset that it comes from.
+    """Embed a cohort with each model, or use the vectors of the dataset from which it was made.
 
     Raises
     ------
     InvalidOption
-        If the recordings are needed, and there is only a dataset.
+        If the recordings are needed, but only a dataset is given.
     CannotEncode
-        If a model can take none of the recordings.
+        If a model cannot embed any of the recordings.
     """
     if not cohort.stored:
         return {
@@ -150,17 +150,17 @@ def embed_cohort(
 def embed_recordings(
     model: Model, populations: Sequence[Population], *, pool_groups: bool = False, progress: Progress = silent
 ) -> Vectors:
-    """Embed every recording; one that the encoder cannot take has no vectors.
+    """Embed every recording; those that the encoder cannot embed get no vectors.
 
     Raises
     ------
     CannotEncode
-        If the encoder can take none of them.
+        If the encoder cannot embed any of them.
 
     Warns
     -----
     NeuridWarning
-        If the encoder cannot take some of them.
+        If the encoder cannot embed some of them.
     """
     found: list[Embeddings] = []
     refused: dict[str, list[str]] = {}
@@ -182,7 +182,7 @@ def embed_recordings(
 
 
 def join_vectors(parts: Sequence[Vectors]) -> Vectors:
-    """Concatenate the vectors of several encoders, unit by unit; a unit without one of them has none."""
+    """Concatenate the vectors of several encoders, unit by unit. A unit that lacks one of them gets none."""
     joined = []
     for own in zip(*parts, strict=True):
         reasons = own[0].reasons.astype(object)

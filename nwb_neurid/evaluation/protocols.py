@@ -1,4 +1,4 @@
-"""The three protocols of the NuCLR paper (arXiv 2512.01199), and what may not leak in each.
+"""The three protocols of the NuCLR paper (arXiv 2512.01199), and checks against leaks in each.
 
 - transductive: the encoder may have seen the test units, the head is trained on other units of their recordings.
 - transductive-zero-shot: the encoder may have seen the test animals, the head has not.
@@ -23,7 +23,7 @@ PROTOCOLS = (TRANSDUCTIVE, "transductive-zero-shot", INDUCTIVE)
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Split:
-    """Rows of a cohort whose labels train a head, and rows that it is tested on."""
+    """Rows of a cohort with whose labels a head is trained, and rows on which it is tested."""
 
     train: Int64[np.ndarray, " train"]
     test: Int64[np.ndarray, " test"]
@@ -50,14 +50,14 @@ def split_cohort(
     seed: int = 0,
     test_subjects: Sequence[str] = (),
 ) -> list[Split]:
-    """Split a cohort into units that train and units that are tested, fold by fold, so that nothing leaks.
+    """Split a cohort into training and test units, fold by fold, such that nothing leaks.
 
     Parameters
     ----------
     cohort
         The units.
     scored
-        Which of them can be trained on or tested, shape (units,).
+        Which of them can be used for training or for the test, shape (units,).
     protocol
         One of `PROTOCOLS`.
     folds
@@ -65,7 +65,7 @@ def split_cohort(
     seed
         Random seed of the folds.
     test_subjects
-        Test these only; in the zero-shot protocols all others train.
+        Test these subjects only; in the zero-shot protocols, all others are used for training.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def split_cohort(
     CannotFit
         If there are too few subjects, or units.
     Leak
-        If something of the test units would be known in training.
+        If information about the test units would leak into training.
     """
     check_protocol(protocol)
     if folds < 2:
@@ -129,14 +129,14 @@ def _draw_folds(
 
 
 def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
-    """Check that a head knows nothing of the units that it is tested on.
+    """Check that a head is not trained on any of the units on which it is tested.
 
     Raises
     ------
     Leak
-        If a neuron is on both sides, or, in a zero-shot protocol, a subject.
+        If a neuron (or, in a zero-shot protocol, a subject) is used both for training and for the test.
     CannotFit
-        If one side is empty.
+        If there are no training units or no test units.
     """
     if not len(split.train) or not len(split.test):
         side = "test" if len(split.train) else "train on"
@@ -165,9 +165,9 @@ def check_encoder(
     details
         Its training record, `Model.details`.
     protocol
-        One of `PROTOCOLS`; only inductive-zero-shot forbids anything.
+        One of `PROTOCOLS`; only inductive-zero-shot restricts the training of the encoder.
     test_subjects
-        Every name of the test subjects.
+        All names of the test subjects.
     learns
         Whether the encoder was trained.
 

@@ -39,11 +39,11 @@ class Evaluation:
     cohort
         The units.
     predictions
-        Of the tested units, each by a head that had not seen its label.
+        Predictions for the tested units, each by a head that was not trained on the label of the unit.
     splits
-        Which units trained and were tested, fold by fold.
+        Training and test units of each fold.
     scores
-        As they are kept in `scores.json`: `macro_f1`, `balanced_accuracy`, `baselines` and more.
+        The content of `scores.json`: `macro_f1`, `balanced_accuracy`, `baselines` and more.
     """
 
     cohort: Cohort
@@ -70,8 +70,8 @@ class Evaluation:
         Returns
         -------
         list of dict
-            One row for the models, then one for each that they are compared with: `system` (its name), `macro_f1` and
-            its interval, `balanced_accuracy`, `units`.
+            One row for the models, then one for each baseline: `system` (its name), `macro_f1` and its interval,
+            `balanced_accuracy`, `units`.
         """
         systems = {self.scores["name"]: self.scores}
         if "smoothed" in self.scores:
@@ -85,9 +85,9 @@ class Evaluation:
         Returns
         -------
         pandas.DataFrame
-            One row for each tested unit: where it is from, its true class `true`, the class `said` by the
-            class-balanced probe, the calibrated probability of each class, the prediction set, and whether and why the
-            head abstains.
+            One row for each tested unit: its recording, its true class (`true`), the prediction of the class-balanced
+            probe (`said`), the calibrated probability of each class, the prediction set, and whether and why the head
+            abstains.
         """
         import pandas as pd
 
@@ -123,7 +123,7 @@ class Evaluation:
         Parameters
         ----------
         folder
-            Where to; made if it does not exist.
+            The folder to write into. It is made if it does not exist.
         overwrite
             Replace an evaluation in the folder.
 
@@ -135,7 +135,7 @@ class Evaluation:
         Raises
         ------
         CannotWrite
-            If the folder holds something else, or an evaluation and `overwrite` is False, or cannot be written.
+            If the folder contains other files, contains an evaluation while `overwrite` is False, or cannot be written.
         """
         folder = Path(folder)
         check_evaluation_folder(folder, overwrite=overwrite)
@@ -179,7 +179,7 @@ def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:
     Raises
     ------
     CannotWrite
-        If the folder holds something else, or an evaluation and `overwrite` is False.
+        If the folder contains other files, or contains an evaluation while `overwrite` is False.
     """
     if folder.exists() and not folder.is_dir():
         raise CannotWrite(f"{folder} is a file. Name a folder (--output).")

@@ -78,7 +78,7 @@ def evaluate(
 ) -> Evaluation:
     """Score how well the vectors of a model predict labels, under one of the protocols of the NuCLR paper.
 
-    Every score stands beside those of guessing, of the majority class, of rate and duration alone, and of an encoder
+    Every score is compared with those of guessing, of the majority class, of rate and duration alone, and of an encoder
     that needs no training. Source of the protocols: NuCLR, arXiv 2512.01199.
 
     Parameters
@@ -87,17 +87,17 @@ def evaluate(
         A model, its folder, or the name of an encoder that needs no training; or several, whose vectors are
         concatenated.
     sources
-        Recordings with labels, each whatever `nwb_neurid.read` takes, or a `Population`; or the folders of datasets of
-        vectors, as `nwb-neurid embed --output` writes them over workers. A dataset keeps no activity, so that its
-        vectors are not compared with another encoder and with neighbours in activity.
+        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`; or the folders of
+        datasets of vectors that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset does not contain the
+        activity, so its vectors cannot be compared with another encoder or with neighbours in activity.
     label
         The label to predict: "cell_type", "brain_region", or the name of a column of text.
     protocol
         "transductive", "transductive-zero-shot" or "inductive-zero-shot".
     train
-        Further recordings, which only train the head.
+        Further recordings, which are only used to train the head.
     test_subjects
-        Test these subjects only; in the zero-shot protocols the others train.
+        Test these subjects only; in the zero-shot protocols, all others are used for training.
     map, subjects, head, coverage
         As for `nwb_neurid.fit_labels`.
     folds
@@ -105,18 +105,18 @@ def evaluate(
     seed
         Random seed of folds, heads, guesses and training, for reproducible results.
     smooth
-        Also score probabilities that are averaged over neighbours on the probe; for regions only.
+        Also score with probabilities that are averaged over neighbours on the probe; for regions only.
     label_fractions
         Also score heads that are fitted to these shares of the labels, above 0 and at most 1.
     animals
-        Also score with so many animals, numbers or "all": to train the head, or the encoder if `steps` is given.
+        Also score with these numbers of animals (or "all") for training the head, or the encoder if `steps` is given.
     steps
-        Train encoders that learn anew for each split, for so many steps, without labels: on the training subjects,
-        and in the transductive protocols on the test subjects as well.
+        Train the encoder anew for each split, for this number of steps, without labels: on the training subjects, and
+        in the transductive protocols also on the test subjects.
     windows
         Pairs of windows in each of these steps; the number of the encoder's recipe by default.
     baseline
-        An encoder that needs no training to compare with; "" for none. By default the one of this package.
+        An encoder that needs no training, for comparison; "" for none. By default `isi`.
     reading
         Options for the readers.
     pool_groups, progress
@@ -130,7 +130,7 @@ def evaluate(
     Raises
     ------
     Leak
-        If something of the test units would be known in training.
+        If information about the test data would leak into training.
     CannotFit
         If there are fewer than two classes, or too few subjects.
     InvalidOption
@@ -219,7 +219,7 @@ def _check_encoders(
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Assessment:
-    """A cohort and its splits, and the vectors to score on them. `cache` keeps vectors by the subjects learned from."""
+    """A cohort, its splits, and the vectors to score. `cache` keeps vectors for each set of training subjects."""
 
     cohort: Cohort
     splits: tuple[Split, ...]
@@ -230,7 +230,7 @@ class Assessment:
     cache: dict[frozenset[str], Vectors]
 
     def embed(self, split: Split, subjects: Sequence[str] | None = None) -> Vectors:
-        """Embed for a split; encoders that are trained anew learn from these subjects, by default all that train."""
+        """Embed for a split. Encoders that are trained anew use these subjects, by default all training subjects."""
         known = set(list_train_subjects(self.cohort, split) if subjects is None else subjects)
         if self.options.protocol != INDUCTIVE:
             known |= set(self.cohort.subject[split.test].tolist())
@@ -246,7 +246,7 @@ class Assessment:
         return predict_folds(self.cohort, self.splits, vectors, options, progress=self.progress)
 
     def score(self, predictions: FoldPredictions, *, smooth: bool) -> dict[str, Json]:
-        """Score the models, and under `baselines` everything that they are compared with."""
+        """Score the models and, under `baselines`, everything with which they are compared."""
         found = {**self._score(predictions), "baselines": self._score_baselines(predictions)}
         return {**found, "smoothed": self._score(self.predict(smooth=True))} if smooth else found
 

@@ -1,6 +1,6 @@
-"""Calibrated probabilities, and prediction sets that hold the true label as often as they promise.
+"""Calibrated probabilities, and prediction sets that contain the true label for the stated share of units.
 
-Both rest on scores of units whose animal the classifier had not seen. Every animal has the same weight.
+Both are computed from scores of units whose animal the classifier had not seen. Every animal has the same weight.
 """
 
 import math
@@ -40,7 +40,7 @@ def check_coverage(coverage: float) -> None:
 
 
 def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
-    """Note that a coverage was calibrated on too few animals; nothing if they are enough."""
+    """Return a note if a coverage was calibrated on too few animals; empty if there are enough."""
     needed = Calibration.count_needed_animals(coverage)
     return (f"{NOMINAL}: calibrated on {animals}, needed are {needed}.",) if animals < needed else ()
 
@@ -54,19 +54,19 @@ class Calibration:
     scores
         Shape (rows, classes).
     truth
-        The class of each row, shape (rows,); -1 where it is not known, for rows that are only neighbours of others.
+        The class of each row, shape (rows,); -1 if it is not known, for rows that are only neighbours of others.
     animal
         Index of the animal of each row, shape (rows,), from 0.
     neighbours
-        Rows of the nearest units of each, itself first, shape (rows, nearest), -1 where there are fewer; None where
-        positions are not known.
+        For each row, the row itself and those of the nearest units, shape (rows, nearest), -1 if there are fewer; None
+        if positions are not known.
     prevalence
         Share of each class in the training data, shape (classes,).
     sharpness, lapse
         Inverse temperature and lapse rate: a class has the probability
         (1 - lapse) * softmax(sharpness * score + log prevalence) + lapse * prevalence.
     voted_sharpness, voted_lapse
-        The same for means over neighbours, whose score is the logarithm of mean probability over prevalence.
+        The same for averages over neighbours, whose score is log(mean probability / prevalence).
     """
 
     scores: Float64[np.ndarray, "rows classes"]
@@ -94,10 +94,10 @@ class Calibration:
     def guessing_limit(self) -> float:
         """The balanced accuracy below which classifiers are no better than guessing, at about 95% confidence.
 
-        Guesses with the frequencies of the predictions have a balanced accuracy of one over the number of classes.
-        How far they stray from it is taken from how recall varies between animals, as units of an animal are alike;
-        a class of one animal counts as one unit. With one animal in all, nothing is claimed about others, and how far
-        they stray is taken from the number of units.
+        The expected balanced accuracy of guessing is one over the number of classes. Its spread is estimated from the
+        variation of recall between animals, because units of one animal are similar; a class that comes from one animal
+        counts as one unit. If there is only one animal, the spread is computed from the number of units, and the limit
+        says nothing about other animals.
         """
         truth, predicted, animal = self._predict_known()
         names = np.unique(truth)
@@ -129,11 +129,11 @@ class Calibration:
         Parameters
         ----------
         scores
-            Of the classifier, shape (units, classes).
+            Scores of the classifier, shape (units, classes).
         prior
-            Share of each class here, shape (classes,); by default that of the training data.
+            Share of each class in the new data, shape (classes,); by default that of the training data.
         neighbours
-            Average the probabilities over these rows, shape (units, nearest), -1 where there are fewer.
+            Average the probabilities over these rows, shape (units, nearest), -1 if there are fewer.
 
         Returns
         -------
@@ -148,17 +148,17 @@ class Calibration:
 
     @staticmethod
     def count_needed_animals(coverage: float) -> int:
-        """Count the animals that it takes for sets of this coverage to hold for new ones."""
+        """Compute how many animals are needed to guarantee sets of this coverage for new animals."""
         return max(ENOUGH_ANIMALS, math.ceil(coverage / (1 - coverage) - ROUNDING))
 
     def find_set_threshold(
         self, coverage: float, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False
     ) -> float:
-        """Find the probability from which on a class belongs to the prediction set.
+        """Find the threshold of the prediction set, which contains all classes whose probability reaches it.
 
-        The true classes of the calibration units reach it in the share `coverage` of units, counted over animals of
-        equal weight; with enough animals, one more animal is counted in which none does. Source: hierarchical conformal
-        prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
+        For a share `coverage` of the calibration units, the probability of the true class reaches the threshold. All
+        animals have equal weight. If there are enough animals, one more is counted in which no true class reaches it.
+        Source: hierarchical conformal prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
         of, truth, weight = self._weigh_known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
@@ -215,7 +215,7 @@ def temper(
 def average_neighbours(
     probabilities: Float64[np.ndarray, "units classes"], neighbours: Int64[np.ndarray, "units nearest"]
 ) -> Float64[np.ndarray, "units classes"]:
-    """Average over the neighbours of each unit that have probabilities; NaN for a unit that has none itself."""
+    """Average over those neighbours of each unit that have probabilities; NaN for a unit without probabilities."""
     votes = np.where((neighbours >= 0)[:, :, None], probabilities[neighbours], np.nan)
     counted = np.asarray(np.isfinite(votes).all(axis=2))
     total = np.where(counted[:, :, None], votes, 0.0).sum(axis=1)
@@ -228,7 +228,7 @@ def vote(
     neighbours: Int64[np.ndarray, "units nearest"],
     prior: Float64[np.ndarray, " classes"],
 ) -> Float64[np.ndarray, "units classes"]:
-    """Score classes by neighbours: the logarithm of their mean probability over the prior."""
+    """Score classes by neighbours: log(mean probability of the neighbours / prior)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = np.log(np.maximum(average_neighbours(probabilities, neighbours), LEAST) / prior)
     return np.where(prior > 0, scores, np.where(np.isnan(probabilities), np.nan, 0.0))

@@ -1,4 +1,4 @@
-"""The classifiers of label heads: fitted by scikit-learn, kept as arrays."""
+"""The classifiers of label heads. They are fitted with scikit-learn, and stored as arrays."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Layer = tuple[Float64[np.ndarray, "_ _"], Float64[np.ndarray, " _"]]  # (inputs,
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Classifier:
-    """Standardisation followed by layers, with rectified units between them.
+    """Standardisation, followed by layers with rectified linear units between them.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Classifier:
     layers: tuple[Layer, ...]
 
     def standardise(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
-        """Standardise vectors by the training data."""
+        """Standardise vectors with the mean and standard deviation of the training data."""
         return (vectors.astype(np.float64) - self.center) / self.scale
 
     def score(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
@@ -80,7 +80,7 @@ def fit_classifier(
     Returns
     -------
     Classifier
-        With one score for each class.
+        A classifier with one score for each class.
     """
     from sklearn.preprocessing import StandardScaler
 

@@ -1,6 +1,6 @@
-"""Rows that may be one neuron, so that none of them is trained on while another is tested.
+"""Find rows that may be the same neuron, so that they are not split between training and test.
 
-Twins within a recording, found from spikes or traces, are also kept apart as negatives of each other in training.
+Such rows within one recording, found from spikes or traces, are also never used as negatives of each other in training.
 """
 
 from collections.abc import Sequence
@@ -53,17 +53,17 @@ def find_neurons(
 ) -> Int64[np.ndarray, " units"]:
     """Find which rows of all recordings may be one neuron.
 
-    Two rows are one neuron if, within a recording, their spikes coincide far above chance, their traces correlate
-    above 0.9 or the centres of their ROIs lie within `OVERLAP_UM`, or if, within an animal, they share a unique id (a
-    column of `UNIQUE_IDS`). Two rows that may each be one neuron with a third are one neuron.
+    Within a recording, two rows count as one neuron if their spikes coincide far above chance, their traces correlate
+    above 0.9, or the centres of their ROIs are within `OVERLAP_UM`. Within an animal, they also count as one neuron if
+    they share a unique id (a column of `UNIQUE_IDS`). If a row matches two others, all three count as one neuron.
 
     Parameters
     ----------
     populations
         The recordings, each with its subject.
     found
-        What was found within each recording before, where the activity is not known any more: a row of the same neuron
-        for each row, shape (units,).
+        Results of an earlier search within each recording, if the activity is no longer available: for each row, a row
+        of the same neuron, shape (units,).
     progress
         Progress callback, called at every recording.
 
@@ -129,12 +129,12 @@ def find_twins(population: Population, values: Shaped[np.ndarray, "units bins"])
     population
         The recording, whose spike times are compared.
     values
-        Its samples, which are compared where it has traces.
+        Its samples, which are compared if it has traces.
 
     Returns
     -------
     csr_array or None
-        Which pairs, symmetric, of bool, shape (units, units); None if there is none.
+        Symmetric Boolean matrix of the pairs, shape (units, units); None if there is no pair.
     """
     from scipy.sparse import coo_array
 

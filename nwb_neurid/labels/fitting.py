@@ -1,4 +1,4 @@
-"""Fitting label heads: everything is chosen within the training data, by folds that keep animals together."""
+"""Fit label heads. All settings are chosen within the training data, with folds that keep animals together."""
 
 from collections.abc import Mapping
 
@@ -73,7 +73,7 @@ def fit_head(
     Returns
     -------
     LabelHead
-        Fitted to all units of known class, and calibrated on held-out animals.
+        The head, fitted to all units of known class, and calibrated on held-out animals.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def fit_head(
 
 
 def check_label(name: str) -> None:
-    """Check that a label can be predicted under its name, which becomes part of names of files and columns.
+    """Check that the name of a label can be used: it becomes part of the names of files and columns.
 
     Raises
     ------

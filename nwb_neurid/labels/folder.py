@@ -34,7 +34,7 @@ KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
 
 def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
-    """Pack heads into files, by their paths within the model folder."""
+    """Convert heads to files; returns the content of each file by its path within the model folder."""
     files = {}
     for name, head in heads.items():
         arrays = _collect_arrays(head)
@@ -69,7 +69,7 @@ def read_heads(folder: Path) -> dict[str, LabelHead]:
     InvalidModel
         If the description of one is damaged, or of another format.
     WrongWeights
-        If its arrays are missing, damaged, others, or contradict one another.
+        If the arrays of a head are missing, damaged, not those that it describes, or contradictory.
     """
     heads = [_read_head(folder, path) for path in find_files(folder, MODEL, f"{FOLDER}/*.json")]
     return {head.label_name: head for head in heads}

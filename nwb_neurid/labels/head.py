@@ -18,7 +18,7 @@ OF_ENCODER = ("encoder", "encoder_version", "config", "weights_sha256")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedPrior:
-    """How common classes are in a part of the brain.
+    """Published frequencies of classes in a part of the brain.
 
     Parameters
     ----------
@@ -34,17 +34,17 @@ class PublishedPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredPart:
-    """A part of a vector that a head needs, such as what comes from the waveform.
+    """A part of a vector that a head needs, such as the part that is computed from the waveform.
 
     Parameters
     ----------
     dims
-        Dimensions of the vector that are all 0 where the part is missing.
+        Dimensions of the vector that are all 0 if the part is missing.
     reason
-        Why the head abstains then.
+        The reason that the head gives if the part is missing, and it therefore abstains.
     of
-        The field of `Population` that the part is computed from, such as "waveforms_uv", or "". `embed` applies no
-        bundled model to a recording without it.
+        The field of `Population` from which the part is computed, such as "waveforms_uv", or "". `embed` applies a
+        bundled model only to recordings that have this field.
     """
 
     dims: tuple[int, ...]
@@ -59,35 +59,36 @@ class LabelHead:
     Parameters
     ----------
     label_name, scope
-        The label that it predicts ("cell_type"), and among which neurons ("opto-tagged interneurons of mouse V1").
+        The label that it predicts ("cell_type"), and the kind of neurons for which its predictions are valid
+        ("opto-tagged interneurons of mouse V1").
     classes
         Names of the classes, shape (classes,), ascending.
     kind
         "linear" or "mlp".
     prevalence
-        Share of each class that probabilities assume, shape (classes,): that of the training data, unless `caveats` say
-        otherwise.
+        Share of each class on which the probabilities are based, shape (classes,): that of the training data, unless
+        `caveats` state otherwise.
     coverage
-        Default coverage of the prediction sets: the share of units whose set should hold their true class.
+        Default coverage of the prediction sets: the share of units whose set should contain the true class.
     classifier, calibration, novelty
-        Scores of a vector, the probabilities that follow from them, and how unlike the training data it is.
+        They compute the scores of a vector, the calibrated probabilities, and the distance from the training data.
     encoder
-        The encoder whose vectors it takes: name, version, config and hash of the weights. {} for any.
+        The encoder whose vectors it accepts: name, version, config and hash of the weights. {} for any.
     details
-        Subjects, units, scores on held-out animals, and how it was fitted.
+        Subjects, units, scores on held-out animals, and how the head was fitted.
     caveats
-        Sentences that go with all predictions for which no prior was given.
+        Sentences that are added to predictions made without a prior.
     priors
         Published shares of the classes, by the name of a part of the brain.
     required
         The part of a vector without which the head abstains; None if it needs none.
     parts
-        Parts of the brain in which it is valid, as `nwb_neurid.labels.criteria.regions` calls them; () for all.
+        Parts of the brain in which it is valid, with the names in `nwb_neurid.labels.criteria.regions`; () for all.
     rare
-        Classes of which too few units were known: where one of these is the only plausible class, the head abstains.
+        Classes with too few training units. If one of these is the only plausible class, the head abstains.
     stretches
-        The head abstains from a unit whose most probable class is not the same in so many equal stretches of the
-        recording, such as before and during stimulation; 0 if it does not ask.
+        The recording is divided into this number of equal stretches, and the head abstains from a unit unless its most
+        probable class is the same in all of them. 0 to skip this test.
     """
 
     label_name: str
@@ -110,7 +111,7 @@ class LabelHead:
 
     @property
     def dim(self) -> int:
-        """Length of the vectors that it takes."""
+        """Length of the vectors that it accepts."""
         return len(self.classifier.center)
 
     def compute_probabilities(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
@@ -119,7 +120,7 @@ class LabelHead:
 
     @property
     def left_out(self) -> str:
-        """The data that its scores were computed on: held-out animals, or held-out units where there is one animal."""
+        """The data for its scores: held-out animals, or held-out units if there is only one animal."""
         return "held-out animals" if self.details.get("animals") != 1 else "held-out units of the one animal"
 
     def explain_guessing(self) -> str:
@@ -128,7 +129,7 @@ class LabelHead:
         Returns
         -------
         str
-            One sentence with the balanced accuracy on held-out animals and what guessing reaches.
+            One sentence with the balanced accuracy on held-out animals, and that of guessing.
         """
         own, limit = self.calibration.balanced_accuracy, self.calibration.guessing_limit
         if own > limit:
@@ -139,7 +140,7 @@ class LabelHead:
         )
 
     def check_encoder(self, encoder: Mapping[str, Json]) -> None:
-        """Check that vectors are of the encoder and the weights that the head was fitted to.
+        """Check that vectors are from the encoder and the weights for which the head was fitted.
 
         Parameters
         ----------
@@ -177,7 +178,7 @@ def choose_head(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
 
 
 def identify_encoder(provenance: Provenance) -> dict[str, Json]:
-    """Collect what identifies the encoder of some vectors: a head fits no others."""
+    """Collect the facts that identify the encoder of some vectors. A head accepts only vectors of its own encoder."""
     return {
         "encoder": provenance.encoder,
         "encoder_version": provenance.encoder_version,

@@ -1,4 +1,4 @@
-"""Tables of two columns: new names of classes, and subjects of recordings that name none; groups of an atlas."""
+"""Tables with two columns (new names of classes, subjects of recordings that state none), and groups of an atlas."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,15 @@ SUBJECTS = ("source", "subject")
 def map_labels(
     labels: Shaped[np.ndarray, " units"], how: Mapping[str, str] | str | Path | None
 ) -> Shaped[np.ndarray, " units"]:
-    """Map labels to new names; "" for what is unknown, `root` and the like, or maps to nothing.
+    """Map labels to new names; "" for labels that are unknown, `root` or similar, or have an empty new name.
 
     Parameters
     ----------
     labels
         Labels of the recordings, shape (units,).
     how
-        New names by old ones, the path of a table with the columns old and new, "beryl" or "cosmos" for acronyms of
-        the Allen CCF, or None. A name that is not listed stays, unless `*` is.
+        A mapping from old to new names, the path of a table with the columns old and new, "beryl" or "cosmos" for
+        acronyms of the Allen CCF, or None. A name that is not listed is kept, unless `*` is listed.
 
     Returns
     -------
@@ -43,12 +43,12 @@ def map_labels(
     Raises
     ------
     InvalidOption
-        If the table cannot be read, names none of the labels, or the library for the atlas is missing.
+        If the table cannot be read, contains none of the labels, or the library for the atlas is missing.
 
     Warns
     -----
     NeuridWarning
-        If a label is no acronym of the atlas.
+        If a label is not an acronym of the atlas.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
 
 
 def find_subject(source: str, stated: str, table: Mapping[str, str]) -> str:
-    """Find the subject of a recording: in the table by its path or its file name, or else the one that it states."""
+    """Find the subject of a recording: in the table, by its path or its file name, or otherwise in the recording."""
     return table.get(source, table.get(Path(source).name, stated))
 
 

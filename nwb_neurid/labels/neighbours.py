@@ -1,4 +1,4 @@
-"""Neighbours of a unit, whose probabilities are averaged: the nearest on the same probe."""
+"""Neighbours of a unit over which probabilities are averaged: the nearest units on the same probe."""
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
@@ -14,12 +14,12 @@ REGION_LABELS = tuple(ALIASES["brain_region"])
 
 
 def check_smoothable(label_name: str) -> None:
-    """Check that neighbours share a label.
+    """Check that a label can be averaged over neighbours.
 
     Raises
     ------
     InvalidOption
-        If the label is no brain region.
+        If the label is not a brain region.
     """
     if label_name not in REGION_LABELS:
         raise InvalidOption(
@@ -34,7 +34,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
     Returns
     -------
     array
-        Rows of each unit itself and of its neighbours, shape (units, 6), -1 where there are fewer.
+        For each unit, its row and those of its neighbours, shape (units, 6), -1 if there are fewer.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
 def find_nearest_rows(
     group: Shaped[np.ndarray, " units"], positions_um: Float[np.ndarray, "units 3"]
 ) -> Int64[np.ndarray, "units nearest"]:
-    """Find neighbours as `find_neighbours` does; a unit without a position has only itself."""
+    """Find neighbours like `find_neighbours`, but a unit without a position is only its own neighbour."""
     from scipy.spatial import KDTree
 
     found = np.full((len(group), NEAREST + 1), -1, np.int64)

@@ -23,8 +23,8 @@ class Novelty:
     precision
         Inverse covariance about the means, shape (dim, dim).
     distances
-        Quantiles of the distances of the training units in steps of 0.1 %, shape (steps,), each measured by means and
-        covariance of other animals.
+        Quantiles of the distances of the training units in steps of 0.1 %, shape (steps,). The distances are computed
+        with the means and the covariance of other animals.
     """
 
     means: Float64[np.ndarray, "classes dim"]
@@ -32,7 +32,7 @@ class Novelty:
     distances: Float64[np.ndarray, " steps"]
 
     def score(self, standardised: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, " units"]:
-        """Compute the share of training units that lie nearer, from 0 to 1; NaN for a vector of NaN."""
+        """Compute the share of training units with a smaller distance, from 0 to 1; NaN for a vector of NaN."""
         distance = measure_distance(standardised, self.means, self.precision)
         share = np.searchsorted(self.distances, distance) / len(self.distances)
         return np.where(np.isfinite(distance), share, np.nan)

@@ -40,7 +40,7 @@ class PredictionOptions:
     Parameters
     ----------
     label
-        Which label to predict; "" for every label that there is a head for.
+        Which label to predict; "" for every label with a head.
     coverage, prior, smooth
         As for `predict`.
     """
@@ -58,7 +58,7 @@ def predict_all(
     options: PredictionOptions,
     embed: Embed | None = None,
 ) -> list[Predictions]:
-    """Predict with every head that the options name; raises as `predict`."""
+    """Predict with every head that the options select. It raises the same errors as `predict`."""
     return [
         predict(
             head,
@@ -74,7 +74,7 @@ def predict_all(
 
 
 def check_options(heads: Mapping[str, LabelHead], population: Population, options: PredictionOptions) -> None:
-    """Check the options before anything is computed; raises as `predict_all`."""
+    """Check the options before anything is computed. It raises the same errors as `predict_all`."""
     for head in choose_heads(heads, options):
         check_coverage(head.coverage if options.coverage is None else options.coverage)
         parse_prior(head, options.prior)
@@ -83,12 +83,12 @@ def check_options(heads: Mapping[str, LabelHead], population: Population, option
 
 
 def choose_heads(heads: Mapping[str, LabelHead], options: PredictionOptions) -> list[LabelHead]:
-    """Choose the heads that the options name.
+    """Choose the heads that the options select.
 
     Raises
     ------
     InvalidOption
-        If there is no such head, or no head at all although options of predictions were given.
+        If there is no such head, or options for predictions are given but there are no heads.
     """
     if options.label or (options != PredictionOptions() and not heads):
         return [choose_head(heads, options.label)]
@@ -110,35 +110,35 @@ def predict(
 ) -> Predictions:
     """Predict the label of every unit, or abstain with a reason.
 
-    The head abstains if the prediction set is not a single class, if that class is not probable enough to meet the
-    error rate (see `Calibration.find_confidence`), if the unit is unlike anything seen in training, or if there is too
-    little evidence. The set always holds the most probable class.
+    The head abstains if the prediction set is not a single class, if the probability of this class is too low for the
+    target error rate (see `Calibration.find_confidence`), if the unit is unlike anything seen in training, or if there
+    is too little evidence. The set always contains the most probable class.
 
     Parameters
     ----------
     head
         A fitted label head.
     embeddings
-        Vectors of the encoder that the head was fitted to.
+        Vectors of the encoder for which the head was fitted.
     coverage
-        The share of units whose set should hold their true class; by default that of the head.
+        The share of units whose set should contain the true class; by default that of the head.
     prior
-        Share or count of each class here, by name; "uniform" for equal shares, which gives the predictions of the
-        class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless the head
-        says otherwise.
+        Share or count of each class in this recording, by name; "uniform" for equal shares, which gives the predictions
+        of the class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless
+        the head states others.
     smooth
-        Average the probabilities of a unit and of up to five nearest units within 60 µm on the same probe.
+        Average the probabilities over a unit and up to five nearest units within 60 µm on the same probe.
     population
         The embedded units: their spikes are evidence, and smoothing needs their groups and positions.
     min_spikes
-        The head abstains from units with fewer spikes, where the population has spikes.
+        The head abstains from units with fewer spikes, if the population has spikes.
     min_windows
-        The head abstains from units seen in fewer windows, where the encoder looks at windows.
+        The head abstains from units that were seen in fewer windows, if the encoder uses windows.
     embed
-        Computes the vectors of a population, with the encoder of `embeddings`: for heads that compare stretches of the
-        recording (`LabelHead.stretches`), where `population` is given too.
+        Function that computes the vectors of a population, with the encoder of `embeddings`. Heads that compare
+        stretches of the recording (`LabelHead.stretches`) need it, together with `population`.
     counts
-        Spikes of each unit, shape (units,), where the population does not hold them any more.
+        Number of spikes of each unit, shape (units,), if the population no longer contains them.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
     Raises
     ------
     InvalidOption
-        If it does not name exactly the classes of the head, or a share is invalid.
+        If its classes are not exactly those of the head, or a share is invalid.
     """
     if prior is None:
         return None
@@ -240,7 +240,7 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
 
 
 def collect_notes(head: LabelHead, coverage: float, prior: Prior = None, smooth: bool = False) -> tuple[str, ...]:
-    """Collect what a reader must know about predictions, one sentence each."""
+    """Collect notes on predictions for the user, one sentence each."""
     notes = [*note_few_animals(head.calibration.animals, coverage)]
     if guessing := head.explain_guessing():
         notes.append(guessing)
@@ -318,7 +318,7 @@ def _explain_limits(
 
 
 def divide(population: Population, count: int, embed: Embed) -> list[Embeddings]:
-    """Vectors of equal stretches of a recording; none of those that are too short for the encoder."""
+    """Compute vectors for equal stretches of a recording. Stretches that are too short for the encoder are left out."""
     found = []
     for stretch_s in divided(population.observed_s, count):
         with suppress(CannotEncode):

@@ -1,4 +1,4 @@
-"""The linear probe of the field: how well vectors separate known types."""
+"""The usual linear probe: how well vectors separate known types."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ CHANCE_DRAWS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeScore:
-    """Macro F1 of a cross-validated linear probe, and of guessing.
+    """Macro F1 of a cross-validated linear probe, compared with guessing.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def probe(vectors: Float32[np.ndarray, "units dim"], labels: Shaped[np.ndarray, 
     Returns
     -------
     ProbeScore
-        Pooled over five folds.
+        The score, pooled over five folds.
 
     Raises
     ------

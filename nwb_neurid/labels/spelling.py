@@ -1,4 +1,4 @@
-"""Names that may be one name in two spellings."""
+"""Find names that may be two spellings of the same name."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def group_variants(names: Sequence[str]) -> list[list[str]]:
 
 
 def group_spellings(names: Sequence[str]) -> list[list[str]]:
-    """Group names that differ in case, blanks or the separator of their parts only: `M-1` and `m 1`, not `M1`."""
+    """Group names that differ only in case, spaces or the separator of their parts: `M-1` and `m 1`, but not `M1`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(re.sub(r"[\W_]+", " ", name).strip().casefold() or name, []).append(name)

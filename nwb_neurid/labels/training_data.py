@@ -1,4 +1,4 @@
-"""The units that label heads are fitted to, doubts about their labels, and folds that keep animals together."""
+"""The training units of label heads, warnings about doubtful labels, and folds that keep animals together."""
 
 import warnings
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from nwb_neurid.labels.spelling import group_spellings, group_variants
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Examples:
-    """The rows that a head is fitted to.
+    """The training rows of a head.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Examples:
     animal, apart
         Index of the animal and of the neuron, shape (rows,).
     neighbours
-        Rows of the neighbours, shape (rows, nearest), -1 where there are fewer; None where they are not known.
+        Rows of the neighbours, shape (rows, nearest), -1 if there are fewer; None if they are not known.
     classes
         Names of the classes, shape (classes,), ascending.
     """
@@ -51,12 +51,12 @@ def collect_examples(
     neighbours: np.ndarray | None,
     label_name: str,
 ) -> tuple[Examples, tuple[str, ...]]:
-    """Collect the units that can be learned from, and doubts about their labels.
+    """Collect the units that can be used for training, and warnings about doubtful labels.
 
     Raises
     ------
     CannotFit
-        If there are fewer than two classes of two units, or a name of a class cannot be used.
+        If there are fewer than two classes with at least two units, or the name of a class cannot be used.
     """
     seen = np.isfinite(vectors).all(axis=1)
     labels = np.where(seen, labels, "")
@@ -125,7 +125,7 @@ def _find_doubts(
 
 
 def draw_folds(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
-    """Draw the rows that are held out in each fold: whole animals, or whole neurons where there is one animal."""
+    """Draw the rows that are held out in each fold: whole animals, or whole neurons if there is only one animal."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     group = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart

@@ -1,4 +1,4 @@
-"""A model: an encoder with its weights and label heads, and the folder that it is kept in."""
+"""A model: an encoder with its weights and label heads, and its folder."""
 
 from nwb_neurid.model.making import import_model as import_model
 from nwb_neurid.model.making import load_model as load_model

@@ -1,4 +1,4 @@
-"""The models that ship with nwb-neurid, and which one is the default for a recording."""
+"""The models that are included in nwb-neurid, and the choice of the default for a recording."""
 
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,9 +15,9 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def list_bundled() -> list[str]:
-    """List the names of the models that ship, which `nwb_neurid.load_model` takes.
+    """List the names of the included models, which `nwb_neurid.load_model` accepts.
 
-    A model whose encoder is not installed is left out: a checkout that was installed before the encoder existed.
+    A model is left out if its encoder is not installed, as in a checkout that was installed before the encoder existed.
     """
     installed = set(registry.encoders())
     names = sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
@@ -25,13 +25,13 @@ def list_bundled() -> list[str]:
 
 
 def read_spec(name: str) -> EncoderSpec:
-    """Read what a model that ships takes, from its description; no weights are loaded."""
+    """Read the spec of an included model from its description, without loading weights."""
     about = read_description(FOLDER / name)
     return registry.encoders().load(about.encoder).spec_for(about.config)
 
 
 def list_labels(name: str) -> list[str]:
-    """List the labels that a model that ships predicts."""
+    """List the labels that an included model predicts."""
     return sorted(unquote(path.stem) for path in (FOLDER / name / HEADS).glob("*.json"))
 
 
@@ -44,14 +44,14 @@ def is_on_request(name: str) -> bool:
 
 
 def find_model_folder(model: str | Path) -> Path:
-    """Find the folder of a model: the path itself, or the folder of the model of that name that ships."""
+    """Find the folder of a model: the path itself, or the folder of the included model with this name."""
     return FOLDER / model if str(model) in list_bundled() and not Path(model).exists() else Path(model)
 
 
 def list_with_heads(activity: str) -> list[str]:
-    """List the bundled models that have label heads and take a kind of activity: `embed` applies them by default.
+    """List the bundled models that have label heads and accept a kind of activity. `embed` applies them by default.
 
-    Those that must be asked for are left out, see `is_on_request`.
+    Models that are only used on request are left out, see `is_on_request`.
     """
     return [
         name
@@ -61,7 +61,7 @@ def list_with_heads(activity: str) -> list[str]:
 
 
 def choose_bundled(activity: str) -> str:
-    """Choose the model that ships for a kind of activity: of several without label heads, the first by name.
+    """Choose the included model for a kind of activity: the first in alphabetical order without label heads.
 
     Raises
     ------

@@ -19,13 +19,13 @@ class Candidate:
     Parameters
     ----------
     encoder
-        Its name.
+        Name of the encoder.
     plugin
-        None where the plugin is broken.
+        Its plugin; None if the plugin is broken.
     presets
-        The presets that can.
+        The presets that can embed the population.
     problems
-        Why the other presets cannot, by their names; for a broken plugin by "".
+        For each of the other presets, the reasons why it cannot. For a broken plugin, the key is "".
     """
 
     encoder: str
@@ -54,12 +54,12 @@ def list_candidates(population: Population) -> list[Candidate]:
 
 
 def check_fits(population: Population, model: Model) -> None:
-    """Refuse a population that the model cannot embed, and name models, encoders and presets that can.
+    """Refuse a population that the model cannot embed. The error lists models, encoders and presets that can.
 
     Raises
     ------
     CannotEncode
-        With all reasons.
+        If the model cannot embed the population; all reasons are listed.
     """
     found = list_problems(population, model.spec)
     if not found:

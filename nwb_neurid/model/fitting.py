@@ -1,4 +1,4 @@
-"""Training a model on populations."""
+"""Train a model on populations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,27 +35,27 @@ def fit(
     Parameters
     ----------
     model
-        Its weights are the starting point; it stays as it is.
+        The model whose weights are the starting point. It is not changed.
     populations
-        What to train on. Excluded units are left out. What `bin_groups` returned is taken as it is.
+        The populations to train on, or groups that `bin_groups` returned. Excluded units are left out.
     options
-        How long to train, from which seed, and where to keep checkpoints.
+        Number of steps, random seed, checkpoints and other options.
     pool_groups
         Train on all units of a population together. Otherwise each group (probe, imaging plane) is separate.
     keep
-        Callback, called with the model as it is whenever a checkpoint was written.
+        Callback, called with the model in its present state whenever a checkpoint was written.
     progress
-        Reports every step.
+        Progress callback, called at every step.
 
     Returns
     -------
     Model, TrainingLog
-        The trained model, without label heads, and what was done.
+        The trained model, without label heads, and the log.
 
     Raises
     ------
     InvalidOption
-        If the encoder has nothing to learn.
+        If the encoder does not learn.
     CannotTrain
         If none of the populations can be trained on; every reason is listed.
     """
@@ -96,7 +96,7 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Parameters
     ----------
     model
-        What is to be trained.
+        The model to train.
     population
         The recording.
     pool_groups
@@ -105,12 +105,12 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Returns
     -------
     tuple
-        Its groups, and why it cannot be trained on; one of the two is empty.
+        Its groups, and the reason why it cannot be used for training. One of the two is empty.
 
     Raises
     ------
     InvalidOption
-        If the encoder does not train on bins alone.
+        If the encoder needs more than bins for training.
     """
     encoder = model.encoder
     if not isinstance(encoder, BinsRecordings):

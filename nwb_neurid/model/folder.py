@@ -38,15 +38,15 @@ class Description:
     encoder, encoder_version, distribution
         The encoder, and the distribution that provides it, with its version.
     config
-        What the encoder is rebuilt from, with the weights.
+        Config from which the encoder is rebuilt, together with the weights.
     training
-        What it was trained on, in words.
+        Description of the training data, in words.
     details
-        The same in numbers.
+        The same information in numbers.
     weights_sha256
-        Hash of the weights; "" where there are none.
+        Hash of the weights; "" if there are none.
     software
-        Versions of what made it.
+        Versions of the software that made the model.
     """
 
     encoder: str
@@ -60,7 +60,7 @@ class Description:
 
 
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
-    """Write the model card, in Markdown, with these lines on the label heads."""
+    """Compose the model card in Markdown, including the given lines about the label heads."""
     predicted = list(heads)
     lines = [
         f"# {spec.name} {spec.version}",
@@ -102,27 +102,27 @@ def write_folder(
     others: Mapping[str, bytes] | None = None,
     like: Sequence[Path] = (),
 ) -> None:
-    """Write a model folder; a failed write leaves none behind, and an old one as it was.
+    """Write a model folder. If writing fails, no new folder is left behind, and an existing one is unchanged.
 
-    In a folder that is there, the files of a model are replaced together, and everything else stays.
+    In an existing folder, the files of the model are replaced together, and all other files stay.
 
     Parameters
     ----------
     folder
         The folder.
     about, card, state
-        What goes into `model.json`, `README.md` and `weights.safetensors`.
+        The content of `model.json`, `README.md` and `weights.safetensors`.
     overwrite
-        Whether a model that is there may be replaced.
+        Whether an existing model may be replaced.
     others
         Further files, by their paths in the folder.
     like
-        The recordings that the model was made from: nobody may read it who may not read them.
+        The recordings from which the model was made. The folder gets the same restrictions on who may read it.
 
     Raises
     ------
     CannotWrite
-        If the folder exists and is not to be overwritten, is no model folder, or cannot be written.
+        If the folder exists and `overwrite` is False, is not a model folder, or cannot be written.
     """
     folder = folder.resolve()  # through links, and `.` gets its name
     files = {
@@ -145,12 +145,12 @@ def write_folder(
 
 
 def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that a model cannot be written to.
+    """Refuse a folder to which a model cannot be written.
 
     Raises
     ------
     CannotWrite
-        If it exists and is not to be overwritten, or is no model folder.
+        If it exists and `overwrite` is False, or is not a model folder.
     """
     if folder.exists() and not overwrite:
         raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
@@ -159,7 +159,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder holds a model or the checkpoint of a training, or nothing but what a killed process left."""
+    """Whether a folder contains a model, the checkpoint of a training, or only remains of a killed process."""
     if not folder.is_dir():
         return False
     if has_set(folder, ABOUT) or (folder / CHECKPOINT).is_file():
@@ -169,7 +169,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def find_old(folder: Path) -> Path:
-    """The folder of a model, also where nwb-neurid 0.1 was killed while it replaced the folder by a new one."""
+    """Find the folder of a model, even if nwb-neurid 0.1 was killed while it replaced the folder by a new one."""
     old = _name_old(folder)
     return old if not folder.exists() and (old / ABOUT).is_file() else folder
 
@@ -213,12 +213,12 @@ def read_description(folder: Path) -> Description:
 
 @contextmanager
 def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
-    """Add the folder, and what to do, to an error about weights that do not fit the encoder.
+    """Add the folder, and advice, to an error about weights that do not fit the encoder.
 
     Raises
     ------
     WrongWeights
-        As the encoder does.
+        If the encoder raises it.
     """
     try:
         yield

@@ -12,7 +12,7 @@ from nwb_neurid.results import Embeddings, Provenance
 
 
 def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Split a population into the rows of each group, without excluded units, in the order of their first units."""
+    """Find the rows of each group, without excluded units. Groups are in the order of their first units."""
     rows = np.array([row for row in range(len(population)) if row not in population.excluded], np.int64)
     if pool_groups or population.group is None:
         yield "", rows
@@ -25,7 +25,7 @@ def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[st
 def embed_groups(
     encoder: Encoder, spec: EncoderSpec, population: Population, *, who: str, pool: bool, progress: Progress
 ) -> tuple[Embeddings, list[Provenance]]:
-    """Embed every group with enough units; returns the provenance of each group too. `who` names the encoder in errors.
+    """Embed every group with enough units, and return the provenance of each. `who` is the encoder, for messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The ways to a model: a new one of an installed encoder, one from a checkpoint of its authors, and a saved one."""
+"""Functions that make models: from an installed encoder, from a checkpoint of its authors, or from a model folder."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,16 +28,16 @@ def new_model(
     preset
         One of its presets; the first by default.
     untrained
-        Accept random weights, where the encoder learns.
+        Accept random weights, if the encoder learns.
     seed
         Random seed of the weights.
     device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
+        "auto" (a GPU if there is one), "cpu" or "cuda".
 
     Returns
     -------
     Model
-        Ready to embed.
+        The model, ready to embed.
 
     Raises
     ------
@@ -85,19 +85,19 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     checkpoint
         The file.
     settings
-        Entries of the config that the checkpoint does not state, or states otherwise.
+        Entries of the config that the checkpoint does not contain, or that should replace those of the checkpoint.
 
     Returns
     -------
     Model
-        On the CPU. `Model.save` keeps it.
+        The model, on the CPU. `Model.save` writes it to a folder.
 
     Raises
     ------
     InvalidOption
         If the encoder cannot import checkpoints.
     WrongWeights, InvalidModel
-        If the checkpoint does not hold what the encoder needs.
+        If the checkpoint does not contain everything that the encoder needs.
 
     Examples
     --------
@@ -122,24 +122,24 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Model:
-    """Load a model from its folder, or one that ships.
+    """Load a model from its folder, or load an included model.
 
     Parameters
     ----------
     folder
-        The model folder, or the name of a model that ships: such as "company-spikes" or "default-calcium".
+        The model folder, or the name of an included model, such as "company-spikes" or "default-calcium".
     device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
+        "auto" (a GPU if there is one), "cpu" or "cuda".
 
     Returns
     -------
     Model
-        With its label heads, ready to embed.
+        The model with its label heads, ready to embed.
 
     Raises
     ------
     InvalidModel
-        If the folder is not a model folder, or of a format or encoder that is not known here.
+        If the folder is not a model folder, or its format or encoder is not supported.
     WrongWeights
         If the weights, or those of a label head, are damaged or do not fit.
 

@@ -1,6 +1,6 @@
-"""`Model`: an encoder with its weights, and the folder that it is kept in.
+"""`Model`: an encoder with its weights, and its folder.
 
-A model folder holds `model.json` (what it is), `weights.safetensors` (nothing pickled) and `README.md` (the model
+A model folder contains `model.json` (description), `weights.safetensors` (nothing pickled) and `README.md` (model
 card). Loading one never runs code from it: the encoder comes from an installed plugin.
 """
 
@@ -39,21 +39,21 @@ class Model:
     Parameters
     ----------
     encoder
-        Built by its plugin.
+        The encoder, built by its plugin.
     plugin
-        Where it comes from.
+        The plugin that provides the encoder.
     training
-        The data that it was trained on, in words; "" where there is nothing to learn.
+        Description of the training data, in words; "" if the encoder does not learn.
     distribution
-        Name and version of the distribution that the plugin comes from.
+        Name and version of the distribution that provides the plugin.
     details
-        The same in numbers: subjects, sessions, units, hours, steps and more.
+        Numbers on the training data: subjects, sessions, units, hours, steps and more.
     device
-        The device that it was built for: "auto", "cpu" or "cuda".
+        The device for which it was built: "auto", "cpu" or "cuda".
     heads
         Label heads that were fitted to its vectors, by label.
     weights_sha256
-        Hash of the weights as safetensors; "" where there are none.
+        Hash of the weights as safetensors; "" if there are none.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class Model:
 
     @property
     def spec(self) -> EncoderSpec:
-        """What it is and needs."""
+        """The spec of its encoder."""
         return self.plugin.spec_for(self.encoder.config)
 
     @property
@@ -109,12 +109,12 @@ class Model:
 
     @property
     def who(self) -> str:
-        """Its encoder and where that comes from, for messages."""
+        """Its encoder and the distribution that provides it, for messages."""
         return name_plugin("Encoder", self.name, self.distribution)
 
     @property
     def identity(self) -> dict[str, Json]:
-        """What a label head is bound to."""
+        """The identity of the encoder and its weights, which a label head must match."""
         spec, config = self.plugin.spec, dict(self.encoder.config)
         return {
             "encoder": spec.name,
@@ -129,7 +129,7 @@ class Model:
         Parameters
         ----------
         population
-            What to embed. Fluorescence and deconvolved activity are converted for an encoder that takes dF/F only.
+            The units to embed. If the encoder accepts dF/F only, fluorescence and deconvolved activity are converted.
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
@@ -143,7 +143,7 @@ class Model:
         Raises
         ------
         CannotEncode
-            If the encoder cannot take this population; all reasons are listed.
+            If the encoder cannot embed this population; all reasons are listed.
         BrokenPlugin
             If the encoder breaks its contract.
         """
@@ -190,21 +190,21 @@ class Model:
         embeddings
             Vectors of this model.
         label
-            Name of the label, such as "cell_type"; "" where the model has a single head.
+            Name of the label, such as "cell_type"; "" if the model has only one head.
         coverage
-            Share of units, between 0 and 1, whose prediction set should hold their true class; by default that of the
+            Share of units, between 0 and 1, whose prediction set should contain the true class; by default that of the
             head.
         prior
-            How common each class is here, as shares or counts by name; "uniform" for all alike. By default as in the
-            training data of the head.
+            Frequency of each class in this recording, as shares or counts by name; "uniform" for equal shares. By
+            default the shares in the training data of the head.
         smooth
-            Average the probabilities of a unit and its up to five nearest units within 60 µm on its probe; for regions
+            Average the probabilities over a unit and up to five nearest units within 60 µm on its probe; for regions
             only.
         population
-            What was embedded: its spike counts are evidence, smoothing needs its groups and positions, and some heads
-            compare the classes in parts of it.
+            The embedded units. Their number of spikes counts as evidence, smoothing needs their groups and positions,
+            and some heads compare predictions between parts of the recording.
         min_spikes, min_windows
-            The head abstains from units with fewer spikes (where `population` has spikes), or seen in fewer windows.
+            The head abstains from units with fewer spikes (if `population` has spikes) or fewer windows.
 
         Returns
         -------
@@ -214,9 +214,9 @@ class Model:
         Raises
         ------
         InvalidOption
-            If there is no such head, or several and none is named, or an option cannot be used.
+            If there is no such head, there are several and `label` is empty, or an option cannot be used.
         WrongWeights
-            If the vectors are of another encoder, or of other weights.
+            If the vectors are from another encoder, or from other weights.
 
         Examples
         --------
@@ -242,18 +242,18 @@ class Model:
         )
 
     def save(self, folder: str | Path, *, overwrite: bool = False, like: Sequence[str | Path] = ()) -> Path:
-        """Write the model into a folder; a failed write leaves none behind, and an old model as it was.
+        """Write the model into a folder. If writing fails, an existing model is unchanged.
 
-        The files of a model that is there are replaced; whatever else is in the folder stays.
+        The files of an existing model are replaced, and all other files in the folder stay.
 
         Parameters
         ----------
         folder
             The folder to write.
         overwrite
-            Replace a model that is there.
+            Replace an existing model.
         like
-            The recordings that the model was made from: nobody may read the folder who may not read them.
+            The recordings from which the model was made. The folder gets the same restrictions on who may read it.
 
         Returns
         -------
@@ -263,7 +263,7 @@ class Model:
         Raises
         ------
         CannotWrite
-            If the folder exists and is not to be overwritten, or cannot be written.
+            If the folder exists and `overwrite` is False, or it cannot be written.
         """
         folder = Path(folder)
         about = self.describe()
@@ -294,6 +294,6 @@ class Model:
 
 
 def list_software() -> dict[str, str]:
-    """Versions of what computes the vectors."""
+    """Versions of the software that computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

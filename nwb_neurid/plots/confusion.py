@@ -1,4 +1,4 @@
-"""Predicted against true classes."""
+"""Confusion matrices of predicted and true classes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,11 +24,11 @@ def plot_confusion(
     Parameters
     ----------
     predictions
-        Predicted labels; units on which the model abstains have a column of their own.
+        Predicted labels. Units from which the model abstains have a separate column.
     truth
         The known label of each unit, shape (units,), "" where unknown, such as `population.labels["cell_type"]`.
     title
-        Of the axes; the name of the label by default.
+        Title of the axes; the name of the label by default.
     ax
         Axes to draw on; None for a new figure.
 
@@ -40,7 +40,7 @@ def plot_confusion(
     Raises
     ------
     InvalidResults
-        If there is not one label for each unit, or no unit has both.
+        If the number of labels is not the number of units, or no unit has both labels.
 
     Examples
     --------

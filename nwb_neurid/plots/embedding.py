@@ -37,18 +37,18 @@ def plot_embedding(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the vectors in two dimensions, a point for each unit; classes differ by colour and by shape.
+    """Draw the vectors in two dimensions, with one point for each unit. Classes differ in colour and shape.
 
     Parameters
     ----------
     embeddings
         The vectors; units without one are left out.
     color_by
-        What colours the points: one value for each unit (text or numbers), or a name: of a label that was predicted
-        (`embeddings.predictions`) or is known (`population.labels`), "stability", "n_windows", "group" or
-        "firing_rate". A name that is both predicted and known means the prediction. None for one colour.
+        Values that determine the colours: one value for each unit (text or numbers), or a name. The name is a predicted
+        label (`embeddings.predictions`), a known label (`population.labels`), "stability", "n_windows", "group" or
+        "firing_rate". If a label is both predicted and known, the prediction is used. None for one colour.
     population
-        The recording, for what is known of its units.
+        The recording, for known labels, groups and firing rates.
     points
         Two coordinates of each unit, shape (units, 2); by default t-SNE of the standardised vectors.
     seed
@@ -64,7 +64,7 @@ def plot_embedding(
     Raises
     ------
     InvalidOption
-        If there is nothing of that name to colour by, or not one value for each unit, or too few vectors.
+        If there are no values of this name, not one value for each unit, or too few vectors.
 
     Examples
     --------
@@ -87,12 +87,12 @@ def plot_embedding(
 def place_units(
     embeddings: Embeddings, points: Float64[np.ndarray, "units 2"] | None, seed: int
 ) -> tuple[Float64[np.ndarray, "units 2"], tuple[str, str]]:
-    """Place units in two dimensions, by t-SNE unless points are given, and name the dimensions.
+    """Find coordinates of units in two dimensions, by t-SNE unless points are given, and the names of the axes.
 
     Raises
     ------
     InvalidOption
-        If there are too few vectors, or points of another shape.
+        If there are too few vectors, or the points have a wrong shape.
     """
     if points is not None:
         if np.shape(points) != (len(embeddings), 2):
@@ -109,12 +109,12 @@ def place_units(
 def choose_values(
     embeddings: Embeddings, color_by: str | Sequence[object] | np.ndarray | None, population: Population | None
 ) -> tuple[Shaped[np.ndarray, " units"], str]:
-    """Choose one value for each unit, text or a number, and what to call them.
+    """Find one value for each unit (text or a number), and a name for these values.
 
     Raises
     ------
     InvalidOption
-        If there is nothing of that name, or not one value for each unit.
+        If there are no values of this name, or not one value for each unit.
     """
     units = len(embeddings)
     if color_by is None:
@@ -143,7 +143,7 @@ def choose_values(
 def draw_points(
     axes: "Axes", points: Float64[np.ndarray, "units 2"], values: Shaped[np.ndarray, " units"], *, title: str = ""
 ) -> None:
-    """Draw points coloured by a number, with a colour bar, or by a text, with a legend that counts units."""
+    """Draw points coloured by numbers (with a colour bar), or by text (with a legend that counts units)."""
     x, y = points.T
     if values.dtype.kind in "biuf":
         drawn = axes.scatter(x, y, c=values.astype(float), s=28, cmap="viridis", plotnonfinite=False)

@@ -1,4 +1,4 @@
-"""Figures as PNG files, in matplotlib's own style: no configuration of the user or of the folder changes them."""
+"""Figures as PNG files, in the default style of matplotlib, whatever the user's configuration is."""
 
 import sys
 import warnings
@@ -37,10 +37,10 @@ LONGEST = 40
 
 
 def show_text(text: object) -> str:
-    r"""Turn a name of a source into text that matplotlib draws as it is, on one line and not too long.
+    r"""Escape a name from a source, so that matplotlib draws it unchanged, and shorten it to one line.
 
-    A dollar sign would begin a formula, an underscore in front would hide an entry of a legend, and fonts lack control
-    characters.
+    Otherwise, a dollar sign would begin a formula, an underscore at the start would hide an entry of a legend, and
+    control characters are missing from fonts.
 
     >>> show_text("$x$"), show_text("_a"), show_text("a\x1b[31m")
     ('\\$x\\$', ' _a', 'a\\x1b[31m')
@@ -52,12 +52,12 @@ def show_text(text: object) -> str:
 
 
 def make_axes(ax: "Axes | None", size_inches: tuple[float, float] = (5.6, 4.4)) -> "Axes":
-    """Make axes in a new figure of pyplot, where none are given."""
+    """Make axes in a new figure of pyplot, if none are given."""
     return ax if ax is not None else make_figure(1, 1, size_inches)[0, 0]
 
 
 def make_figure(rows: int, columns: int, size_inches: tuple[float, float]) -> Shaped[np.ndarray, "rows columns"]:
-    """Make a new figure of pyplot with so many axes, which come back."""
+    """Make a new figure of pyplot with a given number of axes, and return the axes."""
     _load_matplotlib()
     from matplotlib import pyplot as plt
 
@@ -69,7 +69,7 @@ def make_figure(rows: int, columns: int, size_inches: tuple[float, float]) -> Sh
 
 @contextmanager
 def draw_figure(path: Path, size_inches: tuple[float, float]) -> Iterator["Axes"]:
-    """Make axes to draw on; they become a PNG file when the block ends without an error.
+    """Make axes to draw on. They are saved as a PNG file if the block ends without an error.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def plot_neuron(
     duration_s: float = 30.0,
     axes: Shaped[np.ndarray, "..."] | Sequence["Axes"] | None = None,
 ) -> Shaped[np.ndarray, "4"]:
-    """Draw what is known of one neuron in four panels: waveform, autocorrelogram, intervals, and raster or trace.
+    """Draw one neuron in four panels: waveform, autocorrelogram, inter-spike intervals, and raster or trace.
 
     Parameters
     ----------
@@ -37,20 +37,20 @@ def plot_neuron(
     row
         Row of the neuron.
     start_s, duration_s
-        Which stretch of time the raster or the trace shows, in seconds of the session clock; by default from the start
-        of observed time.
+        Start and duration of the raster or the trace, in seconds of the session clock; by default from the start of
+        observed time.
     axes
         Four axes to draw on; None for a new figure.
 
     Returns
     -------
     array
-        The four axes; panels without data are empty.
+        The four axes. Panels without data are empty.
 
     Raises
     ------
     InvalidOption
-        If there is no such row, or not four axes.
+        If there is no such row, or the number of axes is not four.
 
     Examples
     --------

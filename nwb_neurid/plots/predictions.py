@@ -1,4 +1,4 @@
-"""The probabilities of classes, unit by unit."""
+"""The probabilities of classes for each unit."""
 
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,14 @@ MOST_NAMED = 60
 def plot_predictions(
     predictions: Predictions, *, rows: Int64[np.ndarray, " shown"] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the probability of each class for each unit, with a dot at the predicted one; a ring where it abstains.
+    """Draw the probability of each class for each unit: a dot at the predicted class, a ring if the model abstains.
 
     Parameters
     ----------
     predictions
         Predicted labels.
     rows
-        Which units, in this order; by default all, ordered by predicted class and probability.
+        Rows of the units to draw, in this order; by default all, ordered by predicted class and probability.
     ax
         Axes to draw on; None for a new figure.
 

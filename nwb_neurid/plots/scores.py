@@ -1,6 +1,6 @@
-"""Figures of an evaluation: confusion, reliability, prediction sets, risk, and how scores grow.
+"""Figures of an evaluation: confusion, reliability, prediction sets, risk, and learning curves.
 
-Each is a PNG file, and `CannotWrite` if it cannot be written.
+Each function writes a PNG file, and raises `CannotWrite` if it cannot be written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ SIZE = (4.8, 4.2)
 
 
 def write_title(label: str, protocol: str, model: str) -> str:
-    """Write what a figure is about: the label, the protocol and the model."""
+    """Compose the title of a figure: the label, the protocol and the model."""
     return f"{show_text(label)}, {show_text(protocol)}\n{show_text(model)}"
 
 
@@ -51,7 +51,7 @@ def draw_reliability(calibration: Mapping[str, Any], path: Path, title: str = ""
 
 
 def draw_sets(sets: Sequence[Mapping[str, Any]], path: Path, title: str = "") -> None:
-    """Draw the coverage of the prediction sets, promised and reached, against their mean size."""
+    """Draw the nominal and the measured coverage of the prediction sets against their mean size."""
     promised, reached, size = (np.array([each[name] for each in sets]) for name in ("promised", "reached", "size"))
     with draw_figure(path, SIZE) as axes:
         axes.plot(size, promised, color=GREY, linewidth=1, marker=".", label="promised")
@@ -62,7 +62,7 @@ def draw_sets(sets: Sequence[Mapping[str, Any]], path: Path, title: str = "") ->
 
 
 def draw_risk(risk: Mapping[str, Any], path: Path, title: str = "") -> None:
-    """Draw the share of errors among labelled units against the share that is labelled, most confident first."""
+    """Draw the error rate of labelled units against the share of units that are labelled, most confident first."""
     with draw_figure(path, SIZE) as axes:
         axes.plot(risk["share"], risk["error"], color=PALETTE[0])
         axes.set(xlabel="share of units labelled, most confident first", ylabel="errors among them", xlim=(0, 1))
@@ -71,7 +71,7 @@ def draw_risk(risk: Mapping[str, Any], path: Path, title: str = "") -> None:
 
 
 def draw_growth(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, over: str, title: str = "") -> None:
-    """Draw macro F1 against the share of labels or the number of animals, a line for each model."""
+    """Draw macro F1 against the share of labels or the number of animals, with one line for each model."""
     with draw_figure(path, SIZE) as axes:
         for index, (name, points) in enumerate(curves.items()):
             scored = [point for point in points if point["macro_f1"] is not None]

@@ -23,7 +23,7 @@ def plot_training(
     log
         What `nwb_neurid.contracts.training.Trainable.fit` returned, or the loss of each step, shape (steps,).
     label
-        What the curve is called, where several are drawn on the same axes.
+        Name of the curve, if several are drawn on the same axes.
     ax
         Axes to draw on; None for a new figure.
 
@@ -59,7 +59,7 @@ def draw_curve(axes: "Axes", loss: Float64[np.ndarray, " steps"], label: str = "
 
 
 def draw_loss(loss: Float64[np.ndarray, " steps"], path: Path) -> None:
-    """Draw the loss of each step into a PNG file, as `plot_training` does.
+    """Draw the loss of each step into a PNG file, like `plot_training`.
 
     Raises
     ------

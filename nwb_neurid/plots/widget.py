@@ -1,4 +1,4 @@
-"""Brushing units in a notebook: a scatter plot whose selection comes back to Python."""
+"""A scatter plot for notebooks. The units that are selected in it are available in Python."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,22 +16,22 @@ from nwb_neurid.results import Embeddings
 
 @final
 class EmbeddingWidget:
-    """The vectors in two dimensions, to brush units in a notebook (Jupyter, VS Code, Colab, marimo).
+    """A scatter plot of the vectors in a notebook (Jupyter, VS Code, Colab, marimo), in which units can be selected.
 
-    A lasso (Shift and drag) or a click selects units; `selected_unit_ids` returns them. It is drawn by jupyter-scatter:
-    `pip install jupyter-scatter`.
+    Select units with a lasso (Shift and drag) or a click; `selected_unit_ids` returns them. The plot needs
+    jupyter-scatter: `pip install jupyter-scatter`.
 
     Parameters
     ----------
     embeddings, color_by, population, points, seed
         As for `nwb_neurid.plots.plot_embedding`.
     height
-        Of the plot, in pixels.
+        Height of the plot, in pixels.
 
     Raises
     ------
     InvalidOption
-        If jupyter-scatter is not installed, or as for `plot_embedding`.
+        If jupyter-scatter is not installed, or for the same reasons as in `plot_embedding`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EmbeddingWidget:
         return self._unit_ids[self.selected_rows]
 
     def select(self, rows: Iterable[int]) -> None:
-        """Select units, in place of those that are selected.
+        """Select units, instead of those that are selected now.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class EmbeddingWidget:
         Raises
         ------
         InvalidOption
-            If a unit has no place in the plot.
+            If a unit has no point in the plot.
         """
         at = {row: index for index, row in enumerate(self._rows.tolist())}
         wanted = [int(row) for row in rows]

@@ -1,4 +1,4 @@
-"""A recording through whichever reader recognises it."""
+"""Read a recording with the installed reader that recognises it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -31,25 +31,25 @@ FOR_ALL = ("start_s", "stop_s", "duration_s", "labels", "exclude")
 
 
 def read(source: object, **options: Any) -> Population:
-    """Read a recording with whichever installed reader recognises it.
+    """Read a recording with the installed reader that recognises it.
 
     Parameters
     ----------
     source
-        Path or URL of a recording, or an object that a reader knows.
+        Path or URL of a recording, or an object that a reader supports.
     **options
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`. Behaviour and stimulus are
-        read where the source has them, unless `covariates=False`: an encoder may look at them.
+        read if the source has them, because an encoder may use them, unless `covariates=False`.
 
     Returns
     -------
     Population
-        Units with their activity, observed time, and what is known of them.
+        Units with their activity, observed time, labels and other properties.
 
     Raises
     ------
     SourceNotFound
-        If it is a path and there is nothing.
+        If there is nothing at the path.
     UnknownSource
         If no reader recognises it.
     InvalidOption
@@ -69,7 +69,7 @@ def read(source: object, **options: Any) -> Population:
 
 
 def parse_options(options: Mapping[str, Any]) -> ReadOptions:
-    """Options of a reader by their names.
+    """Make the options for reading from keyword arguments.
 
     Raises
     ------
@@ -108,23 +108,23 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
     Parameters
     ----------
     reader
-        Recognises the source.
+        The reader for the source.
     source
         The recording.
     options
-        Behaviour and stimulus are read where the reader can, unless `covariates` is False.
+        Options for reading. Behaviour and stimulus are read if the reader supports this, unless `covariates` is False.
 
     Returns
     -------
     Population
-        Units with their activity, observed time, and what is known of them.
+        Units with their activity, observed time, labels and other properties.
 
     Raises
     ------
     InvalidOption
-        If an option is set that the reader does not know.
+        If an option is set that the reader does not support.
     NeuridError
-        Whatever else the reader finds.
+        For any other problem that the reader finds.
     """
     can_read = "covariates" in reader.spec.options
     if not options.covariates:
@@ -148,7 +148,7 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
 
 
 def name_source(source: object) -> str:
-    """Name a recording in a message: its path or URL, or what kind of object it is."""
+    """Name a recording for messages: its path or URL, or the kind of object."""
     return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__}"
 
 
@@ -226,25 +226,25 @@ def _who(reader: ReaderPlugin) -> str:
 
 
 def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording for an encoder, or for any (None); behaviour only if it looks at that; raises as `read_with`."""
+    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only if the encoder uses it."""
     unused = spec is not None and not spec.uses_covariates and options.covariates is None
     return read_with(reader, source, replace(options, covariates=False) if unused else options)
 
 
 def reader_for(source: object) -> ReaderPlugin:
-    """The first reader, in the order of their names, that recognises the source. Broken readers are passed over.
+    """Find the first reader, in alphabetical order, that recognises the source. Broken readers are skipped.
 
     Warns
     -----
     NeuridWarning
-        If a reader is broken, or several recognise the folder: which of its contents is meant, the user knows.
+        If a reader is broken, or several readers recognise the folder, so that the user should choose.
 
     Raises
     ------
     SourceNotFound, UnknownSource
         As for `read`.
     UnreadableSource
-        If it may not be reached, is a folder that may not be entered, or has one in it and nothing that is recognised.
+        If access to the source is denied, or nothing is recognised in a folder that has an inaccessible subfolder.
     """
     if isinstance(source, str | Path) and not is_url(source):
         _check_exists(Path(source))

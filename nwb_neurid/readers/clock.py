@@ -1,4 +1,4 @@
-"""What spike times contradict: a stated resolution, the unit of seconds, and one clock from beginning to end."""
+"""Checks on spike times: against the stated resolution, the unit of seconds, and a clock that restarts."""
 
 from itertools import pairwise
 
@@ -30,21 +30,21 @@ LONGEST_FALLS = 0.25
 
 
 def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
-    """The resolution that a source states, or 0 where its spike times contradict it.
+    """Return the resolution that a source states, or 0 if its spike times contradict it.
 
     Parameters
     ----------
     spikes
-        In seconds.
+        Spike times in seconds.
     stated_s
-        In seconds; 0 for none.
+        Stated resolution in seconds; 0 for none.
     where
-        What states it, for the warning.
+        The place where it is stated, for the warning.
 
     Warns
     -----
     NeuridWarning
-        If it is not believed.
+        If the spike times contradict it.
     """
     if stated_s <= 2 * EDGE_S:
         return stated_s
@@ -61,21 +61,21 @@ def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
 
 
 def check_seconds(spikes: Spikes, where: str, advice: str) -> None:
-    """Warn where spike times cannot be, or hardly are, seconds.
+    """Warn if spike times are probably not in seconds.
 
     Parameters
     ----------
     spikes
-        As they were given.
+        Spike times as they were given.
     where
-        What they are called in the warning.
+        Name of the spike times in the warning.
     advice
-        What to do about it, for the warning.
+        Advice for the warning.
 
     Warns
     -----
     NeuridWarning
-        If they are whole numbers, or no two spikes of a neuron are as near as those of neurons are.
+        If they are whole numbers, or all inter-spike intervals are longer than those of real neurons.
     """
     times = spikes.times_s
     if len(times) >= FEWEST_SPIKES and _are_whole(times[:FEWEST_SPIKES]) and _are_whole(times):
@@ -94,21 +94,21 @@ def check_seconds(spikes: Spikes, where: str, advice: str) -> None:
 def check_one_clock(
     times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"], where: str
 ) -> None:
-    """Refuse spike times whose clock starts again within most units, as of sessions or trials one behind the other.
+    """Refuse spike times whose clock restarts within most units, as in concatenated sessions or trials.
 
     Parameters
     ----------
     times_s
-        In the order in which they are stored, unit after unit.
+        Spike times in the order in which they are stored, unit after unit.
     splits
-        Where each unit begins, and the last one ends.
+        Index at which each unit begins, and at which the last one ends.
     where
-        What they are called in the error.
+        Name of the spike times in the error.
 
     Raises
     ------
     InvalidSource
-        If they do: sorted, they would lie over one another.
+        If the clock restarts. Sorted spike times of the sessions or trials would then overlap.
     """
     start = times_s.min(initial=np.inf)
     trains = [times_s[first:last] for first, last in pairwise(splits.tolist()) if last - first >= FEWEST_SPIKES]
@@ -121,7 +121,7 @@ def check_one_clock(
 
 
 def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[np.ndarray, " restarts"]:
-    """The places at which the clock of a train starts again; none where its times are merely in no order."""
+    """Find the indices at which the clock of a train restarts; empty if its times are just not sorted."""
     falls = np.flatnonzero(times[1:] < times[:-1])
     again = falls[times[falls + 1] - start <= RESTART * (times[falls] - start)] + 1
     if len(falls) > LONGEST_FALLS * len(times) or len(again) < RESTART * len(falls):

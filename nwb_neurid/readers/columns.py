@@ -1,4 +1,4 @@
-"""What a source knows of each unit or interval, in columns of one text or number a row."""
+"""Properties of units or intervals, in columns with one text or number per row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ Column: TypeAlias = Shaped[np.ndarray, " rows"]
 
 @runtime_checkable
 class Columns(Protocol):
-    """Columns by name; `id` is one of them."""
+    """Columns with names. One of them is `id`."""
 
     def __len__(self) -> int: ...
 
     @property
     def where(self) -> str:
-        """Where they stand, for messages."""
+        """The place of the columns in the source, for messages."""
 
     def names(self) -> list[str]:
-        """What they are called."""
+        """Their names."""
 
     def is_text(self, name: str) -> bool:
         """Whether there is such a column, with one text in each row."""
@@ -40,14 +40,14 @@ class Columns(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnitColumns:
-    """`Columns` of a source that is no table of NWB.
+    """`Columns` of a source other than a table of NWB.
 
     Parameters
     ----------
     where
-        Where they stand, for messages: the path.
+        The place of the columns in the source, for messages: the path.
     values
-        Texts or numbers by name, shape (rows,) each.
+        Texts or numbers by name, each of shape (rows,).
     """
 
     where: str
@@ -57,7 +57,7 @@ class UnitColumns:
     def of(
         cls, where: str, unit_ids: Shaped[np.ndarray, " units"], columns: Mapping[str, Sequence[object]]
     ) -> "UnitColumns":
-        """Of whatever values there are, one a unit: a column of numbers, or of text that all are, holds numbers."""
+        """Make columns from values of any type, one per unit. Text that consists of numbers becomes numbers."""
         values = {name: column for name, own in columns.items() if (column := _column(own)) is not None}
         return cls(where, {**values, "id": unit_ids.astype(np.str_) if unit_ids.dtype.kind not in "iuf" else unit_ids})
 

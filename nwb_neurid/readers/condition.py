@@ -1,7 +1,7 @@
-"""A condition on the columns of a table, as a user writes it: `quality == "good" and snr > 2`.
+"""Conditions of users on the columns of a table: `quality == "good" and snr > 2`.
 
-The grammar is Python's, cut down to comparisons, `and`, `or`, `not`, `in`, names of columns, and constants. Nothing in
-it is run as code. A name that is none in Python stands in backticks: `` `amps.npy` > 50 ``.
+The grammar is that of Python, restricted to comparisons, `and`, `or`, `not`, `in`, names of columns, and constants. No
+code is run. A column name that is not a valid name in Python is put in backticks: `` `amps.npy` > 50 ``.
 """
 
 import ast
@@ -37,21 +37,21 @@ _OF_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, " rows"]:
-    """Which rows of a table fulfil a condition on its columns. NaN fulfils `!=` alone.
+    """Find the rows of a table that fulfil a condition on its columns. NaN fulfils only `!=`.
 
     Parameters
     ----------
     condition
-        As the user wrote it.
+        The condition of the user.
     table
-        Only its columns of one text or number a row may be named.
+        The table. Only columns with one text or number per row can be used.
     option
-        Where the user wrote it, for messages: "--where".
+        The option in which it was given, for messages: "--where".
 
     Raises
     ------
     InvalidOption
-        If it is no condition, names no column, or compares text with numbers.
+        If it is not a condition, uses a column that does not exist, or compares text with numbers.
     """
     in_backticks: dict[str, str] = {}
 

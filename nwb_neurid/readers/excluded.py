@@ -1,4 +1,4 @@
-"""Time that is left out of a recording because the user says so, such as laser epochs that no file marks."""
+"""Time that is left out of a recording at the user's request, such as laser epochs that are not marked in the file."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ START, STOP = ("start_time", "start_s", "start"), ("stop_time", "stop_s", "stop"
 
 
 def parse_excluded(text: str) -> Intervals:
-    """Parse what time is to be left out.
+    """Parse the time to leave out.
 
     Parameters
     ----------
     text
-        `START:STOP` in seconds, several with commas between, either of them empty for the start or end of the
-        recording; or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
+        `START:STOP` in seconds (several are separated by commas; an empty number means the start or the end of the
+        recording), or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def parse_excluded(text: str) -> Intervals:
     Raises
     ------
     InvalidOption
-        If it is neither, or an interval does not end after it starts.
+        If `text` has neither of these forms, or an interval does not end after it starts.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How much may come out of stored bytes, before what claims more counts as damaged."""
+"""The largest plausible size of decompressed data. Data that claim a larger size count as damaged."""
 
 EXPANSION = 2**16
 """More than any filter or codec expands a chunk."""
@@ -8,5 +8,5 @@ ALWAYS_READ_BYTES = 2**26
 
 
 def claims_too_much(size: int, stored: int) -> bool:
-    """Whether an array of so many bytes cannot come of what is stored, and would fill the memory."""
+    """Whether the claimed size of an array is impossible for the number of stored bytes, and would fill the memory."""
     return size > ALWAYS_READ_BYTES + EXPANSION * stored

@@ -1,4 +1,4 @@
-"""Traces that tell nothing."""
+"""Traces without information."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from nwb_neurid.population import Population
 
 
 def find_flat(population: Population) -> dict[int, str]:
-    """Find the rows whose trace never varies in observed time, or has no samples there, and why."""
+    """Find the rows whose trace is constant in observed time, or has no samples there, and the reasons."""
     traces = population.activity
     if not isinstance(traces, Traces):
         return {}

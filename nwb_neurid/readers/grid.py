@@ -1,4 +1,4 @@
-"""The grid of time that samples lie on, and where it has gaps."""
+"""The regular grid of time on which samples lie, and its gaps."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,16 +31,16 @@ MOST_GAPS = 10
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Grid:
-    """Where the samples of a series lie on a grid of time.
+    """Positions of the samples of a series on a regular grid of time.
 
     Parameters
     ----------
     rate_hz
-        Places of the grid a second.
+        Grid points per second.
     start_s
-        Time of its first place, which holds the first sample, in seconds of the session clock.
+        Time of the first grid point, which is that of the first sample, in seconds of the session clock.
     place
-        Place of each sample, shape (samples,), ascending from 0. Places without a sample are gaps.
+        Grid point of each sample, shape (samples,), ascending from 0. Grid points without a sample are gaps.
     """
 
     rate_hz: float
@@ -48,12 +48,12 @@ class Grid:
     place: Int64[np.ndarray, " samples"]
 
     def first(self, samples: int) -> "Grid":
-        """The same for the first so many samples."""
+        """The grid of a given number of samples from the start."""
         return Grid(rate_hz=self.rate_hz, start_s=self.start_s, place=self.place[:samples])
 
     @property
     def places(self) -> int:
-        """Places of the grid up to the last sample."""
+        """Number of grid points up to the last sample."""
         return int(self.place[-1]) + 1
 
     def observed_s(self) -> Intervals:
@@ -63,7 +63,7 @@ class Grid:
         return self.start_s + runs / self.rate_hz
 
     def agrees(self, other: "Grid") -> bool:
-        """Whether both took their samples together, to less than a sample, as far as both have samples."""
+        """Whether the sample times of both grids agree to within one sample, as far as both have samples."""
         both = min(len(self.place), len(other.place))
         shift = abs(self.start_s - other.start_s) * self.rate_hz
         drift = abs(self.rate_hz / other.rate_hz - 1) * self.place[both - 1]
@@ -71,19 +71,19 @@ class Grid:
 
 
 def fit_grid(times_s: Float64[np.ndarray, " samples"], where: str) -> Grid:
-    """Fit the grid of the usual step between times; where a gap ends, the samples go on at the nearest place.
+    """Fit a grid with the median step between times. After a gap, samples continue at the nearest grid point.
 
     Parameters
     ----------
     times_s
-        Of the samples, in seconds of the session clock.
+        Times of the samples, in seconds of the session clock.
     where
-        What they are called in messages.
+        Name of the times in messages.
 
     Raises
     ------
     InvalidSource
-        If they do not ascend, or fit no grid.
+        If the times do not ascend, or do not lie on a grid.
     """
     if len(times_s) < 2 or not np.all(np.abs(times_s) < LATEST_S) or np.any(np.diff(times_s) <= 0):
         raise InvalidSource(f"{where} must ascend in seconds, and be two at least. Validate the file.")

@@ -1,4 +1,4 @@
-"""Labels of units from a table of the user, beside those that a recording has."""
+"""Labels of units from a table of the user, in addition to those of the recording."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
 
 
 def list_label_names(path: Path) -> list[str]:
-    """List the labels of a table of labels, in the order of its columns; raises as `read_table`."""
+    """List the labels in a table, in the order of its columns. It raises the same errors as `read_table`."""
     return [name for name in read_table(path, WHAT)[0] if name not in {*IDS, ROW, SOURCE}]
 
 
@@ -74,12 +74,12 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     path
         The file.
     what
-        What it is, for messages.
+        Description of the file, for messages.
 
     Raises
     ------
     InvalidOption
-        If it cannot be read, is empty, or its rows and columns do not fit.
+        If it cannot be read, is empty, or its rows do not have the same number of columns.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,4 +1,4 @@
-"""What units are known to be: the text that a source has on them, as the labels of a `Population`."""
+"""Labels of a `Population`, from the text columns of a source."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from nwb_neurid.vocabulary import ALIASES, is_unknown
 
 
 def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Find every column that knows something of a unit, under its own name, and under ours if it has another.
+    """Find all columns with labels. Cell types and regions are also returned as `cell_type` and `brain_region`.
 
     Parameters
     ----------
     columns
-        One value a unit. What is no text counts as unknown. Numbers, also as text, and the names of channels and the
-        like are no labels, unless the column is called as one of `ALIASES` is.
+        Columns with one value per unit. Values that are not text count as unknown. Numbers (also as text), names of
+        channels and similar columns are not labels, unless the name of the column is in `ALIASES`.
 
     Returns
     -------
     dict
-        Text of shape (units,), "" where unknown. Columns in which all is unknown are left out.
+        Text of shape (units,), "" where unknown. Columns without any known value are left out.
     """
     labels = {}
     for name, values in columns.items():

@@ -1,4 +1,4 @@
-"""`.npy` files, mapped: what a header promises beyond the bytes that there are costs no memory, and nothing is run."""
+"""Memory-mapped `.npy` files. A header that claims more data than exist costs no memory, and no code is run."""
 
 import math
 import os
@@ -27,14 +27,14 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
     path
         The file.
     again
-        What to do where it is missing or damaged, for messages.
+        Advice if the file is missing or damaged, for messages.
 
     Raises
     ------
     UnreadableSource
-        If the file is missing, may not be read, is damaged or truncated.
+        If the file is missing, cannot be accessed, is damaged or is truncated.
     InvalidSource
-        If it holds pickled Python objects, which are not opened.
+        If it contains pickled Python objects, which are not loaded.
     """
     try:
         with open_regular(path) as file:
@@ -62,13 +62,13 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
 
 
 def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> Shaped[np.ndarray, "..."]:
-    """Give back an array if its elements are what they seem to be.
+    """Return an array if its elements are valid.
 
     Raises
     ------
     UnreadableSource
-        If it has elements of no size, of which there may be any number, or text with characters that do not exist, on
-        which Python would stumble later.
+        If its elements have size 0, so that there may be any number of them, or its text contains invalid characters,
+        which would make Python fail later.
     """
     if array.dtype.itemsize == 0:
         raise UnreadableSource(f"{where} is damaged: its {array.size} elements have no size. {again}")
@@ -80,6 +80,6 @@ def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> 
 
 
 def in_one_line(error: BaseException) -> str:
-    """Give the text of an error of NumPy or Python, fit to be printed, or its name where it has none."""
+    """Return the message of an error of NumPy or Python in printable form, or the name of the error if it has none."""
     text = " ".join(str(error).split())[:200].rstrip(".")
     return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__

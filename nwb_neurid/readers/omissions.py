@@ -1,4 +1,4 @@
-"""Information that a recording can be read without."""
+"""Optional information that cannot be read."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,12 +11,12 @@ Otherwise = TypeVar("Otherwise")
 
 
 class Omissions:
-    """What cannot be read and serves positions, groups, labels or verdicts only. One warning names all of it.
+    """Optional information (positions, groups, labels, quality) that cannot be read. One warning lists all of it.
 
     Parameters
     ----------
     source
-        What it is missing of, for the warning.
+        Name of the recording, for the warning.
     """
 
     def __init__(self, source: str) -> None:
@@ -24,7 +24,7 @@ class Omissions:
         self._faults: list[str] = []
 
     def attempt(self, read: Callable[[], Read], otherwise: Otherwise) -> Read | Otherwise:
-        """Read something, or note why it cannot be read and give the alternative."""
+        """Read something, or note why it cannot be read and return the alternative."""
         try:
             return read()
         except (InvalidSource, UnreadableSource) as error:
@@ -32,7 +32,7 @@ class Omissions:
             return otherwise
 
     def note(self, fault: str) -> None:
-        """Something was left out, and why."""
+        """Note that something was left out, and why."""
         self._faults.append(fault)
 
     def warn(self) -> None:

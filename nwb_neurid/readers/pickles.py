@@ -1,9 +1,9 @@
-"""Pickles of object arrays, read without running anything that they hold.
+"""Pickles of object arrays, which are read without running any code in them.
 
-A pickle is a program that names functions and calls them. `pickle.Unpickler` runs it here with a class of this module
-in the place of each name in `ADMITTED`; any other name is refused. NumPy's own way back from a pickle is not taken
-either: a forged dtype makes it read memory that is not its own. A first pass over the steps refuses what would crash
-the interpreter, take for ever or fill the memory before a name is looked up.
+A pickle is a program that looks up functions by name and calls them. Here, `pickle.Unpickler` gets a class of this
+module in place of each name in `ADMITTED`, and any other name is refused. NumPy's own functions for unpickling are not
+used either, because a forged dtype makes them read memory out of bounds. A first pass over the steps of the pickle
+refuses those that would crash the interpreter, take for ever or fill the memory before any name is looked up.
 """
 
 import pickle
@@ -88,7 +88,7 @@ class _Scalar(_StandIn):
 
 
 class PickledArray(_StandIn):
-    """An array: a list of what it holds, if it holds objects, or its numbers."""
+    """An array: a list of its elements, if they are objects, or its numbers."""
 
     __slots__ = ("numbers", "objects")
 
@@ -232,7 +232,7 @@ def load_objects(pickled: mmap | bytes) -> list[Any]:
     Parameters
     ----------
     pickled
-        The bytes, or a map of a file at the place where they begin.
+        The bytes, or a memory map of a file from the position at which they begin.
 
     Returns
     -------
@@ -242,9 +242,9 @@ def load_objects(pickled: mmap | bytes) -> list[Any]:
     Raises
     ------
     NotAdmitted
-        If it names anything that is not in `ADMITTED`.
+        If it uses a name that is not in `ADMITTED`.
     Exception
-        One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or makes no such array.
+        One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or is not an array of objects.
     """
     file = BytesIO(pickled) if isinstance(pickled, bytes) else pickled
     start = file.tell()

@@ -1,9 +1,9 @@
 """Sorted spikes that were recorded in segments, as a `Population`.
 
-Where the clocks of the segments are one clock, so that no two segments overlap, times stay as they are. Where the
-clock starts anew with a segment, they are laid one after another in their order, `GAP_S` apart, from the start of the
-first. Either way a segment is a run of observed time, and no inter-spike interval crosses from one into the next,
-unless they touch on their common clock.
+If the segments share one clock, so that no two segments overlap, times are not changed. If the clock restarts with a
+segment, the segments are placed one after another in their order, `GAP_S` apart, from the start of the first. In both
+cases, a segment is a run of observed time, and no inter-spike interval spans two segments, unless these touch on a
+common clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,19 +38,19 @@ def population_of(
     excluded: Mapping[int, str] | None = None,
     session_id: str = "",
 ) -> Population:
-    """The units of these segments over the observed time of all of them.
+    """Make a population of the units in these segments, over their total observed time.
 
     Raises
     ------
     UnreadableSource
         If there are no units, or no spikes, or none in observed time.
     InvalidSource
-        If a spike time is NaN, infinite, or 136 years away.
+        If a spike time is NaN, infinite, or more than 136 years away.
 
     Warns
     -----
     NeuridWarning
-        If spikes had to be sorted, observed time is not told, or spikes lie outside it.
+        If spikes had to be sorted, observed time is not stated, or spikes lie outside it.
     """
     _check_any(segments, source, unit_ids)
     if not all(lie_at_a_time(segment.extent_s) for segment in segments if segment.is_guessed):

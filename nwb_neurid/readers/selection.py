@@ -1,4 +1,4 @@
-"""Which units are taken: as the user asks, or all but what the source calls noise."""
+"""Selection of units: by the user's options, or all except those that the source labels as noise."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +45,7 @@ UNDECIDED = frozenset({"not sorted", "unclassified", "unclustered", "unsorted"})
 
 
 def is_noise(text: str) -> bool:
-    """Whether a verdict says that a row is no neuron.
+    """Whether a quality label means that the row is not a neuron.
 
     Examples
     --------
@@ -57,17 +57,17 @@ def is_noise(text: str) -> bool:
 
 
 def is_undecided(text: str) -> bool:
-    """Whether a verdict says that there is none yet."""
+    """Whether a quality label means that the row was not yet judged."""
     return " ".join(split_words(text)) in UNDECIDED
 
 
 def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]:
-    """Find the rows of these tables, one after another, that `options.where` does not select, and why.
+    """Find the rows of these tables, one after another, that `options.where` does not select, and the reasons.
 
     Raises
     ------
     InvalidOption
-        If it is no condition, or selects nothing.
+        If it is not a condition, or selects nothing.
     """
     if options.where in {"", ALL}:
         return {}
@@ -79,26 +79,26 @@ def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]
 
 
 def leave_out_noise(columns: Columns, verdicts: Mapping[int, str], options: ReadOptions) -> dict[int, str]:
-    """Find the rows that are not to be embedded, and why: as `options.where` says, or else by verdicts of the source.
+    """Find the rows that are not embedded, and the reasons: by `options.where`, or by quality labels of the source.
 
     Parameters
     ----------
     columns
-        Of the units.
+        Columns of the units.
     verdicts
-        Why the source takes a row for no neuron. Verdicts that reject every row are none.
+        For each row, the reason why the source considers it not a neuron. They are ignored if they reject every row.
     options
-        For the reader.
+        Options for reading.
 
     Raises
     ------
     InvalidOption
-        As `leave_out`.
+        As for `leave_out`.
 
     Warns
     -----
     NeuridWarning
-        If units are left out without having been asked for, or verdicts reject every row.
+        If units are left out by default, or the quality labels reject every row.
     """
     if options.where:
         return leave_out([columns], options)
@@ -115,7 +115,7 @@ def leave_out_noise(columns: Columns, verdicts: Mapping[int, str], options: Read
 
 
 def find_verdicts(columns: Columns) -> dict[int, str]:
-    """Find the rows that the first of `VERDICTS` with a verdict on them calls noise, and what it says."""
+    """Find the rows that are noise according to the first column of `VERDICTS` that judges them, and its label."""
     order = {squeeze(name): name for name in reversed(columns.names())}
     verdicts: dict[int, str] = {}
     for name in filter(columns.is_text, [order[each] for each in VERDICTS if each in order]):

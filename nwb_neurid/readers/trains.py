@@ -24,21 +24,21 @@ SPIKES_AT_ONCE, PER_UNIT_AT_ONCE = 2**19, 2**9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Segment:
-    """Spikes of a stretch of recording, on its own clock.
+    """Spikes of a segment of a recording, which may have its own clock.
 
     Parameters
     ----------
     times
-        Spike times in any order, as seconds or as what `to_s` takes, shape (spikes,).
+        Spike times in any order, in seconds or in the unit that `to_s` converts, shape (spikes,).
     rows
-        The unit that fired each spike, as its row, shape (spikes,).
+        The row of the unit that fired each spike, shape (spikes,).
     observed_s
-        From when to when each unit was observed, shape (units, 2), NaN for one that was not, or for all units shape
-        (1, 2). None where that is not told.
+        Start and end of the observation: of each unit, shape (units, 2), NaN for units that were not observed, or of
+        all units, shape (1, 2). None if it is not stated.
     clock_start_s
-        When its clock starts, where `observed_s` does not tell.
+        Start of the clock, if `observed_s` is not stated.
     to_s
-        Makes seconds of some of the times. Millions of spikes are never held in both.
+        Function that converts times to seconds. It is applied to parts, so that both forms are never in memory at once.
     """
 
     times: Shaped[np.ndarray, " spikes"]
@@ -52,22 +52,22 @@ class Segment:
 
     @property
     def is_guessed(self) -> bool:
-        """Whether its observed time is that of its spikes."""
+        """Whether its observed time is taken from its spikes."""
         return self.observed_s is None and len(self) > 0
 
     @cached_property
     def extent_s(self) -> Float64[np.ndarray, " 2"]:
-        """The first spike and the last, NaN where one of them is; there is one."""
+        """Times of the first and the last spike; NaN if any time is NaN. The segment must have spikes."""
         ends = np.array([[times.min(), times.max()] for times, _ in self.blocks_s(SPIKES_AT_ONCE)])
         return np.array([ends[:, 0].min(), ends[:, 1].max()])
 
     def blocks_s(self, at_once: int) -> Iterator[tuple[Float64[np.ndarray, " block"], Integer[np.ndarray, " block"]]]:
-        """Times in seconds and rows, of so many spikes after one another."""
+        """Iterate over blocks of spikes: times in seconds, and rows."""
         for at in range(0, len(self), at_once):
             yield self.to_s(self.times[at : at + at_once]), self.rows[at : at + at_once]
 
     def intervals_s(self) -> Float64[np.ndarray, "units_or_one 2"]:
-        """`observed_s`, or else from the first spike to the last."""
+        """`observed_s`, or otherwise the time from the first spike to the last."""
         if self.observed_s is not None:
             return self.observed_s
         if len(self) == 0:
@@ -75,7 +75,10 @@ class Segment:
         return self.extent_s[None] + [0, 2 * EDGE_S]
 
     def span_s(self) -> Float64[np.ndarray, " 2"]:
-        """From when to when any unit was observed, from the start of its clock if that is guessed; (0, 0) for never."""
+        """Start and end of the observation of any unit; (0, 0) if there is none.
+
+        If observed time is taken from the spikes, it starts with the clock.
+        """
         intervals = self.intervals_s()
         lasted = intervals[intervals[:, 1] > intervals[:, 0] + EDGE_S]
         if len(lasted) == 0:
@@ -121,7 +124,7 @@ def spikes_of(
 
 
 def extent_s(spikes: Spikes) -> tuple[float, float]:
-    """The first spike of all and the last, in seconds; there is one."""
+    """Times of the first and the last spike of all segments, in seconds. There must be a spike."""
     fired = spikes.counts() > 0
     first, last = spikes.splits[:-1][fired], spikes.splits[1:][fired] - 1
     return float(spikes.times_s[first].min()), float(spikes.times_s[last].max())
@@ -166,12 +169,12 @@ def _block_by_unit(
 
 
 def check_times(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
-    """Refuse spikes at no time.
+    """Refuse spike times that are not valid times.
 
     Raises
     ------
     InvalidSource
-        If a spike time is NaN, infinite, or 136 years away.
+        If a spike time is NaN, infinite, or more than 136 years away.
     """
     for segment in segments:
         times_s = segment.to_s(segment.times)
@@ -184,5 +187,5 @@ def check_times(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.nd
 
 
 def lie_at_a_time(times_s: Float64[np.ndarray, "..."]) -> bool:
-    """Whether all of them are times that a clock may show."""
+    """Whether all of them are valid times."""
     return bool(np.all(np.abs(times_s) < LATEST_S))

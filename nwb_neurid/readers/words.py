@@ -1,13 +1,13 @@
-"""Names and verdicts as people write them, without what differs from one to the next: case, signs and numbers."""
+"""Names and quality labels without case, punctuation and numbers, in which data sets differ."""
 
 import re
 
 
 def squeeze(name: str) -> str:
-    """A name without case and signs: `Brain Area` and `brain_area` are `brainarea`."""
+    """Convert a name to lower case, without punctuation: `Brain Area` and `brain_area` become `brainarea`."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, without case: `Noise_1 (by hand)` has `noise`, `by` and `hand`."""
+    """Split a text into words in lower case: `Noise_1 (by hand)` into `noise`, `by` and `hand`."""
     return [word for word in re.split(r"[\W_\d]+", text.casefold()) if word]

@@ -1,5 +1,5 @@
 """The HTML report: one self-contained page on a recording and its results.
 
-`facts` gathers what the page shows, `page` puts it into the page. The library that draws is Apache ECharts, vendored
-unchanged in `page/` with its licence.
+`facts` collects the content, and `page` puts it into the page. The figures are drawn by Apache ECharts, which is
+included unchanged in `page/`, with its licence.
 """

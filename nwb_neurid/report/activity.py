@@ -1,4 +1,4 @@
-"""What the page shows of the activity of each unit: raster or trace, autocorrelogram, interval histogram, waveform."""
+"""The activity of each unit for the page: raster or trace, autocorrelogram, interval histogram, waveform."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ REFRACTORY_S = 0.002
 
 
 def describe_activity(population: Population) -> dict[str, Any]:
-    """Gather what the panels of a unit show; those that there is nothing for are None."""
+    """Collect the content of the panels of a unit; None for panels without data."""
     activity = population.activity
     found: dict[str, Any] = {"waveforms": _encode_waveforms(population)}
     if not len(population.observed_s):
@@ -39,7 +39,7 @@ def describe_activity(population: Population) -> dict[str, Any]:
 
 
 def measure_units(population: Population) -> dict[str, tuple[str, Float64[np.ndarray, " units"]]]:
-    """Measure each unit: what a number is called, with its unit, and its value for each unit."""
+    """Measure each unit; returns names of the measurements (including the physical unit), and a value for each unit."""
     observed_s = population.unit_duration_s()
     found = {"observed (s)": ("How long the unit was observed", observed_s)}
     activity = population.activity

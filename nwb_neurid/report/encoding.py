@@ -1,4 +1,4 @@
-"""Values as the page takes them: JSON in which nothing can end a script, and arrays as base64."""
+"""Values encoded for the page: JSON that is safe in a script element, and arrays as base64."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ Encoded = dict[str, Any]
 
 
 def encode_json(value: object) -> str:
-    r"""Write JSON that may stand in a script element: ASCII without `<`, `>` and `&`, so that nothing ends it.
+    r"""Write JSON that is safe in a script element: ASCII without `<`, `>` and `&`, so that nothing ends the script.
 
     >>> encode_json({"name": "</script>"})
     '{"name":"\\u003c/script\\u003e"}'
@@ -32,12 +32,12 @@ def encode_array(values: Shaped[np.ndarray, "..."]) -> Encoded:
 
 
 def encode_numbers(values: Float[np.ndarray, "..."], digits: int = 4) -> list[float | None]:
-    """Numbers with so many significant digits; None for what is not finite."""
+    """Round numbers to a number of significant digits; None for values that are not finite."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
 
 
 def encode_texts(values: Sequence[object]) -> Encoded:
-    """Texts as the codes of levels, which stand in natural order, the unknown ("") first."""
+    """Encode texts as codes of levels. Levels are in natural order, with unknown ("") first."""
     texts = [clip(str(value)) for value in values]
     levels = sorted(set(texts), key=_natural)
     code = {level: index for index, level in enumerate(levels)}
@@ -45,7 +45,7 @@ def encode_texts(values: Sequence[object]) -> Encoded:
 
 
 def scale_rows(values: Float[np.ndarray, "rows columns"], top: int) -> Shaped[np.ndarray, "rows columns"]:
-    """Scale each row to 0...`top` of its largest magnitude, as signed whole numbers; 0 where a row is not finite."""
+    """Scale each row to signed whole numbers with the largest magnitude `top`; 0 for values that are not finite."""
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     peak = np.abs(finite).max(axis=1, keepdims=True, initial=0)
     return np.asarray(np.round(finite / np.where(peak > 0, peak, 1) * top))
@@ -57,7 +57,7 @@ def pack_flags(flags: Bool[np.ndarray, "rows columns"]) -> list[list[int]]:
 
 
 def clip(text: str) -> str:
-    """A text that is not too long for a page with many of them."""
+    """Shorten a text, because the page contains many of them."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""What the page shows of a recording and its results, as plain values for JSON."""
+"""The content of the page on a recording and its results, as plain values for JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What is known beside a recording and its results.
+    """Further facts about a recording and its results.
 
     Parameters
     ----------
     name
-        What the results are called.
+        Name of the results.
     path
         The file that holds the results.
     summary, citation
-        Of the encoder, where it is installed.
+        Summary and citation of the encoder, if it is installed.
     card
-        The model card, where the model ships.
+        The model card, if the model is an included one.
     """
 
     name: str
@@ -56,7 +56,7 @@ def collect_facts(
     about: About,
     measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None = None,
 ) -> dict[str, Any]:
-    """Collect what the page shows.
+    """Collect the content of the page.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def collect_facts(
     embeddings, predictions
         One row for each unit, in the same order.
     about
-        What else is known.
+        Further facts.
     measured
-        Numbers of each unit with a title, by name, in place of what its activity gives.
+        Measurements of each unit with a title, by name, which replace those that are computed from its activity.
 
     Raises
     ------
     InvalidResults
-        If the results are on other units.
+        If the results are for other units.
     """
     for rows in (len(embeddings), *map(len, predictions)):
         if rows != len(population):
@@ -116,7 +116,7 @@ def collect_facts(
 
 
 def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np.ndarray, "units nearest"]:
-    """Rows of the nearest units of each, the nearest first, as `Embeddings.most_alike` finds them; -1 where none is."""
+    """Rows of the nearest units of each unit, nearest first, as in `Embeddings.most_alike`; -1 if there are fewer."""
     from sklearn.neighbors import NearestNeighbors
 
     found = np.full((len(embeddings), count), -1)

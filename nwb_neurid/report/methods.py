@@ -1,4 +1,4 @@
-"""The methods paragraph that can be pasted into a paper, and what it cites."""
+"""A methods paragraph that can be pasted into a paper, and its references."""
 
 import re
 from collections.abc import Sequence
@@ -52,14 +52,14 @@ HDBSCAN_ENTRY = """@inproceedings{campello2013hdbscan,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the paragraph needs beside the results.
+    """Further information for the paragraph, in addition to the results.
 
     Parameters
     ----------
     citation
-        Of the encoder.
+        Citation of the encoder.
     projection
-        How vectors became two dimensions.
+        How vectors were projected to two dimensions.
     has_clusters
         Whether clusters were found.
     """
@@ -72,7 +72,7 @@ class Sources:
 def write_methods(
     population: Population, embeddings: Embeddings, predictions: Sequence[Predictions], sources: Sources
 ) -> str:
-    """Write what was done as sentences for a methods section."""
+    """Describe the analysis in sentences for a methods section."""
     about, seen = embeddings.provenance, int((embeddings.reasons == "").sum())
     what = "ROIs" if population.activity.kind != "spikes" else "sorted units"
     version = f" version {about.encoder_version}" if about.encoder_version else ""
@@ -102,7 +102,7 @@ def write_methods(
 
 
 def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: Sources) -> str:
-    """What the methods paragraph cites, as BibTeX."""
+    """The references of the methods paragraph, as BibTeX."""
     cited = {embeddings.provenance.encoder: sources.citation}
     cited |= {
         part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions

@@ -1,4 +1,4 @@
-"""The page itself: markup, style and scripts of `page/` with the facts in them, in one file."""
+"""The page itself: one file with the markup, style and scripts in `page/`, and the facts."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ def make_page(facts: Mapping[str, Any]) -> str:
     Parameters
     ----------
     facts
-        As `nwb_neurid.report.facts.collect_facts` collects them.
+        Facts from `nwb_neurid.report.facts.collect_facts`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where units are: on a probe by depth, or as outlines in an imaging plane."""
+"""Positions of units: on a probe by depth, or as outlines in an imaging plane."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ AXES = ("x", "y", "z")
 
 
 def describe_places(population: Population) -> dict[str, Any] | None:
-    """Two coordinates of each unit, and outlines of ROIs; None where no unit has a place."""
+    """Two coordinates of each unit, and outlines of ROIs; None if no unit has a position."""
     outlines = None if population.masks_px is None else [_trace_outline(mask) for mask in population.masks_px]
     if outlines is not None and any(map(len, outlines)):
         centres = np.array([mask.mean(axis=0) if len(mask) else [np.nan, np.nan] for mask in outlines])
@@ -31,7 +31,7 @@ def describe_places(population: Population) -> dict[str, Any] | None:
 
 
 def measure_depth(population: Population) -> dict[str, tuple[str, Float64[np.ndarray, " units"]]]:
-    """Coordinates of units as numbers to colour and sort by; those that do not vary are left out."""
+    """Coordinates of units, for colouring and sorting. Coordinates that do not vary are left out."""
     places = population.positions_um
     if places is None:
         return {}

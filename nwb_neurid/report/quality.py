@@ -1,4 +1,4 @@
-"""How predictions compare with what is known, and what was abstained on."""
+"""Comparison of predictions with known labels, and reasons for abstention."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ BINS = 10
 
 
 def list_reasons(predictions: Predictions) -> list[dict[str, Any]]:
-    """Count why units are not labelled, the most frequent reason first."""
+    """Count the reasons why units are not labelled, the most frequent reason first."""
     counts = count_reasons(predictions.reasons[predictions.abstained])
     return [{"reason": clip(why) or "no reason given", "units": n} for why, n in counts.items()]
 
 
 def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " units"]) -> dict[str, Any] | None:
-    """Compare predictions with known labels: confusion and reliability; None where no unit has both."""
+    """Compare predictions with known labels: confusion and reliability; None if no unit has both."""
     known = (truth != "") & (predictions.label != "")
     if not known.any():
         return None

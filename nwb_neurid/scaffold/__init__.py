@@ -1,4 +1,4 @@
-"""A new plugin as a package of its own, from templates."""
+"""Make the package of a new plugin, from templates."""
 
 import importlib.util
 import keyword
@@ -21,16 +21,16 @@ TEMPLATES = ("encoder", "torch", "reader")
 
 
 def write_package(template: str, name: str, parent: Path) -> Path:
-    """Write a plugin that works into a new folder.
+    """Write a working plugin into a new folder.
 
     Parameters
     ----------
     template
-        One of `TEMPLATES`: an encoder on NumPy, an encoder that learns on torch, or a reader.
+        One of `TEMPLATES`: an encoder with NumPy, an encoder that is trained with torch, or a reader.
     name
-        What the plugin is called, and its folder and distribution; its module has underscores for hyphens.
+        Name of the plugin, its folder and its distribution. In the name of its module, underscores replace hyphens.
     parent
-        Where the folder goes.
+        The parent folder of the new folder.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Populations with known cell types and regions: Izhikevich networks, and their recordings as NWB files."""
+"""Simulated populations with known cell types and regions: Izhikevich networks, and recordings as NWB files."""
 
 from nwb_neurid.simulate.animal import simulate
 from nwb_neurid.simulate.animals import write_animals

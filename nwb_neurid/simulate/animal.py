@@ -39,11 +39,11 @@ class Level:
     Parameters
     ----------
     drive_shift
-        Is added to the mean current of every neuron.
+        Current that is added to the mean current of every neuron.
     noise_factor
-        Scales the noise of every neuron.
+        Factor for the noise of every neuron.
     synapse_factor
-        Scales every synapse.
+        Factor for every synapse.
     """
 
     drive_shift: float = 0.0
@@ -52,7 +52,7 @@ class Level:
 
 
 def draw_level(rng: np.random.Generator, *, out_of_domain: bool) -> Level:
-    """Draw a level uniformly within the domain, or in a band on either side of it that does not touch it."""
+    """Draw a level uniformly within the domain, or from bands on both sides of the domain that do not touch it."""
     if out_of_domain:
         low, high = np.transpose(OUT_OF_DOMAIN)
         drive, noise, synapses = rng.uniform(low, high) * rng.choice([-1.0, 1.0], 3)
@@ -99,7 +99,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions; `population()` gives them as encoders take them.
+        Spikes, types, regions and positions; `population()` returns them in the form that encoders accept.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def simulate(
 
 
 def check_size(units: int, duration_s: float, seed: int, regions: int, animal: int) -> None:
-    """Check the parameters of `simulate`; raises as `simulate`."""
+    """Check the parameters of `simulate`. It raises the same errors as `simulate`."""
     if units < 1:
         raise InvalidOption(f"The number of units to simulate must be 1 or more, got {units}.")
     if not (math.isfinite(duration_s) and duration_s > 0):

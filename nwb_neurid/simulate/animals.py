@@ -37,13 +37,13 @@ def write_animals(
     units, duration_s, seed, regions
         As for `simulate`, the same for each animal.
     animals
-        Number of animals, from animal 0. The spikes of an animal do not depend on it.
+        Number of animals, from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain
         Number of further animals whose drive, noise and synapses lie outside the range of the others.
     imaging_hz
         Write fluorescence at this frame rate in Hz; None for spikes.
     jobs
-        Number of processes; None for the number of cores. The files do not depend on it.
+        Number of processes; None for the number of cores. The files do not depend on this number.
     overwrite
         Replace existing files.
     progress
@@ -57,7 +57,7 @@ def write_animals(
     Raises
     ------
     InvalidOption
-        If a number is too small, or as `simulate` and `write_nwb`.
+        If a number is too small, or for the same reasons as in `simulate` and `write_nwb`.
     CannotWrite
         If a file exists and `overwrite` is False, before any animal is simulated; or if writing fails.
 

@@ -1,4 +1,4 @@
-"""The types of the simulated neurons, which differ in how they fire.
+"""The types of the simulated neurons, which differ in their firing patterns.
 
 Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
 14(6), 1569-1572, figure 2. Currents, synapses and couplings are choices of this project.

@@ -21,7 +21,7 @@ def add_units(nwbfile: "NWBFile", simulation: Simulation, *, location: str, cell
     Parameters
     ----------
     nwbfile
-        The file in memory; changed.
+        The file in memory, which is changed.
     simulation
         The simulation.
     location

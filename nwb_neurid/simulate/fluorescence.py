@@ -44,7 +44,7 @@ def simulate_fluorescence(
     splits
         Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
     duration_s
-        Duration in seconds. Only whole frames are made; each shows the moment at which it ends.
+        Duration in seconds. Only whole frames are made, and each shows the fluorescence at its end.
     rate_hz
         Frame rate in Hz.
     seed
@@ -75,7 +75,7 @@ def count_frames(duration_s: float, rate_hz: float) -> int:
     Raises
     ------
     InvalidOption
-        If the rate is not positive and finite, or there is none.
+        If the rate is not positive and finite, or there is no whole frame.
     """
     if not 0 < rate_hz < np.inf:
         raise InvalidOption(f"The frame rate to simulate must be finite and above 0 Hz, got {rate_hz:g} Hz.")

@@ -24,8 +24,8 @@ _PEAK = 0.02 * 30 + 1.75
 class Network:
     """Neurons and synapses in the scaled units x = 0.02 v + 1.75 and y = 0.01 u + 0.875 b.
 
-    In these the half step v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and
-    u + a (b v - u) is (1 - a) y + (a b / 2) x: far fewer operations than in the paper's units.
+    In these units, the half step v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and
+    u + a (b v - u) is (1 - a) y + (a b / 2) x. This needs far fewer operations than in the units of the paper.
     """
 
     keep: Float64[np.ndarray, " units"]

@@ -1,4 +1,4 @@
-"""A simulated population as an NWB file, as a recording of it would be."""
+"""A simulated population as an NWB file, like that of a real recording."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_nwb(
     Raises
     ------
     InvalidOption
-        If the frame rate is not positive and finite, or the simulation holds no frame.
+        If the frame rate is not positive and finite, or the simulation is shorter than a frame.
     CannotWrite
         If the file exists and `overwrite` is False, the folder does not exist, or writing fails.
 
@@ -87,12 +87,12 @@ def _to_bytes(nwbfile: "NWBFile") -> bytes:
 
 
 def check_path(path: Path, *, overwrite: bool) -> None:
-    """Check that a simulation can be written to a path, before anything is simulated for it.
+    """Check that a simulation can be written to a path, before anything is simulated.
 
     Raises
     ------
     CannotWrite
-        If there is a file and `overwrite` is False, it is a folder, or its folder does not exist or is read-only.
+        If the file exists and `overwrite` is False, the path is a folder, or its folder does not exist or is read-only.
     """
     check_target(path, overwrite=overwrite, instead="name another file")
 

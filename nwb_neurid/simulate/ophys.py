@@ -28,7 +28,7 @@ def add_rois(nwbfile: "NWBFile", simulation: Simulation, rate_hz: float, *, loca
     Parameters
     ----------
     nwbfile
-        The file in memory; changed.
+        The file in memory, which is changed.
     simulation
         The simulation.
     rate_hz
@@ -41,7 +41,7 @@ def add_rois(nwbfile: "NWBFile", simulation: Simulation, rate_hz: float, *, loca
     Raises
     ------
     InvalidOption
-        If the rate is not positive and finite, or the simulation holds no frame.
+        If the rate is not positive and finite, or the simulation is shorter than a frame.
     """
     from hdmf.backends.hdf5 import H5DataIO
     from pynwb.ophys import DfOverF, ImageSegmentation

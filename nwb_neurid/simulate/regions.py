@@ -1,8 +1,8 @@
 """Simulated brain regions, which differ in how the activity of their neurons covaries.
 
 Neurons of all regions have the same types and the same private currents. Regions differ in a slow drive and a rhythm
-that their neurons share, in how these follow the running of the animal, and in the share of local synapses. All of it
-is a choice of this project.
+that their neurons share, in how these follow the running of the animal, and in the share of local synapses. These
+differences are choices of this project.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Region:
     slow_depth
         Standard deviation of its slow drive, as a current.
     running
-        Coupling of its neurons to the running of the animal; with a negative one they fire less.
+        Coupling of its neurons to the running of the animal. If it is negative, they fire less during running.
     local
         Share of their synapses that reach neurons of the same region.
     """
@@ -79,7 +79,7 @@ def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
 def draw_slow_drives(
     rng: np.random.Generator, regions: tuple[Region, ...], samples: int
 ) -> Float64[np.ndarray, "samples signals"]:
-    """Draw Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: for the running, then for each region."""
+    """Draw Ornstein-Uhlenbeck processes of variance 1 at `SLOW_HZ`: one for running, then one for each region."""
     decay = np.exp(-1 / (SLOW_HZ * np.array([RUNNING_S, *(region.slow_s for region in regions)])))
     drives = rng.standard_normal((samples, len(decay)))
     drives[1:] *= np.sqrt(1 - decay**2)
@@ -102,7 +102,7 @@ def draw_rhythms(
 
 
 def compute_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
-    """Compute the running speed: proportional to the drive of the running where that is positive, otherwise 0."""
+    """Compute the running speed: proportional to the drive of running if that is positive, otherwise 0."""
     speed: Float64[np.ndarray, " samples"] = RUNNING_CM_S * slow[:, 0].clip(0.0)
     return speed
 

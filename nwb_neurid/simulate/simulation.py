@@ -32,11 +32,11 @@ class Simulation:
     cell_type
         "RS", "IB", "CH", "FS" or "LTS", shape (units,).
     brain_region
-        "simulated region A" and so on, shape (units,); "" where there is one region only.
+        "simulated region A" and so on, shape (units,); "" if there is only one region.
     positions_um
         Across the probe, along it and away from it, in micrometres from its first site; shape (units, 3).
     running_speed_cm_s
-        Running speed of the animal at `SLOW_HZ`, shape (samples,). None where there is one region only.
+        Running speed of the animal, sampled at `SLOW_HZ`, shape (samples,). None if there is only one region.
     duration_s
         Duration in seconds.
     seed, animal, out_of_domain
@@ -68,7 +68,7 @@ class Simulation:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Names of the regions; none where there is one region only."""
+        """Names of the regions; empty if there is only one region."""
         return tuple(sorted(set(self.brain_region.tolist()) - {""}))
 
     @property
@@ -94,7 +94,7 @@ class Simulation:
         Returns
         -------
         Population
-            With the labels "cell_type" and, for several regions, "brain_region".
+            The population with the labels "cell_type" and, for several regions, "brain_region".
         """
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._build_population(spikes, "probe")
@@ -110,12 +110,12 @@ class Simulation:
         Returns
         -------
         Population
-            With traces in place of spikes.
+            The population with traces instead of spikes.
 
         Raises
         ------
         InvalidOption
-            If the rate is not positive and finite, or the duration holds no frame.
+            If the rate is not positive and finite, or the simulation is shorter than a frame.
         """
         return self._build_population(self.traces(rate_hz), "plane")
 
@@ -130,12 +130,12 @@ class Simulation:
         Returns
         -------
         Traces
-            Shape (units, frames).
+            dF/F, shape (units, frames).
 
         Raises
         ------
         InvalidOption
-            As `imaged_population`.
+            As for `imaged_population`.
         """
         noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
         return simulate_fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)

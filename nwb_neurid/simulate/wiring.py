@@ -22,9 +22,11 @@ def draw_synapses(
     region
         Region of each neuron, shape (units,).
     local
-        Share of the synapses of its neurons that stay in each region, shape (regions,); the others go anywhere.
+        For each region, the share of synapses of its neurons that stay in the region, shape (regions,). The other
+        synapses go to any region.
     strength
-        Sum of the synapses of each neuron, shape (units,), so that rates do not depend on the number of neurons.
+        Sum of the weights of each neuron, shape (units,). It is fixed, so that rates do not depend on the number of
+        neurons.
 
     Returns
     -------

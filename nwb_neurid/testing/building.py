@@ -12,7 +12,7 @@ from nwb_neurid.testing.rules import import_alone
 
 
 class EncoderKit:
-    """The plugin that a subclass names, and what is made from it.
+    """The plugin of a subclass, and the encoders and populations that are made for its tests.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ class EncoderKit:
     preset
         One of its presets; "" for the first.
     module
-        The module that holds it; "" for the one that holds its `build`.
+        The module of the plugin; "" for the module of its `build`.
     tolerance
-        How far vectors may differ where they should be equal but for rounding, absolute and relative.
+        Largest difference between vectors that should be equal except for rounding, absolute and relative.
     """
 
     plugin: ClassVar[EncoderPlugin]
@@ -38,12 +38,12 @@ class EncoderKit:
 
     @property
     def spec(self) -> EncoderSpec:
-        """What an encoder of this config is and needs."""
+        """The spec of an encoder with this config."""
         return self.plugin.spec_for(self.config)
 
     @property
     def duration_s(self) -> float:
-        """Enough observed time to be cut in two, in seconds."""
+        """Enough observed time to be split in two, in seconds."""
         return max(60.0, 4 * self.spec.min_observed_s + 1)
 
     @property
@@ -53,7 +53,7 @@ class EncoderKit:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """A population that the spec takes, as arguments of `mock_population`."""
+        """Arguments of `mock_population` for a population that the spec accepts."""
         kind = "spikes" if "spikes" in self.spec.accepts else min(self.spec.accepts)
         rate_hz = sorted(self.list_rates(kind))[-1]
         return {
@@ -64,13 +64,13 @@ class EncoderKit:
         }
 
     def list_rates(self, kind: str) -> list[float]:
-        """List common frame rates that the spec takes."""
+        """List common frame rates that the spec accepts."""
         low, high = self.spec.rate_hz or (0.0, np.inf)
         common = [rate for rate in (5.0, 30.0) if low <= rate <= high]
         return [30.0] if kind == "spikes" else common or [float(low)]
 
     def make(self, **parts: Any) -> Population:
-        """Make a population that the spec takes, with these arguments of `mock_population`."""
+        """Make a population that the spec accepts, with these arguments of `mock_population`."""
         return mock_population(**{**self.arguments, **parts})
 
     made = make
@@ -86,5 +86,5 @@ class EncoderKit:
         return self.plugin.build(self.config, self.draw_state(), "cpu")
 
     def import_plugin(self) -> tuple[frozenset[str], str]:
-        """Import the plugin in a fresh interpreter: the modules that come along, and what it prints."""
+        """Import the plugin in a fresh interpreter; returns the modules that this imports, and the printed output."""
         return import_alone(self.module or self.plugin.build.__module__)

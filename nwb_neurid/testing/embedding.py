@@ -1,4 +1,4 @@
-"""Rules for `Encoder.embed`. The first line of a rule says what must hold, the rest how to repair a plugin."""
+"""Rules for `Encoder.embed`. The first line of a docstring states the rule, the rest how to repair a plugin."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ class EmbeddingRules(EncoderKit):
     def test_units_are_told_by_row_where_ids_repeat(self) -> None:
         """Two units with the same id (on two probes) are treated as two units.
 
-        Address units by their row; never use `unit_ids` as a key.
+        Identify units by their row; never use `unit_ids` as a key.
         """
         population = self.make()
         ids = np.array(population.unit_ids)
@@ -67,7 +67,7 @@ class EmbeddingRules(EncoderKit):
     def test_permuted_units_are_permuted_rows(self) -> None:
         """The order of the units does not affect their vectors.
 
-        Treat units alike: no position in the list may enter a vector.
+        Treat all units in the same way: a vector must not depend on the position of the unit in the list.
         """
         population = self.make()
         order = np.random.default_rng(1).permutation(len(population))

@@ -52,7 +52,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_config_and_state_rebuild_it(self) -> None:
         """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.
 
-        `config` holds everything that `build` needs but the weights, as JSON; `state` gives every array.
+        `config` contains everything that `build` needs except the weights, as JSON; `state` returns every array.
         """
         from safetensors.numpy import load, save
 
@@ -71,7 +71,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_what_does_not_fit_is_refused(self) -> None:
         """`build` refuses unknown and missing settings and weights with an error of nwb-neurid.
 
-        Raise `InvalidModel` for a config and `WrongWeights` for a state that does not fit, naming what is wrong.
+        Raise `InvalidModel` for a config that does not fit, and `WrongWeights` for a state, and state what is wrong.
         """
         unknown = {"no such setting": 1}
         state = self.draw_state()

@@ -1,4 +1,4 @@
-"""Made populations, of spikes or traces, that are easy to shift, to cut and to tell apart."""
+"""Artificial populations of spikes or traces, which are easy to shift, to cut and to distinguish."""
 
 from collections.abc import Sequence
 
@@ -24,35 +24,36 @@ def mock_population(
     unit_ids: Shaped[np.ndarray, " units"] | None = None,
     seed: int = 0,
 ) -> Population:
-    """Make a population of units that each fire in their own way, so that encoders can tell them apart.
+    """Make an artificial population whose units differ in their firing, so that encoders can distinguish them.
 
     Parameters
     ----------
     kind
         "spikes", "dff", "fluorescence" or "deconvolved".
     units
-        How many; the last of four or more is silent.
+        Number of units. If there are four or more, the last one is silent.
     duration_s
         Observed time in seconds, without the gap.
     rate_hz
-        Frames a second of traces.
+        Frames per second of traces.
     start_s
-        When the recording starts on the session clock, in seconds.
+        Start of the recording on the session clock, in seconds.
     gap
-        After how much observed time nothing is observed, and for how long, in seconds; rounded to frames.
+        Start of a gap in the observation (as observed time before it) and its duration, in seconds; rounded to frames.
     in_gap
-        Seed of what happens in the gap, which no encoder may look at.
+        Seed of the activity in the gap, which encoders must not use.
     observed
         Whether each unit was observed at all; None for all.
     unit_ids
-        0, 1, ... by default.
+        Ids of the units; 0, 1, ... by default.
     seed
-        Of everything else.
+        Seed of everything else.
 
     Returns
     -------
     Population
-        With positions, and waveforms beside spikes, of one group. The same arguments give the same population.
+        A population of one group with positions and, if it has spikes, waveforms. The same arguments give the same
+        population.
 
     Examples
     --------

@@ -30,7 +30,7 @@ class ReaderConformance:
     plugin
         The plugin that is tested.
     module
-        The module that holds it; "" for the one that holds its `read`.
+        The module of the plugin; "" for the module of its `read`.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class ReaderConformance:
     module: ClassVar[str] = ""
 
     def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
-        """Make a small source of the format. A subclass does that.
+        """Make a small source in the format of the reader. Subclasses implement this.
 
         Parameters
         ----------
@@ -57,18 +57,18 @@ class ReaderConformance:
         Returns
         -------
         object
-            Path of the source, or an object that the reader takes.
+            Path of the source, or an object that the reader accepts.
 
         Raises
         ------
         SkipTest
-            If the subclass makes none: rules that need one are skipped.
+            If the subclass does not implement it. Rules that need a source are then skipped.
         """
         raise SkipTest("no source was given")
 
     @contextmanager
     def make(self) -> Iterator[object]:
-        """Make a source in a folder of its own, which is deleted afterwards.
+        """Make a source in a temporary folder, which is deleted afterwards.
 
         Yields
         ------
@@ -88,14 +88,14 @@ class ReaderConformance:
         Parameters
         ----------
         source
-            As `source` makes it.
+            A source, as returned by `source`.
         **options
             Fields of `nwb_neurid.contracts.ReadOptions`.
 
         Returns
         -------
         Population
-            What the plugin makes of it.
+            The population that the plugin reads.
         """
         return self.plugin.read(source, ReadOptions(**options))  # type: ignore[arg-type]
 
@@ -122,7 +122,7 @@ class ReaderConformance:
     def test_it_recognises_its_source(self) -> None:
         """Its own source is recognised.
 
-        Let `recognises` look at the name, or at the first bytes.
+        `recognises` should look at the name, or at the first bytes.
         """
         with self.make() as source:
             require(self.plugin.recognises(source), f"{source} is not recognised")
@@ -149,7 +149,7 @@ class ReaderConformance:
     def test_reading_gives_a_population(self) -> None:
         """Reading gives a `Population` with units, observed time, and the name of its source.
 
-        Pass `source=str(source)`, and say in `observed_s` when anything was observed.
+        Pass `source=str(source)`, and state the observed time in `observed_s`.
         """
         with self.make() as source:
             population = self.read(source)
@@ -162,7 +162,7 @@ class ReaderConformance:
     def test_reading_again_gives_the_same(self) -> None:
         """Reading the same source again gives the same units, activity and observed time.
 
-        Sort what a file system or a set gives in any order.
+        Sort files and elements of sets, because their order may vary.
         """
         with self.make() as source:
             first, again = self.read(source), self.read(source)
@@ -201,7 +201,7 @@ class ReaderConformance:
     def test_damage_is_an_error_of_ours(self) -> None:
         """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
-        Turn what the library of the format raises into `UnreadableSource`, with the path and the reason.
+        Convert errors of the library of the format into `UnreadableSource`, with the path and the reason.
         """
         with self.make() as source:
             root = self._get_path(source)
@@ -216,7 +216,7 @@ class ReaderConformance:
     def test_the_spec_is_honest(self) -> None:
         """Every option that the spec lists works, and text that matches nothing in the source is refused.
 
-        Name in `options` those alone that `read` looks at, and raise `InvalidOption` for values that fit nothing.
+        List in `options` only those that `read` uses, and raise `InvalidOption` for values that match nothing.
         """
         options = self.plugin.spec.options
         with self.make() as source:
@@ -232,7 +232,7 @@ class ReaderConformance:
     def test_nothing_is_printed(self) -> None:
         """Importing and reading write nothing to standard output.
 
-        Say what the user should know as a `NeuridWarning`.
+        Use a `NeuridWarning` for information for the user.
         """
         _, said = import_alone(self.module or self.plugin.read.__module__)
         require(not said, f"importing prints {said[:60]!r}")
@@ -256,7 +256,7 @@ class ReaderConformance:
 
 
 def copy_source(source: Path, folder: Path) -> Path:
-    """Copy a file or a folder, so that a rule may damage it."""
+    """Copy a file or a folder, so that a test may damage it."""
     target = folder / source.name
     if source.is_dir():
         return shutil.copytree(source, target)

@@ -1,4 +1,4 @@
-"""Tools of the rules: failing with a reason, importing in a fresh interpreter, capturing output."""
+"""Tools for the rules: fail with a reason, import in a fresh interpreter, capture output."""
 
 import contextlib
 import io
@@ -43,7 +43,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 class RuleBroken(AssertionError):
-    """A plugin breaks a rule; the message says how."""
+    """A plugin breaks a rule. The message states how."""
 
 
 def require(holds: bool, otherwise: str) -> None:
@@ -55,7 +55,7 @@ def require(holds: bool, otherwise: str) -> None:
 def require_close(
     left: Float[np.ndarray, "units dim"], right: Float[np.ndarray, "units dim"], tolerance: float, otherwise: str
 ) -> None:
-    """Fail unless these vectors agree, NaN with NaN; the message gets the largest difference."""
+    """Fail unless these vectors agree (NaN equals NaN). The largest difference is added to the message."""
     require(left.shape == right.shape, f"{otherwise}: shapes {left.shape} and {right.shape}")
     if not np.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True):
         apart = np.abs(left - right)
@@ -66,7 +66,7 @@ def require_close(
 
 @cache
 def import_alone(module: str) -> tuple[frozenset[str], str]:
-    """Import a module in a fresh interpreter: the top-level modules that come along, and what it prints."""
+    """Import a module in a fresh interpreter; returns the top-level modules that this imports, and the output."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
     )
@@ -77,7 +77,7 @@ def import_alone(module: str) -> tuple[frozenset[str], str]:
 
 @contextlib.contextmanager
 def capture_output() -> Iterator[list[str]]:
-    """Capture what is printed to standard output, from Python or from a library below it."""
+    """Capture standard output, including that of compiled libraries."""
     found: list[str] = []
     sys.stdout.flush()
     with tempfile.TemporaryFile() as file, contextlib.redirect_stdout(io.StringIO()) as text:
@@ -93,14 +93,14 @@ def capture_output() -> Iterator[list[str]]:
 
 
 def advance_generators() -> None:
-    """Draw from the global random generators, so that seeding them again shows."""
+    """Draw from the global random generators, so that it can be detected if a plugin seeds them."""
     np.random.random()  # noqa: NPY002 - the one that must not be used
     if (torch := sys.modules.get("torch")) is not None:
         torch.rand(())
 
 
 def read_global_state() -> Mapping[str, bytes]:
-    """Read global state that no plugin may change: random generators, and settings of torch."""
+    """Read the global state that a plugin must not change: random generators, and settings of torch."""
     found = {"NumPy's global random generator": repr(np.random.get_state()).encode()}  # noqa: NPY002 - what must not change
     if (torch := sys.modules.get("torch")) is not None:
         settings = torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()

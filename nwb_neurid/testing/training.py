@@ -14,7 +14,7 @@ WINDOWS = 16
 
 
 class TrainingRules(EncoderKit):
-    """Rules for encoders that learn; skipped for the others."""
+    """Rules for encoders that learn. They are skipped for other encoders."""
 
     def build_trainable(self) -> Trainable:
         """Build the encoder, if it learns."""
@@ -26,8 +26,8 @@ class TrainingRules(EncoderKit):
     def test_training_lowers_the_loss(self) -> None:
         """After five steps, the loss on the windows of the first step is lower, and the weights have changed.
 
-        See that `fit` changes the weights that `state` gives, that the loss falls along its gradient, and that the
-        seed of the options decides which windows a step gets.
+        Check that `fit` changes the weights that `state` returns, that the loss falls along its gradient, and that the
+        seed in the options determines the windows of a step.
         """
         encoder = self.build_trainable()
         before = encoder.state()

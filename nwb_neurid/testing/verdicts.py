@@ -24,11 +24,11 @@ class Verdict:
     Parameters
     ----------
     rule
-        What holds, in a sentence.
+        The rule, as a sentence.
     outcome
         "passed", "failed" or "skipped".
     message
-        How it failed, or why it was skipped.
+        The reason why it failed or was skipped.
     advice
         How to repair the plugin.
     """
@@ -55,14 +55,14 @@ def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderC
 
 
 def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
-    """Make the kit of an installed reader, with copies of a recording; without one, of the rules that need none.
+    """Make the kit of an installed reader, with copies of a recording. Without one, rules that need it are skipped.
 
     Raises
     ------
     SourceNotFound
         If there is nothing at the path.
     InvalidOption
-        If it is too large to be copied for every rule.
+        If the recording is too large to be copied for every rule.
     """
     if example is None:
         return type("Kit", (ReaderConformance,), {"plugin": plugin})
@@ -84,7 +84,7 @@ def list_rules(kit: type) -> list[str]:
 
 
 def run_kit(kit: type, *, progress: Progress = silent) -> Iterator[Verdict]:
-    """Run every rule of a kit, also after one has failed.
+    """Run every rule of a kit, even after one has failed.
 
     Parameters
     ----------

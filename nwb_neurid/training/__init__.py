@@ -1,4 +1,4 @@
-"""Windows of a recording on the device, and torch modules over them as encoders that learn. Imports torch."""
+"""Encoders that are torch modules over windows of a recording, and their training. This module imports torch."""
 
 from nwb_neurid.training.dropout import Dropout as Dropout
 from nwb_neurid.training.encoder import TorchEncoder as TorchEncoder

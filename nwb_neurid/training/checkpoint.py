@@ -1,6 +1,6 @@
-"""The state of a training in one file, from which it is resumed as if it had never stopped.
+"""The state of a training in one file, from which it is resumed as if it had never been interrupted.
 
-Randomness is drawn anew for every step from the seed and the number of the step, so that no state of it is kept.
+The random generator of each step is made from the seed and the number of the step, so that its state is not stored.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class Checkpoint:
     tensors
         Weights, moments of the optimiser, and the log.
     seconds
-        How long it took so far.
+        Duration of the training so far.
     fingerprint
-        Encoder, recordings and options; a training is resumed with the same only.
+        Identifies encoder, recordings and options, which must be the same when a training is resumed.
     """
 
     tensors: dict[str, Tensor]
@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     WrongWeights
-        If it is damaged, or of another format.
+        If it is damaged, or has another format.
     """
     again = "Train anew, without --resume, into another folder."
     try:

@@ -36,7 +36,7 @@ class Dropout(nn.Module):
         Parameters
         ----------
         x
-            Of any shape.
+            Input of any shape.
 
         Returns
         -------

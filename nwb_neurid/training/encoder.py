@@ -23,10 +23,10 @@ from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 
 
 class WindowModule(Protocol):
-    """What the module of a torch encoder implements: an `nn.Module` with this `forward`.
+    """The interface of the module of a torch encoder: an `nn.Module` with this `forward`.
 
-    Compiled training compiles all of it, unless it has a method `with_compiled_layers`, which returns a module of the
-    same weights.
+    Compiled training compiles the whole module, unless it has a method `with_compiled_layers`, which returns a module
+    with the same weights and compiled layers.
     """
 
     def __call__(
@@ -61,19 +61,19 @@ class TorchEncoder:
     ----------
     module
         An `nn.Module` with its weights. Its `forward` takes windows of shape (windows, units, bins) and a mask that is
-        False for padding, shape (windows, units), or None; it returns vectors of shape (windows, units, dim).
+        False for padding, shape (windows, units), or None. It returns vectors of shape (windows, units, dim).
     config
-        Settings that its plugin rebuilds it from.
+        Settings from which its plugin rebuilds it.
     dim
         Length of its vectors.
     options
-        How recordings are cut into windows for it.
+        Options for cutting recordings into windows.
     device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
+        "auto" (a GPU if there is one), "cpu" or "cuda".
     recipe
-        How it is trained.
+        Settings of the training.
     context
-        Makes what the module uses besides the units, of a population and its bins; None for nothing.
+        Function that computes further input of the module from a population and its bins; None if there is none.
 
     Raises
     ------
@@ -127,7 +127,7 @@ class TorchEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings that its plugin rebuilds it from."""
+        """Settings from which its plugin rebuilds it."""
         return self._config
 
     @property
@@ -141,17 +141,17 @@ class TorchEncoder:
         Returns
         -------
         mapping of str to array
-            By the names of `state_dict`, on the CPU.
+            The weights, with the names of `state_dict`, on the CPU.
         """
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._module.state_dict().items()}
 
     @property
     def binning(self) -> str:
-        """How recordings are binned."""
+        """A text that identifies how recordings are binned."""
         return repr(self._options)
 
     def bin(self, population: Population) -> Binned:
-        """Bin one group of units, as `fit` would.
+        """Bin one group of units in the same way as `fit`.
 
         Parameters
         ----------
@@ -161,24 +161,24 @@ class TorchEncoder:
         Returns
         -------
         Binned
-            What `fit` takes in its place.
+            The binned units, which `fit` accepts instead of the population.
         """
         return bin_population(population, self._options, self._context)
 
     def fit(
         self, populations: Sequence[Population | Binned], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
-        """Train the module on pairs of windows, as the recipe says.
+        """Train the module on pairs of windows, with the settings of the recipe.
 
         Parameters
         ----------
         populations
-            Units that may be compared with one another, each population one group without excluded units; or the same
-            as `bin` returned it.
+            Populations of units that may be compared with one another, each one group without excluded units; or their
+            binned form from `bin`.
         options
-            How long to train, from which seed, and where to keep checkpoints.
+            Number of steps, random seed, checkpoints and other options.
         progress
-            Reports every step.
+            Progress callback, called at every step.
 
         Returns
         -------
@@ -190,7 +190,7 @@ class TorchEncoder:
         CannotTrain
             If no population has two windows and two units.
         WrongWeights
-            If the checkpoint to resume from is damaged, or of another training.
+            If the checkpoint to resume from is damaged, or belongs to another training.
         OutOfMemory
             If the device has too little memory.
         """
@@ -211,7 +211,7 @@ class TorchEncoder:
         population
             Units that may be compared with one another: one group, without excluded units.
         progress
-            Reports every batch of windows.
+            Progress callback, called at every batch of windows.
 
         Returns
         -------
@@ -281,7 +281,7 @@ def choose_device(name: str) -> torch.device:
     Parameters
     ----------
     name
-        "cpu", "cuda", or "auto" for CUDA where there is a GPU.
+        "cpu", "cuda", or "auto" for CUDA if there is a GPU.
 
     Returns
     -------

@@ -108,7 +108,7 @@ class Training:
             self._restore(read_checkpoint(options.checkpoint))
 
     def run(self, progress: Progress) -> None:
-        """Do the remaining steps; checkpoints are written in between, at the end, and when interrupted."""
+        """Run the remaining steps. Checkpoints are written in between, at the end, and if it is interrupted."""
         started, before, saved = time.monotonic(), self.seconds, time.monotonic()
         empty = 0
         try:
@@ -129,7 +129,7 @@ class Training:
             self._save()
 
     def log(self) -> TrainingLog:
-        """Return the log of the steps that were done."""
+        """Return the log of the completed steps."""
         return TrainingLog(
             loss=self.losses[: self.done].double().numpy(),
             matched=self.matched[: self.done].numpy().copy(),

@@ -1,4 +1,4 @@
-"""Losses that bring two views of one unit together: decoupled contrastive, and VICReg."""
+"""Losses that make the vectors of two views of a unit similar: decoupled contrastive, and VICReg."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,10 +15,10 @@ MOST_SIMILARITIES = 2**26
 
 
 class Loss(Protocol):
-    """What a loss implements: an `nn.Module` with this `forward`. Its own weights (a projector) are trained too.
+    """The interface of a loss: an `nn.Module` with this `forward`. Its own weights (a projector) are trained as well.
 
-    Where `over_step` is true it is called once a step, with the units of all windows of the step as those of one
-    window. Otherwise it is called on some windows at a time, and the results are added up.
+    If `over_step` is True, it is called once per step, with the units of all windows as if they were in one window.
+    Otherwise, it is called on some windows at a time, and the results are added up.
     """
 
     over_step: bool
@@ -50,7 +50,7 @@ class Loss(Protocol):
 
 
 class ContrastiveLoss(nn.Module):
-    """Decoupled contrastive loss: a unit's two views are alike, those of other units of the window are not.
+    """Decoupled contrastive loss: the two views of a unit should be similar, and differ from other units of the window.
 
     Source: NuCLR (arXiv 2512.01199) and its code (nerdslab/nuclr, commit 0fa409b), with the decoupled denominator of
     Yeh et al. (2022), "Decoupled Contrastive Learning".
@@ -60,10 +60,10 @@ class ContrastiveLoss(nn.Module):
     dim
         Length of a vector.
     temperature
-        What similarities are divided by.
+        Similarities are divided by this number.
     within_view_temperature
-        Also divide the similarities of two units in one view, as the paper writes it. The authors' code divides only
-        those across views, and so does this by default.
+        Also divide the similarities between units within one view, as in the paper. By default, only similarities
+        across views are divided, as in the authors' code.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class ContrastiveLoss(nn.Module):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Compute the loss, summed over the matched units. Every unit seen in a view is a negative, matched or not.
+        """Compute the loss, summed over the matched units. All units in a view are negatives, whether matched or not.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class ContrastiveLoss(nn.Module):
         seen
             Which units are in each view, shape (2, windows, units).
         twins
-            Pairs that are no negatives, shape (windows, units, units); None for no pair.
+            Pairs that must not be used as negatives, shape (windows, units, units); None if there are none.
 
         Returns
         -------

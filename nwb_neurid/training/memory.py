@@ -1,4 +1,4 @@
-"""Memory: how much is computed at a time, how arrays come to a device, and what goes back to the system."""
+"""Memory: how much is computed at a time, copies to a device, and freeing of memory."""
 
 import ctypes
 import math
@@ -33,21 +33,21 @@ LACKS = ("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED")
 
 
 def most_tokens(device: torch.device) -> int:
-    """Tokens that are computed at a time: on a GPU as many as its memory holds, since few leave it idle."""
+    """Number of tokens that are computed at a time: on a GPU, as many as fit into its memory, to use it fully."""
     if device.type != "cuda":
         return TOKENS
     return max(TOKENS, torch.cuda.get_device_properties(device).total_memory // BYTES_PER_TOKEN)
 
 
 def find_room(device: torch.device) -> float:
-    """Find how many bytes of recordings may lie on a device: on a GPU a share of what is free, elsewhere all."""
+    """Number of bytes of recordings that may be kept on a device: a share of the free memory of a GPU, or no limit."""
     if device.type != "cuda":
         return math.inf
     return RECORDINGS_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def to_device(array: Shaped[np.ndarray, "..."], device: torch.device) -> Shaped[Tensor, "..."]:
-    """Copy an array to a device; a small one without waiting for what a GPU is still computing."""
+    """Copy an array to a device. A small array is copied without waiting for running computations of a GPU."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda" and array.nbytes <= PINNED_BYTES:
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -94,10 +94,10 @@ def _lack(error: Exception) -> str:
 
 
 def give_back() -> None:
-    """Let glibc part with what was freed.
+    """Let glibc return freed memory to the system.
 
-    Its heap keeps blocks of all the sizes that windows of many lengths and recordings of many units take: without this
-    a training that needs 400 MB was seen to hold 9 GB. Elsewhere than on Linux with glibc nothing is done.
+    Windows and recordings of many sizes leave blocks of many sizes in its heap. Without this call, a training that
+    needs 400 MB was seen to occupy 9 GB. It does nothing on systems other than Linux with glibc.
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         library.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The processes of a training on several GPUs or nodes, as `torchrun` or SLURM start them; one process otherwise."""
+"""The processes of a training on several GPUs or nodes, started by `torchrun` or SLURM; otherwise one process."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from nwb_neurid.training.views import Views
 
 @contextmanager
 def join_processes(device: str) -> Iterator[bool]:
-    """Join the processes that `torchrun` or `srun` started, if one did; yields whether this is the first of them.
+    """Connect the processes that `torchrun` or `srun` started, if any; yields whether this is the first of them.
 
-    Each takes the GPU of its number on its node, unless `device` is "cpu".
+    Each process uses the GPU with its own number on the node, unless `device` is "cpu".
 
     Raises
     ------
     InvalidOption
-        If a node has more processes than GPUs, or SLURM does not say on which node the first runs.
+        If a node has more processes than GPUs, or SLURM does not state the node of the first process.
     """
     os.environ.update(read_slurm(os.environ))
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -46,22 +46,22 @@ def join_processes(device: str) -> Iterator[bool]:
 
 
 def read_slurm(environment: Mapping[str, str]) -> dict[str, str]:
-    """Read what `torchrun` would have set from the variables of a step of SLURM with several tasks.
+    """Compute the variables that `torchrun` would set from those of a SLURM step with several tasks.
 
     Parameters
     ----------
     environment
-        Variables of the process.
+        Environment variables of the process.
 
     Returns
     -------
     dict of str to str
-        What is to be set; nothing where `torchrun` has set it, or SLURM started a single task.
+        The variables to set; empty if `torchrun` has set them, or SLURM started a single task.
 
     Raises
     ------
     InvalidOption
-        If the nodes are not named.
+        If the names of the nodes are missing.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def read_slurm(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Processes:
-    """Sums over the processes of one training."""
+    """Sums over all processes of a training."""
 
     def __init__(self) -> None:
         several = distributed.is_available() and distributed.is_initialized()
@@ -117,7 +117,7 @@ class Processes:
             weight.grad = piece.view_as(weight)
 
     def gather(self, views: Sequence[Views], dim: int, device: torch.device) -> Views:
-        """Gather all units of a step, from all processes, as those of one window; gradients flow back to each."""
+        """Gather the units of a step from all processes, as if they were in one window; gradients flow back to each."""
         empty = torch.zeros(2, 0, dim, device=device)
         vectors = torch.cat([empty, *(found.vectors.flatten(1, 2) for found in views)], dim=1)
         seen = torch.cat([empty[:, :, 0].bool(), *(found.seen.flatten(1, 2) for found in views)], dim=1)

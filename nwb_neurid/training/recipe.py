@@ -13,24 +13,24 @@ class Recipe:
     Parameters
     ----------
     loss
-        Makes the loss, a module that is a `nwb_neurid.training.Loss`, for vectors of a length.
+        Function that makes the loss (a `nwb_neurid.training.Loss`) for vectors of a given length.
     windows
         Pairs of windows in a step.
     learning_rate
         Peak learning rate.
     max_distance_s
-        How far apart the two views of a pair may begin, in seconds of observed time; None for anywhere.
+        Largest distance between the starts of the two views of a pair, in seconds of observed time; None for no limit.
     weight_decay
-        Of AdamW, on matrices alone.
+        Weight decay of AdamW, for matrices only.
     warm_up
         Share of the steps over which the learning rate rises; it then falls to zero along a cosine.
     keep_units
         The smallest share of units that unit dropout keeps in a view.
     shortest, longest
-        How long the views of a pair are, in windows: drawn between these for each micro-batch, as far as observed time
-        allows.
+        Range of the length of the views of a pair, in windows. The length is drawn for each micro-batch, as far as
+        observed time allows.
     clip
-        Largest norm of the gradient, of the encoder and of the loss each.
+        Largest norm of the gradient, for the encoder and for the loss separately.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A recording on the device that trains, and pairs of views drawn from it."""
+"""A recording on the training device, and pairs of views that are drawn from it."""
 
 import math
 from bisect import bisect_left
@@ -34,11 +34,11 @@ class Pairs:
     Parameters
     ----------
     values
-        Activity in the first views and in the second ones, shape (2, windows, units, bins).
+        Activity in the first and in the second views, shape (2, windows, units, bins).
     active
-        Which units have something to show in each view, shape (2, windows, units).
+        Which units are active in each view, shape (2, windows, units).
     context
-        What went on beside the units, where the encoder looks at it, shape (2, windows, channels, bins).
+        Further input of the encoder, if it uses any, shape (2, windows, channels, bins).
     """
 
     values: Shaped[Tensor, "2 windows units bins"]
@@ -46,7 +46,7 @@ class Pairs:
     context: Float32[Tensor, "2 windows channels bins"] | None
 
     def windows(self, part: slice) -> "Pairs":
-        """Some of the pairs."""
+        """Select some of the pairs."""
         context = None if self.context is None else self.context[:, part]
         return Pairs(values=self.values[:, part], active=self.active[:, part], context=context)
 
@@ -57,11 +57,11 @@ def bin_population(population: Population, options: WindowOptions, context: Cont
     Parameters
     ----------
     population
-        Units that attend to one another: one group.
+        Units of one group, which may use the activity of one another.
     options
-        How it is binned.
+        Options for binning.
     context
-        What else of it the encoder looks at.
+        Further input of the encoder.
     """
     whole = bin_recording(population, options)
     twins = find_twins(population, whole.values)
@@ -82,21 +82,21 @@ def bin_population(population: Population, options: WindowOptions, context: Cont
 
 
 class Recording:
-    """Units recorded together, binned once; the cost of a draw does not depend on the length of the recording.
+    """A binned recording. The time to draw windows does not depend on the length of the recording.
 
     Parameters
     ----------
     population
-        Units that attend to one another: one group; or the same, binned.
+        Units of one group, which may use the activity of one another; optionally already binned.
     options
-        How it is binned.
+        Options for binning.
     device
-        Where its windows go.
+        The device for its windows.
     context
-        What else of it the encoder looks at.
+        Further input of the encoder.
     room_bytes
-        Its bins lie on the device if they take no more than this, and otherwise in memory, or in a file that is mapped:
-        its windows are then sent one micro-batch at a time.
+        If its bins take no more than this, they are kept on the device. Otherwise they are kept in memory or in a
+        memory-mapped file, and windows are copied to the device one micro-batch at a time.
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class Recording:
         return self.values.shape[0]
 
     def has_pairs(self, bins: int, farthest: int) -> bool:
-        """Whether two windows of this length, at most `farthest` bins apart, can be drawn without a shared bin."""
+        """Whether two windows of this length can be drawn at most `farthest` bins apart and without a shared bin."""
         starts = _Starts.of(self.runs, bins)
         return starts.total > 0 and bool(starts.count_partners(starts.runs[:, 0], bins, farthest).any())
 
     def find_longest(self, tokens: int, token_bins: int, farthest: int) -> int:
-        """Find the most tokens, up to `tokens`, with which windows everywhere in it have a partner; 0 for none."""
+        """Find the largest number of tokens, up to `tokens`, for which all windows have a partner; 0 if there is none."""
 
         def too_long(number: int) -> bool:
             bins = (number + 1) * token_bins
@@ -157,13 +157,13 @@ class Recording:
         Parameters
         ----------
         rng
-            Where the randomness comes from.
+            Random generator.
         windows
-            How many pairs; fewer come back where a first window has no partner.
+            Number of pairs. Fewer are returned if a first window has no partner.
         bins
             Length of a window.
         farthest
-            How far apart the two may begin, in bins of observed time. They never share a bin.
+            Largest distance between the starts of the two, in bins of observed time. They never share a bin.
         """
         starts = _Starts.of(self.runs, bins)
         first = starts.pick(rng.integers(starts.total, size=windows))

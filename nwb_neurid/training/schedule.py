@@ -21,7 +21,7 @@ SHARE = {"cpu": 0.0, "cuda": 1 / 16}
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TrainingTask:
-    """What is trained, and how: the module with the length of its vectors, its windows and context, and the recipe."""
+    """Specification of a training: the module, the length of its vectors, its windows and context, and the recipe."""
 
     module: nn.Module
     dim: int
@@ -30,12 +30,12 @@ class TrainingTask:
     context: Context | None = None
 
     def find_farthest(self, recording: Recording) -> int:
-        """Find how far apart two views may begin, in bins."""
+        """Find the largest distance between the starts of two views, in bins."""
         distance_s = self.recipe.max_distance_s
         return recording.bins if distance_s is None else round(distance_s / self.windows.bin_s)
 
     def find_longest(self, recording: Recording) -> int:
-        """Find the most tokens of a pair of views: more than a window holds only where there is time for it."""
+        """Find the largest number of tokens of a view: more than in a window only if there is enough time."""
         asked = round(self.recipe.longest * self.windows.tokens)
         longest = recording.find_longest(asked, self.windows.token_bins, self.find_farthest(recording))
         return max(longest, min(asked, self.windows.tokens))
@@ -52,7 +52,7 @@ class MicroBatch:
     seed: int
 
     def pieces(self) -> Iterator["MicroBatch"]:
-        """Parts of it that are computed at a time; on a CPU it is one."""
+        """Split it into parts that are computed one after another; on a CPU, there is only one."""
         width = int(self.keep.any(axis=0).sum(axis=1).max(initial=0))
         size = max(1, most_tokens(self.pairs.values.device) // max(width * self.tokens, 1))
         for number, at in enumerate(range(0, self.keep.shape[1], size)):
@@ -63,8 +63,8 @@ class MicroBatch:
 class Schedule:
     """The steps of a training.
 
-    Every random number is drawn from the seed, the number of the step and that of the micro-batch: the same whether
-    the training was interrupted, and in however many processes it runs.
+    All random numbers are determined by the seed, the number of the step and that of the micro-batch. They do not
+    depend on interruptions of the training or on the number of processes.
     """
 
     def __init__(self, task: TrainingTask, recordings: Sequence[Recording], options: TrainingOptions) -> None:
@@ -104,7 +104,7 @@ class Schedule:
         return MicroBatch(recording=recording, pairs=pairs, keep=keep, tokens=tokens, seed=int(rng.integers(2**31)))
 
     def compute_learning_rate(self, number: int) -> float:
-        """Compute the learning rate of a step: up along a line, then down along a cosine."""
+        """Compute the learning rate of a step: a linear rise, followed by a decay along a cosine."""
         recipe, steps = self._task.recipe, self._options.steps
         rise = max(1, round(recipe.warm_up * steps))
         fall = 0.5 * (1 + math.cos(math.pi * max(0, number - rise) / max(1, steps - rise)))

@@ -1,4 +1,4 @@
-"""Vectors of two views of some windows, laid out for a loss."""
+"""Vectors of two views of some windows, in the form that a loss needs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PADDING = {"cpu": 0.1, "cuda": 0.5}
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Views:
-    """Vectors of two views, a row the same unit in both; what `nwb_neurid.training.Loss` takes."""
+    """Vectors of two views for `nwb_neurid.training.Loss`. A row is the same unit in both views."""
 
     vectors: Float32[Tensor, "2 windows units dim"]
     seen: Bool[Tensor, "2 windows units"]
@@ -31,7 +31,7 @@ class Views:
 def batch_windows(
     counts: Int[np.ndarray, " windows"], tokens: int, device: torch.device
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
-    """Batch windows with at least one active unit, those of similar count together, so that little is padding."""
+    """Batch windows with at least one active unit. Windows with similar numbers of units are batched together."""
     padding = PADDING[device.type]
     order = np.argsort(counts, kind="stable")[::-1]
     order = order[counts[order] > 0]
@@ -47,7 +47,7 @@ def batch_windows(
 def pack_active(
     active: Bool[np.ndarray, "windows units"],
 ) -> tuple[Int64[np.ndarray, "windows most"], Bool[np.ndarray, "windows most"]]:
-    """Pack the rows of the active units of each window; returns where they are no padding too."""
+    """Pack the rows of the active units of each window; also returns a mask that is False for padding."""
     counts = active.sum(axis=1)
     rows = np.argsort(~active, axis=1, kind="stable")[:, : counts.max(initial=0)]
     return rows, np.arange(rows.shape[1]) < counts[:, None]
@@ -56,9 +56,9 @@ def pack_active(
 def drop_units(
     rng: np.random.Generator, active: Bool[np.ndarray, "2 windows units"], smallest: float
 ) -> Bool[np.ndarray, "2 windows units"]:
-    """Apply unit dropout: keep a random number of units of each view, from the smallest share to all, if active.
+    """Apply unit dropout: keep a random number of the active units of each view, from the smallest share to all.
 
-    Windows of which no unit is left in both views are left without any.
+    If no unit is kept in both views of a window, all units of this window are dropped.
     """
     units = active.shape[2]
     number = rng.integers(int(np.ceil(units * smallest)), units, size=active.shape[:2], endpoint=True)
@@ -75,7 +75,7 @@ def embed_views(
     twins: "csr_array | None",
     tokens: int,
 ) -> Views:
-    """Compute the vectors of the units that are kept, in batches of windows of similar count."""
+    """Compute the vectors of the units that are kept, in batches of windows with similar numbers of units."""
     device = pairs.values.device
     rows, present = pack_active(keep[0] | keep[1])
     place = np.zeros(keep.shape[1:], np.int64)

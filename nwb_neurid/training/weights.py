@@ -1,4 +1,4 @@
-"""Weights of a torch module as arrays: drawn, checked, loaded."""
+"""Draw, check and load the weights of a torch module as arrays."""
 
 import threading
 from collections.abc import Callable
@@ -29,19 +29,19 @@ def with_weights(
     Parameters
     ----------
     make
-        Makes the module. It is called on a device that stores nothing, and given up if it registers many more weights
-        than there are.
+        Function that makes the module. It is first called on a device that stores nothing, and is stopped if it
+        registers many more weights than `state` contains.
     state
-        Its weights by the names of `state_dict`.
+        Its weights, with the names of `state_dict`.
     owner, origin
-        What the module is, and where the weights come from, for the message.
+        Names of the module and of the source of the weights, for the message.
     device
-        Where the module is to live.
+        The device for the module.
 
     Returns
     -------
     nn.Module
-        What `make` makes, with weights in float32, in evaluation mode.
+        The module, with weights in float32, in evaluation mode.
 
     Raises
     ------

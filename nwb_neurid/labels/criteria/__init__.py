@@ -1,6 +1,6 @@
 """Published criteria for the type of a unit, applied without training.
 
-A criterion is a value, `Criterion`. Each of ours is one module with a `CRITERION`.
+A criterion is an instance of `Criterion`. Each included criterion is a module that defines `CRITERION`.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def choose_criteria(population: Population, name: str = AUTO) -> list[Criterion]
     Raises
     ------
     InvalidOption
-        If there is no such criterion, or it was asked for and the recording has no spikes.
+        If there is no such criterion, or a criterion is given by name but the recording has no spikes.
     """
     if name == AUTO:
         return [criterion for criterion in CRITERIA.values() if criterion.suits(population)]

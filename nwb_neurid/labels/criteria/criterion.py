@@ -1,4 +1,4 @@
-"""A criterion: published thresholds on what is measured of a unit, which need no training and give no probability."""
+"""A criterion: published thresholds on measurements of a unit. It needs no training and gives no probabilities."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ FEWEST_SAMPLES = 4
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Unit:
-    """What a criterion is given of one unit.
+    """Data of one unit for a criterion.
 
     Parameters
     ----------
     train_s, runs_s
         Its spike times and the unbroken runs in which it was observed, in seconds.
     resolution_s
-        How coarse the spike times are.
+        Resolution of the spike times.
     waveform
         Mean waveform on its peak channel, shape (samples,), finite; None where it is not known.
     rate_hz
@@ -45,16 +45,16 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a criterion says of one unit.
+    """Result of a criterion for one unit.
 
     Parameters
     ----------
     label
-        Its class; "" where the criterion does not say.
+        Its class; "" if the criterion gives none.
     reason
-        Why it does not say, or cannot be applied; "" where it does.
+        Why the criterion gives no class, or cannot be applied; "" otherwise.
     values
-        What was measured, by name; what was not needed or could not be measured is missing.
+        Measured values by name. Values that were not needed or could not be measured are missing.
     """
 
     label: str = ""
@@ -69,25 +69,25 @@ class Criterion:
     Parameters
     ----------
     name, version
-        As `--criteria` takes it, and the version of the rule here.
+        Its name for `--criteria`, and the version of this implementation.
     title
-        How it is called in messages: "CellExplorer's criterion".
+        Its name in messages: "CellExplorer's criterion".
     label_name
-        What it says of a unit. Never the name of a label that is known: it is putative.
+        Name of the label that it assigns. The label is putative, so it never has the name of a known label.
     scope
-        Where it is valid, in words.
+        The neurons for which it is valid, in words.
     citation
         The publication.
     classes
-        Its classes, with a description each.
+        Its classes, each with a description.
     thresholds
-        By what they are thresholds of, with the unit in the name.
+        The thresholds, by the name of the measurement, which includes the physical unit.
     values
-        Names of what it measures, with their units.
+        Names of the measurements, with their physical units.
     judge
-        Applies it to one unit.
+        Function that applies it to one unit.
     suits
-        Whether `embed` applies it to a recording by default.
+        Function that tells whether `embed` applies it to a recording by default.
     """
 
     name: str
@@ -105,15 +105,15 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Judgement:
-    """What a criterion says of the units of a recording.
+    """Results of a criterion for the units of a recording.
 
     Parameters
     ----------
     criterion
-        Which one.
+        The criterion.
     measured
-        What it measured, as vectors with an axis for each of `Criterion.values`. A unit has all of them or, with a
-        reason, none.
+        Its measurements, as vectors with one dimension for each of `Criterion.values`. A unit has all of them, or none
+        and a reason.
     predictions
         The class of each unit, without a probability.
     """
@@ -124,7 +124,7 @@ class Judgement:
 
     @property
     def summary(self) -> str:
-        """One line on how many units are of which class, and why the others are of none."""
+        """One line with the number of units of each class, and the reasons why other units have no class."""
         predictions = self.predictions
         counts = Counter(predictions.label[~predictions.abstained].tolist())
         said = [f"{counts[name]} {name}" for name in self.criterion.classes if counts[name]]
@@ -142,7 +142,7 @@ def apply_criterion(criterion: Criterion, population: Population, *, progress: P
     Parameters
     ----------
     criterion
-        Which one.
+        The criterion.
     population
         Units with spikes.
     progress
@@ -151,7 +151,7 @@ def apply_criterion(criterion: Criterion, population: Population, *, progress: P
     Returns
     -------
     Judgement
-        A row for each unit; an excluded one has its reason.
+        One row for each unit. Excluded units keep their reason.
 
     Raises
     ------

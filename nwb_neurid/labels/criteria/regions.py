@@ -1,4 +1,4 @@
-"""Which part of the brain a region is in, by the name that a recording gives it."""
+"""Find the part of the brain to which a region belongs, from the name of the region in a recording."""
 
 import re
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ SIDE = re.compile(r"^(left|right|l|r)[ _-]+|[ _-]+(left|right|l|r)$", re.IGNOREC
 
 
 def find_part(region: str) -> str:
-    """Find the part of the brain that a region is in.
+    """Find the part of the brain to which a region belongs.
 
     Parameters
     ----------
     region
-        An acronym or a name, as the recording has it.
+        An acronym or a name, as in the recording.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What criteria measure of a spike train, within observed time."""
+"""Measurements of criteria on spike trains, within observed time."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,7 +20,7 @@ HIGHEST = np.array([500, 50, 500, 15, 50, 20, 5, 100.0])
 
 
 def correlate_narrowly(train_s: Train, runs_s: Runs) -> Float64[np.ndarray, " lags"]:
-    """Compute the autocorrelogram that CellExplorer fits.
+    """Compute an autocorrelogram as CellExplorer does, to which `fit_rise_ms` is applied.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def fit_rise_ms(rate_hz: Float64[np.ndarray, " lags"]) -> float:
     Parameters
     ----------
     rate_hz
-        As `correlate_narrowly` gives it, shape (100,).
+        The autocorrelogram from `correlate_narrowly`, shape (100,).
     """
     from scipy.optimize import least_squares
 
@@ -91,7 +91,7 @@ def _exponentials(
 def measure_suppression_ms(train_s: Train, runs_s: Runs) -> float:
     """Measure how long firing stays below its baseline after a spike, in milliseconds; NaN where it never recovers.
 
-    That is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms. Source:
+    This is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms. Source:
     `computeACGprop` of bombcell, after Peters et al. 2021 (Nature 591, 420).
 
     Parameters
@@ -116,7 +116,7 @@ def measure_long_share(train_s: Train, runs_s: Runs, long_s: float) -> float:
     train_s, runs_s
         Spike times and unbroken runs of observation, in seconds. No interval spans a gap.
     long_s
-        In seconds.
+        Threshold on the inter-spike interval, in seconds.
     """
     run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)[run[1:] == run[:-1]]

@@ -14,8 +14,8 @@ Waveform = Float[np.ndarray, " samples"]
 def measure_trough_to_peak_ms(waveform: Waveform, rate_hz: float) -> tuple[float, bool]:
     """Measure the time from the trough of a spike to the peak after it, as CellExplorer does.
 
-    The waveform is interpolated by a cubic spline to at least 100 kHz, and turned over if it points up around its
-    largest deflection. Source: `calc_waveform_metrics` of CellExplorer (Petersen et al. 2021, Neuron 109, 3594).
+    The waveform is interpolated by a cubic spline to at least 100 kHz, and inverted if its largest deflection is
+    positive. Source: `calc_waveform_metrics` of CellExplorer (Petersen et al. 2021, Neuron 109, 3594).
 
     Parameters
     ----------

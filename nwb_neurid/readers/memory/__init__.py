@@ -1,7 +1,7 @@
-"""Reads arrays and objects in memory: spike times, traces, and what pynapple holds.
+"""Reads arrays and objects in memory: spike times, traces, and objects of pynapple.
 
-Seconds are taken for the unit of time, as everywhere in NWB. Objects of other libraries have readers of their own: an
-open `pynwb.NWBFile` is read by the NWB reader, objects of SpikeInterface and Neo by theirs.
+Times are in seconds, as everywhere in NWB. Objects of other libraries have their own readers: an open `pynwb.NWBFile`
+is read by the NWB reader, and objects of SpikeInterface and Neo by the readers for these libraries.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ OTHERS = frozenset({"neo", "spikeinterface", "pynwb", "hdmf"})
 
 
 def is_of_pynapple(source: object) -> bool:
-    """Whether this is a group of spike trains or a frame of traces of pynapple, told without importing it."""
+    """Whether this is a group of spike trains or a frame of traces of pynapple. pynapple is not imported for it."""
     return any(cls.__name__ in PYNAPPLE and _library(cls) == "pynapple" for cls in type(source).__mro__)
 
 
 def is_of_others(source: object) -> bool:
-    """Whether this, or what stands first in it, is an object of a library that has a reader of its own."""
+    """Whether this, or its first element, is an object of a library that has its own reader."""
     if isinstance(source, list | tuple) and source:
         source = source[0]
     return any(_library(cls) in OTHERS for cls in type(source).__mro__)

@@ -34,31 +34,31 @@ RAW = 5.0
 
 
 def read_arrays(source: Any, options: ReadOptions) -> Population:
-    """Read the units of arrays.
+    """Read units from arrays.
 
     Parameters
     ----------
     source
-        Spike times: a list, a tuple or a dict by unit of arrays of one axis, in seconds or, with `rate_hz`, whole
-        numbers of samples. Traces: an array of shape (units, samples).
+        Spike times: a list, a tuple or a dict (by unit) of one-dimensional arrays, in seconds or, with `rate_hz`, as
+        whole numbers of samples. Traces: an array of shape (units, samples).
     options
-        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` says what traces are; dF/F
-        by default. `start_s` and `stop_s` say from when to when was observed; otherwise spikes tell. `where` selects
-        units by their `id`.
+        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces;
+        dF/F by default. `start_s` and `stop_s` are the start and the end of observed time; by default, these are the
+        first and the last spike. `where` selects units by their `id`.
 
     Raises
     ------
     UnreadableSource
         If there are no units, no spikes or no samples.
     InvalidSource
-        If it is neither, or spike times are not finite.
+        If the source is neither spike times nor traces, or spike times are not finite.
     InvalidOption
-        If `rate_hz` is missing, or no rate, or `activity` is not that of the arrays.
+        If `rate_hz` is missing or not a valid rate, or `activity` does not fit the arrays.
 
     Warns
     -----
     NeuridWarning
-        If times may be no seconds, or had to be sorted, the duration is not stated, or traces look like raw
+        If times may not be in seconds, or had to be sorted, the duration is not stated, or traces look like raw
         fluorescence.
     """
     if isinstance(source, Mapping):
@@ -72,7 +72,7 @@ def read_arrays(source: Any, options: ReadOptions) -> Population:
 
 
 def name_units(ids: Sequence[Any]) -> Shaped[np.ndarray, " units"]:
-    """Make ids of keys: whole numbers if all are, or else text."""
+    """Make unit ids from keys: whole numbers if all keys are, or otherwise text."""
     whole = all(isinstance(id_, int | np.integer) and not isinstance(id_, bool) for id_ in ids)
     return np.array([int(id_) if whole else str(id_) for id_ in ids]) if ids else np.empty(0, np.int64)
 
@@ -184,7 +184,7 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
 
 
 def is_rate(rate_hz: object) -> bool:
-    """Whether this can be a number of samples a second."""
+    """Whether this is a possible sampling rate."""
     return isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool) and 0 < rate_hz < FASTEST_HZ
 
 
@@ -207,12 +207,12 @@ def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Pop
 
 
 def check_kind(options: ReadOptions) -> TraceKind:
-    """What traces are, as the option says; dF/F by default.
+    """Return the kind of traces that the option states; dF/F by default.
 
     Raises
     ------
     InvalidOption
-        If traces are no such thing.
+        If it is not a kind of traces.
     """
     for kind in TRACE_KINDS:
         if (options.activity or "dff") == kind:
@@ -236,29 +236,29 @@ def make_imaging(
     Parameters
     ----------
     traces
-        One trace a unit.
+        One trace per unit.
     unit_ids
-        Shape (units,).
+        Ids of the units, shape (units,).
     observed_s
-        When they were observed.
+        Observed time.
     source
-        What they are called in messages.
+        The name of the recording in messages.
     options
         `where` selects units by their columns.
     columns
-        What is known of the units, one value each.
+        Further properties of the units, with one value per unit.
 
     Raises
     ------
     UnreadableSource
-        If there is no trace, or none that varies.
+        If there is no trace, or all traces are constant.
     InvalidOption
         If `where` matches nothing in the source.
 
     Warns
     -----
     NeuridWarning
-        If traces that nobody calls fluorescence look like it.
+        If traces look like fluorescence, but are not declared as such.
     """
     if 0 in traces.values.shape:
         raise UnreadableSource(f"The {source} holds no samples.")
@@ -281,7 +281,7 @@ def make_imaging(
 
 
 def to_float32(values: Shaped[np.ndarray, "units samples"]) -> Float32[np.ndarray, "units samples"]:
-    """Convert samples to float32; what is infinite becomes NaN."""
+    """Convert samples to float32. Infinite values become NaN."""
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
     found[np.isinf(found)] = np.nan

@@ -1,4 +1,4 @@
-"""Spike trains and traces of pynapple, by what its objects offer: pynapple itself is not imported."""
+"""Spike trains and traces of pynapple objects. pynapple itself is not imported."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,14 +21,14 @@ DERIVED = frozenset({"rate"})
 def read_object(source: Any, options: ReadOptions) -> Population:
     """Read the units of a `TsGroup` or `Ts`, or the traces of a `TsdFrame` or `Tsd`.
 
-    The time support is observed time. Metadata that are text become labels, and `where` selects units by metadata.
+    The time support is the observed time. Text metadata become labels, and `where` selects units by metadata.
 
     Parameters
     ----------
     source
         The object.
     options
-        `activity` says what traces are; dF/F by default.
+        `activity` is the kind of the traces; dF/F by default.
 
     Raises
     ------

@@ -37,7 +37,7 @@ FOLDER_FORMATS: Mapping[str, str] = {
 
 
 def is_of(source: object, names: frozenset[str]) -> bool:
-    """Whether this is of a class of Neo with one of these names, told without importing Neo."""
+    """Whether this is an instance of a class of Neo with one of these names. Neo is not imported for it."""
     return any(cls.__name__ in names and cls.__module__.partition(".")[0] == "neo" for cls in type(source).__mro__)
 
 
@@ -49,14 +49,14 @@ def is_list_of_trains(source: object) -> bool:
 
 
 def format_of(path: Path) -> str | None:
-    """The class of `neo.io` for a file or a folder, told by names."""
+    """Find the class of `neo.io` for a file or a folder, from its name."""
     if path.is_dir():
         return next((name for pattern, name in FOLDER_FORMATS.items() if any(path.glob(pattern))), None)
     return FORMATS.get(path.suffix.lower())
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a block, a segment, spike trains, or a path of a format that has them."""
+    """Whether this is a block, a segment, spike trains, or the path of a file with spike trains."""
     if not isinstance(source, str | Path):
         return is_of(source, CLASSES | TRAINS) or is_list_of_trains(source)
     if is_url(source):
@@ -68,7 +68,7 @@ def recognises(source: object) -> bool:
 
 
 def read(source: object, options: ReadOptions) -> Population:
-    """Read one unit a spike train as a `Population`; see `nwb_neurid.readers.neo.trains`."""
+    """Read spike trains as the units of a `Population`; see `nwb_neurid.readers.neo.trains`."""
     from nwb_neurid.readers.neo import files, trains
 
     if isinstance(source, str | Path):

@@ -1,4 +1,4 @@
-"""Files of other formats, opened by Neo. Signals stay unread."""
+"""Files of other formats, which Neo opens. Signals are not read."""
 
 from glob import escape
 from importlib import import_module
@@ -23,9 +23,9 @@ def read_file(path: Path) -> list[list[Any]]:
     Raises
     ------
     UnreadableSource
-        If Neo, or what it needs for the format, is not installed, or it cannot read the file.
+        If Neo, or a package that it needs for the format, is not installed, or if Neo cannot read the file.
     InvalidSource
-        If there are several blocks, that is several recordings.
+        If there are several blocks, that is, several recordings.
     """
     name = str(format_of(path))
     _check_regular(path)

@@ -1,12 +1,12 @@
-"""Spike trains of Neo as a `Population`: one unit a train.
+"""Spike trains of Neo as a `Population`, with one unit per train.
 
-A unit that comes in several segments is the same where its trains agree in the first of these that every train has and
-that tells apart the trains of each segment: an annotation `unit_id` or `cluster_id`, unless it only counts the trains
-of a segment; the name; an annotation `id`; the place in the segment, if all segments have as many trains. What tells
-units apart is also their id.
+The trains of a unit in several segments are matched by the first of the following that every train has, and that
+differs between the trains of each segment: the annotation `unit_id` or `cluster_id` (unless it only numbers the trains
+of a segment), the name, the annotation `id`, or the position in the segment, if all segments have the same number of
+trains. These values are also the unit ids.
 
-A train is observed from its `t_start` to its `t_stop`. Segments on one clock stay as they are; where `t_start` begins
-anew, so that segments overlap, they are laid one after another (`nwb_neurid.readers.segments`).
+A train is observed from its `t_start` to its `t_stop`. If segments share one clock, their times are not changed. If the
+clock restarts, so that segments overlap, they are placed one after another (`nwb_neurid.readers.segments`).
 """
 
 from collections.abc import Sequence
@@ -42,22 +42,23 @@ Name = str | int
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Train:
-    """A spike train in seconds, whatever its unit of time.
+    """A spike train, converted to seconds.
 
     Parameters
     ----------
     times_s
-        Shape (spikes,).
+        Spike times, shape (spikes,).
     start_s, stop_s
-        From when to when it was observed.
+        Start and end of the observation.
     names
-        What may tell its unit: the annotations in `NUMBERS`, its name, the annotation `id`, None where it has none.
+        Values that may identify its unit: the annotations in `NUMBERS`, its name, and the annotation `id`; None where
+        missing.
     annotations
-        Those that are text or numbers.
+        The annotations that are text or numbers.
     verdict
-        Why it is no neuron; "" where it may be one.
+        The reason why it is not a neuron; "" if it may be one.
     resolution_s
-        Of its sampling; 0 where it is not told.
+        Resolution of the spike times; 0 if it is not stated.
     """
 
     times_s: Float64[np.ndarray, " spikes"]
@@ -70,7 +71,7 @@ class Train:
 
 
 def read_object(source: Any, options: ReadOptions) -> Population:
-    """Read the units of a `Block`, a `Segment`, a `SpikeTrain`, or a list of trains, which count as one segment.
+    """Read the units of a `Block`, a `Segment`, a `SpikeTrain`, or a list of trains (which counts as one segment).
 
     Raises
     ------
@@ -84,7 +85,7 @@ def read_object(source: Any, options: ReadOptions) -> Population:
 
 
 def load_trains(source: Any) -> list[list[Any]]:
-    """Load the trains in each segment of a block, in a segment or a list, or a single one, where they were not yet."""
+    """Load the trains of a block, a segment or a list, or a single train, if they were not loaded before."""
     if hasattr(source, "segments"):
         segments = [segment.spiketrains for segment in source.segments]
     elif hasattr(source, "spiketrains"):
@@ -97,16 +98,16 @@ def load_trains(source: Any) -> list[list[Any]]:
 def read_trains(
     segments: Sequence[Sequence[Any]], source: str, options: ReadOptions, session_id: str = ""
 ) -> Population:
-    """Read the units of the trains in each segment. Annotations that are text become labels.
+    """Read the units of the trains in each segment. Text annotations become labels.
 
     Parameters
     ----------
     segments
-        Objects of `neo.SpikeTrain`.
+        `neo.SpikeTrain` objects of each segment.
     source
-        What they are called in messages: their path.
+        Name for messages: the path.
     options
-        `where` selects units by their annotations and names; by default those are left out that are noise or unsorted.
+        `where` selects units by their annotations and names. By default, noise and unsorted spikes are left out.
     session_id
         The name of the block.
 
@@ -115,7 +116,7 @@ def read_trains(
     UnreadableSource
         If there is no train, or no spike in observed time.
     InvalidSource
-        If units cannot be told apart, or times are not finite.
+        If units cannot be distinguished, or times are not finite.
     InvalidOption
         If `where` matches nothing in the source.
 

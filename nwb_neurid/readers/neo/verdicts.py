@@ -1,4 +1,4 @@
-"""Which spike trains of a file are no neuron's: what a sorter left over, noise, and one neuron's train come twice."""
+"""Find spike trains of a file that are not neurons: unsorted spikes, noise, and duplicates of another train."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave[^\W_]*|templates?)[_\-. ]?", re.IGNOR
 
 
 def find_verdict(train: Any) -> str:
-    """Find out why a `neo.SpikeTrain` is no neuron's; "" where it may be one."""
+    """Find the reason why a `neo.SpikeTrain` is not a neuron; "" if it may be one."""
     for key in CLASSIFICATIONS:
         text = train.annotations.get(key)
         if isinstance(text, str) and (is_noise(text) or is_undecided(text)):
@@ -43,7 +43,7 @@ def find_verdict(train: Any) -> str:
 
 
 def drop_twins(trains: Sequence[Any]) -> list[Any]:
-    """Leave out waveform variables of NeuroExplorer whose neuron is there: they have its spikes once more."""
+    """Leave out waveform variables of NeuroExplorer if their neuron is present: they contain the same spikes."""
     if not trains or _format(trains[0]) != "NeuroExplorerIO":
         return list(trains)
     times = {str(train.name): np.asarray(train.magnitude) for train in trains}

@@ -13,16 +13,16 @@ MOST_ATTRIBUTES = 2**16  # bytes
 
 
 def is_object(source: object) -> bool:
-    """Whether this is an `NWBFile` of PyNWB, told without importing it."""
+    """Whether this is an `NWBFile` of PyNWB. PyNWB is not imported for it."""
     return any(
         cls.__name__ == "NWBFile" and cls.__module__.partition(".")[0] == "pynwb" for cls in type(source).__mro__
     )
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a file called `.nwb`, one that begins as HDF5 does, a Zarr folder of NWB, or a URL, not asked.
+    """Whether this is a file with the ending `.nwb`, an HDF5 file, a Zarr folder of NWB, or an `NWBFile` of PyNWB.
 
-    An `NWBFile` of PyNWB is one too.
+    URLs are recognised by their text alone, without a request.
     """
     if not isinstance(source, str | Path):
         return is_object(source)

@@ -1,7 +1,7 @@
-"""Groups and datasets of an NWB file as plain NumPy, whatever the format that it is stored in.
+"""Groups and datasets of an NWB file as plain NumPy, for all storage formats.
 
-`Group` and `Dataset` are what the modules of this reader see. A format derives its own classes from them (`hdf5`,
-`zarr`), which turn whatever is wrong with the file into one of our errors.
+The modules of this reader use `Group` and `Dataset`. Each storage format (`hdf5`, `zarr`) derives classes from them,
+which raise an error of nwb-neurid if anything is wrong with the file.
 """
 
 from abc import ABC, abstractmethod
@@ -31,11 +31,11 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Its length along each axis; () for a single value."""
+        """Its shape; () for a single value."""
 
     @abstractmethod
     def chunk(self) -> tuple[int, ...] | None:
-        """The shape of the pieces that it is stored in; None where it is in one."""
+        """The shape of its chunks; None if it is not chunked."""
 
     @abstractmethod
     def holding(self) -> Holding:
@@ -51,15 +51,15 @@ class Dataset(ABC):
 
     @abstractmethod
     def raw_attribute(self, name: str) -> object:
-        """An attribute as it comes; None where it is not there."""
+        """The value of an attribute, unconverted; None if it does not exist."""
 
     @abstractmethod
     def referred_by(self, name: str) -> "Group | None":
-        """The group that an attribute refers to; None where it refers to none."""
+        """The group to which an attribute refers; None if there is no such reference."""
 
     @abstractmethod
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
-        """The numbers or records in these rows, or all."""
+        """The numbers or records in these rows, or in all rows."""
 
     @abstractmethod
     def _texts(self) -> Shaped[np.ndarray, "..."]:
@@ -67,7 +67,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def _targets(self) -> list[str]:
-        """Paths of the objects that its references point to; "" for a reference without a target."""
+        """Paths of the objects to which its references point; "" for a reference without a target."""
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 0
@@ -88,7 +88,7 @@ class Dataset(ABC):
         return self.holding() == "references"
 
     def numbers(self, rows: Rows = None) -> Shaped[np.ndarray, "..."]:
-        """The numbers in these rows, or all, as they are stored.
+        """The numbers in these rows, or in all rows, as they are stored.
 
         Raises
         ------
@@ -103,12 +103,12 @@ class Dataset(ABC):
         return self._values(rows)
 
     def blocks(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rows columns"]]]:
-        """A matrix of numbers in blocks of whole chunks: rows and columns of each block, and what stands there.
+        """A matrix of numbers in blocks of whole chunks: rows, columns and values of each block.
 
         Raises
         ------
         InvalidSource, UnreadableSource
-            As `numbers`.
+            As for `numbers`.
         """
         shape = self.shape
         chunk = self.chunk() or (1, max(1, shape[1]))
@@ -120,7 +120,7 @@ class Dataset(ABC):
                 yield rows, columns, self.numbers((rows, columns))
 
     def fields(self, names: Sequence[str], rows: Rows = None) -> list[Shaped[np.ndarray, "..."]] | None:
-        """These fields of the records in these rows, or all; None where it does not have them all, as numbers.
+        """These fields of the records in these rows, or in all rows; None unless all fields exist and hold numbers.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Dataset(ABC):
         return self.numbers(rows).ravel()
 
     def integers(self, rows: Rows = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
-        """As `column`, for whole numbers, however they are stored; `missing`, if given, stands for NaN."""
+        """Like `column`, for whole numbers of any stored type; NaN becomes `missing`, if given."""
         values = self.column(rows)
         rough = values.astype(np.float64)
         whole = (np.abs(rough) < 2.0**63) & (np.trunc(rough) == rough)
@@ -164,7 +164,7 @@ class Dataset(ABC):
         return integers
 
     def texts(self) -> Shaped[np.ndarray, "..."]:
-        """Its texts, as objects; bytes that are no UTF-8 become U+FFFD.
+        """Its texts, as objects. Bytes that are not valid UTF-8 become U+FFFD.
 
         Raises
         ------
@@ -190,12 +190,12 @@ class Dataset(ABC):
         return [path.rsplit("/", 1)[-1] for path in self._targets()]
 
     def attribute(self, name: str) -> float | None:
-        """An attribute that is one number; None where it is not there, or is none."""
+        """The value of a numeric attribute; None if it does not exist or is not a number."""
         value = np.asarray(self.raw_attribute(name))
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
     def text_attribute(self, name: str) -> str | None:
-        """An attribute as text; None where it is not there."""
+        """The value of an attribute as text; None if it does not exist."""
         return _text(self.raw_attribute(name))
 
 
@@ -211,23 +211,23 @@ class Group(ABC):
 
     @abstractmethod
     def dataset(self, path: str) -> Dataset | None:
-        """The dataset at this path; None where there is none."""
+        """The dataset at this path; None if there is none."""
 
     @abstractmethod
     def group(self, path: str) -> "Group | None":
-        """The group at this path; None where there is none."""
+        """The group at this path; None if there is none."""
 
     @abstractmethod
     def names(self) -> list[str]:
-        """What is in it; what has no name in UTF-8 is left out."""
+        """Names of its members. Names that are not valid UTF-8 are left out."""
 
     @abstractmethod
     def raw_attribute(self, name: str) -> object:
-        """An attribute as it comes; None where it is not there."""
+        """The value of an attribute, unconverted; None if it does not exist."""
 
     @abstractmethod
     def name_of(self, path: str) -> str:
-        """What the object at this path is called; for a link, where it leads."""
+        """The name of the object at this path; for a link, the name of its target."""
 
     @property
     def where(self) -> str:
@@ -235,10 +235,10 @@ class Group(ABC):
         return f"{self.file}: {self.path or '/'}"
 
     def groups(self, path: str = "") -> list["Group"]:
-        """The groups in it, or in the group at a path; none where there is no such group."""
+        """The groups in it, or in the group at a path; none if there is no such group."""
         place = self.group(path) if path else self
         return [] if place is None else [group for name in place.names() if (group := place.group(name)) is not None]
 
     def attribute(self, name: str) -> str | None:
-        """An attribute as text; None where it is not there."""
+        """The value of an attribute as text; None if it does not exist."""
         return _text(self.raw_attribute(name))

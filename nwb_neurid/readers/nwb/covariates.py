@@ -1,6 +1,6 @@
 """Behaviour and stimulus of an NWB file as covariates.
 
-They are extras: one that cannot be read is left out with a warning.
+They are optional: a series that cannot be read is left out with a warning.
 """
 
 import math
@@ -57,10 +57,10 @@ _EVENT_NAME = re.compile(r"lick|reward", re.IGNORECASE)
 
 
 def covariates(file: Group) -> dict[str, Series]:
-    """What a file holds of behaviour and stimulus, by its path without the folder that the schema prescribes.
+    """Behaviour and stimulus in a file, by path without the folder that the schema prescribes.
 
-    Series in the stimulus, in the acquisition and in modules that are not of neurons, and columns of tables of
-    intervals. No images, nothing electrical, nothing of optogenetic stimulation.
+    These are series in the stimulus, in the acquisition and in modules that do not hold neural data, and columns of
+    tables of intervals. Images, electrical series and optogenetic stimulation are not included.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def covariates(file: Group) -> dict[str, Series]:
     Warns
     -----
     NeuridWarning
-        Names what was left out, and why.
+        If series are left out; the warning lists them with reasons.
     """
     found: dict[str, Series] = {}
     faults: list[str] = []

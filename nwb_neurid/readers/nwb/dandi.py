@@ -1,4 +1,4 @@
-"""Where the DANDI archive keeps a file that is named by its path in a dandiset."""
+"""Download addresses of files in the DANDI archive, from their paths in a dandiset."""
 
 import re
 
@@ -11,20 +11,20 @@ _ADDRESS = re.compile(r"dandi://(?:dandi/)?(?P<dandiset>\d{6})(?:@(?P<version>[^
 
 
 def download_address(url: str, waiting: Waiting) -> str:
-    """Where a file of a dandiset is fetched from.
+    """Find the download address of a file in a dandiset.
 
     Parameters
     ----------
     url
-        `dandi://DANDISET[@VERSION]/path`, also with the archive's name first, as the dandi client writes it. Without
-        a version it is the latest that is published, or else the draft.
+        `dandi://DANDISET[@VERSION]/path`, optionally with the name of the archive first, as in the dandi client. The
+        default version is the latest published one, or the draft if none is published.
 
     Raises
     ------
     SourceNotFound
         If there is no such dandiset, version or file.
     UnreadableSource
-        If it is no such URL, or the archive does not let it be read.
+        If the URL does not have this form, or the archive denies access.
     """
     if (match := _ADDRESS.fullmatch(url)) is None:
         raise UnreadableSource(

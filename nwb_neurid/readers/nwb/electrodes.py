@@ -1,8 +1,9 @@
-"""Where units sit: the electrode of each unit, its region, position and group.
+"""The electrode of each unit, and its region, position and group.
 
-Real files name the electrode of a unit in three ways; the order here was found by trying them on the layouts of the
-Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that names one electrode is believed as
-far as it agrees with the columns beside it: an electrode lies among the `electrodes` of its unit, and in its group.
+Real files state the electrode of a unit in three ways. The order in which we use them was found by trials on the
+layouts of the Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that states one electrode
+is used only if it agrees with other columns: the electrode must be among the `electrodes` of its unit, and in its
+group.
 """
 
 from collections.abc import Mapping
@@ -34,16 +35,16 @@ LENGTHS_UM: Mapping[str, float] = {"millimetres": 1e3, "metres": 1e6, "nanometre
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Places:
-    """Where units sit, as far as a file tells.
+    """Positions, regions and groups of units, as far as a file states them.
 
     Parameters
     ----------
     regions
         Location of the electrode of each unit, "" where unknown.
     positions_um
-        Shape (units, 3), NaN where unknown; None where it is for all.
+        Positions, shape (units, 3), NaN where unknown; None if unknown for all units.
     group
-        Electrode group (probe, shank) of each unit; None where it is not told.
+        Electrode group (probe, shank) of each unit; None if it is not stated.
     """
 
     regions: list[str]
@@ -52,7 +53,7 @@ class Places:
 
 
 def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
-    """Read where the units of a table sit.
+    """Read positions, regions and groups of the units in a table.
 
     Parameters
     ----------
@@ -61,12 +62,12 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
     units
         The units table.
     omissions
-        Told of every column that cannot be used.
+        Collects the columns that cannot be used.
 
     Warns
     -----
     NeuridWarning
-        If a column contradicts those beside it, or positions are not in micrometres.
+        If a column contradicts other columns, or positions are not in micrometres.
     """
     electrodes = omissions.attempt(lambda: _electrodes_table(file, units), None)
     groups = None if electrodes is None else omissions.attempt(lambda: _text(electrodes, "group_name"), None)
@@ -99,7 +100,7 @@ def _electrodes_table(file: Group, units: Table) -> Table | None:
 
 
 def units_refer_to_groups(units: Table) -> bool:
-    """Whether units name their electrode group by a reference."""
+    """Whether units state their electrode group by a reference."""
     return "electrode_group" in units and units.dataset("electrode_group").is_reference
 
 

@@ -1,4 +1,4 @@
-"""Opening an NWB file, and saying in one line why it cannot be."""
+"""Open an NWB file, or explain in one line why it cannot be opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,8 @@ def open_file(source: object) -> Iterator[Group]:
     SourceNotFound
         If there is no such file.
     UnreadableSource
-        If it is neither HDF5 nor Zarr, not NWB 2, truncated, damaged, not ours to read, or open for writing elsewhere.
+        If it is neither HDF5 nor Zarr, is not NWB 2, is truncated or damaged, is open for writing elsewhere, or access
+        is denied.
     """
     if not isinstance(source, str | Path):
         with open_object(source) as (file, name):

@@ -16,14 +16,14 @@ _STEM = re.compile(r"[\d\W_]+")
 
 
 def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[str | float, str]:
-    """The group that each value stands for: its name, or its number; empty unless each stands for one.
+    """Match each value to a group, by its name or its number; empty unless every value matches a group.
 
     Parameters
     ----------
     values
-        Of a column, each once.
+        Unique values of a column.
     groups
-        Names of the groups of electrodes, each once.
+        Unique names of the groups of electrodes.
     """
     by_name = {squeeze(group): group for group in groups}
     found = {value: by_name[squeeze(str(value))] for value in values if squeeze(str(value)) in by_name}
@@ -42,21 +42,21 @@ def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[s
 
 
 def number_groups(groups: Sequence[str]) -> dict[float, str]:
-    """Groups by the last number in their names, as far as it is of one group only."""
+    """Groups by the last number in their names, for numbers that belong to one group only."""
     numbered = [(float(last[0]), group) for group in groups if (last := re.findall(r"\d+", group)[-1:])]
     numbers = [number for number, _ in numbered]
     return {number: group for number, group in numbered if numbers.count(number) == 1}
 
 
 def find_named(text: str, names: dict[str, str], groups: Sequence[str]) -> frozenset[str] | None:
-    """The groups that a text names, whole or among other words; None where it names none.
+    """Find the groups whose names occur in a text, alone or among other words; None if there are none.
 
     Parameters
     ----------
     text
         A tag, such as "Probe 0" or "probe0: saturated".
     names
-        Groups by whatever may name them, as `squeeze` leaves it.
+        Groups by their possible names, after `squeeze`.
     groups
         Names of the groups.
     """

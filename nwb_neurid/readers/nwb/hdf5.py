@@ -1,8 +1,8 @@
-"""Groups and datasets of an HDF5 file, read so that whatever is wrong with them becomes one of our errors.
+"""Groups and datasets of an HDF5 file. Any problem with them is raised as an error of nwb-neurid.
 
-This module, and `outside` for it, call h5py on what an open file holds; it gives out plain NumPy. h5py raises HDF5's
-errors as built-in exceptions, by a number that a damaged file can make anything; so each call to it stands in
-`_reading`, and no code of ours does, lest our own faults be taken for the file's.
+Only this module and `outside` call h5py on the content of an open file. They return plain NumPy. h5py raises errors of
+HDF5 as built-in exceptions, and a damaged file can cause any of these. Therefore each call to h5py is wrapped in
+`_reading`, but none of our own code is, so that our own bugs are not mistaken for a damaged file.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Hdf5Dataset(Dataset):
     Parameters
     ----------
     h5
-        The dataset as h5py has it.
+        The h5py dataset.
     file
         Path of the file, for messages.
     where
@@ -71,7 +71,7 @@ class Hdf5Dataset(Dataset):
             return None if self.h5.chunks is None else tuple(self.h5.chunks)
 
     def holding(self) -> Holding:
-        """By HDF5's class of types; asking for NumPy's type would fail where there is none."""
+        """Determined from the HDF5 type class, because some HDF5 types have no equivalent in NumPy."""
         with _reading(self.where):
             return _HOLDING.get(int(self.h5.id.get_type().get_class()), "else")
 
@@ -107,7 +107,7 @@ class Hdf5Dataset(Dataset):
             return Hdf5Group(item, self.file, str(item.name)) if isinstance(item, h5py.Group) else None
 
     def check_readable(self) -> None:
-        """Refuse data outside the folder, of a filter that is missing, or more than their bytes can hold."""
+        """Refuse data that lie outside the folder, need a missing filter, or cannot have the size that is stated."""
         if self._checked:
             return
         with _reading(self.where):
@@ -132,12 +132,12 @@ class Hdf5Dataset(Dataset):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hdf5Group(Group):
-    """A group of an HDF5 file. A dataset without a dataspace counts as nothing, like a link that leads nowhere.
+    """A group of an HDF5 file. Datasets without a dataspace are ignored, like links without a target.
 
     Parameters
     ----------
     h5
-        The group as h5py has it.
+        The h5py group.
     file
         Path of the file, for messages.
     path

@@ -1,4 +1,4 @@
-"""The traces of the ROIs of one imaging plane or several as a `Population`."""
+"""The traces of the ROIs of one or several imaging planes as a `Population`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -50,33 +50,33 @@ class _Planes:
 
 
 def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions) -> Population:
-    """Every row of the PlaneSegmentations of some series, those without a trace included.
+    """Read all rows of the PlaneSegmentations of some series, including rows without a trace.
 
-    Labels are `brain_region`, as the imaging plane says, `cell_type`, and every text column under its own name.
-    Samples of irregular series lie on the grid of their usual step; gaps are no observed time.
+    Labels are `brain_region` (as stated by the imaging plane), `cell_type`, and every text column under its own name.
+    Samples of irregular series are placed on a grid with their median step. Gaps do not count as observed time.
 
     Parameters
     ----------
     file
         The root of the file.
     series
-        What to read: all of one kind.
+        The series to read, all of one kind.
     options
-        `all_rois` takes ROIs that are no cells; `where`, `intervals` and `keep_opto` as for units.
+        `all_rois` includes ROIs that are not cells; `where`, `intervals` and `keep_opto` as for units.
 
     Raises
     ------
     UnreadableSource
-        If they cannot be read, or nothing is left.
+        If they cannot be read, or no ROI or no time is left.
     InvalidSource
-        If what they hold contradicts the NWB schema.
+        If their content contradicts the NWB schema.
     InvalidOption
         If they are several recordings, or `where` or `intervals` matches nothing in the source.
 
     Warns
     -----
     NeuridWarning
-        If data is transposed, series differ in length, ids repeat, or optogenetic time is left out.
+        If data are transposed, series differ in length, ids repeat, or optogenetic time is left out.
     """
     planes = _planes(series)
     grid = _common_grid(planes, file)

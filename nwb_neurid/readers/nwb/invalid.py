@@ -1,4 +1,4 @@
-"""Time that a file declares invalid: of everything, or of the probes and planes that its tags name."""
+"""Time that a file declares invalid: for all units, or for the probes and planes that are given by tags."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ IDS = ("probe_id", "id", "name")
 
 
 class Invalid(NamedTuple):
-    """Intervals in seconds, which may have no end, and the groups that they are of; None for all."""
+    """Intervals in seconds, which may have no end, and the groups for which they are invalid; None for all groups."""
 
     intervals_s: Intervals
     groups: frozenset[str] | None

@@ -13,9 +13,9 @@ _AXES = {"pixel_mask": ("x", "y"), "voxel_mask": ("x", "y", "z")}
 
 
 def centroids_px(rois: Table, axes: int) -> Float64[np.ndarray, "rois axes"] | None:
-    """Centre of each mask along its first axes, in pixels, by weight; NaN where a mask is empty.
+    """Weighted centre of each mask along its first axes, in pixels; NaN for empty masks.
 
-    Lists of pixels lie at 0 along a third axis. None where there are no masks of so many axes.
+    Lists of pixels have the coordinate 0 along a third axis. None if there are no masks with this number of axes.
     """
     for name in _AXES:
         if name in rois and (centroids := _of_lists(rois, name, axes)) is not None:

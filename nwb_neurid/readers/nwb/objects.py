@@ -1,4 +1,4 @@
-"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder that it was read from, or one in memory with what it holds."""
+"""An `NWBFile` of PyNWB: the HDF5 file or Zarr folder from which it was read, or an HDF5 copy of it in memory."""
 
 import warnings
 from collections.abc import Iterator

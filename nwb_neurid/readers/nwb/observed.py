@@ -1,4 +1,4 @@
-"""When the units of an NWB file were observed, and which of that time it declares invalid."""
+"""Observed time of the units of an NWB file, without the time that the file declares invalid."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,10 +18,10 @@ from nwb_neurid.readers.trains import LATEST_S, extent_s
 def observation(
     file: Group, units: Table, spikes: Spikes
 ) -> tuple[Intervals, Bool[np.ndarray, "units intervals"] | None]:
-    """Observed time and which unit was observed in which part of it.
+    """Find the observed time, and which unit was observed in which part of it.
 
-    From `obs_intervals` where the file has them. Otherwise from the first moment to the last that the file gives
-    word of: its epochs and raw recordings, if all spikes lie within them, or else the spikes themselves, with a
+    It is taken from `obs_intervals` if the file has them. Otherwise, it lasts from the start of the first to the end of
+    the last epoch or raw recording, if all spikes lie within this time, or from the first spike to the last, with a
     warning.
 
     Raises

@@ -1,4 +1,4 @@
-"""When optogenetic stimulation of an NWB file begins: laser spikes must not leak into a vector."""
+"""Find the start of optogenetic stimulation in an NWB file, so that laser-evoked spikes do not affect vectors."""
 
 import math
 import re
@@ -44,14 +44,14 @@ _STRENGTH = re.compile(r"power|intensity|duration", re.I)
 
 
 def is_opto(name: str, description: str = "") -> bool:
-    """Whether the name of something, or of its module, is that of optogenetic stimulation.
+    """Whether a name in the file indicates optogenetic stimulation.
 
     Parameters
     ----------
     name
-        Its path or column.
+        Path of an object (including its module), or name of a column.
     description
-        What the file says of it: a laser may be another one.
+        Its description in the file, because a laser may serve another purpose.
     """
     if _OPTO.search(name):
         return True
@@ -59,23 +59,23 @@ def is_opto(name: str, description: str = "") -> bool:
 
 
 def opto_start(file: Group) -> tuple[float, str] | None:
-    """When optogenetic stimulation begins, in seconds, and where the file says so; None if it says nothing of it.
+    """Start of optogenetic stimulation, in seconds, and the place in the file that states it; None if there is none.
 
     Raises
     ------
     InvalidSource
-        If there was stimulation, but the file does not say when.
+        If there was stimulation, but the file does not state its time.
     """
     return min((found for item in _candidates(file) for found in _start(item)), default=None)
 
 
 def opto_trials(file: Group) -> tuple[Intervals, str] | None:
-    """Start and stop of the trials with optogenetic stimulation, in seconds, and the column that tells them apart.
+    """Start and stop of the trials with optogenetic stimulation, in seconds, and the column that marks them.
 
-    Where light comes in single trials among others, as where it silences a region, no block begins with the first.
-    The names are those of the delayed-response sessions of the Svoboda lab (DANDI 000009 to 000011, 000363), where
-    columns hold text, "N/A" in trials without light. A strength that is the same in all trials is a setting of the
-    laser, and tells nothing.
+    If light is used in single trials among others, for example to silence a region, only these trials are excluded, and
+    not all time after the first one. The names are those of the delayed-response sessions of the Svoboda lab (DANDI
+    000009 to 000011, 000363), in which columns contain text, with "N/A" in trials without light. A strength that is the
+    same in all trials is a setting of the laser, and does not mark trials.
     """
     group = file.group("intervals/trials")
     if group is None or not (trials := Table(group)).has_spans:

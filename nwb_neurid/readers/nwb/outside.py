@@ -1,7 +1,7 @@
-"""Datasets of HDF5 whose data lie in other files: read from the folder of the recording, and from nowhere else.
+"""HDF5 datasets whose data lie in other files. Such files are read only if they are in the folder of the recording.
 
-HDF5 reads any file as raw data that a dataset names as its external storage. Of a virtual dataset it takes what is
-missing for fill values, without a word.
+HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, it
+would return fill values without a warning.
 """
 
 import os
@@ -22,7 +22,7 @@ ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
 
 
 def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
-    """Open a dataset; names of other files with its data count from the folder of the file that it is in."""
+    """Open a dataset. Paths of other files with its data are relative to the folder of its own file."""
     name = path.encode("utf-8", "surrogateescape")
     dataset = h5py.Dataset(h5py.h5d.open(group.id, name))
     if not list_files(dataset):
@@ -38,18 +38,18 @@ def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
 
 
 def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = MOST_LINKS) -> None:
-    """Refuse a path that leads into what is no regular file: from a pipe, HDF5 would wait for ever.
+    """Refuse a path that leads into something other than a regular file. On a pipe, HDF5 would wait for ever.
 
     Parameters
     ----------
     group
-        Where the path begins; at the root, if it begins with a slash.
+        The group from which a relative path starts.
     path
-        Of a group or a dataset, which need not exist.
+        Path of a group or a dataset, which need not exist.
     where
         The file and the path in it, for messages.
     most_links
-        How many soft links are followed, one after another.
+        Largest number of soft links that are followed, one after another.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _check_target(file: h5py.File, name: str, where: str) -> None:
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:
-    """The other files that hold data of a dataset, as it names them."""
+    """The other files that contain data of a dataset, with the names in the dataset."""
     made = dataset.id.get_create_plist()
     external = [made.get_external(number)[0] for number in range(made.get_external_count())]
     is_virtual = made.get_layout() == h5py.h5d.VIRTUAL
@@ -87,21 +87,21 @@ def list_files(dataset: h5py.Dataset) -> list[str]:
 
 
 def check_outside(dataset: h5py.Dataset, where: str, *, most_steps: int = MOST_STEPS) -> None:
-    """Refuse a dataset whose data lie outside the folder of its file, or are not there.
+    """Refuse a dataset whose data lie outside the folder of its file, or are missing.
 
     Parameters
     ----------
     dataset
-        From `open_dataset`.
+        The dataset, opened by `open_dataset`.
     where
         The file and the path in it, for messages.
     most_steps
-        How many virtual datasets may lead to the data, one after another.
+        Largest number of virtual datasets that are followed, one after another.
 
     Raises
     ------
     UnreadableSource
-        If data lie elsewhere, in what is no regular file, or are missing.
+        If data lie elsewhere, are not in a regular file, or are missing.
     """
     names = list_files(dataset)
     for name in names:

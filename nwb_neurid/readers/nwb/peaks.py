@@ -1,4 +1,4 @@
-"""The electrode of each unit: believed as far as the columns that name it agree."""
+"""The electrode of each unit, if the columns that state it agree."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -80,22 +80,23 @@ def find_peaks(
     own_group: Shaped[np.ndarray, " units"] | None,
     omissions: Omissions,
 ) -> Int64[np.ndarray, " units"]:
-    """Find the row in the electrodes table of the electrode nearest to each unit; -1 where none is named.
+    """Find the row in the electrodes table of the electrode nearest to each unit; -1 if none is stated.
 
-    By `peak_channel_id`, which is an id and no row, then by the row in `max_electrode`, then by the references in
-    `electrodes`, of several the one where `waveform_mean` is largest. Where the first two contradict the references or
-    the group, they may count the channels of each group; if that contradicts them too, they are not believed.
+    Three columns are tried in turn: `peak_channel_id` (an id, not a row), `max_electrode` (a row), and the references
+    in `electrodes` (if there are several, the electrode with the largest `waveform_mean`). If one of the first two
+    contradicts the references or the group, it may number the channels within each group. If this is contradicted as
+    well, the column is not used.
 
     Parameters
     ----------
     units, electrodes
         The tables.
     groups
-        Group of each electrode; None where it is not told.
+        Group of each electrode; None if it is not stated.
     own_group
-        Group that each unit names; None where they name none.
+        Group that is stated for each unit; None if there is none.
     omissions
-        Told of every column that cannot be used.
+        Collects the columns that cannot be used.
     """
     name = omissions.attempt(lambda: find_region(units), None)
     splits, among = np.zeros(len(units) + 1, np.int64), np.empty(0, np.int64)

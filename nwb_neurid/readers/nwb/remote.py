@@ -1,4 +1,4 @@
-"""Files at a URL, of which only those parts are fetched that are read."""
+"""Files at a URL. Only the parts that are read are fetched."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,21 +17,21 @@ OF_CONTENT = re.compile(r'"[0-9a-f]{32}(-\d+)?"')
 
 
 class RemoteFile:
-    """A file at an address of HTTP, S3 or the DANDI archive, as h5py takes files of Python.
+    """A file at an address of HTTP, S3 or the DANDI archive, as a Python file object that h5py can read.
 
-    Its faults are ours from the start: h5py would call them damage of the file.
+    Network problems are raised as errors of nwb-neurid here, because h5py would report them as a damaged file.
 
     Parameters
     ----------
     url
-        As the user gave it.
+        The URL that the user gave.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If there is nothing at the address.
     UnreadableSource
-        If it may not be read, or not in parts, now or later; or remfile is missing.
+        If access is denied, the server does not support reading in parts, or remfile is missing.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,7 +49,7 @@ class RemoteFile:
         self._file.session = self._ranges  # its own would wait for ever for a server that falls silent or drips
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Read the next bytes."""
         with _fetching(self._url, self._ranges):
             found = bytes(self._file.read(size))
         self._read_bytes += len(found)
@@ -57,11 +57,11 @@ class RemoteFile:
         return found
 
     def seek(self, offset: int, whence: int = 0) -> None:
-        """Go to a place, which costs nothing."""
+        """Move to a position, without a request to the server."""
         self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """The place of the next byte."""
+        """The position of the next byte."""
         return int(self._file.tell())
 
 
@@ -88,24 +88,24 @@ def _addresses(url: str, waiting: Waiting) -> Iterable[str]:
 
 
 def identify(url: str) -> str:
-    """Identify what lies at a URL now: by the mark of its server for this content, and its size.
+    """Identify the present content of a URL, by the ETag of the server and the size.
 
     Parameters
     ----------
     url
-        As `RemoteFile` takes it.
+        A URL that `RemoteFile` accepts.
 
     Returns
     -------
     str
-        The same for two URLs of one object, and another one after it changed.
+        A text that is the same for two URLs of one object, and changes when the object changes.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If there is nothing at the address.
     UnreadableSource
-        If it may not be read, or not in parts, now or later.
+        If access is denied, or the server does not support reading in parts.
     """
     answer, size = _reach(url, Waiting())
     mark = answer.headers.get("ETag", "")

@@ -1,4 +1,4 @@
-"""The traces of ROIs in an NWB file: what kind each series holds, and its samples."""
+"""The traces of ROIs in an NWB file: kind and samples of each series."""
 
 import re
 from collections.abc import Iterator
@@ -24,9 +24,10 @@ class Responses:
     Parameters
     ----------
     series
-        Its group.
+        The HDF5 group of the series.
     kind
-        What its values are, as its name and those around it say; None where they are no neurons' (neuropil).
+        Kind of its values, from its name and the names of the objects that contain it; None if they are not from
+        neurons (neuropil).
     """
 
     series: Group
@@ -37,7 +38,7 @@ class Responses:
 
     @property
     def path(self) -> str:
-        """Where it stands in the file."""
+        """Its path in the file."""
         return self.series.path.strip("/")
 
     @property
@@ -51,7 +52,7 @@ class Responses:
         Raises
         ------
         InvalidSource
-            If it names none.
+            If the series does not refer to one.
         """
         rois = self._dataset("rois")
         group = rois.referred_by("table")
@@ -60,7 +61,7 @@ class Responses:
         return Table(group)
 
     def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
-        """The row of the table that each trace belongs to.
+        """The row of the table to which each trace belongs.
 
         Raises
         ------
@@ -93,13 +94,13 @@ class Responses:
         )
 
     def samples(self) -> int:
-        """How many samples each trace has."""
+        """Number of samples of each trace."""
         return self.data.shape[1 if self.is_transposed() else 0]
 
     def blocks(self) -> Iterator[tuple[slice, slice, Float32[np.ndarray, "rois samples"]]]:
-        """Its traces, block by block: which ROIs, which samples, and their values in the unit of the series.
+        """Read its traces block by block: ROIs, samples, and their values in the unit of the series.
 
-        What is infinite becomes NaN.
+        Infinite values become NaN.
 
         Raises
         ------
@@ -138,9 +139,10 @@ class Responses:
 
 
 def roi_responses(file: Group) -> list[Responses]:
-    """Every series of traces in processing modules and in acquisition.
+    """Find all series of traces in processing modules and in acquisition.
 
-    It is told by having `rois`, since extensions name their own types of it (Allen's OphysEventDetection).
+    They are recognised by their `rois`, because extensions define their own types (such as Allen's
+    OphysEventDetection).
     """
     acquisition = file.group("acquisition")
     places = [*([] if acquisition is None else [acquisition]), *file.groups("processing")]

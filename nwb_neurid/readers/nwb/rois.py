@@ -1,4 +1,4 @@
-"""The ROIs of a PlaneSegmentation: which are cells, what is known of them, and where they lie."""
+"""The ROIs of a PlaneSegmentation: which are cells, their labels, and their positions."""
 
 import re
 from functools import partial
@@ -55,19 +55,19 @@ PIXEL_UM = (0.05, 100.0)
 
 
 def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omissions) -> dict[int, str]:
-    """Find the rows that the segmentation says are no cells, and why.
+    """Find the rows that are not cells according to the segmentation, and the reasons.
 
-    Of several verdicts the first that accepts a ROI with a trace and rejects another: CaImAn has columns that nobody
-    filled.
+    The first column with verdicts is used that accepts some ROIs with a trace and rejects others, because CaImAn writes
+    columns that may not be filled.
 
     Parameters
     ----------
     rois
         The table.
     rows
-        Those that have a trace.
+        The rows that have a trace.
     omissions
-        Told of a verdict that cannot be read.
+        Collects verdicts that cannot be read.
     """
     if before := omissions.attempt(lambda: leave_out_before(rois), None):
         return before
@@ -116,7 +116,10 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
 
 
 def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rois"]]:
-    """Columns of text under their own names, what is known of type and region under ours; region is of the plane."""
+    """Read text columns under their own names, and cell type and region as `cell_type` and `brain_region`.
+
+    The region is that of the imaging plane.
+    """
     columns = {name: omissions.attempt(partial(_texts, rois, name), None) for name in rois.group.names()}
     labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
     plane = rois.group.group("imaging_plane")
@@ -131,7 +134,7 @@ def _texts(rois: Table, name: str) -> list[str] | None:
 
 
 def plane_name(rois: Table) -> str:
-    """The imaging plane of a table, or its own name where it says none."""
+    """Name of the imaging plane of a table, or the name of the table if it states none."""
     group = rois.group
     return group.name_of("imaging_plane") if group.group("imaging_plane") is not None else group.path.rpartition("/")[2]
 

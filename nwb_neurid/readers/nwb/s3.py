@@ -1,4 +1,4 @@
-"""Where S3 serves an object over HTTP."""
+"""HTTP addresses of objects in S3."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ VALID_S = 12 * 3600
 
 
 def http_addresses(url: str) -> Iterator[str]:
-    """The address for everybody, then, where this machine has credentials, the one signed with them.
+    """Return the public address and, if this machine has credentials, the address that is signed with them.
 
     Endpoint, region and credentials are those of the AWS configuration and its environment variables.
 
@@ -20,7 +20,7 @@ def http_addresses(url: str) -> Iterator[str]:
     Raises
     ------
     UnreadableSource
-        If it is no such URL, boto3 is missing, or the AWS configuration is broken.
+        If the URL does not have this form, boto3 is missing, or the AWS configuration is invalid.
     """
     try:
         import boto3

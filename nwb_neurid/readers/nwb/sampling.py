@@ -1,4 +1,4 @@
-"""The grid of time that the samples of a series of NWB lie on."""
+"""The regular grid of time on which the samples of a series of NWB lie."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from nwb_neurid.readers.trains import LATEST_S
 
 
 def read_grid(series: Group, samples: int) -> Grid:
-    """Read the grid of a series of so many samples, from its timestamps, or its starting time and rate.
+    """Read the grid of a series with a given number of samples, from its timestamps, or its starting time and rate.
 
     Raises
     ------
     InvalidSource
-        If it says neither, or timestamps fit no grid.
+        If the series has neither, or timestamps do not lie on a grid.
     """
     if (timestamps := series.dataset("timestamps")) is not None:
         if len(timestamps) != samples:

@@ -1,4 +1,4 @@
-"""Which rows of a table and which time are taken: as the user asks, or as the data set judges its units."""
+"""Selection of rows of a table and of time: by the user's options, or by the quality columns of the data set."""
 
 from collections.abc import Callable
 from functools import partial
@@ -43,7 +43,7 @@ GOOD = frozenset(
 
 
 class Judgement(NamedTuple):
-    """How a data set tells good units: the columns that it has then, which rows are good, and why others are not."""
+    """The quality criterion of a data set: the columns that it needs, the good rows, and the reason for other rows."""
 
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
@@ -76,7 +76,7 @@ JUDGEMENTS = (
 
 
 def leave_out_before(table: Table) -> dict[int, str]:
-    """Find the rows of a recording that we wrote, which its source had left out, and why."""
+    """In a recording that nwb-neurid wrote, find the rows that were left out of its source, and the reasons."""
     name, description = KEPT
     if not table.is_text(name) or not (table.dataset(name).text_attribute("description") or "").startswith(description):
         return {}
@@ -84,28 +84,28 @@ def leave_out_before(table: Table) -> dict[int, str]:
 
 
 def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) -> dict[int, str]:
-    """Find the rows that are not to be embedded, and why: by `options.where`, or else by `JUDGEMENTS`.
+    """Find the rows that are not embedded, and the reasons: by `options.where`, or otherwise by `JUDGEMENTS`.
 
-    A judgement that no unit stands is left aside. Without one, the units are left out that a column calls noise.
+    A criterion that no unit meets is not used. If there is none, units that are labelled as noise are left out.
 
     Parameters
     ----------
     units
         The units table.
     options
-        For the reader.
+        Options for reading.
     omissions
-        Told of a column of a judgement that cannot be used.
+        Collects the quality columns that cannot be used.
 
     Raises
     ------
     InvalidOption
-        As `nwb_neurid.readers.selection.leave_out`.
+        As for `nwb_neurid.readers.selection.leave_out`.
 
     Warns
     -----
     NeuridWarning
-        If units are left out without having been asked for.
+        If units are left out by default.
     """
     if options.where:
         return leave_out([units], options)
@@ -133,12 +133,12 @@ def _judge(units: Table, judgement: Judgement) -> Bool[np.ndarray, " rows"] | No
 
 
 def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
-    """The time that `options.intervals` asks for, in seconds: the rows of a table that fulfil a condition, or all.
+    """The time that `options.intervals` selects, in seconds: the rows of a table that fulfil a condition, or all.
 
     Raises
     ------
     InvalidOption
-        If there is no such table, it is no condition, or no row fulfils it.
+        If there is no such table, the condition is invalid, or no row fulfils it.
     """
     option = f"--intervals {options.intervals!r}"
     name, _, condition = options.intervals.partition(":")

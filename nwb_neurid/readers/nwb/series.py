@@ -1,4 +1,4 @@
-"""A TimeSeries of an NWB file: when its samples were taken."""
+"""Times of the samples of a TimeSeries in an NWB file."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -9,12 +9,12 @@ from nwb_neurid.readers.trains import LATEST_S
 
 
 def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
-    """When these samples were taken, in seconds of the session clock. The samples ascend.
+    """Times of some samples (indices ascending), in seconds of the session clock.
 
     Raises
     ------
     InvalidSource
-        If the series does not say it: by timestamps, or by a starting time with a rate.
+        If the series has neither timestamps nor a starting time with a rate.
     """
     times = np.full(len(samples), np.nan)
     timestamps, starting_time = series.dataset("timestamps"), series.dataset("starting_time")
@@ -31,12 +31,12 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
 
 
 def times_s(series: Group, samples: int) -> Float64[np.ndarray, " samples"]:
-    """When all of so many samples were taken, in seconds of the session clock.
+    """Times of a given number of samples, in seconds of the session clock.
 
     Raises
     ------
     InvalidSource
-        If the series does not say it, or its timestamps do not ascend in seconds.
+        If the series does not state them, or its timestamps do not ascend in seconds.
     """
     if (timestamps := series.dataset("timestamps")) is None:
         return sample_times_s(series, np.arange(samples))

@@ -1,4 +1,4 @@
-"""What recordings an NWB file holds, and which of them is meant."""
+"""The recordings in an NWB file, and the choice of one of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,25 +22,26 @@ ELSEWHERE = ("acquisition", "analysis", "scratch")
 
 
 def read_file(source: object, options: ReadOptions) -> Population:
-    """Read the recording in an NWB file that the options mean, or the only one.
+    """Read the only recording in an NWB file, or the one that the options select.
 
-    Units tables are recordings of their own. All series of ROIs are one together: several planes, and several
-    activities of the same ROIs, of which dF/F is read, or else fluorescence, or else deconvolved activity.
+    Each units table is a separate recording. All series of ROIs together are one recording, with several planes. If the
+    same ROIs have several kinds of activity, dF/F is preferred, then fluorescence, then deconvolved activity.
 
     Parameters
     ----------
     source
         An NWB file: its path, a URL, or an `NWBFile` of PyNWB.
     options
-        `part` is the path of a units table, a series of ROIs, or a container of those; `activity` says which of
-        several, and `covariates` reads behaviour and stimulus too. For the others see `read_units` and `read_imaging`.
+        `part` is the path of a units table, a series of ROIs, or a container of such series; `activity` is the kind to
+        read if there are several, and `covariates` also reads behaviour and stimulus. For the others, see `read_units`
+        and `read_imaging`.
 
     Raises
     ------
     SourceNotFound, UnreadableSource, InvalidSource
-        As `read_units` and `read_imaging`.
+        As for `read_units` and `read_imaging`.
     InvalidOption
-        If the file has several recordings and none is named, or not the one that is.
+        If the file has several recordings and none is selected, or if it does not have the selected one.
     """
     with open_file(source) as file:
         units, series = _units_tables(file, everywhere=bool(options.part)), roi_responses(file)

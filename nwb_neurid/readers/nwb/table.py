@@ -14,7 +14,7 @@ from nwb_neurid.vocabulary import is_unknown
 class Table:
     """A DynamicTable (hdmf-common 1.x) by columns.
 
-    A column that has not one element in each row, or not of the kind asked for, is refused with `InvalidSource`.
+    `InvalidSource` is raised for a column that does not have one element per row, or is not of the requested type.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Table:
         return self.group.where
 
     def dataset(self, name: str) -> Dataset:
-        """What holds a column, or the elements of a ragged one.
+        """The dataset of a column, or that of the elements of a ragged column.
 
         Raises
         ------
@@ -73,11 +73,11 @@ class Table:
         return dataset.is_number and dataset.shape in {(len(self),), (len(self), 1)}
 
     def numbers(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of numbers, as they are stored; (rows, 1) comes as (rows,)."""
+        """A column of numbers, as they are stored. Shape (rows, 1) becomes (rows,)."""
         return self._one_per_row(name).column()
 
     def integers(self, name: str, missing: int | None = None) -> Int64[np.ndarray, " rows"]:
-        """A column of whole numbers, however they are stored; `missing`, if given, stands for NaN."""
+        """A column of whole numbers of any stored type; NaN becomes `missing`, if given."""
         return self._one_per_row(name).integers(missing=missing)
 
     @property
@@ -96,7 +96,7 @@ class Table:
         return np.column_stack([self.numbers("start_time"), self.numbers("stop_time")]).astype(np.float64)
 
     def ids(self) -> Int64[np.ndarray, " rows"]:
-        """The `id` column. An id is no address: it may start anywhere and repeat."""
+        """The `id` column. Ids do not identify rows: they may start anywhere, and may repeat."""
         return self.integers("id")
 
     def texts(self, name: str) -> Shaped[np.ndarray, " rows"]:
@@ -104,20 +104,20 @@ class Table:
         return self._one_per_row(name).texts().ravel().astype(np.str_)
 
     def description(self, name: str) -> str:
-        """What the file says of a column; "" where it says nothing."""
+        """The description of a column in the file; "" if there is none."""
         return self.dataset(name).text_attribute("description") or ""
 
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of text with "" for everything that means "not known"."""
+        """A column of text. Values that mean "not known" become ""."""
         texts = [text.strip() for text in self.texts(name).tolist()]
         return np.array(["" if is_unknown(text) else text for text in texts], np.str_)
 
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of object references, as the names of the objects."""
+        """The names of the objects to which a column of references points."""
         return np.array(self._one_per_row(name).referred(), np.str_)
 
     def splits(self, name: str) -> Int64[np.ndarray, " rows_and_one"]:
-        """Where the rows of a ragged column begin, and where the last one ends.
+        """Indices at which the rows of a ragged column begin, and at which the last one ends.
 
         Raises
         ------

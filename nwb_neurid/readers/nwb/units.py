@@ -30,7 +30,7 @@ Labels of the user, which we write too, are known: their mark begins otherwise.
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:
-    """Every row of the units table, silent units included.
+    """Read all rows of the units table, including silent units.
 
     Labels are `cell_type`, `brain_region`, and every text column under its own name.
 
@@ -39,26 +39,26 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     file
         The root of the file.
     group
-        The units table; None where there is none.
+        The units table; None if there is none.
     options
-        `keep_opto` keeps optogenetic time, and what follows it; by default observed time ends 300 s before. `where`
-        selects units by their columns; by default by what the data set says of their quality. `intervals` restricts
-        observed time. `rate_hz` is the sampling rate of waveforms, where the file does not state it.
+        `keep_opto` keeps optogenetic stimulation and the time after it; by default, observed time ends 300 s before it.
+        `where` selects units by their columns; by default, units are selected by the quality columns of the data set.
+        `intervals` restricts observed time. `rate_hz` is the sampling rate of waveforms, if the file does not state it.
 
     Raises
     ------
     UnreadableSource
         If there are no units, or no spikes, or they cannot be read.
     InvalidSource
-        If what they hold contradicts the NWB schema, or spike times are NaN.
+        If their content contradicts the NWB schema, or spike times are NaN.
     InvalidOption
         If `where` or `intervals` matches nothing in the source.
 
     Warns
     -----
     NeuridWarning
-        If ids repeat, spike times had to be sorted, the duration is not stated, or units, optogenetic time, or columns
-        that tell of places, labels or quality are left out.
+        If ids repeat, spike times had to be sorted, the duration is not stated, or if units, optogenetic time, or
+        columns with positions, labels or quality are left out.
     """
     units = _units_table(file, group)
     spikes = spike_trains(units)

@@ -1,4 +1,4 @@
-"""Observed time without what is invalid, stimulated by light, or not asked for."""
+"""Observed time without invalid time, optogenetic stimulation, and time that the user did not select."""
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
@@ -24,27 +24,27 @@ def find_usable(
     options: ReadOptions,
     omissions: Omissions,
 ) -> tuple[Pieces, Bool[np.ndarray, "units pieces"] | None]:
-    """Find the observed time that can be used, in pieces, and which unit was observed in which piece.
+    """Find the observed time that can be used, as intervals, and which unit was observed in which interval.
 
     Parameters
     ----------
     observed_s, unit_observed
-        As the file says.
+        Observed time according to the file.
     file
-        Its root.
+        The root of the file.
     groups
-        Probe or plane of each unit; None where it is not told.
+        Probe or plane of each unit; None if it is not stated.
     options
-        For the reader.
+        Options for reading.
     omissions
-        Told of what cannot be read.
+        Collects information that cannot be read.
 
     Raises
     ------
     UnreadableSource
         If no time is left.
     InvalidOption
-        If `options.intervals` leaves none.
+        If `options.intervals` leaves no time.
 
     Warns
     -----

@@ -19,7 +19,7 @@ MOMENT_ROWS = 3
 
 
 def variable_names(table: Table) -> list[str]:
-    """Columns that may be covariates: one value in a row, and nothing of optogenetic stimulation."""
+    """Columns that may be covariates: those with one value per row that do not concern optogenetic stimulation."""
     about = table.group.attribute("description") or ""
     names = [name for name in table.names() if name not in {"start_time", "stop_time"}]
     names = [name for name in names if not is_opto(name, f"{about} {table.description(name)}")]
@@ -27,14 +27,15 @@ def variable_names(table: Table) -> list[str]:
 
 
 def variable(table: Table, name: str) -> Series | None:
-    """A column: what holds in each interval, or events, where it holds times within the intervals.
+    """Convert a column to a series: values in each interval, or events if its values are times within the intervals.
 
-    Texts are categories, one channel each, unless they are numbers. Where intervals overlap, the later one counts.
+    Texts become categories, with one channel each, unless they are numbers. If intervals overlap, the later one is
+    used.
 
     Returns
     -------
     Series | None
-        None where no value is known.
+        None if no value is known.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def variable(table: Table, name: str) -> Series | None:
 
 
 def categories(texts: Sequence[str], where: str) -> tuple[Float32[np.ndarray, "rows channels"], tuple[str, ...]]:
-    """One channel of 0 and 1 for each text, NaN in rows where it is "", and the texts.
+    """Make one channel of 0 and 1 for each text (NaN in rows with ""), and return the channels and the texts.
 
     Raises
     ------

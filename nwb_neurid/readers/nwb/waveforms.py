@@ -37,13 +37,13 @@ Unit: TypeAlias = Float64[np.ndarray, "channels samples"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Waveforms:
-    """What a file knows of the waveforms of its units.
+    """The mean waveforms of units in a file.
 
     Parameters
     ----------
     values_uv
-        Mean waveform on the channel with the largest peak-to-peak amplitude, shape (units, samples), its polarity kept,
-        NaN where unknown. In microvolts where the file says so, and in its own unit elsewhere.
+        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, shape (units,
+        samples), NaN where unknown. In microvolts if the file states the unit, and in the unit of the file otherwise.
     rate_hz
         Samples per second.
     """
@@ -60,12 +60,12 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
     units
         The units table.
     rate_hz
-        Samples per second, where the file does not state it.
+        Samples per second, if the file does not state it.
 
     Returns
     -------
     Waveforms or None
-        None where there are none, or their sampling rate is not known: nothing could be measured on them.
+        None if there are none, or if their sampling rate is not known, so that nothing could be measured.
 
     Raises
     ------

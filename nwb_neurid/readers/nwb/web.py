@@ -1,4 +1,4 @@
-"""Requests over HTTP, and in one line why one failed."""
+"""Requests over HTTP, with an explanation in one line if one fails."""
 
 import errno
 import gc
@@ -43,7 +43,7 @@ _HTTP = re.compile(
 
 
 def name_url(url: str) -> str:
-    """Name a URL in messages and results: without a password, and without the query if that signs it."""
+    """Format a URL for messages and results: without a password, and without the query if it contains a signature."""
     if (match := _HTTP.fullmatch(url)) is None:
         return url
     signed = any(secret in (match["query"] or "").lower() for secret in SECRETS)
@@ -51,9 +51,10 @@ def name_url(url: str) -> str:
 
 
 class Waiting:
-    """How long a server has been waited for, over all requests for one source.
+    """The waiting time for a server, summed over all requests for one source.
 
-    The time-out of a socket starts anew with every byte, so that a server that drips would never be given up.
+    The time-out of a socket starts anew with every byte. A server that sends single bytes would therefore never time
+    out.
     """
 
     def __init__(self) -> None:
@@ -89,12 +90,12 @@ class Waiting:
 
     @property
     def is_over(self) -> bool:
-        """Whether it may not be waited for any longer."""
+        """Whether the time limit has been reached."""
         return self._spent_s >= WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S
 
 
 def name_status(code: int) -> str:
-    """Name a status in messages; never in the server's own words, which may be anything.
+    """Describe an HTTP status in messages, without the text that the server sent, which may be anything.
 
     >>> name_status(404)
     '404 Not Found'
@@ -107,18 +108,18 @@ def name_status(code: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered.
+    """The answer of a server.
 
     Parameters
     ----------
     address
-        Where it came from in the end.
+        The address after all redirects.
     status
-        Of HTTP.
+        The HTTP status.
     headers
-        Their names in any case.
+        The headers; upper and lower case in names do not matter.
     body
-        Its first bytes, as many as were asked for.
+        The first bytes, as many as were requested.
     """
 
     address: str
@@ -136,20 +137,20 @@ def request(
     query: Mapping[str, str] | None = None,
     most_bytes: int = 0,
 ) -> Answer:
-    """Ask a server, and give its answer, whatever it is.
+    """Send a request to a server, and return its answer, with any status.
 
     Parameters
     ----------
     address
-        What is asked for. Redirects are followed, and what they hold is not read.
+        The address to request. Redirects are followed without reading their content.
     url
-        What the user asked for, for messages.
+        The URL that the user gave, for messages.
     waiting
-        How long it may still take.
+        The remaining waiting time.
     headers, query
-        Go with it.
+        Headers and query of the request.
     most_bytes
-        How much of what it sends is read.
+        Largest number of bytes of the answer that are read.
 
     Raises
     ------
@@ -188,21 +189,21 @@ def request(
 
 
 def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
-    """Take the body of an answer for a JSON object; empty where it is other JSON.
+    """Parse the body of an answer as a JSON object; empty if it is another JSON value.
 
     Parameters
     ----------
     answer
-        With a body of at most `LARGEST_JSON_BYTES`.
+        An answer with a body of at most `LARGEST_JSON_BYTES`.
     url
-        What the user asked for, for messages.
+        The URL that the user gave, for messages.
     what
-        Who answered, for messages.
+        Name of the server, for messages.
 
     Raises
     ------
     UnreadableSource
-        If it is no JSON.
+        If it is not JSON.
     """
     try:
         found = json.loads(answer.body)
@@ -256,9 +257,9 @@ def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
 
 
 class Ranges:
-    """What `remfile` asks for parts of a file: as a session of `requests`, with limits on time and on what comes.
+    """Replacement for the `requests` session of `remfile`, which fetches parts of a file, with limits on time and size.
 
-    `fault` is what was wrong last, in words; `is_refused` whether the server refused, for ever.
+    `fault` describes the last problem; `is_refused` states whether the server refused permanently.
     """
 
     def __init__(self, waiting: Waiting) -> None:
@@ -271,7 +272,7 @@ class Ranges:
         self.is_refused = False
 
     def get(self, url: str, headers: Mapping[str, str]) -> SimpleNamespace:
-        """Fetch the range in the headers; an answer of 503 is tried again by `remfile`, one of 408 is not."""
+        """Fetch the range in the headers. `remfile` tries again after the status 503, but not after 408."""
         first, last = (int(end) for end in headers["Range"].removeprefix("bytes=").split("-"))
         wanted = {**headers, "Accept-Encoding": "identity"}
         try:
@@ -305,14 +306,14 @@ class Ranges:
 
 
 def check_granted(answer: Answer, url: str) -> None:
-    """Refuse what the server refused.
+    """Raise an error if the server refused the request.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If there is nothing at the address.
     UnreadableSource
-        If it may not be read.
+        If access is denied.
     SourceUnreachable
         If the server failed.
     """
@@ -330,7 +331,7 @@ def check_granted(answer: Answer, url: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What the system said at the bottom of an error, without the addresses (and secrets) that libraries put in."""
+    """The message of the original cause of an error, without addresses (and secrets) that libraries add."""
     found = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:

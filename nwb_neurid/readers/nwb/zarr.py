@@ -1,4 +1,4 @@
-"""Groups and datasets of an NWB file in Zarr, as hdmf-zarr lays it out in a folder."""
+"""Groups and datasets of an NWB file in Zarr, in the layout of hdmf-zarr."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +57,7 @@ class ZarrDataset(Dataset):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As in `Dataset`; Zarr keeps a single value as an array of one."""
+        """As in `Dataset`. Zarr stores a single value as an array with one element."""
         return () if self._is_scalar else self._array.shape
 
     def chunk(self) -> tuple[int, ...] | None:
@@ -65,7 +65,7 @@ class ZarrDataset(Dataset):
         return self._array.chunks or None
 
     def holding(self) -> Holding:
-        """As in `Dataset`. Both texts and references are objects; an attribute tells them apart."""
+        """As in `Dataset`. Both texts and references are stored as objects; an attribute distinguishes them."""
         dtype = self._array.dtype
         if dtype.names:
             return "records" if not dtype.hasobject else "else"

@@ -1,7 +1,7 @@
-"""Reads what SpikeInterface sorted (sorting or analyzer, in Python or saved), and folders of phy and Kilosort.
+"""Reads sortings and analyzers of SpikeInterface (in Python or saved), and folders of phy and Kilosort.
 
-Folders are read by this package itself, from their arrays, texts and JSON: the loaders of SpikeInterface import and
-call what a folder names, load pickles, and run `params.py`, so that opening a stranger's folder could run anything.
+Folders are read by this package itself, from their arrays, texts and JSON. The loaders of SpikeInterface import modules
+that a folder names, load pickles, and run `params.py`, so that opening a folder from a stranger could run any code.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ CLASSES = frozenset({"BaseSorting", "SortingAnalyzer"})
 
 
 def is_object(source: object) -> bool:
-    """Whether this is a sorting or an analyzer in Python, told without importing SpikeInterface."""
+    """Whether this is a sorting or an analyzer in Python. SpikeInterface is not imported for it."""
     return any(
         cls.__name__ in CLASSES and cls.__module__.partition(".")[0] == "spikeinterface" for cls in type(source).__mro__
     )
@@ -36,7 +36,7 @@ def is_zarr(folder: Path) -> bool:
 
 
 def is_phy(folder: Path) -> bool:
-    """Whether phy would open this folder, or Kilosort wrote it."""
+    """Whether this is a folder that phy can open, or that Kilosort wrote."""
     return (folder / "spike_times.npy").is_file() and any(
         (folder / name).is_file() for name in ("spike_clusters.npy", "spike_templates.npy")
     )
@@ -46,7 +46,7 @@ FOLDERS: tuple[Callable[[Path], bool], ...] = (is_analyzer, is_sorting, is_zarr,
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a sorting or an analyzer, or a folder with the files that mark one."""
+    """Whether this is a sorting or an analyzer, or a folder with one (or a folder of phy or Kilosort)."""
     if not isinstance(source, str | Path):
         return is_object(source)
     try:
@@ -56,7 +56,7 @@ def recognises(source: object) -> bool:
 
 
 def read(source: object, options: ReadOptions) -> Population:
-    """The units as a `Population`; see `objects`, `folders`, `zarr_folders` and `phy` in this package."""
+    """Read the units as a `Population`; see `objects`, `folders`, `zarr_folders` and `phy` in this package."""
     from nwb_neurid.readers.spikeinterface import folders, objects, phy, zarr_folders
 
     if not isinstance(source, str | Path):

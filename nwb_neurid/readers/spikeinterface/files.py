@@ -1,4 +1,4 @@
-"""Arrays and JSON of a folder, read so that nothing in it is run, and faults become one of our errors."""
+"""Arrays and JSON of a folder. No code in it is run, and problems are raised as errors of nwb-neurid."""
 
 import codecs
 from pathlib import Path
@@ -22,12 +22,12 @@ BOMS = {
 
 
 def load_array(path: Path) -> Shaped[np.ndarray, "..."]:
-    """Map the array of an `.npy` file; raises as `nwb_neurid.readers.npy.map_array` does."""
+    """Map the array of an `.npy` file. It raises the same errors as `nwb_neurid.readers.npy.map_array`."""
     return map_array(path, AGAIN)
 
 
 def decode(data: bytes) -> str:
-    """As text: in UTF-8 or, as its first bytes or its zeros say, UTF-16 or UTF-32; else in the encoding of Windows."""
+    """Decode text from UTF-8, from UTF-16 or UTF-32 (recognised by first bytes or zeros), or else from Windows-1252."""
     for bom, encoding in BOMS.items():
         if data.startswith(bom):
             return data.decode(encoding, errors="replace")
@@ -40,14 +40,14 @@ def decode(data: bytes) -> str:
 
 
 def load_json(path: Path) -> dict[str, object]:
-    """The object of a JSON file.
+    """Load the object in a JSON file.
 
     Raises
     ------
     UnreadableSource
         If it cannot be read.
     InvalidSource
-        If it is no object.
+        If it is not a JSON object.
     """
     try:
         found = read_json(path)
@@ -61,12 +61,12 @@ def load_json(path: Path) -> dict[str, object]:
 
 
 def as_integers(values: Shaped[np.ndarray, "..."], where: str) -> Int64[np.ndarray, " elements"]:
-    """Whole numbers in a row, however they are stored; (elements, 1) comes as (elements,).
+    """Convert an array to whole numbers of shape (elements,), from any stored type. (elements, 1) is accepted.
 
     Raises
     ------
     InvalidSource
-        If there are several in a row, or a number is not whole.
+        If a row has several numbers, or a number is not whole.
     """
     if values.ndim == 0 or (values.ndim != 1 and values.size != values.shape[0]):
         raise InvalidSource(f"{where} must have one number in a row, its shape is {values.shape}.")

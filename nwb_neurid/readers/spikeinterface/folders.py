@@ -1,7 +1,7 @@
 """Folders that SpikeInterface saved: a sorting ("numpy_folder") or an analyzer ("binary_folder").
 
-Times count samples from 0. Where a sorting or a recording has a clock of its own, such a folder does not hold it:
-load it in Python (`spikeinterface.load`), attach the recording, and pass the object.
+Times are counted in samples from 0. If a sorting or a recording has its own clock, such a folder does not contain it.
+In this case, load it in Python (`spikeinterface.load`), attach the recording, and pass the object.
 """
 
 from functools import partial
@@ -25,27 +25,28 @@ from nwb_neurid.readers.spikeinterface.sorting import (
 
 
 def read_sorting(folder: Path, options: ReadOptions) -> Population:
-    """The units of a saved sorting. How long it was recorded is not in there.
+    """Read the units of a saved sorting, which does not contain the duration of the recording.
 
     Raises
     ------
     UnreadableSource, InvalidSource
         If files are damaged, or contradict one another.
     InvalidOption
-        If `rate_hz` contradicts what is saved.
+        If `rate_hz` contradicts the saved rate.
 
     Warns
     -----
     NeuridWarning
-        If a property is a pickle and left out, and always of the observed time, which is that of the spikes.
+        Always, because observed time lasts from the first spike to the last. Also if a property is left out because it
+        is pickled.
     """
     return _read(folder, options, Omissions(str(folder)))
 
 
 def read_analyzer(folder: Path, options: ReadOptions) -> Population:
-    """The units of a saved analyzer, over the time of its recording, with its `unit_locations` and `templates` if any.
+    """Read the units of a saved analyzer over the time of its recording, with `unit_locations` and `templates` if any.
 
-    Raises and warns as `read_sorting`, but for the observed time.
+    It raises the same errors and warnings as `read_sorting`, except the warning about observed time.
     """
     omissions = Omissions(str(folder))
     attributes = folder / "recording_info" / "recording_attributes.json"

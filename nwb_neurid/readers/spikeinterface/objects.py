@@ -12,16 +12,16 @@ from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz
 
 
 def read_object(source: Any, options: ReadOptions) -> Population:
-    """The units of a `BaseSorting` or a `SortingAnalyzer`.
+    """Read the units of a `BaseSorting` or a `SortingAnalyzer`.
 
-    Times are those of the registered recording (its start, or its vector of times) with the shift of the sorting, or
-    else count samples from the start of each segment. Spikes come from the spike vector, so that a sorting that was
-    made of times, of an NWB file say, has them to half a sample.
+    Times are those of the registered recording (its start, or its vector of times) plus the shift of the sorting, or
+    otherwise are counted in samples from the start of each segment. Spikes are taken from the spike vector. If a
+    sorting was made from spike times (for example, of an NWB file), they are therefore accurate to half a sample.
 
     Parameters
     ----------
     source
-        The object. Nothing of it changes but what it caches itself.
+        The object. It is not changed, except for its own caches.
     options
         `rate_hz` must agree with its sampling frequency.
 
@@ -30,12 +30,12 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     UnreadableSource
         If there are no units, or no spikes.
     InvalidSource, InvalidOption
-        If it has no sampling frequency, or another than `rate_hz`.
+        If it has no sampling frequency, or one that differs from `rate_hz`.
 
     Warns
     -----
     NeuridWarning
-        If there is no recording to tell how long it was recorded, or spikes lie outside of it.
+        If there is no recording that states the duration, or spikes lie outside of it.
     """
     analyzer: Any = source if hasattr(source, "sorting") else None
     sorting = source if analyzer is None else analyzer.sorting

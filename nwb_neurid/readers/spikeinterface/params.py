@@ -1,4 +1,4 @@
-"""`params.py` of phy, parsed and never run: what it assigns that is a number, a text, or a list of them."""
+"""`params.py` of phy, which is parsed and never run: assignments of numbers, texts, or lists of them."""
 
 import ast
 import operator
@@ -34,7 +34,7 @@ ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, Overf
 
 
 class Unparsed(str):
-    """The text of a value that is no constant."""
+    """The source text of a value that is not a constant."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ def read_params(path: Path) -> dict[str, object]:
     Returns
     -------
     dict
-        Values by name, `Unparsed` where they are no constants; empty where there is no such file.
+        Values by name, `Unparsed` if they are not constants; empty if there is no such file.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Folders of phy, and of Kilosort before phy: spikes in `.npy`, settings in `params.py`, curation in `.tsv`.
 
-Both count samples from the start of one recording. `params.py` is parsed line by line and never run.
+In both, times are counted in samples from the start of one recording. `params.py` is parsed line by line and never run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,29 +35,30 @@ SLOWEST_KHZ, FASTEST_KHZ = 5.0, 200.0  # at so many Hz no spike can be sorted
 def read_phy(folder: Path, options: ReadOptions) -> Population:
     """Read the clusters that have spikes, as phy shows them: after merges and splits.
 
-    Text columns of `cluster_*.tsv` become labels (`group` is good, mua or noise), the shank becomes the group. Clusters
-    that were called noise are left out.
+    Text columns of `cluster_*.tsv` become labels (`group` is good, mua or noise), and the shank becomes the group.
+    Clusters that are labelled noise are left out.
 
     Parameters
     ----------
     folder
-        Holds `spike_times.npy` and `spike_clusters.npy`, or else `spike_templates.npy`.
+        The folder. It contains `spike_times.npy`, and `spike_clusters.npy` or `spike_templates.npy`.
     options
-        `rate_hz` where there is no `params.py` and the layout of the probe implies none; `where` selects clusters by
-        the columns of the tables.
+        `rate_hz` is needed if there is no `params.py` and the layout of the probe does not imply a rate. `where`
+        selects clusters by the columns of the tables.
 
     Raises
     ------
     UnreadableSource, InvalidSource
         If files are damaged, or contradict one another.
     InvalidOption
-        If the sampling rate is nowhere, or in two places and not the same.
+        If the sampling rate is not stated, or two places state different rates.
 
     Warns
     -----
     NeuridWarning
-        If the raw file is not where `params.py` says, or shorter than the spikes: then observed time is that of the
-        spikes. If the sampling rate is that of the probe, a table cannot be used, or clusters are left out.
+        If the raw file is not at the path in `params.py`, or is shorter than the spikes, so that observed time lasts
+        from the first spike to the last. Also if the sampling rate was taken from the layout of the probe, a table
+        cannot be used, or clusters are left out.
     """
     params = read_params(folder / "params.py")
     samples = as_integers(load_array(folder / "spike_times.npy"), str(folder / "spike_times.npy"))

@@ -21,12 +21,12 @@ def find_rate_of_probe(positions_um: Float64[np.ndarray, "channels 2"] | None) -
     Parameters
     ----------
     positions_um
-        Across and along the probe, in micrometres, shape (channels, 2); None where they are not known.
+        Across and along the probe, in micrometres, shape (channels, 2); None if they are not known.
 
     Returns
     -------
     tuple of float and str, or None
-        Samples per second and the name of the probe; None where the layout is of no probe that is known here.
+        Samples per second and the name of the probe; None if the layout is not that of a supported probe.
 
     Examples
     --------

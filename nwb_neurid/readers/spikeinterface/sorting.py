@@ -1,4 +1,4 @@
-"""What every form of a sorting comes down to: units, a sampling rate, and spikes as numbers of samples."""
+"""The common form of all sortings: units, a sampling rate, and spikes as numbers of samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,24 +25,24 @@ MOST_SAMPLES = 2**62
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sorting:
-    """What a source says of its units, apart from their spikes.
+    """The units of a source with their properties, but without their spikes.
 
     Parameters
     ----------
     source
-        What it is called in messages: its path.
+        Name for messages: the path.
     unit_ids
-        Shape (units,).
+        Ids of the units, shape (units,).
     rate_hz
         Sampling rate.
     properties
-        By name, one value a unit each.
+        Properties by name, each with one value per unit.
     group
-        Probe or shank, one value a unit; None where it is not told.
+        Probe or shank of each unit; None if it is not stated.
     locations_um
-        Shape (units, 2) or (units, 3); None where they were not computed.
+        Locations of the units, shape (units, 2) or (units, 3); None if they were not computed.
     templates_uv
-        Average waveforms, shape (units, samples, channels), in microvolts; None where they were not computed.
+        Average waveforms, shape (units, samples, channels), in microvolts; None if they were not computed.
     """
 
     source: str
@@ -58,17 +58,17 @@ class Sorting:
     ) -> Population:
         """Make a population of these units with their spikes.
 
-        Properties that are text become labels. What is not one value a unit, and locations and templates of another
-        shape, are left out.
+        Text properties become labels. Properties that do not have one value per unit, and locations and templates of a
+        wrong shape, are left out.
 
         Parameters
         ----------
         segments
-            With the spikes.
+            The segments with the spikes.
         options
-            `where` selects units by their properties; by default those that the source calls noise are left out.
+            `where` selects units by their properties. By default, units that the source labels as noise are left out.
         omissions
-            What was left out before.
+            Information that was left out before.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Sorting:
         Warns
         -----
         NeuridWarning
-            If units or parts are left out.
+            If units or properties are left out.
         """
         omissions = omissions or Omissions(self.source)
         properties = {
@@ -161,7 +161,7 @@ class Sorting:
 
 
 def is_rate(value: object) -> TypeGuard[float]:
-    """Whether this can be the sampling rate of a recording."""
+    """Whether this is a possible sampling rate of a recording."""
     return isinstance(value, int | float) and not isinstance(value, bool) and SLOWEST_HZ <= value <= FASTEST_HZ
 
 
@@ -202,7 +202,7 @@ def segment_of(
     rate_hz: float,
     lasted_samples: int | None,
 ) -> Segment:
-    """A segment whose clock counts samples from 0; `lasted_samples` is None where it is not told how many."""
+    """Make a segment whose times are counted in samples from 0; `lasted_samples` is None if its duration is unknown."""
     observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
     return Segment(times=samples, rows=rows, observed_s=observed, to_s=lambda at: at / rate_hz)
 
@@ -214,7 +214,7 @@ def segments_of(
     splits: Int64[np.ndarray, " segments_and_one"],
     lasted_samples: Sequence[int] | None,
 ) -> list[Segment]:
-    """The segments of spikes that stand one segment after another, the last of them up to `splits[-1]`.
+    """Split spikes that are stored one segment after another, up to `splits[-1]`, into segments.
 
     Raises
     ------
@@ -244,12 +244,12 @@ def segments_of(
 
 
 def lasted_samples_of(numbers: object, where: str) -> list[int]:
-    """How many samples each segment lasted.
+    """Number of samples of each segment.
 
     Raises
     ------
     InvalidSource
-        If these are no whole numbers.
+        If these are not whole numbers.
     """
     if isinstance(numbers, list) and numbers and all(type(of) is int and 0 <= of < MOST_SAMPLES for of in numbers):
         return numbers
@@ -257,7 +257,7 @@ def lasted_samples_of(numbers: object, where: str) -> list[int]:
 
 
 def unit_ids_of(ids: object, where: str) -> Shaped[np.ndarray, " units"]:
-    """Names or numbers of units, of a list or an array.
+    """Convert the ids of units (names or numbers) from a list or an array.
 
     Raises
     ------

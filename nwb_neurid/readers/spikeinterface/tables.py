@@ -1,4 +1,4 @@
-"""Tables of clusters beside a sorting: `cluster_info.tsv`, `cluster_group.tsv` and their like."""
+"""Tables of clusters beside a sorting: `cluster_info.tsv`, `cluster_group.tsv` and similar files."""
 
 import csv
 import re
@@ -39,7 +39,7 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
     Parameters
     ----------
     folder
-        Where the tables are.
+        The folder with the tables.
     unit_ids
         The clusters.
     omissions

@@ -46,21 +46,21 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     Parameters
     ----------
     folder
-        Of phy or Kilosort.
+        A folder of phy or Kilosort.
     rows
-        The row of the unit that each spike belongs to, shape (spikes,).
+        The row of the unit to which each spike belongs, shape (spikes,).
     units
-        How many units there are.
+        Number of units.
 
     Returns
     -------
     Templates or None
-        None where there are no templates, or they cannot be used.
+        None if there are no templates, or they cannot be used.
 
     Warns
     -----
     NeuridWarning
-        If there are templates that cannot be used, and why.
+        If there are templates that cannot be used; the warning states why.
     """
     if not (folder / TEMPLATES).is_file():
         return None
@@ -72,13 +72,13 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
 
 
 def read_layout(folder: Path) -> Float64[np.ndarray, "channels 2"] | None:
-    """Read where the channels are on the probe.
+    """Read the positions of the channels on the probe.
 
     Returns
     -------
     numpy.ndarray or None
-        Across and along the probe, in micrometres, shape (channels, 2); None where the folder does not tell, or tells
-        nothing that can be used.
+        Across and along the probe, in micrometres, shape (channels, 2); None if the folder does not state usable
+        positions.
     """
     try:
         positions = load_array(folder / POSITIONS) if (folder / POSITIONS).is_file() else None

@@ -1,6 +1,6 @@
 """A sorting or an analyzer that SpikeInterface saved in Zarr (format 2).
 
-Times count samples from 0, as in `nwb_neurid.readers.spikeinterface.folders`.
+Times are counted in samples from 0, as in `nwb_neurid.readers.spikeinterface.folders`.
 """
 
 from functools import partial
@@ -26,23 +26,24 @@ from nwb_neurid.readers.zarr.arrays import Array
 
 
 def read_zarr(folder: Path, options: ReadOptions) -> Population:
-    """The units of a sorting, or of an analyzer: then over the time of its recording, with what it has computed.
+    """Read the units of a sorting or of an analyzer.
 
-    That is `unit_locations` and the average of `templates`.
+    The units of an analyzer are observed over the time of its recording. If it has `unit_locations` and `templates`,
+    locations and average waveforms are read as well.
 
     Raises
     ------
     UnreadableSource
         If numcodecs is not installed, or files are damaged.
     InvalidSource
-        If they contradict one another.
+        If files contradict one another.
     InvalidOption
-        If `rate_hz` contradicts what is saved.
+        If `rate_hz` contradicts the saved rate.
 
     Warns
     -----
     NeuridWarning
-        Of a sorting, that its observed time is that of the spikes.
+        For a sorting, because its observed time lasts from the first spike to the last.
     """
     analyzer = (folder / "sorting").is_dir()
     group = folder / "sorting" if analyzer else folder

@@ -1,4 +1,4 @@
-"""Reads folders of suite2p (Python, before and since 1.0): its ROIs and their traces."""
+"""Reads folders of suite2p (Python version, before and since 1.0): ROIs and their traces."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from nwb_neurid.readers.suite2p.folder import trace_folders
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a folder of suite2p: its root, what holds the root, one plane, or the planes combined."""
+    """Whether this is a folder of suite2p: its root, the parent of the root, one plane, or the combined planes."""
     if not isinstance(source, str | Path):
         return False
     try:
@@ -18,7 +18,7 @@ def recognises(source: object) -> bool:
 
 
 def read(source: object, options: ReadOptions) -> Population:
-    """The ROIs of a suite2p folder as a `Population`; see `nwb_neurid.readers.suite2p.rois`."""
+    """Read the ROIs of a suite2p folder as a `Population`; see `nwb_neurid.readers.suite2p.rois`."""
     from nwb_neurid.readers.suite2p.rois import read_rois
 
     return read_rois(Path(str(source)), options)

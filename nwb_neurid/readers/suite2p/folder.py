@@ -10,15 +10,15 @@ _PLANE = re.compile(r"plane(\d+)")
 
 
 def trace_folders(path: Path) -> list[Path]:
-    """The folders with traces that a path stands for: itself, or the planes below it in the order of their numbers.
+    """Find the folders with traces: the path itself, or the planes below it in the order of their numbers.
 
-    The folder in which suite2p combines all planes counts only where no plane is left, because the shorter planes are
-    padded there.
+    The folder in which suite2p combines all planes is used only if no single plane is left, because shorter planes are
+    padded in it.
 
     Raises
     ------
     OSError
-        If a folder may not be looked into.
+        If access to a folder is denied.
     """
     if has_traces(path):
         return [path]
@@ -31,13 +31,13 @@ def trace_folders(path: Path) -> list[Path]:
 
 
 def plane_folders(root: Path) -> list[Path]:
-    """`plane0`, `plane1` and so on, with traces or without (flyback planes have none)."""
+    """The folders `plane0`, `plane1` and so on, with or without traces (flyback planes have none)."""
     numbered = sorted((int(found[1]), entry) for entry in _entries(root) if (found := _PLANE.fullmatch(entry.name)))
     return [entry for _, entry in numbered]
 
 
 def has_traces(folder: Path) -> bool:
-    """Whether fluorescence or deconvolved traces lie in this folder."""
+    """Whether this folder contains fluorescence or deconvolved traces."""
     return (folder / "F.npy").is_file() or (folder / "spks.npy").is_file()
 
 

@@ -1,4 +1,4 @@
-"""`.npy` files of numbers, memory-mapped, with one line for each way in which they can be unusable."""
+"""Memory-mapped `.npy` files of numbers. If a file cannot be used, one line explains why."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
     Raises
     ------
     UnreadableSource
-        If the file is missing, not ours to read, damaged or truncated.
+        If the file is missing, cannot be accessed, or is damaged or truncated.
     InvalidSource
-        If it does not hold numbers.
+        If it does not contain numbers.
     """
     array = map_array(path, "Copy it from where suite2p wrote it, or run suite2p again.")
     if array.dtype.kind not in "fiub":
@@ -31,7 +31,7 @@ def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
     Raises
     ------
     UnreadableSource, InvalidSource
-        As for `numbers`, and if it is no table of ROIs and frames.
+        As for `numbers`, and if it is not an array of ROIs and frames.
     """
     array = numbers(path)
     if array.ndim != 2:
@@ -40,7 +40,7 @@ def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
 
 
 def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
-    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI; the second is a probability.
+    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI. (The second one is a probability.)
 
     Raises
     ------

@@ -13,16 +13,16 @@ from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_obje
 
 
 def objects(path: Path) -> list[Any]:
-    """What an object array holds, one after another: numbers, text, paths, lists, tuples and dicts of them.
+    """The elements of an object array: numbers, text, paths, and lists, tuples and dicts of them.
 
-    Arrays inside stand there as opaque values.
+    Arrays inside are returned as opaque values.
 
     Raises
     ------
     UnreadableSource
-        If the file is damaged, names anything that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
+        If the file is damaged, uses a name that is not in `ADMITTED`, or takes more than `MOST_STEPS` steps.
     InvalidSource
-        If it holds no objects.
+        If it contains no objects.
     """
     try:
         # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.

@@ -1,4 +1,4 @@
-"""The ROIs of an imaging plane, as they lie on disk."""
+"""The ROIs of an imaging plane on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,15 +29,15 @@ class Plane:
     name
         `plane0` and so on.
     settings
-        How suite2p was run on it.
+        The settings with which suite2p was run on it.
     traces
-        Arrays of shape (units, samples), by the names of their files without the ending. They lie on disk.
+        Memory-mapped arrays of shape (units, samples), by the names of their files without extension.
     cell
-        Which ROIs the classifier, or whoever corrected it by hand, takes for cells.
+        Which ROIs are cells, according to the classifier and manual corrections.
     red
-        Which ROIs are labelled in the second channel; None where there is none.
+        Which ROIs are labelled in the second channel; None if there is none.
     rois
-        What `stat.npy` says of each ROI; empty where there is none that can be used.
+        The entry in `stat.npy` for each ROI; empty if the file is missing or cannot be used.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Plane:
 
     @property
     def frames(self) -> int:
-        """Samples of each trace."""
+        """Number of samples of each trace."""
         return next(iter(self.traces.values())).shape[1]
 
     def part(self, rows: slice, frames: int) -> "Plane":
-        """These rows, and of their traces so many samples from the first."""
+        """Select rows, and a number of samples from the start of their traces."""
         return replace(
             self,
             traces={name: array[rows, :frames] for name, array in self.traces.items()},
@@ -72,13 +72,13 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
     Parameters
     ----------
     folders
-        The folder of each plane, or the one in which they are combined.
+        The folder of each plane, or the folder of the combined planes.
     needed
         Names of the arrays of traces that are needed.
     all_rois
-        Whether nobody asks which ROIs are cells.
+        Whether all ROIs are used, so that it does not matter which are cells.
     omissions
-        Told of every file that cannot be used and is not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
+        Collects files that cannot be used and are not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
 
     Raises
     ------

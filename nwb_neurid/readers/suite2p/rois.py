@@ -36,34 +36,35 @@ MASK = ("xpix", "ypix", "lam")
 
 
 def read_rois(path: Path, options: ReadOptions) -> Population:
-    """Every ROI, those that are no cells included.
+    """Read all ROIs, including those that are not cells.
 
-    Planes become one population, one group each, over the frames that all of them have; that they are scanned one
-    after another within a frame is not accounted for. Ids are the rows of a single plane, "plane0/12" where there are
-    several. The label `redcell` is "red" where the second channel says so. suite2p knows pixels but not their size, so
-    there are masks but no positions. The session clock starts with the first frame.
+    All planes become one population, with one group per plane, over the frames that all of them have. The time between
+    the scans of different planes within a frame is neglected. Ids are row numbers for a single plane, and of the form
+    "plane0/12" for several planes. The label `redcell` is "red" for ROIs that are labelled in the second channel.
+    suite2p does not store the size of pixels, so there are masks but no positions. The session clock starts with the
+    first frame.
 
     Parameters
     ----------
     path
-        The root of suite2p's output or the folder that it is in, the folder of one plane, or the combined folder.
+        The root of suite2p's output or its parent folder, the folder of one plane, or the combined folder.
     options
-        `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or
-        "deconvolved" (suite2p's, in arbitrary units). `rate_hz` is the frame rate of one plane, where the settings do
-        not tell it or are wrong. `all_rois` keeps the ROIs that `iscell.npy` rejects, `where` selects ROIs by `iscell`,
-        `redcell`, `plane` and the numbers of `stat.npy` instead.
+        `activity` is "dff" (the default, see `compute_dff`), "fluorescence" (corrected for neuropil) or "deconvolved"
+        (by suite2p, in arbitrary units). `rate_hz` is the frame rate of one plane, if the settings do not state it or
+        are wrong. `all_rois` keeps ROIs that `iscell.npy` rejects. `where` selects ROIs by `iscell`, `redcell`, `plane`
+        and the numbers of `stat.npy` instead.
 
     Raises
     ------
     SourceNotFound, UnreadableSource, InvalidSource
         If the folder, or a file in it, cannot be read or used.
     InvalidOption
-        If it cannot be read like this.
+        If it cannot be read with these options.
 
     Warns
     -----
     NeuridWarning
-        If a plane is left out or cut, hand-made corrections may have been missed, or the frame rate is disputed.
+        If a plane is left out or shortened, manual corrections may be missing, or two frame rates are stated.
     """
     activity = options.activity or "dff"
     if activity not in NEEDED:

@@ -1,4 +1,4 @@
-"""How suite2p was run, as far as the traces depend on it."""
+"""The settings of suite2p that affect the traces."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a plane's settings say; the defaults are those of suite2p.
+    """The settings of a plane. The defaults are those of suite2p.
 
     Parameters
     ----------
     file
-        Where it stands, or would stand.
+        The file with the settings, which may not exist.
     fs
-        Frames a second of one plane, as it stands there; None where it does not.
+        Frames per second of one plane, as stated in the file; None if it is not stated.
     neuropil_coefficient
-        How much of the neuropil's fluorescence is subtracted.
+        The share of the neuropil's fluorescence that is subtracted.
     window_s, sigma_frames
         Width of the minimum and maximum filters and of the Gaussian of the baseline.
     """
@@ -45,7 +45,7 @@ _KEYS: Mapping[str, tuple[tuple[str, str], float]] = {
 
 
 def read_settings(folder: Path) -> Settings:
-    """From `settings.npy` (suite2p 1.0 and later), or else `ops.npy`; the defaults where there is neither.
+    """Read `settings.npy` (suite2p 1.0 and later) or `ops.npy`; returns the defaults if there is neither.
 
     Raises
     ------
@@ -62,19 +62,19 @@ def read_settings(folder: Path) -> Settings:
 
 
 def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> float:
-    """Frames a second of one plane: what the user says, or else what the settings of all planes say.
+    """Frames per second of one plane: from the user's option, or otherwise from the settings of all planes.
 
     Raises
     ------
     InvalidOption
-        If the user says what is no frame rate.
+        If the option is not a valid frame rate.
     UnreadableSource, InvalidSource
-        If nobody says it, or the settings contradict one another.
+        If the rate is not stated, or the settings contradict one another.
 
     Warns
     -----
     NeuridWarning
-        If the user says other than the settings.
+        If the option differs from the settings.
     """
     if wanted_hz is None:
         return _common_rate_hz(settings)

@@ -1,4 +1,4 @@
 """Folders in the Zarr format, version 2 (https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html).
 
-Metadata is read as JSON, and chunks are decoded by numcodecs through a list of codecs that run nothing of a file's.
+Metadata are read as JSON. Chunks are decoded by numcodecs, with a list of allowed codecs that run no code from a file.
 """

@@ -1,4 +1,4 @@
-"""An array in a folder, read in parts: only those chunks are decoded that hold what is wanted."""
+"""An array in a folder. Only the chunks with the requested data are decoded."""
 
 import math
 import re
@@ -30,7 +30,7 @@ _FILL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Whatever goes wrong in the block is damage of the file.
+    """Convert any error in the block into an error about a damaged file.
 
     Raises
     ------
@@ -47,12 +47,12 @@ def reading(where: str) -> Iterator[None]:
 
 
 def load_json(path: Path, where: str) -> dict[str, Any]:
-    """The object of a JSON file; empty where there is no file.
+    """Load the object in a JSON file; empty if there is no file.
 
     Raises
     ------
     UnreadableSource
-        If it cannot be read, or is no object.
+        If it cannot be read, or is not a JSON object.
     """
     if not is_there(path, where):
         return {}
@@ -92,11 +92,11 @@ class Array:
     Parameters
     ----------
     folder
-        Where its metadata and chunks are.
+        The folder with its metadata and chunks.
     where
-        What it is called in messages.
+        Name for messages.
     metadata
-        What its `.zarray` says.
+        The content of its `.zarray`.
     """
 
     folder: Path
@@ -106,7 +106,7 @@ class Array:
 
     @classmethod
     def at(cls, folder: Path, where: str) -> "Array":
-        """The array in this folder.
+        """Open the array in this folder.
 
         Raises
         ------
@@ -122,34 +122,34 @@ class Array:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Its length along each axis."""
+        """Its shape."""
         return _lengths(self.metadata["shape"])
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
-        """The length of a chunk along each axis."""
+        """The shape of a chunk."""
         return _lengths(self.metadata["chunks"])
 
     @cached_property
     def dtype(self) -> np.dtype:
-        """The type of its elements; objects are of those that `objects` makes."""
+        """The type of its elements. Objects are those that `objects` returns."""
         return _dtype(self.metadata["dtype"])
 
     @cached_property
     def codecs(self) -> list[dict[str, Any]]:
-        """Configurations of its codecs, in the order in which they encoded."""
+        """Configurations of its codecs, in the order in which they were applied for encoding."""
         filters, compressor = self.metadata.get("filters") or [], self.metadata.get("compressor")
         found = [*filters, *([] if compressor is None else [compressor])]
         return [{**config, "id": str(config["id"])} for config in found]
 
     @property
     def object_codec(self) -> str:
-        """What makes objects of its bytes; "" where it holds none."""
+        """Name of the codec that converts its bytes to objects; "" if it does not contain objects."""
         return self.codecs[0]["id"] if self.dtype.kind == "O" and self.codecs else ""
 
     @cached_property
     def fill(self) -> Any:
-        """What stands where a chunk is missing."""
+        """The value for missing chunks."""
         value = self.metadata.get("fill_value")
         if self.dtype.kind not in "biuf":
             return "" if self.dtype.kind == "O" else np.zeros((), self.dtype)
@@ -158,12 +158,12 @@ class Array:
         )
 
     def check_readable(self, *, pickled: bool = False) -> None:
-        """Refuse an array that a codec would decode which is not known to be harmless, or that claims too much.
+        """Refuse an array that needs a codec which is not known to be harmless, or cannot have the size that is stated.
 
         Parameters
         ----------
         pickled
-            Whether `texts_or_objects` is given what unpickles safely.
+            Whether pickled objects are accepted, because they are unpickled safely by the caller.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class Array:
     def read(
         self, place: Axis | tuple[slice, ...] | None = None, unpickle: Unpickle | None = None
     ) -> Shaped[np.ndarray, "..."]:
-        """What stands in some rows, or in ranges along several axes, or all.
+        """Read some rows, or ranges along several axes, or the whole array.
 
         Raises
         ------

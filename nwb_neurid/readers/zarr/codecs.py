@@ -1,4 +1,4 @@
-"""How the chunks of an array are decoded: only by codecs that are known to be harmless."""
+"""Decoding of the chunks of an array, only with codecs that are known to be harmless."""
 
 import json
 import lzma
@@ -41,7 +41,7 @@ def codec_of(config: Mapping[str, Any], where: str) -> Any:
 
 
 def unpacked(data: bytes, configs: Sequence[Mapping[str, Any]], where: str) -> bytes:
-    """The bytes of a chunk after the last codec, and those before it, have undone what they did."""
+    """Decode the bytes of a chunk with all codecs, in reverse order."""
     from numcodecs.compat import ensure_bytes
 
     for config in reversed(configs):
@@ -53,7 +53,7 @@ def unpacked(data: bytes, configs: Sequence[Mapping[str, Any]], where: str) -> b
 
 
 def objects(data: bytes, codec: str, elements: int) -> list[Any]:
-    """The texts, or whatever JSON holds, of a chunk that has so many elements."""
+    """The elements of a chunk of texts or JSON values, given their number."""
     if codec == "json2":
         found = json.loads(data)[:-2]  # the type and the shape stand last
     else:

@@ -1,4 +1,4 @@
-"""Groups and arrays in a Zarr folder as hdmf-zarr lays them out, with its links and references."""
+"""Groups and arrays in a Zarr folder in the layout of hdmf-zarr, with its links and references."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Node:
     root
         The Zarr folder.
     path
-        Where it stands, without a leading slash; "" for the root.
+        Its path, without a leading slash; "" for the root.
     """
 
     root: Path
@@ -40,7 +40,7 @@ class Node:
         return self.path.rpartition("/")[2]
 
     def file(self, name: str) -> Path:
-        """A file of its metadata, which need not exist."""
+        """The path of a metadata file, which need not exist."""
         return self.root / self.path / name
 
     @property
@@ -55,7 +55,7 @@ class Node:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """Its attributes as JSON has them.
+        """Its attributes as JSON values.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Node:
         return load_json(self.file(ATTRIBUTES), self.where)
 
     def array(self) -> Array:
-        """It as an array.
+        """Open it as an array.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Node:
             return {str(link["name"]): link for link in self.attributes.get(LINKS, ())}
 
     def names(self) -> list[str]:
-        """What is in a group, links too."""
+        """Names of the members of a group, including links."""
         folder = self.root / self.path
         with reading(self.where):
             names = sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
@@ -88,14 +88,14 @@ class Node:
         return sorted({node.name for node in inside if node.is_group or node.is_array} | self.links().keys())
 
     def at(self, path: str, *, links: int = MOST_LINKS) -> "Node | None":
-        """What stands at a path below it, links followed; None where there is nothing."""
+        """The node at a path below it, with links resolved; None if there is nothing."""
         node: Node | None = self
         for name in filter(None, path.split("/")):
             node = None if node is None else node._child(name, links)
         return node
 
     def referred(self, reference: Any, *, links: int = MOST_LINKS) -> "Node | None":
-        """What a link or a reference in its folder leads to; None where that is nothing."""
+        """The target of a link or a reference in its folder; None if there is none."""
         if not isinstance(reference, dict) or links == 0:
             return None
         source, path = reference.get("source"), reference.get("path")

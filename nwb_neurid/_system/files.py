@@ -1,5 +1,6 @@
 """Reading files that may be anything: a pipe, a device, or JSON that is nested too deep."""
 
+import csv
 import errno
 import json
 import os
@@ -7,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nwb_neurid.errors import InvalidModel
+from nwb_neurid.errors import InvalidModel, InvalidOption
 
 LARGEST_JSON_BYTES = 2**26
 """More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
@@ -92,6 +93,24 @@ def read_versioned(path: Path, version: int) -> dict[str, Any]:
         got = repr(found.get("format")) if isinstance(found, dict) else type(found).__name__
         raise InvalidModel(f"{path} must have format {version}, got {got:.60}. A newer nwb-neurid may read it.")
     return found
+
+
+def read_rows(path: Path, what: str) -> list[list[str]]:
+    """Read the rows of a csv file, or of a tsv file by its name, without empty rows.
+
+    Raises
+    ------
+    InvalidOption
+        If it cannot be read. The message calls the file `what`.
+    """
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=separator) if any(row)]
+    except OSError as error:
+        raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
 
 
 def _replace_surrogates(found: Any) -> Any:

@@ -1,12 +1,12 @@
 """Tables with two columns (new names of classes, subjects of recordings that state none), and groups of an atlas."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.files import read_rows
 from nwb_neurid._system.text import join_some
 from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidOption
@@ -96,13 +96,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     InvalidOption
         If it cannot be read, has other columns, or has two values for one name.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
-    except OSError as error:
-        raise InvalidOption(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+    rows = read_rows(path, "The table")
     if not rows or rows[0] != list(columns):
         got = ",".join(rows[0]) if rows else "nothing"
         raise InvalidOption(f"{path} must begin with the line {','.join(columns)}, got {got[:80]}.")

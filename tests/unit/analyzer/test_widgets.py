@@ -13,7 +13,7 @@ pytest.importorskip("spikeinterface.widgets", reason="spikeinterface is not inst
 
 from nwb_neurid.analyzer import plot_neurid_embeddings, plot_neurid_predictions
 from nwb_neurid.analyzer.extension import read_population
-from nwb_neurid.plots.embedding import PALETTE
+from nwb_neurid.plots.figure import PALETTE
 
 # SpikeInterface says so of what is in memory alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.*not serializable:UserWarning")
@@ -41,7 +41,7 @@ def computed(make_analyzer_in_memory, predicting):
 def no_tsne(monkeypatch):
     """The first two dimensions of the vectors in the place of t-SNE, which takes a second."""
     monkeypatch.setattr(
-        "nwb_neurid.analyzer.widgets.project_vectors", lambda vectors, seed: vectors[:, seed : seed + 2]
+        "nwb_neurid.analyzer.widgets.project_vectors", lambda vectors, **_: vectors[:, :2].astype(float)
     )
 
 
@@ -64,15 +64,15 @@ def test_each_unit_with_a_vector_is_a_point(computed):
 @pytest.mark.usefixtures("no_tsne")
 def test_points_are_coloured_by_what_was_predicted(computed):
     axes = plot_neurid_embeddings(computed, color_by="cell_type").ax
-    assert legend(axes) == ["FS", "NA", "None"]
+    assert legend(axes) == ["FS (3)", "NA (1)", "None (1)"]
     assert [len(drawn.get_offsets()) for drawn in axes.collections] == [3, 1, 1]
 
 
 @pytest.mark.usefixtures("no_tsne")
 def test_or_by_a_property_or_values(computed):
     computed.set_sorting_property("depth", ["2", "4", "4", "5", "5", "5"])
-    assert legend(plot_neurid_embeddings(computed, color_by="depth").ax) == ["2", "4", "5"]
-    assert plot_neurid_embeddings(computed, color_by=list("aabbbb")).ax.get_legend() is None
+    assert legend(plot_neurid_embeddings(computed, color_by="depth").ax) == ["2 (1)", "4 (2)", "5 (2)"]
+    assert legend(plot_neurid_embeddings(computed, color_by=list("aabbbb")).ax) == ["a (2)", "b (3)"]
     depth = np.array([1.0, 2, 3, 4, 5, 6])
     (drawn,) = plot_neurid_embeddings(computed, color_by=depth).ax.collections
     np.testing.assert_array_equal(drawn.get_array(), [1, 2, 3, 5, 6])
@@ -103,7 +103,7 @@ def test_probabilities_of_classes_are_shown(computed):
 def test_a_unit_that_is_declined_has_a_ring(scant, predicting):
     scant.compute(PREDICTIONS, model=predicting)
     drawn = plot_neurid_predictions(scant, label="cell_type").ax.collections
-    assert [len(dot.get_facecolor()) == 0 for dot in drawn] == [False, False, False, True, False]
+    assert [(len(dots.get_offsets()), len(dots.get_facecolor())) for dots in drawn] == [(4, 4), (1, 0)]
 
 
 def test_colours_are_those_of_the_chart(computed):

@@ -67,7 +67,7 @@ def read_json(path: Path) -> Any:
     """
     content = read_bytes(path)
     if len(content) > LARGEST_JSON_BYTES:
-        raise ValueError(f"it has {len(content)} bytes, at most {LARGEST_JSON_BYTES} are read")
+        raise ValueError(f"it has {len(content)} bytes, the limit is {LARGEST_JSON_BYTES}")
     try:
         found = json.loads(content)
         return _replace_surrogates(found) if b"\\ud" in content.lower() else found
@@ -110,7 +110,7 @@ def read_rows(path: Path, what: str) -> list[list[str]]:
     except OSError as error:
         raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
 
 
 def _replace_surrogates(found: Any) -> Any:

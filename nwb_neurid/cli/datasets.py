@@ -36,19 +36,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
-Name: TypeAlias = Annotated[str, argument("NAME", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")]
-Data: TypeAlias = Annotated[
-    Path, option("--data", "FOLDER", "The folder that recordings are fetched into.", panel=READ)
+Name: TypeAlias = Annotated[
+    str, argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
 ]
-Only: TypeAlias = Annotated[str, option("--only", "PATTERN", "Only these paths: 'sub-Cori/*'.", panel=READ)]
+Data: TypeAlias = Annotated[Path, option("--data", "FOLDER", "Folder that recordings are downloaded into.", panel=READ)]
+Only: TypeAlias = Annotated[
+    str,
+    option("--only", "PATTERN", "Only recordings whose path matches this pattern, such as 'sub-Cori/*'.", panel=READ),
+]
 Most: TypeAlias = Annotated[
-    int | None, option("--most", "N", "Only so many recordings, in the order of paths.", panel=READ, min=1)
+    int | None, option("--most", "N", "At most this many recordings, in the order of their paths.", panel=READ, min=1)
 ]
 
 
 @app.callback()
 def data() -> None:
-    """Datasets of the papers: list, fetch and check them.
+    """Datasets of published methods: list, download and check them.
 
     $ nwb-neurid data list
 
@@ -59,7 +62,7 @@ def data() -> None:
 @app.command("list", cls=Command)
 @with_json
 def list_datasets(*, out: Terminal) -> None:
-    """List the datasets that there are recipes for, with where they are, their licence and the figure they give.
+    """List the datasets with a recipe: where to find them, their licence and the published score.
 
     $ nwb-neurid data list
     """
@@ -81,7 +84,7 @@ def list_datasets(*, out: Terminal) -> None:
 @app.command("fetch", cls=Command)
 @with_terminal
 def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most = None, out: Terminal) -> None:
-    """Fetch the recordings of a dataset; what was begun is continued, and checksums are compared.
+    """Download the recordings of a dataset; interrupted downloads continue, and checksums are verified.
 
     $ nwb-neurid data fetch steinmetz-2019 --most 3
     """
@@ -99,7 +102,7 @@ def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most 
 @with_reading
 @with_json
 def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: Terminal) -> None:
-    """Check that recordings can be read, and have the units, the label and the subjects that the recipe speaks of.
+    """Check that recordings can be read, and have the units, the label and the subjects that the recipe needs.
 
     $ nwb-neurid data check steinmetz-2019
     """
@@ -134,20 +137,24 @@ def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: T
 @with_reading
 @with_json
 def reproduce(
-    name: Annotated[str, argument("RECIPE", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")],
+    name: Annotated[
+        str, argument("RECIPE", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+    ],
     *,
     data: Data = Path("data"),
     only: Only = "",
     most: Most = None,
-    offline: Annotated[bool, flag("--offline", "Take the recordings that are there; fetch none.", panel=READ)] = (
-        False
-    ),
+    offline: Annotated[
+        bool, flag("--offline", "Use the recordings that are already there; download none.", panel=READ)
+    ] = (False),
     reading: ReadOptions,
     preset: Annotated[
-        str | None, option("--preset", "NAME", "Another preset: small trains on a laptop.", panel=MODEL)
+        str | None,
+        option("--preset", "NAME", "Use another preset than the dataset does; small trains on a laptop.", panel=MODEL),
     ] = None,
     steps: Annotated[
-        int | None, option("--steps", "N", "Another number of training steps.", panel=COMPUTE, min=1)
+        int | None,
+        option("--steps", "N", "Number of training steps, if not that of the dataset.", panel=COMPUTE, min=1),
     ] = None,
     windows: Windows = None,
     device: Device = "auto",
@@ -157,11 +164,12 @@ def reproduce(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Fetch a dataset, train, evaluate, and print our figure beside the published one.
+    """Download a dataset, train, evaluate, and print the score beside the published one.
 
     $ nwb-neurid reproduce steinmetz-2019 --most 6 --preset small --steps 300 --output result
 
-    The folder gets the model, the scores and reproduction.json, which lists in what the run differs from the paper's.
+    The output folder receives the model, the scores and reproduction.json, which lists how the run differs from the
+    published one.
     """
     from nwb_neurid.datasets.archive import fetch as fetch_dataset
     from nwb_neurid.datasets.archive import list_present

@@ -59,25 +59,31 @@ def evaluate(
         str, option("--test-subjects", "A,B", "Test on these subjects only; train on the others.", panel=SCORING)
     ] = "",
     train: Annotated[
-        list[str] | None, option("--train", "SOURCE", "A recording that only trains; may be repeated.", panel=SCORING)
+        list[str] | None, option("--train", "SOURCE", "A recording for training only; may be repeated.", panel=SCORING)
     ] = None,
     folds: Annotated[
-        int, option("--folds", "N", "Folds over neurons if transductive, else subjects.", panel=SCORING, min=2)
+        int,
+        option(
+            "--folds", "N", "Number of folds: over neurons if transductive, else over subjects.", panel=SCORING, min=2
+        ),
     ] = 5,
     label_fractions: Annotated[
         str,
         option(
             "--label-fractions",
             "0.01,0.1,1",
-            "Also score heads that see only these fractions of the labels.",
+            "Also score label heads that are fitted to only these fractions of the labels.",
             panel=SCORING,
         ),
     ] = "",
     animals: Annotated[
-        str, option("--animals", "1,3,all", "Also score heads that learn from fewer animals.", panel=SCORING)
+        str, option("--animals", "1,3,all", "Also score label heads that are fitted to fewer animals.", panel=SCORING)
     ] = "",
     smooth: Annotated[
-        bool, flag("--smooth", "Also score averages over the nearest units on the probe.", panel=SCORING)
+        bool,
+        flag(
+            "--smooth", "Also score predictions that are averaged over the nearest units on the probe.", panel=SCORING
+        ),
     ] = False,
     model: Models = None,
     encoder: Annotated[
@@ -90,7 +96,13 @@ def evaluate(
     untrained: Untrained = False,
     steps: Annotated[
         int | None,
-        option("--steps", "N", "Train the encoders for N steps in each fold, on its data.", panel=MODEL, min=1),
+        option(
+            "--steps",
+            "N",
+            "Train the encoders for N steps in each fold, on the training data of that fold.",
+            panel=MODEL,
+            min=1,
+        ),
     ] = None,
     map_: Map = None,
     subjects: Subjects = None,
@@ -105,12 +117,12 @@ def evaluate(
     seed: Seed = 0,
     out: Terminal,
 ) -> None:
-    """Score how well vectors predict labels, beside chance, simple controls and untrained encoders.
+    """Score how well vectors predict labels, compared with chance, simple controls and untrained encoders.
 
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
-    The folder gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are scored
-    together (their vectors side by side) and each alone.
+    The output folder receives scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are
+    scored each alone, and all together with concatenated vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
@@ -162,7 +174,7 @@ def _parse_numbers(text: str) -> list[float]:
     try:
         return [float(word) for word in _split_words(text)]
     except ValueError:
-        raise InvalidOption(f"--label-fractions takes numbers such as 0.01,0.1,1, got {text!r}.") from None
+        raise InvalidOption(f"--label-fractions must be numbers such as 0.01,0.1,1, got {text!r}.") from None
 
 
 def _report(out: Terminal, found: "Evaluation") -> None:
@@ -242,8 +254,8 @@ def compare(
         cells = ("", "") if change is None else (f"{change[0]:+.3f}", f"{change[1]:+.3f} to {change[2]:+.3f}")
         rows.append((row.folder, row.name, f"{row.macro_f1:.3f}", *cells, f"{row.balanced_accuracy:.3f}"))
     out.say_table(("", "", "macro F1", "difference", "95% interval", "balanced accuracy"), rows)
-    left = f"; {found.left_out} that only some tested are left out" if found.left_out else ""
-    out.say(f"On {found.units} units of {found.subjects} subjects that all tested{left}")
+    left = f"; {found.left_out} units are left out, as only some evaluations tested them" if found.left_out else ""
+    out.say(f"On {found.units} units of {found.subjects} subjects that all evaluations tested{left}")
     if found.over == "subjects":
         out.say("Intervals: paired bootstrap over subjects")
     else:

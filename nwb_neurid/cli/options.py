@@ -54,7 +54,7 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
 
 
 OutputFolder: TypeAlias = Annotated[Path, option("--output", "FOLDER", "The folder to write.", short="-o", panel=WRITE)]
-Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace what is there.", panel=WRITE)]
+Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace existing output.", panel=WRITE)]
 Resume: TypeAlias = Annotated[bool, flag("--resume", "Continue an interrupted training into this folder.", panel=WRITE)]
 ResultsName: TypeAlias = Annotated[
     str | None, option("--name", "NAME", "Only the results of this name; by default, all.")
@@ -64,21 +64,22 @@ Preset: TypeAlias = Annotated[
     option(
         "--preset",
         "NAME",
-        "A preset of the encoder: small trains on a laptop; its first by default.",
+        "Preset of the encoder (small trains on a laptop); by default, its first one.",
         panel=MODEL,
         autocompletion=complete_presets,
     ),
 ]
 Untrained: TypeAlias = Annotated[
-    bool, flag("--untrained", "Accept random weights, where an encoder needs training.", panel=MODEL)
+    bool, flag("--untrained", "Use random weights if the encoder needs training.", panel=MODEL)
 ]
 Windows: TypeAlias = Annotated[
-    int | None, option("--windows", "N", "Pairs of windows in a step; by default the preset's.", panel=COMPUTE, min=1)
+    int | None,
+    option("--windows", "N", "Pairs of windows per training step; by default, as in the preset.", panel=COMPUTE, min=1),
 ]
 Device: TypeAlias = Annotated[
     str,
     option(
-        "--device", "auto|cpu|cuda", "auto takes a GPU that it finds.", panel=COMPUTE, autocompletion=complete_devices
+        "--device", "auto|cpu|cuda", "auto uses a GPU if there is one.", panel=COMPUTE, autocompletion=complete_devices
     ),
 ]
 Seed: TypeAlias = Annotated[int, option("--seed", "N", "Random seed, for reproducible results.", panel=COMPUTE, min=0)]
@@ -88,7 +89,10 @@ PoolGroups: TypeAlias = Annotated[
 Label: TypeAlias = Annotated[
     str,
     option(
-        "--label", "LABEL", "What to predict: cell_type, brain_region, or the name of a column of text.", panel=LABELS
+        "--label",
+        "LABEL",
+        "Label to predict: cell_type, brain_region, or the name of a text column of the units.",
+        panel=LABELS,
     ),
 ]
 Map: TypeAlias = Annotated[
@@ -96,7 +100,8 @@ Map: TypeAlias = Annotated[
     option(
         "--map",
         "TABLE",
-        "New names of classes: a csv table with the columns old and new; beryl or cosmos for the Allen CCF.",
+        "Rename or merge classes: a csv table with the columns old and new, or beryl or cosmos "
+        "for regions of the Allen CCF.",
         panel=LABELS,
     ),
 ]
@@ -105,7 +110,7 @@ Subjects: TypeAlias = Annotated[
     option(
         "--subjects",
         "TABLE",
-        "A csv table with the columns source and subject, where recordings name none.",
+        "Subjects of recordings that do not state one: a csv table with the columns source and subject.",
         panel=LABELS,
     ),
 ]
@@ -131,47 +136,52 @@ Models: TypeAlias = Annotated[
 ]
 
 READING: Mapping[str, OptionInfo] = {
-    "part": option("--from", "PATH", "Which of several sources in a file: units, or a path in it.", panel=READ),
+    "part": option(
+        "--from", "PATH", "Which of several sources in a file to read: units, or a path within the file.", panel=READ
+    ),
     "where": option(
         "--where",
         "CONDITION",
-        "Which units, by their columns: 'quality == \"good\" and snr > 2'; all for every unit.",
+        "Which units to read, by their columns, such as 'quality == \"good\" and snr > 2'; all keeps every unit.",
         panel=READ,
     ),
     "intervals": option(
         "--intervals",
         "TABLE",
-        "Only the time in a table of intervals: 'trials', or some of its rows, 'trials:correct == 1'.",
+        "Read only the time within a table of intervals, such as 'trials', or within some of its "
+        "rows, such as 'trials:correct == 1'.",
         panel=READ,
     ),
-    "start_s": option("--start", "S", "Only from this time on, in seconds.", panel=READ),
-    "stop_s": option("--stop", "S", "Only up to this time, in seconds.", panel=READ),
-    "duration_s": option("--duration", "S", "Only so many seconds of observed time, from the first on.", panel=READ),
+    "start_s": option("--start", "S", "Read only from this time on, in seconds.", panel=READ),
+    "stop_s": option("--stop", "S", "Read only up to this time, in seconds.", panel=READ),
+    "duration_s": option("--duration", "S", "Read only the first N seconds of observed time.", panel=READ),
     "exclude": option(
         "--exclude",
         "TIME",
-        "Without this time, such as laser epochs: START:STOP in seconds, several with commas between, or a "
-        "csv or tsv file with the columns start_time and stop_time.",
+        "Leave out this time, such as laser epochs: START:STOP in seconds, several separated by "
+        "commas, or a csv or tsv file with the columns start_time and stop_time.",
         panel=READ,
     ),
     "activity": option(
         "--activity",
         "KIND",
-        "spikes, dff, fluorescence or deconvolved, where a recording has several.",
+        "Activity to read where a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
         panel=READ,
         autocompletion=complete_kinds,
     ),
-    "all_rois": flag("--all-rois", "Every ROI, also those that the segmentation rejected.", panel=READ),
-    "rate_hz": option("--rate-hz", "HZ", "Sampling or frame rate, where the recording lacks it.", panel=READ),
+    "all_rois": flag("--all-rois", "Read every ROI, including those that the segmentation rejected.", panel=READ),
+    "rate_hz": option(
+        "--rate-hz", "HZ", "Sampling or frame rate in Hz, where the recording does not state it.", panel=READ
+    ),
     "labels": option(
         "--labels",
         "TABLE",
-        "Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
-        "and a column source for several recordings.",
+        "Labels of units: a csv or tsv file with a column unit_id or row (counted from 0), one "
+        "column for each label and, for several recordings, a column source.",
         panel=READ,
     ),
     "keep_opto": flag(
-        "--keep-opto", "Keep optogenetic stimulation, the 300 s before it and all that follows.", panel=READ
+        "--keep-opto", "Keep optogenetic stimulation, the 300 s before it and everything after it.", panel=READ
     ),
 }
 
@@ -179,38 +189,42 @@ WRITING: Mapping[str, OptionInfo] = {
     "output": option(
         "--output",
         "PATH",
-        "Where the results go, and the recording stays as it is: a file, or for several recordings a folder; "
-        "with --workers a folder of parquet files with all vectors.",
+        "Write results here and leave the recording unchanged: a file, or a folder for several "
+        "recordings; with --workers, a folder of parquet files with all vectors.",
         short="-o",
         panel=WRITE,
     ),
     "format": option(
         "--format",
         "FORMAT",
-        "nwb: tables in an NWB file. csv, parquet: one table in a file of its own. phy: columns in the folder.",
+        "nwb: tables in an NWB file. csv, parquet: one table in a separate file. phy: columns in the folder of phy.",
         panel=WRITE,
         autocompletion=complete_formats,
     ),
-    "name": option("--name", "NAME", "What the results are called; neurid_ENCODER by default.", panel=WRITE),
-    "sidecar": flag("--sidecar", "A small NWB file beside the recording, RECORDING.neurid.nwb.", panel=WRITE),
+    "name": option("--name", "NAME", "Name of the results; neurid_ENCODER by default.", panel=WRITE),
+    "sidecar": flag(
+        "--sidecar", "Write the results to a small NWB file beside the recording, RECORDING.neurid.nwb.", panel=WRITE
+    ),
     "units_columns": flag(
         "--units-columns",
-        "Predictions, and the labels of --labels, also as columns of the table of units.",
+        "Also write predictions, and the labels of --labels, as columns of the table of units.",
         panel=WRITE,
     ),
     "overwrite": flag("--overwrite", "Replace results of the same name, or an existing file.", panel=WRITE),
 }
 
 CLUSTER: Mapping[str, OptionInfo] = {
-    "workers": option("--workers", "N", "Processes on this machine; with --slurm, jobs.", panel=WORKERS, min=1),
+    "workers": option(
+        "--workers", "N", "Number of processes on this machine or, with --slurm, of jobs.", panel=WORKERS, min=1
+    ),
     "scheduler": option(
-        "--scheduler", "ADDRESS", "A Dask scheduler that runs already, such as tcp://node1:8786.", panel=WORKERS
+        "--scheduler", "ADDRESS", "Use a Dask scheduler that already runs, such as tcp://node1:8786.", panel=WORKERS
     ),
     "slurm": flag("--slurm", "Submit the workers to SLURM.", panel=WORKERS),
     "slurm_options": option(
         "--slurm-option",
         "OPTION",
-        "For sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
+        "Option to pass on to sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
         panel=WORKERS,
     ),
     "memory": option(
@@ -222,14 +236,15 @@ CLUSTER: Mapping[str, OptionInfo] = {
     "retries": option(
         "--retries",
         "N",
-        "How often a recording is tried again when a network breaks or a worker is lost.",
+        "How often to try a recording again after a network error or the loss of a worker.",
         panel=WORKERS,
         min=0,
     ),
     "manifest": option(
         "--manifest",
         "FILE",
-        "Where it is noted what is done, neurid-manifest.sqlite by default. With --output it is in that folder.",
+        "File that records which recordings are done, neurid-manifest.sqlite by default. With "
+        "--output, it is in that folder.",
         panel=WORKERS,
     ),
 }
@@ -295,7 +310,7 @@ PRINTING = [
         "verbose", typer.Option("--verbose", "-v", metavar="", show_default=False, help="Print more, with tracebacks.")
     ),
 ]
-JSON = _parameter("as_json", flag("--json", "Print JSON in place of lines and tables."))
+JSON = _parameter("as_json", flag("--json", "Print JSON instead of lines and tables."))
 
 with_reading = partial(_gather, "reading", ReadOptions, _declare(ReadOptions, READING))
 with_writing = partial(_gather, "writing", WriteOptions, _declare(WriteOptions, WRITING))

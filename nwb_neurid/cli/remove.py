@@ -12,7 +12,7 @@ from nwb_neurid.cli.terminal import Terminal
 def remove(
     file: Annotated[Path, argument("FILE.nwb", "A file with results.")],
     *,
-    name: Annotated[str, option("--name", "NAME", "What the results are called, see nwb-neurid show.")],
+    name: Annotated[str, option("--name", "NAME", "Name of the results (nwb-neurid show lists them).")],
     output: Annotated[
         Path | None,
         option(
@@ -30,7 +30,7 @@ def remove(
 
     $ nwb-neurid remove recording.nwb --name neurid_company
 
-    The file is replaced by a verified copy without them, whole or not at all.
+    The file is replaced by a verified copy without them; after an error it is as it was.
     """
     from nwb_neurid.writers.nwb import store
 
@@ -38,4 +38,4 @@ def remove(
     with limits.reading(file):
         path = store.remove(file, name, output=output, overwrite=overwrite)
     freed_bytes = before_bytes - store.Fingerprint.of(path).size
-    out.say(f"{path}: {name} was removed; {freed_bytes / 1e6:,.1f} MB less")
+    out.say(f"{path}: {name} was removed; the file is {freed_bytes / 1e6:,.1f} MB smaller")

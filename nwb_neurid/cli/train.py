@@ -38,7 +38,7 @@ LINE_S = 10.0
 @with_reading
 def train(
     sources: Annotated[
-        list[str], argument("SOURCE", "Recordings to train on, or lists of them: csv with a column source.")
+        list[str], argument("SOURCE", "Recordings to train on, or lists of recordings: csv files with a column source.")
     ],
     *,
     reading: ReadOptions,
@@ -57,19 +57,28 @@ def train(
     steps: Annotated[int, option("--steps", "N", "Number of optimiser steps.", panel=COMPUTE, min=1)] = 1000,
     windows: Windows = None,
     learning_rate: Annotated[
-        float | None, option("--learning-rate", "X", "Peak learning rate; by default the preset's.", panel=COMPUTE)
+        float | None, option("--learning-rate", "X", "Peak learning rate; by default, as in the preset.", panel=COMPUTE)
     ] = None,
     precision: Annotated[
         str, option("--precision", "auto|float32|bfloat16", "Precision of matrix multiplications.", panel=COMPUTE)
     ] = "auto",
     compile_: Annotated[bool, flag("--compile", "Compile the network with torch.compile.", panel=COMPUTE)] = False,
     cache: Annotated[
-        Path | None, option("--cache", "FOLDER", "Keep binned recordings here, so that each is read once.", panel=READ)
+        Path | None,
+        option(
+            "--cache",
+            "FOLDER",
+            "Folder in which to keep binned recordings, so that each is read only once.",
+            panel=READ,
+        ),
     ] = None,
     held_out: Annotated[
         str,
         option(
-            "--held-out", "A,B", "Subjects that are tested later: a recording of one of them is refused.", panel=READ
+            "--held-out",
+            "A,B",
+            "Subjects to be tested later: training stops with an error if a recording is of one of them.",
+            panel=READ,
         ),
     ] = "",
     device: Device = "auto",
@@ -79,13 +88,13 @@ def train(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Train an encoder on recordings, without labels, and keep it as a model folder.
+    """Train an encoder on recordings, without labels, and save it as a model folder.
 
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
     The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
     --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
-    under SLURM, one task a GPU. For hundreds of recordings: --cache.
+    under SLURM, one task per GPU. For hundreds of recordings: --cache.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes

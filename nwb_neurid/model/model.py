@@ -88,7 +88,7 @@ class Model:
         return title, {
             "encoder": f"{self.name} {spec.version}, from {self.distribution or 'no distribution'}",
             "takes": f"{', '.join(sorted(spec.accepts))}{rates}, from {spec.min_observed_s:.3g} s",
-            "training": self.training or "nothing to learn",
+            "training": self.training or "none needed",
             "weights": f"SHA-256 {self.weights_sha256[:12]}" if self.weights_sha256 else "",
             "device": self.device,
             "labels": list_some(

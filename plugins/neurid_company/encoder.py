@@ -206,7 +206,7 @@ def check_state(settings: CompanyConfig, state: State) -> None:
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
         if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the encoder wants {wanted[name]}")
+            faults.append(f"{name} has shape {state[name].shape}, the encoder expects {wanted[name]}")
         elif not np.isfinite(state[name]).all():
             faults.append(f"{name} holds numbers that are not finite")
     if faults:
@@ -243,11 +243,11 @@ def _choose_recordings(populations: Sequence[Population]) -> tuple[list[Populati
     for population in populations:
         who = population.source or population.session_id or "a recording"
         if len(population) < 2:
-            left_out.append(f"{who}: one unit has no company.")
+            left_out.append(f"{who}: it has a single unit, and training needs two.")
         elif population.duration_s < 2 * SHORTEST_S:
             left_out.append(f"{who}: observed time does not hold two segments of {SHORTEST_S:g} s.")
         else:
             kept.append(population)
     if not kept:
-        raise CannotTrain(left_out or ["no recording was named."])
+        raise CannotTrain(left_out or ["no recording was given."])
     return kept, tuple(left_out)

@@ -1,4 +1,4 @@
-"""Copying a file that may be large: with shared blocks where the file system can, and room for what comes after."""
+"""Copy a file that may be large, with shared blocks if the file system supports them, and reserve disk space."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
 def copy_file(source: Path, copy: Path, extra_bytes: int) -> None:
-    """Copy a file to where none is, and reserve room by which it will grow, where the file system can."""
+    """Copy a file to a new path and, if the file system supports it, reserve the space by which the copy will grow."""
     with copy.open("xb"):
         pass
     if not _clone(source, copy):
@@ -23,12 +23,12 @@ def copy_file(source: Path, copy: Path, extra_bytes: int) -> None:
 
 
 def check_room(target: Path, extra_bytes: int = 0, *, copied: Path | None = None) -> None:
-    """Refuse to begin what would fill the disk.
+    """Refuse to start if the disk would become full.
 
     Raises
     ------
     CannotWrite
-        If the disk of `target` has no room for so much, and for a copy of the file that is to be `copied`.
+        If the disk of `target` has no space for so many bytes, in addition to a copy of the file `copied`.
     """
     copy_bytes = 0 if copied is None else copied.stat().st_size
     needed_bytes, free_bytes = copy_bytes + extra_bytes, shutil.disk_usage(target.parent).free
@@ -41,7 +41,7 @@ def check_room(target: Path, extra_bytes: int = 0, *, copied: Path | None = None
 
 
 def reserve_room(path: Path, extra_bytes: int) -> None:
-    """Let a full disk show itself now, as an error: HDF5 can crash when it finds out. It gives back what it leaves."""
+    """Reserve disk space, so that a full disk is an error now: later, it can crash HDF5. Unused space is released."""
     if extra_bytes <= 0 or not hasattr(os, "posix_fallocate"):
         return
     with path.open("rb+") as file:

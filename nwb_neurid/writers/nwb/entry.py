@@ -1,4 +1,4 @@
-"""Results as they are to stand in a file: whether they fit there, putting them in, and looking them over."""
+"""Results of one name in an open file: check whether they can be written, write them, and verify them."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
 class Results(NamedTuple):
-    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
+    """The results of one model for a recording: their name in the file, a vector per unit, a prediction per label."""
 
     name: str
     embeddings: Embeddings
@@ -42,22 +42,22 @@ class Results(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Entry:
-    """Results as they are to stand in a file.
+    """Results in the form in which they are written into a file.
 
     Parameters
     ----------
     name
-        What they are called.
+        Name of the results.
     objects
         The model and the tables.
     unit_ids
-        The neurons that they are about.
+        Ids of the neurons to which they belong.
     table
         Path of the table of these neurons within the file.
     columns_of
-        The predictions that are to be columns of that table too.
+        The predictions that are also written as columns of that table.
     labels
-        Labels of the user that are to be columns of that table, by their names.
+        Labels of the user that are written as columns of that table, by their names.
     overwrite
         Whether results of the same name may be replaced.
     """
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """About how much room it takes in a file."""
+        """Approximate disk space of the results in a file."""
         twice = 2 if self.columns_of else 1  # what becomes a column stands in a table already
         return ROOM_BYTES + twice * sum(found.size_bytes for found in self.objects)
 
@@ -82,7 +82,7 @@ class Entry:
         Raises
         ------
         CannotWrite
-            If it has.
+            If the neurons differ.
         """
         table = find_table(file, self.table)
         ids = existing.read_ids(table)
@@ -100,14 +100,14 @@ class Entry:
             )
 
     def check_place(self, file: h5py.File, path: Path) -> None:
-        """Refuse a file where something else has these names.
+        """Refuse a file in which these names are already used.
 
         Raises
         ------
         ResultsExist
-            If it is results of this name, and they may not be replaced.
+            If there are results of this name, and they must not be replaced.
         CannotWrite
-            If it is anything else.
+            If other objects have these names.
         """
         check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         if lost := self._sort_others(file)[1]:
@@ -122,12 +122,13 @@ class Entry:
         wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
-                f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
+                f"{path} already has other columns called {', '.join(taken)} in {table.name}, which are not "
+                "replaced. Choose "
                 "another name (--name)."
             )
 
     def put(self, file: h5py.File) -> None:
-        """Write it, in place of results of the same name."""
+        """Write the results, and replace results of the same name."""
         remove_objects(file, self.name, but=self._sort_others(file)[0])
         table = find_own_group(file, self.table)
         if table is None:
@@ -146,7 +147,7 @@ class Entry:
         return (others, set()) if others and _are_of_same_vectors(there, self.objects) else (set(), others)
 
     def list_faults(self, file: h5py.File) -> list[str]:
-        """What reads back otherwise than it was put, or does not refer to the table."""
+        """List the parts that differ when they are read back, or that do not refer to the table."""
         groups = find_own_results(file).get(self.name, [])
         found = {thing.name: thing for group in groups for thing in _read_back(group)}
         wrong = [
@@ -160,14 +161,14 @@ class Entry:
 
 
 def name_on_tables(places: Sequence[str], name: str) -> list[str]:
-    """What the results `name` are called on each of these tables: where there are several, the table's name is added.
+    """Names of the results `name` on each of these tables. If there are several, the name of the table is added.
 
     Parameters
     ----------
     places
         Paths of the tables within the file.
     name
-        What the results are called.
+        Name of the results.
     """
     if len(places) == 1:
         return [name]
@@ -187,7 +188,7 @@ def make_entries(
     overwrite: bool,
     labels: unit_columns.Labels | None = None,
 ) -> list[Entry]:
-    """The results on each of these tables: rows of the first table come first.
+    """Make the entries for each of these tables. Rows of the first table come first.
 
     Parameters
     ----------
@@ -196,20 +197,20 @@ def make_entries(
     places
         Paths of the tables within the file.
     results
-        The results on all of them; those after the first replace what has their names.
+        The results for the rows of all tables. Those after the first replace existing results of the same names.
     columns
-        Whether predictions are to be columns of the tables too.
+        Whether predictions are also written as columns of the tables.
     overwrite
         Whether results of the same name as the first may be replaced.
     labels
-        Labels of the user that are to be columns of the tables, by their names.
+        Labels of the user that are written as columns of the tables, by their names.
 
     Raises
     ------
     CannotWrite
-        If there is no such table, or the rows are not those of the results.
+        If there is no such table, or its rows do not match the results.
     InvalidResults, InvalidOption
-        As `nwb_neurid.writers.nwb.tables.describe_results`.
+        As for `nwb_neurid.writers.nwb.tables.describe_results`.
     """
     counts = [len(existing.read_ids(find_table(file, place))) for place in places]
     ends = np.cumsum(counts).tolist()
@@ -236,12 +237,12 @@ def make_entries(
 
 
 def find_table(file: Group, table: str) -> Group:
-    """The table of neurons.
+    """Find the table of neurons.
 
     Raises
     ------
     CannotWrite
-        If it is none.
+        If the object is not a table of neurons.
     """
     found = file.group(table.strip("/"))
     if found is None or found.dataset("id") is None:

@@ -1,4 +1,4 @@
-"""Results in an open file itself, not in others to which it links: where they lie, and how they are taken out."""
+"""Results that are in an open file itself, not in files to which it links: find them, and remove them."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from nwb_neurid.writers.nwb.objects import PREDICTIONS, name_object
 
 
 def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
-    """Where the objects of all results lie that are in the file itself, by the name of the results."""
+    """Find the paths of the objects of all results that are in the file itself, by the name of the results."""
     found: dict[str, list[h5py.Group]] = {}
     for module in _list_own_groups(find_own_group(file, "processing")):
         for group in _list_own_groups(module):
@@ -24,12 +24,12 @@ def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
 
 
 def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
-    """Results of that name are not there, or may go; and nothing else has the names of their objects.
+    """Check that there are no results of that name, or that they may be replaced, and that object names are free.
 
     Raises
     ------
     ResultsExist, CannotWrite
-        Otherwise.
+        If this is not the case.
     """
     ours = [str(group.name) for group in find_own_results(file).get(name, [])]
     if ours and not overwrite:
@@ -41,19 +41,19 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
     if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
-            f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
+            f"{path} has other objects at {', '.join(taken)}, which are not replaced. Choose another name (--name)."
         )
 
 
 def remove_results(file: h5py.File, name: str) -> None:
-    """Remove results from a file, and what was written for them alone.
+    """Remove results from a file, together with objects that were written only for them.
 
     Parameters
     ----------
     file
         The file, open for writing.
     name
-        What the results are called.
+        Name of the results.
     """
     traces = layout.list_traces(file, {str(group.name) for group in find_own_results(file).get(name, [])})
     remove_objects(file, name)
@@ -62,7 +62,7 @@ def remove_results(file: h5py.File, name: str) -> None:
 
 
 def list_columns(file: h5py.File, name: str, *, but: Collection[str] = ()) -> dict[str, list[str]]:
-    """The columns with predictions of these results, but for some labels, by the paths of the tables of neurons."""
+    """List the columns with predictions of these results, except some labels, by the paths of their tables."""
     groups = find_own_results(file).get(name, [])
     tables = {str(table.name): table for group in groups if (table := find_own_table(group)) is not None}
     return {place: unit_columns.list_own(table, name, but=but) for place, table in tables.items()}
@@ -79,7 +79,7 @@ def remove_objects(file: h5py.File, name: str, *, but: Collection[str] = ()) -> 
 
 
 def find_own_table(group: h5py.Group) -> h5py.Group | None:
-    """The table of the file that the rows of a table of ours refer to; None for a model, and where that is damaged."""
+    """The table of the file to which the rows of our table refer; None for a model, or if the reference is damaged."""
     neuron = find_own(group, "neuron")
     try:
         reference = None if neuron is None else neuron.attrs.get("table")

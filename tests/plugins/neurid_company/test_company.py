@@ -229,7 +229,7 @@ class TestTraining:
     def test_a_checkpoint_of_another_training_is_refused(self, tmp_path):
         checkpoint = tmp_path / "checkpoint"
         encoder_of().fit([communities()], TrainingOptions(steps=1, checkpoint=checkpoint))
-        with pytest.raises(WrongWeights, match="of another training"):
+        with pytest.raises(WrongWeights, match="belongs to another training"):
             encoder_of().fit([communities()], TrainingOptions(steps=2, checkpoint=checkpoint, resume=True))
 
     def test_a_damaged_checkpoint_is_refused(self, tmp_path):
@@ -250,7 +250,7 @@ class TestTraining:
         with pytest.raises(CannotTrain) as error:
             encoder_of().fit([one, short], TrainingOptions(steps=1))
         assert error.value.problems == (
-            "one: one unit has no company.",
+            "one: it has a single unit, and training needs two.",
             "short: observed time does not hold two segments of 10 s.",
         )
 

@@ -116,7 +116,9 @@ def test_it_embeds_what_it_ships_for(activity):
 
 
 def test_what_no_model_ships_for_is_said():
-    message = r"No model ships for voltage, only for deconvolved and dff and fluorescence and spikes\. Name an encoder"
+    message = (
+        r"No model ships for voltage, only for deconvolved and dff and fluorescence and spikes\. Choose an encoder"
+    )
     with pytest.raises(InvalidOption, match=message):
         choose_bundled("voltage")
 
@@ -136,7 +138,7 @@ def test_imaging_of_every_kind_from_10_s_and_half_a_frame_a_second_is_embedded(k
     said = {"dff": "", "fluorescence": "dF/F was computed from fluorescence", "deconvolved": "convolved with a decay"}
     assert said[kind] in notes
     assert ("resampled from" in notes) == (rate_hz != 4.3)
-    assert ("holds no window of 29.9 s" in notes) == (duration_s < 29.9)
+    assert ("is too short for a window of 29.9 s" in notes) == (duration_s < 29.9)
     assert embeddings.provenance.window_s == pytest.approx(min(duration_s, 29.9), rel=0.2)
 
 

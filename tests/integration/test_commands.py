@@ -23,9 +23,10 @@ def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
 
 def test_without_a_name_the_model_that_ships_is_taken(run, recording, tmp_path):
     run("simulate", "imaged.nwb", "--imaging", "--units", 8, "--duration", 40)
-    for path, encoder in ((recording, "company"), (tmp_path / "imaged.nwb", "nuclr")):
-        assert f"Encoder {encoder} has no label head" in run("embed", path).stdout
-        assert [result.name for result in nwb_neurid.read_results(path)] == [f"neurid_{encoder}"]
+    for path, dim in ((recording, 80), (tmp_path / "imaged.nwb", 96)):
+        assert "Encoder company has no label head" in run("embed", path).stdout
+        (found,) = nwb_neurid.read_results(path)
+        assert (found.name, found.embeddings.vectors.shape[1]) == ("neurid_company", dim)
         assert "SIMULATED" in run("show", path).stdout
 
 
@@ -35,7 +36,7 @@ def test_a_table_is_called_after_the_encoder_that_the_recording_gets(run, record
     run("embed", recording, "imaged.nwb", "--format", "csv", "--output", "tables")
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         "recording.neurid_company.csv",
-        "imaged.neurid_nuclr.csv",
+        "imaged.neurid_company.csv",
     }
 
 

@@ -16,10 +16,11 @@ def refused(encoder, population, **options):
 
 def test_other_presets_and_the_model_that_ships_are_named():
     imaged = simulate(6, 40.0, 0).imaged_population()
-    shipped = (
-        "  Encoders and models that can embed it without training: --model default-calcium, in Python "
-        'model="default-calcium".'
+    names = ("company-calcium", "default-calcium")
+    shipped = "  Encoders and models that can embed it without training: " + " or ".join(
+        f'--model {name}, in Python model="{name}"' for name in names
     )
+    shipped += "."
     assert refused("isi", imaged) == ["  - it takes spikes, the recording has dff", shipped]
     *_, named, presets = refused("nuclr", imaged, preset="small")
     assert named == shipped

@@ -83,6 +83,12 @@ Device: TypeAlias = Annotated[
     ),
 ]
 Seed: TypeAlias = Annotated[int, option("--seed", "N", "Random seed, for reproducible results.", panel=COMPUTE, min=0)]
+Cache: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "--cache", "FOLDER", "Folder in which to keep binned recordings, so that each is read only once.", panel=READ
+    ),
+]
 PoolGroups: TypeAlias = Annotated[
     bool, flag("--pool-groups", "Embed all probes or planes of a session together, not each separately.", panel=READ)
 ]
@@ -239,6 +245,12 @@ CLUSTER: Mapping[str, OptionInfo] = {
         "How often to try a recording again after a network error or the loss of a worker.",
         panel=WORKERS,
         min=0,
+    ),
+    "time_limit": option(
+        "--time-limit",
+        "TIME",
+        "How long a recording may take, such as 2h or 90m; one that takes longer is reported as failed.",
+        panel=WORKERS,
     ),
     "manifest": option(
         "--manifest",

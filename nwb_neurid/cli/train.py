@@ -1,7 +1,6 @@
 """`nwb-neurid train`."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nwb_neurid.cli.completion import complete_encoders
@@ -9,6 +8,7 @@ from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
     READ,
+    Cache,
     Device,
     OutputFolder,
     Overwrite,
@@ -63,15 +63,7 @@ def train(
         str, option("--precision", "auto|float32|bfloat16", "Precision of matrix multiplications.", panel=COMPUTE)
     ] = "auto",
     compile_: Annotated[bool, flag("--compile", "Compile the network with torch.compile.", panel=COMPUTE)] = False,
-    cache: Annotated[
-        Path | None,
-        option(
-            "--cache",
-            "FOLDER",
-            "Folder in which to keep binned recordings, so that each is read only once.",
-            panel=READ,
-        ),
-    ] = None,
+    cache: Cache = None,
     held_out: Annotated[
         str,
         option(

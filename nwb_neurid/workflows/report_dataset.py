@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float64, Int64, Shaped
 from nwb_neurid._system.text import counted
 from nwb_neurid._system.warning import warn
 from nwb_neurid.population import Population, Spikes
+from nwb_neurid.report.facts import Origins
 from nwb_neurid.results import Embeddings
 from nwb_neurid.writers.dataset import StoredRecording, read_dataset
 
@@ -20,7 +22,32 @@ SEED = 0
 Measured = dict[str, tuple[str, Float64[np.ndarray, " units"]]]
 
 
-def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[Path]]:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Joined:
+    """The units of all recordings of a dataset.
+
+    Parameters
+    ----------
+    population
+        The units. Their labels are the known and the predicted labels, and subject, session and recording.
+    embeddings
+        One row for each unit.
+    measured
+        Measurements of each unit, with a title.
+    origins
+        The recording of each unit, with its id and row there.
+    files
+        The files from which they were read.
+    """
+
+    population: Population
+    embeddings: Embeddings
+    measured: Measured
+    origins: Origins
+    files: list[Path]
+
+
+def join_dataset(folder: Path) -> Joined:
     """Concatenate the units of all recordings of a dataset.
 
     Parameters
@@ -30,14 +57,8 @@ def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[P
 
     Returns
     -------
-    population
-        The units. Their labels are the known and the predicted labels, and subject, session and recording.
-    embeddings
-        One row for each unit.
-    measured
-        Measurements of each unit, with a title.
-    files
-        The files from which they were read.
+    Joined
+        The units, as the page shows them.
 
     Raises
     ------
@@ -73,7 +94,18 @@ def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[P
         provenance=vectors[0].provenance,
     )
     measured = {name: (about, values[rows]) for name, (about, values) in _measure(found).items()}
-    return population, embeddings, measured, [each.path for each in found]
+    origins = Origins(
+        sources=_join(found, lambda each: [each.population.source] * len(each.population))[rows].tolist(),
+        ids=_join(found, lambda each: each.population.unit_ids.tolist())[rows].tolist(),
+        rows=np.concatenate([np.arange(size) for size in sizes])[rows],
+    )
+    return Joined(
+        population=population,
+        embeddings=embeddings,
+        measured=measured,
+        origins=origins,
+        files=[each.path for each in found],
+    )
 
 
 def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[StoredRecording]:

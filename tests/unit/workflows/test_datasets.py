@@ -122,6 +122,39 @@ def test_the_report_shows_the_units_of_all_recordings(dataset):
         write_report(dataset, overwrite=True, name="other")
 
 
+@pytest.mark.filterwarnings("ignore::nwb_neurid.NeuridWarning")
+def test_labels_given_in_the_report_teach_a_head(animals, dataset, tmp_path):
+    origins = facts_of(write_report(dataset, tmp_path / "page.html"))["origins"]
+    types = [str(name) for each in animals for name in each.labels["cell_type"].tolist()]
+    lines = [
+        f"{origins['sources'][origins['source'][row]]},{origins['ids'][row]},{'fast' if name == 'FS' else 'slow'}"
+        for row, name in enumerate(types)
+    ]
+    assert (origins["rows"][13:15], origins["source"][13:15]) == ([13, 0], [0, 1])
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["source,unit_id,speed", *lines]) + "\n")
+    asked = {"label": "speed", "reading": ReadOptions(labels=table)}
+    found = evaluate("isi", [dataset], protocol="transductive-zero-shot", folds=2, **asked)
+    assert found.cohort.truth.tolist() == ["fast" if name == "FS" else "slow" for name in types]
+    head = fit_labels("isi", [dataset], **asked).heads["speed"]
+    assert sorted(head.classes.tolist()) == ["fast", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("unit_id,speed\n0,fast\n", "must have a column source that says which of 4 recordings a row is about"),
+        ("source,unit_id,speed\nx.nwb,0,fast\n", r"is about other recordings: x\.nwb\. There are: 0\.nwb"),
+        ("source,unit_id,speed\n1.nwb,99,fast\n", r"lists units that 1\.nwb does not have, by unit_id: 99"),
+    ],
+)
+def test_tables_of_labels_that_do_not_fit_a_dataset_are_refused(dataset, tmp_path, text, said):
+    table = tmp_path / "labels.csv"
+    table.write_text(text)
+    with pytest.raises(InvalidOption, match=said):
+        fit_labels("isi", [dataset], label="speed", reading=ReadOptions(labels=table))
+
+
 def test_of_very_many_units_some_are_shown(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(report_dataset, "MOST_UNITS", 20)
     with pytest.warns(NeuridWarning, match="has 56 units; 20 drawn at random are shown"):

@@ -114,8 +114,8 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
     (most, count), *others = Counter(models).most_common()
     if others:
         warn(
-            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared: those of {most[0]} are "
-            f"shown, of {count} of {len(found)} recordings."
+            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared. The report shows "
+            f"those of {most[0]}: {count} of {len(found)} recordings."
         )
     return [each for each, model in zip(found, models, strict=True) if model == most]
 

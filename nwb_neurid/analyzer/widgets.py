@@ -66,7 +66,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is no such label, property or unit, or not one value for each unit.
+        If there is no such label, property or unit, or the number of values is not the number of units.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are none for this label, or there is no such unit.
+        If there are no predictions of this label, or there is no such unit.
     """
 
     def __init__(

@@ -121,8 +121,8 @@ def evaluate(
 
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
-    The output folder receives scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are
-    scored each alone, and all together with concatenated vectors.
+    The output folder receives scores.json, scores.csv, predictions.csv and figures. If several models or encoders are
+    given, each is scored alone, and all together by concatenating their vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run

@@ -75,7 +75,7 @@ def fit_labels(
 
     $ nwb-neurid fit-labels model sub-*.nwb --label cell_type
 
-    The head is calibrated on held-out animals, and abstains where it cannot tell.
+    The head is calibrated on held-out animals, and abstains if it is not certain enough.
     """
     from nwb_neurid.workflows.datasets import list_files
     from nwb_neurid.workflows.fit_labels import fit_labels as run

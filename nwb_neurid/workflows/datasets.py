@@ -62,8 +62,8 @@ def open_datasets(
     labels = None if reading is None else reading.labels
     if (reading is not None and replace(reading, labels=None) != ReadOptions()) or pool_groups:
         raise InvalidOption(
-            f"{folders[0]} is a dataset of vectors: what is read of a recording was decided when it was embedded. "
-            "Leave out the options that select units or time, and --pool-groups."
+            f"{folders[0]} is a dataset of vectors: the units and time to use were chosen when the recordings were "
+            "embedded. Leave out the options that select units or time, and --pool-groups."
         )
     found = [each for folder in folders if isinstance(folder, str | Path) for each in read_dataset(folder)]
     _check_once(found)

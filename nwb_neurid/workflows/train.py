@@ -102,7 +102,7 @@ def train(
     watch
         Callback, called after every step, with its loss.
     tell
-        Callback, called with a line about the memory in which the recordings are kept.
+        Callback, called with a message that states in which memory the recordings are kept.
     progress
         Progress callback for the long loops; bars in a notebook by default.
 

@@ -73,8 +73,8 @@ def find_usable(
     chosen = intersected(pieces, chosen_intervals(file, options))
     if len(chosen) == 0:
         raise InvalidOption(
-            f"--intervals {options.intervals!r}: {file.file} has no observed time then, or all of it is declared "
-            "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
+            f"--intervals {options.intervals!r}: {file.file} has no observed time in these intervals, or all of it is "
+            "declared invalid or follows optogenetic stimulation (--keep-opto keeps that)."
         )
     return chosen, None if seen is None else seen[:, find_intervals(chosen.mean(axis=1), pieces)]
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S
-from nwb_neurid.readers.warning import warn
 
 INTERVALS_PER_UNIT = 1000
 """More of each unit say no more."""
@@ -116,7 +116,7 @@ def check_one_clock(
     if trains and restarting > len(trains) / 2:
         raise InvalidSource(
             f"{where} jump back within {restarting} of {len(trains)} units, as if sessions or trials had been "
-            "concatenated. Sorting would mix them up: add to each its start time."
+            "concatenated. Sorting would mix them up: add its start time to each."
         )
 
 

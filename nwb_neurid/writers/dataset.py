@@ -62,13 +62,7 @@ class Part:
     def check(self, population: Population) -> None:
         """Accept any population."""
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: "Sequence[Results]" = (),
-    ) -> Path:
+    def write(self, population: Population, results: "Sequence[Results]") -> Path:
         """Write the file of the recording, completely or not at all. An existing file is replaced.
 
         Raises
@@ -78,8 +72,8 @@ class Part:
         """
         import pyarrow.parquet
 
-        every = [*predictions, *(part for each in beside for part in each.predictions)]
-        table = _make_table(self.source, population, embeddings, every, self.find_neurons(population))
+        every = [part for each in results for part in each.predictions]
+        table = _make_table(self.source, population, results[0].embeddings, every, self.find_neurons(population))
         target = self.folder / _name_part(self.source, population.subject_id, self.key)
         with convert_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -292,7 +286,7 @@ def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -
     units, dim = len(columns["row"]), int(about.pop("dim"))
     ids = np.array(columns["unit_id"], dtype=np.int64 if about.pop("ids_are_numbers") else np.str_)
     if columns["row"] != list(range(units)):
-        raise InvalidResults(f"the rows of {counted(units, 'unit')} do not count from 0.")
+        raise InvalidResults(f"the row numbers of {counted(units, 'unit')} are not 0, 1, 2, ...")
     provenance = Provenance(
         **{**about, "notes": tuple(about["notes"]), "dimensions": tuple(about["dimensions"])},
     )

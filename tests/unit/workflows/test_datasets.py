@@ -15,6 +15,7 @@ from nwb_neurid.labels.folder import pack_heads
 from nwb_neurid.simulate import simulate
 from nwb_neurid.workflows import report_dataset
 from nwb_neurid.writers.dataset import MANIFEST, Part
+from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
 
@@ -44,7 +45,7 @@ def write(populations, model, folder):
             key=each.source + embeddings.provenance.encoder + "0" * 12,
             find_neurons=lambda one: find_neurons([one]),
         )
-        part.write(each, embeddings)
+        part.write(each, [Results("isi", embeddings, [])])
     return folder
 
 

@@ -50,7 +50,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_embeddings`.
+        A sorting analyzer with the extension `neurid_embeddings`.
     color_by
         A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
         is shown as classes, numbers on a scale.
@@ -129,7 +129,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_predictions`.
     label
         Which label; "" for the only one.
     unit_ids

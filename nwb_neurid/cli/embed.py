@@ -156,8 +156,8 @@ def embed(
 
     $ nwb-neurid embed recording.nwb
 
-    adds tables with the results to the file itself. Nothing else in the file changes, and after an error or a crash
-    the file is as it was. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
+    adds tables with the results to the file itself. Nothing else in the file changes. After an error or a crash, the
+    file is unchanged. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 

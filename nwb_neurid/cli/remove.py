@@ -33,7 +33,7 @@ def remove(
 
     $ nwb-neurid remove recording.nwb --name neurid_company
 
-    The file is replaced by a verified copy without them; after an error it is as it was.
+    The file is replaced by a verified copy without the results. If anything fails, the file stays unchanged.
     """
     from nwb_neurid.writers.nwb import store
 

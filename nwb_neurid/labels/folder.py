@@ -199,8 +199,8 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
     """Refuse names of the label and of classes that become part of other names, or are none."""
     if not is_fit_name(about["label_name"]):
         raise InvalidModel(
-            f"{path} predicts {about['label_name'][:100]!r}, which cannot be part of names of files and columns: "
-            f"{RULE}. Fit the head again under another name: nwb-neurid fit-labels."
+            f"{path} predicts the label {about['label_name'][:100]!r}, which cannot be used in names of files "
+            f"and columns: {RULE}. Fit the head again under another name: nwb-neurid fit-labels."
         )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")

@@ -115,8 +115,8 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
     (most, count), *others = Counter(models).most_common()
     if others:
         warnings.warn(
-            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared: those of {most[0]} are "
-            f"shown, of {count} of {len(found)} recordings.",
+            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared. The report shows "
+            f"those of {most[0]}: {count} of {len(found)} recordings.",
             NeuridWarning,
             stacklevel=3,
         )

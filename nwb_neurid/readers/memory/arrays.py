@@ -276,7 +276,7 @@ def make_imaging(
     )
     excluded = {**find_flat(population), **excluded}
     if len(excluded) == len(unit_ids):
-        raise UnreadableSource(f"The {source} has no trace that varies, or none of those was selected.")
+        raise UnreadableSource(f"The {source} has no trace that varies, or no such trace was selected.")
     kept = traces.values[[row for row in range(len(unit_ids)) if row not in excluded]]
     if not options.activity and np.median(np.nanquantile(kept, 0.01, axis=1)) > RAW:
         warn(

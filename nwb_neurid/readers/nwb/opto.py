@@ -144,7 +144,7 @@ def _first_on(series: Group) -> int | None:
     power = series.dataset("data")
     if power is None:
         raise InvalidSource(
-            f"{series.where} has no data, so nothing tells when the laser was on. Validate the file, or pass "
+            f"{series.where} has no data, so it is unknown when the laser was on. Validate the file, or pass "
             "--keep-opto to keep all time."
         )
     step = max(1, SAMPLES_AT_ONCE // max(1, math.prod(power.shape[1:])))

@@ -108,7 +108,7 @@ def _folders(path: Path) -> list[Path]:
         raise UnreadableSource(f"{path} cannot be opened: {error.strerror}.") from error
     if not folders:
         raise UnreadableSource(
-            f"{path} holds no traces of suite2p: neither it nor plane0, plane1, ... in it has F.npy or spks.npy. "
+            f"{path} holds no traces of suite2p: there is no F.npy or spks.npy in it, or in its plane0, plane1, ... "
             "Pass the folder that suite2p wrote."
         )
     if path not in folders and folders[0].name != COMBINED:
@@ -130,7 +130,7 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
         return
     if differ:
         warn(
-            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs, and those of the planes are "
+            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs. The files of the planes are "
             f"used. If this is the file that you curated, read {combined.parent}."
         )
 

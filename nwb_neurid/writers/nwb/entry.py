@@ -113,8 +113,8 @@ class Entry:
         check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         if lost := self._sort_others(file)[1]:
             warn(
-                f"{path}: the vectors of {self.name} were others before. Predictions of {', '.join(sorted(lost))} were "
-                "made from those and are removed with them."
+                f"{path}: the vectors of {self.name} have changed. Predictions of {', '.join(sorted(lost))} were made "
+                "from the old vectors and are removed with them."
             )
         table = find_own_group(file, self.table)
         if table is None:

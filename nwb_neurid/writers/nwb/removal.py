@@ -171,7 +171,7 @@ def _lead_to(values: np.ndarray, file: h5py.File, new: h5py.File) -> np.ndarray:
 def _name_target(reference: h5py.Reference, file: h5py.File) -> str:
     name = file[reference].name
     if name is None:
-        raise ValueError("a reference to what has no name")
+        raise ValueError("a reference to an object without a name")
     return str(name)
 
 

@@ -265,7 +265,7 @@ BAD_NAMES = ["/../../elsewhere/cluster_group", "../x", "a/b", "a\\b", "a b", ".x
 def test_a_label_that_can_be_no_part_of_a_name_is_refused(folder, name):
     path = folder / "heads" / "cell_type.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"label_name": name}), "utf-8")
-    with pytest.raises(InvalidModel, match=r"cannot be part of names of files and columns: it must consist of letters"):
+    with pytest.raises(InvalidModel, match=r"cannot be used in names of files and columns: it must consist of letters"):
         read_heads(folder)
 
 

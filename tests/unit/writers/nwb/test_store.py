@@ -79,7 +79,7 @@ def test_predictions_of_other_vectors_go_with_them(recording, embeddings, predic
     write(recording, embeddings, [predictions, replace(predictions, label_name="brain_region")], units_columns=True)
     other = replace(embeddings, vectors=embeddings.vectors * 2)
     with pytest.warns(
-        NeuridWarning, match=r"Predictions of brain_region were made from those and are removed with them"
+        NeuridWarning, match=r"Predictions of brain_region were made from the old vectors and are removed with them"
     ):
         write(recording, other, [predictions], overwrite=True)
     with h5py.File(recording, "r") as file:

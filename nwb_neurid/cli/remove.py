@@ -12,18 +12,15 @@ from nwb_neurid.cli.terminal import Terminal
 def remove(
     file: Annotated[Path, argument("FILE.nwb", "A file with results.")],
     *,
-    name: Annotated[
-        str,
-        option("--name", metavar="NAME", show_default=False, help="Name of the results (nwb-neurid show lists them)."),
-    ],
+    name: Annotated[str, option("--name", "NAME", "Name of the results (nwb-neurid show lists them).")],
     output: Annotated[
         Path | None,
         option(
             "--output",
-            "-o",
+            "PATH",
+            "Write a copy without the results to this file; FILE stays as it is.",
+            short="-o",
             panel=WRITE,
-            metavar="PATH",
-            help="Write a copy without the results to this file; FILE stays as it is.",
         ),
     ] = None,
     overwrite: Overwrite = False,

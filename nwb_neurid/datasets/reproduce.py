@@ -1,7 +1,6 @@
 """Train and evaluate as described by a recipe, and compare our figure with the published one."""
 
 import json
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid._system.bars import automatic
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Trainable
 from nwb_neurid.datasets.brainwidebench import write_submission
 from nwb_neurid.datasets.check import find_test_subjects
 from nwb_neurid.datasets.dataset import Dataset
-from nwb_neurid.errors import NeuridWarning, SourceNotFound
+from nwb_neurid.errors import SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
@@ -204,7 +205,7 @@ def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
     """Warn that a cache is of no use."""
     if cache is not None and (in_folds or not isinstance(model.encoder, Trainable)):
         why = "each fold trains an encoder of its own" if in_folds else f"{model.name} needs no training"
-        warnings.warn(f"The cache {cache} is not used: {why}.", NeuridWarning, stacklevel=3)
+        warn(f"The cache {cache} is not used: {why}.")
 
 
 def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:

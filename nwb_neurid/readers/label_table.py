@@ -1,12 +1,12 @@
 """Labels of units from a table of the user, in addition to those of the recording."""
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid._system.files import read_rows
 from nwb_neurid._system.text import join_some
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
@@ -105,15 +105,7 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     InvalidOption
         If it cannot be read, is empty, or its rows do not have the same number of columns.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                [cell.strip() for cell in row] for row in csv.reader(file, delimiter=_find_delimiter(path)) if any(row)
-            ]
-    except OSError as error:
-        raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
+    rows = read_rows(path, what)
     if not rows:
         raise InvalidOption(f"{what} {path} is empty.")
     header = rows[0]
@@ -123,10 +115,6 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
         if len(row) != len(header):
             raise InvalidOption(f"{path} must have {len(header)} columns, row {number} has {len(row)}.")
     return header, [(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows[1:], 2)]
-
-
-def _find_delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
 
 
 def _is_about(said: str | None, source: str, others: Collection[str]) -> bool:

@@ -17,7 +17,7 @@ from nwb_neurid.report.activity import describe_activity, measure_units
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
 from nwb_neurid.report.methods import TSNE, Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
-from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, count_reasons
+from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5
@@ -311,7 +311,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
         "sets": pack_flags(part.prediction_set),
         "reasons": encode_texts(part.reasons.tolist()),
         "labelled": int((~part.abstained).sum()),
-        "abstained": count_reasons(part),
+        "abstained": list_reasons(part),
         "notes": [clip(note) for note in part.notes],
         "truth": None if truth is None else compare_with_truth(part, truth),
     }

@@ -1,6 +1,5 @@
 """The report on a dataset: the vectors of many recordings on one page."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from nwb_neurid._system.text import counted
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid._system.warning import warn
 from nwb_neurid.population import Population, Spikes
 from nwb_neurid.report.facts import Origins
 from nwb_neurid.results import Embeddings
@@ -114,11 +113,9 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
     models = [(each.embeddings.provenance.encoder, each.embeddings.provenance.weights_sha256) for each in found]
     (most, count), *others = Counter(models).most_common()
     if others:
-        warnings.warn(
+        warn(
             f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared. The report shows "
-            f"those of {most[0]}: {count} of {len(found)} recordings.",
-            NeuridWarning,
-            stacklevel=3,
+            f"those of {most[0]}: {count} of {len(found)} recordings."
         )
     return [each for each, model in zip(found, models, strict=True) if model == most]
 
@@ -126,9 +123,7 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
 def _draw_rows(units: int, folder: Path) -> Int64[np.ndarray, " drawn"]:
     if units <= MOST_UNITS:
         return np.arange(units)
-    warnings.warn(
-        f"{folder} has {units:,} units; {MOST_UNITS:,} drawn at random are shown.", NeuridWarning, stacklevel=3
-    )
+    warn(f"{folder} has {units:,} units; {MOST_UNITS:,} drawn at random are shown.")
     return np.sort(np.random.default_rng(SEED).choice(units, MOST_UNITS, replace=False))
 
 

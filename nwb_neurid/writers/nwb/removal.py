@@ -16,8 +16,8 @@ import numpy as np
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.copying import copy_file
-from nwb_neurid.writers.nwb.entry import find_own_results, list_columns, remove_results
 from nwb_neurid.writers.nwb.links import name_data_files
+from nwb_neurid.writers.nwb.own import find_own_results, list_columns, remove_results
 
 BLOCK_ELEMENTS = 2**22  # of a dataset, compared at a time
 

@@ -15,6 +15,7 @@ from nwb_neurid.labels.folder import pack_heads
 from nwb_neurid.simulate import simulate
 from nwb_neurid.workflows import report_dataset
 from nwb_neurid.writers.dataset import MANIFEST, Part
+from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
 
@@ -44,7 +45,7 @@ def write(populations, model, folder):
             key=each.source + embeddings.provenance.encoder + "0" * 12,
             find_neurons=lambda one: find_neurons([one]),
         )
-        part.write(each, embeddings)
+        part.write(each, [Results("isi", embeddings, [])])
     return folder
 
 
@@ -77,8 +78,8 @@ def test_what_needs_activity_is_left_out_with_a_warning(dataset):
     ("model", "given", "error", "said"),
     [
         ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was given"),
-        ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "was decided when it was embedded"),
-        ("isi", {"pool_groups": True}, InvalidOption, "was decided when it was embedded"),
+        ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "were chosen when the recordings were embedded"),
+        ("isi", {"pool_groups": True}, InvalidOption, "were chosen when the recordings were embedded"),
     ],
 )
 def test_what_a_dataset_cannot_stand_for_is_refused(dataset, model, given, error, said):
@@ -165,9 +166,7 @@ def test_of_very_many_units_some_are_shown(dataset, tmp_path, monkeypatch):
 def test_vectors_of_several_models_are_not_shown_together(animals, tmp_path):
     folder = write(animals[:2], new_model("isi"), tmp_path / "vectors")
     write(animals[2:3], new_model("nuclr", preset="small", untrained=True, device="cpu"), folder)
-    with pytest.warns(
-        NeuridWarning, match="holds vectors of 2 models, .* those of isi are shown, of 2 of 3 recordings"
-    ):
+    with pytest.warns(NeuridWarning, match="holds vectors of 2 models, .* shows those of isi: 2 of 3 recordings"):
         assert len(facts_of(write_report(folder))["ids"]) == 28
     with pytest.warns(NeuridWarning, match="1 of 3 recordings in .* have vectors of other models than isi"):
         fit_labels("isi", [folder], label="cell_type", map=GROUPS)

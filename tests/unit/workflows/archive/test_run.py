@@ -337,7 +337,7 @@ def test_what_cannot_begin_is_one_line(archive, monkeypatch):
 def test_a_worker_with_another_model_refuses(archive):
     asked = Asked(model=ISI, model_digest="other", dataset=Path("v"))
     answer = embed_recording(asked, Claimed(source=archive[0], key="k"))
-    assert "A worker has another model under isi, or another version of nwb-neurid" in answer.reason
+    assert "A worker found another model under isi, or has another version of nwb-neurid" in answer.reason
 
 
 def test_a_worker_that_does_not_see_the_folder_says_so(archive):

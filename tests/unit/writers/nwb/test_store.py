@@ -203,7 +203,7 @@ def test_no_results(recording, embeddings):
         read(recording)
     write(recording, embeddings, name="a")
     write(recording, embeddings, name="b")
-    with pytest.raises(NoResults, match=r"recording\.nwb holds no results called 'c', but a, b"):
+    with pytest.raises(NoResults, match=r"recording\.nwb holds no results called 'c'\. It has: a, b\."):
         read(recording, "c")
 
 

@@ -123,7 +123,7 @@ def demo(
         option(
             "--encoder",
             "NAME",
-            "An installed encoder that needs no training; one is the default.",
+            "An installed encoder that needs no training; by default {default encoder for baseline}.",
             panel=MODEL,
             autocompletion=complete_encoders,
         ),

@@ -48,7 +48,7 @@ def train(
         option(
             "--encoder",
             "NAME",
-            "An installed encoder that learns, see nwb-neurid plugins. One is the default.",
+            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}.",
             panel=MODEL,
             autocompletion=complete_encoders,
         ),

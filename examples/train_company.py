@@ -1,9 +1,9 @@
 """Train models of the encoder `company`, and score them on simulated animals that took part in nothing.
 
     python examples/train_company.py spikes-transfer MODEL_FOLDER --recordings FOLDER
-    python examples/train_company.py imaging MODEL_FOLDER --recordings FOLDER
+    python examples/train_company.py imaging-dff MODEL_FOLDER --recordings FOLDER
 
-The first makes `company-spikes`, which ships. Any preset of the encoder can be named.
+These make `company-spikes` and `company-calcium`, which ship. Any preset of the encoder can be named.
 
 The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
 trained on. No label is used for training.
@@ -21,10 +21,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nwb_neurid import new_model, read, registry
+from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.simulate import simulate
+from nwb_neurid.simulate.fluorescence import FRAME_HZ
 
 UNITS, SECONDS, REGIONS = 120, 300.0, 3
 SEEDS, ANIMALS = (1, 2, 3, 4), 3
@@ -34,7 +36,10 @@ PAIRS = 3
 RECORDINGS = {
     "spikes": ("steinmetz/sub-Cori_*.nwb", "steinmetz/sub-Forssmann_*.nwb", "cellexplorer/*.nwb"),
     "imaging": ("ophys/allen_552195520_excerpt.nwb", "worms/*.nwb"),
+    "imaging-dff": ("ophys/allen_552195520_excerpt.nwb",),
 }
+"""By preset, or by kind of activity."""
+
 LEFT_OUT = "2022-08-02-31"
 """A worm on which the model can be tested."""
 
@@ -43,14 +48,15 @@ IN_WORDS = {
     "and rats of the CellExplorer ground truth",
     "imaging": "an excerpt of a two-photon recording of a mouse of the Allen Brain Observatory; whole-head recordings "
     "of C. elegans of two laboratories",
+    "imaging-dff": "an excerpt of a two-photon recording of a mouse of the Allen Brain Observatory",
 }
 LONGEST_S = 600.0
 
 
-def make_animal(kind, seed, animal, *, out_of_domain=False):
-    """A simulated animal, with spikes or with fluorescence."""
+def make_animal(kind, seed, animal, *, out_of_domain=False, rate_hz=None):
+    """A simulated animal, with spikes or with fluorescence, which animals have at various frame rates unless named."""
     made = simulate(UNITS, SECONDS, seed, regions=REGIONS, animal=animal, out_of_domain=out_of_domain)
-    return made.population() if kind == "spikes" else made.imaged_population(FRAMES_HZ[(seed + animal) % 4])
+    return made.population() if kind == "spikes" else made.imaged_population(rate_hz or FRAMES_HZ[(seed + animal) % 4])
 
 
 def read_recordings(kind, folder):
@@ -70,7 +76,7 @@ def read_recordings(kind, folder):
 
 def score(model, kind):
     """Macro F1 of a linear probe for types and regions on the animals that were left out."""
-    populations = [make_animal(kind, 0, animal) for animal in [*PROBE, *SCORED]]
+    populations = [make_animal(kind, 0, animal, rate_hz=FRAME_HZ) for animal in [*PROBE, *SCORED]]
     vectors = [model.embed(population).vectors for population in populations]
     found = {}
     for label in ("cell_type", "brain_region"):
@@ -93,18 +99,19 @@ def main() -> None:
     asked.add_argument("output", type=Path)
     asked.add_argument("--recordings", type=Path)
     options = asked.parse_args()
-    kind = "imaging" if options.preset == "imaging" else "spikes"
+    kind = "imaging" if options.preset.startswith("imaging") else "spikes"
+    source = options.preset if options.preset in RECORDINGS else kind
     animals = [
         make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
         for seed in SEEDS
         for animal in range(ANIMALS)
     ]
-    real = [] if options.recordings is None else read_recordings(kind, options.recordings)
+    real = [] if options.recordings is None else read_recordings(source, options.recordings)
     print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
     untrained = new_model("company", preset=options.preset, untrained=True)
     wanted = TrainingOptions(steps=PAIRS * (len(animals) + len(real)), windows=PAIRS)
     trained, log = fit(untrained, [*animals, *real], wanted)
-    recorded = f" and {len(real)} recordings: {IN_WORDS[kind]}" if real else ""
+    recorded = f" and {counted(len(real), 'recording')}: {IN_WORDS[source]}" if real else ""
     data = f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons{recorded}"
     scores = {"trained": score(trained, kind), "untrained": score(untrained, kind)}
     about = {**trained.details, "data": data, "macro F1 on simulated animals left out": scores}

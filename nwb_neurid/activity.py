@@ -57,11 +57,14 @@ class Spikes:
     def __post_init__(self) -> None:
         times, splits = self.times_s, self.splits
         if len(splits) == 0 or splits[0] != 0 or splits[-1] != len(times) or np.any(np.diff(splits) < 0):
-            raise InvalidPopulation(f"splits must ascend from 0 to the {len(times)} spikes, got {splits}.")
+            raise InvalidPopulation(
+                f"splits must increase from 0 to the number of spikes ({len(times)}), got {splits}."
+            )
         if (at := _first_fall(times, splits)) is not None:
             unit = int(np.searchsorted(splits, at, "right")) - 1
             raise InvalidPopulation(
-                f"Spike times must ascend within a unit; row {unit} has {times[at + 1]} s after {times[at]} s."
+                f"Spike times must be sorted within each unit; in row {unit}, {times[at + 1]} s comes after "
+                f"{times[at]} s."
             )
         if not np.isfinite(self._ends()).all():
             raise InvalidPopulation("Spike times must be finite; some are NaN or infinite.")

@@ -141,7 +141,7 @@ def describe_clusters(population: Population, clusters: Clusters) -> list[str]:
                 unit = f" {unit}" if unit else ""
                 text = f"{label} {np.median(inside):.2g}{unit} (others {np.median(outside):.2g})"
                 found.append((-apart, text))
-        told = ", ".join(text for _, text in sorted(found)[:3]) or "no measure sets it apart"
+        told = ", ".join(text for _, text in sorted(found)[:3]) or "no measure distinguishes it"
         lines.append(f"cluster {number}, {int(own.sum())} units: {told}")
     return lines
 

@@ -60,7 +60,7 @@ class Series:
         self._check_shapes()
         times, stops = self.times_s, self.stops_s
         if not np.isfinite(times).all() or np.any(times[1:] < times[:-1]):
-            raise InvalidPopulation("times_s of a series must be finite and ascend.")
+            raise InvalidPopulation("times_s of a series must be finite and in ascending order.")
         if stops is not None and not (
             np.isfinite(stops).all() and np.all(stops > times) and np.all(times[1:] >= stops[:-1] - EDGE_S)
         ):

@@ -116,8 +116,9 @@ def _over_baseline(
     undefined = np.array([_is_undefined(row[there]) for row, there in zip(found, seen, strict=True)], bool)
     if undefined.any() and undefined.sum() >= 0.5 * seen.any(axis=1).sum():
         note = (
-            f"The baseline of {undefined.sum()} of {len(values)} traces of fluorescence is not positive (z-scored or "
-            f"without background), so that F0 is not known: F - B was taken for dF/F, with B the {how}."
+            f"The baseline of {undefined.sum()} of {len(values)} traces of fluorescence is not positive (as in "
+            "z-scored or background-subtracted data), so F0 is unknown and F - B was used instead of dF/F, with B "
+            f"the {how}."
         )
         return values - baseline, {}, note
     found[undefined | ~seen.any(axis=1)] = np.nan

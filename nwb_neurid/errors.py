@@ -78,9 +78,9 @@ class CannotEncode(NeuridError):
         lines = "\n  - ".join([f"Encoder {encoder!r} cannot encode{where}:", *problems])
         named = " or ".join(f'--{kind} {name}, in Python {kind}="{name}"' for name, kind in (instead or {}).items())
         if named:
-            lines += f"\n  What takes it, without training: {named}."
+            lines += f"\n  Encoders and models that can embed it without training: {named}."
         if presets:
-            lines += f"\n  Presets of {encoder} that take it: {', '.join(presets)}."
+            lines += f"\n  Presets of {encoder} that can embed it: {', '.join(presets)}."
         super().__init__(lines)
 
 
@@ -113,8 +113,8 @@ class CannotFetch(NeuridError):
 
     def __init__(self, dataset: str, problems: Sequence[str], fetched: int) -> None:
         self.problems = tuple(problems)
-        ready = f" {fetched} others are there." if fetched else ""
-        head = f"{len(problems)} of {dataset} could not be fetched.{ready} The same command continues:"
+        ready = f" {fetched} others were downloaded." if fetched else ""
+        head = f"{len(problems)} of {dataset} could not be downloaded.{ready} Run the same command again to continue:"
         super().__init__("\n  - ".join([head, *problems]))
 
 

@@ -113,9 +113,9 @@ class Population:
             )
         for row, why in self.excluded.items():
             if not 0 <= row < len(self):
-                raise InvalidPopulation(f"excluded names row {row}, but there are {len(self)} units.")
+                raise InvalidPopulation(f"excluded refers to row {row}, but there are {len(self)} units.")
             if not why:
-                raise InvalidPopulation(f"excluded must say why row {row} is not to be embedded.")
+                raise InvalidPopulation(f"excluded must give a reason for row {row}.")
         for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um", "waveforms_uv"):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_view(array))
@@ -408,7 +408,7 @@ def _check_text(name: str, values: Shaped[np.ndarray, " units"]) -> None:
     codes = np.ascontiguousarray(values, values.dtype.newbyteorder("=")).view(np.uint32)
     wrong = codes[((codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)) | (codes > LAST_CHARACTER)]
     if len(wrong):
-        raise InvalidPopulation(f"{name} must be text in Unicode, {wrong[0]:#x} is no character.")
+        raise InvalidPopulation(f"{name} must be valid Unicode text, {wrong[0]:#x} is not a valid character.")
 
 
 def _warn_of_most(given: Spikes | Traces, kept: Spikes | Traces) -> None:

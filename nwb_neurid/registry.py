@@ -73,11 +73,11 @@ class Registry(Generic[Plugin]):
         def who() -> str:  # reading what a distribution is takes longer than all the rest
             return f"{self.kind} {point.name!r} ({point.value}, {self.distribution(name)})"
 
-        with attribute_errors(who, "does not import"):
+        with attribute_errors(who, "cannot be imported"):
             try:
                 plugin = point.load()
             except BrokenPlugin as error:  # what it is made of refuses it, and does not know whose it is
-                raise BrokenPlugin(f"{who()} does not import: {error}") from error
+                raise BrokenPlugin(f"{who()} cannot be imported: {error}") from error
         if not isinstance(plugin, self.plugin_type):
             raise BrokenPlugin(f"{who()} must be of type {self.plugin_type.__name__}, got {type(plugin).__name__}.")
         if plugin.spec.contract != CONTRACT:
@@ -97,11 +97,11 @@ class Registry(Generic[Plugin]):
         if not points:
             raise UnknownPlugin(
                 f"There is no {self.kind} {name!r}. Installed: {', '.join(self) or 'none'}. "
-                f"Those of others come with the packages that provide them."
+                f"For any other, install the package that provides it."
             )
         if len(points) > 1:
             choices = " or ".join(sorted(f"{bare}@{_distribution(point)}" for point in points))
-            raise DuplicatePlugin(f"Several distributions provide {self.kind} {bare!r}. Name one: {choices}.")
+            raise DuplicatePlugin(f"Several packages provide {self.kind} {bare!r}. Choose one of: {choices}.")
         return points[0]
 
     def _by_name(self) -> dict[str, list[Point]]:
@@ -145,7 +145,8 @@ def default_encoder(use: str) -> str:
             if use in installed.load(name).spec.default_for:
                 return name
     raise UnknownPlugin(
-        f"No installed encoder is the default for {use}: name one. Installed: {', '.join(installed) or 'none'}."
+        f"No installed encoder is the default for {use}: choose one (--encoder). Installed: "
+        f"{', '.join(installed) or 'none'}."
     )
 
 

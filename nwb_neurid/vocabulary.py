@@ -1,4 +1,4 @@
-"""The words of sources: what they call known identities, and what they write where nothing is known."""
+"""The vocabulary of sources: their names for known labels, and their words for "not known"."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ from nwb_neurid._system.lock import lock, name_hidden
 from nwb_neurid._system.permissions import set_permissions
 from nwb_neurid.errors import CannotWrite, NeuridError
 
-AGAIN = "{} while it was being written, and is not replaced. Start again."
+AGAIN = "{} while the results were being prepared, so it was not replaced. Run the command again."
 TOKEN = re.compile(r"[0-9a-f]{16}")
 NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EINVAL, errno.EACCES)
 
@@ -110,7 +110,7 @@ def check_target(*targets: Path, overwrite: bool, instead: str = "write elsewher
     for target in targets:
         with convert_errors(target):
             if target.is_dir():
-                raise CannotWrite(f"{target} is a folder. Name a file (--output).")
+                raise CannotWrite(f"{target} is a folder, a file was expected. Choose a file (--output).")
             if _identify(target.resolve()) is not None and not overwrite:
                 raise CannotWrite(_explain_existing(target, instead))
             check_folder(target)
@@ -212,8 +212,8 @@ def _identify(place: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a link that leads nowhere, a device or a pipe"
-        raise CannotWrite(f"{place} is {what}. Name a file (--output).")
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a broken link, a device or a pipe"
+        raise CannotWrite(f"{place} is {what}, a file was expected. Choose a file (--output).")
     return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -223,9 +223,7 @@ def _put(made: Path, place: Path, before: Identity | None) -> None:
         try:
             _move(made, place)
         except FileExistsError:
-            raise CannotWrite(
-                f"{place} appeared while it was being written, and is not replaced. Start again."
-            ) from None
+            raise CannotWrite(f"{place} {AGAIN.format('appeared')}") from None
         return
     if _identify(place) != before:
         raise CannotWrite(f"{place} {AGAIN.format('changed')}")

@@ -171,6 +171,8 @@ def _check_place(folder: Path, name: str) -> None:
     """Refuse to put a file where a folder is, or through a link that leads out of the folder."""
     place = folder / name
     if place.is_dir() and not place.is_symlink():
-        raise CannotWrite(f"{place} is a folder, and a file is to be put there. Move it.")
+        raise CannotWrite(f"{place} is a folder, but a file has to be written there. Move the folder away.")
     if place.parent.exists() and place.parent.resolve() != folder.resolve() / PurePosixPath(name).parent:
-        raise CannotWrite(f"{place.parent} is no folder of its own, but a link. Remove it, or choose another folder.")
+        raise CannotWrite(
+            f"{place.parent} is a link, not a folder of its own. Remove the link, or choose another folder."
+        )

@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any:
     """
     content = read_bytes(path)
     if len(content) > LARGEST_JSON_BYTES:
-        raise ValueError(f"it has {len(content)} bytes, at most {LARGEST_JSON_BYTES} are read")
+        raise ValueError(f"it has {len(content)} bytes, the limit is {LARGEST_JSON_BYTES}")
     try:
         found = json.loads(content)
         return _replace_surrogates(found) if b"\\ud" in content.lower() else found

@@ -84,8 +84,8 @@ def reading(source: object) -> Iterator[None]:
             yield
     except MemoryError as error:
         raise UnreadableSource(
-            f"{source} wants more memory than its size accounts for. Check the file, or fetch it again; if it "
-            "is sound, read it in Python (nwb_neurid.read), where there is no limit."
+            f"Reading {source} takes far more memory than a file of its size should need. Check the file, or "
+            "download it again; if it is intact, read it in Python (nwb_neurid.read), which sets no limit."
         ) from error
     finally:
         watch.source = b""

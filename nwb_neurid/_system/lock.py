@@ -67,7 +67,7 @@ def lock(
         If another process still does: its id is named; or something else has the name of the lock.
     """
     path = name_hidden(target, kind)
-    descriptor = _acquire(path, f"{target} {doing} another nwb-neurid", WAIT_S if wait_s is None else wait_s)
+    descriptor = _acquire(path, f"{target} {doing} another nwb-neurid command", WAIT_S if wait_s is None else wait_s)
     try:
         yield
     finally:
@@ -106,7 +106,7 @@ def _acquire(path: Path, taken: str, wait_s: float) -> int:
             return _make(path)
         holder = _find_holder(path)
         if holder and time.monotonic() > deadline:
-            raise CannotWrite(f"{taken} (process {holder}). Try again when that has finished.")
+            raise CannotWrite(f"{taken} (process {holder}). Try again when that command has finished.")
         if holder:
             time.sleep(POLL_S)
 
@@ -163,7 +163,7 @@ def _look(path: Path, descriptor: int) -> str:
     except BlockingIOError:
         return content or "that has just begun"
     if not free and not (known and known["host"] == socket.gethostname() and not is_alive(int(known["process"]))):
-        return f"{content or 'unknown'}; if that does not run any more, remove {path}"
+        return f"{content or 'unknown'}; if that process no longer runs, remove {path}"
     with suppress(FileNotFoundError):
         if path.lstat().st_ino == status.st_ino:
             path.unlink()
@@ -171,7 +171,7 @@ def _look(path: Path, descriptor: int) -> str:
 
 
 def _explain_obstacle(path: Path) -> str:
-    return f"{path} is in the way: nwb-neurid needs a lock there, and this is none. Remove it."
+    return f"nwb-neurid needs to create its lock file at {path}, but something else is there. Move or remove it."
 
 
 def _hold(descriptor: int) -> bool:

@@ -15,7 +15,7 @@ def is_fit_name(name: str) -> bool:
 
 
 LONGEST = 200
-CLASS_RULE = f"names of classes must have 1 to {LONGEST} characters, none of them a line break or invisible"
+CLASS_RULE = f"names of classes must have 1 to {LONGEST} characters, without line breaks or invisible characters"
 
 
 def is_class_name(name: str) -> bool:

@@ -161,8 +161,8 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             self._load_model()
         except NeuridError as error:
             warnings.warn(
-                f"{self.extension_name}: units that were merged or split have no results, as their model is not at "
-                f"hand. Compute again with it. {error}",
+                f"{self.extension_name}: units that were merged or split have no results, because the model cannot "
+                f"be loaded. Compute the extension again with that model. {error}",
                 NeuridWarning,
                 stacklevel=2,
             )
@@ -197,8 +197,8 @@ def register(extension: type[NeuridExtension]) -> None:
         other = get_extension_class(extension.extension_name)
         if other is None or (other.__module__, other.__name__) != (extension.__module__, extension.__name__):
             raise DuplicatePlugin(
-                f"SpikeInterface knows another extension {extension.extension_name!r}, of "
-                f"{getattr(other, '__module__', 'an unknown module')}. Import only one of them."
+                f"SpikeInterface already has an extension {extension.extension_name!r}, defined by "
+                f"{getattr(other, '__module__', 'an unknown module')}. Import only one of the two packages."
             ) from None
 
 

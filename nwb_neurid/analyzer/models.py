@@ -22,8 +22,8 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
     """
     if unknown := [name for name in given if name not in known]:
         raise InvalidOption(
-            f"{extension} has no parameter {', '.join(map(repr, unknown))}. It has: {', '.join(known)}. Nothing that "
-            "was saved has changed."
+            f"{extension} has no parameter {', '.join(map(repr, unknown))}. Its parameters: {', '.join(known)}. "
+            "Saved results were not changed."
         )
 
 
@@ -84,12 +84,12 @@ def build_model(
         found = new_model(encoder, preset=preset, untrained=untrained, seed=seed, device=device)
     else:
         some = default_encoder("training")
-        raise InvalidOption(f'preset and untrained are for an encoder: name one, such as encoder="{some}".')
+        raise InvalidOption(f'preset and untrained need an encoder: pass one as well, such as encoder="{some}".')
     if encoder and encoder.partition("@")[0] != found.name:
-        raise InvalidOption(f"The model is of encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
+        raise InvalidOption(f"The model was made with encoder {found.name!r}, not {encoder!r}. Leave out encoder.")
     if weights_sha256 is not None and weights_sha256 != found.weights_sha256:
         raise WrongWeights(
-            f"The model has weights of SHA-256 {found.weights_sha256 or 'none'!r}, wanted are "
-            f"{weights_sha256 or 'none'!r}. Name the model that these results were computed with."
+            f"The weights of the model have SHA-256 {found.weights_sha256 or 'none'!r}, expected "
+            f"{weights_sha256 or 'none'!r}. Pass the model that these results were computed with."
         )
     return found

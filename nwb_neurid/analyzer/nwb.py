@@ -101,8 +101,9 @@ def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPr
         identify_encoder(part.provenance) != identify_encoder(provenance) for part in found
     ):
         raise CannotWrite(
-            f"The predictions of the analyzer are of encoder {predicted.params['encoder']!r} and vectors that are not "
-            f"those of neurid_embeddings, of encoder {embedded.params['encoder']!r}. Give both the same model: "
+            f"The predictions of the analyzer come from encoder {predicted.params['encoder']!r} and from other "
+            f"vectors than its neurid_embeddings, of encoder {embedded.params['encoder']!r}. Compute both with the "
+            "same model: "
             'analyzer.compute("neurid_embeddings", model=...).'
         )
     return [replace(part, provenance=provenance) for part in found]
@@ -142,9 +143,10 @@ def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarr
     there = [str(name) for name in names.tolist()]
     if absent := sorted(own.keys() - set(there)):
         raise CannotWrite(
-            f"{path} lacks units that the analyzer has: {', '.join(absent[:5])} ({len(absent)} of {len(own)} in all). "
-            "Name the file of the same units: the one the analyzer came from, or one that NeuroConv made of it."
+            f"{path} does not have all units of the analyzer; missing: {', '.join(absent[:5])} ({len(absent)} of "
+            f"{len(own)} units). Pass the NWB file with the same units: the one that the analyzer was made from, or "
+            "one that NeuroConv wrote from the analyzer."
         )
     if len(set(there)) < len(there):
-        raise CannotWrite(f"{path} has several units of the same name, so that results cannot be assigned to them.")
+        raise CannotWrite(f"{path} has several units of the same name, so results cannot be assigned to them.")
     return np.array([own.get(name, -1) for name in there], np.int64)

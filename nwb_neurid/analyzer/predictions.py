@@ -157,7 +157,9 @@ class ComputeNeuridPredictions(NeuridExtension):
         found += [part for part in further if part.label_name not in labels and asked in ("", part.label_name)]
         if not found:
             known = sorted({*model.heads, *(part.label_name for part in further)})
-            raise InvalidOption(f"There is no prediction of {asked!r} here. There is: {', '.join(known) or 'none'}.")
+            raise InvalidOption(
+                f"There are no predictions of {asked!r}. Labels with predictions: {', '.join(known) or 'none'}."
+            )
         kept = {each.results.name: each.results.embeddings for each in others if each.is_worth_keeping}
         return {**pack_predictions(found), **pack_beside(kept)}
 
@@ -195,7 +197,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         found = {part.label_name: part for part in self.all_predictions()}
         if label in found or (not label and len(found) == 1):
             return found[label or next(iter(found))]
-        raise InvalidOption(f"Name one of the labels that were predicted: {', '.join(found)}. Got {label!r}.")
+        raise InvalidOption(f"label must be one of the predicted labels ({', '.join(found)}), got {label!r}.")
 
     def all_predictions(self) -> list[Predictions]:
         """Return the results for every label.

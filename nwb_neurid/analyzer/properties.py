@@ -73,8 +73,8 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
     for found in get_predictions(analyzer).all_predictions():
         if long := [name for name in found.classes.tolist() if len(name) > WIDTH]:
             raise CannotWrite(
-                f"The class {long[0]!r} has {len(long[0])} characters, a property holds {WIDTH}. Fit the label head to "
-                "shorter names."
+                f"The class {long[0]!r} has {len(long[0])} characters, a property of SpikeInterface can hold "
+                f"{WIDTH}. Fit the label head with shorter names of classes."
             )
         name = f"{PREFIX}{found.label_name}"
         probability = found.probability.astype(np.float64)

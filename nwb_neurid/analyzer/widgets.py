@@ -84,7 +84,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         embeddings = extension.embeddings()
         seen = embeddings.reasons == ""
         if seen.sum() < FEWEST:
-            raise NoResults(f"{seen.sum()} units have a vector, a picture needs {FEWEST}.")
+            raise NoResults(f"{seen.sum()} units have a vector, the plot needs at least {FEWEST}.")
         shown = _Vectors(
             unit_ids=embeddings.unit_ids[seen],
             points=project_vectors(embeddings.vectors[seen], seed=seed),
@@ -222,7 +222,7 @@ def _look_up_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray,
         values = np.asarray(analyzer.sorting.get_property(name))
         return values if values.dtype.kind in "biuf" else values.astype(np.str_)
     raise InvalidOption(
-        f"There is no prediction and no property {name!r} to colour by. There are: "
+        f"There is no prediction and no property {name!r} to colour by. Choose one of: "
         f"{', '.join([*predicted, *analyzer.sorting.get_property_keys()]) or 'none'}."
     )
 

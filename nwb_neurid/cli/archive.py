@@ -34,11 +34,15 @@ def ask_of_each(writing: WriteOptions, report: bool, **asked: Any) -> "Asked":
         return Asked(writing=writing, report=report, **asked)
     if writing.format not in (NWB, PARQUET) or writing.sidecar or writing.units_columns or writing.name:
         raise InvalidOption(
-            "--output collects the vectors of all recordings in parquet files: leave out --format, --name, --sidecar "
-            "and --units-columns, or leave out --output to write beside each recording."
+            "With workers, --output collects the vectors of all recordings in parquet files: leave out --format, "
+            "--name, --sidecar and --units-columns, or leave out --output to write results beside each recording."
         )
     if report:
-        raise InvalidOption("--report is about one recording, and --output collects all. Leave one out.")
+        raise InvalidOption(
+            "With workers, --output collects the vectors of all recordings in one dataset, so "
+            "--report cannot write a page for each. Leave out --report, and make one page for the dataset "
+            "afterwards: nwb-neurid report FOLDER"
+        )
     return Asked(dataset=writing.output, **asked)
 
 
@@ -55,7 +59,7 @@ def embed_over_workers(out: Terminal, sources: Sequence[str], asked: "Asked", cl
             names,
             asked,
             cluster,
-            announce=lambda address: out.say(f"Watch the work at {address}"),
+            announce=lambda address: out.say(f"Progress in a browser: {address}"),
             progress=out.progress,
         )
         try:
@@ -111,9 +115,9 @@ def _sum_up(found: Counter[str], count: int, units: int) -> str:
 
     parts = [f"{found[EMBEDDED] + found[EARLIER]} of {count} recordings embedded, {units:,} units"]
     if found[EARLIER]:
-        parts.append(f"{found[EARLIER]} of them by earlier runs or other ones")
+        parts.append(f"{found[EARLIER]} of them by earlier or parallel runs")
     if found[SAME]:
-        parts.append(f"{found[SAME]} named twice")
+        parts.append(f"{found[SAME]} given twice")
     if found[REFUSED]:
         parts.append(f"{found[REFUSED]} failed")
     return "; ".join(parts)
@@ -129,6 +133,6 @@ def _reporting_interrupt(out: Terminal, found: Counter[str], count: int) -> Iter
 
         done = sum(found.values()) - found[REFUSED]
         out.fail(
-            NeuridError(f"Interrupted. {done} of {count} recordings are done; the same command goes on with the rest.")
+            NeuridError(f"Interrupted. {done} of {count} recordings are done; run the same command again to continue.")
         )
         raise

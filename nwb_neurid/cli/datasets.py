@@ -33,21 +33,31 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
-Name: TypeAlias = Annotated[str, argument("NAME", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")]
+Name: TypeAlias = Annotated[
+    str, argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+]
 Data: TypeAlias = Annotated[
-    Path, option("--data", panel=READ, metavar="FOLDER", help="The folder that recordings are fetched into.")
+    Path, option("--data", panel=READ, metavar="FOLDER", help="Folder that recordings are downloaded into.")
 ]
 Only: TypeAlias = Annotated[
-    str, option("--only", panel=READ, metavar="PATTERN", show_default=False, help="Only these paths: 'sub-Cori/*'.")
+    str,
+    option(
+        "--only",
+        panel=READ,
+        metavar="PATTERN",
+        show_default=False,
+        help="Only recordings whose path matches this pattern, such as 'sub-Cori/*'.",
+    ),
 ]
 Most: TypeAlias = Annotated[
-    int | None, option("--most", panel=READ, min=1, metavar="N", help="Only so many recordings, in the order of paths.")
+    int | None,
+    option("--most", panel=READ, min=1, metavar="N", help="At most this many recordings, in the order of their paths."),
 ]
 
 
 @app.callback()
 def data() -> None:
-    """Datasets of the papers: list, fetch and check them.
+    """Datasets of published methods: list, download and check them.
 
     $ nwb-neurid data list
 
@@ -58,7 +68,7 @@ def data() -> None:
 @app.command("list", cls=Command)
 @with_json
 def list_datasets(*, out: Terminal) -> None:
-    """List the datasets that there are recipes for, with where they are, their licence and the figure they give.
+    """List the datasets with a recipe: where to find them, their licence and the published score.
 
     $ nwb-neurid data list
     """
@@ -80,7 +90,7 @@ def list_datasets(*, out: Terminal) -> None:
 @app.command("fetch", cls=Command)
 @with_terminal
 def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most = None, out: Terminal) -> None:
-    """Fetch the recordings of a dataset; what was begun is continued, and checksums are compared.
+    """Download the recordings of a dataset; interrupted downloads continue, and checksums are verified.
 
     $ nwb-neurid data fetch steinmetz-2019 --most 3
     """
@@ -98,7 +108,7 @@ def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most 
 @with_reading
 @with_json
 def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: Terminal) -> None:
-    """Check that recordings can be read, and have the units, the label and the subjects that the recipe speaks of.
+    """Check that recordings can be read, and have the units, the label and the subjects that the recipe needs.
 
     $ nwb-neurid data check steinmetz-2019
     """
@@ -133,24 +143,34 @@ def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: T
 @with_reading
 @with_json
 def reproduce(
-    name: Annotated[str, argument("RECIPE", "A dataset, see nwb-neurid data list, or a TOML file like theirs.")],
+    name: Annotated[
+        str, argument("RECIPE", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+    ],
     *,
     data: Data = Path("data"),
     only: Only = "",
     most: Most = None,
-    offline: Annotated[bool, flag("--offline", panel=READ, help="Take the recordings that are there; fetch none.")] = (
-        False
-    ),
+    offline: Annotated[
+        bool, flag("--offline", panel=READ, help="Use the recordings that are already there; download none.")
+    ] = False,
     reading: ReadOptions,
     preset: Annotated[
         str | None,
-        option("--preset", panel=MODEL, metavar="NAME", help="Another preset: small trains on a laptop."),
+        option(
+            "--preset",
+            panel=MODEL,
+            metavar="NAME",
+            help="Use another preset than the dataset does; small trains on a laptop.",
+        ),
     ] = None,
     steps: Annotated[
-        int | None, option("--steps", panel=COMPUTE, min=1, metavar="N", help="Another number of training steps.")
+        int | None,
+        option(
+            "--steps", panel=COMPUTE, min=1, metavar="N", help="Number of training steps, if not that of the dataset."
+        ),
     ] = None,
     windows: Annotated[
-        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows in a step.")
+        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows per training step.")
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -161,11 +181,12 @@ def reproduce(
     overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what the folder holds.")] = False,
     out: Terminal,
 ) -> None:
-    """Fetch a dataset, train, evaluate, and print our figure beside the published one.
+    """Download a dataset, train, evaluate, and print the score beside the published one.
 
     $ nwb-neurid reproduce steinmetz-2019 --most 6 --preset small --steps 300 --output result
 
-    The folder gets the model, the scores and reproduction.json, which lists in what the run differs from the paper's.
+    The output folder receives the model, the scores and reproduction.json, which lists how the run differs from the
+    published one.
     """
     from nwb_neurid.datasets.archive import fetch as fetch_dataset
     from nwb_neurid.datasets.archive import list_present

@@ -75,7 +75,7 @@ def embed(
             panel=MODEL,
             metavar="NAME",
             autocompletion=complete_presets,
-            help="A preset of the encoder; its first by default.",
+            help="Preset of the encoder; by default, its first one.",
         ),
     ] = None,
     untrained: Annotated[
@@ -118,8 +118,8 @@ def embed(
             "--prior",
             panel=LABELS,
             metavar="PRIOR",
-            help="How common each class is in this recording, as PV=0.3,SST=0.7, or uniform, or a published one of the "
-            "label head, such as neocortex.",
+            help="How common each class is in this recording: shares such as PV=0.3,SST=0.7, or uniform, or the name "
+            "of published shares in the label head, such as neocortex.",
         ),
     ] = None,
     criteria: Annotated[
@@ -129,16 +129,21 @@ def embed(
             panel=LABELS,
             metavar="NAME",
             autocompletion=complete_criteria,
-            help="A published criterion for cell types, see nwb-neurid plugins; none; or auto, those that fit the "
-            "recording. A criterion is no classifier and gives no probabilities.",
+            help="Published criterion for cell types (nwb-neurid plugins lists them); auto for those that fit the "
+            "recording; or none. A criterion is a set of thresholds and gives no probabilities.",
         ),
     ] = "auto",
     smooth: Annotated[
-        bool, flag("--smooth", panel=LABELS, help="Average over the nearest units on the probe; for regions only.")
+        bool,
+        flag(
+            "--smooth",
+            panel=LABELS,
+            help="Average predictions over the nearest units on the probe; for brain regions only.",
+        ),
     ] = False,
     writing: WriteOptions,
     report: Annotated[
-        bool, flag("--report", panel=WRITE, help="Also write a page to look at them, SOURCE.report.html.")
+        bool, flag("--report", panel=WRITE, help="Also write a report of the results, SOURCE.report.html.")
     ] = False,
     device: Device = "auto",
     seed: Annotated[
@@ -151,13 +156,13 @@ def embed(
 
     $ nwb-neurid embed recording.nwb
 
-    writes a table beside the units, into the file itself. Nothing else in it changes, and the file is replaced whole
-    or not at all. Results of other sources go into SOURCE.neurid.nwb.
+    adds tables with the results to the file itself. Nothing else in the file changes, and after an error or a crash
+    the file is as it was. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 
-    embeds many recordings at once, each of them once, and collects all vectors in a folder of parquet files. The same
-    command goes on where it was interrupted.
+    embeds many recordings in parallel and collects all vectors in a folder of parquet files. If it is interrupted, the
+    same command continues.
     """
     from nwb_neurid.workflows.embed import embed_file
     from nwb_neurid.workflows.report import check_page, report_outcome
@@ -196,9 +201,9 @@ def embed(
             out.say(f"  Report: {page}")
         if not outcome.predictions and not any(each.is_worth_keeping for each in outcome.cell_types):
             headless.add(outcome.embeddings.provenance.encoder)
-    nothing = ", so --units-columns adds nothing" if writing.units_columns and reading.labels is None else ""
+    nothing = ", and --units-columns had nothing to add" if writing.units_columns and reading.labels is None else ""
     for name in sorted(headless):
-        out.say(f"Encoder {name} has no label head: vectors were written, no predictions{nothing}.")
+        out.say(f"Encoder {name} has no label head: vectors were written, but no predictions{nothing}.")
 
 
 @contextmanager
@@ -224,13 +229,14 @@ def _choose_model(
     if model is not None:
         if encoder is not None or preset is not None or untrained or fit:
             raise InvalidOption(
-                "--model names a trained encoder: leave out --encoder, --preset, --untrained and --fit."
+                "--model is an encoder that is trained already: leave out --encoder, --preset, --untrained and "
+                "--fit, or leave out --model."
             )
     elif encoder is None and (preset is not None or untrained or fit):
         from nwb_neurid.registry import default_encoder
 
         some = default_encoder("training")
-        raise InvalidOption(f"--preset, --untrained and --fit are for an encoder: name one, such as --encoder {some}.")
+        raise InvalidOption(f"--preset, --untrained and --fit need an encoder: add one, such as --encoder {some}.")
     return ModelChoice(
         folder=model, encoder=encoder, preset=preset, untrained=untrained or fit, seed=seed, device=device
     )
@@ -242,7 +248,7 @@ def _plan_training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions 
     from nwb_neurid.model.fitting import STEPS
 
     if steps is not None and not fit:
-        raise InvalidOption("--steps is how long --fit trains: pass --fit too, or leave it out.")
+        raise InvalidOption("--steps is the number of training steps of --fit: add --fit, or leave out --steps.")
     return TrainingOptions(steps=steps or STEPS, seed=seed) if fit else None
 
 
@@ -256,11 +262,14 @@ def _choose_targets(
     if output is None or (len(sources) == 1 and not output.is_dir()):
         return [(source, writing) for source in sources]
     if not output.is_dir():
-        raise InvalidOption(f"--output {output} must be an existing folder for {len(sources)} sources.")
+        raise InvalidOption(f"--output must be an existing folder for {len(sources)} recordings, got {output}.")
     called = writing.name or name_after(model.name if model else "encoder")
     names = [name_output(source, sidecar=writing.sidecar, kind=writing.format, name=called) for source in sources]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise InvalidOption(f"Several sources are called {repeated[0]}: they cannot all go to {output}.")
+        raise InvalidOption(
+            f"Results of several recordings would have the same name ({repeated[0]}) in {output}. "
+            "Embed those recordings into different folders."
+        )
     if writing.format != NWB:  # the name holds that of the encoder, which the recording may decide
         return [(source, writing) for source in sources]
     return [(source, replace(writing, output=output / name)) for source, name in zip(sources, names, strict=True)]
@@ -279,11 +288,13 @@ def _parse_shares(text: str) -> dict[str, float]:
     for pair in text.split(","):
         name, equals, value = pair.rpartition("=")
         if name.strip() in shares:
-            raise InvalidOption(f"--prior names {name.strip()} twice: {text}.")
+            raise InvalidOption(
+                f"--prior gives the class {name.strip()} more than once: {text}. Give one share for each class."
+            )
         try:
             shares[name.strip()] = float(value)
         except ValueError:
             equals = ""
         if not equals:
-            raise InvalidOption(f"--prior wants CLASS=SHARE,... or uniform, got {pair!r}.")
+            raise InvalidOption(f"--prior must be CLASS=SHARE,CLASS=SHARE,... or uniform, got {pair!r}.")
     return shares

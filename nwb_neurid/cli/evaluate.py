@@ -64,11 +64,17 @@ def evaluate(
     ] = "",
     train: Annotated[
         list[str] | None,
-        option("--train", panel=SCORING, metavar="SOURCE", help="A recording that only trains; may be repeated."),
+        option("--train", panel=SCORING, metavar="SOURCE", help="A recording for training only; may be repeated."),
     ] = None,
     folds: Annotated[
         int,
-        option("--folds", panel=SCORING, min=2, metavar="N", help="Folds over neurons if transductive, else subjects."),
+        option(
+            "--folds",
+            panel=SCORING,
+            min=2,
+            metavar="N",
+            help="Number of folds: over neurons if transductive, else over subjects.",
+        ),
     ] = 5,
     label_fractions: Annotated[
         str,
@@ -77,7 +83,7 @@ def evaluate(
             panel=SCORING,
             metavar="0.01,0.1,1",
             show_default=False,
-            help="Also score heads that see only these fractions of the labels.",
+            help="Also score label heads that are fitted to only these fractions of the labels.",
         ),
     ] = "",
     animals: Annotated[
@@ -87,11 +93,16 @@ def evaluate(
             panel=SCORING,
             metavar="1,3,all",
             show_default=False,
-            help="Also score heads that learn from fewer animals.",
+            help="Also score label heads that are fitted to fewer animals.",
         ),
     ] = "",
     smooth: Annotated[
-        bool, flag("--smooth", panel=SCORING, help="Also score averages over the nearest units on the probe.")
+        bool,
+        flag(
+            "--smooth",
+            panel=SCORING,
+            help="Also score predictions that are averaged over the nearest units on the probe.",
+        ),
     ] = False,
     model: Models = None,
     encoder: Annotated[
@@ -112,7 +123,7 @@ def evaluate(
             panel=MODEL,
             metavar="NAME",
             autocompletion=complete_presets,
-            help="A preset of the encoders; their first by default.",
+            help="Preset of the encoders; by default, their first one.",
         ),
     ] = None,
     untrained: Annotated[
@@ -121,13 +132,21 @@ def evaluate(
     steps: Annotated[
         int | None,
         option(
-            "--steps", panel=MODEL, min=1, metavar="N", help="Train the encoders for N steps in each fold, on its data."
+            "--steps",
+            panel=MODEL,
+            min=1,
+            metavar="N",
+            help="Train the encoders for N steps in each fold, on the training data of that fold.",
         ),
     ] = None,
     windows: Annotated[
         int | None,
         option(
-            "--windows", panel=MODEL, min=1, metavar="N", help="Pairs of windows in each step; by default the preset's."
+            "--windows",
+            panel=MODEL,
+            min=1,
+            metavar="N",
+            help="Pairs of windows per training step; by default, as in the preset.",
         ),
     ] = None,
     map_: Map = None,
@@ -144,12 +163,12 @@ def evaluate(
     seed: Seed = 0,
     out: Terminal,
 ) -> None:
-    """Score how well vectors predict labels, beside chance, simple controls and untrained encoders.
+    """Score how well vectors predict labels, compared with chance, simple controls and untrained encoders.
 
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
-    The folder gets scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are scored
-    together (their vectors side by side) and each alone.
+    The output folder receives scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are
+    scored each alone, and all together with concatenated vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
@@ -201,7 +220,7 @@ def _parse_numbers(text: str) -> list[float]:
     try:
         return [float(word) for word in _split_words(text)]
     except ValueError:
-        raise InvalidOption(f"--label-fractions takes numbers such as 0.01,0.1,1, got {text!r}.") from None
+        raise InvalidOption(f"--label-fractions must be numbers such as 0.01,0.1,1, got {text!r}.") from None
 
 
 def _report(out: Terminal, found: "Evaluation") -> None:
@@ -281,8 +300,8 @@ def compare(
         cells = ("", "") if change is None else (f"{change[0]:+.3f}", f"{change[1]:+.3f} to {change[2]:+.3f}")
         rows.append((row.folder, row.name, f"{row.macro_f1:.3f}", *cells, f"{row.balanced_accuracy:.3f}"))
     out.say_table(("", "", "macro F1", "difference", "95% interval", "balanced accuracy"), rows)
-    left = f"; {found.left_out} that only some tested are left out" if found.left_out else ""
-    out.say(f"On {found.units} units of {found.subjects} subjects that all tested{left}")
+    left = f"; {found.left_out} units are left out, as only some evaluations tested them" if found.left_out else ""
+    out.say(f"On {found.units} units of {found.subjects} subjects that all evaluations tested{left}")
     if found.over == "subjects":
         out.say("Intervals: paired bootstrap over subjects")
     else:

@@ -55,7 +55,7 @@ def fit_labels(
             panel=LABELS,
             metavar="TEXT",
             show_default=False,
-            help="Among which neurons it holds, in words: 'opto-tagged interneurons of mouse V1'.",
+            help="Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
         ),
     ] = "",
     head: Head = "linear",
@@ -112,7 +112,10 @@ def _choose_folder(model: str, output: Path | None, overwrite: bool) -> Path:
 
     if output is None and not Path(model).exists() and (names_encoder(model) or model in list_bundled()):
         what = "an encoder" if names_encoder(model) else "a model that ships"
-        raise InvalidOption(f"{model} is {what} and not a folder of yours: name a folder for the model (--output).")
+        raise InvalidOption(
+            f"{model} is {what}, and a label head cannot be added to it. Choose a folder for a copy "
+            "with the head (--output)."
+        )
     if output is not None and output.exists() and not overwrite:
         raise CannotWrite(f"{output} exists. Choose another folder, or overwrite it (--overwrite).")
     return Path(model) if output is None else output

@@ -24,9 +24,9 @@ LOOK_S = 0.5
 
 CRASHES = "crashes the library that reads it"
 DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
-WAITS = "does not answer: reading it waits for ever. Check that it is a file and no pipe, and that its disk answers."
+WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
 FAULTS = {
-    "SIGKILL": "made the system kill the command, which it does when memory runs out",
+    "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
     "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
 }
 
@@ -140,7 +140,7 @@ def _end_by(name: str) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     if name in {"SIGKILL", *PASSED_ON}:
         os.kill(os.getpid(), number)
-    _say(NeuridError(f"{name} ended the command. This is a fault of nwb-neurid or of a library, please report it."))
+    _say(NeuridError(f"{name} ended the command. This is a bug in nwb-neurid or in a library. Please report it."))
     sys.exit(1)
 
 

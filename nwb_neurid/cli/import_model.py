@@ -14,9 +14,9 @@ from nwb_neurid.errors import InvalidOption
 @with_terminal
 def import_checkpoint(
     encoder: Annotated[
-        str, argument("ENCODER", "The encoder that the checkpoint is of.", autocompletion=complete_encoders)
+        str, argument("ENCODER", "Encoder that the checkpoint belongs to.", autocompletion=complete_encoders)
     ],
-    checkpoint: Annotated[Path, argument("CHECKPOINT", "A checkpoint of the method's original code.")],
+    checkpoint: Annotated[Path, argument("CHECKPOINT", "Checkpoint that the original code of the method wrote.")],
     *,
     settings: Annotated[
         list[str] | None,
@@ -49,7 +49,7 @@ def _parse_settings(pairs: list[str]) -> dict[str, str | int | float | bool | No
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise InvalidOption(f"--set wants KEY=VALUE, got {pair!r}.")
+            raise InvalidOption(f"--set must be KEY=VALUE, got {pair!r}.")
         try:
             settings[key] = json.loads(value)
         except ValueError:

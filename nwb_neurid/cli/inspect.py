@@ -135,7 +135,7 @@ def _group(problems: Mapping[str, list[str]]) -> list[dict[str, Any]]:
 def _report(out: Terminal, found: Mapping[str, Any]) -> None:
     activity = found["activity"]
     out.say(found["source"])
-    out.say(f"  subject {found['subject'] or 'not named'}, session {found['session'] or 'not named'}")
+    out.say(f"  subject {found['subject'] or 'not stated'}, session {found['session'] or 'not stated'}")
     runs = counted(found["runs"], "unbroken run")
     out.say(f"  {counted(found['units'], 'unit')}, {found['observed_s']:g} s observed in {runs}")
     if activity["kind"] == "spikes":
@@ -180,14 +180,14 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
     for name in sorted(able, key=lambda name: able[name])[:1]:
         train = ["--fit"] if able[name] else []
         out.say(
-            f"No model that ships can embed it. Name an encoder: {spell('embed', *words, '--encoder', name, *train)}"
+            f"No model that ships can embed it. Choose an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
 
 
 def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
     """What `embed` takes a model for that ships."""
     if model["labels"]:
-        when = f"if it is asked for (--model {name})" if model["on_request"] else "beside the default"
+        when = f"on request (--model {name})" if model["on_request"] else "in addition to the default"
         return f", predicts {', '.join(model['labels'])} {when}"
     return ", the default for this recording" if suitable[:1] == [name] else ""
 

@@ -51,7 +51,7 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
     return typer.Argument(metavar=metavar, help=help, show_default=False, **declared)
 
 
-Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what is there.")]
+Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace existing output.")]
 Device: TypeAlias = Annotated[
     str,
     option(
@@ -59,7 +59,7 @@ Device: TypeAlias = Annotated[
         panel=COMPUTE,
         metavar="auto|cpu|cuda",
         autocompletion=complete_devices,
-        help="auto takes a GPU that it finds.",
+        help="auto uses a GPU if there is one.",
     ),
 ]
 Seed: TypeAlias = Annotated[
@@ -76,7 +76,7 @@ Label: TypeAlias = Annotated[
         panel=LABELS,
         metavar="LABEL",
         show_default=False,
-        help="What to predict: cell_type, brain_region, or the name of a column of text.",
+        help="Label to predict: cell_type, brain_region, or the name of a text column of the units.",
     ),
 ]
 Map: TypeAlias = Annotated[
@@ -85,7 +85,8 @@ Map: TypeAlias = Annotated[
         "--map",
         panel=LABELS,
         metavar="TABLE",
-        help="New names of classes: a csv table with the columns old and new; beryl or cosmos for the Allen CCF.",
+        help="Rename or merge classes: a csv table with the columns old and new, or beryl or cosmos for regions of "
+        "the Allen CCF.",
     ),
 ]
 Subjects: TypeAlias = Annotated[
@@ -94,7 +95,7 @@ Subjects: TypeAlias = Annotated[
         "--subjects",
         panel=LABELS,
         metavar="TABLE",
-        help="A csv table with the columns source and subject, where recordings name none.",
+        help="Subjects of recordings that do not state one: a csv table with the columns source and subject.",
     ),
 ]
 Head: TypeAlias = Annotated[
@@ -134,34 +135,33 @@ READING: Mapping[str, OptionInfo] = {
         panel=READ,
         metavar="PATH",
         show_default=False,
-        help="Which of several sources in a file: units, or a path in it.",
+        help="Which of several sources in a file to read: units, or a path within the file.",
     ),
     "where": option(
         "--where",
         panel=READ,
         metavar="CONDITION",
         show_default=False,
-        help="Which units, by their columns: 'quality == \"good\" and snr > 2'; all for every unit.",
+        help="Which units to read, by their columns, such as 'quality == \"good\" and snr > 2'; all keeps every unit.",
     ),
     "intervals": option(
         "--intervals",
         panel=READ,
         metavar="TABLE",
         show_default=False,
-        help="Only the time in a table of intervals: 'trials', or some of its rows, 'trials:correct == 1'.",
+        help="Read only the time within a table of intervals, such as 'trials', or within some of its rows, such as "
+        "'trials:correct == 1'.",
     ),
-    "start_s": option("--start", panel=READ, metavar="S", help="Only from this time on, in seconds."),
-    "stop_s": option("--stop", panel=READ, metavar="S", help="Only up to this time, in seconds."),
-    "duration_s": option(
-        "--duration", panel=READ, metavar="S", help="Only so many seconds of observed time, from the first on."
-    ),
+    "start_s": option("--start", panel=READ, metavar="S", help="Read only from this time on, in seconds."),
+    "stop_s": option("--stop", panel=READ, metavar="S", help="Read only up to this time, in seconds."),
+    "duration_s": option("--duration", panel=READ, metavar="S", help="Read only the first N seconds of observed time."),
     "exclude": option(
         "--exclude",
         panel=READ,
         metavar="TIME",
         show_default=False,
-        help="Without this time, such as laser epochs: START:STOP in seconds, several with commas between, or a csv or "
-        "tsv file with the columns start_time and stop_time.",
+        help="Leave out this time, such as laser epochs: START:STOP in seconds, several separated by commas, or a "
+        "csv or tsv file with the columns start_time and stop_time.",
     ),
     "activity": option(
         "--activity",
@@ -169,21 +169,24 @@ READING: Mapping[str, OptionInfo] = {
         metavar="KIND",
         autocompletion=complete_kinds,
         show_default=False,
-        help="spikes, dff, fluorescence or deconvolved, where a recording has several.",
+        help="Activity to read where a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
     ),
-    "all_rois": flag("--all-rois", panel=READ, help="Every ROI, also those that the segmentation rejected."),
+    "all_rois": flag("--all-rois", panel=READ, help="Read every ROI, including those that the segmentation rejected."),
     "rate_hz": option(
-        "--rate-hz", panel=READ, metavar="HZ", help="Sampling or frame rate, where the recording lacks it."
+        "--rate-hz",
+        panel=READ,
+        metavar="HZ",
+        help="Sampling or frame rate in Hz, where the recording does not state it.",
     ),
     "labels": option(
         "--labels",
         panel=READ,
         metavar="TABLE",
-        help="Labels of units: a csv or tsv file with a column unit_id or row (from 0 on), and one for each label, "
-        "and a column source for several recordings.",
+        help="Labels of units: a csv or tsv file with a column unit_id or row (counted from 0), one column for each "
+        "label and, for several recordings, a column source.",
     ),
     "keep_opto": flag(
-        "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and all that follows."
+        "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and everything after it."
     ),
 }
 
@@ -193,42 +196,51 @@ WRITING: Mapping[str, OptionInfo] = {
         "-o",
         panel=WRITE,
         metavar="PATH",
-        help="Where the results go, and the recording stays as it is: a file, or for several recordings a folder; with "
-        "--workers a folder of parquet files with all vectors.",
+        help="Write results here and leave the recording unchanged: a file, or a folder for several recordings; with "
+        "--workers, a folder of parquet files with all vectors.",
     ),
     "format": option(
         "--format",
         panel=WRITE,
         metavar="FORMAT",
         autocompletion=complete_formats,
-        help="nwb: tables in an NWB file. csv, parquet: one table in a file of its own. phy: columns in the folder.",
+        help="nwb: tables in an NWB file. csv, parquet: one table in a separate file. phy: columns in the folder of "
+        "phy.",
     ),
     "name": option(
         "--name",
         panel=WRITE,
         metavar="NAME",
         show_default=False,
-        help="What the results are called; neurid_ENCODER by default.",
+        help="Name of the results; neurid_ENCODER by default.",
     ),
-    "sidecar": flag("--sidecar", panel=WRITE, help="A small NWB file beside the recording, RECORDING.neurid.nwb."),
+    "sidecar": flag(
+        "--sidecar",
+        panel=WRITE,
+        help="Write the results to a small NWB file beside the recording, RECORDING.neurid.nwb.",
+    ),
     "units_columns": flag(
         "--units-columns",
         panel=WRITE,
-        help="Predictions, and the labels of --labels, also as columns of the table of units.",
+        help="Also write predictions, and the labels of --labels, as columns of the table of units.",
     ),
     "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
 }
 
 CLUSTER: Mapping[str, OptionInfo] = {
     "workers": option(
-        "--workers", panel=WORKERS, min=1, metavar="N", help="Processes on this machine; with --slurm, jobs."
+        "--workers",
+        panel=WORKERS,
+        min=1,
+        metavar="N",
+        help="Number of processes on this machine or, with --slurm, of jobs.",
     ),
     "scheduler": option(
         "--scheduler",
         panel=WORKERS,
         metavar="ADDRESS",
         show_default=False,
-        help="A Dask scheduler that runs already, such as tcp://node1:8786.",
+        help="Use a Dask scheduler that already runs, such as tcp://node1:8786.",
     ),
     "slurm": flag("--slurm", panel=WORKERS, help="Submit the workers to SLURM."),
     "slurm_options": option(
@@ -236,7 +248,7 @@ CLUSTER: Mapping[str, OptionInfo] = {
         panel=WORKERS,
         metavar="OPTION",
         show_default=False,
-        help="For sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
+        help="Option to pass on to sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
     ),
     "memory": option(
         "--memory",
@@ -250,14 +262,15 @@ CLUSTER: Mapping[str, OptionInfo] = {
         panel=WORKERS,
         min=0,
         metavar="N",
-        help="How often a recording is tried again when a network breaks or a worker is lost.",
+        help="How often to try a recording again after a network error or the loss of a worker.",
     ),
     "manifest": option(
         "--manifest",
         panel=WORKERS,
         metavar="FILE",
         show_default=False,
-        help="Where it is noted what is done, neurid-manifest.sqlite by default. With --output it is in that folder.",
+        help="File that records which recordings are done, neurid-manifest.sqlite by default. With --output, it is "
+        "in that folder.",
     ),
 }
 
@@ -322,7 +335,7 @@ PRINTING = [
         "verbose", typer.Option("--verbose", "-v", metavar="", show_default=False, help="Print more, with tracebacks.")
     ),
 ]
-JSON = _parameter("as_json", flag("--json", help="Print JSON in place of lines and tables."))
+JSON = _parameter("as_json", flag("--json", help="Print JSON instead of lines and tables."))
 
 with_reading = partial(_gather, "reading", ReadOptions, _declare(ReadOptions, READING))
 with_writing = partial(_gather, "writing", WriteOptions, _declare(WriteOptions, WRITING))

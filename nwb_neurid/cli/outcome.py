@@ -60,11 +60,11 @@ def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
     *first, last = outcome.tables
     tables = f"tables {', '.join(first)} and {last}" if first else f"table {last}"
     if outcome.changed:
-        out.say(f"  The file was changed: it has the {tables} now.")
+        out.say(f"  The results were written into the file: {tables}.")
         for name in outcome.names:
             out.say(f"  To undo it: {spell('remove', source, '--name', name)}")
     else:
-        out.say(f"  They are in the {tables}; {source} was not changed.")
+        out.say(f"  The results are in the {tables}; {source} was not changed.")
     out.say(f"  To look at them: {spell('show', outcome.path)}")
 
 

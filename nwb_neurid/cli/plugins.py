@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.callback()
 @with_terminal
 def plugins(context: typer.Context, *, out: Terminal) -> None:
-    """List installed encoders, readers and the models that ship; check a plugin, or begin a new one.
+    """List installed encoders, readers and the models that ship; check a plugin, or write a new one.
 
     $ nwb-neurid plugins
     """
@@ -67,7 +67,7 @@ def _list_all(out: Terminal) -> None:
     out.say("criteria for cell types")
     for name, criterion in CRITERIA.items():
         out.say(f"  {name}: {', '.join(criterion.classes)}, for {criterion.scope} ({criterion.citation})")
-    out.say(f"What of these can embed a recording: {spell('inspect', 'SOURCE')}")
+    out.say(f"To see which of these can embed a recording: {spell('inspect', 'SOURCE')}")
 
 
 def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[ReaderPlugin]") -> None:
@@ -89,11 +89,11 @@ def check(
     ],
     *,
     preset: Annotated[
-        str | None, option("--preset", metavar="NAME", help="A preset of the encoder; its first by default.")
+        str | None, option("--preset", metavar="NAME", help="Preset of the encoder; by default, its first one.")
     ] = None,
     source: Annotated[
         Path | None,
-        option("--source", metavar="PATH", help="A small recording for a reader, of which a copy is used."),
+        option("--source", metavar="PATH", help="A small recording to test a reader with; it is copied first."),
     ] = None,
     out: Terminal,
 ) -> None:
@@ -111,11 +111,11 @@ def check(
     kit: type
     if found is readers:
         if preset is not None:
-            raise InvalidOption(f"{name!r} is a reader, which has no presets.")
+            raise InvalidOption(f"{name!r} is a reader, which has no presets: leave out --preset.")
         kit = make_reader_kit(readers.load(name), source)
     else:
         if source is not None:
-            raise InvalidOption(f"{name!r} is no reader: leave out --source.")
+            raise InvalidOption(f"{name!r} is an encoder, and --source is for readers: leave out --source.")
         kit = make_encoder_kit(encoders.load(name), preset)
     who = f"{found.kind} {name!r} ({found.distribution(name)})"
     out.say(who)
@@ -136,16 +136,19 @@ def _report(out: Terminal, who: str, results: "list[Verdict]") -> None:
     counts = Counter(verdict.outcome for verdict in results)
     out.say(f"{len(results)} rules: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     if counts["failed"]:
-        raise BrokenPlugin(f"{who} breaks {counts['failed']} of {len(results)} rules.")
+        raise BrokenPlugin(f"{who} does not follow {counts['failed']} of the {len(results)} rules.")
 
 
 @app.command(cls=Command)
 @with_terminal
 def new(
-    kind: Annotated[Kind, argument("encoder|reader", "What to begin.")],
-    name: Annotated[str, argument("NAME", "What it is called: small letters, digits and hyphens.")],
+    kind: Annotated[Kind, argument("encoder|reader", "Kind of plugin.")],
+    name: Annotated[str, argument("NAME", "Name of the plugin: lower-case letters, digits and hyphens.")],
     *,
-    torch: Annotated[bool, flag("--torch", help="An encoder that learns, with torch; otherwise with NumPy.")] = False,
+    torch: Annotated[
+        bool,
+        flag("--torch", help="Write an encoder that is trained with torch; by default, one in NumPy without training."),
+    ] = False,
     output: Annotated[
         Path,
         option(
@@ -154,21 +157,21 @@ def new(
             panel=WRITE,
             metavar="FOLDER",
             show_default=False,
-            help="Where its folder goes; here by default.",
+            help="Folder in which to create it; by default, the current one.",
         ),
     ] = Path(),
     out: Terminal,
 ) -> None:
-    """Write a plugin that works: a package with its entry point, module, test and README, ready to be changed.
+    """Write a working plugin to start from: a package with entry point, module, test and README.
 
     $ nwb-neurid plugins new encoder my-encoder
     """
     from nwb_neurid.scaffold import write_package
 
     if torch and kind is Kind.reader:
-        raise InvalidOption("--torch is for encoders: a reader is written without it.")
+        raise InvalidOption("--torch applies to encoders only: leave it out for a reader.")
     folder = write_package("torch" if torch else kind.value, name, output)
-    out.say(f"{folder}: {kind.value} {name!r}, a package of its own")
+    out.say(f"{folder}: a new Python package with the {kind.value} {name!r}")
     out.say(f'Install it: pip install -e "{folder}[test]"')
     out.say(f"Test it: pytest {folder}")
     out.say(f"See it: {spell('plugins')}")

@@ -14,7 +14,7 @@ def remove(
     *,
     name: Annotated[
         str,
-        option("--name", metavar="NAME", show_default=False, help="What the results are called, see nwb-neurid show."),
+        option("--name", metavar="NAME", show_default=False, help="Name of the results (nwb-neurid show lists them)."),
     ],
     output: Annotated[
         Path | None,
@@ -33,7 +33,7 @@ def remove(
 
     $ nwb-neurid remove recording.nwb --name neurid_company
 
-    The file is replaced by a verified copy without them, whole or not at all.
+    The file is replaced by a verified copy without them; after an error it is as it was.
     """
     from nwb_neurid.writers.nwb import store
 
@@ -41,4 +41,4 @@ def remove(
     with limits.reading(file):
         path = store.remove(file, name, output=output, overwrite=overwrite)
     freed_bytes = before_bytes - store.Fingerprint.of(path).size
-    out.say(f"{path}: {name} was removed; {freed_bytes / 1e6:,.1f} MB less")
+    out.say(f"{path}: {name} was removed; the file is {freed_bytes / 1e6:,.1f} MB smaller")

@@ -38,7 +38,7 @@ def report(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Write a page to look at results: map of the units, activity of each, predictions, labelling, methods.
+    """Write a report on results as an HTML page: map of the units, their activity, predictions, labelling, methods.
 
     $ nwb-neurid report recording.nwb
 

@@ -34,7 +34,7 @@ def show(
     rows: Annotated[int, option("--rows", min=0, metavar="N", help="How many units to list.")] = 5,
     out: Terminal,
 ) -> None:
-    """Show results: which units have a vector, which are most alike, what was predicted, and by which model.
+    """Show results: which units have a vector, which are most similar, what was predicted, and by which model.
 
     $ nwb-neurid show recording.nwb
     """
@@ -169,14 +169,14 @@ def _report_embeddings(out: Terminal, found: Mapping[str, Any]) -> None:
     )
     rows = found["rows"]
     known = [label for label in KNOWN if rows and label in rows[0]]
-    titles = ("unit", *known, "windows", "stability", "most alike, or why there is no vector")
+    titles = ("unit", *known, "windows", "stability", "most similar units, or why there is no vector")
     out.say_table(titles, [_describe_unit(row, known) for row in rows])
     model = found["model"]
     for line in found["clusters"]:
         out.say(f"  {line}")
     out.say("model")
     out.say(f"  encoder {model['encoder']} {model['version']}, config {model['config']}")
-    out.say(f"  training: {model['training'] or 'nothing to learn'}")
+    out.say(f"  training: {model['training'] or 'none needed'}")
     out.say(f"  weights SHA-256: {model['weights_sha256'] or 'none'}")
     window = f"{model['window_s']:g} s" if model["window_s"] else "the whole recording"
     out.say(f"  window: {window}{', stitched from shorter stretches' if model['stitched'] else ''}")

@@ -54,7 +54,7 @@ def simulate(
             panel=SIMULATE,
             min=0,
             metavar="N",
-            help="With --animals, N more with other drive, noise and synapses.",
+            help="With --animals, N more animals, whose drive, noise and synapses lie outside the range of the others.",
         ),
     ] = 0,
     jobs: Annotated[
@@ -97,7 +97,7 @@ def simulate(
         overwrite=overwrite,
         progress=out.progress,
     )
-    outside = f", {out_of_domain} of them out of the domain" if out_of_domain else ""
+    outside = f", {out_of_domain} of them outside the domain" if out_of_domain else ""
     out.say(f"{output}: {len(paths)} simulated animals of {units} units over {duration:g} s{outside}")
 
 
@@ -108,14 +108,14 @@ def _choose_rate(imaging: bool, rate_hz: float | None) -> float | None:
     if imaging:
         return FRAME_HZ if rate_hz is None else rate_hz
     if rate_hz is not None:
-        raise InvalidOption("--rate-hz is the rate of imaging. Pass --imaging too, or leave it out.")
+        raise InvalidOption("--rate-hz is the frame rate of --imaging: add --imaging, or leave out --rate-hz.")
     return None
 
 
 def _refuse_without_animals(out_of_domain: int, jobs: int | None) -> None:
     for option_, given in (("--out-of-domain", out_of_domain > 0), ("--jobs", jobs is not None)):
         if given:
-            raise InvalidOption(f"{option_} is for a folder of animals. Pass --animals too, or leave it out.")
+            raise InvalidOption(f"{option_} needs --animals: add --animals, or leave out {option_}.")
 
 
 @with_terminal
@@ -143,7 +143,7 @@ def demo(
 
     $ nwb-neurid demo
 
-    It ends with the report on the recording, which is opened where there is a desktop.
+    The report on the recording is opened in a browser, if there is a desktop.
     """
     from nwb_neurid.workflows.demo import run_demo
 

@@ -270,7 +270,7 @@ def describe_refusal(error: BaseException) -> str:
 
 def _report_fault(error: Exception, verbose: bool) -> int:
     print(f"nwb-neurid: unexpected {type(error).__name__}: {escape_controls(str(error))}", file=sys.stderr)
-    print("This is a fault of nwb-neurid, please report it with the output of --verbose.", file=sys.stderr)
+    print("This is a bug in nwb-neurid. Please report it with the output of --verbose.", file=sys.stderr)
     if verbose:
         print(_format_traceback(error), file=sys.stderr)
     return 1

@@ -34,7 +34,7 @@ LINE_S = 10.0
 @with_reading
 def train(
     sources: Annotated[
-        list[str], argument("SOURCE", "Recordings to train on, or lists of them: csv with a column source.")
+        list[str], argument("SOURCE", "Recordings to train on, or lists of recordings: csv files with a column source.")
     ],
     *,
     reading: ReadOptions,
@@ -65,12 +65,16 @@ def train(
     windows: Annotated[
         int | None,
         option(
-            "--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows in a step; by default the preset's."
+            "--windows",
+            panel=COMPUTE,
+            min=1,
+            metavar="N",
+            help="Pairs of windows per training step; by default, as in the preset.",
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        option("--learning-rate", panel=COMPUTE, metavar="X", help="Peak learning rate; by default the preset's."),
+        option("--learning-rate", panel=COMPUTE, metavar="X", help="Peak learning rate; by default, as in the preset."),
     ] = None,
     precision: Annotated[
         str,
@@ -81,7 +85,12 @@ def train(
     compile_: Annotated[bool, flag("--compile", panel=COMPUTE, help="Compile the network with torch.compile.")] = False,
     cache: Annotated[
         Path | None,
-        option("--cache", panel=READ, metavar="FOLDER", help="Keep binned recordings here, so that each is read once."),
+        option(
+            "--cache",
+            panel=READ,
+            metavar="FOLDER",
+            help="Folder in which to keep binned recordings, so that each is read only once.",
+        ),
     ] = None,
     held_out: Annotated[
         str,
@@ -90,7 +99,7 @@ def train(
             panel=READ,
             metavar="A,B",
             show_default=False,
-            help="Subjects that are tested later: a recording of one of them is refused.",
+            help="Subjects to be tested later: training stops with an error if a recording is of one of them.",
         ),
     ] = "",
     device: Device = "auto",
@@ -105,13 +114,13 @@ def train(
     overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an existing model folder.")] = False,
     out: Terminal,
 ) -> None:
-    """Train an encoder on recordings, without labels, and keep it as a model folder.
+    """Train an encoder on recordings, without labels, and save it as a model folder.
 
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
     The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
     --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
-    under SLURM, one task a GPU. For hundreds of recordings: --cache.
+    under SLURM, one task per GPU. For hundreds of recordings: --cache.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes

@@ -46,7 +46,8 @@ def attribute_errors(who: Who, failed: str = "failed") -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise BrokenPlugin(
-            f"{who()} {failed}: {type(error).__name__}: {error}. This is a fault of the plugin: tell its authors."
+            f"{who()} {failed}: {type(error).__name__}: {error}. This is a bug in the plugin. Please report it to "
+            "its authors."
         ) from error
     finally:
         _running.reset(token)

@@ -164,7 +164,7 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     >>> read_config(Sizes, {"dim": 0, "colour": "red"}, "the network")
     Traceback (most recent call last):
     nwb_neurid.errors.InvalidModel: The config of the network cannot be used:
-      - colour is unknown, known are dim, dropout
+      - colour is unknown; known settings: dim, dropout
       - dim must be a positive whole number, got 0
     """
     if not is_dataclass(settings):
@@ -184,13 +184,13 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
 def _list_faults(config: Config, expected: Mapping[str, Entry], required: Any) -> Iterator[str]:
     for key in config:
         if key not in expected:
-            yield f"{key} is unknown, known are {', '.join(expected)}"
+            yield f"{key} is unknown; known settings: {', '.join(expected)}"
     for key, (wanted, holds) in expected.items():
         if key in config:
             if not holds(config[key]):
                 yield f"{key} must be {wanted}, got {config[key]!r:.60}"
         elif key in required:
-            yield f"{key} must be {wanted}, it is missing"
+            yield f"{key} is missing; it must be {wanted}"
 
 
 def _refuse(faults: Iterator[str], owner: str) -> None:

@@ -193,10 +193,10 @@ class EncoderPlugin:
 
     def __post_init__(self) -> None:
         if not self.presets:
-            raise BrokenPlugin(f"Encoder {self.spec.name!r} must have a preset; an empty config makes one.")
+            raise BrokenPlugin(f"Encoder {self.spec.name!r} must have at least one preset; an empty config is enough.")
         if self.narrowed is not None and self.spec_for_config is not None:
             raise BrokenPlugin(
-                f"Encoder {self.spec.name!r} must give spec_for_config or narrowed (its name in 0.1), not both."
+                f"Encoder {self.spec.name!r} must define spec_for_config or narrowed (its name in 0.1), not both."
             )
 
     def spec_for(self, config: Config) -> EncoderSpec:

@@ -88,8 +88,8 @@ def fetch(
     source = dataset.source
     if source.archive != "dandi":
         raise InvalidOption(
-            f"{dataset.name} is not in the DANDI archive and has to be fetched by hand: {source.address}. Put its "
-            "recordings into a folder and name that (--data)."
+            f"{dataset.name} is not in the DANDI archive and has to be downloaded by hand: {source.address}. Put its "
+            "recordings into a folder and pass that folder (--data)."
         )
     client = _connect(dataset)
     with client:
@@ -118,7 +118,7 @@ def _connect(dataset: Dataset) -> "DandiAPIClient":
             from dandi.dandiapi import DandiAPIClient
     except ImportError as error:
         raise InvalidOption(
-            f"Fetching {dataset.name} needs the client of the DANDI archive ({error}): pip install dandi"
+            f"Downloading {dataset.name} needs the client of the DANDI archive ({error}): pip install dandi"
         ) from error
     request(f"{API}/info/", f"dandi://{dataset.source.dandiset}", Waiting())  # the client would try for a minute
     logging.getLogger("dandi").setLevel(logging.CRITICAL)  # what went wrong is reported at the end
@@ -134,8 +134,10 @@ def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list
         assets = [each for each in found.get_assets() if _fits(each.path, source.files, source.exclude)]
     chosen = sorted((each for each in assets if not only or fnmatch.fnmatchcase(each.path, only)), key=_path_of)
     if not chosen:
-        what = f"{counted(len(assets), 'recording')} of {dataset.name}, none of which fits {only!r}" if assets else ""
-        raise SourceNotFound(f"{where[0].upper()}{where[1:]} holds {what or f'no recording {source.files}'}.")
+        what = f"{counted(len(assets), 'recording')} of {dataset.name}, but none matches {only!r}" if assets else ""
+        raise SourceNotFound(
+            f"{where[0].upper()}{where[1:]} holds {what or f'no recording that matches {source.files}'}."
+        )
     return chosen
 
 
@@ -154,7 +156,7 @@ def _explain(what: str, names: Sequence[str]) -> Iterator[None]:
     except NotFoundError as error:
         raise SourceNotFound(f"{what} does not exist in the archive.") from error
     except (RequestException, ValueError, KeyError, TypeError) as error:
-        raise CannotFetch(names[0], [f"the archive did not answer as it should: {_shorten(error)}"], 0) from error
+        raise CannotFetch(names[0], [f"unexpected answer from the archive: {_shorten(error)}"], 0) from error
 
 
 def _shorten(error: object) -> str:
@@ -171,8 +173,8 @@ def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]")
     need = sum(size for path, size in places if not (path.is_file() and path.stat().st_size == size))
     if need * SPARE > free:
         raise CannotWrite(
-            f"{dataset.name} needs {need / 1e9:,.1f} GB in {folder}, which has {free / 1e9:,.1f} GB left. Fetch fewer "
-            "recordings (--most N, --only PATTERN), or name another folder (--data)."
+            f"{dataset.name} needs {need / 1e9:,.1f} GB in {folder}, which has {free / 1e9:,.1f} GB left. Download "
+            "fewer recordings (--most N, --only PATTERN), or choose another folder (--data)."
         )
 
 

@@ -154,9 +154,9 @@ def encode_ids(names: Shaped[np.ndarray, " units"]) -> UInt8[np.ndarray, "units 
     listed = [str(name) for name in names.tolist()]
     wrong = [name for name in listed if not name or not name.isascii() or "\0" in name]
     if wrong or len({*listed}) < len(listed):
-        what = f"{wrong[0]!r} is none" if wrong else "one is there twice"
+        what = f"{wrong[0]!r} is not such an id" if wrong else "one occurs twice"
         raise InvalidOption(
-            f"BrainWideBench needs an id of ASCII characters for each unit, and each once: {what}. Recordings of the "
+            f"BrainWideBench needs a unique id of ASCII characters for each unit, but {what}. Recordings of the "
             f"IBL have them as {IDS}."
         )
     packed = np.array([name.encode("ascii") for name in listed])

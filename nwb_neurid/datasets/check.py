@@ -66,16 +66,18 @@ def check(
         If there are no recordings.
     """
     if not paths:
-        raise SourceNotFound(f"There are no recordings of {dataset.name} here. Fetch them, or name their folder.")
+        raise SourceNotFound(
+            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
+        )
     found = [_look(dataset, path, reading) for path in progress(paths, label="recordings", total=len(paths))]
     subjects, sessions = {each.subject for each in found}, {each.session for each in found}
     lacking = []
     if dataset.source.sessions is not None and len(paths) < dataset.source.sessions:
-        lacking.append(f"{len(paths)} of {dataset.source.sessions} recordings are there.")
+        lacking.append(f"{len(paths)} of {dataset.source.sessions} recordings were found.")
     if missing := [name for name in dataset.splits.test_subjects if name not in subjects]:
-        lacking.append(f"Subjects to test that no recording has: {', '.join(missing)}.")
+        lacking.append(f"Test subjects without a recording: {', '.join(missing)}.")
     if missing := [name for name in dataset.splits.test_sessions if name not in sessions]:
-        lacking.append(f"{len(missing)} of {len(dataset.splits.test_sessions)} sessions to test are not there.")
+        lacking.append(f"{len(missing)} of {len(dataset.splits.test_sessions)} test sessions were not found.")
     return found, lacking
 
 

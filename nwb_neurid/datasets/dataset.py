@@ -269,11 +269,11 @@ def load_dataset(name: str) -> Dataset:
     path = FOLDER / f"{name}.toml" if name in list_datasets() else Path(name)
     if not path.is_file():
         raise SourceNotFound(
-            f"There is no dataset {name!r}. Known are: {', '.join(list_datasets())}. Or name a TOML file."
+            f"There is no dataset {name!r}. Choose one of: {', '.join(list_datasets())}; or pass a TOML file."
         )
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise InvalidOption(f"{path} is no recipe: it is larger than 1 MB. Name the TOML file of a dataset.")
+            raise InvalidOption(f"{path} is not a recipe: it is larger than 1 MB. Pass the TOML file of a dataset.")
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidOption(f"{path} cannot be read as TOML: {error}") from error
@@ -305,9 +305,9 @@ def parse_dataset(name: str, found: Mapping[str, Any]) -> Dataset:
     >>> parse_dataset("mine", {"format": 1})
     Traceback (most recent call last):
     nwb_neurid.errors.InvalidOption: The recipe of mine cannot be used:
-      - title must be text, it is missing
-      - paper must be text, it is missing
-      - licence must be text, it is missing
+      - title is missing; it must be text
+      - paper is missing; it must be text
+      - licence is missing; it must be text
     """
     top = {key: value for key, value in found.items() if key not in SECTIONS}
     try:

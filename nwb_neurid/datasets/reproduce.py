@@ -132,7 +132,9 @@ def reproduce(
         If a recording cannot be read, trained on, or evaluated.
     """
     if not sources:
-        raise SourceNotFound(f"There are no recordings of {dataset.name} here. Fetch them, or name their folder.")
+        raise SourceNotFound(
+            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
+        )
     check_evaluation_folder(output / "scores", overwrite=overwrite or resume)
     learning, splits = dataset.learning, dataset.splits
     chosen, number = preset or learning.preset or None, steps or learning.steps
@@ -206,7 +208,7 @@ def _list_differences(
     if (preset or "") != learning.preset:
         found.append(f"Preset {preset}, the recipe has {learning.preset}.")
     if (splits.test_subjects or splits.test_sessions) and not tested:
-        found.append("None of the test subjects is there: folds over subjects.")
+        found.append("No recording of the test subjects was found, so the folds are over all subjects.")
     if evaluation.scores["stitched"]:
         found.append("Windows were stitched from shorter stretches.")
     notes = (dataset.units.note, splits.note, learning.note)

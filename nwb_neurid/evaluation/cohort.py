@@ -129,7 +129,10 @@ def read_cohort(
     both = [open_datasets(each, models[0], reading=reading, pool_groups=pool_groups) for each in (sources, train)]
     every = [*both[0], *both[1]]
     if len({isinstance(each, StoredRecording) for each in every}) > 1:
-        raise InvalidOption("Datasets of vectors and recordings cannot be mixed: --train must be of the same kind.")
+        raise InvalidOption(
+            "Datasets of vectors and recordings cannot be mixed: pass only datasets or only "
+            "recordings, also to --train."
+        )
     spec = next((each.spec for each in models if each.spec.uses_covariates), models[0].spec)
     options = reading or ReadOptions()
     found = [
@@ -169,8 +172,8 @@ def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> B
     known = cohort.truth != ""
     if lost := int((known & ~has_vector).sum()):
         warnings.warn(
-            f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored: not every encoder has a "
-            "vector of them.",
+            f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored, because at least one "
+            "encoder has no vector for them.",
             NeuridWarning,
             stacklevel=3,
         )

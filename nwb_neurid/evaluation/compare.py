@@ -181,7 +181,7 @@ def _read_scores(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UnreadableSource(f"{folder} holds no evaluation: {SCORES} cannot be read ({error}).") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT or not {"name", *SAME} <= found.keys():
-        raise UnreadableSource(f"{folder / SCORES} is no evaluation of format {FORMAT}.")
+        raise UnreadableSource(f"{folder / SCORES} is not an evaluation of format {FORMAT}.")
     return found
 
 
@@ -193,10 +193,10 @@ def _read_predictions(folder: Path) -> dict[Key, dict[str, str]]:
         keys = [tuple(row[name] for name in KEY) for row in rows]
         found = {key: row for key, row in zip(keys, rows, strict=True) if row["true"] and row["said"]}
     except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise UnreadableSource(f"{path} is no table of predictions ({error!r}). Evaluate again.") from error
+        raise UnreadableSource(f"{path} is not a table of predictions ({error!r}). Evaluate again.") from error
     if len(set(keys)) < len(keys):
         raise InvalidOption(
-            f"{path} has {len(keys) - len(set(keys))} units whose {', '.join(KEY)} are those of another. Give the "
-            "files of one subject names or sessions of their own, and evaluate again."
+            f"In {path}, {len(keys) - len(set(keys))} units have the same {', '.join(KEY)} as another unit. Give "
+            "each file of a subject a different name or session id, and evaluate again."
         )
     return found

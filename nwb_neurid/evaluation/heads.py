@@ -168,8 +168,8 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
         except CannotFit as error:
             trained, tested = (", ".join(np.unique(subject[side])[:5]) for side in (split.train, split.test))
             raise CannotFit(
-                f"{error} So it is in the fold that trains on {trained} and tests {tested}: every fold needs two "
-                "classes to learn from. Test others (--folds, --test-subjects), or add recordings (--train)."
+                f"{error} This is the fold that trains on {trained} and tests {tested}; every fold needs at least "
+                "two classes to train on. Change the folds (--folds, --test-subjects), or add recordings (--train)."
             ) from error
 
 

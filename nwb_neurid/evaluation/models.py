@@ -103,23 +103,27 @@ def name_models(given: Sequence[Model | str | Path], steps: int | None, windows:
         If a model cannot be loaded.
     """
     if not given:
-        raise InvalidOption("Name what to evaluate: --model FOLDER or --encoder NAME.")
+        raise InvalidOption("Choose what to evaluate: --model FOLDER or --encoder NAME.")
     if windows is not None and steps is None:
-        raise InvalidOption("--windows is how many pairs of windows a step of training takes: name --steps too.")
+        raise InvalidOption(
+            "--windows is the number of pairs of windows per training step: add --steps, or leave out --windows."
+        )
     found: dict[str, Model] = {}
     for each in given:
         model = resolve_model(each)
         if steps is not None and is_trained(model):
             raise InvalidOption(
-                f"--steps trains an encoder anew, but this {model.name} is trained. Name the encoder instead "
-                "(--encoder NAME --untrained), or leave --steps out."
+                f"--steps trains an encoder from scratch, but this {model.name} is already trained. Use --encoder "
+                "NAME --untrained instead, or leave out --steps."
             )
         random = can_learn(model) and not is_trained(model) and steps is None
         name = f"untrained {model.name}" if random else model.name
         count = sum(other.plugin is model.plugin for other in found.values())
         found[name if name not in found else f"{name} {count + 1}"] = model
     if steps is not None and not any(map(can_learn, found.values())):
-        raise InvalidOption(f"--steps trains an encoder, but {' and '.join(found)} learns nothing.")
+        raise InvalidOption(
+            f"--steps trains an encoder, but {' and '.join(found)} needs no training. Leave out --steps."
+        )
     return found
 
 
@@ -141,8 +145,10 @@ def embed_cohort(
             for name, each in models.items()
         }
     if steps is not None or len(models) > 1:
-        what = "--steps trains an encoder" if steps is not None else "Several models"
-        raise InvalidOption(f"{what} need the recordings, and a dataset of vectors holds one model's. Name recordings.")
+        what = "Training (--steps)" if steps is not None else "Evaluating several models"
+        raise InvalidOption(
+            f"{what} needs the recordings, but a dataset holds only the vectors of one model. Pass recordings."
+        )
     return {name: tuple(each.embeddings for each in cohort.stored) for name in models}
 
 

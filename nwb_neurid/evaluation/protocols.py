@@ -87,12 +87,12 @@ def split_cohort(
     subject = cohort.subject
     if unknown := sorted(set(test_subjects) - set(subject[~cohort.train_only].tolist())):
         there = ", ".join(np.unique(subject[~cohort.train_only]).tolist())
-        raise InvalidOption(f"No recording is of the test subject {', '.join(unknown)}. They are of: {there}.")
+        raise InvalidOption(
+            f"There is no recording of the test subject {', '.join(unknown)}. The recordings are of: {there}."
+        )
     tested = scored & ~cohort.train_only & (np.isin(subject, list(test_subjects)) if test_subjects else True)
     if protocol != TRANSDUCTIVE and (both := sorted(set(subject[tested]) & set(subject[cohort.train_only]))):
-        raise Leak(
-            f"Subjects that are tested are among those of --train: {', '.join(both)}. Leave their recordings out."
-        )
+        raise Leak(f"Test subjects also have recordings in --train: {', '.join(both)}. Leave those recordings out.")
     group = cohort.neuron if protocol == TRANSDUCTIVE else np.unique(subject, return_inverse=True)[1]
     held_out = bool(test_subjects) or bool(cohort.train_only.any())
     if protocol != TRANSDUCTIVE and held_out:
@@ -117,7 +117,8 @@ def _draw_folds(
         who = ", ".join(np.unique(cohort.subject[tested]).tolist()) or "none"
         what = "neurons" if protocol == TRANSDUCTIVE else "subjects"
         raise CannotFit(
-            f"The protocol {protocol} leaves {what} out and needs two of them with a known {cohort.label}, got "
+            f"The protocol {protocol} holds out {what}, and needs at least two of them with a known {cohort.label}, "
+            "got "
             f"{count} (subjects: {who})."
         )
     with warnings.catch_warnings():
@@ -141,8 +142,8 @@ def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
     if not len(split.train) or not len(split.test):
         side = "test" if len(split.train) else "train on"
         raise CannotFit(
-            f"No unit with a known {cohort.label} is left to {side}. Choose others to test (--test-subjects), or add "
-            "recordings."
+            f"No unit with a known {cohort.label} is left to {side}. Choose other test subjects (--test-subjects), "
+            "or add recordings."
         )
     both = np.intersect1d(cohort.neuron[split.train], cohort.neuron[split.test])
     if len(both):
@@ -182,11 +183,11 @@ def check_encoder(
     nameless = details.get("populations_without_subject", 0)
     if not isinstance(known, list | tuple) or not known or nameless:
         raise Leak(
-            f"The record of {name} does not name all the subjects that it was trained on, so nobody knows whether the "
-            "test subjects are among them. Train it on recordings that name their subject, or choose another protocol."
+            f"It is not recorded which subjects {name} was trained on, so they may include the test subjects. Train "
+            "it on recordings that state their subject, or choose another protocol."
         )
     if seen := sorted({*map(str, known)} & {*test_subjects}):
         raise Leak(
-            f"{name} was trained on subjects that it would be tested on: {', '.join(seen)}. Test it on others "
-            "(--test-subjects), or choose another protocol."
+            f"{name} was trained on subjects that it would be tested on: {', '.join(seen)}. Test it on other "
+            "subjects (--test-subjects), or choose another protocol."
         )

@@ -182,10 +182,10 @@ def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:
         If the folder contains other files, or contains an evaluation while `overwrite` is False.
     """
     if folder.exists() and not folder.is_dir():
-        raise CannotWrite(f"{folder} is a file. Name a folder (--output).")
+        raise CannotWrite(f"{folder} is a file, a folder was expected. Choose a folder (--output).")
     there = folder.is_dir() and not all(is_hidden(each.name) for each in folder.iterdir())
     if there and not has_set(folder, SCORES):
-        raise CannotWrite(f"{folder} holds something else than an evaluation. Choose another folder (--output).")
+        raise CannotWrite(f"{folder} holds files that are not an evaluation. Choose another folder (--output).")
     if there and not overwrite:
         raise CannotWrite(f"{folder} holds an evaluation. Replace it (--overwrite), or choose another (--output).")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid._system.text import counted
 from nwb_neurid.errors import InvalidOption
 
 ENOUGH_ANIMALS = 9
@@ -42,7 +43,9 @@ def check_coverage(coverage: float) -> None:
 def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
     """Return a note if a coverage was calibrated on too few animals; empty if there are enough."""
     needed = Calibration.count_needed_animals(coverage)
-    return (f"{NOMINAL}: calibrated on {animals}, needed are {needed}.",) if animals < needed else ()
+    if animals >= needed:
+        return ()
+    return (f"{NOMINAL}: calibrated on {counted(animals, 'animal')}, at least {needed} are needed.",)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

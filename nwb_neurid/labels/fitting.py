@@ -101,8 +101,8 @@ def fit_head(
     check_head(kind, coverage)
     if nameless := int(((subjects == "") & (labels != "")).sum()):
         raise InvalidOption(
-            f"{nameless} units have a label but no subject, and folds must keep animals together. Name the subjects "
-            "(--subjects table.csv, columns source and subject)."
+            f"{nameless} units have a label but no subject, and folds must keep animals together. State the subjects "
+            "(--subjects table.csv, with the columns source and subject)."
         )
     examples, notes = collect_examples(vectors, labels, subjects, groups, neighbours, label_name)
     for note in notes:

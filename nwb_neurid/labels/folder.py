@@ -157,7 +157,9 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
     path = find_file(folder, MODEL, f"{FOLDER}/{path.stem}.safetensors")
     arrays = read_arrays(path)
     if hash_arrays(arrays) != about["arrays_sha256"]:
-        raise WrongWeights(f"{path} is not what {path.stem}.json describes: its SHA-256 is another.")
+        raise WrongWeights(
+            f"{path} does not match {path.stem}.json: its SHA-256 differs. Copy both files from the same model again."
+        )
     fault = _find_fault(arrays, len(about["classes"]))
     if not fault and about["required"] and max(about["required"]["dims"]) >= len(arrays["center"]):
         fault = "it requires dimensions that vectors do not have"
@@ -197,17 +199,17 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
     """Refuse names of the label and of classes that become part of other names, or are none."""
     if not is_fit_name(about["label_name"]):
         raise InvalidModel(
-            f"{path} predicts {about['label_name'][:100]!r}, which becomes part of names of files and columns: {RULE}. "
-            "Fit the head again, under such a name: nwb-neurid fit-labels."
+            f"{path} predicts {about['label_name'][:100]!r}, which cannot be part of names of files and columns: "
+            f"{RULE}. Fit the head again under another name: nwb-neurid fit-labels."
         )
     if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
     if odd := [name for name in about["classes"] if not is_class_name(name)]:
         raise InvalidModel(
-            f"{path} names a class {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
+            f"{path} has a class called {odd[0]!r:.60}: {CLASS_RULE}. Fit the head again: nwb-neurid fit-labels."
         )
     if len(set(about["classes"])) < len(about["classes"]):
-        raise InvalidModel(f"{path} names a class twice. Fit the head again: nwb-neurid fit-labels.")
+        raise InvalidModel(f"{path} lists a class twice. Fit the head again: nwb-neurid fit-labels.")
 
 
 def _read_required(required: Mapping[str, Any] | None) -> RequiredPart | None:
@@ -227,16 +229,19 @@ def _read_description(path: Path) -> dict[str, Any]:
     for name, wanted in TEXTS.items():
         if not isinstance(about.get(name), wanted):
             raise InvalidModel(
-                f"{path} has {name!r} as {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
+                f"{path} has an invalid value of {name!r}: {about.get(name)!r:.60}. Fit the head again: nwb-neurid "
+                "fit-labels."
             )
     _check_names(about, path)
     sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
     lapses = (about["lapse"], about["voted_lapse"])
     if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
-        raise InvalidModel(f"{path} has a coverage, sharpness or lapse that cannot be.")
+        raise InvalidModel(f"{path} has an impossible value of coverage, sharpness or lapse.")
     about = {**UNSAID, **about}
     if name := _find_unsound(about):
-        raise InvalidModel(f"{path} has {name!r} as {about[name]!r:.60}. Fit the head again: nwb-neurid fit-labels.")
+        raise InvalidModel(
+            f"{path} has an invalid value of {name!r}: {about[name]!r:.60}. Fit the head again: nwb-neurid fit-labels."
+        )
     return about
 
 
@@ -316,11 +321,11 @@ def _find_index_fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
     rows = len(arrays["truth"])
     near, means, distances = arrays.get("neighbours"), arrays.get("means"), arrays.get("distances")
     if not ((arrays["truth"] >= -1) & (arrays["truth"] < classes)).all() or not (arrays["truth"] >= 0).any():
-        return "truth names a class that is none"
+        return "truth refers to a class that does not exist"
     if near is not None and not ((near >= -1) & (near < rows)).all():
-        return "neighbours name a row that is none"
+        return "neighbours refer to a row that does not exist"
     if means is None or means.ndim != 2 or means.shape[1:] != arrays["center"].shape or not len(means):
-        return "means are missing or of another shape"
+        return "means are missing or have the wrong shape"
     if distances is None or distances.ndim != 1 or not len(distances) or np.any(np.diff(distances) < 0):
-        return "distances are missing or do not ascend"
+        return "distances are missing or not in ascending order"
     return ""

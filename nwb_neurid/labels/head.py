@@ -173,7 +173,7 @@ def choose_head(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
         return heads[label or next(iter(heads))]
     if not heads:
         raise InvalidOption("The model has no label heads and predicts no labels. Fit one: nwb-neurid fit-labels.")
-    asked = f"no label head {label!r}" if label else f"{len(heads)} label heads, and none is named"
+    asked = f"no label head {label!r}" if label else f"{len(heads)} label heads, and none was chosen (--label)"
     raise InvalidOption(f"The model has {asked}. It has: {', '.join(heads)}.")
 
 

@@ -63,7 +63,7 @@ def map_labels(
     elif how is not None:
         table = how if isinstance(how, Mapping) else read_pairs(Path(how), NAMES)
         if names and not set(names) & (table.keys() | ({*names} if REST in table else set())):
-            raise InvalidOption(f"--map {how} names none of the classes that there are ({join_some(names, 10)}).")
+            raise InvalidOption(f"--map {how} matches none of the classes in the data ({join_some(names, 10)}).")
         new = {name: table.get(name, table.get(REST, name)) for name in names}
     known = {name: text.strip() for name, text in new.items() if not is_unknown(text)}
     return np.array([known.get(name, "") for name in labels.tolist()], np.str_).reshape(len(labels))
@@ -102,7 +102,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     except OSError as error:
         raise InvalidOption(f"{path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
     if not rows or rows[0] != list(columns):
         got = ",".join(rows[0]) if rows else "nothing"
         raise InvalidOption(f"{path} must begin with the line {','.join(columns)}, got {got[:80]}.")
@@ -111,7 +111,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
         if len(row) != 2:
             raise InvalidOption(f"{path} must have two columns, row {number} has {len(row)}.")
         if pairs.setdefault(row[0], row[1]) != row[1]:
-            raise InvalidOption(f"{path} names {row[0]} twice: {pairs[row[0]]} and {row[1]}.")
+            raise InvalidOption(f"{path} gives two new names for {row[0]}: {pairs[row[0]]} and {row[1]}.")
     return pairs
 
 
@@ -134,8 +134,8 @@ def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
     for name in sorted(meant.keys() & table.keys()):
         if len(meant[name]) > 1:
             raise InvalidOption(
-                f"The table of subjects names {name}, but there are {len(meant[name])} such files: "
-                f"{join_some(sorted(meant[name]))}. Name them by their paths."
+                f"In the table of subjects, {name} may be any of {len(meant[name])} files: "
+                f"{join_some(sorted(meant[name]))}. Give their full paths instead."
             )
 
 
@@ -150,7 +150,8 @@ def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))
     if strange := [name for name in acronyms if name not in grouped]:
         warnings.warn(
-            f"Not acronyms of the Allen CCF, and so unknown: {join_some(strange, 10)} ({len(strange)} in all).",
+            f"Not acronyms of the Allen CCF, so these regions count as unknown: {join_some(strange, 10)} "
+            f"({len(strange)} in all).",
             NeuridWarning,
             stacklevel=2,
         )

@@ -45,7 +45,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
     if group is None or positions_um is None or np.isnan(positions_um).all():
         missing = "group (probe)" if group is None else "positions"
         raise InvalidOption(
-            f"--smooth averages over units that lie together on a probe, but the {missing} of the units of "
+            f"--smooth averages over neighbouring units on a probe, but the {missing} of the units of "
             f"{population.source or 'this population'} are not known. Leave it out."
         )
     return find_nearest_rows(group, positions_um)

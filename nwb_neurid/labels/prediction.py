@@ -21,13 +21,13 @@ MIN_SPIKES = 50
 MIN_WINDOWS = 4
 UNIFORM = "uniform"
 AMBIGUOUS = "several classes are plausible"
-UNSURE = "not sure enough"
+UNSURE = "not confident enough"
 NONE = "no class is plausible"
 NOVEL = "unlike anything seen in training"
 LITTLE = "too little evidence"
 ELSEWHERE = "not valid in its region"
-RARE = "too few units of the class were known"
-CHANGES = "another class in a part of the recording"
+RARE = "too few training units of the class"
+CHANGES = "predicted class differs between parts of the recording"
 
 Prior = Mapping[str, float] | str | None
 Embed = Callable[[Population], Embeddings]
@@ -224,7 +224,7 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
             return np.full(len(names), 1 / len(names))
         if prior not in head.priors:
             raise InvalidOption(
-                f"A prior is a share for each class of {head.label_name}, or one of "
+                f"A prior must be a share for each class of {head.label_name}, or one of "
                 f"{', '.join([UNIFORM, *head.priors])}, got {prior!r}."
             )
         prior = head.priors[prior].shares
@@ -235,7 +235,7 @@ def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"
         )
     shares = np.array([float(prior[name]) for name in names])
     if not np.isfinite(shares).all() or np.any(shares < 0) or shares.sum() <= 0:
-        raise InvalidOption(f"A prior needs shares that are not negative, got {dict(prior)}.")
+        raise InvalidOption(f"The shares of a prior must not be negative, got {dict(prior)}.")
     return shares / shares.sum()
 
 
@@ -270,8 +270,8 @@ def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np
     check_smoothable(head.label_name)
     if head.calibration.neighbours is None:
         raise InvalidOption(
-            f"The label head {head.label_name!r} was fitted without positions of units, so that its sets cannot be "
-            "calibrated after smoothing. Leave out --smooth, or fit it to recordings with positions."
+            f"The label head {head.label_name!r} was fitted to units without positions, so its prediction sets "
+            "cannot be calibrated after smoothing. Leave out --smooth, or fit the head to recordings with positions."
         )
     if population is None:
         raise InvalidOption("Smoothing needs the population, for the groups and positions of its units.")

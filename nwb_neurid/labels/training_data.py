@@ -64,7 +64,9 @@ def collect_examples(
     if odd := [name for name in names.tolist() if not is_class_name(name)]:
         raise CannotFit(f"{label_name} has a class {odd[0]!r:.60}: {CLASS_RULE}. Rename it (--map).")
     single = names[counts == 1].tolist()
-    notes = [f"{label_name} {name!r} has one unit and is left out: a class needs two." for name in single]
+    notes = [
+        f"{label_name} {name!r} has one unit and is left out: a class needs at least two units." for name in single
+    ]
     classes = names[counts > 1]
     if len(classes) < 2:
         raise CannotFit(_explain_too_few(label_name, names, counts, int(seen.sum())))
@@ -108,7 +110,11 @@ def _find_doubts(
     pairs = np.unique(np.column_stack([np.unique(subjects[known], return_inverse=True)[1], truth[known]]), axis=0)
     animals = np.unique(subjects[known])
     if len(animals) == 1:
-        return [*notes, f"All units are of one subject ({animals[0]}): nothing is known about other subjects."]
+        return [
+            *notes,
+            f"All units are of one subject ({animals[0]}): it is unknown how well the label head does on "
+            "other subjects.",
+        ]
     from_one = classes[np.bincount(pairs[:, 1], minlength=len(classes)) == 1].tolist()
     if from_one:
         notes.append(

@@ -74,6 +74,6 @@ def choose_bundled(activity: str) -> str:
             return name
     known = sorted(kind for kind in ACTIVITIES if any(takes_activity(spec, kind) for spec in specs.values()))
     raise InvalidOption(
-        f"No model ships for {activity}, only for {' and '.join(known)}. Name an encoder (--encoder) or a model "
-        "(--model) that takes it."
+        f"No model ships for {activity}, only for {' and '.join(known)}. Choose an encoder (--encoder) or a model "
+        "(--model) for it."
     )

@@ -63,7 +63,7 @@ def fit(
     with attribute_errors(lambda: model.who, "failed while it was built"):
         encoder = model.plugin.build(config, model.encoder.state(), model.device)
     if not isinstance(encoder, Trainable):
-        raise InvalidOption(f"Encoder {model.name!r} has nothing to learn: embed with it as it is.")
+        raise InvalidOption(f"Encoder {model.name!r} needs no training: embed with it directly.")
     parts: list[Population | Binned] = []
     left_out: list[str] = []
     for population in populations:
@@ -74,7 +74,7 @@ def fit(
         parts += own
         left_out += problems
     if not parts:
-        raise CannotTrain(left_out or ["no recording was named."])
+        raise CannotTrain(left_out or ["no recording was given."])
 
     def describe_trained(log: TrainingLog) -> Model:
         details = _collect_details(parts, options, log)
@@ -115,8 +115,7 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     encoder = model.encoder
     if not isinstance(encoder, BinsRecordings):
         raise InvalidOption(
-            f"Encoder {model.name!r} does not train on binned activity alone, so there is nothing to keep: leave out "
-            "--cache."
+            f"Encoder {model.name!r} does not train on binned activity alone, so it cannot use --cache. Leave it out."
         )
     parts, problems = _split(population, model, pool_groups)
     with attribute_errors(lambda: model.who, "failed while it binned"):

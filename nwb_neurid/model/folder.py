@@ -69,7 +69,7 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "",
         f"- Accepted activity: {', '.join(sorted(spec.accepts))}",
         f"- Vectors: {dim} dimensions",
-        f"- Training: {about.training or 'nothing to learn'}",
+        f"- Training: {about.training or 'none needed'}",
         f"- Weights (SHA-256): {about.weights_sha256 or 'none'}",
         f"- Package that provides the encoder: {about.distribution or 'unknown'}",
         f"- Citation: {spec.citation or 'not stated'}",
@@ -234,8 +234,8 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
         yield
     except WrongWeights as error:
         raise WrongWeights(
-            f"{folder} cannot be used with encoder {about.encoder!r} as it is installed. {error}\n"
-            f"  Train it anew, or install what made it: {about.distribution or 'it does not say what'}."
+            f"{folder} cannot be used with the installed version of encoder {about.encoder!r}. {error}\n  Train the "
+            f"model again, or install the package that made it: {about.distribution or 'not recorded'}."
         ) from error
 
 
@@ -251,7 +251,7 @@ def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
     state = read_arrays(path)
     if (got := hash_arrays(state)) != expected_sha256:
         raise WrongWeights(
-            f"{path} is not what model.json describes: SHA-256 {got or 'of no weights'}, "
+            f"{path} does not match model.json: SHA-256 {got or 'of no weights'}, "
             f"expected {expected_sha256 or 'no weights'}."
         )
     return state

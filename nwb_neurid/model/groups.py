@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import Encoder, EncoderSpec, Progress
 from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, InvalidResults
@@ -40,7 +41,7 @@ def embed_groups(
     for group, rows in split_groups(population, pool):
         if len(rows) < spec.min_units:
             for row in rows:
-                reasons[row] = f"group {group} has {len(rows)} of the {spec.min_units} units that are needed"
+                reasons[row] = f"group {group} has {counted(len(rows), 'unit')}, at least {spec.min_units} are needed"
             continue
         part = _embed_group(encoder, population.select(rows), who, progress)
         vectors[rows], n_windows[rows], stability[rows] = part.vectors, part.n_windows, part.stability

@@ -94,7 +94,7 @@ class Model:
         return title, {
             "encoder": f"{self.name} {spec.version}, from {self.distribution or 'no distribution'}",
             "takes": f"{', '.join(sorted(spec.accepts))}{rates}, from {spec.min_observed_s:.3g} s",
-            "training": self.training or "nothing to learn",
+            "training": self.training or "none needed",
             "weights": f"SHA-256 {self.weights_sha256[:12]}" if self.weights_sha256 else "",
             "device": self.device,
             "labels": list_some(
@@ -348,8 +348,8 @@ def new_model(
     if plugin.initial_state is not None:
         if not untrained:
             raise UntrainedEncoder(
-                f"Encoder {encoder!r} learns, and no trained model was named. Name one (--model FOLDER), or take "
-                "random weights (--untrained): their vectors mean little."
+                f"Encoder {encoder!r} needs a trained model, and none was given. Choose one (--model FOLDER), or use "
+                "random weights (--untrained), whose vectors mean little."
             )
         with attribute_errors(
             lambda: name_plugin("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"
@@ -440,7 +440,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     try:
         plugin = encoders.load(name)
     except UnknownPlugin as error:
-        needed = about.distribution or "a distribution that it does not name"
+        needed = about.distribution or "a package that the model does not name"
         raise InvalidModel(
             f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
         ) from None

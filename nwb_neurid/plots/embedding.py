@@ -136,7 +136,7 @@ def choose_values(
         name: np.where(part.abstained, "", part.label).astype(np.str_) for name, part in embeddings.predictions.items()
     }
     if color_by not in there:
-        raise InvalidOption(f"There is no {color_by!r} to colour by. There are: {', '.join(there)}.")
+        raise InvalidOption(f"There is no {color_by!r} to colour by. Choose one of: {', '.join(there)}.")
     return there[color_by], color_by
 
 

@@ -80,7 +80,9 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
         return ReadOptions(**options)
     except TypeError:
         known = ", ".join(option.name for option in fields(ReadOptions))
-        raise InvalidOption(f"Cannot read with {', '.join(sorted(options))}. Options are: {known}.") from None
+        raise InvalidOption(
+            f"Unknown options of reading: {', '.join(sorted(options))}. The options are: {known}."
+        ) from None
 
 
 def check_each_once(sources: Sequence[object]) -> None:
@@ -97,7 +99,7 @@ def check_each_once(sources: Sequence[object]) -> None:
         key = Path(str(source)).resolve() if is_path else source if isinstance(source, str) else id(source)
         if key in seen:
             raise InvalidOption(
-                f"{name_source(source)} is named twice and would count double. Name each recording once."
+                f"{name_source(source)} was given twice and would be counted twice. Give each recording once."
             )
         seen.add(key)
 
@@ -133,8 +135,8 @@ def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Pop
         known = option.name in reader.spec.options | {*FOR_ALL} or not getattr(options, option.name)
         if not known and getattr(options, option.name) != option.default:
             raise InvalidOption(
-                f"The reader {reader.spec.name!r}, which reads {name_source(source)}, does not know the option "
-                f"{option.name}. It knows: {', '.join(sorted(reader.spec.options)) or 'none'}."
+                f"The reader {reader.spec.name!r}, which reads {name_source(source)}, has no option {option.name}. "
+                f"Its options: {', '.join(sorted(reader.spec.options)) or 'none'}."
             )
     with limits.reading(source), attribute_errors(lambda: _who(reader), f"failed on {name_source(source)}"):
         population = reader.read(source, options)
@@ -168,7 +170,7 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
     if len(stretch.observed_s) == 0:
         until = f" and {stop_s:g} s" if np.isfinite(stop_s) else " s and its end"
         raise InvalidOption(
-            f"{source} was not observed between {start_s:g}{until}. It was from "
+            f"{source} was not observed between {start_s:g}{until}. It was observed from "
             f"{population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s."
         )
     if options.duration_s is None:
@@ -201,11 +203,14 @@ def _check_exists(path: Path) -> None:
             return
     except PermissionError as error:
         raise UnreadableSource(
-            f"{path} may not be reached: permission denied. Ask the owner of the folder that it is in, or copy it to a "
-            "place of yours."
+            f"{path} cannot be reached: permission denied. Ask the owner of its folder for access, or copy it to a "
+            "folder of your own."
         ) from error
     if path.is_symlink():
-        raise SourceNotFound(f"{path} is a link to nothing. Fetch what it stands for (git annex get, datalad get).")
+        raise SourceNotFound(
+            f"{path} is a broken link. If git-annex or DataLad manages it, download its content "
+            "(git annex get, datalad get)."
+        )
     raise SourceNotFound(f"{path} does not exist.")
 
 
@@ -215,7 +220,8 @@ def _check_may_enter(*folders: Path) -> None:
             os.stat(os.path.join(folder, "."))  # noqa: PTH116, PTH118 - a path of pathlib drops the dot
         except PermissionError as error:
             raise UnreadableSource(
-                f"{folder} may not be entered: permission denied. Ask its owner, or copy it to a place of yours."
+                f"{folder} cannot be opened: permission denied. Ask its owner for access, or copy it to a folder of "
+                "your own."
             ) from error
 
 
@@ -257,7 +263,7 @@ def reader_for(source: object) -> ReaderPlugin:
             break
         try:
             plugin = readers.load(name)
-            failed = f"cannot tell whether it reads {name_source(source)}"
+            failed = f"failed to check whether it can read {name_source(source)}"
             with attribute_errors(lambda: _who(plugin), failed):  # noqa: B023 - called within
                 recognised = plugin.recognises(source)
         except (BrokenPlugin, IncompatiblePlugin) as error:
@@ -268,11 +274,11 @@ def reader_for(source: object) -> ReaderPlugin:
     if len(found) > 1:
         names = [plugin.spec.name for plugin in found]
         warn(
-            f"{source} is a folder for the readers {' and '.join(names)}, and is read by {names[0]}. If something else "
-            "in it is meant, name the folder or the file that holds it."
+            f"The folder {source} fits several readers ({' and '.join(names)}), and is read by {names[0]}. To read "
+            "something else in it, pass that folder or file instead."
         )
     if found:
         return found[0]
     _check_may_enter(*(_list_folders(Path(str(source))) if is_folder else []))
-    within = f" If the folder holds recordings, name them: {Path(str(source)) / '*'}." if is_folder else ""
+    within = f" If the folder holds recordings, pass them: {Path(str(source)) / '*'}." if is_folder else ""
     raise UnknownSource(f"No reader recognises {name_source(source)}. Installed readers: {', '.join(readers)}.{within}")

@@ -52,10 +52,10 @@ def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
     finer = steps[(steps > EDGE_S) & (steps < stated_s / 2)]
     if len(finer) < max(FINER * len(steps), 3):
         return stated_s
-    rate = f" If it is the sampling rate, state 1/{stated_s:g} s." if stated_s >= 1 else ""
+    rate = f" If that number is the sampling rate, the resolution is 1/{stated_s:g} s." if stated_s >= 1 else ""
     warn(
         f"{where} states a resolution of {stated_s:g} s, but {len(finer)} of {len(steps)} intervals between spikes are "
-        f"shorter than half of that: it is not believed.{rate}"
+        f"shorter than half of that: the stated resolution is ignored.{rate}"
     )
     return 0.0
 
@@ -86,7 +86,7 @@ def check_seconds(spikes: Spikes, where: str, advice: str) -> None:
     if len(steps) >= FEWEST_INTERVALS and np.mean(steps < SHORT_S) < SHORT_SHARE:
         shortest = np.quantile(steps, SHORT_SHARE)
         warn(
-            f"{where} are hardly seconds: nearly all of {len(steps)} intervals within units are longer than "
+            f"{where} are probably not in seconds: nearly all of {len(steps)} intervals within units are longer than "
             f"{shortest:.3g} s. If they are milliseconds, or count samples, {advice}."
         )
 
@@ -115,8 +115,8 @@ def check_one_clock(
     restarting = sum(len(find_restarts(train, start)) > 0 for train in trains)
     if trains and restarting > len(trains) / 2:
         raise InvalidSource(
-            f"{where} start again within {restarting} of {len(trains)} units, as where sessions or trials were put one "
-            "behind the other: sorted, they would lie over one another. Add to each the time at which it started."
+            f"{where} jump back within {restarting} of {len(trains)} units, as if sessions or trials had been "
+            "concatenated. Sorting would mix them up: add to each its start time."
         )
 
 

@@ -63,7 +63,7 @@ def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, 
         return name
 
     where = f"{option} {condition!r}"
-    no_condition = InvalidOption(f"{where} is no condition. Write one such as {EXAMPLE}.")
+    no_condition = InvalidOption(f"{where} is not a valid condition. A valid one is, for example, {EXAMPLE}.")
     try:
         tree = ast.parse(_QUOTED.sub(plain, condition).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # whatever Python's parser makes of text
@@ -107,7 +107,9 @@ class _Evaluation:
             case ast.Name(name):
                 values = self._column(name)
                 if values.dtype.kind == "U":
-                    raise InvalidOption(f"{self.where}: {self._told(node)} is text. Compare it with some text.")
+                    raise InvalidOption(
+                        f"{self.where}: {self._told(node)} is text, not a condition. Compare it with another text."
+                    )
                 return (values != 0) & ~np.isnan(values)
         raise self._refused(node)
 
@@ -120,11 +122,11 @@ class _Evaluation:
         kinds = {np.asarray(side).dtype.kind == "U" for side in (one, other)}
         if len(kinds) > 1:
             raise InvalidOption(
-                f"{self.where}: {self._told(left)} and {self._told(right)} are text and number, which cannot be "
-                "compared. Text stands in quotes, numbers do not."
+                f"{self.where}: {self._told(left)} and {self._told(right)} are text and a number, which cannot be "
+                "compared. Write text in quotes, and numbers without."
             )
         if kinds == {True} and isinstance(comparison, _OF_ORDER):
-            raise InvalidOption(f"{self.where}: text has no order here. Compare it with ==, !=, in or not in.")
+            raise InvalidOption(f"{self.where}: text cannot be ordered. Compare it with ==, !=, in or not in.")
         return np.broadcast_to(compare(one, other), len(self.table))
 
     def _values(self, node: ast.expr) -> list[Constant]:
@@ -153,14 +155,15 @@ class _Evaluation:
         known = [column for column in columns if self.table.is_text(column) or self.table.is_number(column)]
         if name not in known:
             raise InvalidOption(
-                f"{self.where}: {self.table.where} has no column {name} of one value a row. It has: {', '.join(known)}."
+                f"{self.where}: {self.table.where} has no column {name} with one value per row. It has: "
+                f"{', '.join(known)}."
             )
         return np.char.strip(self.table.texts(name)) if self.table.is_text(name) else self.table.numbers(name)
 
     def _refused(self, node: ast.expr) -> InvalidOption:
         return InvalidOption(
-            f"{self.where}: cannot make sense of {self._told(node)}. There are comparisons, and, or, not, in, columns "
-            f"and constants: {EXAMPLE}."
+            f"{self.where}: {self._told(node)} is not allowed in a condition. Use comparisons, and, or, not, in, "
+            f"names of columns and constants, such as {EXAMPLE}."
         )
 
     def _told(self, node: ast.expr) -> str:

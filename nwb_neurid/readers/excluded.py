@@ -49,7 +49,8 @@ def _parse_interval(part: str, text: str) -> tuple[float, float]:
         start_s = stop_s = np.nan
     if not colon or not start_s < stop_s:
         raise InvalidOption(
-            f"--exclude wants START:STOP in seconds, such as 600:900,3200:4300, or a csv or tsv file with the columns "
+            "--exclude must be START:STOP in seconds, such as 600:900,3200:4300, or a csv or tsv file with the "
+            "columns "
             f"start_time and stop_time, got {part!r} in {text[:80]!r}."
         )
     return start_s, stop_s

@@ -86,7 +86,7 @@ def fit_grid(times_s: Float64[np.ndarray, " samples"], where: str) -> Grid:
         If the times do not ascend, or do not lie on a grid.
     """
     if len(times_s) < 2 or not np.all(np.abs(times_s) < LATEST_S) or np.any(np.diff(times_s) <= 0):
-        raise InvalidSource(f"{where} must ascend in seconds, and be two at least. Validate the file.")
+        raise InvalidSource(f"{where} must be two or more times in seconds, in ascending order. Validate the file.")
     steps = np.diff(times_s)
     gap = steps > GAP * np.median(steps)
     usual_s = float(steps[~gap].mean())
@@ -103,13 +103,13 @@ def fit_grid(times_s: Float64[np.ndarray, " samples"], where: str) -> Grid:
     place = _places((times_s - times_s[0]) / usual_s, gap)
     if place[-1] >= MOST_GAPS * len(times_s):
         raise InvalidSource(
-            f"{where} have gaps of {np.sum(steps[gap] - usual_s):g} s in all around {len(times_s) * usual_s:g} s of "
-            "samples, too long to keep the place of. Split the series in the file."
+            f"{where} have gaps of {np.sum(steps[gap] - usual_s):g} s in total around only "
+            f"{len(times_s) * usual_s:g} s of samples, too much to fill. Split the series in the file."
         )
     drift_s = np.abs(times_s - times_s[0] - place * usual_s).max()
     if drift_s > max(DRIFT_S, usual_s):
         raise InvalidSource(
-            f"{where} are irregular: they run off by {drift_s:g} s from {1 / usual_s:g} samples a second. Resample the "
+            f"{where} are irregular: they drift by {drift_s:g} s from {1 / usual_s:g} samples per second. Resample the "
             "series in the file to one rate."
         )
     return Grid(rate_hz=1 / usual_s, start_s=float(times_s[0]), place=place)

@@ -43,8 +43,8 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
     key = next((name for name in (ROW, *IDS) if name in header), "")
     if not key or not labels:
         raise InvalidOption(
-            f"{path} must have a column {', '.join(IDS[:-1])}, {IDS[-1]} or {ROW} that names units, and a column for "
-            f"each label, got {','.join(header)[:80]}."
+            f"{path} must have a column {', '.join(IDS[:-1])}, {IDS[-1]} or {ROW} that identifies units, and a "
+            f"column for each label, got {','.join(header)[:80]}."
         )
     own = [(number, line) for number, line in lines if _is_about(line.get(SOURCE), source)]
     rows = _find_rows(population, path, source, key, own)
@@ -89,12 +89,12 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     except OSError as error:
         raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is no table in csv: {error}.") from error
+        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
     if not rows:
         raise InvalidOption(f"{what} {path} is empty.")
     header = rows[0]
     if repeated := [name for name in header if header.count(name) > 1 or not name]:
-        raise InvalidOption(f"{path} must name each column once, got {repeated[0]!r} in {','.join(header)[:80]}.")
+        raise InvalidOption(f"{path} must have each column only once, got {repeated[0]!r} in {','.join(header)[:80]}.")
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(header):
             raise InvalidOption(f"{path} must have {len(header)} columns, row {number} has {len(row)}.")
@@ -121,12 +121,15 @@ def _find_rows(
     said = [line[key] for _, line in lines]
     if strange := [name for name in dict.fromkeys(said) if name not in at]:
         raise InvalidOption(
-            f"{path} names units that {source} does not have, by {key}: {join_some(strange)}. It has {len(names)} "
-            f"units, {join_some(names)}. Of several recordings, a column {SOURCE} says which one a row is about."
+            f"{path} lists units that {source} does not have, by {key}: {join_some(strange)}. The recording has "
+            f"{len(names)} units: {join_some(names)}. For several recordings, add a column {SOURCE} that says which "
+            "recording each row is about."
         )
     if repeated := next((name for name in said if said.count(name) > 1), None):
         numbers = [number for number, line in lines if line[key] == repeated]
-        raise InvalidOption(f"{path} names unit {repeated} twice, in rows {numbers[0]} and {numbers[1]}.")
+        raise InvalidOption(f"{path} lists unit {repeated} twice, in rows {numbers[0]} and {numbers[1]}.")
     if len(at) < len(names) and (unclear := [name for name in said if names.count(name) > 1]):
-        raise InvalidOption(f"{source} has several units {unclear[0]}: name units by {ROW} in {path}, from 0 on.")
+        raise InvalidOption(
+            f"{source} has several units called {unclear[0]}: identify units by {ROW} in {path}, counting from 0."
+        )
     return [at[name] for name in said]

@@ -46,7 +46,7 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
                 raise InvalidSource(f"{path} must hold numbers or text, it holds Python objects. {again}")
             promised, size = file.tell() + math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size
             if size != promised:
-                raise ValueError(f"it has {size} bytes, its header promises {promised}")
+                raise ValueError(f"it has {size} bytes, its header states {promised}")
             if 0 in shape:
                 array = np.empty(shape, dtype)
             else:
@@ -71,11 +71,11 @@ def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> 
         which would make Python fail later.
     """
     if array.dtype.itemsize == 0:
-        raise UnreadableSource(f"{where} is damaged: its {array.size} elements have no size. {again}")
+        raise UnreadableSource(f"{where} is damaged: each of its {array.size} elements has a size of 0 bytes. {again}")
     if array.dtype.kind == "U" and array.size:
         codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if np.any((codes > LAST_CHARACTER) | ((codes >= SURROGATES.start) & (codes < SURROGATES.stop))):
-            raise UnreadableSource(f"{where} is damaged: it holds characters that do not exist. {again}")
+            raise UnreadableSource(f"{where} is damaged: it holds invalid characters. {again}")
     return array
 
 

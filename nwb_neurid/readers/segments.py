@@ -63,7 +63,7 @@ def population_of(
     with np.errstate(invalid="ignore"):
         order, shift = _laid_out(spans)
     if not lie_at_a_time(np.array([spans, spans + shift[:, None]])):
-        raise InvalidSource(f"{source}: start and stop times must be finite seconds, some are not. Correct them.")
+        raise InvalidSource(f"{source}: start and stop times must be finite seconds, but some are not. Correct them.")
     in_order = [(lasting[row], float(shift[row])) for row in order.tolist()]
     spikes = spikes_of(in_order, source, unit_ids, resolution_s)
     observed_s, unit_observed = _observation([own.intervals_s() + by for own, by in in_order], len(unit_ids))
@@ -94,9 +94,9 @@ def _check_any(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.nda
         As for `population_of`.
     """
     if len(unit_ids) == 0:
-        raise UnreadableSource(f"{source} has no units. Name a source with sorted units.")
+        raise UnreadableSource(f"{source} has no units. Choose a source with sorted units.")
     if not any(map(len, segments)):
-        raise UnreadableSource(f"{source} has {len(unit_ids)} units but not one spike. Name a source with spikes.")
+        raise UnreadableSource(f"{source} has {len(unit_ids)} units but no spikes. Choose a source with spikes.")
 
 
 def _tell_of_guesses(segments: Sequence[Segment], source: str) -> None:

@@ -110,7 +110,9 @@ def leave_out_noise(columns: Columns, verdicts: Mapping[int, str], options: Read
         )
         return dict(verdicts)
     if verdicts:
-        warn(f"{columns.where}: every unit is rejected ({reasons}), which is taken for no verdict: all are kept.")
+        warn(
+            f"{columns.where}: every unit is rejected ({reasons}), so these columns are ignored and all units are kept."
+        )
     return {}
 
 

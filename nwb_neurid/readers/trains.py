@@ -113,7 +113,10 @@ def spikes_of(
         check_one_clock(times, splits, f"{source}: spike times")
         trains = np.split(times, splits[1:-1])
         unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
-        told = f"{source}: spike times did not ascend in {unsorted} of {len(unit_ids)} units: sorted."
+        told = (
+            f"{source}: spike times were not in ascending order in {unsorted} of {len(unit_ids)} units, and were "
+            "sorted."
+        )
         warn(told)
         spikes = Spikes.of([np.sort(train) for train in trains], resolution_s=resolution_s)
     if (believed := check_resolution(spikes, resolution_s, source)) != resolution_s:

@@ -44,4 +44,4 @@ class Omissions:
         """Warn of everything that was left out, if anything was."""
         if self._faults:
             listed = "\n  - ".join(dict.fromkeys(self._faults))
-            warn(f"{self.source}: left out, as it cannot be used:\n  - {listed}")
+            warn(f"{self.source}: some data cannot be used and are left out:\n  - {listed}")

@@ -288,7 +288,7 @@ def _describe_model(embeddings: Embeddings) -> list[list[str]]:
     facts = {
         "Encoder": f"{about.encoder} {about.encoder_version}".strip(),
         "Dimensions": str(embeddings.vectors.shape[1]),
-        "Training": about.training or "nothing to learn",
+        "Training": about.training or "none needed",
         "Weights SHA-256": about.weights_sha256,
         "Window": f"{about.window_s:g} s" if about.window_s else "the whole recording",
         "Stitched": "Windows cross gaps in the observation: scores are not comparable with published ones."

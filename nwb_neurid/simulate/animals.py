@@ -67,7 +67,7 @@ def write_animals(
     >>> [path.name for path in write_animals(Path(mkdtemp()), 7, 2.0, animals=2, jobs=1)]
     ['animal-000.nwb', 'animal-001.nwb']
     """
-    for name, count, least in (("animals", animals, 1), ("animals out of the domain", out_of_domain, 0)):
+    for name, count, least in (("animals", animals, 1), ("animals outside the domain", out_of_domain, 0)):
         if count < least:
             raise InvalidOption(f"The number of {name} to simulate must be {least} or more, got {count}.")
     jobs = min(animals + out_of_domain, (os.cpu_count() or 1) if jobs is None else jobs)

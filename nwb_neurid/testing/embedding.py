@@ -25,7 +25,10 @@ class Counting:
 
     def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
         """Yield `items` unchanged."""
-        require(total is not None or hasattr(items, "__len__"), "progress gets neither a total nor a sized iterable")
+        require(
+            total is not None or hasattr(items, "__len__"),
+            "progress is called without total= on an iterable of unknown length",
+        )
         self.labels.append(label)
         return self._count(items)
 
@@ -49,7 +52,7 @@ class EmbeddingRules(EncoderKit):
         wanted = (len(population), encoder.dim)
         require(found.vectors.shape == wanted, f"vectors must have shape {wanted}, got {found.vectors.shape}")
         require(found.vectors.dtype == np.float32, f"vectors must be float32, got {found.vectors.dtype}")
-        require(np.array_equal(found.unit_ids, population.unit_ids), "units came back in another order")
+        require(np.array_equal(found.unit_ids, population.unit_ids), "units were returned in another order")
         require(bool((found.reasons == "").any()), f"no unit got a vector: {found.reasons[0]}")
 
     def test_units_are_told_by_row_where_ids_repeat(self) -> None:
@@ -62,7 +65,7 @@ class EmbeddingRules(EncoderKit):
         ids[1] = ids[0]
         found = self.build().embed(self.make(unit_ids=ids))
         expected = self.build().embed(population)
-        require_close(found.vectors, expected.vectors, self.tolerance, "equal ids change vectors")
+        require_close(found.vectors, expected.vectors, self.tolerance, "vectors change when two units have the same id")
 
     def test_permuted_units_are_permuted_rows(self) -> None:
         """The order of the units does not affect their vectors.
@@ -72,7 +75,12 @@ class EmbeddingRules(EncoderKit):
         population = self.make()
         order = np.random.default_rng(1).permutation(len(population))
         found, expected = self.build().embed(population.select(order)), self.build().embed(population)
-        require_close(found.vectors, expected.vectors[order], self.tolerance, "permuting units does not permute rows")
+        require_close(
+            found.vectors,
+            expected.vectors[order],
+            self.tolerance,
+            "permuting the units does more than permute the rows",
+        )
 
     def test_the_session_clock_means_nothing(self) -> None:
         """Shifting all times by the same amount changes no vector.
@@ -82,7 +90,9 @@ class EmbeddingRules(EncoderKit):
         expected = self.build().embed(self.make())
         for start_s in (0.1, -7 / 3, 86_400.0):
             found = self.build().embed(self.make(start_s=start_s))
-            require_close(found.vectors, expected.vectors, self.tolerance, f"a clock shifted by {start_s:g} s matters")
+            require_close(
+                found.vectors, expected.vectors, self.tolerance, f"shifting all times by {start_s:g} s changes vectors"
+            )
 
     def test_the_same_input_gives_the_same_vectors(self) -> None:
         """Embedding the same population again gives the same vectors, bit for bit.
@@ -91,7 +101,7 @@ class EmbeddingRules(EncoderKit):
         """
         encoder = self.build()
         first, again = encoder.embed(self.make()), encoder.embed(self.make())
-        require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call gives other vectors")
+        require(np.array_equal(first.vectors, again.vectors, equal_nan=True), "a second call returns other vectors")
 
     def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
         """A unit that was never observed gets a reason instead of a vector.
@@ -102,7 +112,7 @@ class EmbeddingRules(EncoderKit):
         found = self.build().embed(self.make(observed=[unit != 1 for unit in range(len(population))]))
         require(bool(np.isnan(found.vectors[1]).all()), "a unit that was never observed got a vector")
         require(bool(found.reasons[1]), "a unit that was never observed got no reason")
-        require(bool((found.reasons == "").any()), "with one unit unobserved, no other got a vector")
+        require(bool((found.reasons == "").any()), "with one unit unobserved, no other unit got a vector")
 
     def test_unobserved_time_changes_nothing(self) -> None:
         """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
@@ -115,8 +125,8 @@ class EmbeddingRules(EncoderKit):
             self.build().embed(self.make(gap=(after_s, gap_s), in_gap=seed)).vectors
             for gap_s, seed in ((20.0, 0), (20.0, 1), (47.0, 0))
         ]
-        require_close(found[1], found[0], self.tolerance, "what happens in a gap matters")
-        require_close(found[2], found[0], self.tolerance, "how long a gap lasts matters")
+        require_close(found[1], found[0], self.tolerance, "vectors depend on what happens in a gap")
+        require_close(found[2], found[0], self.tolerance, "vectors depend on the length of a gap")
 
     def test_the_spec_is_honest(self) -> None:
         """Activity that the spec accepts is embedded, and activity that it does not accept is refused.
@@ -126,14 +136,17 @@ class EmbeddingRules(EncoderKit):
         whole, spec = self.plugin.spec, self.spec
         same = (whole.name, whole.version, whole.contract) == (spec.name, spec.version, spec.contract)
         require(
-            same and spec.accepts <= whole.accepts, "spec_for_config gives a spec that is no narrower one of the same"
+            same and spec.accepts <= whole.accepts, "spec_for_config must return a narrower spec of the same encoder"
         )
         for kind in sorted(spec.accepts):
             for rate_hz in self.list_rates(kind):
                 for small in (False, True):
                     self._require_embedded(kind, rate_hz, small)
         for kind in sorted(kind for kind in ACTIVITIES if not takes_activity(spec, kind)):
-            require(bool(list_problems(self.make(kind=kind), spec)), f"a recording with {kind} is not refused")
+            require(
+                bool(list_problems(self.make(kind=kind), spec)),
+                f"a recording with {kind} is not refused, although the spec does not accept it",
+            )
 
     def _require_embedded(self, kind: str, rate_hz: float, small: bool) -> None:
         parts: dict[str, Any] = {"kind": kind, "rate_hz": rate_hz}
@@ -159,8 +172,8 @@ class EmbeddingRules(EncoderKit):
         """
         counting = Counting()
         self.build().embed(self.make(), progress=counting)
-        require(counting.items > 0, "embed passes nothing through progress")
-        require(all(counting.labels), "embed gives progress no label")
+        require(counting.items > 0, "embed reports nothing through progress")
+        require(all(counting.labels), "embed calls progress without a label")
 
     def test_nothing_is_printed(self) -> None:
         """Importing, building and embedding write nothing to standard output.

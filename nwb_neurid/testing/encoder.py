@@ -36,7 +36,10 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
             isinstance(self.plugin, EncoderPlugin), f"it must be an EncoderPlugin, got {type(self.plugin).__name__}"
         )
         spec = self.plugin.spec
-        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(
+            spec.contract == CONTRACT,
+            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
+        )
         require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
         require("\n" not in spec.summary, "the summary must be one line")
 
@@ -60,13 +63,13 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         try:
             config = json.loads(json.dumps(dict(encoder.config)))
         except TypeError as error:
-            require(False, f"config is no JSON: {error}")
+            require(False, f"config is not valid JSON: {error}")
         arrays = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
         again = self.plugin.build(config, load(save(arrays)), "cpu")
-        require(again.dim == encoder.dim, f"rebuilt, its dim is {again.dim}, not {encoder.dim}")
+        require(again.dim == encoder.dim, f"built again, its dim is {again.dim} instead of {encoder.dim}")
         population = self.make()
         found, expected = again.embed(population).vectors, encoder.embed(population).vectors
-        require_close(found, expected, self.tolerance, "rebuilt from config and state it gives other vectors")
+        require_close(found, expected, self.tolerance, "built again from config and state, it returns other vectors")
 
     def test_what_does_not_fit_is_refused(self) -> None:
         """`build` refuses unknown and missing settings and weights with an error of nwb-neurid.
@@ -90,8 +93,8 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
         except NeuridError:
             return
         except Exception as error:
-            require(False, f"{what} raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
-        require(False, f"{what} is taken without a word")
+            require(False, f"{what} raises {type(error).__name__} ({error}), which is not an error class of nwb-neurid")
+        require(False, f"{what} is accepted without an error")
 
     def test_gpu_memory_is_given_back(self) -> None:
         """An encoder for the CPU uses no GPU, and one for the GPU frees its memory when it is deleted.
@@ -106,13 +109,16 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
             raise SkipTest("there is no GPU here")
         before = torch.cuda.memory_allocated()
         self._embed_on("cpu", 0)
-        require(torch.cuda.memory_allocated() <= before, "built for the CPU, it takes memory of the GPU")
+        require(torch.cuda.memory_allocated() <= before, "built for the CPU, it allocates GPU memory")
         held = []
         for seed in range(3):
             self._embed_on("cuda", seed)
             held.append(torch.cuda.memory_allocated())
-        require(held[-1] <= held[0], f"each use leaves more memory of the GPU taken: {held} bytes")
-        require(held[-1] - before <= WORKSPACE_BYTES, f"it is gone, and holds {held[-1] - before} bytes of the GPU")
+        require(held[-1] <= held[0], f"GPU memory grows with each use: {held} bytes")
+        require(
+            held[-1] - before <= WORKSPACE_BYTES,
+            f"after it was deleted, {held[-1] - before} bytes of GPU memory are still in use",
+        )
 
     def _embed_on(self, device: str, seed: int) -> None:
         self.plugin.build(self.config, self.draw_state(), device).embed(self.make(seed=seed))

@@ -106,7 +106,10 @@ class ReaderConformance:
         """
         require(isinstance(self.plugin, ReaderPlugin), f"it must be a ReaderPlugin, got {type(self.plugin).__name__}")
         spec = self.plugin.spec
-        require(spec.contract == CONTRACT, f"it was written for contract {spec.contract}, this is {CONTRACT}")
+        require(
+            spec.contract == CONTRACT,
+            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
+        )
         require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
         require("\n" not in spec.summary, "the summary must be one line")
 
@@ -153,7 +156,9 @@ class ReaderConformance:
         """
         with self.make() as source:
             population = self.read(source)
-            require(isinstance(population, Population), f"it must give a Population, got {type(population).__name__}")
+            require(
+                isinstance(population, Population), f"read must return a Population, got {type(population).__name__}"
+            )
             require(len(population) > 0, "there are no units")
             require(population.duration_s > 0, "there is no observed time")
             if isinstance(source, str | Path):
@@ -169,8 +174,8 @@ class ReaderConformance:
             for name in ("unit_ids", "observed_s", "group", "positions_um", "waveforms_uv"):
                 left, right = getattr(first, name), getattr(again, name)
                 same = left is None and right is None
-                require(same or _equal(left, right), f"{name} differs the second time")
-            require(_equal(_get_values(first), _get_values(again)), "the activity differs the second time")
+                require(same or _equal(left, right), f"{name} differs at the second reading")
+            require(_equal(_get_values(first), _get_values(again)), "the activity differs at the second reading")
 
     def test_the_source_stays_as_it_is(self) -> None:
         """Reading changes no file and adds none.
@@ -190,13 +195,13 @@ class ReaderConformance:
         Open files in a `with` statement, and copy arrays out of memory maps.
         """
         if not OPEN_FILES.is_dir():
-            raise SkipTest("this system does not tell which files are open")
+            raise SkipTest("this system does not show which files are open")
         with self.make() as source:
             path = self._get_path(source).resolve()
             population = self.read(source)
             names = [link.readlink() for link in OPEN_FILES.iterdir() if link.is_symlink()]
             still = sorted(str(name) for name in names if name.is_relative_to(path))
-            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is open")
+            require(not still, f"after reading {len(population)} units, {', '.join(still[:3])} is still open")
 
     def test_damage_is_an_error_of_ours(self) -> None:
         """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
@@ -227,7 +232,7 @@ class ReaderConformance:
                     self.read(source, **{name: NONSENSE})
                 except NeuridError:
                     continue
-                require(False, f"{name}={NONSENSE!r} is taken without a word")
+                require(False, f"{name}={NONSENSE!r} is accepted without an error")
 
     def test_nothing_is_printed(self) -> None:
         """Importing and reading write nothing to standard output.
@@ -252,7 +257,9 @@ class ReaderConformance:
         except NeuridError:
             return
         except Exception as error:
-            require(False, f"{what}, it raises {type(error).__name__} ({error}), which is no error of nwb-neurid")
+            require(
+                False, f"{what}, it raises {type(error).__name__} ({error}), which is not an error class of nwb-neurid"
+            )
 
 
 def copy_source(source: Path, folder: Path) -> Path:

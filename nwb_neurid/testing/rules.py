@@ -71,7 +71,7 @@ def import_alone(module: str) -> tuple[frozenset[str], str]:
         [sys.executable, "-P", "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
     )
     said = done.stderr.strip().splitlines() or [""]
-    require(done.returncode == 0, f"the module {module} does not import in a fresh interpreter: {said[-1]}")
+    require(done.returncode == 0, f"the module {module} cannot be imported in a fresh interpreter: {said[-1]}")
     return frozenset(json.loads(said[-1])), done.stdout
 
 

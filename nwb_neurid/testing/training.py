@@ -37,11 +37,11 @@ class TrainingRules(EncoderKit):
         require(len(log.loss) == STEPS, f"{STEPS} steps were asked for, {len(log.loss)} are in the log")
         require(bool(np.isfinite(log.loss).all()), f"the loss is not finite: {log.loss}")
         after = encoder.state()
-        require(before.keys() == after.keys(), "training changes which weights there are")
+        require(before.keys() == after.keys(), "training changes the names of the weights")
         changed = any(not np.array_equal(before[name], after[name]) for name in before)
         require(changed, "training changes no weight")
         again = self.plugin.build(self.config, after, "cpu")
-        require(isinstance(again, Trainable), "rebuilt from its state, the encoder cannot be trained")
+        require(isinstance(again, Trainable), "built again from its state, the encoder cannot be trained")
         later = again.fit([population], TrainingOptions(steps=1, windows=WINDOWS))  # type: ignore[attr-defined]
         fell = later.loss[0] < log.loss[0]
         require(bool(fell), f"the loss on the first windows went from {log.loss[0]:.4g} to {later.loss[0]:.4g}")
@@ -55,7 +55,7 @@ class TrainingRules(EncoderKit):
         population = self.make(duration_s=self.training_s)
         self.build_trainable().fit([population], TrainingOptions(steps=2, windows=WINDOWS), progress=counting)
         require(counting.items >= 2, f"2 steps were done, but progress saw {counting.items} items")
-        require(all(counting.labels), "fit gives progress no label")
+        require(all(counting.labels), "fit calls progress without a label")
 
     def test_it_touches_only_its_own_state(self) -> None:
         """Embedding and training change only the encoder itself, not an argument, another encoder or global state.

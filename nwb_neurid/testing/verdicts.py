@@ -71,7 +71,7 @@ def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderCo
     files = [example] if example.is_file() else [path for path in example.rglob("*") if path.is_file()]
     if (size := sum(path.stat().st_size for path in files)) > LARGEST_BYTES:
         raise InvalidOption(
-            f"{example} has {size} bytes, and is copied for every rule. Name one below {LARGEST_BYTES}."
+            f"{example} has {size} bytes, and is copied for every rule. Choose one below {LARGEST_BYTES} bytes."
         )
     return type(
         "Kit", (ReaderConformance,), {"plugin": plugin, "source": lambda _, folder: copy_source(example, folder)}

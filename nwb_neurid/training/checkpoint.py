@@ -62,7 +62,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     WrongWeights
         If it is damaged, or has another format.
     """
-    again = "Train anew, without --resume, into another folder."
+    again = "Train from scratch in another folder, without --resume."
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}

@@ -67,7 +67,7 @@ def _load_recordings(
             kept_ones.append(recording)
             room -= recording.bytes if recording.on_device else 0
     if not kept_ones:
-        raise CannotTrain(left_out or ["no recording was named."])
+        raise CannotTrain(left_out or ["no recording was given."])
     return kept_ones, tuple(left_out)
 
 
@@ -219,8 +219,8 @@ class Training:
         own = self._make_fingerprint()
         if other := [name for name in own if checkpoint.fingerprint.get(name) != own[name]]:
             raise WrongWeights(
-                f"{self.options.checkpoint} is of another training: it differs in {', '.join(other)}. Repeat the "
-                "command as it was, or train anew, without --resume, into another folder."
+                f"{self.options.checkpoint} belongs to another training: it differs in {', '.join(other)}. Repeat "
+                "the original command, or train from scratch in another folder, without --resume."
             )
         tensors = checkpoint.tensors
         with torch.no_grad():

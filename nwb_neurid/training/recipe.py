@@ -15,7 +15,7 @@ class Recipe:
     loss
         Function that makes the loss (a `nwb_neurid.training.Loss`) for vectors of a given length.
     windows
-        Pairs of windows in a step.
+        Pairs of windows per training step.
     learning_rate
         Peak learning rate.
     max_distance_s

@@ -139,7 +139,7 @@ class Recording:
         return starts.total > 0 and bool(starts.count_partners(starts.runs[:, 0], bins, farthest).any())
 
     def find_longest(self, tokens: int, token_bins: int, farthest: int) -> int:
-        """Find the largest number of tokens, up to `tokens`, for which all windows have a partner; 0 if there is none."""
+        """Find the largest number of tokens, up to `tokens`, for which all windows have a partner; 0 if none."""
 
         def too_long(number: int) -> bool:
             bins = (number + 1) * token_bins

@@ -56,7 +56,7 @@ def with_weights(
     >>> with_weights(lambda: nn.Linear(4, 2), state, owner="the layer")
     Traceback (most recent call last):
     nwb_neurid.errors.WrongWeights: The weights do not fit the layer:
-      - weight has shape (2, 3), the network wants (2, 4)
+      - weight has shape (2, 3), the network expects (2, 4)
     """
     built = _build_limited(make, state, owner, origin)
     wanted = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
@@ -64,7 +64,7 @@ def with_weights(
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
         if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the network wants {wanted[name]}")
+            faults.append(f"{name} has shape {state[name].shape}, the network expects {wanted[name]}")
         elif not np.isfinite(state[name]).all():
             faults.append(f"{name} holds numbers that are not finite")
     if faults:
@@ -86,7 +86,10 @@ def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, orig
         nonlocal count
         count += threading.get_ident() == thread
         if count > most:
-            raise WrongWeights(f"{origin} do not fit {owner}: there are {len(state)}, it would have over {most}.")
+            raise WrongWeights(
+                f"{origin} do not fit {owner}: there are {len(state)} of them, but the network would "
+                f"have more than {most}."
+            )
 
     hooks = [
         module.register_module_parameter_registration_hook(count_weight),

@@ -16,20 +16,20 @@ SAME_RATE = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowOptions:
-    """How a recording is cut.
+    """Options for cutting a recording into windows.
 
     Parameters
     ----------
     bin_s
         Length of a bin of spikes, or time between two samples of traces (which are resampled to it), in seconds.
     token_bins
-        Bins that the encoder takes together.
+        Number of bins in a token.
     tokens
-        Tokens in a window.
+        Number of tokens in a window.
     scale_quantile
         Traces are divided by this quantile of all samples of the recording; None to leave them.
     fewest_tokens
-        A recording that holds no whole window is embedded in one window of as many tokens as it holds, down to so many;
+        If a recording is shorter than a window, it is embedded as one window with fewer tokens, but at least this many;
         None for whole windows only.
 
     Raises
@@ -82,12 +82,12 @@ class Windows:
     bins
         Columns in a window.
     active
-        Whether a unit has anything to show in a window, shape (windows, units): it was observed throughout, and fired
-        or has samples that vary and are not NaN. A unit that is not active is absent.
+        Whether a unit is active in a window, shape (windows, units): it was observed throughout, and fired or has
+        samples that vary and are not NaN. Units that are not active are left out of the window.
     stitched
         Whether windows run across gaps in the observation.
     notes
-        What else was done to the activity, one sentence each.
+        Sentences about further processing of the activity.
     """
 
     values: Shaped[np.ndarray, "units bins"]
@@ -113,11 +113,11 @@ class Columns:
     starts_s
         When each bin begins, in seconds of the session clock, shape (bins,).
     run
-        Which unbroken run each bin is in, shape (bins,), ascending. All are in one where runs are stitched.
+        The unbroken run of each bin, shape (bins,), ascending. If runs are stitched, all bins are in one run.
     stitched
-        Whether runs were put end to end.
+        Whether runs were joined end to end.
     notes
-        What else was done to the activity, one sentence each.
+        Sentences about further processing of the activity.
     """
 
     values: Shaped[np.ndarray, "units bins"]
@@ -128,11 +128,11 @@ class Columns:
 
 
 def bin_recording(population: Population, options: WindowOptions) -> Columns:
-    """Bin a recording, from observed time alone.
+    """Bin a recording, within observed time.
 
-    Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
-    recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens, or to whole bins
-    where no run is as long as a token.
+    Windows lie within unbroken runs of observed time, if this uses at least half of the usable time. Otherwise, as in
+    recordings of short trials, they are stitched: runs are joined end to end, each cut to whole tokens, or to whole
+    bins if no run is as long as a token.
     """
     notes: tuple[str, ...] = ()
     if isinstance(population.activity, Spikes):
@@ -150,22 +150,22 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
 
 
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
-    """Cut a recording into consecutive windows that do not overlap, from observed time alone.
+    """Cut a recording into consecutive windows that do not overlap, within observed time.
 
-    Windows lie within unbroken runs of observed time if that uses at least half of what could be used. Otherwise, as in
-    recordings of short trials, they are stitched: runs are put end to end, each cut to whole tokens.
+    Windows lie within unbroken runs of observed time, if this uses at least half of the usable time. Otherwise, as in
+    recordings of short trials, they are stitched: runs are joined end to end, each cut to whole tokens.
 
     Parameters
     ----------
     population
-        Spikes, which are binned, or traces, which are resampled to `options.bin_s`.
+        The recording. Spikes are binned, and traces are resampled to `options.bin_s`.
     options
-        How the recording is cut.
+        Options for cutting the recording.
 
     Returns
     -------
     Windows
-        The binned recording, where its windows begin, and which units are active in each.
+        The binned recording, the starts of its windows, and which units are active in each window.
 
     Examples
     --------
@@ -187,7 +187,8 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
             first = _find_first_columns(whole.run, options.bins)
             notes = (
                 *notes,
-                f"The recording holds no window of {wanted_s:.3g} s: one window of {options.window_s:.3g} s was taken.",
+                f"The recording is too short for a window of {wanted_s:.3g} s, so a single window of "
+                f"{options.window_s:.3g} s was used.",
             )
     active = np.zeros((len(first), len(population)), bool)
     for window, column in enumerate(first):
@@ -223,7 +224,7 @@ def _keep_whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> I
 def find_stretches(
     run: Int64[np.ndarray, " columns"],
 ) -> tuple[Int64[np.ndarray, " stretches"], Int64[np.ndarray, " stretches"]]:
-    """Find where the columns of each run begin, and how many they are."""
+    """Find the first column and the number of columns of each run."""
     begins = np.flatnonzero(np.diff(run, prepend=-1))
     return begins, np.diff(begins, append=len(run))
 

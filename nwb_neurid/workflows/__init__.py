@@ -1,1 +1,1 @@
-"""The verbs: what the command line and scripts ask for, a module each."""
+"""The workflows of the command line and of scripts, with one module each."""

@@ -1,8 +1,9 @@
-"""Binned recordings on disk: each is read once, and mapped from its file afterwards.
+"""A cache of binned recordings on disk. Each recording is read once, and later memory-mapped from its entry.
 
-A folder holds one folder for each recording, called after a hash of what decides its content: the bytes of the source,
-how it is read and binned, and by which version. It is made aside and put in place whole. What is damaged, or of
-something else, is made anew. Several processes share a folder: while one makes an entry, others that need it wait.
+The cache has one folder for each recording. Its name is a hash of everything that determines its content: the bytes of
+the source, the options for reading and binning, and the version of nwb-neurid. An entry is made in a temporary folder
+and moved into place when it is complete. Damaged or wrong entries are made again. Several processes can share a cache:
+while one makes an entry, others that need it wait.
 """
 
 import json
@@ -51,24 +52,24 @@ def read_binned(
     share: tuple[int, int] = (0, 1),
     progress: Progress,
 ) -> tuple[list[Binned], list[str]]:
-    """The groups of recordings, binned; each is read only if the cache does not hold it.
+    """Return the binned groups of recordings. A recording is read only if it is not in the cache.
 
     Parameters
     ----------
     sources
-        Files, folders and URLs, which are kept; objects, which are binned each time.
+        Files, folders and URLs, which are cached, or objects in memory, which are binned each time.
     model
-        What is to be trained.
+        The model to train.
     reading
-        How they are read.
+        Options for reading them.
     folder
-        The cache; made if it does not exist.
+        The cache. It is made if it does not exist.
     pool_groups
         Bin all groups of a recording together.
     share
-        Number of this process and of all: it begins with recordings of its own.
+        Number of this process, and total number of processes. Each process starts with different recordings.
     progress
-        Reports every recording.
+        Progress callback, called at every recording.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def read_binned(
     Raises
     ------
     InvalidOption
-        If the encoder does not train on bins alone, or two sources are one recording.
+        If the encoder needs more than bins for training, or two sources are the same recording.
     CannotWrite
         If the folder cannot be written.
     NeuridError
@@ -118,7 +119,9 @@ def _find(
     key = _describe(source, model, reading, pool_groups)
     name = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
     if (other := seen.setdefault(name, source)) is not source:
-        raise InvalidOption(f"{source} is the recording {other} under another name, and would count double. Name one.")
+        raise InvalidOption(
+            f"{source} is the recording {other} under another name, and would be counted twice. Give only one of them."
+        )
     entry = folder / name
     if (there := _load(entry, key)) is not None:
         return there
@@ -127,7 +130,9 @@ def _find(
             return there
         if entry.exists():
             warnings.warn(
-                f"What the cache holds of {source} ({entry}) is damaged, and is made anew.", NeuridWarning, stacklevel=4
+                f"The cached bins of {source} ({entry}) are damaged, and are computed again.",
+                NeuridWarning,
+                stacklevel=4,
             )
             shutil.rmtree(entry)
         parts, notes = make()

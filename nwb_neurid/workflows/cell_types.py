@@ -1,4 +1,4 @@
-"""Cell types beside the vectors: by published criteria, and by bundled models that have label heads."""
+"""Cell types in addition to the vectors: by published criteria, and by bundled models that have label heads."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ class CellTypes:
     Parameters
     ----------
     results
-        Their name in a file, a vector per unit, and the predictions.
+        Name of the results in a file, a vector per unit, and the predictions.
     summary
         One line with the number of units per class; "" for a model, whose predictions are reported one by one.
     """
@@ -76,7 +76,10 @@ class CellTypePlan:
             If there is such an option, or the name is in use.
         """
         if name in {*self.criteria, *self.models}:
-            raise InvalidOption(f"--name {name} is the name of the cell types beside the vectors: choose another.")
+            raise InvalidOption(
+                f"--name {name} is already the name of the cell types that are written beside the "
+                "vectors: choose another."
+            )
         for model in self.models.values():
             check_options(model.heads, population, prediction)
 
@@ -107,14 +110,14 @@ def plan_cell_types(population: Population, criteria: str, *, models: bool, devi
     criteria
         As for `nwb_neurid.labels.criteria.choose_criteria`.
     models
-        Whether to apply bundled models with label heads too.
+        Whether to also apply bundled models with label heads.
     device
-        What they are built for.
+        The device for these models.
 
     Raises
     ------
     InvalidOption
-        If there is no such criterion, or it is not for this recording.
+        If there is no such criterion, or it cannot be applied to this recording.
     """
     able = [name for name in list_with_heads(population.activity.kind) if models and _fits(population, name)]
     loaded = {name_after(name.replace("-", "_")): load_model(name, device=device) for name in able}

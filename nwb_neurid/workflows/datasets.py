@@ -1,4 +1,4 @@
-"""Datasets of vectors in place of recordings: what was embedded before is not embedded again."""
+"""Datasets of vectors as sources instead of recordings, so that recordings are not embedded again."""
 
 import json
 import warnings
@@ -17,16 +17,16 @@ from nwb_neurid.writers.dataset import is_dataset, list_parts, read_dataset
 def open_datasets(
     sources: Sequence[object], model: Model, *, reading: ReadOptions | None = None, pool_groups: bool = False
 ) -> Sequence[object]:
-    """Put the recordings of datasets in the place of the datasets; other sources stay as they are.
+    """Replace datasets by their recordings. Other sources are not changed.
 
     Parameters
     ----------
     sources
-        Recordings, or the folders of datasets as `nwb-neurid embed --output` writes them.
+        Recordings, or the folders of datasets that `nwb-neurid embed --output` writes.
     model
-        Whose vectors they must be.
+        The model that must have computed the vectors.
     reading, pool_groups
-        What is asked of the reading and embedding of recordings, which a dataset has behind it.
+        Options for reading and embedding recordings. They cannot be used with datasets.
 
     Returns
     -------
@@ -36,16 +36,16 @@ def open_datasets(
     Raises
     ------
     InvalidOption
-        If datasets and recordings are mixed, or an option comes too late.
+        If datasets and recordings are mixed, or an option for recordings is used with a dataset.
     WrongWeights
-        If the vectors are of another model.
+        If the vectors are from another model.
     NeuridError
         If a dataset cannot be read.
 
     Warns
     -----
     NeuridWarning
-        If some of the vectors are of other models, and left out.
+        If some vectors are from other models, and are left out.
     """
     folders = [source for source in sources if is_dataset(source)]
     if not folders:
@@ -53,7 +53,7 @@ def open_datasets(
     if len(folders) < len(sources):
         raise InvalidOption(
             f"{folders[0]} is a dataset of vectors, and the other sources are not. Embed those into a dataset too, "
-            "with the same model (nwb-neurid embed --workers N --output), or name recordings only."
+            "with the same model (nwb-neurid embed --workers N --output), or pass recordings only."
         )
     if (reading is not None and reading != ReadOptions()) or pool_groups:
         raise InvalidOption(
@@ -71,7 +71,7 @@ def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]
 
 
 def list_files(sources: Sequence[str]) -> list[str | Path]:
-    """The files that sources consist of, as far as who may read them is concerned: of a dataset, its files."""
+    """List the files of sources (for a dataset, its files), to copy their restrictions on who may read them."""
     return [file for source in sources for file in (list_parts(source) if is_dataset(source) else [source])]
 
 
@@ -80,7 +80,7 @@ def _check_once(found: Sequence[StoredRecording]) -> None:
     for each in found:
         key = (each.population.source, each.population.session_id, len(each.population))
         if key in seen:
-            raise InvalidOption(f"{each.population.source} is in two of the datasets and would count double.")
+            raise InvalidOption(f"{each.population.source} is in two of the datasets and would be counted twice.")
         seen.add(key)
 
 
@@ -94,7 +94,7 @@ def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list
         raise WrongWeights(
             f"{folder} holds vectors of {other.encoder} {other.encoder_version}{weights}, and {model.name} "
             f"{model.spec.version}{f' with weights {model.weights_sha256[:12]}' if model.weights_sha256 else ''} was "
-            "named. Name the model that made them, or embed the archive with this one into another --output."
+            "given. Use the model that made them, or embed the archive with this one into another --output."
         )
     if len(own) < len(found):
         warnings.warn(

@@ -1,4 +1,4 @@
-"""The main job on a simulated recording: simulate, embed, write, score, report."""
+"""The main workflow on a simulated recording: simulate, embed, write, score, report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from nwb_neurid.workflows.report import name_report, report_outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What `run_demo` made.
+    """The results of `run_demo`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Demo:
     score
         How well the vectors separate the simulated types.
     picture
-        A PNG of the vectors, coloured by type.
+        A PNG file of the vectors, coloured by type.
     report
         The HTML report on the results.
     """
@@ -53,7 +53,8 @@ def run_demo(
     Parameters
     ----------
     folder
-        Where the recording (`simulated.nwb`), the picture (`embeddings.png`) and the report go; all are replaced.
+        The folder for the recording (`simulated.nwb`), the picture (`embeddings.png`) and the report. Existing files
+        are replaced.
     encoder
         An installed encoder that needs no training; None for the default.
     units
@@ -63,7 +64,7 @@ def run_demo(
     seed
         Random seed, for reproducible results.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback for the long loops.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The main job in steps: read, choose the model, check, embed, predict, write."""
+"""The main workflow: read, choose the model, check, embed, predict, write."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +29,7 @@ from nwb_neurid.writers.outputs import Output, Results, choose_output, name_afte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What `embed_file` did.
+    """The results of `embed_file`.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class Outcome:
     population
         The recording, as it was read.
     embeddings, predictions
-        As they were written.
+        The results that were written.
     names
-        What the results are called in an NWB file: one name, or one for each of several imaging planes.
+        Names of the results in an NWB file: one name, or one for each of several imaging planes.
     changed
         Whether the recording's own file was changed.
     tables
-        What the tables of vectors and of predictions are called in an NWB file.
+        Names of the tables of vectors and of predictions in an NWB file.
     cell_types
         Cell types by published criteria, and by bundled models beside the default one.
     """
@@ -78,39 +78,40 @@ def embed_file(
     Parameters
     ----------
     source
-        The recording. An NWB file is changed itself unless `writing` names an output: whole or not at all. Results on
-        anything else go into `SOURCE.neurid.nwb`, an NWB file with the units themselves.
+        The recording. The results are written into an NWB file itself, completely or not at all, unless `writing`
+        states another output. For other sources, they are written into `SOURCE.neurid.nwb`, an NWB file that also
+        contains the units.
     model
-        What embeds; None for the model that ships for the activity of the recording.
+        The model; None for the included model for the activity of the recording.
     reading
-        How the recording is read.
+        Options for reading the recording.
     writing
-        How and where the results are written.
+        Options for writing the results.
     device
-        What a model that ships is built for: "auto", "cpu" or "cuda".
+        The device for an included model: "auto", "cpu" or "cuda".
     pool_groups
         Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
     training
         Train the model on the recording first; its vectors are then comparable within the recording only.
     prediction
-        What is asked of the label heads of the model; without a model, of those of the models that ship with heads.
+        Options for the label heads of the model or, if no model is given, of the included models.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that fit the recording, see
-        `nwb_neurid.labels.criteria`. None of them gives probabilities.
+        A published criterion for cell types, "none", or "auto" for those that are suitable for the recording, see
+        `nwb_neurid.labels.criteria`. Criteria do not give probabilities.
     output
-        Where the results go, in place of what `writing` names.
+        A place for the results, instead of the one in `writing`.
     progress
-        Progress callback, called with what is looped over.
+        Progress callback for the long loops.
 
     Returns
     -------
     Outcome
-        Where the results are, and the results.
+        The results, and the file that holds them.
 
     Raises
     ------
     NeuridError
-        If the recording cannot be read or embedded, or the results not be written; nothing was written then.
+        If the recording cannot be read or embedded, or the results cannot be written. Nothing is written in this case.
 
     Examples
     --------
@@ -171,37 +172,38 @@ def embed(
 ) -> Embeddings:
     """Read a recording and embed its units, in one call. Nothing is written.
 
-    It gives the vectors and the predicted labels that `nwb-neurid embed` writes.
+    It returns the vectors and the predicted labels that `nwb-neurid embed` writes.
 
     Parameters
     ----------
     source
-        Whatever `nwb_neurid.read` takes (a path, a URL, arrays, an object of another library), or a `Population`.
+        Any source that `nwb_neurid.read` accepts (a path, a URL, arrays, an object of another library), or a
+        `Population`.
     model
-        A model, its folder, the name of a model that ships or of an encoder that needs no training; None for the
-        model that ships for the activity of the recording.
+        A model, its folder, the name of an included model, or the name of an encoder that needs no training; None for
+        the included model for the activity of the recording.
     device
-        What a model is built for that is not built yet: "auto", "cpu" or "cuda".
+        The device, if the model is given by a folder or a name: "auto", "cpu" or "cuda".
     pool_groups
         Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that fit the recording, see
-        `nwb_neurid.labels.criteria`. None of them gives probabilities.
+        A published criterion for cell types, "none", or "auto" for those that are suitable for the recording, see
+        `nwb_neurid.labels.criteria`. Criteria do not give probabilities.
     progress
-        Progress callback, called with what is looped over; bars in a notebook by default.
+        Progress callback for the long loops; bars in a notebook by default.
     **reading
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`.
 
     Returns
     -------
     Embeddings
-        One vector per unit, in the order of the source. `Embeddings.predictions` holds the predictions of the label
-        heads of the model and of the criteria, by label; `Embeddings.beside` holds what the criteria measured.
+        One vector per unit, in the order of the source. `Embeddings.predictions` contains the predictions of the label
+        heads and of the criteria, by label. `Embeddings.beside` contains the measurements of the criteria.
 
     Raises
     ------
     NeuridError
-        If the recording cannot be read, or the model not embed it; the message says why and what can be done.
+        If the recording cannot be read, or the model cannot embed it. The message states why, and what can be done.
 
     Examples
     --------
@@ -233,7 +235,7 @@ def embed(
 
 
 def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
-    """These options with what the results are called, as far as it is known."""
+    """Add the name of the results to the options, as far as it is known."""
     return replace(writing, name=writing.name or name_after(model.name if model else "encoder"))
 
 

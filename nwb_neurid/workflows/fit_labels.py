@@ -1,4 +1,4 @@
-"""Fitting a label head: read recordings, embed them, collect what is known of their units, fit."""
+"""Fit a label head: read recordings, embed them, collect the known labels of their units, fit."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -56,42 +56,42 @@ def fit_labels(
     Parameters
     ----------
     model
-        A model, its folder, the name of a model that ships, or of an encoder that needs no training.
+        A model, its folder, the name of an included model, or the name of an encoder that needs no training.
     sources
-        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`; or the folders of datasets of vectors,
-        as `nwb-neurid embed --output` writes them over workers, which are not embedded again.
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`; or the folders of datasets of
+        vectors that `nwb-neurid embed --workers N --output FOLDER` writes, which are not embedded again.
     label
-        Which of their labels: "cell_type", "brain_region", or the name of a column of text.
+        The label to learn: "cell_type", "brain_region", or the name of a column of text.
     head
         Classifier: "linear" (multinomial logistic regression) or "mlp".
     map
         New names of classes: a mapping from old to new, a csv table with the columns old and new, or "beryl" or
         "cosmos" for groups of regions of the Allen CCF.
     subjects
-        The subject of each recording that names none: a mapping from its path or file name, or a csv table with the
-        columns source and subject.
+        The subjects of recordings that do not state one: a mapping from path or file name to subject, or a csv table
+        with the columns source and subject.
     scope
-        Among which neurons the predictions hold, in words: "opto-tagged interneurons of mouse V1".
+        The kind of neurons for which the predictions are valid, in words: "opto-tagged interneurons of mouse V1".
     coverage
         Share of units whose prediction set should contain the true label, between 0 and 1.
     seed
         Random seed, for reproducible results.
     reading
-        How the recordings are read.
+        Options for reading the recordings.
     pool_groups
         Embed all groups of units (probes, imaging planes) of a recording together, not each separately.
     progress
-        Progress callback, called with what is looped over; bars in a notebook by default.
+        Progress callback for the long loops; bars in a notebook by default.
 
     Returns
     -------
     Model
-        The model with the head, in place of one for the same label. `Model.save` keeps it.
+        The model with the new head, which replaces an existing head for the same label. `Model.save` writes it.
 
     Raises
     ------
     InvalidOption
-        If a recording names no subject, is named twice, or an option cannot be used.
+        If a recording has no subject or is listed twice, or an option cannot be used.
     CannotFit
         If no recording has the label, or fewer than two classes can be learned.
     NeuridError
@@ -164,7 +164,7 @@ def read_named(
     Raises
     ------
     InvalidOption
-        If one names no subject.
+        If a recording has no subject.
     """
     nameless, found = [], []
     aliases: dict[str, set[str]] = {}
@@ -182,29 +182,30 @@ def read_named(
         aliases.setdefault(subject, set()).update({subject, population.subject_id} - {""})
     if nameless:
         raise InvalidOption(
-            f"{len(nameless)} of {len(sources)} recordings name no subject ({join_some(nameless)}), and animals must "
-            "not be mistaken for one. Name them: --subjects table.csv, with the columns source and subject."
+            f"{len(nameless)} of {len(sources)} recordings do not state their subject ({join_some(nameless)}), which "
+            "is needed to tell animals apart. State it in a table: --subjects table.csv, with the columns source and "
+            "subject."
         )
     return found, aliases
 
 
 def select_labelled(populations: Sequence[Population], label: str) -> list[Population]:
-    """Recordings that have units and this label.
+    """Select the recordings that have units and this label.
 
     Raises
     ------
     CannotFit
-        If there is none.
+        If there is no such recording.
 
     Warns
     -----
     NeuridWarning
-        If one is left out.
+        If a recording is left out.
     """
     known = [population for population in populations if label in population.labels and len(population)]
     if not known:
         there = dict.fromkeys(name for population in populations for name in population.labels)
-        raise CannotFit(f"No recording has the label {label}. They have: {', '.join(there) or 'none'}.")
+        raise CannotFit(f"No recording has the label {label}. Labels of the recordings: {', '.join(there) or 'none'}.")
     for lacks in ("units", label):
         without = [
             population.source or "a recording in memory"
@@ -222,7 +223,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
 def match_stored(
     opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
 ) -> list[StoredRecording]:
-    """The recordings of datasets that some populations were read from, in their order; none if these were embedded."""
+    """Find the stored recordings from which populations were read, in their order; empty if they were embedded."""
     if not is_stored(opened):
         return []
     origin = {id(population): each for population, each in zip(populations, opened, strict=True)}
@@ -267,8 +268,8 @@ def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
     seen = {subject for subject, names in aliases.items() if names & known}
     if seen:
         warnings.warn(
-            f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on "
-            "others the head may do worse than its scores and its coverage say.",
+            f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on other "
+            "subjects, the head may do worse than its scores and coverage suggest.",
             NeuridWarning,
             stacklevel=3,
         )

@@ -32,14 +32,14 @@ class Listing:
 
 
 def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
-    """Put the recordings that lists name in the place of the lists.
+    """Replace lists by their recordings.
 
     Parameters
     ----------
     sources
         Recordings, and lists of them: csv or tsv tables with a column `source`, or the manifest of an archive (SQLite).
-        Paths in a list count from its folder. With a column `split` only rows of the split "train" are taken, and the
-        subjects of all others (column `subject`) are held out.
+        Paths in a list are relative to its folder. If there is a column `split`, only rows with the split "train" are
+        used, and the subjects of all other rows (column `subject`) are held out.
     held_out
         Further subjects that are held out.
 
@@ -53,7 +53,7 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
     UnreadableSource
         If a list cannot be read.
     InvalidOption
-        If it lacks a column, or no row trains.
+        If it lacks a column, or no row is used for training.
     Leak
         If a subject is in the training split and in another one.
     """
@@ -70,28 +70,28 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
         else:
             found.append(source)
     if not found:
-        raise InvalidOption("None of the rows of the lists trains: the column split says train nowhere.")
+        raise InvalidOption("The lists have no recording to train on: no row has train in the column split.")
     return Listing(tuple(found), frozenset(subjects))
 
 
 def check_subjects(subjects: Sequence[str], held_out: frozenset[str]) -> None:
-    """Check that no recording to train on is of a subject that is held out.
+    """Check that no recording to train on is from a held-out subject.
 
     Parameters
     ----------
     subjects
-        Of the recordings to train on, as these state them.
+        The subjects that the recordings to train on state.
     held_out
-        Those that are held out.
+        The held-out subjects.
 
     Raises
     ------
     Leak
-        If there is one.
+        If there is such a recording.
     """
     if both := sorted({*subjects} & held_out):
         raise Leak(
-            f"Recordings of subjects that are held out would train: {', '.join(both)}. Leave out their recordings, or "
+            f"Recordings of held-out subjects would be trained on: {', '.join(both)}. Leave out those recordings, or "
             "correct the list."
         )
 
@@ -107,7 +107,7 @@ def _read_table(path: Path, separator: str) -> list[dict[str, str]]:
         raise UnreadableSource(f"{path} cannot be read as a list of recordings: {error}.") from error
     if not rows or "source" not in rows[0]:
         has = f"it has the columns {', '.join(rows[0])}" if rows else "it has no rows"
-        raise InvalidOption(f"{path} is no list of recordings: a column source is needed, {has}.")
+        raise InvalidOption(f"{path} is not a list of recordings: a column source is needed, {has}.")
     return [row for row in rows if row["source"]]
 
 
@@ -120,8 +120,8 @@ def _find_held_out(path: Path, rows: Sequence[dict[str, str]]) -> set[str]:
     others = [row for row in rows if not _trains(row)]
     if any(not row.get("subject") for row in others):
         raise InvalidOption(
-            f"{path} has rows of other splits than train without a subject, so that it cannot be checked whether their "
-            "animals train. Fill the column subject."
+            f"{path} has rows of other splits than train without a subject, so it cannot be checked whether their "
+            "animals are also trained on. Fill the column subject."
         )
     held_out = {row["subject"] for row in others}
     check_subjects([row.get("subject", "") for row in rows if _trains(row)], frozenset(held_out))

@@ -1,4 +1,4 @@
-"""The model that a user means: as it is, a folder, one that ships, or an encoder that needs no training."""
+"""Find the model that a user selects: an object, a folder, an included model, or an encoder without training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,18 @@ from nwb_neurid.model.model import Model, load_model, new_model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """Which model a user asks for, as plain values from which every process builds the same.
+    """The model that a user selects, as plain values from which every process builds the same model.
 
     Parameters
     ----------
     folder
-        A model folder, or the name of a model that ships.
+        A model folder, or the name of an included model.
     encoder
-        An installed encoder in place of a model.
+        An installed encoder, instead of a model.
     preset, untrained, seed
         As for `nwb_neurid.new_model`.
     device
-        What it is built for: "auto", "cpu" or "cuda".
+        The device: "auto", "cpu" or "cuda".
     """
 
     folder: str | None = None
@@ -32,7 +32,7 @@ class ModelChoice:
     device: str = "auto"
 
     def build(self) -> Model | None:
-        """Build it; None for the model that ships for what each recording holds.
+        """Build the model; None if each recording should be embedded with the included model for its activity.
 
         Raises
         ------
@@ -47,26 +47,26 @@ class ModelChoice:
 
 
 def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:
-    """A model as it is, that of a folder, or a new one of an encoder that needs no training.
+    """Return a model: the given object, the model in a folder, or a new model with an encoder that needs no training.
 
     Parameters
     ----------
     model
-        A model, the path of its folder, the name of a model that ships, or the name of an installed encoder.
+        A model, the path of its folder, the name of an included model, or the name of an installed encoder.
     device
-        What a model is built for that is not built yet: "auto", "cpu" or "cuda".
+        The device, if the model is given by a folder or a name: "auto", "cpu" or "cuda".
 
     Returns
     -------
     Model
-        Ready to embed.
+        The model, ready to embed.
 
     Raises
     ------
     InvalidModel
         If it is neither a folder with a model nor the name of a model or an encoder.
     UntrainedEncoder
-        If it is an encoder that learns.
+        If it is an encoder that needs training.
 
     Examples
     --------
@@ -81,10 +81,11 @@ def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:
         return new_model(str(model), device=device)
     except UntrainedEncoder:
         raise UntrainedEncoder(
-            f"Encoder {str(model)!r} learns: name the folder of a model instead, as nwb-neurid train writes it."
+            f"Encoder {str(model)!r} needs training: pass the folder of a trained model instead, as nwb-neurid train "
+            "writes it."
         ) from None
 
 
 def names_encoder(model: str | Path) -> bool:
-    """Whether this names an installed encoder rather than a folder with a model."""
+    """Whether this is the name of an installed encoder, and not a folder with a model."""
     return not (Path(model) / "model.json").is_file() and str(model) in registry.encoders()

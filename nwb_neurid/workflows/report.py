@@ -46,14 +46,15 @@ def write_report(
     Parameters
     ----------
     source
-        A file with results, or the recording (of any format) that they are about; or the folder of a dataset of
-        vectors, as `nwb-neurid embed --output` writes it over workers.
+        A file with results, the recording (in any format) to which they belong, or the folder of a dataset of vectors
+        that `nwb-neurid embed --workers N --output FOLDER` writes.
     output
-        The file to write; by default, beside the results, called after the source: `recording.report.html`.
+        The file to write. By default, it is written beside the results and named after the source:
+        `recording.report.html`.
     name
-        Whose vectors are shown, and whose predictions only; None for the longest vectors, and for all predictions.
+        Name of the results whose vectors and predictions are shown; None for the longest vectors and all predictions.
     reading
-        How the recording is read.
+        Options for reading the recording.
     overwrite
         Replace an existing file.
 
@@ -65,9 +66,9 @@ def write_report(
     Raises
     ------
     SourceNotFound, NoResults
-        If there is nothing, or no results.
+        If there is no such source, or it has no results.
     NeuridError
-        If the recording cannot be read, or the file not be written.
+        If the recording cannot be read, or the file cannot be written.
 
     Examples
     --------
@@ -109,19 +110,19 @@ def _write_dataset_report(
 
 
 def check_page(source: str | Path, writing: WriteOptions) -> Path:
-    """Where the report on results goes that are yet to be written: beside them, called after them or their source.
+    """Find the path of the report on results that will be written: beside them, named after them or their source.
 
     Parameters
     ----------
     source
         The recording.
     writing
-        How and where its results are written.
+        Options for writing its results.
 
     Raises
     ------
     CannotWrite
-        If a file is there that may not be replaced, or there is no such folder.
+        If there is a file that must not be replaced, or the folder does not exist.
     """
     beside = writing.output
     if beside is None:
@@ -133,14 +134,14 @@ def check_page(source: str | Path, writing: WriteOptions) -> Path:
 
 
 def report_outcome(outcome: Outcome, target: Path, *, overwrite: bool = False) -> Path:
-    """Write the report on what `embed_file` did.
+    """Write the report on the results of `embed_file`.
 
     Parameters
     ----------
     outcome
         The recording, as it was read, and the results.
     target
-        The file to write, such as `name_report` names.
+        The file to write, for example the one from `name_report`.
     overwrite
         Replace an existing file.
 
@@ -165,7 +166,7 @@ def write_page(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write the page on results, whole or not at all; who may not read the recording may not read it.
+    """Write the page on results, completely or not at all. It gets the recording's restrictions on who may read it.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def write_page(
     embeddings, predictions
         One row for each unit.
     about
-        What else is known.
+        Further facts.
     target
         The file.
     overwrite
@@ -183,7 +184,7 @@ def write_page(
     Raises
     ------
     InvalidResults
-        If the results are on other units.
+        If the results are for other units.
     CannotWrite
         If the file cannot be written.
     """
@@ -199,7 +200,7 @@ def _write_text(page: str, target: Path, like: Sequence[Path], *, overwrite: boo
 
 
 def name_report(source: str | Path) -> Path:
-    """What the report on a recording is called, beside it; for a URL, in the current folder."""
+    """The default path of the report on a recording: beside it or, for a URL, in the current folder."""
     source = (
         Path(PurePosixPath(urlsplit(source).path).name) if isinstance(source, str) and is_url(source) else Path(source)
     )
@@ -239,8 +240,8 @@ def _read_recording(
     if refusals:
         raise refusals[0]
     raise NoResults(
-        f"The recording that the results in {path} are about was not found. Name it in place of {source}, or put it "
-        f"beside it as {named.name or 'it was called'}."
+        f"The recording that the results in {path} are about was not found. Pass the recording instead of {source}, "
+        f"or put it beside that file as {named.name or 'it was called'}."
     )
 
 
@@ -267,10 +268,10 @@ def _match_units(population: Population, embeddings: Embeddings, source: Path) -
     size = len(wanted)
     found = [at for at in range(len(ids) - size + 1) if np.array_equal(ids[at : at + size], wanted)]
     if len(found) != 1:
+        place = "in several places (choose the plane: --from) among" if found else "not among"
         raise InvalidResults(
-            f"The results are on {size} units, which {source} with its {len(ids)} does not have"
-            f"{' once only: name the plane (--from)' if found else ''}. They belong to another recording or plane, or "
-            "this one was edited: embed it again."
+            f"The results are on {size} units, which are {place} the {len(ids)} units of {source}. They belong to "
+            "another recording or plane, or this one was edited: embed it again."
         )
     return population.select(np.arange(found[0], found[0] + size))
 

@@ -22,7 +22,7 @@ Measured = dict[str, tuple[str, Float64[np.ndarray, " units"]]]
 
 
 def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[Path]]:
-    """Put the units of a dataset one below the other.
+    """Concatenate the units of all recordings of a dataset.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[P
     Returns
     -------
     population
-        The units, whose labels are the known ones, the predicted ones, and subject, session and recording.
+        The units. Their labels are the known and the predicted labels, and subject, session and recording.
     embeddings
         One row for each unit.
     measured
-        Numbers that are known of each unit, with a title.
+        Measurements of each unit, with a title.
     files
-        The files that they come from.
+        The files from which they were read.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A training run: read the recordings, train, and keep model, loss curve and state in one folder."""
+"""A training run: read the recordings, train, and save model, loss curve and state in one folder."""
 
 import os
 import warnings
@@ -54,16 +54,16 @@ def train(
     tell: Callable[[str], None] | None = None,
     progress: Progress = automatic,
 ) -> Model:
-    """Train an encoder on recordings, without labels, and keep it in a model folder.
+    """Train an encoder on recordings, without labels, and save it in a model folder.
 
-    The folder holds the model, `loss.csv` and `loss.png`, and until the training is finished `checkpoint.safetensors`,
-    from which `resume` continues. It can be used at any time: the model in it is that of the last checkpoint.
+    The folder contains the model, `loss.csv`, `loss.png` and, until the training is finished, `checkpoint.safetensors`,
+    from which `resume` continues. The folder can be used at any time: it contains the model of the last checkpoint.
 
     Parameters
     ----------
     sources
-        Recordings, each whatever `nwb_neurid.read` takes, or a `Population`; or lists of recordings: a csv or tsv table
-        with a column `source` (and `split`, `subject`), or the manifest of an embedded archive.
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`; or lists of recordings: a csv or tsv
+        table with a column `source` (and `split`, `subject`), or the manifest of an embedded archive.
     output
         The model folder to write.
     encoder
@@ -81,45 +81,45 @@ def train(
     device
         "auto", "cpu" or "cuda".
     precision
-        Of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that has it.
+        Precision of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that supports it.
     compile
         Compile the network with `torch.compile`.
     resume
-        Continue a training into this folder that was interrupted. All other options must be as they were.
+        Continue an interrupted training in this folder. All other options must be the same as before.
     overwrite
         Replace the folder.
     reading
-        How the recordings are read.
+        Options for reading the recordings.
     pool_groups
         Train on all groups of units (probes, imaging planes) of a recording together, not on each separately.
     cache
-        A folder that keeps binned recordings, so that each is read once; None to keep none.
+        A folder in which binned recordings are cached, so that each is read only once; None for no cache.
     held_out
-        Subjects that no recording may have.
+        Held-out subjects. A recording of one of them is an error.
     checkpoint_s
         Shortest time between two checkpoints, in seconds.
     watch
-        Called after every step, with its loss.
+        Callback, called after every step, with its loss.
     tell
-        Called with a line on where the recordings lie.
+        Callback, called with a line about the memory in which the recordings are kept.
     progress
-        Progress callback, called with what is looped over; bars in a notebook by default.
+        Progress callback for the long loops; bars in a notebook by default.
 
     Returns
     -------
     Model
-        As it was saved.
+        The model that was saved.
 
     Raises
     ------
     CannotWrite
-        If the folder cannot be written, or exists and neither `resume` nor `overwrite` was asked for.
+        If the folder cannot be written, or if it exists and neither `resume` nor `overwrite` is set.
     InvalidOption, CannotTrain
-        If the encoder has nothing to learn, a recording is named twice, or none can be trained on.
+        If the encoder needs no training, a recording is listed twice, or no recording can be used for training.
     Leak
-        If a recording is of a subject that is held out.
+        If a recording is from a held-out subject.
     NeuridError
-        If a recording cannot be read; nothing was trained then.
+        If a recording cannot be read. Nothing is trained in this case.
 
     Warns
     -----
@@ -195,7 +195,7 @@ def _read(
             listing.sources, model, reading, Path(cache), pool_groups=pool_groups, share=share, progress=progress
         )
         if not found:
-            raise CannotTrain(notes or ["no recording was named."])
+            raise CannotTrain(notes or ["no recording was given."])
     check_subjects([each.subject_id for each in found], listing.held_out)
     return found, notes
 
@@ -203,7 +203,7 @@ def _read(
 def read_recordings(
     sources: Sequence[object], model: Model, reading: ReadOptions, progress: Progress
 ) -> list[Population]:
-    """The populations of recordings as a model needs them; a `Population` is taken as it is."""
+    """Read the populations of recordings as a model needs them. A `Population` is used unchanged."""
     return [
         source if isinstance(source, Population) else read_for(model.spec, reader_for(source), source, reading)
         for source in progress(sources, label="recordings", total=len(sources))
@@ -232,9 +232,9 @@ def _is_finished(folder: Path) -> bool:
 def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     there = folder.exists() and any(folder.iterdir()) if folder.is_dir() else folder.exists()
     if resume and not (folder / CHECKPOINT).is_file():
-        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train anew.")
+        raise InvalidOption(f"{folder} holds no {CHECKPOINT} to resume from. Leave out --resume to train from scratch.")
     if there and not (resume or overwrite):
-        begun = "go on with the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
+        begun = "continue the training in it (--resume), " if (folder / CHECKPOINT).is_file() else ""
         raise CannotWrite(f"{folder} exists. Choose another folder, {begun}or overwrite it (--overwrite).")
     if there and overwrite and not is_ours(folder):
         raise CannotWrite(f"{folder} exists and is not a model folder, so it is not overwritten. Choose another.")
@@ -257,8 +257,8 @@ def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[st
             return model
         other = f"with {' and '.join(differs)}"
     raise InvalidOption(
-        f"{folder} holds a finished training {other}. It cannot go on: train anew, without --resume, into another "
-        "folder."
+        f"{folder} holds a finished training {other}. It cannot be continued: train from scratch in another folder, "
+        "without --resume."
     )
 
 

@@ -1,1 +1,1 @@
-"""Results written: into NWB files, as tables, as columns of phy."""
+"""Write results: into NWB files, as tables, and as columns for phy."""

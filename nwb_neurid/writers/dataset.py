@@ -1,7 +1,7 @@
 """Vectors of many recordings as one dataset: a folder of parquet files, one for each recording, in folders by subject.
 
 All files have the same columns, so that pandas, polars, DuckDB and R read the folder as one table. Files whose names
-begin with an underscore are no part of it: the manifest.
+begin with an underscore, such as the manifest, do not belong to the table.
 """
 
 import json
@@ -47,11 +47,11 @@ class Part:
     folder
         The dataset.
     source
-        The recording, as it was named.
+        The recording, as given by the user.
     key
-        What its file is called after, beside the name of the recording.
+        Part of the name of its file, in addition to the name of the recording.
     find_neurons
-        Finds which of its units may be one neuron.
+        Function that finds which of its units may be the same neuron.
     """
 
     folder: Path
@@ -60,7 +60,7 @@ class Part:
     find_neurons: FindNeurons
 
     def check(self, population: Population) -> None:
-        """Any population has a place there."""
+        """Accept any population."""
 
     def write(
         self,
@@ -69,12 +69,12 @@ class Part:
         predictions: Sequence[Predictions] = (),
         beside: "Sequence[Results]" = (),
     ) -> Path:
-        """Write the file of the recording, whole or not at all; one that is there is replaced.
+        """Write the file of the recording, completely or not at all. An existing file is replaced.
 
         Raises
         ------
         CannotWrite
-            If the system refuses.
+            If the operating system refuses.
         """
         import pyarrow.parquet
 
@@ -91,24 +91,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StoredRecording:
-    """The vectors of one recording, and what a dataset keeps of its units.
+    """The vectors of one recording, and the information about its units that a dataset contains.
 
     Parameters
     ----------
     population
-        The units, with labels, groups and positions, and without their activity, which is not kept.
+        The units, with labels, groups and positions, but without their activity, which is not stored.
     embeddings
         One row for each unit.
     predicted
-        Predicted label of each unit, shape (units,), "" where the head abstained, by label.
+        For each label, the prediction for each unit, shape (units,); "" where the head abstained.
     spikes
         Number of spikes of each unit, shape (units,); None for traces.
     observed_s
-        How long each unit was observed, in seconds, shape (units,).
+        Observed time of each unit, in seconds, shape (units,).
     neuron
         Row of the first unit that may be the same neuron, shape (units,).
     path
-        The file that holds them.
+        The file with these vectors.
     """
 
     population: Population
@@ -131,13 +131,13 @@ def prepare_folder(folder: Path) -> None:
     Raises
     ------
     CannotWrite
-        If something else is there, or pyarrow is missing.
+        If the folder contains something else, or pyarrow is missing.
     """
     check_parquet()
     if folder.is_file():
         raise CannotWrite(f"{folder} is a file. The vectors of several recordings go into a folder: choose another.")
     if folder.is_dir() and not is_dataset(folder) and any(folder.iterdir()):
-        raise CannotWrite(f"{folder} holds something else. Name a new or empty folder for the vectors (--output).")
+        raise CannotWrite(f"{folder} holds other files. Choose a new or empty folder for the vectors (--output).")
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -153,12 +153,12 @@ def read_dataset(folder: str | Path) -> list[StoredRecording]:
     Returns
     -------
     list of StoredRecording
-        By their paths.
+        The recordings, in the order of their paths.
 
     Raises
     ------
     NoResults
-        If it holds no recording.
+        If it contains no recording.
     UnreadableSource
         If a file in it is damaged.
     """
@@ -281,7 +281,8 @@ def _read_part(path: Path) -> StoredRecording:
         raise UnreadableSource(f"{path} is damaged: {error} Remove it and embed the archive again.") from error
     except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnreadableSource(
-            f"{path} is no file of a dataset of vectors, or is damaged ({type(error).__name__}). Remove it and embed "
+            f"{path} is not a file of a dataset of vectors, or is damaged ({type(error).__name__}). Remove it and "
+            "embed "
             "the archive again."
         ) from error
 

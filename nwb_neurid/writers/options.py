@@ -1,4 +1,4 @@
-"""What the user asks of the results, as one value that travels from the command line to the writer."""
+"""The options for writing results, as one value that is passed from the command line to the writer."""
 
 from dataclasses import dataclass
 from pathlib import Path

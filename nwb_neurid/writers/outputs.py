@@ -1,4 +1,4 @@
-"""Where the results on a source go, in the format that was asked for: an NWB file, a flat table, or columns of phy."""
+"""Outputs for results, in the requested format: an NWB file, a flat table, or columns for phy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ from nwb_neurid.writers.targets import check_format, check_outside
 
 @runtime_checkable
 class Output(Protocol):
-    """A place for results. Making it refuses whatever can be refused before the source is read."""
+    """An output for results. When it is made, everything that is possible before reading the source is checked."""
 
     def check(self, population: Population) -> None:
-        """Refuse what can be refused before anything is computed: raises as `write`."""
+        """Check everything that is possible before the computation. It raises the same errors as `write`."""
         ...
 
     def write(
@@ -38,7 +38,7 @@ class Output(Protocol):
         predictions: Sequence[Predictions] = (),
         beside: Sequence[Results] = (),
     ) -> Path:
-        """Write the results and those beside them, whole or not at all, and tell where they are."""
+        """Write the results and those in `beside`, completely or not at all, and return their path."""
         ...
 
 
@@ -54,8 +54,8 @@ class _IntoRecording:
     def check(self, population: Population) -> None:
         if not population.tables:
             raise CannotWrite(
-                f"{self.file} has no table of NWB whose rows its units are, so results cannot refer to them. Choose "
-                "another --format."
+                f"{self.file} has no NWB table with its units as rows, so results in NWB cannot refer to them. "
+                "Choose another --format."
             )
         with limits.reading(self.file):
             store.check_writable(self.file, self.options, table=population.tables)
@@ -173,29 +173,31 @@ def choose_output(
     seen: store.Fingerprint | None = None,
     labels: Sequence[str] = (),
 ) -> Output:
-    """Where the results on a source go.
+    """Choose the output for the results on a source.
 
     Parameters
     ----------
     source
         The recording.
     options
-        What the user asks; `name` is set.
+        Options for writing, with `name` set.
     seen
-        Which file was there before the source was read; None for the one that is there now.
+        Fingerprint of the file before the source was read; None for the present file.
     labels
-        Names of labels of the user, which `units_columns` makes columns of the units too.
+        Names of labels of the user, which `units_columns` also writes as columns of the units.
 
     Raises
     ------
     NeuridError
-        Whatever stands in the way, as far as it can be known.
+        If it can already be known that the results cannot be written.
     """
     kind = options.format
     if kind not in FORMATS:
         raise InvalidOption(f"There is no format {kind!r} of results. Choose one of: {', '.join(FORMATS)}.")
     if kind != NWB and (options.sidecar or options.units_columns):
-        raise InvalidOption(f"--sidecar and --units-columns are about NWB files: leave them out, or --format {kind}.")
+        raise InvalidOption(
+            f"--sidecar and --units-columns apply to NWB files only: leave them out, or --format {kind}."
+        )
     ending = "" if options.output is None else options.output.suffix.removeprefix(".")
     if ending in table.KINDS and ending != kind:
         raise InvalidOption(
@@ -210,7 +212,7 @@ def choose_output(
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
-    """What tells that an NWB file is still the one that is there now; None for other sources."""
+    """Take the fingerprint of an NWB file, to detect later changes; None for other sources."""
     return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
@@ -261,7 +263,7 @@ FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | No
 
 
 def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, name: str = "") -> str:
-    """What a file with results on this source is called.
+    """The name of a file with results on this source.
 
     Parameters
     ----------
@@ -270,16 +272,16 @@ def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
     sidecar
         Whether it is a sidecar of an NWB file.
     kind, name
-        The format, and what the results are called: a table is named after both, `standalone.neurid_isi.csv`.
+        The format, and the name of the results. The name of a table contains both: `standalone.neurid_isi.csv`.
 
     Raises
     ------
     InvalidOption
-        If it is a URL that does not end in the name of an NWB file, or the name cannot be part of a file's.
+        If the source is a URL that does not end in the name of an NWB file, or the name cannot be part of a file name.
     """
     path = Path(urlsplit(str(source)).path) if is_url(source) else Path(source)
     if is_url(source) and path.suffix != ".nwb":
-        raise InvalidOption(f"{source} names no file that its results could be called after: name one (--output).")
+        raise InvalidOption(f"{source} is not a file, so its results have no default file name: choose one (--output).")
     own = is_url(source) or is_nwb(path)
     if kind != NWB:
         name_object(name, MODEL)

@@ -1,8 +1,8 @@
-"""Results as columns of phy's table of clusters: a file `cluster_<column>.tsv` each, which phy reads by itself.
+"""Results as columns of phy's table of clusters. Each is a file `cluster_<column>.tsv`, which phy reads by itself.
 
 phy shows every `.tsv` of its folder whose header is `cluster_id` and the name of a column (phylib,
-`TemplateModel._load_metadata`). When it saves, it writes each column back to the file of that name, with the clusters
-that were merged or split by then.
+`TemplateModel._load_metadata`). When it saves, it writes each column back to the same file, with the clusters after
+merges and splits.
 """
 
 import csv
@@ -29,33 +29,34 @@ Columns = Mapping[str, Shaped[np.ndarray, " units"]]
 
 
 def check_folder(source: str | Path) -> None:
-    """Refuse what phy would not open.
+    """Refuse a folder that phy would not open.
 
     Raises
     ------
     InvalidOption
-        If it is no folder of phy or Kilosort.
+        If it is not a folder of phy or Kilosort.
     """
     folder = Path(source)
     if not (folder / "spike_times.npy").is_file() or not any((folder / name).is_file() for name in CLUSTERS):
         raise InvalidOption(
-            f"--format phy writes columns into a folder of phy or Kilosort, {source} is none: it must hold "
+            f"--format phy writes columns into a folder of phy or Kilosort, but {source} is not one: it must hold "
             f"spike_times.npy, and {' or '.join(CLUSTERS)}. Choose another --format."
         )
 
 
 def check_ids(population: Population) -> None:
-    """Refuse units that are no clusters.
+    """Refuse units that are not clusters.
 
     Raises
     ------
     CannotWrite
-        If their ids are no whole numbers from 0, each once.
+        If their ids are not unique whole numbers from 0.
     """
     ids = population.unit_ids
     if ids.dtype.kind not in "iu" or np.any(ids < 0) or len(np.unique(ids)) < len(ids):
         raise CannotWrite(
-            f"{population.source}: phy knows clusters by whole numbers from 0, each once; the units have other ids "
+            f"{population.source}: phy identifies clusters by unique whole numbers from 0, but the units have other "
+            "ids "
             f"({', '.join(map(str, ids[:3].tolist()))}, ...). Choose another --format."
         )
 
@@ -66,31 +67,31 @@ def name_files(folder: Path, columns: Sequence[str]) -> list[Path]:
 
 
 def name_column(name: str) -> str:
-    """The column that is there whatever is predicted: of the results called `name`.
+    """Name of the column that is always written for the results `name`, with or without predictions.
 
-    It begins as no column of phy's own does, and the reader of phy takes none of these for known.
+    It has a prefix that phy's own columns do not have, and the reader of phy does not use such columns as labels.
     """
     return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
 
 def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
-    """What phy is to show, by the names of its columns.
+    """Make the columns for phy, by name.
 
-    `neurid_isi` says whether a cluster has a vector, or why not; with predictions, `neurid_isi_cell_type` is the class,
-    empty where the model abstains, and `neurid_isi_cell_type_probability` how probable it is. With enough clusters,
-    `neurid_isi_cluster` is the number of the cluster of vectors.
+    `neurid_isi` states whether a cluster has a vector, and if not, why. With predictions, `neurid_isi_cell_type` is the
+    predicted class (empty if the model abstains), and `neurid_isi_cell_type_probability` its probability. With enough
+    units, `neurid_isi_cluster` is the number of the cluster of vectors.
 
     Parameters
     ----------
     name
-        What the results are called.
+        Name of the results.
     embeddings, predictions
         One row for each cluster.
 
     Raises
     ------
     InvalidOption
-        If the results, or a label, have a name that no file can have.
+        If the name of the results or of a label cannot be part of a file name.
     """
     state = np.where(embeddings.reasons == "", EMBEDDED, embeddings.reasons)
     columns = {name_column(name): state}
@@ -101,7 +102,7 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
 
 
 def make_labels(name: str, predictions: Sequence[Predictions]) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """The columns of predictions among those of `make_columns`; raises as that does."""
+    """The columns of predictions among those of `make_columns`. It raises the same errors."""
     columns = {}
     for part in predictions:
         name_object(name, PREDICTIONS, part.label_name)  # refuses what cannot be part of the name of a file
@@ -121,25 +122,25 @@ def write_columns(
     overwrite: bool = False,
     beside: Columns | None = None,
 ) -> list[Path]:
-    """Write the columns of these clusters, all of them or none; a cluster without a value has no row.
+    """Write the columns of these clusters, all of them or none. Clusters without a value have no row.
 
     Parameters
     ----------
     folder
         The folder of phy.
     cluster_ids
-        The clusters, a row each.
+        The clusters, one per row.
     columns
-        As `make_columns` makes them.
+        Columns from `make_columns`.
     overwrite
-        Whether columns that are there may be replaced.
+        Whether existing columns may be replaced.
     beside
-        Further columns, which replace those of their names.
+        Further columns, which replace existing columns of the same names.
 
     Raises
     ------
     CannotWrite
-        If a column is there and not to be replaced, or a file cannot be written.
+        If a column exists and `overwrite` is False, or a file cannot be written.
     """
     every = {**columns, **(beside or {})}
     targets = name_files(folder, list(every))

@@ -1,4 +1,4 @@
-"""Where the results on a source are kept: in the file itself, or in the sidecar beside it."""
+"""Find the results on a source: in the file itself, or in the sidecar beside it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ from nwb_neurid.writers.outputs import name_output
 
 
 def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Results]]:
-    """Find the results in a file, or else in the sidecar of a recording.
+    """Find the results in a file, or otherwise in the sidecar of a recording.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
     Returns
     -------
     path
-        The file that holds them.
+        The file with the results.
     results
-        In the order of their names.
+        The results, in the order of their names.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing.
+        If there is no such source.
     NoResults
         If there are no results, or none of that name.
     UnreadableSource

@@ -1,4 +1,4 @@
-"""Results as one flat table, a row per unit, in a file of its own."""
+"""Results as one flat table with one row per unit, in a separate file."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,13 @@ PROVENANCE = b"nwb_neurid"
 def make_table(
     population: Population, embeddings: Embeddings, predictions: Sequence[Predictions] = ()
 ) -> "pd.DataFrame":
-    """One row per unit: what is known of it, its predictions, and its vector.
+    """Make a table with one row per unit: known labels, predictions, and the vector.
 
-    Columns are `unit_id`, `group` (probe or plane, where told), every known label, `n_windows`, `stability` and
-    `reason`; the columns of each prediction follow, behind the name of what is predicted, then `cluster`, `map_x` and
-    `map_y` (see `nwb_neurid.clusters`) where there are enough units, and last the vector:
-    `e0`, `e1` and so on, or what the encoder calls its dimensions. A label that is called as another column is called
-    `label_<name>`. What is not known is missing, and no empty text.
+    The columns are `unit_id`, `group` (probe or plane, if known), every known label, `n_windows`, `stability` and
+    `reason`, followed by the columns of each prediction, whose names begin with the name of the predicted label. If
+    there are enough units, `cluster`, `map_x` and `map_y` follow (see `nwb_neurid.clusters`). The last columns are the
+    vector: `e0`, `e1` and so on, or the names of the encoder's dimensions. A label with the same name as another column
+    is called `label_<name>`. Unknown values are missing values, not empty text.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _tabulate_clusters(embeddings: Embeddings) -> "pd.DataFrame":
 
 
 def check_parquet() -> None:
-    """Refuse to begin what could not be written.
+    """Check in advance that parquet files can be written.
 
     Raises
     ------
@@ -98,23 +98,23 @@ def write_table(
     overwrite: bool = False,
     like: Sequence[Path] = (),
 ) -> None:
-    """Write a table, whole or not at all.
+    """Write a table, completely or not at all.
 
     Parameters
     ----------
     table
-        As `make_table` makes it.
+        A table from `make_table`.
     provenance
-        Of the vectors. A parquet file holds it in its metadata; in a csv file there is no room for it that every
-        program would pass over.
+        Provenance of the vectors. A parquet file contains it in its metadata. It is not written into a csv file,
+        because not all programs would ignore it there.
     target
         The file.
     kind
         One of `KINDS`.
     overwrite
-        Whether a file that is there may be replaced.
+        Whether an existing file may be replaced.
     like
-        The recording: nobody may read the table who may not read it.
+        The recording. The table gets the same restrictions on who may read it.
 
     Raises
     ------

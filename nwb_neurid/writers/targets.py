@@ -1,4 +1,4 @@
-"""What may not be written to, because it may be data of the recording or of somebody else."""
+"""Checks of files to write, which must not be data of the recording or of somebody else."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ BEGINNINGS = {"nwb": HDF5_SIGNATURE, "csv": b"unit_id", "parquet": b"PAR1"}
 
 
 def check_outside(source: Path, target: Path) -> None:
-    """Refuse to write into a folder that is the recording: whatever lies there may be its data.
+    """Refuse to write into a folder that is the recording, because any file in it may be its data.
 
     Raises
     ------
     CannotWrite
-        If the target is there.
+        If the target is in this folder.
     """
     if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
         raise CannotWrite(
@@ -43,4 +43,4 @@ def check_format(target: Path, kind: str) -> None:
     with target.open("rb") as file:
         beginning = file.read(len(BEGINNINGS[kind]))
     if beginning and beginning != BEGINNINGS[kind]:
-        raise CannotWrite(f"{target} exists and is no {kind} file, so it is not replaced. Choose another --output.")
+        raise CannotWrite(f"{target} exists and is not a {kind} file, so it is not replaced. Choose another --output.")

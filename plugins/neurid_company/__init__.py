@@ -1,4 +1,4 @@
-"""A neuron and its company: fine timing, who it moves with and how, learnt across animals in closed form."""
+"""A neuron and its company: its fine timing and its correlations with others, with weights learnt in closed form."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 IMAGING = frozenset({"dff", "fluorescence", "deconvolved"})
 
-SHORTEST_SPIKES_S, SHORTEST_IMAGING_S = 10.0, 30.0
-"""Observed time that a recording must hold."""
+SHORTEST_SPIKES_S, SHORTEST_IMAGING_S, SHORTEST_DFF_S = 10.0, 30.0, 10.0
+"""Observed time that a recording must hold; sizes in dF/F can be told from less than the form of traces."""
 
 SPEC = EncoderSpec(
     name="company",
@@ -26,21 +26,23 @@ SPEC = EncoderSpec(
 
 def spec_for_config(config: Config) -> EncoderSpec:
     """What an encoder of this config needs: its kind of activity."""
-    spikes = CompanyConfig.from_json(config).activity == "spikes"
-    if spikes:
+    settings = CompanyConfig.from_json(config)
+    if settings.activity == "spikes":
         return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)
+    if settings.sizes:
+        return replace(SPEC, accepts=frozenset({"dff"}), min_observed_s=SHORTEST_DFF_S)
     return replace(SPEC, accepts=IMAGING, min_observed_s=SHORTEST_IMAGING_S)
 
 
 def build(config: Config, state: State, device: str) -> "CompanyEncoder":  # noqa: ARG001 - NumPy has one device
-    """The encoder with its weights."""
+    """Build the encoder with its weights."""
     from neurid_company.encoder import CompanyEncoder
 
     return CompanyEncoder(config, state)
 
 
 def initial_state(config: Config, seed: int) -> State:
-    """Untrained weights."""
+    """Draw untrained weights."""
     from neurid_company.encoder import draw_state
 
     return draw_state(CompanyConfig.from_json(config), seed)
@@ -59,6 +61,15 @@ PLUGIN = EncoderPlugin(
             "rounds": 0,
             "relative": True,
             "sharpness": 0.75,
+        },
+        "imaging-dff": {
+            "activity": "imaging",
+            "own": 48,
+            "company": 48,
+            "rounds": 0,
+            "relative": True,
+            "sharpness": 0.75,
+            "sizes": True,
         },
     },
     initial_state=initial_state,

@@ -1,4 +1,4 @@
-"""Spike trains on one clock of whole milliseconds, in which gaps of the observation take no time."""
+"""Spike trains on a common clock in whole milliseconds, from which gaps in the observation are removed."""
 
 from dataclasses import dataclass
 
@@ -20,15 +20,15 @@ class Clock:
     Parameters
     ----------
     times_s, run, tick
-        When each spike came, in which run, and in which tick of the clock; unit after unit.
+        Time of each spike in seconds, its run, and its tick of the clock; unit after unit.
     splits
         Spikes of unit `u` are those from `splits[u]` to `splits[u + 1]`.
     first, ticks
-        Where each run begins on the clock, and how many ticks it has.
+        First tick of each run, and number of its ticks.
     total
-        How many spikes of any unit came before each tick, and one number more.
+        Number of spikes of all units before each tick, followed by the total number.
     observed
-        Whether each unit was observed in each run; None where all were.
+        Whether each unit was observed in each run; None if all units were.
     """
 
     times_s: Float64[np.ndarray, " spikes"]
@@ -42,7 +42,7 @@ class Clock:
 
     @classmethod
     def of(cls, population: Population) -> "Clock":
-        """Read the spikes of a population off its runs of observed time."""
+        """Place the spikes of a population on the clock, run by run."""
         partly = population.unit_observed is not None and not population.unit_observed.all()
         runs_s = population.observed_s if partly else population.runs_s()
         spikes = population.spikes
@@ -55,7 +55,8 @@ class Clock:
         first = np.r_[0, np.cumsum(ticks + GAP_TICKS)]
         within = ((times_s - runs_s[run, 0] + EDGE_S) / TICK_S).astype(np.int64)
         tick = first[run] + np.minimum(within, ticks[run] - 1)
-        counts = np.bincount(tick, minlength=int(first[-1]) + 1)
+        total = np.zeros(int(first[-1]) + 2, np.int64)
+        np.cumsum(np.bincount(tick, minlength=len(total) - 1), out=total[1:])
         return cls(
             times_s=times_s,
             run=run,
@@ -63,7 +64,7 @@ class Clock:
             splits=np.r_[0, np.cumsum(np.bincount(unit, minlength=len(population)))],
             first=first[:-1],
             ticks=ticks,
-            total=np.r_[0, np.cumsum(counts)],
+            total=total,
             observed=population.unit_observed if partly else None,
         )
 
@@ -72,12 +73,12 @@ class Clock:
 
     @property
     def counts(self) -> Int64[np.ndarray, " units"]:
-        """Spikes of each unit."""
+        """Number of spikes of each unit."""
         return np.diff(self.splits)
 
     @property
     def end(self) -> Int64[np.ndarray, " runs"]:
-        """The tick behind the last one of each run."""
+        """The tick after the last one of each run."""
         return self.first + self.ticks
 
     @property
@@ -86,11 +87,11 @@ class Clock:
         return float(self.ticks.sum() * TICK_S)
 
     def rows(self, unit: int) -> slice:
-        """Where the spikes of a unit are."""
+        """The slice of the arrays with the spikes of a unit."""
         return slice(int(self.splits[unit]), int(self.splits[unit + 1]))
 
     def runs_of(self, unit: int) -> Bool[np.ndarray, " runs"]:
-        """In which runs a unit was observed."""
+        """The runs in which a unit was observed."""
         return np.ones(len(self.first), np.bool_) if self.observed is None else self.observed[unit]
 
     def count(self, unit: int, bin_ticks: int) -> Int64[np.ndarray, " bins"]:
@@ -107,7 +108,7 @@ class Clock:
         return counts
 
     def bins_observed(self, bin_ticks: int) -> Bool[np.ndarray, "units bins"] | None:
-        """Whether each unit was observed in each bin of `count_all`; None where all were."""
+        """Whether each unit was observed in each bin of `count_all`; None if all units were."""
         return None if self.observed is None else np.repeat(self.observed, self.ticks // bin_ticks, axis=1)
 
     def _binned(self, unit: int, bin_ticks: int, per_run: Int64[np.ndarray, " runs"]) -> Int64[np.ndarray, " bins"]:

@@ -1,4 +1,4 @@
-"""The settings of the encoder: the signal, and how long each block of the vector is."""
+"""The settings of the encoder: the kind of activity, and the length of each block of the vector."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,18 +21,21 @@ class CompanyConfig:
     activity
         "spikes", or "imaging" for fluorescence, dF/F and deconvolved traces.
     own, company
-        Dimensions of a unit's own timing, and of its correlations with the others.
+        Dimensions of the blocks for a unit's own timing, and for its correlations with other units.
     neighbours
-        How many functional neighbours a unit listens to at most.
+        Largest number of functional neighbours of a unit.
     rounds
         Rounds of averaging over these neighbours; each adds a block of `own + company` dimensions.
     relative
-        Whether features are standardised within the recording. Imaging needs it, since gain, noise and indicator
-        differ between rigs; spike trains have units of their own.
+        Whether features are standardised within the recording. This is needed for imaging, because gain, noise and
+        indicator differ between setups. It is not needed for spike trains.
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
     waveform
         Whether the vector ends with the shape of the mean waveform; zeros where it is unknown.
+    sizes
+        Whether own features of imaging also say how large the trace and its changes are, in dF/F, to which other
+        traces are then converted. Without, features are those of traces of standard deviation 1.
     """
 
     activity: Literal["spikes", "imaging"]
@@ -43,6 +46,7 @@ class CompanyConfig:
     relative: bool = False
     sharpness: Annotated[float, POSITIVE] = 0.5
     waveform: bool = False
+    sizes: bool = False
 
     @classmethod
     def from_json(cls, config: Config) -> "CompanyConfig":
@@ -57,7 +61,7 @@ class CompanyConfig:
 
     @property
     def blocks(self) -> Mapping[str, slice]:
-        """Where each block of a vector lies, in order."""
+        """The dimensions of each block of a vector, in order."""
         both = self.own + self.company
         sizes = {"own": self.own, "company": self.company}
         sizes |= {f"neighbours_{number + 1}": both for number in range(self.rounds)}
@@ -70,7 +74,7 @@ class CompanyConfig:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """What each dimension of a vector is called: its block, and its number there."""
+        """The names of the dimensions of a vector: the block, and the number within the block."""
         sizes = {name: block.stop - block.start for name, block in self.blocks.items()}
         return tuple(f"{name}_{axis}" for name, size in sizes.items() for axis in range(size))
 

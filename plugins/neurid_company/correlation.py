@@ -1,7 +1,7 @@
-"""Who moves with whom: quantiles of correlations, loadings on population components, and functional neighbours.
+"""Correlations between units: their quantiles, loadings on population components, and functional neighbours.
 
-Correlations are matrix products of standardised rows, in pieces, with a number of others that does not grow: what it
-costs grows with the units, not with their square.
+Correlations are matrix products of standardised rows, in pieces, with a fixed number of other units. The cost therefore
+grows linearly with the number of units.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Rows = Callable[[slice | Int64[np.ndarray, " rows"]], Float32[np.ndarray, "rows 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Signals:
-    """Rows of mean 0 and norm 1, made when they are asked for, so that they need not fit into memory at once."""
+    """Rows of mean 0 and norm 1, which are computed when they are used, so that they need not all fit into memory."""
 
     units: int
     samples: int
@@ -34,40 +34,44 @@ class Signals:
 
     @classmethod
     def of(cls, values: Real[np.ndarray, "units samples"]) -> "Signals":
-        """From an array of any type of numbers, each piece of which is standardised when it is read."""
+        """Make signals from an array of numbers of any type. Each piece is standardised when it is read."""
         return cls(units=len(values), samples=values.shape[1], read=lambda rows: standardise(values[rows]))
 
     def pieces(self) -> Iterator[tuple[slice, Float32[np.ndarray, "rows samples"]]]:
-        """All rows, some at a time."""
+        """Iterate over all rows, in pieces."""
         for start in range(0, self.units, PIECE):
             rows = slice(start, min(start + PIECE, self.units))
             yield rows, self.read(rows)
 
 
 def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray, "rows samples"]:
-    """Rows of mean 0 and norm 1; a constant row becomes zeros."""
+    """Rows of mean 0 and norm 1; a constant row becomes zeros.
+
+    Computed in double precision, some samples at a time: whole copies in that precision would be fresh memory for hours
+    of spikes, and getting it from the system took longer than all else.
+    """
     mean = values.mean(axis=1, keepdims=True, dtype=np.float64) if values.shape[1] else 0.0
-    centred = (values - mean).astype(np.float32)
+    centred = np.subtract(values, mean, out=np.empty(values.shape, np.float32), casting="same_kind")
     norm = np.sqrt(np.einsum("ij,ij->i", centred, centred, dtype=np.float64))[:, None]
-    return (centred / np.where(norm > 1e-6, norm, 1)).astype(np.float32)
+    return np.divide(centred, np.where(norm > 1e-6, norm, 1), out=centred, casting="same_kind")
 
 
 def describe(
     left: Signals, right: Signals, others: Int64[np.ndarray, " others"]
 ) -> Float64[np.ndarray, "units features"]:
-    """Quantiles, mean, mean size and root of the mean cube of each row's products with those of others but itself.
+    """Describe the correlations of each row with other rows: quantiles, mean, mean size and root of the mean cube.
 
     Parameters
     ----------
     left, right
-        Of the same units; `right` may be later in time.
+        Signals of the same units; `right` may be later in time.
     others
-        Rows that every row is compared with, ascending.
+        Rows with which every row is compared (but not with itself), ascending.
 
     Returns
     -------
     array
-        Shape (units, 10); NaN where there are fewer than three others.
+        Shape (units, 10); NaN if there are fewer than three other rows.
     """
     found = np.full((left.units, DIM), np.nan)
     if len(others) < 4:
@@ -98,9 +102,9 @@ def _quantiles(
 
 
 def load(signals: Signals) -> Float64[np.ndarray, "units components"]:
-    """Loadings on the components of the population, weighted by how much they explain beyond single units.
+    """Compute loadings on the components of the population, weighted by the variance that these explain beyond noise.
 
-    The products of two rows are their correlation with the noise of single pairs taken out.
+    The product of the loadings of two units is their correlation without the noise of single pairs.
     """
     number = min(COMPONENTS, max(2, signals.units // 4))
     if signals.units <= EXACT_UNITS:
@@ -131,7 +135,7 @@ def _sketch(signals: Signals, number: int) -> Float64[np.ndarray, "units compone
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Neighbours:
-    """The functional neighbours of each unit: rows, and weights that sum to 1, or to 0 where there is none."""
+    """The functional neighbours of each unit: rows, and weights that sum to 1 (or to 0 if there are none)."""
 
     rows: Int64[np.ndarray, "units neighbours"]
     weights: Float64[np.ndarray, "units neighbours"]
@@ -148,16 +152,16 @@ class Neighbours:
 def find_neighbours(
     loadings: Float64[np.ndarray, "units components"], usable: Int64[np.ndarray, " usable"], most: int
 ) -> Neighbours:
-    """The units whose loadings point most in the direction of a unit's own, weighted by the cosine.
+    """Find the units whose loadings are most similar to those of each unit, weighted by the cosine similarity.
 
     Parameters
     ----------
     loadings
-        As `load` gives them.
+        Loadings from `load`.
     usable
         Rows of units that have a vector, ascending.
     most
-        Neighbours of a unit at most; an eighth of the units where that is fewer.
+        Largest number of neighbours of a unit. It is limited to an eighth of the units.
     """
     norm = np.linalg.norm(loadings, axis=1)
     pointing = loadings / np.where(norm > 1e-12, norm, 1)[:, None]

@@ -1,4 +1,4 @@
-"""The encoder: features of a unit and of its company, projected, and averaged over its functional neighbours."""
+"""The encoder: features of a unit and of its company are projected, and averaged over its functional neighbours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -24,12 +24,12 @@ BLOCKS = ("own", "company")
 
 
 class CompanyEncoder:
-    """A vector for each unit, made of blocks: see `CompanyConfig.blocks`.
+    """An encoder whose vectors consist of blocks, see `CompanyConfig.blocks`.
 
     Parameters
     ----------
     config
-        What its plugin rebuilds it from.
+        Config from which its plugin rebuilds it.
     state
         Moments and directions of both projections.
 
@@ -49,7 +49,7 @@ class CompanyEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """What its plugin rebuilds it from."""
+        """Config from which its plugin rebuilds it."""
         return self._config
 
     @property
@@ -62,10 +62,10 @@ class CompanyEncoder:
         return {name: array.astype(np.float32) for name, array in self._moments().items()}
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """Measure, project, and average over functional neighbours, in as many rounds as the config says.
+        """Compute features, project them, and average over functional neighbours, in the rounds that the config states.
 
-        The stability of a unit is the cosine similarity of its vectors in two parts of the recording; without the
-        waveform, which is the same in both.
+        The stability of a unit is the cosine similarity of its vectors in two parts of the recording, without the block
+        of the waveform, which is the same in both.
         """
         measured = self._measure(population, progress)
         vectors = self._join(measured, population)
@@ -108,15 +108,15 @@ class CompanyEncoder:
     ) -> TrainingLog:
         """Collect the moments of pairs of segments, and solve for the directions.
 
-        A step takes one pair of one recording; once each recording has given its pairs, there is nothing more to
-        learn, and further steps only report the loss.
+        A step uses one pair of segments of one recording. When all pairs of all recordings have been used, training is
+        complete, and further steps only report the loss.
 
         Raises
         ------
         CannotTrain
             If no recording has two units and two segments long enough.
         WrongWeights
-            If the checkpoint to resume from is damaged, or of another training.
+            If the checkpoint to resume from is damaged, or belongs to another training.
         """
         usable, notes = _choose_recordings(populations)
         log = Log(options, self._moments, self._restore, usable)
@@ -165,8 +165,10 @@ class CompanyEncoder:
         return Projection.from_state(state, block, relative=settings.relative, sharpness=settings.sharpness)
 
     def _measure(self, population: Population, progress: Progress) -> Portrait:
-        measure = portrait.measure_spikes if self._settings.activity == "spikes" else portrait.measure_traces
-        return measure(population, progress, neighbours=self._settings.rounds > 0)
+        neighbours = self._settings.rounds > 0
+        if self._settings.activity == "spikes":
+            return portrait.measure_spikes(population, progress, neighbours=neighbours)
+        return portrait.measure_traces(population, progress, neighbours=neighbours, sizes=self._settings.sizes)
 
     def _listen(
         self, alone: Float64[np.ndarray, "usable both"], loadings: Float64[np.ndarray, "usable components"]
@@ -190,7 +192,7 @@ class CompanyEncoder:
             elif spikes:
                 yield "fewer than two spikes in observed time"
             else:
-                yield "constant, or fewer than 9 frames, in observed time"
+                yield f"constant, or fewer than {portrait.FEWEST_FRAMES} frames, in observed time"
 
 
 def check_state(settings: CompanyConfig, state: State) -> None:
@@ -206,7 +208,7 @@ def check_state(settings: CompanyConfig, state: State) -> None:
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
         if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the encoder wants {wanted[name]}")
+            faults.append(f"{name} has shape {state[name].shape}, the encoder expects {wanted[name]}")
         elif not np.isfinite(state[name]).all():
             faults.append(f"{name} holds numbers that are not finite")
     if faults:
@@ -217,7 +219,7 @@ def draw_state(settings: CompanyConfig, seed: int) -> State:
     """Untrained weights: random directions, and no moments."""
     spikes = settings.activity == "spikes"
     features = {
-        "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN,
+        "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN + settings.sizes * portrait.IMAGING_SIZES,
         "company": portrait.SPIKES_COMPANY if spikes else portrait.IMAGING_COMPANY,
     }
     dims = {"own": settings.own, "company": settings.company}
@@ -243,11 +245,11 @@ def _choose_recordings(populations: Sequence[Population]) -> tuple[list[Populati
     for population in populations:
         who = population.source or population.session_id or "a recording"
         if len(population) < 2:
-            left_out.append(f"{who}: one unit has no company.")
+            left_out.append(f"{who}: it has a single unit, and training needs two.")
         elif population.duration_s < 2 * SHORTEST_S:
             left_out.append(f"{who}: observed time does not hold two segments of {SHORTEST_S:g} s.")
         else:
             kept.append(population)
     if not kept:
-        raise CannotTrain(left_out or ["no recording was named."])
+        raise CannotTrain(left_out or ["no recording was given."])
     return kept, tuple(left_out)

@@ -1,4 +1,4 @@
-"""The log of a training, and the checkpoint from which it goes on."""
+"""The log of a training, and the checkpoint from which it is resumed."""
 
 import json
 import time
@@ -13,18 +13,18 @@ from nwb_neurid.population import Population
 
 
 class Log:
-    """What was done so far; begins where the checkpoint ends, if the options say so.
+    """The log of a training so far. If the options say so, it continues that of the checkpoint.
 
     Parameters
     ----------
     options
-        Of the training.
+        Options of the training.
     state
-        Returns the weights as they are.
+        Function that returns the present weights.
     restore
-        Takes the weights of a checkpoint.
+        Function that loads the weights of a checkpoint.
     populations
-        What is trained on: a checkpoint goes on with recordings of the same sizes only.
+        The training data. A checkpoint can only be resumed with recordings of the same sizes.
     """
 
     def __init__(
@@ -46,18 +46,18 @@ class Log:
 
     @property
     def seconds(self) -> float:
-        """How long it took so far, with what came before a resume."""
+        """Duration of the training so far, including the time before a resume."""
         return self._before_s + time.monotonic() - self._started
 
     def add(self, number: int, loss: float, matched: int) -> None:
-        """Take in one step, and report it."""
+        """Add one step to the log, and report it."""
         self._loss[number], self._matched[number] = loss, matched
         self.done = number + 1
         if self._options.watch is not None:
             self._options.watch(Step(number=number + 1, steps=self._options.steps, loss=loss, matched=matched))
 
     def keep(self, *, finally_: bool = False) -> None:
-        """Write the checkpoint, if there is one and it is time."""
+        """Write the checkpoint, if there is one and enough time has passed since the last."""
         path = self._options.checkpoint
         if path is None or (not finally_ and time.monotonic() - self._kept < self._options.checkpoint_s):
             return
@@ -97,12 +97,13 @@ class Log:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
             raise WrongWeights(
-                f"The checkpoint {path} cannot be read: {error}. Train anew, without --resume, into another folder."
+                f"The checkpoint {path} cannot be read: {error}. Train from scratch in another folder, without "
+                "--resume."
             ) from error
         if about.get("training") != self._training:
             raise WrongWeights(
-                f"{path} is of another training: it differs in steps, seed, windows or recordings. Repeat the command "
-                "as it was, or train anew, without --resume, into another folder."
+                f"{path} belongs to another training: it differs in steps, seed, windows or recordings. Repeat the "
+                "original command, or train from scratch in another folder, without --resume."
             )
         loss, matched = arrays.pop("log.loss"), arrays.pop("log.matched")
         restore(arrays)

@@ -1,4 +1,4 @@
-"""What is measured of every unit of a population: its own features, those of its company, and its loadings."""
+"""The features of all units of a population: own features, those of the company, and loadings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ SCALES = (1, 5, 25, 100)
 """Bins of spikes in which counts are correlated, in `BIN_TICKS`."""
 
 HIGH_PASS_S = 20.0
+FEWEST_FRAMES = 4
 LAGGED_S = ((0.2, 0.2), (0.6, 0.6), (1.2, 1.2), (1.2, 2.4), (1.2, 5.0))
 """Changes of traces over a span, correlated with those of others that much later."""
 
@@ -25,22 +26,22 @@ NEIGHBOUR_CHANGE_S = 1.2
 
 SPIKES_OWN = timing.OWN_DIM
 SPIKES_COMPANY = timing.AROUND_DIM + transmission.DIM + len(SCALES) * correlation.DIM
-IMAGING_OWN = traces.DIM
+IMAGING_OWN, IMAGING_SIZES = traces.DIM, traces.SIZES_DIM
 IMAGING_COMPANY = (2 + len(traces.CHANGES_S) + 2 * len(LAGGED_S)) * correlation.DIM
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Portrait:
-    """What is measured of the units of a population.
+    """The features of the units of a population.
 
     Parameters
     ----------
     own, company
-        Features; NaN where a recording does not show them.
+        Features; NaN if they cannot be computed from the recording.
     loadings
-        As `correlation.load` gives them.
+        Loadings from `correlation.load`.
     usable
-        Rows of units of which anything is known, ascending.
+        Rows of units with at least some features, ascending.
     """
 
     own: Float64[np.ndarray, "units own"]
@@ -50,7 +51,7 @@ class Portrait:
 
 
 def measure_spikes(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
-    """Measure spike trains."""
+    """Compute the features of spike trains."""
     clock, resolution_s = Clock.of(population), population.resolution_s()
     duration_s = population.unit_duration_s()
     own = np.full((len(clock), SPIKES_OWN), np.nan)
@@ -94,16 +95,18 @@ def _at_mean(counts: UInt8[np.ndarray, "rows bins"], seen: np.ndarray) -> Float6
     return np.where(seen, counts, mean[:, None])
 
 
-def measure_traces(population: Population, progress: Progress, *, neighbours: bool = True) -> Portrait:
+def measure_traces(
+    population: Population, progress: Progress, *, neighbours: bool = True, sizes: bool = False
+) -> Portrait:
     """Measure fluorescence, dF/F or deconvolved traces."""
     film = Film.of(population)
-    own = np.full((len(film), IMAGING_OWN), np.nan)
+    own = np.full((len(film), IMAGING_OWN + sizes * IMAGING_SIZES), np.nan)
     company = np.full((len(film), IMAGING_COMPANY), np.nan)
-    usable = np.flatnonzero(~film.constant & (population.unit_duration_s() > 0) & (film.frames > 8))
+    usable = np.flatnonzero(~film.constant & (population.unit_duration_s() > 0) & (film.frames >= FEWEST_FRAMES))
     loadings = np.zeros((len(film), 2))
     pieces = list(film.pieces()) if len(usable) else []
     for rows, piece in progress(pieces, label="traces", total=len(pieces)):
-        own[rows] = traces.describe(piece)
+        own[rows] = traces.describe(piece, sizes=sizes)
     if len(usable):
         company = _correlate_traces(film, _choose_active(film, usable))
         if neighbours:

@@ -1,8 +1,8 @@
-"""What is learnt: directions in which neurons differ and one neuron, at two times, does not. In closed form.
+"""The weights of the encoder: directions in which neurons differ, but the same neuron at two times does not.
 
-Two segments of a recording give two vectors of features for each unit. Half their difference is noise; what is left is
-signal. VICReg with a linear network looks for directions of most signal for the noise whose coordinates do not
-correlate, and these are the solution of a generalised eigenvalue problem: no steps of an optimiser, no learning rate.
+Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise, and
+the rest as signal. VICReg with a linear network looks for uncorrelated directions with the highest signal-to-noise
+ratio. These are the solution of a generalised eigenvalue problem, which needs no optimiser and no learning rate.
 """
 
 from collections.abc import Mapping
@@ -38,17 +38,18 @@ class Projection:
     Parameters
     ----------
     relative
-        Whether features are standardised within the recording, towards what training saw.
+        Whether features are standardised within the recording, with shrinkage towards the training data.
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
     pairs
-        Over how many pairs of vectors moments of each feature were taken.
+        Number of pairs of vectors in the moments of each feature.
     known, total, square
-        Sums over what is known of each feature: how often it was, its values, and their squares.
+        For each feature: number of known values, their sum, and the sum of their squares.
     noise, signal
-        Sums of products: of half the difference of a unit's two vectors, and of their mean about that of the recording.
+        Sums of products of half the difference of a unit's two vectors (noise), and of their mean relative to that of
+        the recording (signal).
     directions
-        Shape (features, dim).
+        The directions, shape (features, dim).
     """
 
     relative: bool
@@ -65,7 +66,7 @@ class Projection:
     def draw(
         cls, features: int, dim: int, rng: np.random.Generator, *, relative: bool, sharpness: float
     ) -> "Projection":
-        """An untrained projection: random directions."""
+        """Make an untrained projection with random directions."""
         return cls(
             relative=relative,
             sharpness=sharpness,
@@ -80,7 +81,7 @@ class Projection:
 
     @classmethod
     def from_state(cls, state: State, block: str, *, relative: bool, sharpness: float) -> "Projection":
-        """The projection whose arrays these are, by names that begin with `block`."""
+        """Make a projection from its arrays, whose names begin with `block`."""
         arrays = {name: np.array(state[f"{block}.{name}"], np.float64) for name in ARRAYS}
         return cls(relative=relative, sharpness=sharpness, **arrays)
 
@@ -90,17 +91,17 @@ class Projection:
 
     @property
     def mean(self) -> Float64[np.ndarray, " features"]:
-        """Mean of each feature in training; 0 for one that was never known."""
+        """Mean of each feature in training; 0 for a feature that was never known."""
         return self.total / np.maximum(self.known, 1)
 
     @property
     def scale(self) -> Float64[np.ndarray, " features"]:
-        """Standard deviation of each feature in training; 1 for one that never varied."""
+        """Standard deviation of each feature in training; 1 for a feature that never varied."""
         variance = self.square / np.maximum(self.known, 1) - self.mean**2
         return np.sqrt(np.where(variance > 1e-9, variance, 1.0))
 
     def project(self, features: Features) -> Float64[np.ndarray, "units dim"]:
-        """Vectors of these units, which were recorded together."""
+        """Compute the vectors of units that were recorded together."""
         return self._standardise(features) @ self.directions
 
     def _standardise(self, features: Features) -> Features:
@@ -123,7 +124,7 @@ class Projection:
         return noise, signal
 
     def add(self, first: Features, second: Features) -> None:
-        """Take two views of the same units into the moments."""
+        """Add two views of the same units to the moments."""
         weight = min(1.0, MOST_UNITS / len(first))
         for view in (first, second):
             there = np.isfinite(view)
@@ -144,7 +145,7 @@ class Projection:
         self.pairs += weight * both.sum(axis=0)
 
     def discount(self) -> None:
-        """Let what was learnt so far count as `MOST_BEFORE` units at most."""
+        """Reduce the weight of the moments so far to at most that of `MOST_BEFORE` units."""
         share = min(1.0, MOST_BEFORE / max(float(self.pairs.max()), 1.0))
         for name in ("pairs", "known", "total", "square", "noise", "signal"):
             setattr(self, name, getattr(self, name) * share)
@@ -152,8 +153,8 @@ class Projection:
     def solve(self) -> None:
         """Set the directions from the moments.
 
-        Coordinates are weighted by a power of their signal-to-noise ratio, and turned by a fixed rotation: a probe that
-        standardises coordinates would undo the weights otherwise.
+        Coordinates are weighted by a power of their signal-to-noise ratio, and then rotated by a fixed rotation.
+        Without the rotation, a probe that standardises coordinates would undo the weights.
         """
         dim = self.directions.shape[1]
         scale = np.ones(len(self.known)) if self.relative else self.scale
@@ -178,14 +179,14 @@ ARRAYS = ("pairs", "known", "total", "square", "noise", "signal", "directions")
 
 
 def standardise_within(scores: Features, *, whole: bool = False) -> Features:
-    """Mean 0 and standard deviation 1 within the recording; with few units, partly as training had it.
+    """Standardise features within the recording. With few units, the result is shrunk towards the training data.
 
     Parameters
     ----------
     scores
-        Standardised by what training saw, or, with `whole`, as they are.
+        Features that are standardised with the training data or, with `whole`, not standardised.
     whole
-        Whether the recording alone counts.
+        Whether only the recording is used, without the training data.
     """
     number = np.isfinite(scores).sum(axis=0)
     mean = _mean_known(scores)

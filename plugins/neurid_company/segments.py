@@ -1,4 +1,4 @@
-"""Two parts of a recording, as far as they are observed, that share no time."""
+"""Two parts of the observed time of a recording that do not overlap."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ SHARES = (0.25, 0.5)
 
 
 def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Population, Population]:
-    """Two parts of the same length, one after the other in observed time, in a random order."""
+    """Draw two parts of the same length, one after the other in observed time, and return them in random order."""
     whole_s = population.duration_s
     share = max(rng.uniform(*SHARES), min(SHORTEST_S / whole_s, SHARES[1]))
     length_s = share * whole_s
@@ -28,9 +28,9 @@ def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Populat
 
 
 def draw_halves(population: Population) -> tuple[Population, Population] | None:
-    """The two halves of observed time, or the middle of each where it is longer than `LONGEST_HALF_S`.
+    """Split observed time into two halves. If they are longer than `LONGEST_HALF_S`, the middle of each is used.
 
-    None where they are too short to say anything.
+    None if they are too short.
     """
     half_s = population.duration_s / 2
     if half_s < SHORTEST_S:

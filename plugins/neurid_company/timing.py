@@ -1,6 +1,6 @@
-"""A spike train by itself, and what the population does around its spikes, at scales from a millisecond to seconds.
+"""Features of a spike train, and of the population around its spikes, at scales from a millisecond to seconds.
 
-What is finer than the resolution of the spike times, or longer than the runs of observed time, is NaN.
+Features finer than the resolution of the spike times, or longer than the runs of observed time, are NaN.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ Vector = Float64[np.ndarray, " _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sample:
-    """Some spikes of one unit, and how much of their run lies before and after them, in ticks."""
+    """Some spikes of one unit, and the time of their run before and after each of them, in ticks."""
 
     ticks: Int64[np.ndarray, " spikes"]
     before: Int64[np.ndarray, " spikes"]
@@ -50,7 +50,7 @@ class Sample:
 def describe(
     clock: Clock, unit: int, rate_hz: float, resolution_s: float
 ) -> tuple[Float64[np.ndarray, " own"], Float64[np.ndarray, " around"]]:
-    """Features of one unit with two spikes or more, from its own train and from the sum of the others."""
+    """Compute features of a unit with at least two spikes, from its own train and from the sum of the others."""
     sample = Sample.of(clock, unit)
     own = [
         *_intervals(clock, unit, rate_hz, resolution_s),

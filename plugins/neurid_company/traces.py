@@ -1,9 +1,10 @@
 """Traces of each unit alone: distribution, autocorrelation, changes, spectrum, events.
 
-All spans are in seconds. What is shorter than a frame, or longer than a quarter of the longest run, is NaN.
+All spans are in seconds. Features with spans shorter than a frame, or longer than a quarter of the longest run, are
+NaN.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,6 +31,10 @@ EVENTS = 0.03
 """The largest of all changes, as a share of the frames."""
 
 DIM = len(QUANTILES) + 2 + len(SPANS_S) + 7 * len(CHANGES_S) + len(BANDS_HZ) - 1 + 2 * len(AROUND_S) + 3
+LOWEST_MEAN = 0.05
+"""What a mean counts as at least in its logarithm, as a share of the spread: noise may have it below 0."""
+
+SIZES_DIM = 2 + len(QUANTILES) + 5 * len(CHANGES_S)
 PIECE = 1024
 
 Run = Float32[np.ndarray, "units _"]
@@ -38,7 +43,7 @@ Block = Float64[np.ndarray, "units _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Film:
-    """The traces of a population without drift, of standard deviation 1, run by run.
+    """The traces of a population, with drift removed and scaled to standard deviation 1, run by run.
 
     Parameters
     ----------
@@ -48,6 +53,8 @@ class Film:
         Frames a second.
     level
         Median of each unit, its spread relative to that, and its range; NaN where fluorescence is not positive.
+    mean, spread
+        Of each unit, before drift was taken out and before traces were divided by it.
     constant
         Whether each unit never changes.
     """
@@ -55,6 +62,8 @@ class Film:
     runs: tuple[Run, ...]
     rate_hz: float
     level: Block
+    mean: Float64[np.ndarray, " units"]
+    spread: Float64[np.ndarray, " units"]
     constant: np.ndarray
 
     @classmethod
@@ -66,34 +75,34 @@ class Film:
         together = max(1, int(traces.rate_hz / (FASTEST_HZ / 2))) if traces.rate_hz > FASTEST_HZ else 1
         runs, rate_hz = list(_cut(population, traces, together)), traces.rate_hz / together
         level = _levels(runs, len(population), positive=traces.kind == "fluorescence")
-        constant = np.ones(len(population), np.bool_)
+        means, spreads = np.zeros((2, len(population)))
         for start in range(0, len(population), PIECE):
             rows = slice(start, start + PIECE)
             parts = [run[rows] for run in runs]
             mean = _means(parts)
             parts = [_without_drift(part, mean, rate_hz) for part in parts]
             spread = _spreads(parts)
-            constant[rows] = spread < 1e-9
+            means[rows], spreads[rows] = mean, spread
             for run, part in zip(runs, parts, strict=True):
-                run[rows] = part / np.where(constant[rows], 1, spread).astype(np.float32)[:, None]
-        return cls(runs=tuple(runs), rate_hz=rate_hz, level=level, constant=constant)
+                run[rows] = part / np.where(spread < 1e-9, 1, spread).astype(np.float32)[:, None]
+        return cls(runs=tuple(runs), rate_hz=rate_hz, level=level, mean=means, spread=spreads, constant=spreads < 1e-9)
 
     def __len__(self) -> int:
         return len(self.constant)
 
     @property
     def frames(self) -> int:
-        """Frames in all runs."""
+        """Number of frames in all runs."""
         return sum(run.shape[1] for run in self.runs)
 
     def span(self, seconds: float) -> int:
-        """Frames in a span of time; 0 where it is shorter than a frame, or too long for these runs."""
+        """Number of frames in a span of time; 0 if it is shorter than a frame, or too long for these runs."""
         longest = max((run.shape[1] for run in self.runs), default=0)
         frames = round(seconds * self.rate_hz)
         return frames if seconds * self.rate_hz > 0.75 and 0 < frames <= longest // 4 else 0
 
     def changes(self, frames: int) -> tuple[Run, ...]:
-        """By how much the mean of so many frames differs from that of as many before them, in each run."""
+        """Difference between the mean of a number of frames and that of the same number before them, in each run."""
         return tuple(_differ(_smooth(run, frames), frames) for run in self.runs if run.shape[1] > 2 * frames + 8)
 
     def pieces(self) -> Iterator[tuple[slice, "Film"]]:
@@ -105,23 +114,47 @@ class Film:
     def select(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Film":
         """Some units."""
         runs = tuple(run[rows] for run in self.runs)
-        return Film(runs=runs, rate_hz=self.rate_hz, level=self.level[rows], constant=self.constant[rows])
+        return Film(
+            runs=runs,
+            rate_hz=self.rate_hz,
+            level=self.level[rows],
+            mean=self.mean[rows],
+            spread=self.spread[rows],
+            constant=self.constant[rows],
+        )
 
 
-def describe(film: Film) -> Block:
-    """Features of each unit."""
+def describe(film: Film, *, sizes: bool = False) -> Block:
+    """Features of each unit, with or without those of size."""
     longest = max(film.runs, key=lambda run: run.shape[1])
     whole = np.concatenate(film.runs, axis=1).astype(np.float64)
+    quantiles = np.quantile(whole, QUANTILES, axis=1).T
+    changes = [_change(film, seconds) for seconds in CHANGES_S]
     parts = [
-        np.quantile(whole, QUANTILES, axis=1).T,
+        quantiles,
         np.column_stack([np.cbrt((whole**3).mean(1)), np.log((whole**4).mean(1) + 1e-3)]),
         *(_autocorrelation(film, seconds) for seconds in SPANS_S),
-        *(_change(film, seconds) for seconds in CHANGES_S),
+        *changes,
         _spectrum(longest, film.rate_hz),
         *_events(longest, film.span(EVENT_S) or 1, film.rate_hz),
         film.level,
     ]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate([*parts, *(_sizes(film, quantiles, changes) if sizes else ())], axis=1)
+
+
+def _sizes(film: Film, quantiles: Block, changes: Sequence[Block]) -> Iterator[Block]:
+    """The mean, quantiles, and spread and quantiles of changes, as large as they are in the traces.
+
+    The rest of the features is that of traces of standard deviation 1, which hides how often a unit fires, and how many
+    spikes come together.
+    """
+    spreads = np.maximum(film.spread, 1e-9)
+    yield np.column_stack([film.mean, np.log(np.maximum(film.mean, LOWEST_MEAN * spreads))])
+    yield film.mean[:, None] + film.spread[:, None] * quantiles
+    for change in changes:
+        spread = np.log(spreads)[:, None] + change[:, :1]
+        yield spread
+        yield np.exp(spread) * change[:, 3:]
 
 
 def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]:
@@ -141,7 +174,7 @@ def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]
 
 
 def without_mean(run: Run, frames: int) -> Run:
-    """A run without the mean of so many frames around each of its frames; shorter by as many."""
+    """Subtract from each frame of a run the mean of the frames around it; the run becomes shorter."""
     mean = _smooth(run, frames)
     left = frames // 2
     return run[:, left : left + mean.shape[1]] - mean

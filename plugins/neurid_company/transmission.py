@@ -1,7 +1,7 @@
-"""How spikes of a unit change those of single others within milliseconds: excitation, inhibition, common input.
+"""Effects of the spikes of a unit on single other units within milliseconds: excitation, inhibition, common input.
 
-Sums over the population hide what single pairs show: a unit that inhibits has others that fall silent right after it,
-one that excites has others that fire.
+Such effects are visible in single pairs, but not in sums over the population: after spikes of an inhibitory unit, some
+other units fall silent, and after spikes of an excitatory unit, some others fire.
 """
 
 from itertools import pairwise
@@ -22,16 +22,17 @@ COARSEST_S = 1.5e-3
 
 
 def choose_targets(clock: Clock, most: int) -> Int64[np.ndarray, " targets"]:
-    """The rows of the units that fired most, at most `most`, ascending; of equal counts those that fired earlier."""
+    """Rows of the `most` units with the most spikes, ascending. Units that fired earlier win ties."""
     fired = np.flatnonzero(clock.counts > 0)
     when = np.add.reduceat(clock.tick, clock.splits[fired]) if len(fired) else fired
     return np.sort(fired[np.lexsort((when, -clock.counts[fired]))[:most]])
 
 
 def describe(clock: Clock, resolution_s: float) -> Float64[np.ndarray, "units features"]:
-    """Quantiles and mean, over the others, of what comes after, what comes before, and their difference.
+    """Quantiles and mean over other units of their firing after a spike, before it, and of the difference.
 
-    Counts in a group of lags are compared with independent trains, in standard deviations for 2,000 spikes of the unit.
+    Counts in a group of lags are compared with those of independent trains, in standard deviations for 2,000 spikes of
+    the unit.
     """
     found = np.full((len(clock), DIM), np.nan)
     targets = choose_targets(clock, MOST_TARGETS)

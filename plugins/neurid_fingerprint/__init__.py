@@ -13,7 +13,7 @@ OWNER = "the fingerprint"
 
 
 def build(config: Config, state: State, device: str) -> "Fingerprint":  # noqa: ARG001 - NumPy has one device
-    """The networks with their weights."""
+    """Build the networks with their weights."""
     from neurid_fingerprint.encoder import Fingerprint
 
     sizes = read_config(Sizes, config, OWNER)
@@ -21,7 +21,7 @@ def build(config: Config, state: State, device: str) -> "Fingerprint":  # noqa: 
 
 
 def initial_state(config: Config, seed: int) -> State:
-    """Untrained weights."""
+    """Draw untrained weights."""
     from neurid_fingerprint.components import draw_state
 
     return draw_state(read_config(Sizes, config, OWNER).codes, seed)

@@ -26,14 +26,14 @@ Values = Float64[np.ndarray, "units _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Network:
-    """Standardisation of one input, and the components of its code.
+    """The network for one input: standardisation, and the components of its code.
 
     Parameters
     ----------
     center, scale
         Mean and standard deviation of each number of the input, shape (width,).
     weights
-        From the standardised input to the whitened code, shape (width, code).
+        Weights from the standardised input to the whitened code, shape (width, code).
     """
 
     center: Float64[np.ndarray, " width"]
@@ -41,22 +41,22 @@ class Network:
     weights: Float64[np.ndarray, "width code"]
 
     def standardise(self, values: Float64[np.ndarray, "units width"]) -> Float64[np.ndarray, "units width"]:
-        """The input without mean and spread; unknown numbers are 0."""
+        """Standardise the input. Unknown numbers become 0."""
         return np.clip(np.nan_to_num((values - self.center) / self.scale), -CLIP, CLIP)
 
     def encode(self, values: Float64[np.ndarray, "units width"]) -> Float64[np.ndarray, "units code"]:
-        """The code of each unit; 0 throughout where the input is missing."""
+        """Compute the code of each unit; all 0 if the input is missing."""
         return np.asarray(self.standardise(values) @ self.weights)
 
 
 def list_sizes(codes: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """Width of the input and of the code of each network, by name; the measures are their own code."""
+    """Width of the input and of the code of each network, by name. For the measures, the code is the input."""
     sizes = {name: (WIDTHS[name], codes[name]) for name in CODED}
     return sizes | {name: (WIDTHS[name], WIDTHS[name]) for name in MEASURED}
 
 
 def draw_state(codes: Mapping[str, int], seed: int) -> State:
-    """Untrained weights: random orthogonal codes of inputs that are taken as they are."""
+    """Draw untrained weights: random orthogonal codes, without standardisation of the input."""
     rng = np.random.default_rng(seed)
     state: dict[str, np.ndarray] = {}
     for name, (width, code) in list_sizes(codes).items():
@@ -66,7 +66,7 @@ def draw_state(codes: Mapping[str, int], seed: int) -> State:
 
 
 def read_state(state: State, codes: Mapping[str, int]) -> dict[str, Network]:
-    """The networks of a state.
+    """Make the networks from a state.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def read_state(state: State, codes: Mapping[str, int]) -> dict[str, Network]:
     faults += [f"unexpected {name}" for name in sorted(state.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & state.keys()):
         if state[name].shape != wanted[name]:
-            faults.append(f"{name} has shape {state[name].shape}, the network wants {wanted[name]}")
+            faults.append(f"{name} has shape {state[name].shape}, the network expects {wanted[name]}")
         elif not np.isfinite(state[name]).all() or (name.endswith(".scale") and not (state[name] > 0).all()):
             faults.append(f"{name} holds numbers that cannot be")
     if faults:
@@ -92,7 +92,7 @@ def read_state(state: State, codes: Mapping[str, int]) -> dict[str, Network]:
 
 
 def pack_state(networks: Mapping[str, Network]) -> State:
-    """The networks as arrays, in single precision: what is saved is what is used."""
+    """Convert the networks to arrays in single precision, so that the saved weights are those that are used."""
     parts = ("center", "scale", "weights")
     return {
         f"{name}.{part}": getattr(network, part).astype(np.float32)
@@ -131,12 +131,12 @@ class Trainer:
             self.decoders[name] = _orthogonalise(network.weights)
 
     def step(self) -> float:
-        """One orthogonal iteration of every network.
+        """Do one orthogonal iteration of every network.
 
         Returns
         -------
         float
-            Share of the variance of the inputs that was not reconstructed before the step, mean over the networks.
+            The share of the variance of the inputs that was not reconstructed before the step, averaged over networks.
         """
         lost = []
         for name, covariance in self.covariances.items():
@@ -148,7 +148,7 @@ class Trainer:
         return float(np.mean(lost)) if lost else 0.0
 
     def finish(self, networks: Mapping[str, Network]) -> dict[str, Network]:
-        """The trained networks, their codes rotated to principal components and whitened."""
+        """Return the trained networks. Their codes are rotated to principal components and whitened."""
         trained = {}
         for name, network in networks.items():
             center, scale = self.spreads[name]
@@ -160,7 +160,7 @@ class Trainer:
 
 
 def train(networks: Mapping[str, Network], inputs: Inputs, steps: int) -> dict[str, Network]:
-    """The networks after so many steps on these inputs."""
+    """Train the networks for a number of steps on these inputs."""
     trainer = Trainer(networks, inputs)
     for _ in range(steps):
         trainer.step()

@@ -1,4 +1,4 @@
-"""The settings of the fingerprint: how long the code of each input is."""
+"""The settings of the fingerprint: the length of the code of each input."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -31,5 +31,5 @@ class Sizes:
 
     @property
     def codes(self) -> dict[str, int]:
-        """By name."""
+        """The sizes by name."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The fingerprint of each unit alone: what is measured of it, how that is encoded, and how the encoding is learnt."""
+"""The fingerprint of each unit: its measurements, their encoding, and the training of the encoding."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,16 @@ FEWEST_SPIKES = 20
 
 
 class Fingerprint:
-    """Measures and codes of the waveform and the timing of each unit, side by side.
+    """Measures and codes of the waveform and the timing of each unit, concatenated.
 
     Parameters
     ----------
     sizes
-        Of the codes.
+        Sizes of the codes.
     config
-        The same as JSON.
+        The same sizes as JSON.
     state
-        Weights.
+        The weights.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class Fingerprint:
 
     @property
     def columns(self) -> Mapping[str, slice]:
-        """Where the code of each input stands in a vector."""
+        """The dimensions of a vector that hold the code of each input."""
         sizes = list_sizes(self._codes)
         ends = np.cumsum([sizes[name][1] for name in PARTS]).tolist()
         return {name: slice(end - sizes[name][1], end) for name, end in zip(PARTS, ends, strict=True)}
@@ -68,7 +68,7 @@ class Fingerprint:
         return pack_state(self._networks)
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """One vector per unit; one with too few spikes to have intervals and autocorrelogram gets a reason."""
+        """Compute one vector per unit. A unit with too few spikes for intervals and autocorrelogram gets a reason."""
         inputs = measure_population(population, progress=progress)
         notes = _note_missing(population, inputs)
         return Embeddings.of(
@@ -79,11 +79,11 @@ class Fingerprint:
         )
 
     def embed_histograms(self, cells: Cells) -> Float64[np.ndarray, "cells dim"]:
-        """Vectors of cells that are known as histograms only, see `Cells`."""
+        """Compute the vectors of cells for which only histograms are known, see `Cells`."""
         return self.encode(convert_histograms(cells))
 
     def encode(self, inputs: Inputs) -> Float64[np.ndarray, "units dim"]:
-        """Vectors of inputs. A part of which nothing is known is 0."""
+        """Compute vectors from inputs. A part without any known value is 0."""
         codes = [self._networks[name].encode(inputs[name]) * WEIGHTS.get(name, 1.0) for name in PARTS]
         return np.concatenate(codes, axis=1)
 
@@ -92,8 +92,8 @@ class Fingerprint:
     ) -> TrainingLog:
         """Train on the units of populations, without labels.
 
-        Every unit counts the same. The seed, the number of windows and the learning rate of the options have nothing to
-        decide here: a step is an orthogonal iteration over all units.
+        All units have the same weight. The seed, the number of windows and the learning rate in the options have no
+        effect, because each step is an orthogonal iteration over all units.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class Fingerprint:
         return self.train(inputs, options, progress=progress)
 
     def train(self, inputs: Inputs, options: TrainingOptions, *, progress: Progress = silent) -> TrainingLog:
-        """Train on inputs, however they were measured."""
+        """Train on inputs, from spike trains or from histograms."""
         start, trainer = time.monotonic(), Trainer(self._networks, inputs)
         units = len(next(iter(inputs.values())))
         loss: list[float] = []

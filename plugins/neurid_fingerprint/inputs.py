@@ -1,4 +1,4 @@
-"""What the networks are given of a unit: seven arrays, each of which may be missing."""
+"""The inputs of the networks for a unit: seven arrays, each of which may be missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,21 +56,21 @@ Inputs = Mapping[str, Float64[np.ndarray, "units _"]]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Cells:
-    """Cells that are known as histograms, as CellExplorer keeps them.
+    """Cells for which only histograms are known, in the format of CellExplorer.
 
     Parameters
     ----------
     isi
-        Inter-spike intervals in 100 logarithmic bins from 1 ms to 10 s, as density by lag (`isi.log10`), shape (cells,
-        100).
+        Inter-spike intervals in 100 logarithmic bins from 1 ms to 10 s, as a density over lags (`isi.log10`), shape
+        (cells, 100).
     acg_log
         Autocorrelogram in the same bins, in any scale (`acg.log10` or its normalised form), shape (cells, 100).
     acg_wide
         Autocorrelogram in bins of 1 ms from -500 to 500 ms, in any scale, shape (cells, 1001).
     waveform
-        Mean waveform on the peak channel, in any scale, shape (cells, samples); None where it is not known.
+        Mean waveform on the peak channel, in any scale, shape (cells, samples); None if it is not known.
     waveform_rate_hz
-        Samples per second; None without waveforms.
+        Samples per second; None if there are no waveforms.
     """
 
     isi: Float[np.ndarray, "..."]
@@ -95,12 +95,12 @@ class Cells:
 
 
 def measure_population(population: Population, *, progress: Progress = silent) -> Inputs:
-    """Compute the inputs of every unit of a population; a unit without an interval between spikes has none of timing.
+    """Compute the inputs of every unit of a population. A unit without inter-spike intervals has no inputs on timing.
 
     Parameters
     ----------
     population
-        Units with spikes. Waveforms are used where they are known.
+        Units with spikes. Waveforms are used if they are known.
     progress
         Progress callback, called for every unit.
     """
@@ -116,17 +116,17 @@ def measure_population(population: Population, *, progress: Progress = silent) -
 
 
 def convert_histograms(cells: Cells) -> Inputs:
-    """Compute the inputs of cells that are known as histograms. The firing rate around a spike is not in them.
+    """Compute the inputs of cells for which only histograms are known. These do not contain the rate around a spike.
 
     Parameters
     ----------
     cells
-        As CellExplorer keeps them.
+        Cells in the format of CellExplorer.
 
     Returns
     -------
     Inputs
-        The same numbers as `measure_population` computes of the spike trains, but for what the bins lose.
+        The same inputs that `measure_population` computes from spike trains, except for the precision lost by binning.
     """
     rows = []
     for row in range(len(cells)):

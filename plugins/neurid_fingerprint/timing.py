@@ -1,10 +1,10 @@
-"""What the spike times of one unit say: inter-spike intervals and autocorrelograms, in the bins of CellExplorer.
+"""Inter-spike intervals and autocorrelograms of one unit, in the bins of CellExplorer.
 
-CellExplorer (Petersen et al. 2021, Neuron 109, 3594) keeps the intervals and the autocorrelogram of a cell in
+CellExplorer (Petersen et al. 2021, Neuron 109, 3594) stores the intervals and the autocorrelogram of a cell in
 logarithmic bins from 1 ms to 10 s (`calc_logISIs`, `calc_logACGs`), and the autocorrelogram in bins of 1 ms up to 0.5 s
-(`calc_ACG_metrics`). What is computed here of a spike train is what can be computed of those histograms, so that cells
-known as histograms only can be embedded too. NaN stands for what the recording cannot tell: bins finer than the
-resolution of its times, and lags longer than its runs.
+(`calc_ACG_metrics`). From a spike train, only values that can also be computed from these histograms are computed here,
+so that cells for which only histograms are known can be embedded as well. Bins finer than the resolution of the spike
+times, and lags longer than the runs, are NaN.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Histograms:
         Rate of other spikes at lags of 1, 2, ... 500 ms, in any unit, shape (500,).
     conditional
         Rate of other spikes after a spike, by the firing rate around that spike (rows, from slow to fast) and by lag,
-        shape (5, 25); NaN throughout where only histograms are known.
+        shape (5, 25); all NaN if only histograms are known.
     """
 
     intervals: Histogram
@@ -73,12 +73,12 @@ def count_histograms(train_s: Train, runs_s: Runs, resolution_s: float) -> Histo
     runs_s
         The unbroken runs in which the unit was observed, in seconds.
     resolution_s
-        How coarse the times are; bins that are not wider are unknown (NaN).
+        Resolution of the times. Bins that are not wider than this are unknown (NaN).
 
     Returns
     -------
     Histograms
-        With rates in Hz.
+        The histograms, with rates in Hz.
     """
     run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)[run[1:] == run[:-1]]

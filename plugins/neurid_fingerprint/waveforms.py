@@ -1,4 +1,4 @@
-"""What the mean waveform of one unit says: its shape around the trough, and durations and ratios. Free of its scale."""
+"""Measurements on the mean waveform of a unit, independent of scale: shape around the trough, durations and ratios."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -25,7 +25,7 @@ class IsiEncoder:
         return DIM
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """Compute the statistics of every unit; one that was silent or not observed gets a reason instead."""
+        """Compute the statistics of every unit. A unit that was silent or not observed gets a reason instead."""
         resolution_s = population.resolution_s()
         vectors = np.zeros((len(population), DIM))
         reasons = []
@@ -52,7 +52,7 @@ def _explain_missing(population: Population, unit: int) -> str:
 
 
 def build(config: Config, state: State, device: str) -> IsiEncoder:  # noqa: ARG001 - NumPy has one device
-    """Build the encoder; it has no settings and no weights."""
+    """Build the encoder, which has no settings and no weights."""
     if config or state:
         raise InvalidModel(f"Encoder 'isi' has no settings and no weights, got {sorted(config)} and {sorted(state)}.")
     return IsiEncoder()

@@ -1,4 +1,4 @@
-"""NeurPIR: an encoder of what stays the same across segments of one neuron, trained with VICReg."""
+"""NeurPIR: an encoder whose vectors should be the same for all segments of a neuron, trained with VICReg."""
 
 from dataclasses import replace
 from functools import partial
@@ -50,7 +50,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder | CebraFirst":
-    """Build the network with its weights, over consecutive segments, averaged before the projector."""
+    """Build the network with its weights. It embeds consecutive segments, and averages before the projector."""
     from neurid_neurpir.encoder import CebraFirst
     from neurid_neurpir.network import Network
     from neurid_neurpir.surroundings import make_context

@@ -1,4 +1,4 @@
-"""CEBRA-Time: an encoder of behaviour that maps moments a second apart near one another, and others not."""
+"""CEBRA-Time: an encoder of behaviour that maps time points one second apart close to each other, and others apart."""
 
 import warnings
 from collections.abc import Sequence
@@ -38,24 +38,24 @@ def learn(
 ) -> bool:
     """Train the latents in place, on the CPU; returns whether there was behaviour to learn from.
 
-    A role that no recording has stays hidden from the network for good: its weights were never learnt.
-    Reference, positive and negatives of a step are of one recording: which roles a file has would otherwise tell its
-    moments from those of others.
+    A role that no training recording has is always hidden from the network, because its weights are not trained.
+    Reference, positive and negatives of a step are from the same recording. Otherwise, the network could distinguish
+    time points just by the roles that are known in their files.
 
     Parameters
     ----------
     latents
-        What is trained.
+        The latents to train.
     populations
-        Whose behaviour and stimulus they learn from; no pair lies across a gap, or in two of them.
+        The recordings with behaviour and stimulus. No pair spans a gap or two recordings.
     bin_s, roles
         As for `neurid_neurpir.surroundings.channels`.
     masked
-        Share of the roles that is hidden from each moment by chance, so that latents do without.
+        Share of the roles that is hidden at random from each time point, so that latents do not depend on all roles.
     seed
-        The same seed gives the same latents.
+        Random seed, for reproducible latents.
     progress
-        Reports every step.
+        Progress callback, called at every step.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def import_cebra() -> Any:
     Raises
     ------
     InvalidOption
-        If it is not installed.
+        If CEBRA is not installed.
     """
     try:
         with warnings.catch_warnings():
@@ -112,7 +112,7 @@ def import_cebra() -> Any:
 
 
 def take_over(latents: Latents, model: torch.nn.Module) -> None:
-    """Copy the weights of a model of CEBRA."""
+    """Copy the weights of a CEBRA model."""
     convolutions = [latents.first, *latents.deeper, latents.last]
     own = [part for convolution in convolutions for part in (convolution.weight, convolution.bias)]
     for buffer, trained in zip(own, model.state_dict().values(), strict=True):
@@ -121,14 +121,14 @@ def take_over(latents: Latents, model: torch.nn.Module) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Moments:
-    """Behaviour of a recording, in steps, and where pairs may begin.
+    """Behaviour of a recording in time steps, and the steps at which pairs may begin.
 
     Parameters
     ----------
     behaviour
-        Shape (roles, steps); NaN where it is not known.
+        Behaviour, shape (roles, steps); NaN where it is not known.
     first
-        The first step that the reference of a pair is computed from, of every pair that there is.
+        For every possible pair, the first step from which its reference is computed.
     """
 
     behaviour: Float[Tensor, "roles steps"]
@@ -136,7 +136,7 @@ class Moments:
 
     @classmethod
     def of(cls, population: Population, stride: int, bin_s: float, roles: tuple[str, ...]) -> "Moments":
-        """Make the moments of a recording."""
+        """Compute them for a recording."""
         starts_s = population.bin_starts_s(bin_s)
         channels = make_context(population, starts_s, bin_s, roles)
         gaps = np.flatnonzero(np.diff(starts_s) > 1.5 * bin_s) + 1

@@ -41,20 +41,21 @@ class NetworkConfig:
     token_bins, tokens
         The grid of segments, in bins, and a segment of embedding, in steps of that grid.
     reach_s
-        How far a step sees to either side, in seconds.
+        Range of the input of a step to either side, in seconds.
     most_hz
-        Steps a second of a segment at most, of each unit; of more, those are taken that lie evenly among them.
+        Largest number of steps per second of a segment, for each unit. If there are more, an evenly spaced selection is
+        used.
     hidden, layers
         Width and number of the hidden layers.
     dim
         Length of a vector.
     masked
-        Share of segments of training in which the mean activity of the others is not seen, and of those in which each
-        channel of behaviour, or all that CEBRA makes of them, is not.
+        Share of training segments in which the mean activity of the other units is hidden, and share of those in which
+        each channel of behaviour (or all latents of CEBRA) is hidden.
     behaviour
-        Which covariates it looks at, by their role; see `neurid_neurpir.surroundings`.
+        The covariates that it uses, by their role; see `neurid_neurpir.surroundings`.
     cebra
-        Latents of CEBRA that stand in for these covariates; 0, as in models without the key, for the covariates.
+        Number of CEBRA latents that replace these covariates; 0 (as in models without this key) to use the covariates.
     """
 
     activity: Literal["spikes", "dff"]

@@ -13,18 +13,19 @@ from nwb_neurid.training import TorchEncoder
 
 
 class CebraFirst:
-    """An encoder whose first training begins with that of the latents in its network.
+    """An encoder whose latents are trained first, before the rest of its network.
 
-    What has learnt already keeps its latents, which the rest of the network rests on.
+    If the encoder was trained before, its latents are not trained again, because the rest of the network depends on
+    them.
 
     Parameters
     ----------
     encoder
-        Everything else.
+        The encoder without the training of latents.
     latents
-        Those in its network.
+        The latents in its network.
     config
-        What it looks at.
+        Config of the network, with the covariates that it uses.
     """
 
     def __init__(self, encoder: TorchEncoder, latents: Latents, config: NetworkConfig) -> None:
@@ -32,7 +33,7 @@ class CebraFirst:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings that its plugin rebuilds it from."""
+        """Settings from which its plugin rebuilds it."""
         return self._encoder.config
 
     @property
@@ -45,20 +46,20 @@ class CebraFirst:
         return self._encoder.state()
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """As `TorchEncoder.embed`."""
+        """Embed like `TorchEncoder.embed`."""
         return self._encoder.embed(population, progress=progress)
 
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
-        """Train the latents, then everything else; a training that is resumed has them in its checkpoint.
+        """Train the latents, and then everything else. If a training is resumed, the latents are in its checkpoint.
 
         Raises
         ------
         InvalidOption
             If CEBRA is not installed.
         CannotTrain, WrongWeights
-            As `TorchEncoder.fit`.
+            As for `TorchEncoder.fit`.
         """
         resumed = options.resume and options.checkpoint is not None and options.checkpoint.exists()
         notes: tuple[str, ...] = ()

@@ -21,16 +21,16 @@ STEP_S = 0.1
 
 
 class Latents(nn.Module):
-    """Latents of the roles of behaviour, from an encoder that nothing but CEBRA trains.
+    """Latents of behaviour, from an encoder that only CEBRA trains.
 
-    All of it are buffers, which no optimiser touches. It says nothing before CEBRA has trained it.
+    Its weights are buffers, which optimisers do not change. Before CEBRA has trained it, its output is all NaN.
 
     Parameters
     ----------
     roles
-        Channels of behaviour that come in.
+        Number of channels of behaviour.
     dim
-        Latents that come out.
+        Number of latents.
     bin_s
         Length of a bin in seconds.
     """
@@ -47,12 +47,12 @@ class Latents(nn.Module):
         self.register_buffer("learnt", torch.zeros(roles))
 
     def forward(self, behaviour: Float[Tensor, "windows roles bins"]) -> Float[Tensor, "windows dim bins"]:
-        """Compute the latents of some segments; NaN throughout one without a known role that CEBRA was trained on.
+        """Compute the latents of some segments; all NaN for a segment without any known role that CEBRA was trained on.
 
         Parameters
         ----------
         behaviour
-            Standardised; NaN where it is not known.
+            Standardised behaviour; NaN where it is not known.
         """
         bins = behaviour.shape[2]
         known = behaviour.where(self.learnt[:, None] > 0, torch.nan)
@@ -63,7 +63,7 @@ class Latents(nn.Module):
         return latents.where(told[:, None, None], torch.nan).repeat_interleave(self.stride, 2)[:, :, :bins]
 
     def convolve(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows dim fewer"]:
-        """Apply the convolutions: points on the unit sphere; of `SEEN` steps one is left."""
+        """Apply the convolutions. `SEEN` steps give one point on the unit sphere."""
         hidden = F.gelu(self.first(inputs))
         for convolution in self.deeper:
             hidden = hidden[:, :, 1:-1] + F.gelu(convolution(hidden))
@@ -88,18 +88,18 @@ class _Convolution(nn.Module):
 
 
 def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
-    """Average over `stride` bins each, those that are known; NaN where none is."""
+    """Average over the known values in groups of `stride` bins; NaN if none is known."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 
 
 def flag_known(behaviour: Float[Tensor, "windows roles steps"]) -> Float[Tensor, "windows inputs steps"]:
-    """Make the input of CEBRA: each role, 0 where it is not known, and then for each role whether it is."""
+    """Make the input of CEBRA: the value of each role (0 if unknown), followed by a flag for each known role."""
     return torch.cat([behaviour.nan_to_num(0.0), (~behaviour.isnan()).to(behaviour)], 1)
 
 
 def hide_some(behaviour: Float[Tensor, "windows roles bins"], share: float) -> Float[Tensor, "windows roles bins"]:
-    """Hide this share of the roles, each by chance, from segments in which another one is known."""
+    """Hide a share of the roles at random, in segments in which another role is known."""
     there = ~behaviour.isnan().all(2)
     kept = torch.rand(there.shape, device=there.device) >= share
     kept = kept | ~(kept & there).any(1, keepdim=True)

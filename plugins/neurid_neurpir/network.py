@@ -1,8 +1,8 @@
 """The encoder of NeurPIR: an MLP at steps along a segment of one neuron, averaged over the segment.
 
 Source: "Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning" (ICLR 2025),
-arXiv 2502.10425. The paper leaves sizes, inputs and segments open, and the authors' code holds another model; what is
-chosen here is stated, with the measurements behind it, in `docs/understand/neurpir.md`.
+arXiv 2502.10425. The paper does not state sizes, inputs and segments, and the authors' code contains another model. Our
+choices, and the measurements behind them, are described in `docs/understand/neurpir.md`.
 """
 
 from itertools import pairwise
@@ -35,13 +35,13 @@ def lag_edges(reach: int) -> list[int]:
 class Network(nn.Module):
     """One vector for each unit of each segment, from its activity, the mean of the others, and behaviour.
 
-    A step sees the bins around it at scales that grow with their distance: counts or values in lags before and after.
-    Steps of spike trains are the bins in which the unit fires, those of traces are frames.
+    The input of a step is the activity in the bins before and after it, in lags that become wider with their distance.
+    The steps of spike trains are the bins in which the unit fires; those of traces are the frames.
 
     Parameters
     ----------
     config
-        What it takes in, and its sizes.
+        Its input and sizes.
     """
 
     learnt: Tensor
@@ -78,9 +78,9 @@ class Network(nn.Module):
         activity
             Spike counts or samples of each unit.
         present
-            False where a row is padding, whose vector means nothing; None where no row is.
+            False for rows that are padding, whose vectors have no meaning; None if there is no padding.
         behaviour
-            One row for each channel; NaN where it is not known. None where there are no channels.
+            One row for each channel; NaN where it is not known. None if there are no channels.
         """
         windows, units, bins = activity.shape
         values = activity.float()

@@ -36,14 +36,14 @@ def find_role(name: str) -> str:
 def make_channels(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> Float32[np.ndarray, "roles bins"]:
-    """Make one channel for each role, standardised over the recording; NaN where it has none.
+    """Make one channel for each role, standardised over the recording; NaN if there is no series for a role.
 
     Parameters
     ----------
     population
-        Whose covariates they are.
+        The recording with the covariates.
     starts_s, bin_s
-        When bins begin, and how long they are, in seconds.
+        Starts and width of the bins, in seconds.
     roles
         Some of `ROLES`.
     """

@@ -1,4 +1,4 @@
-"""NuCLR: a transformer over time and population, trained to tell each neuron from the others around it."""
+"""NuCLR: a transformer over time and population, trained to distinguish each neuron from the others around it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
-    """Build the network with its weights, over windows as in the paper: consecutive, averaged before the projector."""
+    """Build the network with its weights; as in the paper, windows are consecutive, averaged before the projector."""
     from neurid_nuclr.training import choose_recipe
     from nwb_neurid.training import TorchEncoder, WindowOptions
 

@@ -36,18 +36,18 @@ def load_network(
     Parameters
     ----------
     config
-        As `NetworkConfig.from_json` takes it.
+        A config for `NetworkConfig.from_json`.
     state
-        Arrays under the authors' names.
+        Arrays with the authors' names.
     device
-        Where the network is to live.
+        The device for the network.
     origin
-        Where the weights come from, for the message.
+        The source of the weights, for the message.
 
     Raises
     ------
     InvalidModel
-        If the config is not one of a network.
+        If the config is not that of a network.
     WrongWeights
         If weights are missing, unexpected, of another shape or not finite; all of them are listed.
     """
@@ -64,22 +64,23 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     Parameters
     ----------
     path
-        What their trainer wrote, its `model_state_dict` alone, or that as safetensors.
+        The file that their trainer wrote, its `model_state_dict` alone, or the latter as safetensors.
     settings
-        Entries of the config that override what the checkpoint states.
+        Entries of the config that override those of the checkpoint.
 
     Returns
     -------
     config, state
-        As `load_network` takes them.
+        The arguments of `load_network`.
 
     Raises
     ------
     WrongWeights
-        If there is no checkpoint, it cannot be read without running code, or it does not hold exactly the weights
-        of an encoder of binned activity.
+        If there is no checkpoint, it cannot be read without running code, or its weights are not exactly those of an
+        encoder of binned activity.
     InvalidModel
-        If neither states what activity it was trained on, or the settings cannot be used.
+        If neither the checkpoint nor the settings state the activity on which it was trained, or the settings are not
+        valid.
     """
     content = _load(path)
     tensors = _as_mapping(content.get("model_state_dict", content))

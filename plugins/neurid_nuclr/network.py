@@ -43,9 +43,9 @@ LEAST_ROWS = 256
 
 
 class RotaryPositions(nn.Module):
-    """How far each pair of a head's dimensions turns from token to token.
+    """Rotary positions: the rotation of each pair of a head's dimensions from token to token.
 
-    Half of the pairs turn, with periods spaced logarithmically from 1 token to 8 windows; the others stand still.
+    Half of the pairs rotate, with periods spaced logarithmically from 1 token to 8 windows. The others do not rotate.
     """
 
     omega: Float[Tensor, " pairs"]
@@ -56,7 +56,7 @@ class RotaryPositions(nn.Module):
         self.register_buffer("omega", F.pad(2 * math.pi / periods, (0, dim_head // 4)))
 
     def forward(self, tokens: int) -> Float[Tensor, "tokens 1 pairs 2"]:
-        """Compute cosine and sine of the turns of the first `tokens` positions."""
+        """Compute cosine and sine of the rotations of the first `tokens` positions."""
         angles = torch.arange(tokens, device=self.omega.device)[:, None, None] * self.omega
         return torch.stack([angles.cos(), angles.sin()], -1)
 
@@ -77,7 +77,7 @@ def _rotate(
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Tell whether to compute as is fastest on a CPU."""
+    """Whether to use the computation that is fastest on a CPU."""
     return x.device.type == "cpu"
 
 
@@ -180,7 +180,7 @@ def _attend_briefly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention along the second axis, apart for each row and for each place on the axes behind."""
+    """Multi-head self-attention along the second axis, separately for each index of the other axes."""
 
     def __init__(self, dim: int, heads: int, dim_head: int, dropout: float) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
         turns: Float[Tensor, "length 1 pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
-        """Attend to where `mask` is true. `turns` turns values too, and back afterwards: only distances count."""
+        """Attend where `mask` is True. Values are rotated too, and back afterwards: only distances have an effect."""
         parts = [
             torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
             for part in _project(self.norm(x), self.to_qkv, 3)
@@ -215,7 +215,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers on each token alone; half of the hidden units gate the other half."""
+    """Two layers on each token separately. Half of the hidden units gate the other half."""
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
@@ -273,9 +273,10 @@ class Network(nn.Module):
         self.st_blocks = nn.ModuleList(layers(2) for _ in range(config.spatiotemporal_blocks))
 
     def with_compiled_layers(self) -> "Network":
-        """A network of the same weights whose layers are compiled: one for all of a kind, where the whole is slow to.
+        """Make a network with the same weights and compiled layers, because compiling the whole network is slow.
 
-        What comes before and after them, whose shapes depend on what is there, is left as it is.
+        All layers of a kind share one compilation. Code before and after the layers, whose shapes vary, is not
+        compiled.
         """
         compiled = copy.copy(self)
         compiled.run = torch.compile(_add_residual, dynamic=True)
@@ -289,10 +290,10 @@ class Network(nn.Module):
         Parameters
         ----------
         activity
-            Spike counts or samples of each unit; a whole number of tokens.
+            Spike counts or samples of each unit, for a whole number of tokens.
         present
-            False where a row is padding, which no unit attends to and whose vector means nothing; None where no
-            row is.
+            False for rows that are padding, to which no unit attends and whose vectors have no meaning; None if there
+            is no padding.
         """
         windows, units = shape = activity.shape[:2]
         rows = None

@@ -66,7 +66,7 @@ def make_facts(units: int) -> dict[str, Any]:
         class_probabilities=shares,
         prediction_set=shares > 0.1,
         abstained=abstained,
-        reasons=np.where(abstained, "not sure enough", ""),
+        reasons=np.where(abstained, "not confident enough", ""),
         ood_score=rng.uniform(size=units).astype(np.float32),
         prevalence=np.full(len(CLASSES), 1 / len(CLASSES), np.float32),
         coverage=0.9,

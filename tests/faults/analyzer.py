@@ -74,7 +74,7 @@ def find_seed(folder: Path) -> int | None:
 
 
 def attempt(folder: Path, way: str, moment: int) -> int:
-    """Compute in a process of its own; 0 if it went through, FULL if it was refused, KILLED, or 1 for another error."""
+    """Compute in a process of its own; 0 if it succeeded, FULL if it was refused, KILLED, or 1 for another error."""
     child = os.fork()
     if child:
         status = os.waitpid(child, 0)[1]
@@ -108,7 +108,7 @@ def sweep(pristine: Path, way: str) -> Counter:
             seed = f"{type(error).__name__}: {error}"
         right = seed == 1 if code == 0 else seed in ({before, 1} if code in (KILLED, FULL) else set())
         kept = "earlier results" if seed == before else "new results" if seed == 1 else f"found {seed}"
-        found[f"{'' if right else 'WRONG '}{way}: {'went through' if code == 0 else 'stopped'}, {kept}"] += 1
+        found[f"{'' if right else 'WRONG '}{way}: {'succeeded' if code == 0 else 'stopped'}, {kept}"] += 1
         shutil.rmtree(folder)
         if code == 0:
             break

@@ -220,7 +220,7 @@ def interrupt(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
     run.reach(1)
     os.killpg(run.process.pid, signal.SIGINT)
     code, said = run.end(), run.said.strip().splitlines()
-    if code != 130 or len(said) != 1 or "the same command goes on with the rest" not in said[0]:
+    if code != 130 or len(said) != 1 or "run the same command again to continue" not in said[0]:
         return f"WRONG code {code}: {run.said[-400:]!r}"
     last = Run([*truth, "--workers", "2", "--output", DATASET], folder)
     return finish(last, folder, truth, "one line and code 130, all embedded by the next run")

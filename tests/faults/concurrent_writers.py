@@ -121,14 +121,14 @@ def judged(folder: Path, asked: argparse.Namespace):
             wrote = {f"n{number}" for number, code in enumerate(codes) if code == 0}
             there = find(folder)
             right = there == wrote and wrote and set(codes) <= {0, REFUSED} and not strays(folder)
-            outcome[f"{'' if right else 'WRONG '}{len(wrote)} wrote, {len(there)} there"] += 1
+            outcome[f"{'' if right else 'WRONG '}{len(wrote)} writers succeeded, {len(there)} results found"] += 1
         yield f"{name}, names of their own", outcome
     for name, make in ONE_WINS.items():
         outcome = Counter()
         for _ in range(asked.rounds):
             codes = race(folder, make, asked.writers)
             right = codes.count(0) == 1 and codes.count(REFUSED) == asked.writers - 1 and not strays(folder)
-            outcome[f"{'' if right else 'WRONG '}{codes.count(0)} wrote"] += 1
+            outcome[f"{'' if right else 'WRONG '}{codes.count(0)} writers succeeded"] += 1
         yield f"{name}, nothing replaced", outcome
     for name in ANY_WINS:
         outcome = Counter()
@@ -137,7 +137,7 @@ def judged(folder: Path, asked: argparse.Namespace):
             version = KINDS[name].read(folder)
             wrote = [number + 1 for number, code in enumerate(codes) if code == 0]
             right = version in wrote and set(codes) <= {0, REFUSED} and not strays(folder)
-            outcome[f"{'' if right else 'WRONG '}one of those that wrote"] += 1
+            outcome[f"{'' if right else 'WRONG '}result of one of the writers"] += 1
         yield f"{name}, replaced", outcome
 
 

@@ -100,7 +100,7 @@ def fill(folder: Path, disk: Path, options: argparse.Namespace) -> int:
     for name in options.command or COMMANDS:
         found: Counter[str] = Counter()
         outcome, most = attempt(disk, pristine, name, None, "seeing")
-        if outcome != "went through":
+        if outcome != "succeeded":
             sys.exit(f"{name} does not work as it is: {outcome}")
         for step in range(options.steps):
             free = int(step / max(1, options.steps - 1) * (1.2 * most + SPARE_BYTES))
@@ -139,14 +139,14 @@ def attempt(disk: Path, pristine: Path, name: str, free: int | None, sight: str)
     if left := [path for path in after if is_ours(Path(path))]:
         return f"WRONG code {code}, left {left[:3]}", taken
     if code == 0:
-        return "went through", taken
+        return "succeeded", taken
     if free is None or code != 2 or len(lines) != 1 or "Traceback" in said:
         return f"WRONG code {code}: {said[-300:]!r}", taken
     changed = [path for path, digest in before.items() if after.get(path) != digest]
     new = set(after) - set(before)
     if changed or (new and name != "train"):  # a training keeps the model of its last checkpoint
         return f"WRONG refused, changed {changed[:3]}, new {sorted(new)[:3]}", taken
-    return "refused in one line, everything as it was", taken
+    return "refused in one line, nothing changed", taken
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -33,10 +33,12 @@ from nwb_neurid.cli.app import app
 from nwb_neurid.cli.guard import CRASHES, FAULTS
 
 LIMIT_S, LIMIT_BYTES = 10, 2**30
-"""Time of the processor, since the machine may have other work."""
+"""CPU time, since the machine may have other work."""
 
 KILLED_AFTER_S = 60
-GOOD = {"read", "refused", *(f"refused, {fault}" for fault in ("crashed", "computed without end", "memory"))}
+ENDED = {CRASHES: "after a crash", FAULTS["SIGPROF"]: "at the CPU-time limit", FAULTS["SIGKILL"]: "at the memory limit"}
+SIMPLE = {"read", "refused in one line"}
+GOOD = SIMPLE | {f"refused {how}" for how in ENDED.values()}
 
 
 @dataclass(frozen=True)
@@ -99,24 +101,23 @@ def end(command):
 
 
 def verdict(path, code, said, used):
-    """What happened, in a word or two."""
+    """What happened, in a few words."""
     if code < 0:
-        return f"died of {signal.Signals(-code).name}"
-    if "Traceback" in said or "fault of the plugin" in said or code not in {0, 2}:
-        return f"escaped with code {code}"
+        return f"ended by {signal.Signals(-code).name}"
+    if "Traceback" in said or "bug in the plugin" in said or code not in {0, 2}:
+        return f"failed with exit code {code} or a traceback"
     if used.ru_utime + used.ru_stime > LIMIT_S:
-        return "took too long"
+        return "used too much CPU time"
     if used.ru_maxrss * 1024 > LIMIT_BYTES:
-        return "took too much memory"
+        return "used too much memory"
     if code == 0:
         return "read"
     lines = [line for line in said.splitlines() if not line.startswith(("warning: ", "  "))]
     line = lines[-1] if lines else ""
     if len(lines) != 1 or not line.startswith("nwb-neurid: ") or (str(path) not in line and "--" not in line):
-        return "refused, but not clearly"
-    kinds = {CRASHES: "crashed", FAULTS["SIGPROF"]: "computed without end", FAULTS["SIGKILL"]: "memory"}
-    ended = next((kind for words, kind in kinds.items() if words in line), "memory" if "memory" in line else "")
-    return f"refused, {ended}" if ended else "refused"
+        return "refused without one clear line"
+    memory = ENDED[FAULTS["SIGKILL"]] if "memory" in line else "in one line"
+    return f"refused {next((how for words, how in ENDED.items() if words in line), memory)}"
 
 
 def written_in(folder):
@@ -129,7 +130,7 @@ def written_in(folder):
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
             app(["inspect", str(copy), *options], standalone_mode=False)  # loads what the forks then have
         if "nwb-neurid: " in said.getvalue():
-            sys.exit(f"{name} is not read as it is: {said.getvalue()}")
+            sys.exit(f"{name} cannot be read without a mutation: {said.getvalue()}")
         sources.append(Source(name, copy, options))
     return sources
 
@@ -139,8 +140,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, help="read this mutation alone, and print all that is told")
-    parser.add_argument("--keep", type=Path, help="where sources go that were neither read nor simply refused")
+    parser.add_argument("--only", type=int, help="read this mutation alone, and print what the command prints")
+    parser.add_argument("--keep", type=Path, help="folder for sources that were neither read nor refused in one line")
     asked = parser.parse_args()
     counts, bad, most_s, most_bytes = Counter(), 0, 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -156,13 +157,13 @@ def main():
             most_s, most_bytes = max(most_s, used.ru_utime + used.ru_stime), max(most_bytes, used.ru_maxrss * 1024)
             if asked.only is not None or found not in GOOD:
                 print(f"{number}: {source.name}, {did}: {found}\n{said}")
-            if asked.keep is not None and found not in {"read", "refused"}:
+            if asked.keep is not None and found not in SIMPLE:
                 path.rename(asked.keep / f"{asked.seed}_{number}{path.suffix}")
             elif path.is_dir():
                 shutil.rmtree(path)
-    told = ", ".join(f"{found} {count}" for found, count in sorted(counts.items()))
+    told = ", ".join(f"{count} {found}" for found, count in sorted(counts.items()))
     print(f"{counts.total()} mutations of {len(sources)} sources: {told}; ", end="")
-    print(f"the worst took {most_s:.1f} s of the processor, {most_bytes / 2**20:.0f} MiB of memory")
+    print(f"at most {most_s:.1f} s of CPU time and {most_bytes / 2**20:.0f} MiB of memory")
     sys.exit(bad > 0)
 
 

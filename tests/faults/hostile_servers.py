@@ -49,7 +49,7 @@ def main() -> int:
                 wrong += not good
                 print(f"{'' if good else f'WRONG (code {code}) '}{name}: {words[0]}: {seconds:.1f} s, {said.strip()}")
     print(
-        f"{count} servers, two commands each, wrong: {wrong}; the worst took {worst_s:.1f} s of the clock, "
+        f"{count} servers, two commands each, wrong: {wrong}; at most {worst_s:.1f} s of wall-clock time and "
         f"{worst_bytes / 2**20:.0f} MiB of memory"
     )
     return int(bool(wrong))

@@ -123,7 +123,7 @@ def attempt(kind: Kind, base: Path, now: Path, version: int, how: object) -> int
 
 def judge(kind: Kind, base: Path, now: Path, before: int | None, new: int, code: int) -> str:
     """What became of it, in a few words; WRONG first if it is not as it should be."""
-    what = {0: "went through", -signal.SIGKILL: "killed"}.get(code, f"ended with {code}")
+    what = {0: "succeeded", -signal.SIGKILL: "killed"}.get(code, f"ended with {code}")
     others = bystanders(base, kind)
     try:
         version = kind.read(now)
@@ -146,7 +146,7 @@ def judge(kind: Kind, base: Path, now: Path, before: int | None, new: int, code:
     changed = [path for path, mode in modes(base).items() if modes(now).get(path, mode) != mode]
     if changed:
         return f"WRONG {what}, other modes of {changed[:3]}"
-    return f"{what}, {'new' if version == new else 'old'}"
+    return f"{what}, {'new' if version == new else 'old'} output in place"
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def main() -> int:
     for kind, count in sorted(found.items()):
         print(f"{count:5} {kind}")
     print(
-        f"{asked.mutations} files with results and {asked.models} models; the worst took {worst[0]:.1f} s of the "
-        f"clock, {worst[1] / 2**20:.0f} MiB of memory"
+        f"{asked.mutations} files with results and {asked.models} models; at most {worst[0]:.1f} s of "
+        f"wall-clock time and {worst[1] / 2**20:.0f} MiB of memory"
     )
     return int(any(kind.startswith("WRONG") for kind in found))
 
@@ -189,7 +189,7 @@ def judge(path: Path, words: list[str], worst: list[float], what: str) -> str:
     worst[:] = max(worst[0], seconds), max(worst[1], memory)
     lines = [line for line in said.splitlines() if line.startswith("nwb-neurid: ")]
     fault = ""
-    if code not in {0, 2} or "Traceback" in said or "fault of" in said:
+    if code not in {0, 2} or "Traceback" in said or "bug in" in said:
         fault = f"code {code}"
     elif code == 2 and len(lines) != 1:
         fault = "not one line"

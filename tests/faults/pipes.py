@@ -70,7 +70,7 @@ def main() -> int:
                 print(f"{'' if good else f'WRONG (code {code}, {seconds:.1f} s) '}{name}: {outcome}")
     print(
         f"{found.total() + wrong} commands, read: {found['read']}, refused in one line: "
-        f"{found['refused in one line']}, wrong: {wrong}; the worst took {worst_s:.1f} s of the clock"
+        f"{found['refused in one line']}, wrong: {wrong}; at most {worst_s:.1f} s of wall-clock time"
     )
     return int(bool(wrong))
 

@@ -168,14 +168,14 @@ def zeros(handler, first, last):
 
 SECOND = {
     silent: "",
-    dripping_body: "nothing whole in ",
-    dripping_headers: "nothing whole in ",
+    dripping_body: "no complete answer within ",
+    dripping_headers: "no complete answer within ",
     endless_body: "",
     endless_chunks: "",
-    compressed: "the server compressed what was asked for as it is",
+    compressed: "the server compressed data that were requested uncompressed",
     other_range: "the server sent 'bytes 5-",
     too_short: "another number of bytes than ",
-    whole_file: "the server sent the whole file for a part of it",
+    whole_file: "the server sent the whole file instead of a part",
     gone: "the server answered 410 Gone",
     redirects_in_a_circle: "the server answered 302 Found",
     busy: "the server answered 503 Service Unavailable",

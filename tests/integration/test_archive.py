@@ -31,8 +31,8 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
     names = ("0.nwb", "1.nwb", "copy.nwb", "bad.nwb", "gone.nwb")
     done = run(*words, *names, code=1)
     assert "copy.nwb: the same recording as 0.nwb" in done.stdout
-    assert "2 of 5 recordings embedded, 28 units; 1 named twice; 2 failed" in done.stdout
-    assert "Watch the work at http://127.0.0.1:" in done.stdout
+    assert "2 of 5 recordings embedded, 28 units; 1 given twice; 2 failed" in done.stdout
+    assert "Progress in a browser: http://127.0.0.1:" in done.stdout
     assert sorted(line.split()[1] for line in done.stderr.splitlines()) == ["bad.nwb", "gone.nwb"]
     shutil.copy(archive / "2.nwb", archive / "bad.nwb")
     again = run(*words, "0.nwb", "1.nwb", "bad.nwb", "--json")
@@ -48,14 +48,14 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--memory", "8GB"), "--memory, --slurm-option and --manifest are about workers"),
+        (("--memory", "8GB"), "--memory, --slurm-option and --manifest are for workers"),
         (("--workers", "1", "--output", "v", "--format", "csv"), "--output collects the vectors of all recordings"),
-        (("--workers", "1", "--output", "v", "--report"), "--report is about one recording, and --output collects all"),
+        (("--workers", "1", "--output", "v", "--report"), "so --report cannot write a page for each"),
         (
             ("--workers", "1", "--output", "0.nwb"),
             "0.nwb is a file. The vectors of several recordings go into a folder",
         ),
-        (("--workers", "1", "--output", "."), "holds something else"),
+        (("--workers", "1", "--output", "."), "holds other files"),
         (("--workers", "1", "--device", "tpu"), "device must be one of auto, cpu, cuda, got 'tpu'"),
     ],
 )

@@ -73,9 +73,9 @@ def _bad_plugins_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_list_names_every_one_and_goes_on(run):
     done = run("plugins")
     faults = {
-        "bad-import": "does not import: RuntimeError: no licence",
-        "bad-spec": "does not import: TypeError: ",
-        "bad-kind": "does not import: The spec of encoder 'bad-kind' cannot be used",
+        "bad-import": "cannot be imported: RuntimeError: no licence",
+        "bad-spec": "cannot be imported: TypeError: ",
+        "bad-kind": "cannot be imported: The spec of encoder 'bad-kind' cannot be used",
     }
     for name, fault in faults.items():
         module = name.replace("-", "_")
@@ -89,8 +89,8 @@ def test_a_list_names_every_one_and_goes_on(run):
 def test_other_commands_work(run, recording):
     said = run("inspect", recording)
     assert "  isi: yes" in said.stdout
-    assert "  bad-import: no, encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) does not" in said.stdout
-    assert "Reader 'bad-reader' (lab-bad-reader 2.5) cannot tell whether it reads" in said.stderr
+    assert "  bad-import: no, encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) cannot be" in said.stdout
+    assert "Reader 'bad-reader' (lab-bad-reader 2.5) failed to check whether it can read" in said.stderr
     assert "12 of 12 units embedded" in run("embed", "--encoder", "isi", recording).stdout
     run("show", recording)
     run("remove", recording, "--name", "neurid_isi")
@@ -100,7 +100,7 @@ def test_other_commands_work(run, recording):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("bad-import", "encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) does not import"),
+        ("bad-import", "encoder 'bad-import' (bad_import:PLUGIN, lab-bad-import 2.5) cannot be imported"),
         ("bad-shape", "Encoder 'bad-shape' (lab-bad-shape 2.5) must return Embeddings with vectors of shape (12, 2)"),
         ("bad-exit", "Encoder 'bad-exit' (lab-bad-exit 2.5) failed on "),
     ],

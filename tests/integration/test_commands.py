@@ -23,9 +23,10 @@ def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
 
 def test_without_a_name_the_model_that_ships_is_taken(run, recording, tmp_path):
     run("simulate", "imaged.nwb", "--imaging", "--units", 8, "--duration", 40)
-    for path, encoder in ((recording, "company"), (tmp_path / "imaged.nwb", "nuclr")):
-        assert f"Encoder {encoder} has no label head" in run("embed", path).stdout
-        assert [result.name for result in nwb_neurid.read_results(path)] == [f"neurid_{encoder}"]
+    for path, dim in ((recording, 80), (tmp_path / "imaged.nwb", 96)):
+        assert "Encoder company has no label head" in run("embed", path).stdout
+        (found,) = nwb_neurid.read_results(path)
+        assert (found.name, found.embeddings.vectors.shape[1]) == ("neurid_company", dim)
         assert "SIMULATED" in run("show", path).stdout
 
 
@@ -35,13 +36,13 @@ def test_a_table_is_called_after_the_encoder_that_the_recording_gets(run, record
     run("embed", recording, "imaged.nwb", "--format", "csv", "--output", "tables")
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         "recording.neurid_company.csv",
-        "imaged.neurid_nuclr.csv",
+        "imaged.neurid_company.csv",
     }
 
 
 @pytest.mark.parametrize("words", [["--untrained"], ["--preset", "small"], ["--fit"]])
 def test_options_of_an_encoder_want_one(run, recording, words):
-    assert "are for an encoder: name one" in run("embed", recording, *words, code=2).stderr
+    assert "need an encoder: add one" in run("embed", recording, *words, code=2).stderr
 
 
 def test_quiet_prints_nothing(run, recording):
@@ -87,7 +88,7 @@ def test_several_sources_need_a_folder_and_names_of_their_own(run, recording, tm
         in run("embed", "--encoder", "isi", recording, recording, "-o", "x.nwb", code=2).stderr
     )
     refused = run("embed", "--encoder", "isi", recording, recording, "-o", tmp_path, code=2).stderr
-    assert "Several sources are called recording.nwb" in refused
+    assert "would have the same name (recording.nwb)" in refused
 
 
 def test_one_seed_gives_one_result(run, recording, tmp_path):
@@ -105,12 +106,12 @@ def test_one_seed_gives_one_result(run, recording, tmp_path):
 
 def test_steps_are_of_a_training(run, recording):
     refused = run("embed", recording, "--encoder", "isi", "--steps", 5, code=2).stderr
-    assert "--steps is how long --fit trains: pass --fit too, or leave it out." in refused
+    assert "--steps is the number of training steps of --fit: add --fit, or leave out --steps." in refused
 
 
 def test_a_folder_that_holds_recordings_is_none_itself(run, recording):
     refused = run("embed", recording.parent, "--encoder", "isi", code=2).stderr
-    assert f"If the folder holds recordings, name them: {recording.parent / '*'}" in refused.replace("\n", "")
+    assert f"If the folder holds recordings, pass them: {recording.parent / '*'}" in refused.replace("\n", "")
 
 
 def test_untrained_weights_are_asked_for(run, recording):
@@ -170,7 +171,7 @@ def test_show_previews_tables_and_model(run, recording):
     said = run("show", recording, "--rows", 2).stdout
     assert "neurid_isi: 12 of 12 units with a vector of 53 dimensions" in said
     assert "encoder isi 1" in said
-    assert "nothing to learn" in said
+    assert "none needed" in said
 
 
 def test_show_without_results(run, recording):
@@ -196,7 +197,7 @@ def test_simulate_writes_a_folder_of_animals(run):
         *("simulate", "animals", "--animals", 2, "--out-of-domain", 1, "--regions", 2),
         *("--units", 6, "--duration", 2, "--jobs", 1),
     ).stdout
-    assert "animals: 3 simulated animals of 6 units over 2 s, 1 of them out of the domain" in said
+    assert "animals: 3 simulated animals of 6 units over 2 s, 1 of them outside the domain" in said
     inspected = run("inspect", "animals/outside-000.nwb").stdout
     assert "brain_region: simulated region A 3, simulated region B 3" in inspected
     assert "behavior/running_speed" in inspected
@@ -211,9 +212,9 @@ def test_simulate_writes_fluorescence(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rate-hz", 4], "--rate-hz is the rate of imaging. Pass --imaging too, or leave it out."),
-        (["--jobs", 2], "--jobs is for a folder of animals. Pass --animals too, or leave it out."),
-        (["--out-of-domain", 1], "--out-of-domain is for a folder of animals. Pass --animals too, or leave it out."),
+        (["--rate-hz", 4], "--rate-hz is the frame rate of --imaging: add --imaging, or leave out --rate-hz."),
+        (["--jobs", 2], "--jobs needs --animals: add --animals, or leave out --jobs."),
+        (["--out-of-domain", 1], "--out-of-domain needs --animals: add --animals, or leave out --out-of-domain."),
         (["--imaging", "--rate-hz", 0.001], "60 s hold no frame at 0.001 Hz. Simulate 1000 s or more."),
     ],
 )
@@ -261,13 +262,13 @@ def test_a_model_whose_weights_were_exchanged_is_refused(run, recording, shared_
     weights = load_file(tmp_path / "model" / "weights.safetensors")
     weights["read_in.bias"] = weights["read_in.bias"] + 1
     save_file(weights, tmp_path / "model" / "weights.safetensors")
-    assert "is not what model.json describes" in run("embed", recording, "--model", "model", code=2).stderr
+    assert "does not match model.json" in run("embed", recording, "--model", "model", code=2).stderr
 
 
 def test_a_fault_of_ours_is_one_line_and_code_1(run, recording, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("from nwb_neurid.workflows import embed\ndel embed.embed_file\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "This is a fault of nwb-neurid" in run("embed", "--encoder", "isi", recording, code=1).stderr
+    assert "This is a bug in nwb-neurid" in run("embed", "--encoder", "isi", recording, code=1).stderr
 
 
 def test_help_names_every_option(run):

@@ -37,7 +37,7 @@ def test_scores_are_written_printed_and_compared(run, animals, types, tmp_path):
         in run("evaluate", *animals, "--encoder", "isi", *options, "--output", "isi", code=2).stderr
     )
     compared = run("compare", "isi", "isi")
-    assert "On 20 units of 2 subjects that all tested" in compared.stdout
+    assert "On 20 units of 2 subjects that all evaluations tested" in compared.stdout
     assert "paired bootstrap over neurons, as there are 2 subjects" in compared.stdout
 
 
@@ -59,8 +59,8 @@ def test_a_leak_is_refused_by_name_and_nothing_is_written(run, animals, tmp_path
     [
         (["--protocol", "inductive"], "There is no protocol 'inductive'"),
         (["--protocol", "transductive", "--encoder", "nuclr"], "random weights (--untrained)"),
-        (["--protocol", "transductive"], "Name what to evaluate"),
-        (["--protocol", "transductive", "--encoder", "isi", "--label-fractions", "few"], "--label-fractions takes"),
+        (["--protocol", "transductive"], "Choose what to evaluate"),
+        (["--protocol", "transductive", "--encoder", "isi", "--label-fractions", "few"], "--label-fractions must be"),
     ],
 )
 def test_bad_options_are_one_line(run, animals, words, message):

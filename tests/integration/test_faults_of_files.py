@@ -58,7 +58,7 @@ def read_only(path):
         (empty, "is not an HDF5 file"),
         (truncated, "is truncated"),
         (without_units, "it has no units table"),
-        (without_spikes, "not one spike"),
+        (without_spikes, "but no spikes"),
         (nan_times, "NaN"),
         (read_only, "is read-only"),
     ],
@@ -125,7 +125,7 @@ def test_unsorted_times_are_sorted_and_repeated_ids_addressed_by_row(run, record
         file["units/spike_times"][:2] = first[::-1]
         file["units/id"][1] = file["units/id"][0]
     said = run("embed", "--encoder", "isi", recording)
-    assert "spike_times did not ascend in 1 of 12 units: sorted" in said.stderr
+    assert "spike_times were not in ascending order in 1 of 12 units, and were sorted" in said.stderr
     assert "repeats 1 id" in said.stderr
     assert "12 of 12 units embedded" in said.stdout
 

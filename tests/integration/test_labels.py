@@ -34,7 +34,7 @@ def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):
     assert first.startswith("model: cell_type of ")
     assert " units of 4 animals: CH " in first
     assert second.startswith("On held-out animals: macro F1 0.")
-    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 4, needed are 9."
+    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 4 animals, at least 9 are needed."
     assert last.endswith(" embed SOURCE --model model")
 
     output = tmp_path / "out.nwb"
@@ -93,11 +93,20 @@ def refused(capsys, command, *words, **options):
 @pytest.mark.parametrize(
     ("model", "options", "wanted"),
     [
-        ("isi", {}, "isi is an encoder and not a folder of yours: name a folder for the model (--output)."),
+        (
+            "isi",
+            {},
+            "isi is an encoder, and a label head cannot be added to it. Choose a folder for a copy with the "
+            "head (--output).",
+        ),
         ("model", {}, "has a head for cell_type already. Replace it (--overwrite), or choose --output."),
         ("isi", {"output": "model"}, "model exists. Choose another folder, or overwrite it (--overwrite)."),
         ("nowhere", {}, "nowhere is not a model folder: it has no model.json."),
-        ("isi", {"output": "new", "label": "depth"}, "No recording has the label depth. They have: cell_type, brain_"),
+        (
+            "isi",
+            {"output": "new", "label": "depth"},
+            "No recording has the label depth. Labels of the recordings: cell_t",
+        ),
         ("isi", {"output": "new", "head": "tree"}, "There is no head 'tree'. Choose one of: linear, mlp."),
         ("isi", {"output": "new", "coverage": 2.0}, "coverage must lie above 0 and below 1, such as 0.9, got 2.0."),
         ("isi", {"output": "new", "map_": "no.csv"}, "no.csv cannot be read: No such file or directory."),
@@ -119,9 +128,12 @@ def test_what_cannot_be_fitted_is_one_line(made, animals, capsys, monkeypatch, t
     [
         ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type."),
         ({"coverage": 1.0}, "coverage must lie above 0 and below 1, such as 0.9, got 1.0."),
-        ({"prior": "CH"}, "A prior is a share for each class of cell_type, or one of uniform, got 'CH'."),
-        ({"prior": "CH=1,CH=2"}, "--prior names CH twice: CH=1,CH=2."),
-        ({"prior": "CH=a"}, "--prior wants CLASS=SHARE,... or uniform, got 'CH=a'."),
+        ({"prior": "CH"}, "A prior must be a share for each class of cell_type, or one of uniform, got 'CH'."),
+        (
+            {"prior": "CH=1,CH=2"},
+            "--prior gives the class CH more than once: CH=1,CH=2. Give one share for each class.",
+        ),
+        ({"prior": "CH=a"}, "--prior must be CLASS=SHARE,CLASS=SHARE,... or uniform, got 'CH=a'."),
         ({"prior": "CH=1"}, "A prior needs a share for each class of cell_type (CH, FS, IB, LTS, RS), got CH."),
         ({"model": None, "smooth": True}, "The model has no label heads and predicts no labels. Fit one:"),
     ],

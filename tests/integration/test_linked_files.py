@@ -105,7 +105,7 @@ def _embed(path, kind, **options):
     model = nwb_neurid.new_model("isi")
     if kind not in ELSEWHERE:
         return embed_file(path, model, writing=WriteOptions(**options)).path
-    with pytest.warns(NeuridWarning, match=r"analysis\.nwb takes /.* from raw\.nwb by a link, .* never changed"):
+    with pytest.warns(NeuridWarning, match=r"analysis\.nwb links to /.* from raw\.nwb in another file, .* changed"):
         return embed_file(path, model, writing=WriteOptions(**options)).path
 
 
@@ -148,7 +148,7 @@ def test_a_sidecar(analysis, tmp_path):
     assert analysis.read_bytes() == before
 
 
-@pytest.mark.filterwarnings("ignore:.*the disk space that it took cannot be given back")  # without its specifications
+@pytest.mark.filterwarnings("ignore:.*its disk space could not be freed")  # without its specifications
 def test_removing_takes_out_the_results_alone(analysis, kind):
     path = _embed(analysis, kind)
     remove(path, "neurid_isi")
@@ -176,7 +176,7 @@ def test_results_in_the_other_file_are_read_and_not_removed(raw, raw_bytes, anal
 @pytest.mark.parametrize("kind", ["units"], indirect=False)
 def test_columns_of_linked_units_are_refused(analysis, kind):
     model = nwb_neurid.new_model("isi")
-    with pytest.raises(InvalidOption, match=r"--units-columns writes into .* takes /units from raw\.nwb"):
+    with pytest.raises(InvalidOption, match=r"--units-columns writes into .* links to /units from raw\.nwb"):
         embed_file(analysis, model, writing=WriteOptions(units_columns=True))
 
 
@@ -187,6 +187,6 @@ def test_an_output_that_is_there(analysis, kind, tmp_path):
     model = nwb_neurid.new_model("isi")
     with pytest.raises(CannotWrite, match=r"output\.nwb exists\. Replace it"):
         embed_file(analysis, model, writing=WriteOptions(output=output))
-    with pytest.raises(CannotWrite, match=r"output\.nwb exists and is no sidecar"):
+    with pytest.raises(CannotWrite, match=r"output\.nwb exists and is not a sidecar"):
         embed_file(analysis, model, writing=WriteOptions(output=output, overwrite=True))
     assert output.read_bytes() == analysis.read_bytes()

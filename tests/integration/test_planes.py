@@ -93,7 +93,7 @@ def test_a_second_run_is_refused_before_anything_is_computed(path, model):
 def test_where_there_is_room_for_one_plane_only(path, model):
     before = path.read_bytes()
     with pytest.raises(
-        CannotWrite, match=r"stand in 2 tables \(.*lower, .*upper\)\. .* about one: choose one \(--from\)"
+        CannotWrite, match=r"are in 2 tables \(.*lower, .*upper\)\. .* only one of them: choose one \(--from\)"
     ):
         embed_file(path, model, writing=WriteOptions(sidecar=True))
     assert path.read_bytes() == before

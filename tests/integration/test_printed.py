@@ -22,7 +22,7 @@ def test_embed_names_the_table_and_how_to_undo_it(run, recording, sha256):
     before = sha256(recording)
     lines = run("embed", recording, "--encoder", "isi").stdout.splitlines()
     assert lines[0] == f"{recording}: 12 of 12 units embedded"
-    assert "  The file was changed: it has the table neurid_isi_embeddings now." in lines
+    assert "  The results were written into the file: table neurid_isi_embeddings." in lines
     (undo,) = [line.partition(": ")[2] for line in lines if line.startswith("  To undo it: ")]
     assert undo.endswith(f"nwb_neurid remove {recording} --name neurid_isi")
     run(*undo.partition("nwb_neurid ")[2].split())
@@ -32,7 +32,7 @@ def test_embed_names_the_table_and_how_to_undo_it(run, recording, sha256):
 
 def test_embed_says_that_the_recording_stays_as_it_is(run, recording, tmp_path):
     said = run("embed", recording, "--encoder", "isi", "--output", tmp_path / "out.nwb").stdout
-    assert f"  They are in the table neurid_isi_embeddings; {recording} was not changed." in said
+    assert f"  The results are in the table neurid_isi_embeddings; {recording} was not changed." in said
     assert "To undo it" not in said
     said = run("embed", recording, "--encoder", "isi", "--format", "csv").stdout
     assert "To undo it" not in said
@@ -78,12 +78,12 @@ def test_inspect_names_models_reasons_by_preset_and_the_next_step(run, recording
     said = run("inspect", recording).stdout
     assert "  company-spikes (company): yes, the default for this recording" in said
     assert "  default-spikes (neurpir): yes" in said
-    assert "  default-calcium (nuclr): no, it takes " in said
+    assert "  company-calcium (company): no, it takes " in said
     assert said.rstrip().endswith(f"nwb_neurid embed {recording}")
     run("simulate", "short.nwb", "--units", 3, "--duration", 4)
     said = run("inspect", "short.nwb").stdout
     assert "  nuclr: no, it needs 10 s of observed time, the recording has 4 s (presets: base, small" in said
-    assert "No model that ships can embed it. Name an encoder: " in said
+    assert "No model that ships can embed it. Choose an encoder: " in said
     assert said.rstrip().endswith("nwb_neurid embed short.nwb --encoder isi")
 
 

@@ -102,10 +102,8 @@ def test_every_worm_embeds_with_the_model_that_ships(run_once, shared_data, tmp_
         assert np.median(result.embeddings.stability) > 0.8
         notes = " ".join(result.embeddings.provenance.notes)
         assert "Traces were resampled from" in notes
-        kinds.add(
-            "F0 is not known" if "F0 is not known" in notes else "computed" if "computed from" in notes else "dff"
-        )
-    assert kinds == {"F0 is not known", "computed", "dff"}
+        kinds.add("F0 is unknown" if "F0 is unknown" in notes else "computed" if "computed from" in notes else "dff")
+    assert kinds == {"F0 is unknown", "computed", "dff"}
 
 
 def test_a_kilosort_folder_gets_types_or_reasons_without_options(run_once, shared_data, tmp_path):

@@ -87,7 +87,7 @@ def test_channels_of_a_probe_that_another_column_names(make, column, probes):
     population, told = read_telling(make({column: LOCAL, **probes}))
     assert count(population.labels["brain_region"]) == REGIONS
     assert count(population.group) == {"probe0": 3, "probe1": 3}
-    assert "count the channels of each group" in told[0]
+    assert "read as channel numbers within each group" in told[0]
 
 
 def test_a_column_that_names_no_probe_is_none(make):
@@ -106,7 +106,7 @@ def test_positions_in_other_units_of_length(make, scale, unit):
 
     population, (told,) = read_telling(make({"peak_channel_id": [0, 1, 2, 8, 9, 10]}, edit))
     np.testing.assert_allclose(population.positions_um[1], [10, 20, 0], rtol=1e-5)
-    assert told.endswith(f"taken for {unit}.")
+    assert told.endswith(f"read as {unit}.")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_the_ending_of_a_table_may_be_in_capitals(phy):
 @pytest.mark.parametrize(
     ("table", "why"),
     [
-        (tabulate(form="1{}"), "no row is of a cluster with spikes"),
+        (tabulate(form="1{}"), "none of its clusters has spikes"),
         ("cluster_id\tgroup\n1\tgood\n2\tgood\n3\tnoise\n4\tgood\n5\tgood\n", "as if they were counted from 1"),
         (b"\0" * 50, "has no column cluster_id"),
         ("", "is empty"),
@@ -331,10 +331,10 @@ def test_params_however_they_are_written(phy, params):
 def test_a_rate_in_khz_is_not_believed_to_be_in_hz(phy):
     population, (told,) = read_telling(phy(params="sample_rate = 30.0\n"))
     assert population.spikes.resolution_s == 1 / 30_000
-    assert "taken for kHz" in told
+    assert "so it is read as kHz" in told
     shutil.rmtree(population.source)
     population, told = read_telling(phy(params=""), rate_hz=30.0)
-    assert "if that is kHz, give 30000" in told[0]
+    assert "If that is in kHz, give 30000" in told[0]
 
 
 @pytest.mark.parametrize("options", [{}, {"start_s": 0.0, "stop_s": 1e5}], ids=["all", "a stretch"])
@@ -342,7 +342,7 @@ def test_a_rate_in_khz_is_not_believed_to_be_in_hz(phy):
 def test_times_in_memory_that_are_no_seconds(scale, options):
     rng = np.random.default_rng(0)
     trains = [np.sort(rng.uniform(0, 600, 500)) * scale for _ in range(3)]
-    assert "are hardly seconds" in read_telling(trains, **options)[1][0]
+    assert "are probably not in seconds" in read_telling(trains, **options)[1][0]
 
 
 @pytest.mark.parametrize("shape", [(6, 1), (6,)])

@@ -106,9 +106,9 @@ def test_a_stretch_of_time(recording):
     inside = (whole.spikes.times_s >= 5 - 1e-6) & (whole.spikes.times_s < 12 - 1e-6)
     assert len(part.spikes.times_s) == inside.sum()
     assert nwb_neurid.read(recording, start_s=5.0).duration_s == 25
-    with pytest.raises(InvalidOption, match=r"not observed between 40 s and its end\. It was from 0 to 30 s"):
+    with pytest.raises(InvalidOption, match=r"not observed between 40 s and its end\. It was observed from 0 to 30 s"):
         nwb_neurid.read(recording, start_s=40.0)
-    with pytest.raises(InvalidOption, match=r"not observed between 40 and 50 s\. It was from 0 to 30 s"):
+    with pytest.raises(InvalidOption, match=r"not observed between 40 and 50 s\. It was observed from 0 to 30 s"):
         nwb_neurid.read(recording, start_s=40.0, stop_s=50.0)
     with pytest.raises(InvalidOption, match=r"The start must lie before the stop, got 12 and 5 s for .*\."):
         nwb_neurid.read(recording, start_s=12.0, stop_s=5.0)
@@ -123,10 +123,10 @@ def test_the_first_seconds_of_observed_time(recording):
 
 
 def test_options_that_a_reader_does_not_know(kilosort):
-    message = r"'spikeinterface', which reads .* does not know the option all_rois\. It knows"
+    message = r"'spikeinterface', which reads .* has no option all_rois\. Its options"
     with pytest.raises(InvalidOption, match=message):
         nwb_neurid.read(kilosort, all_rois=True)
-    with pytest.raises(InvalidOption, match=r"Cannot read with rate\. Options are: keep_opto, "):
+    with pytest.raises(InvalidOption, match=r"Unknown options of reading: rate\. The options are: keep_opto, "):
         nwb_neurid.read(kilosort, rate=1.0)
 
 
@@ -143,7 +143,7 @@ def test_names_of_results(source, sidecar, name):
 
 
 def test_a_url_without_a_name_needs_an_output():
-    with pytest.raises(InvalidOption, match=r"names no file that its results could be called after.*--output"):
+    with pytest.raises(InvalidOption, match=r"is not a file, so its results have no default file name.*--output"):
         name_output("https://host/api/assets/1234/download/")
 
 

@@ -49,7 +49,7 @@ def test_fit_trains_on_the_recording_itself_and_says_so(run, recording):
 
 def test_what_does_not_learn_is_one_line(run, recording):
     refused = run("train", recording, "--output", "model", "--encoder", "isi", code=2).stderr
-    assert "Encoder 'isi' has nothing to learn" in refused
+    assert "Encoder 'isi' needs no training" in refused
 
 
 def test_fit_of_a_trained_model_is_refused(run, recording):

@@ -73,12 +73,12 @@ def test_arrays_cannot_be_written_through(spikes, ramps):
 
 @pytest.mark.parametrize("splits", [[], [1, 3], [0, 2], [0, 4], [0, 2, 1, 3]])
 def test_splits_must_cover_the_spikes(splits):
-    with pytest.raises(InvalidPopulation, match=r"splits must ascend from 0 to the 3 spikes, got \["):
+    with pytest.raises(InvalidPopulation, match=r"splits must increase from 0 to the number of spikes \(3\), got \["):
         Spikes(times_s=np.arange(3.0), splits=np.array(splits, np.int64))
 
 
 def test_a_train_must_ascend():
-    message = r"Spike times must ascend within a unit; row 2 has 4\.0 s after 5\.0 s\."
+    message = r"Spike times must be sorted within each unit; in row 2, 4\.0 s comes after 5\.0 s\."
     with pytest.raises(InvalidPopulation, match=message):
         Spikes.of([np.array([8.0, 9.0]), np.empty(0), np.array([1.0, 5.0, 4.0])])
 
@@ -95,7 +95,7 @@ def test_ends_of_a_train_must_be_finite(train):
 
 @pytest.mark.parametrize("train", [[1.0, np.nan], [np.nan, 1.0], [1.0, np.nan, 2.0]])
 def test_a_time_that_is_no_number_does_not_ascend(train):
-    with pytest.raises(InvalidPopulation, match="row 1 has"):
+    with pytest.raises(InvalidPopulation, match="in row 1, "):
         Spikes.of([np.array([1.0]), np.array(train)])
 
 

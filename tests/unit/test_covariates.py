@@ -123,8 +123,8 @@ def test_nothing_can_be_changed():
             r"stops_s must have one time for each of 2 rows of values, got shape \(1,\)\.",
         ),
         ({"channels": ("x", "y")}, r"channels must name each of 1 channels, got 2 names\."),
-        ({"times_s": np.array([1.0, 0.0])}, r"times_s of a series must be finite and ascend\."),
-        ({"times_s": np.array([0.0, np.nan])}, r"times_s of a series must be finite and ascend\."),
+        ({"times_s": np.array([1.0, 0.0])}, r"times_s of a series must be finite and in ascending order\."),
+        ({"times_s": np.array([0.0, np.nan])}, r"times_s of a series must be finite and in ascending order\."),
         (
             {"kind": "intervals", "stops_s": np.array([0.5, 1.0])},
             r"stops_s must be finite, each after its start and none after the next start\.",

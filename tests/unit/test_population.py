@@ -285,9 +285,9 @@ WAVEFORMS = {"waveforms_uv": np.zeros((2, 4), np.float32), "waveform_rate_hz": 3
         ({"observed_s": np.zeros((1, 3))}, r"observed_s must have shape \(intervals, 2\), got \(1, 3\)"),
         ({"observed_s": np.zeros(2)}, r"observed_s must have shape \(intervals, 2\), got \(2,\)"),
         ({"covariates": {"licks": np.zeros(3)}}, r"covariates\['licks'\] must be a Series, got ndarray\."),
-        ({"excluded": {2: "noise"}}, "excluded names row 2, but there are 2 units"),
-        ({"excluded": {-1: "noise"}}, "excluded names row -1, but there are 2 units"),
-        ({"excluded": {0: ""}}, "excluded must say why row 0 is not to be embedded"),
+        ({"excluded": {2: "noise"}}, "excluded refers to row 2, but there are 2 units"),
+        ({"excluded": {-1: "noise"}}, "excluded refers to row -1, but there are 2 units"),
+        ({"excluded": {0: ""}}, "excluded must give a reason for row 0"),
     ],
 )
 @pytest.mark.usefixtures("without_shape_checks")
@@ -312,5 +312,5 @@ def test_text_that_no_file_can_hold_is_refused(name, code):
     """Halves of characters out of JSON, and damaged NumPy files: as csv they could not be encoded."""
     text = np.array([code, ord("b")], np.uint32).view("<U1")
     values = {"unit_ids": text} if name == "unit_ids" else {"unit_ids": np.arange(2), "labels": {"cell_type": text}}
-    with pytest.raises(InvalidPopulation, match=rf"{name}.* must be text in Unicode, {code:#x} is no character"):
+    with pytest.raises(InvalidPopulation, match=rf"{name}.* must be valid Unicode text, {code:#x} is not a valid"):
         Population(activity=Spikes.of([np.array([1.0]), np.array([2.0])]), observed_s=np.array([[0.0, 10.0]]), **values)

@@ -72,7 +72,7 @@ def test_an_unknown_plugin_is_told_what_there_is(entry_points_of):
     encoders = registry.encoders(entry_points_of("lab-a", isi="a:PLUGIN", nuclr="b:PLUGIN"))
     message = (
         r"There is no encoder 'nuclear'\. Installed: isi, nuclr\. "
-        r"Those of others come with the packages that provide them\."
+        r"For any other, install the package that provides it\."
     )
     with pytest.raises(UnknownPlugin, match=message):
         encoders.load("nuclear")
@@ -97,7 +97,7 @@ def test_duplicates_are_named_and_one_can_be_chosen(entry_points_of, module):
     assert encoders.load("isi@lab-b") is plugins[1]
     assert encoders.distribution("isi@lab-a") == "lab-a 1.0"
     assert encoders.load("isi@Lab_B") is plugins[1]  # as package indexes compare names
-    message = r"Several distributions provide encoder 'isi'\. Name one: isi@lab-a or isi@lab-b\."
+    message = r"Several packages provide encoder 'isi'\. Choose one of: isi@lab-a or isi@lab-b\."
     with pytest.raises(DuplicatePlugin, match=message):
         encoders.load("isi")
 
@@ -109,7 +109,7 @@ def test_a_broken_plugin_is_named_and_harms_no_other(entry_points_of, module):
     ]
     encoders = registry.encoders(points)
     message = (
-        r"encoder 'broken' \(no_such_module:PLUGIN, lab-a 2\.5\) does not import: "
+        r"encoder 'broken' \(no_such_module:PLUGIN, lab-a 2\.5\) cannot be imported: "
         r"ModuleNotFoundError: No module named 'no_such_module'"
     )
     with pytest.raises(BrokenPlugin, match=message):
@@ -134,13 +134,13 @@ def test_whatever_an_import_raises_is_told_with_the_distribution(entry_points_of
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BrokenPlugin) as caught:
         registry.encoders(entry_points_of("lab-a", "2.5", bad="bad_at_import:PLUGIN")).load("bad")
-    who = "encoder 'bad' (bad_at_import:PLUGIN, lab-a 2.5) does not import: "
+    who = "encoder 'bad' (bad_at_import:PLUGIN, lab-a 2.5) cannot be imported: "
     assert str(caught.value).startswith(who + told)
 
 
 def test_a_value_that_is_not_there_is_broken(entry_points_of, module):
     module("lab_a", None)
-    with pytest.raises(BrokenPlugin, match=r"\(lab_a:NOTHING, lab-a 1\.0\) does not import: AttributeError"):
+    with pytest.raises(BrokenPlugin, match=r"\(lab_a:NOTHING, lab-a 1\.0\) cannot be imported: AttributeError"):
         registry.encoders(entry_points_of("lab-a", isi="lab_a:NOTHING")).load("isi")
 
 
@@ -194,7 +194,8 @@ def test_a_default_is_an_encoder_that_says_so(installed, entry_points_of, module
     assert registry.default_encoder("baseline") == "alpha"
     with pytest.raises(
         UnknownPlugin,
-        match=r"No installed encoder is the default for training: name one\. Installed: alpha, beta, broken",
+        match=r"No installed encoder is the default for training: choose one \(--encoder\)\. Installed: alpha, beta, "
+        r"broken",
     ):
         registry.default_encoder("training")
 

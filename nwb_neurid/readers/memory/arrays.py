@@ -167,7 +167,7 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
     try:
         times = np.asarray(train)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise InvalidSource(f"Spike times of unit {unit} are no array. {EXPECTED}.") from error
+        raise InvalidSource(f"Spike times of unit {unit} are not an array. {EXPECTED}.") from error
     if times.dtype.kind == "m":
         return np.atleast_1d(times / np.timedelta64(1, "s")).ravel()
     if times.size == 0:
@@ -180,8 +180,8 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
         return seconds
     if not is_rate(rate_hz) or not np.array_equal(seconds, np.rint(seconds)):
         raise InvalidOption(
-            f"rate_hz is for traces, and for spike times as whole numbers of samples; unit {unit} has others, or "
-            f"{show_value(rate_hz)} is no rate. Leave it out for times in seconds."
+            f"rate_hz is for traces, and for spike times as whole numbers of samples. Those of unit {unit} are not "
+            f"whole numbers, or {show_value(rate_hz)} is not a valid rate. Leave rate_hz out for times in seconds."
         )
     return seconds / rate_hz
 
@@ -193,13 +193,15 @@ def is_rate(rate_hz: object) -> bool:
 
 def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Population:
     if values.ndim != 2 or values.dtype.kind not in "iuf":
-        hint = " One array of spike times goes into a list." if values.ndim == 1 else ""
-        raise InvalidSource(f"An array of {values.dtype} and shape {values.shape} is no recording. {EXPECTED}.{hint}")
+        hint = " Put a single array of spike times into a list." if values.ndim == 1 else ""
+        raise InvalidSource(
+            f"An array of {values.dtype} and shape {values.shape} is not a recording. {EXPECTED}.{hint}"
+        )
     if options.rate_hz is None:
-        raise InvalidOption("An array of traces needs rate_hz, its samples (frames) a second.")
+        raise InvalidOption("An array of traces needs rate_hz, its samples (frames) per second.")
     if not is_rate(options.rate_hz):
         raise InvalidOption(
-            f"rate_hz must be a positive number of samples a second, got {show_value(options.rate_hz)}."
+            f"rate_hz must be a positive number of samples per second, got {show_value(options.rate_hz)}."
         )
     units, samples = values.shape
     if units > samples > 0:
@@ -274,10 +276,13 @@ def make_imaging(
     )
     excluded = {**find_flat(population), **excluded}
     if len(excluded) == len(unit_ids):
-        raise UnreadableSource(f"The {source} holds no trace that varies, or none that is selected.")
+        raise UnreadableSource(f"The {source} has no trace that varies, or none of those was selected.")
     kept = traces.values[[row for row in range(len(unit_ids)) if row not in excluded]]
     if not options.activity and np.median(np.nanquantile(kept, 0.01, axis=1)) > RAW:
-        warn(f"The {source} is taken for dF/F but looks like raw fluorescence: if it is, pass activity='fluorescence'.")
+        warn(
+            f"The {source} is read as dF/F but looks like raw fluorescence. If it is raw fluorescence, pass "
+            "activity='fluorescence'."
+        )
     return replace(population, excluded=excluded)
 
 

@@ -127,7 +127,7 @@ def read_trains(
     """
     told = [[_train(train) for train in drop_twins(trains)] for trains in segments if len(trains)]
     if not told:
-        raise UnreadableSource(f"{source} holds no spike trains. Name a source with sorted units.")
+        raise UnreadableSource(f"{source} holds no spike trains. Choose a source with sorted units.")
     names = _names(told, source)
     units: dict[Name, int] = {}
     for name in chain.from_iterable(names):
@@ -206,8 +206,8 @@ def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]
     counts = [len(trains) for trains in segments]
     if len(set(counts)) > 1:
         raise InvalidSource(
-            f"{source}: its segments have {min(counts)} to {max(counts)} trains, and nothing tells which are of one "
-            "unit. Give each train of a segment a name of its own, or an annotation unit_id."
+            f"{source}: its segments have {min(counts)} to {max(counts)} trains, so it is unclear which trains "
+            "belong to the same unit. Give each train of a segment a different name, or an annotation unit_id."
         )
     return [list(range(count)) for count in counts]
 

@@ -28,8 +28,8 @@ def download_address(url: str, waiting: Waiting) -> str:
     """
     if (match := _ADDRESS.fullmatch(url)) is None:
         raise UnreadableSource(
-            f"{url} names no file in the DANDI archive. Write dandi://DANDISET/path/in/the/dandiset.nwb, with a "
-            "dandiset of six digits, and @VERSION after it if need be."
+            f"{url} is not the address of a file in the DANDI archive. Write "
+            "dandi://DANDISET/path/in/the/dandiset.nwb, where DANDISET has six digits, optionally followed by @VERSION."
         )
     dandiset, path = match["dandiset"], match["path"]
     version = match["version"] or _latest(dandiset, url, waiting)

@@ -184,7 +184,10 @@ def _in_um(
         return places
     for name, micrometres in LENGTHS_UM.items():
         if SPACING_UM[0] <= spacing * micrometres <= SPACING_UM[1] and width * micrometres <= WIDEST_UM:
-            warn(f"{where}: neighbours are {spacing:g} apart, which cannot be micrometres: taken for {name}.")
+            warn(
+                f"{where}: neighbouring sites are {spacing:g} apart, which cannot be micrometres, so positions are "
+                f"read as {name}."
+            )
             return places * micrometres
     return places
 

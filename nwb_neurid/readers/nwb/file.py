@@ -61,9 +61,9 @@ def _of_nwb_2(root: Group, what: str) -> Group:
 
 def _open_folder(path: Path) -> Group:
     if (path / "zarr.json").exists():
-        raise UnreadableSource(f"{path} is in Zarr format 3, which is not read. Write it again in Zarr format 2.")
+        raise UnreadableSource(f"{path} is in Zarr format 3, which is not supported. Save it again in Zarr format 2.")
     if not (path / ".zgroup").exists():
-        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 or Zarr was expected. Name a file.")
+        raise UnreadableSource(f"{path} is a folder, an NWB file in HDF5 or Zarr was expected. Choose a file.")
     return zarr.root(path)
 
 
@@ -87,14 +87,16 @@ def _check_present(path: Path) -> None:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError) as error:
         if path.is_symlink():
-            raise SourceNotFound(f"{path} is a link to nothing. Fetch what it stands for (datalad get).") from error
+            raise SourceNotFound(
+                f"{path} is a broken link. If DataLad manages it, download its content (datalad get)."
+            ) from error
         raise SourceNotFound(f"{path} does not exist. Check the path.") from error
     except OSError as error:
         raise UnreadableSource(f"{path} {_fault(path, error)}") from error
     if path.is_dir():
         return
     if not path.is_file():
-        raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Name a file.")
+        raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Choose a file.")
     if size == 0:
         raise UnreadableSource(f"{path} is empty: it has 0 bytes. Fetch it again.")
 
@@ -102,7 +104,7 @@ def _check_present(path: Path) -> None:
 def _fault(path: Path, error: BaseException) -> str:
     text = str(error)
     if isinstance(error, PermissionError):
-        return "may not be read: permission denied. Ask its owner, or copy it to a place of yours."
+        return "cannot be read: permission denied. Ask its owner for access, or copy it to a folder of your own."
     if isinstance(error, BlockingIOError) or "unable to lock file" in text:
         return (
             "is open for writing in another program. Close it there; on a network file system without locks, set "
@@ -114,11 +116,11 @@ def _fault(path: Path, error: BaseException) -> str:
             "mark in a copy (h5clear -s)."
         )
     if "truncated file" in text:
-        return f"is truncated: it ends at {path.stat().st_size} bytes, its header promises more. Fetch it again."
+        return f"is truncated: it ends at {path.stat().st_size} bytes, its header states more. Download it again."
     if not h5py.is_hdf5(path):
         return (
-            "is not an HDF5 file, an NWB file in HDF5 was expected. Convert it, or fetch it again: Git LFS and "
-            "DataLad leave small files of text in the place of large ones."
+            "is not an HDF5 file, an NWB file in HDF5 was expected. Convert it, or download it again: Git LFS and "
+            "DataLad may have left a small text file in its place."
         )
     return f"is damaged: {text}. Fetch it again."
 
@@ -127,5 +129,5 @@ def _remote_fault(text: str) -> str:
     if "signature not found" in text:
         return "is not an HDF5 file, an NWB file in HDF5 was expected. Check the address."
     if "truncated file" in text:
-        return "is truncated: its header promises more than there is. Upload it again."
+        return "is truncated: it is shorter than its header states. Upload it again."
     return f"is damaged: {text}. Upload it again."

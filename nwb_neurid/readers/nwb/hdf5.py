@@ -132,7 +132,7 @@ class Hdf5Dataset:
             )
         if not virtual and claims_too_much(size, stored):
             raise UnreadableSource(
-                f"{self.where} is damaged: its {stored} bytes cannot hold the {size} that it claims. Validate the "
+                f"{self.where} is damaged: it has {stored} bytes, but its shape needs {size}. Validate the "
                 "file, or fetch it again."
             )
         self._checked.append(True)

@@ -123,7 +123,7 @@ def _planes(series: Sequence[Responses]) -> _Planes:
             tables[path] = table
             ids = table.ids()
             if repeated := len(ids) - len(np.unique(ids)):
-                warn(f"{table.where}/id repeats {repeated} ids: ROIs are addressed by their row.")
+                warn(f"{table.where}/id repeats {repeated} ids, so ROIs are identified by row index.")
         rows.append(first[path] + one.rows(table))
     planes = _Planes(series, list(tables.values()), rows)
     traces = sum(map(len, rows))
@@ -146,9 +146,9 @@ def _common_grid(planes: _Planes, file: Group) -> Grid:
     for one in planes.series:
         one.data.check_readable()
         if one.samples() == 0 or len(one) == 0:
-            raise UnreadableSource(f"{one.data.where} has no samples of any ROI. Name a series with --from.")
+            raise UnreadableSource(f"{one.data.where} has no samples of any ROI. Choose another series with --from.")
         if one.is_transposed():
-            warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema: read so.")
+            warn(f"{one.data.where} is stored as (ROIs, samples), against the NWB schema, and is read that way.")
         grids.append(read_grid(one.series, one.samples()))
     if not all(grids[0].agrees(other) for other in grids):
         raise _several("are not sampled together, so they are several recordings", planes, grids, file)
@@ -158,7 +158,7 @@ def _common_grid(planes: _Planes, file: Group) -> Grid:
     shortest = min(len(grid.place) for grid in grids)
     for one, grid in zip(planes.series, grids, strict=True):
         if (more := len(grid.place) - shortest) > 0:
-            warn(f"{one.data.where} has {more} samples more than the other planes: left out.")
+            warn(f"{one.data.where} has {more} samples more than the other planes; the extra samples are left out.")
     return grids[0].first(shortest)
 
 
@@ -239,8 +239,8 @@ def _excluded(planes: _Planes, population: Population, options: ReadOptions, omi
             own = traced[(traced >= start) & (traced < start + len(table))] - start
             verdicts |= {start + row: why for row, why in reject_rois(table, own, omissions).items()}
         if verdicts.keys() >= set(traced.tolist()):
-            why = " and ".join(sorted({why.partition(" says")[0] for why in verdicts.values()}))
-            warn(f"{population.source}: {why} rejects every ROI, which is taken for no verdict: all are kept.")
+            why = " and ".join(sorted({why.partition(" marks it")[0] for why in verdicts.values()}))
+            warn(f"{population.source}: {why} rejects every ROI, so it is ignored and all ROIs are kept.")
         else:
             excluded |= verdicts
     excluded |= leave_out(planes.tables, options)

@@ -50,7 +50,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
     if not found:
         raise UnreadableSource(f"The NWBFile belongs to {name}, which is closed. Pass its path, or open it again.")
     if source.modified:
-        warn(f"{name}: changes of the NWBFile that are not written yet are not read.")
+        warn(f"{name}: changes to the NWBFile that were not written to the file yet are ignored.")
     yield found, name
 
 

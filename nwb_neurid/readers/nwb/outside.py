@@ -18,7 +18,7 @@ ORIGIN = b"${ORIGIN}"
 MOST_LINKS = 16  # one after another
 HERE = "."  # this file, as a source of a virtual dataset
 ON_DISK = frozenset({"sec2", "stdio", "windows"})
-ADVICE = "Copy what it needs into that folder, or ask for a file that is whole."
+ADVICE = "Copy the files that it needs into that folder, or ask for a complete file."
 
 
 def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
@@ -74,7 +74,7 @@ def _check_target(file: h5py.File, name: str, where: str) -> None:
     folder = Path(os.fsdecode(file.filename)).parent
     for path in (folder / name, folder.resolve() / name, folder / Path(name).name, Path(name)):
         if path.exists() and not path.is_file():
-            raise UnreadableSource(f"{where} is behind a link to {path}, which is no file. Put the file in its place.")
+            raise UnreadableSource(f"{where} is reached by a link to {path}, which is not a file. Put the file there.")
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:
@@ -120,7 +120,7 @@ def _locate(dataset: h5py.Dataset, name: str, where: str) -> Path:
         _refuse(where, f"its data lie in another file, {name!r}, and this one is not in a folder")
     folder = Path(os.fsdecode(dataset.file.filename)).parent
     if "%" in name:
-        _refuse(where, f"it names the files with its data by a pattern, {name!r}")
+        _refuse(where, f"the files with its data are given by a pattern, {name!r}")
     try:
         found = (folder / name).resolve()
         inside = found.is_relative_to(folder.resolve())
@@ -144,7 +144,7 @@ def _check_virtual(dataset: h5py.Dataset, where: str, most_steps: int) -> None:
                 _check_source(file, source, made.get_virtual_srcspace(number), where, most_steps)
         covered += _count(made.get_virtual_vspace(number), dataset.size)
     if covered < dataset.size:
-        _refuse(where, f"its sources hold {covered} of its {dataset.size} elements")
+        _refuse(where, f"its source files hold only {covered} of its {dataset.size} elements")
 
 
 def _check_source(file: h5py.File, path: str, space: h5py.h5s.SpaceID, where: str, most_steps: int) -> None:

@@ -149,13 +149,13 @@ def _believed(
     counted = evidence.within_groups(numbers)
     if np.all(counted[numbers >= 0] != NO_ELECTRODE) and evidence.agrees(counted).all():
         warn(
-            f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units, "
-            "as long as it names electrodes of the file: it is taken to count the channels of each group."
+            f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units "
+            "if its values are rows of the electrodes table, so they are read as channel numbers within each group."
         )
         return counted
     warn(
-        f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units, and "
-        "is not believed there."
+        f"{units.where}/{column} contradicts the electrodes or groups of {np.sum(~agrees)} of {len(units)} units, "
+        "and is ignored for those."
     )
     return np.where(agrees, rows, NO_ELECTRODE)
 

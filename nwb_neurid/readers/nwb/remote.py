@@ -72,7 +72,8 @@ def _fetching(url: str, ranges: Ranges) -> Iterator[None]:
     except Exception as error:  # remfile raises no narrower ones
         lost = UnreadableSource if ranges.is_refused else SourceUnreachable
         raise lost(
-            f"{name_url(url)} could not be read on: the connection broke ({ranges.fault or reason(error)}). Try again, "
+            f"{name_url(url)} could not be read completely: the connection broke ({ranges.fault or reason(error)}). "
+            "Try again, "
             "or download the file."
         ) from error
 
@@ -124,17 +125,17 @@ def _reach(url: str, waiting: Waiting) -> tuple[Answer, int]:
     check_granted(answer, url)
     if "text/html" in answer.headers.get("Content-Type", ""):
         raise UnreadableSource(
-            f"{name_url(url)} is a web page, a file was expected. Give the address that downloads the file."
+            f"{name_url(url)} is a web page, a file was expected. Use the address that downloads the file."
         )
     if answer.status != HTTPStatus.PARTIAL_CONTENT:
         raise UnreadableSource(
-            f"{name_url(url)} cannot be read in parts: its server knows no range requests. Download the file, and name "
-            "the copy."
+            f"{name_url(url)} cannot be read in parts: its server does not support range requests. Download the "
+            "file, and use the copy."
         )
     stated = re.fullmatch(r"bytes 0-0/([0-9]{1,18})", answer.headers.get("Content-Range", "").strip())
     if stated is None or int(stated[1]) == 0:
         raise UnreadableSource(
-            f"{name_url(url)} cannot be read in parts: its server does not state how large it is. Download the file, "
-            "and name the copy."
+            f"{name_url(url)} cannot be read in parts: its server does not state its size. Download the file, and "
+            "use the copy."
         )
     return answer, int(stated[1])

@@ -62,7 +62,7 @@ class Responses:
         rois = self._dataset("rois")
         group = self.series.referred(rois, "table")
         if group is None:
-            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, it does not. Validate the file.")
+            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, but does not. Validate the file.")
         return Table(group)
 
     def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
@@ -77,7 +77,8 @@ class Responses:
         rows = rois.integers()
         if np.any((rows < 0) | (rows >= len(table))) or len(np.unique(rows)) < len(rows):
             raise InvalidSource(
-                f"{rois.where} must name rows of the {len(table)} of {table.where}, each once. Validate the file."
+                f"{rois.where} must refer to rows of the {len(table)} in {table.where}, each only once. Validate the "
+                "file."
             )
         return rows
 
@@ -117,8 +118,8 @@ class Responses:
         scale = 1.0 if scale is None else scale
         if not np.isfinite([scale, offset]).all() or scale == 0:
             raise InvalidSource(
-                f"{data.where} has conversion {scale:g} and offset {offset:g}, which make no numbers of it. Correct "
-                "them in the file."
+                f"{data.where} has conversion {scale:g} and offset {offset:g}, which do not give finite numbers. "
+                "Correct them in the file."
             )
         for rois, samples, block in self._stored():
             with np.errstate(over="ignore", invalid="ignore"):

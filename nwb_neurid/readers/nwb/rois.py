@@ -76,7 +76,9 @@ def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omis
     for name in (columns[each] for each in (*CELL_COLUMNS, *REJECTING_COLUMNS, *WORDED_COLUMNS) if each in columns):
         cell = omissions.attempt(partial(_find_cells, rois, name), None)
         if cell is not None:
-            why = dict.fromkeys(np.flatnonzero(~cell).tolist(), f"{name} says that it is no cell; --all-rois takes it")
+            why = dict.fromkeys(
+                np.flatnonzero(~cell).tolist(), f"{name} marks it as not a cell; --all-rois includes it"
+            )
             if why and cell[rows].any():
                 return why
             verdicts.append(why)

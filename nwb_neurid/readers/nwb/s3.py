@@ -31,7 +31,7 @@ def http_addresses(url: str) -> Iterator[str]:
         raise UnreadableSource(f"{url} is in S3. To read it there: pip install boto3 remfile requests") from error
     bucket, _, key = url.partition("://")[2].partition("/")
     if not bucket or not key:
-        raise UnreadableSource(f"{url} names no object in S3. Write s3://bucket/key.")
+        raise UnreadableSource(f"{url} is not the address of an object in S3. Write s3://bucket/key.")
     try:
         session = boto3.Session()
         for signature in (UNSIGNED, "s3v4"):

@@ -19,7 +19,7 @@ def read_grid(series: Group, samples: int) -> Grid:
     if (timestamps := series.dataset("timestamps")) is not None:
         if len(timestamps) != samples:
             raise InvalidSource(
-                f"{timestamps.where} must have one time for each of {samples} samples, it has {len(timestamps)}. "
+                f"{timestamps.where} must have one time for each of {samples} samples, but has {len(timestamps)}. "
                 "Validate the file."
             )
         return fit_grid(timestamps.column().astype(np.float64), timestamps.where)

@@ -152,5 +152,5 @@ def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
         chosen = chosen[rows_where(condition, table, f"{option}:")]
     chosen = merged(chosen[np.isfinite(chosen).all(axis=1)])
     if len(chosen) == 0:
-        raise InvalidOption(f"{option} selects no time: none of the {len(table)} rows of {table.where} is of it.")
+        raise InvalidOption(f"{option} selects no time: none of the {len(table)} rows of {table.where} matches.")
     return chosen

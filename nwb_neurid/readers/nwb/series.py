@@ -43,6 +43,7 @@ def times_s(series: Group, samples: int) -> Float64[np.ndarray, " samples"]:
     times = timestamps.column().astype(np.float64)
     if len(times) != samples or not np.all(np.abs(times) < LATEST_S) or np.any(times[1:] < times[:-1]):
         raise InvalidSource(
-            f"{timestamps.where} must ascend in seconds, one time for each of {samples} samples. Validate the file."
+            f"{timestamps.where} must be in seconds and ascending order, one time for each of {samples} samples. "
+            "Validate the file."
         )
     return times

@@ -52,8 +52,8 @@ def read_file(source: object, options: ReadOptions) -> Population:
         if meant_series:
             if options.rate_hz is not None:
                 raise InvalidOption(
-                    f"{file.file}: {meant_series[0].path} has times of its own, and rate_hz is for waveforms of units. "
-                    "Leave rate_hz out."
+                    f"{file.file}: {meant_series[0].path} has its own timestamps, and rate_hz is only for waveforms "
+                    "of units. Leave rate_hz out."
                 )
             population = read_imaging(file, meant_series, options)
         else:

@@ -36,7 +36,7 @@ def spike_trains(units: Table) -> Spikes:
     splits = units.splits("spike_times")
     stored = dataset.column()
     if len(stored) == 0:
-        raise UnreadableSource(f"{units.where} has {len(units)} units but not one spike. Name a file with spikes.")
+        raise UnreadableSource(f"{units.where} has {len(units)} units but no spikes. Choose a file with spikes.")
     times = stored.astype(np.float64, copy=False)
     resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
     resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
@@ -82,5 +82,5 @@ def _ascending(
     check_one_clock(times_s, splits, f"{units.where}/spike_times")
     trains = np.split(times_s, splits[1:-1])
     unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
-    warn(f"{units.where}/spike_times did not ascend in {unsorted} of {len(units)} units: sorted.")
+    warn(f"{units.where}/spike_times were not in ascending order in {unsorted} of {len(units)} units, and were sorted.")
     return np.concatenate([np.sort(train) for train in trains])

@@ -120,9 +120,9 @@ class Table:
             )
         if np.any(np.diff(splits) < 0) or splits[-1] != elements:
             raise InvalidSource(
-                f"{self.where}/{name}_index must ascend from 0 to the {elements} elements of {name}, its largest end "
-                f"is {splits.max()} and its last {splits[-1]}: it may have been too large for its type. Validate the "
-                "file."
+                f"{self.where}/{name}_index must increase from 0 to the {elements} elements of {name}, but its "
+                f"largest value is {splits.max()} and its last {splits[-1]}: the values may have overflowed their "
+                "type. Validate the file."
             )
         return splits
 

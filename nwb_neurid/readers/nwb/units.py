@@ -63,7 +63,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     spikes = spike_trains(units)
     ids = units.ids()
     if repeated := len(ids) - len(np.unique(ids)):
-        warn(f"{units.where}/id repeats {repeated} ids: units are addressed by their row.")
+        warn(f"{units.where}/id repeats {repeated} ids, so units are identified by row index.")
     omissions = Omissions(file.file)
     places = read_places(file, units, omissions)
     observed_s, unit_observed = find_usable(*observation(file, units, spikes), file, places.group, options, omissions)
@@ -93,15 +93,16 @@ def _units_table(file: Group, group: Group | None) -> Table:
     if group is None or group.dataset("spike_times") is None:
         found = "it has no units table" if group is None else "its units table has no spike_times"
         raise UnreadableSource(
-            f"{file.file} has no neurons to embed: {found}, and there are no traces of ROIs. Name a file with sorted "
-            "units or traces."
+            f"{file.file} has no neurons to embed: {found}, and there are no traces of ROIs. Choose a file with "
+            "sorted units or traces."
         )
     units = Table(group)
     if len(units) == 0:
-        raise UnreadableSource(f"{file.file} has no units: its units table is empty. Name a file with units.")
+        raise UnreadableSource(f"{file.file} has no units: its units table is empty. Choose a file with units.")
     if not units.is_ragged("spike_times"):
         raise InvalidSource(
-            f"{units.where} has spike_times but no spike_times_index, so they belong to no unit. Validate the file."
+            f"{units.where} has spike_times but no spike_times_index, so spikes cannot be assigned to units. "
+            "Validate the file."
         )
     return units
 

@@ -72,7 +72,7 @@ def find_usable(
     chosen = intersected(pieces, chosen_intervals(file, options))
     if len(chosen) == 0:
         raise InvalidOption(
-            f"--intervals {options.intervals!r}: {file.file} was not observed then, or what was is declared "
+            f"--intervals {options.intervals!r}: {file.file} has no observed time then, or all of it is declared "
             "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
         )
     return chosen, None if seen is None else seen[:, find_intervals(chosen.mean(axis=1), pieces)]
@@ -115,7 +115,7 @@ def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"
         if np.diff(dark).sum() < np.diff(pieces_s).sum():
             pieces_s = dark
             warn(
-                f"{file.file}: {len(lit_s)} trials with optogenetic stimulation ({where}) are no observed time; "
-                "--keep-opto keeps them."
+                f"{file.file}: {len(lit_s)} trials with optogenetic stimulation ({where}) are left out of observed "
+                "time; --keep-opto keeps them."
             )
     return pieces_s

@@ -68,7 +68,7 @@ def categories(texts: Sequence[str], where: str) -> tuple[Float32[np.ndarray, "r
     """
     names = sorted(set(texts) - {""})
     if len(names) > MOST_CATEGORIES:
-        raise InvalidSource(f"{where} has {len(names)} different texts, at most {MOST_CATEGORIES} are categories.")
+        raise InvalidSource(f"{where} has {len(names)} different texts, at most {MOST_CATEGORIES} can be categories.")
     column = np.array(texts, object)
     values = np.column_stack([np.empty((len(texts), 0)), *(column == name for name in names)]).astype(np.float32)
     values[column == ""] = np.nan

@@ -87,7 +87,7 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
     layout = _choose_layout(units)
     if layout is None:
         shape = units.dataset(COLUMN).shape
-        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is no known layout: its waveforms are not used.")
+        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is not a known layout: its waveforms are not used.")
         return None
     known, counts = np.unique(rates[np.isfinite(rates)], return_counts=True)
     usual = float(known[counts.argmax()])
@@ -98,7 +98,7 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
         return None
     if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
         _warn(
-            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so that a spike lasts "
+            f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so a spike would last "
             f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
         )
         return None
@@ -121,7 +121,8 @@ def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, 
     if np.any(np.isfinite(rates) & (rates != asked_hz)):
         other = rates[np.isfinite(rates) & (rates != asked_hz)][0]
         raise InvalidOption(
-            f"{units.where} states a sampling rate of {other:g} Hz for its waveforms, rate_hz is {asked_hz:g}. Leave "
+            f"{units.where} states a sampling rate of {other:g} Hz for its waveforms, but rate_hz is {asked_hz:g}. "
+            "Leave "
             "rate_hz out."
         )
     return np.full(len(units), asked_hz)

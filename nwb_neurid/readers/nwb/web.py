@@ -79,7 +79,7 @@ class Waiting:
         left_s = WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S - self._spent_s
         limit_s = min(left_s, WAITED_S + expected_bytes / SLOWEST_BYTES_PER_S)
         if limit_s <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, f"it gave less than {SLOWEST_BYTES_PER_S / 1000:g} kB/s")
+            raise TimeoutError(errno.ETIMEDOUT, f"it sent less than {SLOWEST_BYTES_PER_S / 1000:g} kB/s")
         began = time.monotonic()
         try:
             found = _run_within(limit_s, call)
@@ -183,7 +183,7 @@ def request(
     except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: a host that is no host
         host = name_url(address).split("/")[2]
         raise SourceUnreachable(
-            f"{name_url(url)} cannot be read: {host or 'its server'} gave no answer ({reason(error)}). Check the "
+            f"{name_url(url)} cannot be read: {host or 'its server'} did not answer ({reason(error)}). Check the "
             "address and the connection."
         ) from error
 
@@ -215,7 +215,7 @@ def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
 def _read_body(answer: "Response", most_bytes: int) -> bytes:
     """Read so much of a body, as it comes: what is compressed could be a thousand times as large."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise OSError(errno.EPROTO, "the server compressed what was asked for as it is")
+        raise OSError(errno.EPROTO, "the server compressed data that were requested uncompressed")
     try:
         return bytes(answer.raw.read(most_bytes, decode_content=False))
     except Exception as error:  # of urllib3, which requests hides
@@ -250,7 +250,7 @@ def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
     try:
         found, error = done.get(timeout=seconds)
     except Empty:
-        raise TimeoutError(errno.ETIMEDOUT, f"nothing whole in {seconds:.2g} s") from None
+        raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s") from None
     if error is not None:
         raise error
     return cast("Result", found)
@@ -291,7 +291,7 @@ class Ranges:
         ) as answer:
             status, size = answer.status_code, last + 1 - first
             if status == HTTPStatus.OK:
-                raise OSError(errno.EPROTO, "the server sent the whole file for a part of it")
+                raise OSError(errno.EPROTO, "the server sent the whole file instead of a part")
             if status in PERMANENT:
                 self.fault, self.is_refused = f"the server answered {name_status(status)}", True
                 return SimpleNamespace(status_code=status, reason="", content=b"")
@@ -322,8 +322,8 @@ def check_granted(answer: Answer, url: str) -> None:
         raise SourceNotFound(f"{name_url(url)} does not exist: {status}. Check the address.")
     if answer.status in REFUSED:
         raise UnreadableSource(
-            f"{name_url(url)} may not be read: {status}. Ask its owner for access, or download it with the program "
-            "that you have access with."
+            f"{name_url(url)} cannot be read: {status}. Ask its owner for access, or download it with the program "
+            "that has your access rights."
         )
     if answer.status >= HTTPStatus.BAD_REQUEST:
         kind = UnreadableSource if answer.status in PERMANENT else SourceUnreachable

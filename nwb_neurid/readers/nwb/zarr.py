@@ -29,7 +29,7 @@ def _unpickled(data: bytes) -> list[Any]:
     try:
         return load_objects(data)
     except NotAdmitted as error:
-        raise ValueError(f"it names {str(error)[:100]!r}, which could run code") from None
+        raise ValueError(f"it refers to {str(error)[:100]!r}, which could run code") from None
     except UNPICKLING_ERRORS as error:
         raise ValueError(f"a pickle in it is damaged ({type(error).__name__})") from error
 

@@ -104,7 +104,7 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
             rate_hz, name = probe
             warn(
                 f"{folder} does not state its sampling rate: {found}. Its channels are laid out as on {name}, which "
-                f"samples at {rate_hz:g} Hz, and so it is read. Pass rate_hz (--rate-hz) if it was another."
+                f"samples at {rate_hz:g} Hz, so that rate is used. If it was another, pass rate_hz (--rate-hz)."
             )
             return rate_hz
         raise InvalidOption(
@@ -118,9 +118,11 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
         stated = float(stated)
     asked = options.rate_hz
     if isinstance(asked, int | float) and SLOWEST_KHZ <= asked <= FASTEST_KHZ:
-        warn(f"rate_hz is {asked:g}, at which spikes cannot be sorted: if that is kHz, give {asked * 1e3:g}.")
+        warn(f"rate_hz is {asked:g}, too low to sort spikes. If that is in kHz, give {asked * 1e3:g}.")
     if isinstance(stated, int | float) and SLOWEST_KHZ <= stated <= FASTEST_KHZ and asked != stated:
-        warn(f"{folder / 'params.py'} states a sampling rate of {stated:g}, which cannot be Hz: taken for kHz.")
+        warn(
+            f"{folder / 'params.py'} states a sampling rate of {stated:g}, which cannot be in Hz, so it is read as kHz."
+        )
         stated = stated * 1e3
     return check_rate_hz(str(folder / "params.py"), stated, options)
 
@@ -135,7 +137,7 @@ def _units(
     """The clusters that have spikes, and the row of each spike's."""
     if not 0 <= clusters.min(initial=0) <= clusters.max(initial=0) < LARGEST_CLUSTER:
         raise InvalidSource(
-            f"{path} must hold clusters from 0 to below {LARGEST_CLUSTER}, they are from {clusters.min()} to "
+            f"{path} must hold cluster ids from 0 to below {LARGEST_CLUSTER}, but they are from {clusters.min()} to "
             f"{clusters.max()}."
         )
     found = np.bincount(clusters) > 0

@@ -186,11 +186,11 @@ def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
         found = f"{source} must state its sampling rate, {range_hz}, it states {show_value(stated)}."
         if asked is None:
             raise InvalidSource(f"{found} Correct it, or give rate_hz (--rate-hz).")
-        warn(f"{found} rate_hz is taken: {asked:g} Hz.")
+        warn(f"{found} rate_hz is used instead: {asked:g} Hz.")
         return float(asked)
     if asked is not None and asked != stated:
         raise InvalidOption(
-            f"{source} states a sampling rate of {stated:g} Hz, rate_hz is {asked:g}. Leave rate_hz out."
+            f"{source} states a sampling rate of {stated:g} Hz, but rate_hz is {asked:g}. Leave rate_hz out."
         )
     return float(stated)
 
@@ -223,12 +223,12 @@ def segments_of(
     many = len(splits) - 1 if lasted_samples is None else len(lasted_samples)
     if splits[0] != 0 or splits[-1] != len(samples) or np.any(np.diff(splits) < 0) or many != len(splits) - 1:
         raise InvalidSource(
-            f"{sorting.source}: its {len(samples)} spikes must stand one segment after another, they do not stand in "
-            f"{many} segments. Save it again."
+            f"{sorting.source}: its {len(samples)} spikes must be ordered by segment, but do not fit {many} "
+            "segments. Save it again."
         )
     if len(rows) != len(samples) or not 0 <= rows.min(initial=0) <= rows.max(initial=0) < max(len(sorting.unit_ids), 1):
         raise InvalidSource(
-            f"{sorting.source}: unit_index must be a row of its {len(sorting.unit_ids)} units for each of "
+            f"{sorting.source}: unit_index must be the row of one of {len(sorting.unit_ids)} units for each of "
             f"{len(samples)} spikes. Save it again."
         )
     return [
@@ -252,7 +252,7 @@ def lasted_samples_of(numbers: object, where: str) -> list[int]:
     """
     if isinstance(numbers, list) and numbers and all(type(of) is int and 0 <= of < MOST_SAMPLES for of in numbers):
         return numbers
-    raise InvalidSource(f"{where} must be whole numbers of samples, one a segment, they are {numbers!r:.60}.")
+    raise InvalidSource(f"{where} must be whole numbers of samples, one for each segment, they are {numbers!r:.60}.")
 
 
 def unit_ids_of(ids: object, where: str) -> Shaped[np.ndarray, " units"]:
@@ -266,5 +266,5 @@ def unit_ids_of(ids: object, where: str) -> Shaped[np.ndarray, " units"]:
     if isinstance(ids, list) and {type(id_) for id_ in ids} in ({str}, {int}, set()):
         ids = np.array(ids) if ids else np.empty(0, np.int64)
     if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iuU":
-        raise InvalidSource(f"{where} must be names or whole numbers, one a unit. Save it again.")
+        raise InvalidSource(f"{where} must be names or whole numbers, one for each unit. Save it again.")
     return ids

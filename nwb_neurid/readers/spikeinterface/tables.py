@@ -55,7 +55,9 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
     for path in sorted(paths, key=lambda path: (path.stem != SUMMARY, path.name)):
         cells: list[Cell] = omissions.attempt(partial(_cells, path), [])
         if _count_from_one(cells, row_of):
-            omissions.note(f"{path}: its clusters are those with spikes plus one, as if they were counted from 1.")
+            omissions.note(
+                f"{path}: its cluster ids are one higher than those of the spikes, as if they were counted from 1."
+            )
             continue
         used = False
         for cluster, name, text in cells:
@@ -64,7 +66,7 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
                 used = True
         if cells and not used:
             some = ", ".join(str(cluster) for cluster in dict.fromkeys(cluster for cluster, _, _ in cells[:3]))
-            omissions.note(f"{path}: no row is of a cluster with spikes (its first are {some}).")
+            omissions.note(f"{path}: none of its clusters has spikes (the first are {some}).")
     return columns
 
 

@@ -177,10 +177,10 @@ def _share_templates(
     """Which templates the spikes of each unit were found with, and their mean amplitude over all spikes of the unit."""
     path = folder / "spike_templates.npy"
     if not path.is_file():
-        raise InvalidSource(f"{folder} has no spike_templates.npy, which tells the template of each spike.")
+        raise InvalidSource(f"{folder} has no spike_templates.npy, which states the template of each spike.")
     found = as_integers(load_array(path), str(path))
     if len(found) != len(rows) or not 0 <= found.min(initial=0) <= found.max(initial=0) < count:
-        raise InvalidSource(f"{path} must name one of {count} templates for each of {len(rows)} spikes.")
+        raise InvalidSource(f"{path} must hold one of {count} template indices for each of {len(rows)} spikes.")
     path = folder / "amplitudes.npy"
     amplitudes = load_array(path).ravel() if path.is_file() else np.ones(len(rows))
     if len(amplitudes) != len(rows) or amplitudes.dtype.kind not in "iuf" or not np.isfinite(amplitudes).all():

@@ -102,7 +102,7 @@ def _splits(path: Path) -> Int64[np.ndarray, " segments_and_one"]:
         or slices.dtype.kind not in "iu"
         or np.any(slices[1:, 0] != slices[:-1, 1])
     ):
-        raise InvalidSource(f"{path} must be pairs of start and stop, one behind the other. Save it again.")
+        raise InvalidSource(f"{path} must be pairs of start and stop, one after the other. Save it again.")
     return np.r_[0, slices[:, 1].astype(np.int64)]
 
 

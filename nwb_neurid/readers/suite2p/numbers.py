@@ -40,7 +40,7 @@ def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
 
 
 def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
-    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI. (The second one is a probability.)
+    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI. The second one is a probability.
 
     Raises
     ------

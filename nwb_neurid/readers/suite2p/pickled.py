@@ -31,16 +31,17 @@ def objects(path: Path) -> list[Any]:
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
             return load_objects(mapped)
     except OSError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror}.") from error
     except NotAdmitted as error:
         raise UnreadableSource(
-            f"{path} names {str(error)[:100]!r}, which could run code; nothing of it was run. It may name NumPy arrays "
-            "and numbers, paths and dates. Ask where it comes from, or take it away and pass --rate-hz."
+            f"{path} refers to {str(error)[:100]!r}, which could run code; nothing was run. Only NumPy arrays, "
+            "numbers, paths and dates are allowed in it. Check where the file comes from, or move it away and pass "
+            "--rate-hz."
         ) from None
     except (*HEADER_ERRORS, *UNPICKLING_ERRORS) as error:
         why = "it takes a value that is not there" if isinstance(error, LookupError) else in_one_line(error)
         raise UnreadableSource(
-            f"{path} is damaged: {why}. Copy it again, or take it away and pass --rate-hz."
+            f"{path} is damaged: {why}. Copy it again, or move it away and pass --rate-hz."
         ) from error
 
 

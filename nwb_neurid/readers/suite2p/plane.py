@@ -101,7 +101,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
         raise UnreadableSource(f"{where} has no frames: its traces have no columns. Run suite2p again.")
     if longest > shortest + 1:
         told = ", ".join(f"{plane.name} {plane.frames}" for plane in planes)
-        warn(f"{where}: its planes differ in their frames ({told}); the first {shortest} of each are taken.")
+        warn(f"{where}: its planes have different numbers of frames ({told}); the first {shortest} of each are used.")
     return [plane.part(slice(None), shortest) for plane in planes]
 
 
@@ -113,8 +113,8 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
     for name, array in arrays.items():
         if array.shape != arrays[first].shape:
             raise InvalidSource(
-                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, {first}.npy beside it "
-                f"{len(arrays[first])} and {arrays[first].shape[1]}: they are not of one run. Run suite2p again."
+                f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, but {first}.npy has "
+                f"{len(arrays[first])} and {arrays[first].shape[1]}: they come from different runs. Run suite2p again."
             )
     units = len(arrays[first])
     return Plane(
@@ -129,7 +129,7 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
 
 def _cells(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " units"]:
     if not path.exists():
-        warn(f"{path} is missing: all {units} ROIs are taken for cells.")
+        warn(f"{path} is missing, so all {units} ROIs count as cells.")
         return np.ones(units, bool)
     return omissions.attempt(partial(flags, path, units), np.ones(units, bool))
 
@@ -163,8 +163,8 @@ def _split(combined: Plane, folder: Path) -> list[Plane]:
     if not (folder / "stat.npy").is_file() or "F" not in combined.traces:
         missing = "stat.npy" if "F" in combined.traces else "F.npy"
         warn(
-            f"{folder} has no {missing}: its ROIs are taken as one plane, and the zeros that suite2p adds to shorter "
-            "planes as data."
+            f"{folder} has no {missing}: its ROIs are read as one plane, and zeros that suite2p appends to shorter "
+            "planes are read as data."
         )
         return [combined]
     planes = _plane_of_each(folder / "stat.npy", len(combined))
@@ -190,10 +190,12 @@ def _plane_of_each(stat: Path, units: int) -> Int64[np.ndarray, " units"]:
     known = [plane for plane in planes if isinstance(plane, int) and 0 <= plane < MOST_PLANES]
     if not len(known) == len(planes) == units:
         raise InvalidSource(
-            f"{stat} must name the plane (iplane) of each of {units} ROIs, it has {len(planes)} ROIs and names the "
-            f"plane of {len(known)}. Combine the planes again in suite2p."
+            f"{stat} must state the plane (iplane) of each of {units} ROIs, but it has {len(planes)} ROIs and states "
+            f"the plane of {len(known)}. Combine the planes again in suite2p."
         )
     numbers = np.array(known, np.int64)
     if np.any(np.diff(numbers) < 0):
-        raise InvalidSource(f"{stat} must list the ROIs plane after plane, it does not. Combine them again in suite2p.")
+        raise InvalidSource(
+            f"{stat} must list the ROIs plane after plane, but does not. Combine them again in suite2p."
+        )
     return numbers

@@ -69,7 +69,7 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
     """
     activity = options.activity or "dff"
     if activity not in NEEDED:
-        raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Name one of them.")
+        raise InvalidOption(f"suite2p folders hold {', '.join(NEEDED)}, not {activity!r}. Choose one of them.")
     kind, needed = NEEDED[activity]
     folders = _folders(path)
     omissions = Omissions(str(path))
@@ -105,11 +105,11 @@ def _folders(path: Path) -> list[Path]:
             raise SourceNotFound(f"{path} does not exist. Check the path.")
         folders = trace_folders(path)
     except PermissionError as error:
-        raise UnreadableSource(f"{path} may not be looked into: {error.strerror}.") from error
+        raise UnreadableSource(f"{path} cannot be opened: {error.strerror}.") from error
     if not folders:
         raise UnreadableSource(
-            f"{path} holds no traces of suite2p: neither F.npy nor spks.npy, there or in plane0 and so on. Name the "
-            "folder that suite2p wrote."
+            f"{path} holds no traces of suite2p: neither it nor plane0, plane1, ... in it has F.npy or spks.npy. "
+            "Pass the folder that suite2p wrote."
         )
     if path not in folders and folders[0].name != COMBINED:
         for plane in plane_folders(folders[0].parent):
@@ -130,8 +130,8 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
         return
     if differ:
         warn(
-            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs: those of the planes count. If it "
-            f"is the one that was corrected by hand, read {combined.parent}."
+            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs, and those of the planes are "
+            f"used. If this is the file that you curated, read {combined.parent}."
         )
 
 
@@ -139,7 +139,7 @@ def _rejected(planes: Sequence[Plane], path: Path) -> dict[int, str]:
     """Rows that are no cells; a verdict that rejects every ROI is none."""
     cell = np.concatenate([plane.cell for plane in planes])
     if not cell.any():
-        warn(f"{path}: iscell.npy rejects every ROI, which is taken for no verdict: all {len(cell)} are kept.")
+        warn(f"{path}: iscell.npy rejects every ROI, so it is ignored and all {len(cell)} are kept.")
         return {}
     return dict.fromkeys(np.flatnonzero(~cell).tolist(), "not a cell (iscell.npy)")
 
@@ -191,8 +191,8 @@ def _notes(planes: Sequence[Plane], kind: Kind) -> tuple[str, ...]:
             notes.append(f"Fluorescence is {neuropil}.")
         else:
             notes.append(
-                f"dF/F was computed from {neuropil}, over its maximin baseline ({baseline}), which counts as at least "
-                f"{FLOOR:.2f} of that of F.npy."
+                f"dF/F was computed from {neuropil}, over its maximin baseline ({baseline}), with {FLOOR:.2f} of the "
+                "baseline of F.npy as its lower limit."
             )
     return tuple(dict.fromkeys(notes))
 

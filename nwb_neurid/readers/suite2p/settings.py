@@ -83,8 +83,7 @@ def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> floa
     for plane in settings:
         if _is_rate(plane.fs) and not _agree(plane.fs, wanted_hz):
             warn(
-                f"{plane.file} has fs = {plane.fs:g}, frames a second of one plane; {wanted_hz:g} is taken, as "
-                "--rate-hz says."
+                f"{plane.file} has fs = {plane.fs:g} frames per second and plane, but --rate-hz {wanted_hz:g} is used."
             )
             break
     return float(wanted_hz)
@@ -96,12 +95,12 @@ def _common_rate_hz(settings: Sequence[Settings]) -> float:
         if plane.fs is None:
             found = "has no fs" if plane.file.is_file() else "is missing, and so is ops.npy"
             raise UnreadableSource(
-                f"The frame rate is unknown: {plane.file} {found}. Pass --rate-hz, the frames a second of one plane."
+                f"The frame rate is unknown: {plane.file} {found}. Pass --rate-hz, the frames per second of one plane."
             )
         if not _is_rate(plane.fs):
             raise InvalidSource(
-                f"{plane.file}: fs must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} frames a second, got "
-                f"{show_value(plane.fs)}. Pass --rate-hz, the frames a second of one plane."
+                f"{plane.file}: fs must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g} frames per second, got "
+                f"{show_value(plane.fs)}. Pass --rate-hz, the frames per second of one plane."
             )
         if not _agree(plane.fs, (rates or [plane.fs])[0]):
             raise InvalidSource(

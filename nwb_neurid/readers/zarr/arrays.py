@@ -40,7 +40,7 @@ def reading(where: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise UnreadableSource(f"{where} may not be read: permission denied. Ask its owner.") from error
+        raise UnreadableSource(f"{where} cannot be read: permission denied. Ask its owner for access.") from error
     except DECODING_ERRORS as error:
         fault = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
@@ -79,7 +79,7 @@ def is_there(path: Path, where: str) -> bool:
                 return False
             mode = 0
     if mode == 0:
-        raise UnreadableSource(f"{path} is a link to nothing. Fetch what it stands for (datalad get).")
+        raise UnreadableSource(f"{path} is a broken link. If DataLad manages it, download its content (datalad get).")
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise UnreadableSource(f"{path} is a device or a pipe, a file was expected. Fetch the folder again.")
     return stat.S_ISREG(mode)
@@ -174,15 +174,15 @@ class Array:
         first = OBJECT_CODECS | ({PICKLED} if pickled else set()) if self.dtype.kind == "O" else CODECS
         if unknown := {*names[:1]} - first | {*names[1:]} - CODECS:
             raise UnreadableSource(
-                f"{self.where} is not read: to decode it, {', '.join(sorted(unknown))} may run code, or is not known. "
+                f"{self.where} cannot be read: its codec {', '.join(sorted(unknown))} is unknown or could run code. "
                 "Save it again with another codec."
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         one = math.prod(self.chunks) * self.dtype.itemsize
         if claims_too_much(max(size, one), self._stored_bytes):
             raise UnreadableSource(
-                f"{self.where} is damaged: its {self._stored_bytes} bytes cannot hold the {max(size, one)} that it "
-                "claims. Validate the file, or fetch it again."
+                f"{self.where} is damaged: it has {self._stored_bytes} bytes, but its shape needs {max(size, one)}. "
+                "Validate the file, or fetch it again."
             )
 
     def read(
@@ -210,8 +210,8 @@ class Array:
             found[target] = self._chunk(index, unpickle)[source]
         if missing := math.prod(map(len, wanted)) - len(present):
             warn(
-                f"{self.where} lacks {missing} of {missing + len(present)} chunks, which stand for {self.fill!s}. "
-                "Fetch the folder again if it was not written so."
+                f"{self.where} lacks {missing} of {missing + len(present)} chunks, which are read as {self.fill!s}. "
+                "If the folder was complete where it was written, download it again."
             )
         return found
 
@@ -265,7 +265,7 @@ class Array:
 
 def _lengths(told: Any) -> tuple[int, ...]:
     if not isinstance(told, list) or not all(type(length) is int and 0 <= length < 2**63 for length in told):
-        raise ValueError(f"{told} is no shape")
+        raise ValueError(f"{told} is not a valid shape")
     return tuple(told)
 
 

@@ -82,4 +82,4 @@ def _check_blosc(data: bytes) -> None:
     """Refuse a chunk whose header promises other bytes than there are: the library would read beyond them."""
     promised = int.from_bytes(data[_BLOSC_HEADER - 4 : _BLOSC_HEADER], "little")
     if len(data) < _BLOSC_HEADER or promised != len(data):
-        raise ValueError(f"a chunk of {len(data)} bytes promises {max(promised, _BLOSC_HEADER)}")
+        raise ValueError(f"a chunk of {len(data)} bytes states a size of {max(promised, _BLOSC_HEADER)}")

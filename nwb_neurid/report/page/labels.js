@@ -17,7 +17,7 @@ function drawLabels() {
   byId("label-undo").disabled = undoing.length === 0;
   const hint = byId("label-hint");
   if (!labels.size) {
-    hint.textContent = "Select units in the map (lasso, or Ctrl and click), in the table or with Space, type a label, and apply it. labels.csv then teaches a model.";
+    hint.textContent = "Select units in the map (lasso, or Ctrl and click), in the table or with Space. Type a label and press Apply. Then download labels.csv and fit a label head with it.";
     return;
   }
   const column = byId("label-column").value.trim() || "label";

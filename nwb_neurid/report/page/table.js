@@ -55,7 +55,7 @@ function drawPage() {
   state.page = Math.min(Math.max(state.page, 0), pages - 1);
   const rows = ordered.slice(state.page * PAGE, (state.page + 1) * PAGE);
   byId("table").tBodies[0].replaceChildren(...rows.map(drawRow));
-  byId("page-text").textContent = ordered.length ? `${(state.page * PAGE + 1).toLocaleString("en")} to ${(state.page * PAGE + rows.length).toLocaleString("en")} of ${ordered.length.toLocaleString("en")}` : "No unit passes the filters and the search";
+  byId("page-text").textContent = ordered.length ? `${(state.page * PAGE + 1).toLocaleString("en")} to ${(state.page * PAGE + rows.length).toLocaleString("en")} of ${ordered.length.toLocaleString("en")}` : "No unit matches the filters and the search";
   byId("page-back").disabled = state.page === 0;
   byId("page-on").disabled = state.page >= pages - 1;
 }

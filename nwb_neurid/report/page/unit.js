@@ -34,7 +34,7 @@ function drawUnit() {
   const near = neighboursOf(row), far = backward[row].filter((other) => !near.includes(other));
   put("unit-neighbours",
     make("div", { class: "neighbour-row" }, make("h3", { text: near.length ? "Nearest neighbours" : "No neighbours: the unit has no vector" }), ...near.map(chipOf)),
-    ...(far.length ? [make("div", { class: "neighbour-row" }, make("h3", { text: "Also nearest to" }), ...far.slice(0, 12).map(chipOf), ...(far.length > 12 ? [make("span", { class: "muted", text: `and ${far.length - 12} more` })] : []))] : []));
+    ...(far.length ? [make("div", { class: "neighbour-row" }, make("h3", { text: "Is a nearest neighbour of" }), ...far.slice(0, 12).map(chipOf), ...(far.length > 12 ? [make("span", { class: "muted", text: `and ${far.length - 12} more` })] : []))] : []));
 }
 
 function drawPrediction(each, index, row) {

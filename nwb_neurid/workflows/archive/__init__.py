@@ -1,1 +1,1 @@
-"""Many recordings over a cluster: what is to be done, who does it, what one worker does, and what came of it."""
+"""Embed many recordings on a cluster: the plan, the workers, the task of one worker, and the outcome."""

@@ -1,4 +1,4 @@
-"""The workers: processes of this machine, jobs of SLURM, or a Dask cluster that runs already."""
+"""The workers: processes on this machine, SLURM jobs, or an existing Dask cluster."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ def start_cluster(options: ClusterOptions, *, uses_gpu: bool = False) -> Iterato
     Parameters
     ----------
     options
-        Which, and how many.
+        Kind and number of workers.
     uses_gpu
         Whether each worker on this machine sees one GPU only, in turn.
 
@@ -62,7 +62,7 @@ def connect(address: str) -> "Client":
     Raises
     ------
     InvalidOption
-        If none answers there.
+        If no scheduler answers at this address.
     """
     from distributed import Client
 
@@ -76,7 +76,7 @@ def connect(address: str) -> "Client":
 
 
 def list_gpus() -> list[str]:
-    """The GPUs that PyTorch sees on this machine, as `CUDA_VISIBLE_DEVICES` names them."""
+    """The GPUs that PyTorch finds on this machine, with their names for `CUDA_VISIBLE_DEVICES`."""
     import torch
 
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
@@ -85,12 +85,12 @@ def list_gpus() -> list[str]:
 
 
 def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[str, Any]]:
-    """Describe the workers of this machine to Dask: one thread, a share of the memory, and one GPU where there are any.
+    """Describe the workers of this machine to Dask: one thread, a share of the memory, and one GPU if there are any.
 
     Raises
     ------
     InvalidOption
-        If the memory is no amount.
+        If the memory is not a valid amount.
     """
     from distributed.worker_memory import parse_memory_limit
 
@@ -105,7 +105,7 @@ def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[
 
 
 def describe_jobs(options: ClusterOptions) -> dict[str, Any]:
-    """Describe one job of SLURM to dask-jobqueue; what is not asked here comes from its configuration."""
+    """Describe one SLURM job to dask-jobqueue. Anything that is not set here comes from its configuration."""
     return {
         "cores": 1,
         "processes": 1,
@@ -171,7 +171,7 @@ def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
     except ValueError as error:  # what is missing
         why = str(error).partition(", for example")[0]
         raise InvalidOption(
-            f"The jobs of SLURM cannot be described: {why}. Give the memory of each, such as --memory 16GB."
+            f"The SLURM jobs cannot be set up: {why}. Give the memory of each, such as --memory 16GB."
         ) from error
     with SLURMCluster(**describe_jobs(options)) as cluster:
         cluster.scale(jobs=options.workers)

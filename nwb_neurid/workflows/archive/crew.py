@@ -1,4 +1,4 @@
-"""The workers as the run sees them: recordings go out and answers come back, whatever is lost."""
+"""The workers of a run: recordings are sent to them and answers are collected, even if workers are lost."""
 
 import time
 from contextlib import suppress
@@ -30,14 +30,14 @@ class Crew:
     Parameters
     ----------
     address
-        Of the scheduler.
+        Address of the scheduler.
     workers
-        How many are expected, where none has come yet.
+        Expected number of workers, before any has connected.
 
     Raises
     ------
     InvalidOption
-        If no scheduler answers there.
+        If no scheduler answers at this address.
     """
 
     def __init__(self, address: str, workers: int) -> None:
@@ -59,7 +59,7 @@ class Crew:
 
     @property
     def dashboard(self) -> str:
-        """Address of the page on which the work can be watched; "" where there is none."""
+        """Address of the dashboard; "" if there is none."""
         return str(self._client.dashboard_link or "")
 
     @property
@@ -72,7 +72,7 @@ class Crew:
         return len(self._futures) < AHEAD * max(self._threads, self._expected)
 
     def submit(self, asked: Asked, source: str, key: str, attempt: int) -> None:
-        """Give a recording to a worker."""
+        """Send a recording to a worker."""
         future = self._client.submit(
             embed_recording, asked, source, key, attempt, key=f"embed-{key[:16]}-{attempt}-{time.time_ns()}", pure=False
         )
@@ -80,12 +80,12 @@ class Crew:
         future.add_done_callback(partial(self._note, key))
 
     def collect(self, timeout_s: float) -> list[tuple[str, Answer]]:
-        """Wait for answers, for at most so long; then all that have come, by the keys of the recordings.
+        """Wait for answers up to a time limit, and return all that have arrived, by the keys of the recordings.
 
         Raises
         ------
         NeuridError
-            If the scheduler is gone, and does not come back in ten minutes.
+            If the connection to the scheduler is lost for ten minutes.
         """
         found: list[tuple[str, Answer]] = []
         with suppress(Empty):
@@ -118,7 +118,7 @@ class Crew:
                 if time.monotonic() > deadline:
                     raise NeuridError(
                         f"The scheduler at {self._address} was lost and did not come back in {PATIENCE_S / 60:g} "
-                        "minutes. What is done is noted: run the same command again to go on."
+                        "minutes. Finished recordings are in the manifest: run the same command again to continue."
                     ) from error
                 time.sleep(AGAIN_S)
 

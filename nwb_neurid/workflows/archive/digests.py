@@ -1,4 +1,4 @@
-"""Digests: by what it is known that a recording, a model or options are the same as before."""
+"""Digests, which identify recordings, models and options that are the same as before."""
 
 import filecmp
 import hashlib
@@ -25,7 +25,7 @@ LARGE = "large"
 
 
 def take_source_digest(source: str) -> str:
-    """Digest of a recording: the same under every name and path, and another one once its content changed.
+    """Compute the digest of a recording. It is the same for every name and path, and differs if the content changes.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def take_source_digest(source: str) -> str:
     Returns
     -------
     str
-        Of a file its content: of one over 64 MiB the size, the date of its last change, and 64 blocks. Of a folder the
-        names and contents of its files, or their sizes and dates where they are larger. Of a URL what its server
-        says of the object.
+        The digest. For a file, it is computed from the content or, above 64 MiB, from the size, the date of the last
+        change, and 64 blocks. For a folder, it is computed from the names and contents of its files, or from their
+        sizes and dates if they are larger. For a URL, it is computed from what the server states about the object.
 
     Raises
     ------
     SourceNotFound, UnreadableSource
-        If there is nothing, or it cannot be read.
+        If there is no such source, or it cannot be read.
     """
     if is_url(source):
         from nwb_neurid.readers.nwb.remote import identify
@@ -53,7 +53,7 @@ def take_source_digest(source: str) -> str:
         if path.is_dir():
             return _list_folder(path)
         if path.exists() and not path.is_file():
-            raise UnreadableSource(f"{path} is a device or a pipe, a recording was expected. Name a file.")
+            raise UnreadableSource(f"{path} is a device or a pipe, a recording was expected. Choose a file.")
         return _hash_file(path)
     except FileNotFoundError as error:
         raise SourceNotFound(f"{path} does not exist.") from error
@@ -62,7 +62,7 @@ def take_source_digest(source: str) -> str:
 
 
 def is_same_file(one: str, other: str) -> bool:
-    """Whether two large files, whose digests differ in the date alone, hold the same bytes."""
+    """Whether two large files have the same content, if their digests differ only in the date."""
     try:
         return filecmp.cmp(one, other, shallow=False)
     except OSError:
@@ -75,7 +75,7 @@ def drop_date(digest: str) -> str:
 
 
 def take_model_digest(model: Model | None) -> str:
-    """Digest of a model with its heads; of None, of all the models that ship."""
+    """Compute the digest of a model with its heads; for None, that of all included models."""
     if model is not None:
         heads = {name: hashlib.sha256(content).hexdigest() for name, content in pack_heads(model.heads).items()}
         return hash_values({"model": model.identity, "training": model.training, "heads": heads})
@@ -95,7 +95,7 @@ def describe_reading(reading: ReadOptions) -> dict[str, Any]:
 
 
 def hash_values(values: Mapping[str, Any]) -> str:
-    """Hash of plain values, whatever the order of their names."""
+    """Hash plain values. The order of their names does not matter."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 

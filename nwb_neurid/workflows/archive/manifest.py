@@ -1,7 +1,8 @@
-"""The manifest of an archive: which recordings are done, by which model and options, and who is at work on which.
+"""The manifest of an archive: the recordings that are done, with their model and options, and those in progress.
 
-It is a file of SQLite that the process which was started opens, never a worker. A recording is claimed before anything
-is done with it; a claim holds for as long as its run says that it is alive. Runs that share a manifest share the work.
+It is an SQLite file. Only the process that the user started opens it, never a worker. A recording is claimed before it
+is processed. A claim is valid as long as its run regularly reports that it is alive. Several runs that use the same
+manifest share the work.
 """
 
 import json
@@ -62,23 +63,23 @@ class Entry:
     source
         The recording: its full path, or its URL.
     digest, after
-        Of the source before anything was done with it, and after its results were written.
+        Digest of the source before it was processed, and after its results were written.
     model, options
-        Hashes of both.
+        Hashes of the model and of the options.
     state
         "claimed", "done" or "failed".
     run
-        Who claimed it last.
+        The run that claimed it last.
     attempts
         How often it was claimed.
     path
-        The file that holds the results; "" where there is none.
+        The file that holds the results; "" if there is none.
     reason
         Why it failed; "" otherwise.
     facts
-        What is reported of it.
+        The facts that are reported about it.
     ended
-        When it was done or had failed, in seconds of the epoch.
+        Time at which it was done or failed, in seconds since the epoch.
     """
 
     key: str
@@ -97,17 +98,17 @@ class Entry:
 
 
 class Manifest:
-    """A manifest that a run works on.
+    """A manifest that is opened by a run.
 
     Parameters
     ----------
     path
-        The file; it is made where there is none.
+        The file. It is made if it does not exist.
 
     Raises
     ------
     UnreadableSource
-        If it is no manifest, or one of a later version.
+        If it is not a manifest, or is of a later version.
     CannotWrite
         If it cannot be written.
     """
@@ -129,7 +130,7 @@ class Manifest:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Say at every `BEAT_S` that this run is alive, and at the end let others have what it had claimed."""
+        """Report every `BEAT_S` that this run is alive, and release its claims at the end."""
         ended = threading.Event()
         thread = threading.Thread(target=self._beat, args=(ended,), daemon=True)
         thread.start()
@@ -142,12 +143,12 @@ class Manifest:
                 database.execute("UPDATE runs SET beat = 0 WHERE run = ?", (self.run,))
 
     def claim(self, wanted: Entry) -> Entry | None:
-        """Claim a recording, once more where this run has it; None if another run that is alive has.
+        """Claim a recording, or renew the claim of this run; None if another active run has claimed it.
 
         Returns
         -------
         Entry or None
-            As it is now in the manifest: it is claimed for this run, or was done, or failed while this run went on.
+            The present entry in the manifest: claimed for this run, done, or failed during this run.
         """
         with self._change() as database:
             found = _find(database, wanted.key)
@@ -168,25 +169,25 @@ class Manifest:
             return _find(database, wanted.key)
 
     def finish(self, key: str, path: str, after: str, facts: Mapping[str, Any]) -> None:
-        """Note that a recording is done, also where another run claimed it meanwhile."""
+        """Note that a recording is done, even if another run has claimed it in the meantime."""
         self._end(key, DONE, path=path, after=after, facts=json.dumps(dict(facts)))
 
     def fail(self, key: str, reason: str) -> None:
-        """Note that a recording failed, unless another run has it by now."""
+        """Note that a recording failed, unless another run has claimed it in the meantime."""
         self._end(key, FAILED, reason=reason)
 
     def forget(self, key: str) -> None:
-        """Forget that a recording is done: its results are gone, or stood for another content of its source."""
+        """Delete the note that a recording is done, because its results are gone or belong to another content."""
         with self._change() as database:
             database.execute("DELETE FROM recordings WHERE key = ? AND state = ?", (key, DONE))
 
     def find(self, key: str) -> Entry | None:
-        """What the manifest knows of a recording."""
+        """Find the entry of a recording."""
         with self._open() as database:
             return _find(database, key)
 
     def find_written(self, digest: str, model: str, options: str) -> Entry | None:
-        """What is done and whose source, changed by its own results, has this digest now."""
+        """Find the entry that is done and whose source has this digest after its results were written into it."""
         with self._open() as database:
             row = database.execute(
                 "SELECT * FROM recordings WHERE after = ? AND model = ? AND options = ? AND state = ?",
@@ -195,7 +196,7 @@ class Manifest:
         return None if row is None else _entry(row)
 
     def find_begun(self, source: str, model: str, options: str) -> Entry | None:
-        """What was begun on this source, and is not known to be done: its results may have changed it."""
+        """Find an entry of this source that was begun and is not done. Its results may have changed the source."""
         with self._open() as database:
             row = database.execute(
                 "SELECT * FROM recordings WHERE source = ? AND model = ? AND options = ? AND state != ?",
@@ -204,7 +205,7 @@ class Manifest:
         return None if row is None else _entry(row)
 
     def find_older(self, source: str, key: str) -> list[Entry]:
-        """What is done on this source as it was before it changed."""
+        """Find the entry that is done for an earlier content of this source."""
         with self._open() as database:
             rows = database.execute(
                 "SELECT * FROM recordings WHERE source = ? AND state = ? AND key != ?", (source, DONE, key)
@@ -212,7 +213,7 @@ class Manifest:
         return [_entry(row) for row in rows]
 
     def holds_other(self, model: str, options: str) -> bool:
-        """Whether something is done by another model, or with other options."""
+        """Whether any recording is done with another model or other options."""
         with self._open() as database:
             (found,) = database.execute(
                 "SELECT EXISTS (SELECT 1 FROM recordings WHERE state = ? AND (model != ? OR options != ?))",
@@ -260,8 +261,8 @@ class Manifest:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise UnreadableSource(
-                    f"{self.path} is no manifest of nwb-neurid, or is damaged ({error}). Choose another (--manifest), "
-                    "or move it away to start again."
+                    f"{self.path} is not a manifest of nwb-neurid, or is damaged ({error}). Choose another file "
+                    "(--manifest), or move this one away to start again."
                 ) from error
             raise CannotWrite(f"The manifest {self.path} cannot be written: {error}.") from error
 

@@ -1,4 +1,4 @@
-"""What a user asks of the cluster, as one value from the command line to the workers."""
+"""The options for the cluster, as one value that is passed from the command line to the workers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from nwb_neurid.errors import InvalidOption
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOptions:
-    """Where recordings are embedded, how often they are tried, and where it is noted what is done.
+    """Options for the workers, for repeated attempts, and for the manifest.
 
     Parameters
     ----------
     workers
         Worker processes on this machine; with `slurm`, jobs.
     scheduler
-        Address of a Dask scheduler that runs already.
+        Address of an existing Dask scheduler.
     slurm
         Submit the workers as jobs to SLURM.
     slurm_options
@@ -23,9 +23,9 @@ class ClusterOptions:
     memory
         Memory of each worker, such as "8GB"; "" for a fair share of this machine.
     retries
-        How often a recording is tried again after what may pass: a network that breaks, a worker that is lost.
+        How often a recording is tried again after a temporary problem, such as a broken connection or a lost worker.
     manifest
-        The file that notes what is done; None for the one of the dataset, or `neurid-manifest.sqlite` here.
+        The file with the manifest; None for the one of the dataset, or `neurid-manifest.sqlite` in the current folder.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class ClusterOptions:
 
     @property
     def is_asked(self) -> bool:
-        """Whether recordings go to workers at all."""
+        """Whether workers are used at all."""
         return self.workers is not None or bool(self.scheduler) or self.slurm
 
     def check(self) -> None:
@@ -52,18 +52,20 @@ class ClusterOptions:
         Raises
         ------
         InvalidOption
-            If there are such.
+            If options contradict one another.
         """
         if not self.is_asked:
             if self.memory or self.slurm_options or self.manifest is not None:
                 raise InvalidOption(
-                    "--memory, --slurm-option and --manifest are about workers: add --workers N, --scheduler ADDRESS "
+                    "--memory, --slurm-option and --manifest are for workers: add --workers N, --scheduler ADDRESS "
                     "or --slurm."
                 )
             return
         if self.scheduler and (self.workers is not None or self.slurm or self.memory):
-            raise InvalidOption("--scheduler has its own workers: leave out --workers, --slurm and --memory.")
+            raise InvalidOption(
+                "A Dask scheduler has its own workers: with --scheduler, leave out --workers, --slurm and --memory."
+            )
         if self.slurm_options and not self.slurm:
-            raise InvalidOption("--slurm-option goes to sbatch: add --slurm, or leave it out.")
+            raise InvalidOption("--slurm-option is passed on to sbatch: add --slurm, or leave out --slurm-option.")
         if self.slurm and self.workers is None:
             raise InvalidOption("--slurm needs the number of jobs: add --workers N.")

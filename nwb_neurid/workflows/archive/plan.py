@@ -18,18 +18,18 @@ WAITS_S = (1.0, 4.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be embedded.
+    """The recordings to embed.
 
     Parameters
     ----------
     entries
         Each recording once, by its key.
     names
-        The name that each has here, by its key.
+        The name of each recording in this run, by its key.
     same
-        Names of a recording that was named before, and the name under which it is embedded.
+        Further names of recordings that are listed more than once, and the name under which each is embedded.
     refused
-        What cannot be opened, and why.
+        Sources that cannot be opened, with reasons.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -41,23 +41,24 @@ class Plan:
 def plan_recordings(
     sources: Sequence[str], manifest: Manifest, model: str, options: str, *, progress: Progress
 ) -> Plan:
-    """Take the digest of every recording, and find those that are one.
+    """Compute the digest of every recording, and find recordings that are listed more than once.
 
     Parameters
     ----------
     sources
         Files, folders or URLs.
     manifest
-        What is done already. A file that its own results changed is the one that was embedded.
+        The manifest, with the recordings that are done. A file that changed because results were written into it
+        counts as the same recording.
     model, options
-        Hashes of both.
+        Hashes of the model and of the options.
     progress
         Progress callback, called at every recording.
 
     Returns
     -------
     Plan
-        Every source in it once: to be embedded, named before, or refused.
+        The plan. Every source is in one of its lists: to be embedded, listed before, or refused.
     """
     plan, names, large = Plan(), list(dict.fromkeys(sources)), dict[str, str]()
     with ThreadPoolExecutor(THREADS) as pool:

@@ -41,14 +41,15 @@ EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one name of a recording.
+    """The outcome for one source.
 
     Parameters
     ----------
     source
-        As it was named.
+        The source as given by the user.
     what
-        "embedded", "embedded earlier" (by another run), "failed", or "same recording" as one that was named before.
+        "embedded", "embedded earlier" (by another run), "failed", or "same recording" as a source that is listed
+        before.
     path
         The file that holds the results.
     reason
@@ -72,30 +73,30 @@ def embed_archive(
     announce: Callable[[str], None] = lambda _: None,
     progress: Progress = silent,
 ) -> Iterator[Report]:
-    """Embed many recordings over workers, each once, and go on where an earlier run was interrupted.
+    """Embed many recordings with workers, each once, and continue an interrupted run.
 
     Parameters
     ----------
     sources
-        Files, folders or URLs. One recording under several names is embedded once.
+        Files, folders or URLs. A recording with several names is embedded once.
     asked
-        What is asked of every recording.
+        The task for every recording.
     cluster
-        Where they are embedded.
+        Options for the workers.
     announce
         Called with the address of the dashboard.
     progress
-        Progress callback, called with the recordings whose digests are taken.
+        Progress callback, called for every recording whose digest is computed.
 
     Yields
     ------
     Report
-        One for each source, in the order in which they end.
+        One report for each source, in the order in which they finish.
 
     Raises
     ------
     NeuridError
-        If nothing can begin: an option, the model, the manifest or the cluster cannot be used.
+        If the run cannot start, because an option, the model, the manifest or the cluster cannot be used.
     """
     cluster.check()
     asked, manifest = _prepare(asked, cluster.manifest)
@@ -119,7 +120,9 @@ def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
     """What is asked, complete, and the manifest."""
     if asked.dataset is not None:
         if path is not None:
-            raise InvalidOption("The manifest of a dataset lies in it: leave out --manifest, or --output.")
+            raise InvalidOption(
+                "With --output, the manifest is in the output folder: leave out --manifest or --output."
+            )
         folder = asked.dataset.absolute()
         prepare_folder(folder)
         asked, path = replace(asked, dataset=folder), folder / MANIFEST
@@ -160,8 +163,8 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
         return
     if manifest.holds_other(asked.model_digest, options):
         raise CannotWrite(
-            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: one "
-            "dataset holds what can be compared."
+            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: a "
+            "dataset may only hold vectors that can be compared."
         )
 
 

@@ -1,4 +1,4 @@
-"""What one worker does: embed one recording. What was refused comes back as a value, and not as an error."""
+"""The task of one worker: embed one recording. A refused recording is reported as a value, not as an error."""
 
 import errno
 import os
@@ -46,20 +46,20 @@ TRANSIENT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked of every recording.
+    """The task for every recording.
 
     Parameters
     ----------
-    model
-        Which model, and `model_digest` what each worker must find it to be.
+    model, model_digest
+        The model, and its digest, which each worker verifies.
     reading, writing, pool_groups, training, prediction, criteria
         As for `nwb_neurid.workflows.embed.embed_file`.
     dataset
-        The folder of the dataset that takes the vectors; None to write beside each recording.
+        The folder of the dataset for the vectors; None to write them beside each recording.
     folder
-        Where the names of recordings count from.
+        The folder to which the names of recordings are relative.
     report
-        Write a page to look at beside the results.
+        Also write a report beside the results.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -104,7 +104,7 @@ class Answer:
 
 
 def dask_setup(_: object) -> None:
-    """Prepare a worker process of this machine, as Dask calls it: Ctrl-C is for the command, which ends the workers."""
+    """Prepare a worker process on this machine (called by Dask). It ignores Ctrl-C; the command ends the workers."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -115,18 +115,18 @@ def embed_recording(asked: Asked, source: str, key: str, attempt: int) -> Answer
     Parameters
     ----------
     asked
-        What is asked of every recording.
+        The task for every recording.
     source
         The recording.
     key
-        Of the recording in the manifest.
+        Key of the recording in the manifest.
     attempt
-        How often it was begun, 1 for the first time: a worker that was lost may have written the results already.
+        Number of the attempt, starting at 1. In later attempts, a lost worker may already have written the results.
 
     Returns
     -------
     Answer
-        Where the results are, or why there are none.
+        The file with the results, or the reason why there are none.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -148,7 +148,7 @@ def _attempt(asked: Asked, source: str, key: str, attempt: int) -> Answer:
     except OSError as error:
         return Answer(reason=f"{source}: {error.strerror or error}.", is_transient=_is_transient(error))
     except Exception as error:
-        fault = f"unexpected {type(error).__name__}: {error}. This is a fault of nwb-neurid, please report it."
+        fault = f"unexpected {type(error).__name__}: {error}. This is a bug in nwb-neurid. Please report it."
         return Answer(reason=f"{source}: {fault}")
 
 
@@ -197,8 +197,8 @@ def _enter(folder: str) -> None:
             os.chdir(folder)
         except OSError as error:
             raise SourceNotFound(
-                f"A worker does not find the folder {folder} ({error.strerror}). Put recordings and results where "
-                "every machine sees them under one path."
+                f"A worker cannot find the folder {folder} ({error.strerror}). Put recordings and results where "
+                "every machine sees them under the same path."
             ) from error
 
 

@@ -1,1 +1,1 @@
-"""Results in NWB: the types of the namespace `ndx-neurid`, and the writer that never endangers a recording."""
+"""Results in NWB: the types of the namespace `ndx-neurid`, and a writer that never puts a recording at risk."""

@@ -1,4 +1,4 @@
-"""Copying a file that may be large: with shared blocks where the file system can, and room for what comes after."""
+"""Copy a file that may be large, with shared blocks if the file system supports them, and reserve disk space."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
 def copy_file(source: Path, copy: Path, extra_bytes: int) -> None:
-    """Copy a file to where none is, and reserve room by which it will grow, where the file system can."""
+    """Copy a file to a new path and, if the file system supports it, reserve the space by which the copy will grow."""
     with copy.open("xb"):
         pass
     if not _clone(source, copy):
@@ -23,12 +23,12 @@ def copy_file(source: Path, copy: Path, extra_bytes: int) -> None:
 
 
 def check_copy_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
-    """Refuse to begin what would fill the disk.
+    """Refuse to start if the disk would become full.
 
     Raises
     ------
     CannotWrite
-        If the disk of `target` has no room for a copy of `source` that is larger by `extra_bytes`.
+        If the disk of `target` has no space for a copy of `source` that is larger by `extra_bytes`.
     """
     needed_bytes, free_bytes = source.stat().st_size + extra_bytes, shutil.disk_usage(target.parent).free
     if free_bytes < needed_bytes and not (free_bytes >= extra_bytes and _can_clone(source, target)):
@@ -39,12 +39,12 @@ def check_copy_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
 
 
 def check_room(target: Path, extra_bytes: int) -> None:
-    """Refuse to begin what would fill the disk.
+    """Refuse to start if the disk would become full.
 
     Raises
     ------
     CannotWrite
-        If the disk of `target` has not that much room.
+        If the disk of `target` does not have enough free space.
     """
     free_bytes = shutil.disk_usage(target.parent).free
     if free_bytes < extra_bytes:
@@ -55,7 +55,7 @@ def check_room(target: Path, extra_bytes: int) -> None:
 
 
 def reserve_room(path: Path, extra_bytes: int) -> None:
-    """Let a full disk show itself now, as an error: HDF5 can crash when it finds out. It gives back what it leaves."""
+    """Reserve disk space, so that a full disk is an error now: later, it can crash HDF5. Unused space is released."""
     if extra_bytes <= 0 or not hasattr(os, "posix_fallocate"):
         return
     with path.open("rb+") as file:

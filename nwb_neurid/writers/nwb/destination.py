@@ -1,4 +1,4 @@
-"""Where results go: into the recording, into a copy of it, or into a small file beside it."""
+"""Destinations of results: the recording, a copy of it, or a small file beside it."""
 
 import os
 from collections.abc import Sequence
@@ -28,20 +28,21 @@ ROOTS_OF_ZARR = (".zgroup", "zarr.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A file that may be written, and how.
+    """A file to write, and the way to write it.
 
     Parameters
     ----------
     named
-        The file as the user knows it.
+        The path that the user gave.
     file
-        The file itself, links followed.
+        The path with links resolved.
     way
-        By a copy of the recording that takes its place, or as a file of its own.
+        Either a copy of the recording that replaces it, or a separate file.
     overwrite
-        Whether a file that is there may be replaced: the recording itself may, by a copy with results, and a sidecar.
+        Whether an existing file may be replaced. The recording itself may be replaced by a copy with results, and a
+        sidecar may be replaced as well.
     why
-        Why it is a sidecar although none was asked for; "" otherwise.
+        The reason for writing a sidecar although the user did not request one; "" otherwise.
     """
 
     named: Path
@@ -57,7 +58,7 @@ def is_zarr(path: Path) -> bool:
 
 
 def is_nwb(path: Path) -> bool:
-    """Whether results can refer to this file: it is called `.nwb`, begins as HDF5 does, or is NWB in Zarr."""
+    """Whether results can refer to this file: its name ends in `.nwb`, it is an HDF5 file, or it is NWB in Zarr."""
     if is_zarr(path):
         return zarr.root(path).attribute("nwb_version") is not None
     if not path.is_file() or path.suffix == ".nwb":
@@ -67,21 +68,21 @@ def is_nwb(path: Path) -> bool:
 
 
 def name_sidecar(path: Path) -> Path:
-    """The file beside a recording that holds results on it."""
+    """The path of the sidecar of a recording."""
     return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
 def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[str] = ()) -> Destination:
-    """Where results on the recording at `path` go.
+    """Choose the destination of results on the recording at `path`.
 
     Parameters
     ----------
     path
         The recording.
     options
-        What the user asks.
+        Options for writing.
     tables
-        Paths within the recording of the tables that the results are about, where they are known.
+        Paths within the recording of the tables to which the results belong, if known.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     InvalidOption
         If the options contradict one another.
     CannotWrite
-        If nothing may be written there.
+        If the destination cannot be written.
     """
     if not path.is_file() and not is_zarr(path):
         raise SourceNotFound(f"{path} does not exist." if not path.exists() else f"{path} is a folder, not a file.")
@@ -102,7 +103,7 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     if linked := find_linked_place(path, tables):
         if other is not None:
             _place_elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
-        why = f"{path} takes {linked} by a link, and files that are linked to are never changed."
+        why = f"{path} links to {linked} in another file, and linked files are never changed."
         return _place_beside(path, other, why)
     if other is not None:
         return _place_elsewhere(path, other, overwrite)
@@ -113,49 +114,50 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
 
 
 def check_columns(to: Destination, units_columns: bool) -> None:
-    """Refuse columns of units in a sidecar.
+    """Refuse columns of the table of units if the destination is a sidecar.
 
     Raises
     ------
     InvalidOption
-        If they are asked for and it is one.
+        If such columns are requested and the destination is a sidecar.
     """
     if to.way == "sidecar" and units_columns:
-        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording as it is."
+        said = f"{to.why} {to.named} would be written." if to.why else "A sidecar leaves the recording unchanged."
         raise InvalidOption(f"--units-columns writes into the recording, not into a sidecar. {said}")
 
 
 def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
-    """Refuse results on several tables where there is room for one.
+    """Refuse results on several tables if the destination can only hold results on one.
 
     Raises
     ------
     CannotWrite
-        If there are several, and a sidecar would be written.
+        If there are several tables, and a sidecar would be written.
     """
     if len(places) > 1 and to.way == "sidecar":
         way = f"{to.why} A sidecar" if to.why else "A sidecar"
         copy = "" if path.is_dir() else ", or write a copy with all (--output)"
         raise CannotWrite(
-            f"The units of {path} stand in {len(places)} tables ({', '.join(places)}). {way} can be about one: choose "
+            f"The units of {path} are in {len(places)} tables ({', '.join(places)}). {way} can hold results on only "
+            "one of them: choose "
             f"one (--from){copy}."
         )
 
 
 def find_linked_place(path: Path, tables: Sequence[str]) -> str:
-    """What a recording takes from another file by a link, and from which, so that it cannot hold results itself.
+    """Find a link to another file because of which a recording cannot hold results itself.
 
     Parameters
     ----------
     path
         The recording.
     tables
-        Paths within it of the tables that the results are about.
+        Paths within it of the tables to which the results belong.
 
     Returns
     -------
     str
-        "/units from raw.nwb", for example; "" if the recording has its own tables, and its own module or none.
+        For example "/units from raw.nwb"; "" if the tables are in the recording itself, and so is the module, if any.
 
     Raises
     ------
@@ -178,8 +180,8 @@ def _check_whole(path: Path) -> None:
     journal = path.resolve().with_name(f".{path.resolve().name}.neurid-journal")
     if journal.exists():
         raise CannotWrite(
-            f"{path} is not whole: nwb-neurid 0.1 was killed while it changed the file in place, and left {journal}. "
-            "Install nwb-neurid<0.2 and run its embed on the file once, which takes the change back."
+            f"{path} is incomplete: nwb-neurid 0.1 was killed while it changed the file in place, and left "
+            f"{journal}. Install nwb-neurid<0.2 and run its embed on the file once, which undoes the change."
         )
 
 
@@ -188,15 +190,15 @@ def _find_refusal(path: Path, named: Path, asked: bool) -> str:
     if _is_annexed(path):
         if asked:
             raise CannotWrite(
-                f"{named} is kept by git-annex, and what is kept there must not change. Unlock it first (git annex "
+                f"{named} is managed by git-annex, whose files must not be changed. Unlock it first (git annex "
                 "unlock), or write elsewhere (--sidecar, --output)."
             )
-        return f"{path} is kept by git-annex. To write inside, unlock it first (git annex unlock)."
+        return f"{path} is managed by git-annex, so it was not changed. To write into it, unlock it (git annex unlock)."
     size_bytes = path.stat().st_size
     if size_bytes > MOST_COPIED_BYTES and not asked:
         return (
-            f"{path} has {size_bytes / 1e9:.1f} GB, which were to be copied. To write inside: --output {path}, for "
-            "a copy that takes its place."
+            f"{path} has {size_bytes / 1e9:.1f} GB, which would have to be copied, so it was not changed. To write "
+            f"into the file nevertheless: --output {path}."
         )
     return ""
 
@@ -214,7 +216,7 @@ def _place_inside(path: Path, named: Path) -> Destination:
     names = file.stat().st_nlink
     if names > 1:
         raise CannotWrite(
-            f"{named} is one file with {names} names (hard links), which a new file would separate. Write "
+            f"{named} has {names} hard links, which replacing the file would separate. Write "
             "elsewhere (--output), or beside it (--sidecar)."
         )
     return Destination(named=named, file=file, way="copy")

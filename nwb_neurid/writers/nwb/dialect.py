@@ -1,4 +1,4 @@
-"""What the version of NWB that a file is written in demands of tables: before 2.2 their types lay in the core."""
+"""Requirements on tables in the NWB version of a file: before 2.2, the types of tables were in the core namespace."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ TEXT = h5py.string_dtype()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How tables are written in a file; the defaults are those of NWB from 2.2 on.
+    """The way in which tables are written in a file. The defaults are those of NWB 2.2 and later.
 
     Parameters
     ----------
     tables
         The namespace of tables and their columns.
     help_texts
-        By type, the text that its attribute `help` must hold (NWB 2.0).
+        For each type, the required text of the attribute `help` (NWB 2.0).
     ascii_names
         Whether names of columns must be ASCII (before NWB 2.2).
     """
@@ -36,12 +36,12 @@ class Dialect:
 
 
 def read_dialect(cached: h5py.Group | None) -> Dialect:
-    """What the specifications that are cached in a file demand; those of today where there are none.
+    """Find the requirements of the specifications that are cached in a file; those of current NWB if there are none.
 
     Parameters
     ----------
     cached
-        The group of specifications.
+        The group with the cached specifications.
     """
     types = {} if cached is None else {name: _read_types(cached, name) for name in (CORE, COMMON)}
     attributes = {kind: _list_attributes(found) for part in types.values() for kind, found in part.items()}
@@ -54,7 +54,7 @@ def read_dialect(cached: h5py.Group | None) -> Dialect:
 
 
 def write_names(table: h5py.Group, names: Sequence[str], *, ascii_names: bool = False) -> None:
-    """Say what the columns of a table are, in their order, in ASCII of a fixed length or in UTF-8."""
+    """Write the names of the columns of a table, in their order, as ASCII of a fixed length or as UTF-8."""
     if ascii_names and all(name.isascii() for name in names):
         values = np.array([name.encode() for name in names], f"S{max(map(len, names), default=1)}")
         table.attrs.create("colnames", values, shape=values.shape, dtype=values.dtype)
@@ -63,7 +63,7 @@ def write_names(table: h5py.Group, names: Sequence[str], *, ascii_names: bool = 
 
 
 def has_ascii_names(table: h5py.Group) -> bool:
-    """Whether the names of the columns of a table are ASCII of a fixed length."""
+    """Whether the names of the columns of a table are stored as ASCII of a fixed length."""
     return "colnames" in table.attrs and table.attrs.get_id("colnames").dtype.kind == "S"
 
 

@@ -1,4 +1,4 @@
-"""The results of one name in an open file: whether they fit there, putting them in, and looking them over."""
+"""Results of one name in an open file: check whether they can be written, write them, and verify them."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -34,7 +34,7 @@ ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
 
 
 class Results(NamedTuple):
-    """What one model found in a recording: its name in the file, a vector per unit, a prediction per label."""
+    """The results of one model for a recording: their name in the file, a vector per unit, a prediction per label."""
 
     name: str
     embeddings: Embeddings
@@ -43,22 +43,22 @@ class Results(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Entry:
-    """Results as they are to stand in a file.
+    """Results in the form in which they are written into a file.
 
     Parameters
     ----------
     name
-        What they are called.
+        Name of the results.
     objects
         The model and the tables.
     unit_ids
-        The neurons that they are about.
+        Ids of the neurons to which they belong.
     table
         Path of the table of these neurons within the file.
     columns_of
-        The predictions that are to be columns of that table too.
+        The predictions that are also written as columns of that table.
     labels
-        Labels of the user that are to be columns of that table, by their names.
+        Labels of the user that are written as columns of that table, by their names.
     overwrite
         Whether results of the same name may be replaced.
     """
@@ -73,7 +73,7 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """About how much room it takes in a file."""
+        """Approximate disk space of the results in a file."""
         twice = 2 if self.columns_of else 1  # what becomes a column stands in a table already
         return ROOM_BYTES + twice * sum(found.size_bytes for found in self.objects)
 
@@ -83,7 +83,7 @@ class Entry:
         Raises
         ------
         CannotWrite
-            If it has.
+            If the neurons differ.
         """
         table = find_table(file, self.table)
         ids = existing.read_ids(table)
@@ -101,14 +101,14 @@ class Entry:
             )
 
     def check_place(self, file: h5py.File, path: Path) -> None:
-        """Refuse a file where something else has these names.
+        """Refuse a file in which these names are already used.
 
         Raises
         ------
         ResultsExist
-            If it is results of this name, and they may not be replaced.
+            If there are results of this name, and they must not be replaced.
         CannotWrite
-            If it is anything else.
+            If other objects have these names.
         """
         check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         if lost := self._sort_others(file)[1]:
@@ -123,12 +123,13 @@ class Entry:
         wanted = unit_columns.make_columns(table, self.name, self.columns_of, self.labels, without=old)
         if taken := [column.name for column in wanted if column.name in set(table) - set(old)]:
             raise CannotWrite(
-                f"{path} holds other columns called {', '.join(taken)} in {table.name}, which are not replaced. Choose "
+                f"{path} already has other columns called {', '.join(taken)} in {table.name}, which are not "
+                "replaced. Choose "
                 "another name (--name)."
             )
 
     def put(self, file: h5py.File) -> None:
-        """Write it, in place of results of the same name."""
+        """Write the results, and replace results of the same name."""
         _remove_objects(file, self.name, but=self._sort_others(file)[0])
         table = find_own_group(file, self.table)
         if table is None:
@@ -147,7 +148,7 @@ class Entry:
         return (others, set()) if others and _are_of_same_vectors(there, self.objects) else (set(), others)
 
     def list_faults(self, file: h5py.File) -> list[str]:
-        """What reads back otherwise than it was put, or does not refer to the table."""
+        """List the parts that differ when they are read back, or that do not refer to the table."""
         groups = find_own_results(file).get(self.name, [])
         found = {thing.name: thing for group in groups for thing in _read_back(group)}
         wrong = [
@@ -161,14 +162,14 @@ class Entry:
 
 
 def name_on_tables(places: Sequence[str], name: str) -> list[str]:
-    """What the results `name` are called on each of these tables: where there are several, the table's name is added.
+    """Names of the results `name` on each of these tables. If there are several, the name of the table is added.
 
     Parameters
     ----------
     places
         Paths of the tables within the file.
     name
-        What the results are called.
+        Name of the results.
     """
     if len(places) == 1:
         return [name]
@@ -190,7 +191,7 @@ def make_entries(
     overwrite: bool,
     labels: unit_columns.Labels | None = None,
 ) -> list[Entry]:
-    """The results on each of these tables: rows of the first come first.
+    """Make the entries for each of these tables. Rows of the first table come first.
 
     Parameters
     ----------
@@ -199,20 +200,20 @@ def make_entries(
     places
         Paths of the tables within the file.
     name, embeddings, predictions
-        The results on all of them.
+        The results for the rows of all tables.
     columns
-        Whether predictions are to be columns of the tables too.
+        Whether predictions are also written as columns of the tables.
     overwrite
         Whether results of the same name may be replaced.
     labels
-        Labels of the user that are to be columns of the tables, by their names.
+        Labels of the user that are written as columns of the tables, by their names.
 
     Raises
     ------
     CannotWrite
-        If there is no such table, or the rows are not those of the results.
+        If there is no such table, or its rows do not match the results.
     InvalidResults, InvalidOption
-        As `nwb_neurid.writers.nwb.tables.describe_results`.
+        As for `nwb_neurid.writers.nwb.tables.describe_results`.
     """
     counts = [len(existing.read_ids(find_table(file, place))) for place in places]
     ends = np.cumsum(counts).tolist()
@@ -246,7 +247,7 @@ def make_all_entries(
     overwrite: bool,
     labels: unit_columns.Labels | None = None,
 ) -> list[Entry]:
-    """Results and those beside them, as `make_entries`; what is beside replaces what has its name."""
+    """Make the entries for results and those in `beside`, which replace existing results of the same names."""
     return [
         entry
         for each in (main, *beside)
@@ -262,12 +263,12 @@ def make_all_entries(
 
 
 def find_table(file: Group, table: str) -> Group:
-    """The table of neurons.
+    """Find the table of neurons.
 
     Raises
     ------
     CannotWrite
-        If it is none.
+        If the object is not a table of neurons.
     """
     found = file.group(table.strip("/"))
     if found is None or found.dataset("id") is None:
@@ -276,7 +277,7 @@ def find_table(file: Group, table: str) -> Group:
 
 
 def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
-    """Where the objects of all results lie that are in the file itself, by the name of the results."""
+    """Find the paths of the objects of all results that are in the file itself, by the name of the results."""
     found: dict[str, list[h5py.Group]] = {}
     for module in _list_own_groups(find_own_group(file, "processing")):
         for group in _list_own_groups(module):
@@ -286,12 +287,12 @@ def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
 
 
 def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
-    """Results of that name are not there, or may go; and nothing else has the names of their objects.
+    """Check that there are no results of that name, or that they may be replaced, and that object names are free.
 
     Raises
     ------
     ResultsExist, CannotWrite
-        Otherwise.
+        If this is not the case.
     """
     ours = [str(group.name) for group in find_own_results(file).get(name, [])]
     if ours and not overwrite:
@@ -303,19 +304,19 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
     if taken := [place for place in there if place not in ours]:
         raise CannotWrite(
-            f"{path} holds something else at {', '.join(taken)}, which is not replaced. Choose another name (--name)."
+            f"{path} has other objects at {', '.join(taken)}, which are not replaced. Choose another name (--name)."
         )
 
 
 def remove_results(file: h5py.File, name: str) -> None:
-    """Remove results from a file, and what was written for them alone.
+    """Remove results from a file, together with objects that were written only for them.
 
     Parameters
     ----------
     file
         The file, open for writing.
     name
-        What the results are called.
+        Name of the results.
     """
     traces = layout.list_traces(file, {str(group.name) for group in find_own_results(file).get(name, [])})
     _remove_objects(file, name)
@@ -324,7 +325,7 @@ def remove_results(file: h5py.File, name: str) -> None:
 
 
 def list_columns(file: h5py.File, name: str, *, but: Collection[str] = ()) -> dict[str, list[str]]:
-    """The columns with predictions of these results, but for some labels, by the paths of the tables of neurons."""
+    """List the columns with predictions of these results, except some labels, by the paths of their tables."""
     groups = find_own_results(file).get(name, [])
     tables = {str(table.name): table for group in groups if (table := find_own_table(group)) is not None}
     return {place: unit_columns.list_own(table, name, but=but) for place, table in tables.items()}
@@ -375,7 +376,7 @@ def _list_own_groups(parent: h5py.Group | None) -> list[h5py.Group]:
 
 
 def find_own_table(group: h5py.Group) -> h5py.Group | None:
-    """The table of the file that the rows of a table of ours refer to; None for a model, and where that is damaged."""
+    """The table of the file to which the rows of our table refer; None for a model, or if the reference is damaged."""
     neuron = find_own(group, "neuron")
     try:
         reference = None if neuron is None else neuron.attrs.get("table")

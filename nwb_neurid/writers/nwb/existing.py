@@ -1,6 +1,6 @@
-"""The results that an open file holds, in either layout, read through the reader of NWB files.
+"""Find the results in an open file, in either layout, with the reader of NWB files.
 
-Whether a group is ours is known from its attributes alone. What is damaged inside shows when the group is read.
+Groups of nwb-neurid are recognised by their attributes alone. Damage inside a group is detected when the group is read.
 """
 
 import json
@@ -33,12 +33,12 @@ NEURONS = "neurons"
 
 
 def find_results(file: Group) -> dict[str, list[Group]]:
-    """Where the objects of all results lie, by the name of the results; links are followed.
+    """Find the paths of the objects of all results, by the name of the results. Links are followed.
 
     Parameters
     ----------
     file
-        The root.
+        The root of the file.
     """
     found: dict[str, list[Group]] = {}
     processing = file.group("processing")
@@ -50,7 +50,7 @@ def find_results(file: Group) -> dict[str, list[Group]]:
 
 
 def name_results(group: Group) -> str:
-    """What the results are called that a group belongs to; "" if it is not ours."""
+    """The name of the results to which a group belongs; "" if it was not written by nwb-neurid."""
     name = group.path.rpartition("/")[2]
     kind = group.attribute("neurodata_type") or ""
     label = group.attribute("label_name") or ""
@@ -68,12 +68,12 @@ def name_results(group: Group) -> str:
 
 
 def read_objects(group: Group) -> tuple[NwbObject, ...]:
-    """What lies in a group that is ours: an object with its data, and its model where that is folded into it.
+    """Read a group of nwb-neurid: an object with its data and, in the plain layout, the model that is stored in it.
 
     Raises
     ------
     InvalidResults
-        If its attributes are damaged, or a row is about no neuron.
+        If its attributes are damaged, or a row does not refer to a neuron.
     InvalidSource, UnreadableSource
         If its data cannot be read.
     """
@@ -93,24 +93,24 @@ def read_objects(group: Group) -> tuple[NwbObject, ...]:
 
 
 def find_table(group: Group) -> Group | None:
-    """The Units or the PlaneSegmentation that the rows of a table of ours refer to; None for a model."""
+    """The Units or the PlaneSegmentation to which the rows of our table refer; None for a model."""
     neuron = group.dataset("neuron")
     return None if neuron is None else group.referred(neuron, "table")
 
 
 def is_sidecar_table(table: Group) -> bool:
-    """Whether the table is the one of a sidecar, which stands for a table of the recording."""
+    """Whether the table is that of a sidecar, which represents a table of the recording."""
     return table.path.endswith(f"/{NEURONS}") and table.dataset(UNIT_ID) is not None
 
 
 def read_ids(table: Group) -> Shaped[np.ndarray, " units"]:
-    """The ids of a table's rows; text is an array of `str`."""
+    """The ids of the rows of a table. Text is returned as an array of `str`."""
     found = Table(table).dataset(UNIT_ID if is_sidecar_table(table) else "id")
     return found.texts().ravel() if found.is_text else found.column()
 
 
 def read_column(table: Group, name: str) -> Column:
-    """One column of a table of neurons, with its data."""
+    """Read one column of a table of neurons, with its data."""
     return _read_column(table, name, len(read_ids(table)))
 
 

@@ -11,12 +11,12 @@ FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, wh
 
 @contextmanager
 def convert_faults(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in the block, nothing was written to `path`.
+    """Convert errors in the block into an error that says that nothing was written to `path`.
 
     Raises
     ------
     CannotWrite
-        In place of an error that is not ours.
+        In place of any error other than those of nwb-neurid.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What tells that a recording is still the one that was read."""
+"""Fingerprints, which show whether a recording is still the one that was read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from nwb_neurid.errors import SourceChanged, SourceNotFound
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells that a file, or a Zarr folder with all that is in it, is still the one that was read."""
+    """Fingerprint of a file, or of a Zarr folder with all its content, which changes when it is changed."""
 
     size: int
     mtime_ns: int
@@ -16,12 +16,12 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: Path) -> "Fingerprint":
-        """That of the file at `path`.
+        """Take the fingerprint of the file at `path`.
 
         Raises
         ------
         SourceNotFound
-            If there is none.
+            If there is no such file.
         """
         try:
             status = path.stat()
@@ -32,7 +32,7 @@ class Fingerprint:
         return cls(size, max(each.st_mtime_ns for each in (status, *inside)), status.st_ino)
 
     def check(self, path: Path) -> None:
-        """Refuse to go on with another file.
+        """Refuse to continue if the file is another one.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Writing objects into an open file by h5py alone: PyNWB would rewrite what an older PyNWB wrote.
+"""Write objects into an open file with h5py alone, because PyNWB would rewrite data of older PyNWB versions.
 
-There are two layouts. `ndx` uses the types of ndx-neurid. A file that carries the namespace of another extension, or
-none at all, or is of a version before NWB 2.2, gets the same tables as plain DynamicTables, the `core` layout: there, a
-second namespace would break the validation by other tools.
+There are two layouts. `ndx` uses the types of ndx-neurid. The layout `core` has the same tables as plain DynamicTables.
+It is used in files that contain the namespace of another extension, in files without any namespace, and in files of NWB
+versions before 2.2, because a second namespace in such files would break validation by other tools.
 """
 
 import re
@@ -31,7 +31,7 @@ MODULES = {
 
 
 def find_module(path: str, neurodata_type: str) -> str:
-    """Where results go on the table at this path, which is a Units or a PlaneSegmentation."""
+    """The processing module for results on the table at this path, which is a Units or a PlaneSegmentation."""
     imaging = "PlaneSegmentation" in neurodata_type
     imaging |= path.startswith("/processing/ophys/")  # in a sidecar it is a plain table
     return f"processing/{'ophys' if imaging else 'ecephys'}"
@@ -47,7 +47,7 @@ def _is_plain(cached: h5py.Group | None, dialect: Dialect) -> bool:
 
 
 def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Group) -> None:
-    """Write a model and tables, whose rows are those of `table`, in the layout that the file allows."""
+    """Write a model and tables, whose rows are those of `table`, in the layout that the file requires."""
     path = find_module(str(table.name), read_text(table, "neurodata_type"))
     cached = _find_specifications(file)
     dialect = read_dialect(cached)
@@ -72,7 +72,7 @@ def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Gr
 
 
 def list_traces(file: h5py.Group, removed: Set[str]) -> list[str]:
-    """What was written for results alone, once these objects of them are removed: empty modules, the specification."""
+    """List what was written only for results and can go with these objects: empty modules, the specification."""
     found = []
     for place, description in MODULES.items():
         module = find_own_group(file, f"/processing/{place}")
@@ -92,7 +92,7 @@ def list_columns(table: h5py.Group) -> list[str]:
 
 
 def read_text(item: h5py.HLObject, name: str) -> str:
-    """An attribute as text; "" where it is not there."""
+    """The value of an attribute as text; "" if it does not exist."""
     return _decode(item.attrs.get(name, ""))
 
 
@@ -199,7 +199,7 @@ def _write_columns(group: h5py.Group, columns: Sequence[Column], dialect: Dialec
 
 
 def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:
-    """Further columns of a table of the file, after those that it has."""
+    """Append columns to a table of the file."""
     if columns:
         _add_columns(table, columns, read_dialect(_find_specifications(table.file)))
 
@@ -216,7 +216,7 @@ def _add_columns(table: h5py.Group, columns: Sequence[Column], dialect: Dialect)
 
 
 def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
-    """Take columns out of a table."""
+    """Remove columns from a table."""
     for name in names:
         del table[name]
     if names:
@@ -224,7 +224,7 @@ def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
 
 
 def name_columns(table: h5py.Group, names: Sequence[str], *, like: h5py.Group | None = None) -> None:
-    """Say what the columns of a table are, in their order: as text of the kind that it, or another, has."""
+    """Write the names of the columns of a table, in their order, in the text type of this table or of another one."""
     write_names(table, names, ascii_names=has_ascii_names(table if like is None else like))
 
 

@@ -1,4 +1,4 @@
-"""Links from a recording to other files: those files are never changed, and a copy in another folder may lose them."""
+"""Links from a recording to other files. These files are never changed, and a copy in another folder may lose them."""
 
 import os
 import warnings
@@ -14,14 +14,14 @@ MOST_LINKS = 16  # one after another
 
 
 class Place(NamedTuple):
-    """Where a path in a recording leads.
+    """The target of a path in a recording.
 
     Parameters
     ----------
     item
-        The group or dataset in the file itself; None if the path leads nowhere, or into another file.
+        The group or dataset in the file itself; None if there is no target, or if it is in another file.
     file
-        The other file that it leads into, as the link names it; "" if it does not leave this one.
+        The other file, with its name in the link; "" if the target is in this file.
     """
 
     item: h5py.Group | h5py.Dataset | None = None
@@ -29,19 +29,19 @@ class Place(NamedTuple):
 
 
 def locate(group: h5py.Group, path: str, *, most_links: int = MOST_LINKS) -> Place:
-    """Find out where a path leads, without opening the other file if it is one.
+    """Find the target of a path, without opening another file.
 
-    HDF5 opens the target of an external link as the file with the link is open: for writing, if that is. So whatever
-    is looked up in a file that is open for writing is looked up by this function.
+    HDF5 opens the target of an external link in the same mode as the file itself. If a file is open for writing, all
+    paths in it are therefore resolved by this function.
 
     Parameters
     ----------
     group
-        Where the path begins; at the root, if it begins with a slash.
+        The group from which a relative path starts.
     path
-        Of a group or a dataset.
+        Path of a group or a dataset.
     most_links
-        How many soft links may lead there, one after another.
+        Largest number of soft links that are followed, one after another.
     """
     here: h5py.Group | h5py.Dataset = group.file["/"] if path.startswith("/") else group
     for name in filter(None, path.split("/")):
@@ -78,12 +78,12 @@ def _step(group: h5py.Group, name: str, most_links: int) -> Place:
 
 
 def warn_of_lost_links(source: Path, copy: Path) -> None:
-    """Warn where links of a recording lead nowhere from its copy.
+    """Warn if links of a recording are broken in its copy.
 
     Parameters
     ----------
     source, copy
-        Files, links followed.
+        The files, with links resolved.
     """
     if source.parent == copy.parent:
         return
@@ -94,21 +94,21 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
     ]
     if lost:
         warnings.warn(
-            f"{copy} needs {', '.join(lost)}, which it does not find from its folder. Put those files there too, or "
-            f"write into the folder of {source}.",
+            f"{copy} would need {', '.join(lost)}, which cannot be found from its folder. Put those files there too, "
+            f"or write into the folder of {source}.",
             NeuridWarning,
             stacklevel=2,
         )
 
 
 def name_linked_files(source: Path) -> set[str]:
-    """The other files that a recording links to, or that hold data of it, as it names them."""
+    """The other files to which a recording links, or that hold its data, with their names in the recording."""
     with h5py.File(source, "r") as file:
         return _name_external(file) | name_data_files(file)
 
 
 def name_data_files(file: h5py.File) -> set[str]:
-    """The other files in which data of an open file lie, as it names them."""
+    """The other files that hold data of an open file, with their names in this file."""
     names: set[str] = set()
     file.visititems(lambda _, item: names.update(list_files(item)) if isinstance(item, h5py.Dataset) else None)
     return names

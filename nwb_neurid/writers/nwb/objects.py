@@ -1,4 +1,4 @@
-"""What stands in an NWB file, as plain values: objects with attributes and columns. No file is touched here."""
+"""The content of an NWB file as plain values: objects with attributes and columns. This module accesses no file."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,11 +37,11 @@ class Column:
     Parameters
     ----------
     name, description
-        As they stand in the file.
+        Name and description in the file.
     values
-        One row per neuron; with `ends`, the elements of all rows one after another. Text is an array of `str`.
+        One row per neuron or, with `ends`, the elements of all rows one after another. Text is an array of `str`.
     ends
-        Where the elements of each row end, shape (rows,), for a column of lists.
+        For a column of lists, the index at which the elements of each row end, shape (rows,).
     """
 
     name: str
@@ -57,13 +57,13 @@ class NwbObject:
     Parameters
     ----------
     name, neurodata_type, description
-        As they stand in the file.
+        Name, type and description in the file.
     attributes
-        Its other attributes; one that is empty is left out.
+        Other attributes. Empty ones are left out.
     columns
-        Those of a table; a model has none.
+        Columns of a table; a model has none.
     unit_ids
-        The neurons that the rows of a table refer to, by their ids, shape (rows,).
+        Ids of the neurons to which the rows of a table refer, shape (rows,).
     """
 
     name: str
@@ -75,7 +75,7 @@ class NwbObject:
 
     @property
     def size_bytes(self) -> int:
-        """About how much room its data takes in a file."""
+        """Approximate disk space of its data in a file."""
         arrays = [array for column in self.columns for array in (column.values, column.ends) if array is not None]
         arrays += [] if self.unit_ids is None else [np.zeros(2 * len(self.unit_ids))]  # the ids, and the rows
         attributes = 2 * len(json.dumps(dict(self.attributes)))  # what classes are may stand in a table too
@@ -84,12 +84,12 @@ class NwbObject:
 
 
 def name_ending(neurodata_type: str, label_name: str = "") -> str:
-    """What follows the name of the results in the name of an object."""
+    """The part of the name of an object that follows the name of the results."""
     return {MODEL: "_model", EMBEDDINGS: "_embeddings", PREDICTIONS: f"_predictions_{label_name}"}[neurodata_type]
 
 
 def name_object(name: str, neurodata_type: str, label_name: str = "") -> str:
-    """What an object of the results called `name` is called in the file.
+    """The name of an object in the file, for results with the name `name`.
 
     Raises
     ------
@@ -103,17 +103,17 @@ def name_object(name: str, neurodata_type: str, label_name: str = "") -> str:
 
 
 def make_text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
-    """An array of `str`, whatever kind of text it was."""
+    """Convert text of any type to an array of `str`."""
     return np.array([str(value) for value in values], dtype=object)
 
 
 def check_text(found: NwbObject) -> None:
-    """Refuse text that HDF5 cannot hold: there a text ends at a NUL, and must be valid Unicode.
+    """Refuse text that HDF5 cannot store: text must not contain NUL, and must be valid Unicode.
 
     Raises
     ------
     InvalidResults
-        If it cannot.
+        If HDF5 cannot store it.
     """
     texts: dict[str, list[object]] = {"description": [found.description]}
     texts |= {key: [*value] if isinstance(value, tuple) else [value] for key, value in found.attributes.items()}
@@ -125,7 +125,7 @@ def check_text(found: NwbObject) -> None:
 
 
 def are_same(one: NwbObject, other: NwbObject) -> bool:
-    """Whether two descriptions say the same."""
+    """Whether two descriptions are equal."""
     heads = [
         (found.name, found.neurodata_type, found.description, json.dumps(dict(found.attributes), sort_keys=True))
         for found in (one, other)
@@ -140,7 +140,7 @@ def are_same(one: NwbObject, other: NwbObject) -> bool:
 
 
 def are_same_columns(one: Column, other: Column) -> bool:
-    """Whether two columns say the same of the same rows."""
+    """Whether two columns have the same values for the same rows."""
     return (
         one.description == other.description
         and are_same_values(one.values, other.values)
@@ -149,7 +149,7 @@ def are_same_columns(one: Column, other: Column) -> bool:
 
 
 def are_same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    """Whether two arrays hold the same: floats to the bit, so that NaN is NaN; text in whatever kind of array."""
+    """Whether two arrays are equal. Floats are compared bit by bit, so that NaN equals NaN; text may be of any type."""
     if one is None or other is None:
         return one is other
     if one.dtype == other.dtype and one.dtype.kind in "biuf":
@@ -159,7 +159,7 @@ def are_same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def fold(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
-    """The same as plain tables: attributes, and the model, stand as JSON in the last line of the descriptions."""
+    """Convert objects to plain tables: attributes and the model become JSON in the last line of the descriptions."""
     models = [found for found in objects if found.neurodata_type == MODEL]
     tables = []
     for table in objects:
@@ -174,7 +174,7 @@ def fold(objects: Sequence[NwbObject]) -> tuple[NwbObject, ...]:
 
 
 def unfold(table: NwbObject) -> tuple[NwbObject, ...]:
-    """What a plain table was folded from: itself, after its model.
+    """Restore the objects from which a plain table was made: the model, followed by the table.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def unfold(table: NwbObject) -> tuple[NwbObject, ...]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InvalidResults(f"{table.name}: the last line of its description is damaged.") from None
     if kind not in (EMBEDDINGS, PREDICTIONS):
-        raise InvalidResults(f"{table.name}: its description names a type that is not known, {str(kind)[:100]!r}.")
+        raise InvalidResults(f"{table.name}: its description states an unknown type, {str(kind)[:100]!r}.")
     return *heads, found
 
 

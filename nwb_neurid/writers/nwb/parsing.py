@@ -1,4 +1,4 @@
-"""Results from the objects of an NWB file, which anybody may have edited. No file is touched here."""
+"""Read results from the objects of an NWB file, which users may have edited. This module accesses no file."""
 
 import json
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ KINDS = {"window_s": float, "stitched": bool}
 
 
 def parse_results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
-    """The results that objects describe.
+    """Convert objects to results.
 
     Raises
     ------
     InvalidResults
-        If a part is missing, of another type or shape, or contradicts another.
+        If a part is missing, has a wrong type or shape, or contradicts another part.
     """
     by_type = {found.neurodata_type: found for found in objects}
     if EMBEDDINGS not in by_type:
@@ -119,7 +119,7 @@ def _parse_sets(
     named = column.values.ravel()[: int(column.ends[-1]) if len(column.ends) else 0].tolist()
     places = {name: at for at, name in enumerate(classes.tolist())}
     if strange := [name for name in named if name not in places]:
-        raise InvalidResults(f"{found.name}: prediction_set names {str(strange[0])[:100]!r}, which is no class.")
+        raise InvalidResults(f"{found.name}: prediction_set contains {str(strange[0])[:100]!r}, which is not a class.")
     rows = np.repeat(np.arange(units), np.diff(column.ends, prepend=0))
     members[rows, [places[name] for name in named]] = True
     return members

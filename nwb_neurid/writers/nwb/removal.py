@@ -1,7 +1,7 @@
-"""A copy of a file without some results, and without the holes that HDF5 leaves where something is removed.
+"""Copy a file without some results, and without the unused space that HDF5 leaves when something is removed.
 
-HDF5 copies objects between files, but not what references lead to: they are set again, by the names of their targets.
-What was copied is compared with the file, object by object.
+HDF5 copies objects between files, but not the targets of references. References are therefore set again, by the names
+of their targets. The copy is then compared with the file, object by object.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -23,21 +23,21 @@ BLOCK_ELEMENTS = 2**22  # of a dataset, compared at a time
 
 
 def copy_without(source: Path, copy: Path, name: str) -> bool:
-    """Copy a file without results; False where the disk space that they took cannot be given back.
+    """Copy a file without some results; returns False if their disk space cannot be freed.
 
     Parameters
     ----------
     source
         The file.
     copy
-        Where nothing is yet.
+        Path of the copy, which must not exist.
     name
-        What the results are called.
+        Name of the results.
 
     Raises
     ------
     OSError
-        Whatever the system refuses.
+        If the operating system refuses.
     """
     with suppress(OSError, RuntimeError, KeyError, ValueError, TypeError):
         if _copy_rest(source, copy, name):
@@ -49,23 +49,25 @@ def copy_without(source: Path, copy: Path, name: str) -> bool:
         remove_results(file, name)
     with h5py.File(copy, "r") as file:
         if find_own_results(file).keys() != others:
-            raise CannotWrite(f"{source} was not changed: what is left without {name} reads back otherwise.")
+            raise CannotWrite(
+                f"{source} was not changed: without {name}, the rest of the file could not be read back unchanged."
+            )
     return False
 
 
 def are_same(
     file: h5py.File, other: h5py.File, *, without: Set[str] = frozenset(), renamed: Set[str] = frozenset()
 ) -> bool:
-    """Whether two files hold the same objects, links, attributes and data; references, if they lead to one place.
+    """Whether two files have the same objects, links, attributes and data. References must have the same targets.
 
     Parameters
     ----------
     file, other
         The files.
     without
-        Paths in the first that do not count.
+        Paths in the first file that are not compared.
     renamed
-        Paths of tables whose list of columns does not count.
+        Paths of tables whose list of columns is not compared.
     """
     places, other_places = _list_places(file, without), _list_places(other)
     return places.keys() == other_places.keys() and all(

@@ -1,4 +1,4 @@
-"""The small file beside a recording: valid by itself, with the ids of the neurons and room for results on them."""
+"""The sidecar: a small, valid NWB file beside a recording, with the ids of the neurons and results on them."""
 
 import uuid
 from datetime import datetime
@@ -20,12 +20,12 @@ SUBJECT = ("subject_id", "species", "sex", "age", "description", "genotype", "st
 
 
 def make_sidecar(recording: Group, table: Group) -> bytes:
-    """A sidecar of a recording without any results, made in memory: a killed process leaves nothing.
+    """Make a sidecar without results in memory, so that a killed process leaves no file behind.
 
     Parameters
     ----------
     recording
-        Its root.
+        The root of the recording.
     table
         The table of neurons.
     """
@@ -35,25 +35,25 @@ def make_sidecar(recording: Group, table: Group) -> bytes:
 
 
 def find_module(table: Group) -> str:
-    """Where results on this table go."""
+    """The processing module for results on this table."""
     return layout.find_module(table.path, table.attribute("neurodata_type") or "")
 
 
 def find_neurons(table: Group) -> str:
-    """Where the neurons of a table of the recording are listed in a sidecar."""
+    """The table in a sidecar that lists the neurons of a table of the recording."""
     return f"{find_module(table)}/{NEURONS}"
 
 
 def check_sidecar(file: h5py.Group, named: Path) -> None:
-    """Refuse a file that exists and is no sidecar.
+    """Refuse an existing file that is not a sidecar.
 
     Raises
     ------
     CannotWrite
-        If it is none.
+        If it is not a sidecar.
     """
     if not any(find_own_group(file, f"processing/{module}/{NEURONS}") for module in layout.MODULES):
-        raise CannotWrite(f"{named} exists and is no sidecar of nwb-neurid. Choose another --output.")
+        raise CannotWrite(f"{named} exists and is not a sidecar of nwb-neurid. Choose another --output.")
 
 
 def _read_about(recording: Group) -> dict[str, Any]:

@@ -16,9 +16,9 @@ class Specification:
     Parameters
     ----------
     version
-        Of the namespace.
+        Version of the namespace.
     documents
-        The datasets that hold it in a file, by name: JSON.
+        The JSON datasets that contain it in a file, by name.
     """
 
     version: str

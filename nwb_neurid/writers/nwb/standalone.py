@@ -1,4 +1,4 @@
-"""A population as an NWB file of its own, for sources that are not NWB."""
+"""Write a population as a new NWB file, for sources that are not NWB."""
 
 import uuid
 from collections.abc import Sequence
@@ -37,17 +37,17 @@ PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
 
 
 def write_recording(population: Population, path: Path, *, recorded: datetime | None = None) -> str:
-    """Write a valid NWB file with the units or ROIs of a population, and what is known of them.
+    """Write a valid NWB file with the units or ROIs of a population, and their labels and other properties.
 
     Parameters
     ----------
     population
-        Becomes a Units table with observed intervals, or a PlaneSegmentation with a RoiResponseSeries. Ids that are no
-        whole numbers stand in the column `name_in_source`.
+        It is written as a Units table with observed intervals, or as a PlaneSegmentation with a RoiResponseSeries. Ids
+        that are not whole numbers are written into the column `name_in_source`.
     path
-        The file; it must not exist.
+        The file. It must not exist.
     recorded
-        When the session started, where it is known. NWB demands a time: 1 January 2000 stands for "not known".
+        Start time of the session, if known. NWB requires a time, so 1 January 2000 means "not known".
 
     Returns
     -------
@@ -64,7 +64,7 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
 
     if path.exists():
         raise CannotWrite(f"{path} cannot be written: it exists.")
-    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 stands for it."
+    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 is a placeholder."
     nwbfile = NWBFile(
         session_description=f"Activity of neurons from {Path(population.source).name or 'memory'}.{unknown}",
         identifier=str(uuid.uuid4()),
@@ -74,7 +74,7 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
             subject_id=population.subject_id or "unknown",
             sex="U",
             age="P0D/",
-            description="Age and sex are not known: U, and P0D/ (any age), stand for that.",
+            description="Age and sex are not known: U and P0D/ (any age) are placeholders.",
         ),
     )
     if isinstance(population.activity, Spikes):
@@ -110,7 +110,7 @@ def write_standalone(
     overwrite: bool = False,
     beside: Sequence[Results] = (),
 ) -> Path:
-    """Write a population and its results into an NWB file of their own, whole or not at all.
+    """Write a population and its results into a new NWB file, completely or not at all.
 
     Parameters
     ----------
@@ -119,16 +119,16 @@ def write_standalone(
     target
         The file.
     name
-        What the results are called.
+        Name of the results.
     overwrite
         Replace an existing file.
     beside
-        Results of other names.
+        Further results with other names.
 
     Raises
     ------
     CannotWrite
-        If the file exists and is not to be overwritten, or cannot be written.
+        If the file exists and `overwrite` is False, or it cannot be written.
     """
     like = [Path(population.source)] if population.source else []
     with convert_faults(target), replace_file(target, overwrite=overwrite, like=like) as made:

@@ -1,4 +1,4 @@
-"""Results in NWB files: written so that the recording is never in danger, read again, and taken out again."""
+"""Write results into NWB files without risk for the recording, read them, and remove them."""
 
 import warnings
 from collections.abc import Collection, Sequence
@@ -53,26 +53,26 @@ from nwb_neurid.writers.options import WriteOptions
 
 
 def name_after(encoder: str) -> str:
-    """What the results of an encoder are called unless the user names them."""
+    """The default name of the results of an encoder."""
     return f"{PREFIX}{encoder}"
 
 
 def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[str] = "") -> None:
-    """Raise now what `write_results` would raise later, as far as it can be known without the results.
+    """Raise the errors that `write_results` would raise later, as far as this is possible without the results.
 
     Parameters
     ----------
     path
         The recording.
     options
-        What the user asks; `name` is set.
+        Options for writing, with `name` set.
     table
-        As for `write`; "" where it is not known yet.
+        As for `write`; "" if it is not yet known.
 
     Raises
     ------
     NeuridError
-        As `write`.
+        As for `write`.
     """
     places, name = _list_places(table), options.name
     names = {each: [name_object(each, kind) for kind in (MODEL, EMBEDDINGS)] for each in name_on_tables(places, name)}
@@ -107,56 +107,57 @@ def write(
     units_columns: bool = False,
     population: Population | None = None,
 ) -> Path:
-    """Write results beside the data that they were computed from.
+    """Write results into the file from which they were computed.
 
-    A verified copy takes the place of the file in one step. Whatever fails, the recording stays as it was. A Zarr
-    folder is only read: results on it go into a sidecar.
+    The file is replaced by a verified copy in one step. If anything fails, the recording is unchanged. A Zarr folder is
+    only read: results on it are written into a sidecar.
 
     Parameters
     ----------
     path
         The recording, an NWB file in HDF5 or a Zarr folder.
     embeddings, predictions
-        One row for each row of `table`; each label is predicted once. By default, the predictions of the embeddings,
-        and what lies beside them (`Embeddings.beside`), which replaces earlier results of its names.
+        One row for each row of `table`, and at most one prediction per label. By default, the predictions in the
+        embeddings, and the results in `Embeddings.beside`, which replace existing results of the same names.
     output
-        Where to write; None, or another name of `path`, for the recording itself. A link is followed.
+        The file to write; None, or another path of the same file, for the recording itself. Links are followed.
     overwrite
         Whether results of that name, and an existing `output`, may be replaced.
     name
-        What to call the results; `neurid_ENCODER` by default.
+        Name of the results; `neurid_ENCODER` by default.
     table
-        Path within the file of the Units or the PlaneSegmentation that the results are about. Of several, each gets
-        the results on its own rows, called `<name>_<name of the table>`; those on the first come first.
+        Path within the file of the Units or the PlaneSegmentation to which the results belong. If there are several,
+        each gets the results for its own rows, with the name `<name>_<name of the table>`. Rows of the first table come
+        first.
     expected
-        What the file was when it was read; if it is not that any more, nothing is written.
+        Fingerprint of the file when it was read. If the file has changed, nothing is written.
     sidecar
-        Write a small file of its own, at `output` or beside the recording as `<recording>.neurid.nwb`. It lists the
-        neurons by `unit_id`. Also where the recording is a Zarr folder, and, with a warning, where it has over 10 GB or
-        is kept by git-annex, or where it links to another file for `table` or for the processing module: other files
-        are never changed.
+        Write a small separate file, at `output` or beside the recording as `<recording>.neurid.nwb`, which lists the
+        neurons by `unit_id`. This is also done if the recording is a Zarr folder and, with a warning, if it is larger
+        than 10 GB, is managed by git-annex, or links to another file for `table` or for the processing module, because
+        other files are never changed.
     units_columns
-        Write the predictions into columns of `table` too.
+        Also write the predictions as columns of `table`.
     population
-        Write a new NWB file at `path` that holds these units and their activity too: for arrays, which have no file.
+        Write a new NWB file at `path` that also contains these units and their activity, for arrays without a file.
 
     Returns
     -------
     Path
-        Where the results are.
+        The file with the results.
 
     Raises
     ------
     InvalidResults, InvalidOption
-        If the results cannot be stored, or not under that name, or options contradict one another.
+        If the results or their name cannot be stored, or options contradict one another.
     SourceNotFound
         If there is no file.
     SourceChanged
         If the file changed or vanished since it was read.
     ResultsExist
-        If results of that name are there already.
+        If the file already contains results of that name.
     CannotWrite
-        If the results do not fit the table, or the file cannot be written; the message says why.
+        If the results do not fit the table, or the file cannot be written; the message states why.
 
     Examples
     --------
@@ -213,15 +214,15 @@ def write_results(
     beside: Sequence[Results] = (),
     labels: Labels | None = None,
 ) -> Path:
-    """Write results as `write` does, with what the user asks as one value; its `name` is set.
+    """Write results like `write`, with the options as one value, in which `name` is set.
 
-    Results `beside` them are of names of their own, and replace earlier ones of these names. `labels` of the user
-    become columns of the table too.
+    The results in `beside` have other names, and replace existing results with these names. `labels` of the user are
+    also written as columns of the table.
 
     Raises
     ------
     NeuridError
-        As `write`.
+        As for `write`.
     """
     places = _list_places(table)
     if expected is not None:
@@ -252,7 +253,7 @@ def write_results(
 
 
 def read(path: Path | str, name: str | None = None) -> list[Results]:
-    """Read the results that a file holds.
+    """Read the results in a file.
 
     Parameters
     ----------
@@ -273,7 +274,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     UnreadableSource
         If it cannot be read, or the results in it are damaged.
     NoResults
-        If it holds no results, or none of that name.
+        If it contains no results, or none of that name.
 
     Examples
     --------
@@ -297,18 +298,18 @@ read_results = read  # among the public names, `read` reads a recording
 
 
 def remove(path: Path | str, name: str, *, output: Path | str | None = None, overwrite: bool = False) -> Path:
-    """Take results out of a file, and give back the disk space that they took.
+    """Remove results from a file, and free their disk space.
 
-    A verified copy without them takes the place of the file in one step. Whatever fails, the file stays as it was.
+    The file is replaced in one step by a verified copy without the results. If anything fails, the file is unchanged.
 
     Parameters
     ----------
     path
         An NWB file, a recording or a sidecar.
     name
-        What the results are called.
+        Name of the results.
     output
-        Where to write; None, or another name of `path`, for the file itself.
+        The file to write; None, or another path of the same file, for the file itself.
     overwrite
         Whether an existing `output` may be replaced.
 
@@ -320,9 +321,9 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     Raises
     ------
     SourceNotFound, UnreadableSource, NoResults
-        As `read`.
+        As for `read`.
     CannotWrite
-        If the file is a Zarr folder or cannot be written; the message says why.
+        If the file is a Zarr folder or cannot be written; the message states why.
     """
     path = Path(path)
     with open_file(path) as file:
@@ -346,7 +347,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
             fingerprint.check(source)
     if not whole:
         warnings.warn(
-            f"{to.named}: {name} was removed, but the disk space that it took cannot be given back.",
+            f"{to.named}: {name} was removed, but its disk space could not be freed.",
             NeuridWarning,
             stacklevel=2,
         )
@@ -391,4 +392,4 @@ def _check_there(names: Collection[str], path: Path, name: str | None) -> None:
         hint = f" {beside} is its sidecar." if beside.exists() else ""
         raise NoResults(f"{path} holds no results of nwb-neurid.{hint}")
     if name is not None and name not in names:
-        raise NoResults(f"{path} holds no results called {name!r}, but {', '.join(sorted(names))}.")
+        raise NoResults(f"{path} holds no results called {name!r}. It has: {', '.join(sorted(names))}.")

@@ -1,4 +1,4 @@
-"""Results as objects of an NWB file. No file is touched here."""
+"""Convert results to objects of an NWB file. This module accesses no file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,19 +29,19 @@ MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for 
 
 
 def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
-    """The model, the embeddings and the predictions, as they are to stand in the file.
+    """Convert the model, the embeddings and the predictions to objects of the file.
 
     Parameters
     ----------
     name
-        What the results are called; the names of the objects begin with it.
+        Name of the results. The names of the objects begin with it.
     embeddings, predictions
         The results; each label is predicted once.
 
     Raises
     ------
     InvalidResults
-        If there is nothing to write, the parts belong to different units or models, or a value has no place in
+        If there is nothing to write, the parts belong to different units or models, or a value cannot be stored in
         the file.
     InvalidOption
         If `name`, or the name of a label, cannot be part of the name of an NWB object.
@@ -73,7 +73,7 @@ def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     if not classes or len(set(classes)) < len(classes):
         raise InvalidResults(f"{of} must have classes of different names, got {classes}.")
     if len(classes) > MOST_CLASSES:
-        raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can name {MOST_CLASSES}.")
+        raise InvalidResults(f"{of} have {len(classes)} classes; an NWB file can hold {MOST_CLASSES}.")
 
 
 def _describe_model(name: str, provenance: Provenance) -> NwbObject:
@@ -223,5 +223,5 @@ def _write_caveats(provenance: Provenance) -> str:
 
 
 def count_one_window(reasons: Shaped[np.ndarray, " units"]) -> Int32[np.ndarray, " units"]:
-    """How many windows a recording has that is taken as a whole."""
+    """The number of windows if a recording is used as a whole."""
     return (reasons == "").astype(np.int32)

@@ -1,4 +1,4 @@
-"""Predictions as columns of the table of neurons itself, for programs that show nothing else."""
+"""Predictions as columns of the table of neurons, for programs that display no other tables."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -33,23 +33,24 @@ def make_columns(
     *,
     without: Sequence[str] = (),
 ) -> list[Column]:
-    """Two columns for each prediction, called `neurid_<label>`; where others have that, `<name>_<label>`.
+    """Make two columns for each prediction, and one for each label of the user.
 
-    One for each label of the user, called as it is; where the table has that, or NWB means something else by it,
-    `neurid_labels_<label>`.
+    The names for a prediction begin with `neurid_<label>` or, if that is in use, with `<name>_<label>`. A column with a
+    label of the user has the name of the label or, if the table already has such a column or NWB uses the name for
+    something else, `neurid_labels_<label>`.
 
     Parameters
     ----------
     table
         The table of neurons.
     name
-        What the results are called.
+        Name of the results.
     predictions
         One row for each row of the table.
     labels
         Labels of the user by their names, one for each row of the table.
     without
-        Columns of the table that do not count.
+        Columns of the table that are ignored.
     """
     there = set(table) - set(without)
     found = []
@@ -68,7 +69,7 @@ def make_columns(
 
 
 def list_own(table: h5py.Group, name: str, *, but: Collection[str] = ()) -> list[str]:
-    """The columns that hold predictions of the results `name`, but for those of some labels."""
+    """List the columns with predictions of the results `name`, except those of some labels."""
     items = {found: find_own(table, found) for found in layout.list_columns(table)}
     marks = {found: _read_mark(item) for found, item in items.items() if item is not None}
     return [found for found, mark in marks.items() if mark.get("results") == name and mark.get("label") not in but]

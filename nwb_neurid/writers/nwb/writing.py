@@ -1,4 +1,4 @@
-"""Putting results where they go: into a copy that takes the place of the file, or into a sidecar."""
+"""Write results into a copy that replaces the file, or into a sidecar."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,25 +20,25 @@ from nwb_neurid.writers.nwb.sidecar import check_sidecar, find_neurons, make_sid
 
 
 def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry]) -> None:
-    """Put results into a copy of the recording, which takes its place or another one.
+    """Write results into a copy of the recording, which replaces it or is written to another path.
 
     Parameters
     ----------
     path
         The recording.
     to
-        Where the copy goes.
+        The path of the copy.
     fingerprint
-        What the recording must be until the end.
+        Fingerprint of the recording, which must not change until the end.
     entries
         The results.
 
     Raises
     ------
     CannotWrite
-        If the file cannot be written, or what was written reads back otherwise.
+        If the file cannot be written, or the results differ when they are read back.
     SourceChanged
-        If the recording is not what was read.
+        If the recording has changed since it was read.
     """
     source, size_bytes = path.resolve(), sum(entry.size_bytes for entry in entries)
     with convert_faults(to.file), replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
@@ -52,21 +52,21 @@ def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: S
 
 
 def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries: Sequence[Entry]) -> None:
-    """Put results into a sidecar of the recording, beside those that it has.
+    """Add results to a sidecar of the recording, or make a sidecar.
 
     Parameters
     ----------
     path, to, fingerprint
         As for `write_copy`.
     entries
-        The results, all of them on one table.
+        The results, all for the same table.
 
     Raises
     ------
     CannotWrite, SourceChanged
-        As `write_copy`, and if what is there is no sidecar of this recording.
+        As for `write_copy`, and if an existing file is not a sidecar of this recording.
     ResultsExist
-        If there are results of that name, and they may not be replaced.
+        If there are results of that name, and they must not be replaced.
     """
     with convert_faults(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
         with open_file(path) as recording:
@@ -88,14 +88,14 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries
 
 
 def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
-    """Refuse a file that is no sidecar, or that of another recording, or holds results of these names.
+    """Refuse a file that is not a sidecar, that belongs to another recording, or that has results of these names.
 
     Raises
     ------
     ResultsExist
-        If it holds such results, and they may not be replaced.
+        If it has such results, and they must not be replaced.
     CannotWrite
-        If it is anything else.
+        If it is not a sidecar of this recording.
     """
     with h5py.File(sidecar, "r") as file:
         check_sidecar(file, named)
@@ -105,21 +105,21 @@ def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
 
 
 def fill(made: Path, target: Path, entries: Sequence[Entry]) -> None:
-    """Put results into a file, and read them back.
+    """Write results into a file, and read them back.
 
     Parameters
     ----------
     made
         The file.
     target
-        What it is to become, for messages.
+        The path that it will have, for messages.
     entries
         The results.
 
     Raises
     ------
     CannotWrite
-        If what was written reads back otherwise.
+        If the results differ when they are read back.
     """
     with h5py.File(made, "r+") as file:
         for entry in entries:
@@ -128,5 +128,5 @@ def fill(made: Path, target: Path, entries: Sequence[Entry]) -> None:
         wrong = [each for entry in entries for each in entry.list_faults(file)]
     if wrong:
         raise CannotWrite(
-            f"{target} was not changed: what was to be written to it reads back otherwise ({', '.join(wrong)})."
+            f"{target} was not changed: the new content could not be read back as it was written ({', '.join(wrong)})."
         )

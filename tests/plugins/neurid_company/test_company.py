@@ -1,19 +1,22 @@
 """What the encoder measures, and how it learns."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from neurid_company import PLUGIN, correlation
+from neurid_company import PLUGIN, correlation, traces
 from neurid_company.clock import Clock
 from neurid_company.config import CompanyConfig
-from neurid_company.correlation import Signals, find_neighbours, load
+from neurid_company.correlation import Signals, find_neighbours, load, standardise
 from neurid_company.portrait import measure_spikes, measure_traces
 from neurid_company.projection import Projection
 from neurid_company.segments import draw_halves
 from neurid_company.traces import Film
+from neurid_company.traces import describe as describe_traces
 from neurid_company.transmission import GROUPS, QUANTILES, describe
+from nwb_neurid import new_model
 from nwb_neurid.contracts import TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain, InvalidModel, InvalidPopulation, WrongWeights
 from nwb_neurid.population import Population, Spikes, Traces
@@ -114,6 +117,26 @@ class TestNeighbours:
         assert cosine.min() > 0.85
 
 
+class TestStandardised:
+    def test_rows_have_mean_0_and_norm_1_as_in_double_precision(self):
+        rng = np.random.default_rng(0)
+        for values in (rng.poisson(0.2, (3, 20_001)).astype(np.uint8), rng.standard_normal((3, 20_001), np.float32)):
+            centred = (values - values.mean(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)
+            norm = np.sqrt(np.einsum("ij,ij->i", centred, centred, dtype=np.float64))[:, None]
+            np.testing.assert_array_equal(standardise(values), (centred / norm).astype(np.float32))
+        assert not standardise(np.ones((2, 9), np.uint8)).any()
+
+    def test_it_takes_no_memory_beside_what_it_returns(self):
+        counts = np.ones((4, 1_000_000), np.uint8)
+        tracemalloc.start()
+        try:
+            found = standardise(counts)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 1.2 * found.nbytes
+
+
 class TestTransmission:
     def test_excitation_and_inhibition_show_in_the_extremes(self):
         rng = np.random.default_rng(0)
@@ -142,7 +165,36 @@ class TestImaging:
         values = np.random.default_rng(0).standard_normal((5, 300)).astype(np.float32)
         values[2] = 1.0
         found = encoder_of("imaging").embed(traces_of(values))
-        assert found.reasons.tolist() == ["", "", "constant, or fewer than 9 frames, in observed time", "", ""]
+        assert found.reasons.tolist() == ["", "", "constant, or fewer than 4 frames, in observed time", "", ""]
+
+    def test_sizes_show_in_the_own_block_of_those_who_have_them(self):
+        rng = np.random.default_rng(0)
+        values = rng.standard_normal((8, 600)).astype(np.float32)
+        louder = values.copy()
+        louder[2] = 3 * louder[2] + 1
+        for preset, told in (("imaging", False), ("imaging-dff", True)):
+            encoder = encoder_of(preset)
+            before, after = (encoder.embed(traces_of(part)).vectors for part in (values, louder))
+            np.testing.assert_allclose(before[:, 48:], after[:, 48:], atol=1e-3)
+            assert np.allclose(before[2, :48], after[2, :48], atol=1e-3) != told
+
+    def test_sizes_are_in_the_units_of_the_traces(self):
+        values = 2 + 0.5 * np.random.default_rng(0).standard_normal((3, 4000)).astype(np.float32)
+        sizes = describe_traces(Film.of(traces_of(values)), sizes=True)[:, -traces.SIZES_DIM :]
+        middle = len(traces.QUANTILES) // 2
+        np.testing.assert_allclose(sizes[:, :2], np.log([[np.exp(2), 2]] * 3), atol=0.03)
+        np.testing.assert_allclose(sizes[:, 2 + middle], 2, atol=0.03)
+        np.testing.assert_allclose(sizes[:, 2 + middle + 2], 2 + 0.5 * 1.28, atol=0.05)
+        change = sizes[:, 2 + len(traces.QUANTILES) :].reshape(3, len(traces.CHANGES_S), 5)[:, -1]
+        np.testing.assert_allclose(change[:, 0], np.log(0.5 * np.sqrt(2)), atol=0.1)
+        np.testing.assert_allclose(change[:, 3], 0.5 * np.sqrt(2) * 1.28, atol=0.1)
+
+    @pytest.mark.parametrize("kind", ["dff", "fluorescence", "deconvolved"])
+    def test_sizes_are_told_from_10_s_at_half_a_frame_a_second(self, kind):
+        population = mock_population(kind, rate_hz=0.5, duration_s=10.0)
+        found = new_model("company", preset="imaging-dff", untrained=True).embed(population)
+        assert np.isfinite(found.vectors[found.reasons == ""]).all()
+        assert (found.reasons == "").sum() >= len(population) - 1
 
     def test_missing_samples_are_at_the_mean(self):
         values = np.random.default_rng(0).standard_normal((5, 300)).astype(np.float32)
@@ -229,7 +281,7 @@ class TestTraining:
     def test_a_checkpoint_of_another_training_is_refused(self, tmp_path):
         checkpoint = tmp_path / "checkpoint"
         encoder_of().fit([communities()], TrainingOptions(steps=1, checkpoint=checkpoint))
-        with pytest.raises(WrongWeights, match="of another training"):
+        with pytest.raises(WrongWeights, match="belongs to another training"):
             encoder_of().fit([communities()], TrainingOptions(steps=2, checkpoint=checkpoint, resume=True))
 
     def test_a_damaged_checkpoint_is_refused(self, tmp_path):
@@ -250,7 +302,7 @@ class TestTraining:
         with pytest.raises(CannotTrain) as error:
             encoder_of().fit([one, short], TrainingOptions(steps=1))
         assert error.value.problems == (
-            "one: one unit has no company.",
+            "one: it has a single unit, and training needs two.",
             "short: observed time does not hold two segments of 10 s.",
         )
 

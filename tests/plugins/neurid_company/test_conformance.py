@@ -12,3 +12,8 @@ class TestSpikes(EncoderConformance):
 class TestImaging(EncoderConformance):
     plugin = PLUGIN
     preset = "imaging"
+
+
+class TestSizes(EncoderConformance):
+    plugin = PLUGIN
+    preset = "imaging-dff"

@@ -195,7 +195,7 @@ def test_settings_stored_by_omegaconf_are_read_without_it(saved, weights, monkey
         ({"temporal_blocks": 0}, "temporal_blocks must be a positive whole number, got 0"),
         ({"spatiotemporal_blocks": 0}, "spatiotemporal_blocks must be a positive whole number, got 0"),
         ({"dropout": 1}, "dropout must be from 0 to below 1, got 1"),
-        ({"layers": 3}, "layers is unknown, known are activity"),
+        ({"layers": 3}, "layers is unknown; known settings: activity"),
     ],
 )
 def test_a_config_that_cannot_be_used_says_why(change, message):
@@ -208,7 +208,7 @@ def test_faults_of_a_config_come_at_once():
         NetworkConfig.from_json({"activity": "spikes", "dim": 0, "colour": "red"})
     assert str(raised.value).splitlines()[:2] == [
         "The config of the NuCLR network cannot be used:",
-        "  - colour is unknown, known are activity, bin_s, rate_hz, patch, tokens, dim, heads, dim_head, "
+        "  - colour is unknown; known settings: activity, bin_s, rate_hz, patch, tokens, dim, heads, dim_head, "
         "temporal_blocks, spatiotemporal_blocks, dropout",
     ]
     assert len(str(raised.value).splitlines()) == 2 + len(SPIKES) - 2
@@ -226,7 +226,7 @@ def test_faults_of_weights_come_at_once(arrays):
         "The weights do not fit the NuCLR network:\n"
         "  - missing read_in.bias, shape (16,)\n"
         "  - unexpected extra\n"
-        "  - read_in.weight has shape (16, 40), the network wants (16, 50)\n"
+        "  - read_in.weight has shape (16, 40), the network expects (16, 50)\n"
         "  - rotary_emb.omega holds numbers that are not finite"
     )
 

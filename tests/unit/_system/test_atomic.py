@@ -98,7 +98,7 @@ def test_what_appeared_meanwhile_is_not_replaced(tmp_path, monkeypatch, hard_lin
             made.path.write_text("new")
             target.write_text("of somebody else")
 
-    with pytest.raises(CannotWrite, match=r"a appeared while it was being written, and is not replaced\. Start again"):
+    with pytest.raises(CannotWrite, match=r"a appeared while the results were being prepared, so it was not"):
         race()
     assert contents(tmp_path) == {"a": "of somebody else", "first": "new"}
 
@@ -109,7 +109,7 @@ def test_what_changed_meanwhile_is_not_replaced(target):
             made.path.write_text("new")
             target.write_text("changed by somebody else")
 
-    with pytest.raises(CannotWrite, match=r"a changed while it was being written, and is not replaced\. Start again"):
+    with pytest.raises(CannotWrite, match=r"a changed while the results were being prepared, so it was not"):
         race()
     assert contents(target.parent) == {"a": "changed by somebody else"}
 
@@ -123,7 +123,7 @@ def test_what_is_not_free_is_refused(tmp_path):
         check_target(tmp_path / "b", target, overwrite=False)
     with pytest.raises(CannotWrite, match=r"\(--overwrite\), or wait\."):
         check_target(target, overwrite=False, instead="wait")
-    with pytest.raises(CannotWrite, match=r"is a folder\. Name a file \(--output\)\."):
+    with pytest.raises(CannotWrite, match=r"is a folder, a file was expected\. Choose a file \(--output\)\."):
         check_target(tmp_path, overwrite=True)
     with pytest.raises(CannotWrite, match=r"b cannot be written: the folder .*no does not exist"):
         check_target(tmp_path / "no" / "b", overwrite=False)
@@ -146,7 +146,7 @@ def test_a_name_that_is_too_long(tmp_path):
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for refused in (check_target, put):
-        with pytest.raises(CannotWrite, match=r"pipe is a link that leads nowhere, a device or a pipe\. Name a file"):
+        with pytest.raises(CannotWrite, match=r"pipe is a broken link, a device or a pipe, a file was expected"):
             refused(tmp_path / "pipe", overwrite=True)
 
 

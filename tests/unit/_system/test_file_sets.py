@@ -168,14 +168,14 @@ def test_links_and_folders_in_the_way_are_refused(folder, tmp_path):
     before = contents(folder)
     shutil.move(folder / "parts", tmp_path / "elsewhere")
     (folder / "parts").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CannotWrite, match=r"parts is no folder of its own, but a link\. Remove it"):
+    with pytest.raises(CannotWrite, match=r"parts is a link, not a folder of its own\. Remove the"):
         replace(folder)
     (folder / "parts").unlink()
     shutil.move(tmp_path / "elsewhere", folder / "parts")
     assert contents(folder) == before
     (folder / "other.txt").unlink()
     (folder / "other.txt").mkdir()
-    with pytest.raises(CannotWrite, match=r"other\.txt is a folder, and a file is to be put there\. Move it"):
+    with pytest.raises(CannotWrite, match=r"other\.txt is a folder, but a file has to be written there\."):
         replace(folder)
     assert (folder / "main.txt").read_text() == "old"
 

@@ -73,8 +73,8 @@ def test_slow_reading_is_left_alone(told, healthy):
 def test_a_read_that_wants_the_memory_of_the_machine_is_refused(told):
     lines, path = told("bytearray(2**40)")
     assert lines[1:3] == [
-        f"{path} wants more memory than its size accounts for. Check the file, or fetch it again; if it is sound, "
-        "read it in Python (nwb_neurid.read), where there is no limit.",
+        f"Reading {path} takes far more memory than a file of its size should need. Check the file, or download it "
+        "again; if it is intact, read it in Python (nwb_neurid.read), which sets no limit.",
         "reads ",
     ]
     assert told("bytearray(2**26)")[0][1] == "reads "

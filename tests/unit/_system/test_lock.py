@@ -49,7 +49,7 @@ def hold(file):
 
 def test_another_process_is_named_by_its_id(file):
     with hold(file) as holder:
-        said = rf"file is being written by another nwb-neurid \(process {holder.pid} on .+\)\. Try again"
+        said = rf"file is being written by another nwb-neurid command \(process {holder.pid} on .+\)\. Try again"
         for _ in range(2):  # who was refused has not taken the name of the holder away
             with pytest.raises(CannotWrite, match=said), lock(file):
                 pytest.fail("it began")
@@ -110,7 +110,7 @@ def test_what_is_no_lock_is_neither_followed_nor_changed(file, tmp_path, kind):
     }
     make[kind]()
     before = path.lstat()
-    said = r"\.file\.neurid-lock is in the way: nwb-neurid needs a lock there, and this is none\. Remove it\."
+    said = r"nwb-neurid needs to create its lock file at .*\.file\.neurid-lock, but something else is there\."
     with pytest.raises(CannotWrite, match=said), lock(file):
         pytest.fail("it began")
     assert victim.read_text() == "mine"
@@ -127,7 +127,7 @@ def test_a_file_system_without_locks(file, monkeypatch, number):
     monkeypatch.setattr(module, "_lock", unsupported)
     path = file.parent / ".file.neurid-lock"
     with lock(file):
-        said = rf"\(process {os.getpid()} on .*; if that does not run any more, remove .*file\.neurid-lock\)"
+        said = rf"\(process {os.getpid()} on .*; if that process no longer runs, remove .*file\.neurid-lock\)"
         with pytest.raises(CannotWrite, match=said), lock(file):
             pytest.fail("it began")
     assert beside(file) == []
@@ -135,7 +135,7 @@ def test_a_file_system_without_locks(file, monkeypatch, number):
     with lock(file):
         pass
     path.write_text(f"{2**22 + 1} on elsewhere")
-    with pytest.raises(CannotWrite, match="on elsewhere; if that does not run any more"), lock(file):
+    with pytest.raises(CannotWrite, match="on elsewhere; if that process no longer runs"), lock(file):
         pytest.fail("it began")
 
 

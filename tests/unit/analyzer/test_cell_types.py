@@ -79,7 +79,7 @@ def test_one_label_or_one_criterion_is_chosen(make):
     assert len(analyzer.compute(NAME, label="cell_type", progress_bar=False).get_data()) == 6
     (found,) = analyzer.compute(NAME, criteria="bombcell", cell_types=False, progress_bar=False).all_predictions()
     assert "bombcell" in found.scope
-    with pytest.raises(InvalidOption, match=r"no prediction of 'layer' here\. There is: cell_type, putative_cell_type"):
+    with pytest.raises(InvalidOption, match=r"no predictions of 'layer'\. Labels with predictions: cell_type, "):
         analyzer.compute(NAME, label="layer", progress_bar=False)
     with pytest.raises(InvalidOption, match="no label heads"):
         analyzer.compute(NAME, criteria="none", cell_types=False, progress_bar=False)

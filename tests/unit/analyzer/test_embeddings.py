@@ -83,7 +83,7 @@ def test_where_it_cannot_embed_a_recording_so_short_another_is_named(make_analyz
     )
     words = (
         "Encoder 'company' cannot encode SortingAnalyzer:\n  - it needs 10 s of observed time, the recording has 9 s\n"
-        '  What takes it, without training: --encoder isi, in Python encoder="isi".'
+        '  Encoders and models that can embed it without training: --encoder isi, in Python encoder="isi".'
     )
     with pytest.raises(CannotEncode, match=re.escape(words)):
         short.compute(NAME)
@@ -181,7 +181,7 @@ def test_a_model_that_was_given_as_an_object_is_at_hand_for_merging(analyzer, nu
 def test_without_its_model_a_merged_unit_says_so_and_the_others_stay(saved_analyzer, nuclr):
     before = saved_analyzer.compute(NAME, model=nuclr).get_data()
     again = nwb_neurid.load_analyzer(saved_analyzer.folder)
-    with pytest.warns(NeuridWarning, match="units that were merged or split have no results, as their model is not at"):
+    with pytest.warns(NeuridWarning, match="units that were merged or split have no results, because the model cannot"):
         merged = again.merge_units([["3", "4"]], new_unit_ids=["7"])
     embeddings = merged.get_extension(NAME).embeddings()
     rows = {unit: row for row, unit in enumerate(embeddings.unit_ids.tolist())}
@@ -209,8 +209,8 @@ def test_what_is_saved_elsewhere_is_the_same(each_analyzer, format, tmp_path):
         (
             {"modl": "x"},
             InvalidOption,
-            "neurid_embeddings has no parameter 'modl'. It has: model, encoder, preset, untrained, seed, device, "
-            "pool_groups, weights_sha256. Nothing that was saved has changed.",
+            "neurid_embeddings has no parameter 'modl'. Its parameters: model, encoder, preset, untrained, seed, "
+            "device, pool_groups, weights_sha256. Saved results were not changed.",
         ),
         ({"model": 3}, InvalidOption, "model must be a Model or the folder of one, got int."),
         ({"device": "gpu"}, InvalidOption, "device must be one of auto, cpu, cuda, got 'gpu'."),
@@ -232,11 +232,15 @@ def test_a_mistaken_parameter_destroys_nothing(each_analyzer, parameters, error,
 @pytest.mark.parametrize(
     ("parameters", "error", "words"),
     [
-        ({"preset": "small"}, InvalidOption, 'are for an encoder: name one, such as encoder="nuclr".'),
-        ({"untrained": True}, InvalidOption, 'are for an encoder: name one, such as encoder="nuclr".'),
-        ({"encoder": "nuclr"}, UntrainedEncoder, "no trained model was named"),
-        ({"weights_sha256": "0" * 64}, WrongWeights, "Name the model that these results were computed with."),
-        ({"model": nwb_neurid.new_model("isi"), "encoder": "nuclr"}, InvalidOption, "is of encoder 'isi', not 'nuclr'"),
+        ({"preset": "small"}, InvalidOption, 'need an encoder: pass one as well, such as encoder="nuclr".'),
+        ({"untrained": True}, InvalidOption, 'need an encoder: pass one as well, such as encoder="nuclr".'),
+        ({"encoder": "nuclr"}, UntrainedEncoder, "needs a trained model, and none was given"),
+        ({"weights_sha256": "0" * 64}, WrongWeights, "Pass the model that these results were computed with."),
+        (
+            {"model": nwb_neurid.new_model("isi"), "encoder": "nuclr"},
+            InvalidOption,
+            "was made with encoder 'isi', not 'nuclr'",
+        ),
     ],
 )
 def test_nor_does_a_model_that_cannot_be(each_analyzer, parameters, error, words):

@@ -86,7 +86,7 @@ def test_what_stands_there_is_replaced_if_that_is_asked_for(analyzer, nwb_file):
 
 def test_a_file_of_other_units_is_refused(analyzer, nwb_file):
     analyzer.compute(EMBEDDINGS, encoder="isi")
-    words = "lacks units that the analyzer has: 1, 4, 9 (3 of 6 in all). Name the file of the same units"
+    words = "does not have all units of the analyzer; missing: 1, 4, 9 (3 of 6 units). Pass the NWB file"
     with pytest.raises(CannotWrite, match=re.escape(words)):
         write_neurid_results(analyzer, nwb_file(["cell 2", "0", "3"]))
 
@@ -119,7 +119,7 @@ def test_predictions_of_other_vectors_are_refused(analyzer, predicting, other, t
     analyzer.compute(EMBEDDINGS, **other)
     analyzer.compute(PREDICTIONS, model=predicting)
     with pytest.raises(
-        CannotWrite, match=r"are of encoder 'isi' and vectors that are not those of neurid_embeddings, "
+        CannotWrite, match=r"come from encoder 'isi' and from other vectors than its neurid_embeddings, "
     ):
         write_neurid_results(analyzer, tmp_path / "new.nwb", new=True)
     assert not (tmp_path / "new.nwb").exists()

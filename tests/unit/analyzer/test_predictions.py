@@ -147,10 +147,13 @@ def test_computing_the_vectors_again_leaves_the_names(analyzer, predicting):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"modl": "x"}, "neurid_predictions has no parameter 'modl'. It has: model, label, coverage, prior, smooth, "),
+        (
+            {"modl": "x"},
+            "neurid_predictions has no parameter 'modl'. Its parameters: model, label, coverage, prior, smooth, ",
+        ),
         ({"label": "layer"}, "The model has no label head 'layer'. It has: cell_type, brain_region."),
         ({"coverage": 2.0}, "coverage must lie above 0 and below 1, such as 0.9, got 2.0."),
-        ({"prior": "even"}, "A prior is a share for each class of cell_type, or one of uniform, got 'even'."),
+        ({"prior": "even"}, "A prior must be a share for each class of cell_type, or one of uniform, got 'even'."),
         ({"model": nwb_neurid.new_model("isi")}, "The model has no label heads and predicts no labels."),
     ],
 )
@@ -166,13 +169,13 @@ def test_a_mistake_destroys_nothing(each_analyzer, predicting, parameters, words
 
 
 def test_smoothing_needs_locations(analyzer, predicting):
-    with pytest.raises(InvalidOption, match="was fitted without positions of units"):
+    with pytest.raises(InvalidOption, match="was fitted to units without positions"):
         analyzer.compute(NAME, model=predicting, label="brain_region", smooth=True)
 
 
 def test_a_label_must_be_named_where_there_are_several(analyzer, predicting):
     extension = analyzer.compute(NAME, model=predicting)
-    words = "Name one of the labels that were predicted: cell_type, brain_region. Got ''."
+    words = "label must be one of the predicted labels (cell_type, brain_region), got ''."
     with pytest.raises(InvalidOption, match=re.escape(words)):
         extension.get_data()
     with pytest.raises(InvalidOption, match='outputs must be "numpy" or "dataframe", got \'list\''):

@@ -58,7 +58,7 @@ def test_longer_names_are_not_cut_when_properties_are_written_again(saved_analyz
 def test_a_name_that_a_property_cannot_hold_is_refused(analyzer, predicting):
     analyzer.compute(NAME, model=predicting)
     with_classes(analyzer, "x" * 65, "b", "c")
-    with pytest.raises(CannotWrite, match=r"has 65 characters, a property holds 64\. Fit the label head to"):
+    with pytest.raises(CannotWrite, match=r"has 65 characters, a property of SpikeInterface can hold 64\."):
         set_neurid_properties(analyzer)
 
 

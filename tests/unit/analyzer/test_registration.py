@@ -80,7 +80,7 @@ def test_reloading_the_module_does_no_harm(analyzer):
 def test_another_package_with_the_name_is_told(analyzer):
     taken = type("ComputeIsi", (NeuridExtension,), {"extension_name": "isi_histograms", "depend_on": []})
     with pytest.raises(
-        DuplicatePlugin, match="SpikeInterface knows another extension 'isi_histograms', of spikeinterf"
+        DuplicatePlugin, match="SpikeInterface already has an extension 'isi_histograms', defined by spikeinterf"
     ):
         register(taken)
 

@@ -115,7 +115,10 @@ def test_units_are_chosen_in_a_notebook(computed):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"color_by": "layer"}, "There is no prediction and no property 'layer' to colour by. There are: cell_type, "),
+        (
+            {"color_by": "layer"},
+            "There is no prediction and no property 'layer' to colour by. Choose one of: cell_type, ",
+        ),
         ({"color_by": [1, 2]}, "color_by must have one value for each of 6 units, got shape (2,)."),
         ({"unit_ids": ["7"]}, "The analyzer has no unit '7'. It has: 3, 1, cell 2, 0, 9, 4"),
     ],
@@ -135,7 +138,7 @@ def test_without_results_there_is_no_picture(analyzer):
 def test_two_points_are_no_picture(make_analyzer, sorting):
     analyzer = make_analyzer(units=sorting.select_units(["3", "1", "0"]))
     analyzer.compute(EMBEDDINGS, encoder="isi")
-    with pytest.raises(NoResults, match=r"2 units have a vector, a picture needs 3\."):
+    with pytest.raises(NoResults, match=r"2 units have a vector, the plot needs at least 3\."):
         plot_neurid_embeddings(analyzer)
 
 

@@ -60,7 +60,7 @@ def test_a_command_ends_as_it_would_alone():
         ("sum(itertools.repeat(0))", "exceeded its CPU-time limit inside the library that reads it"),
         (
             "os.kill(os.getpid(), signal.SIGKILL)",
-            "made the system kill the command, which it does when memory runs out",
+            "made the operating system kill the command, as it does when memory runs out",
         ),
     ],
 )
@@ -78,8 +78,8 @@ def test_a_file_of_which_opening_never_returns_is_named_in_one_line(tmp_path):
     code, said, complained = ended(command)
     assert (code, said) == (2, "")
     assert complained == (
-        "nwb-neurid: sub-1.nwb does not answer: reading it waits for ever. Check that it is a file and no pipe, "
-        "and that its disk answers.\n"
+        "nwb-neurid: sub-1.nwb does not respond: reading it never ends. Check that it is a file, not a pipe, "
+        "and that its disk responds.\n"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_crash_while_nothing_is_read_is_no_fault_of_a_file():
     code, _, said = ended(READS + "pass\n    os.kill(os.getpid(), signal.SIGSEGV)")
     assert code == 1
     assert said == (
-        "nwb-neurid: SIGSEGV ended the command. This is a fault of nwb-neurid or of a library, please report it.\n"
+        "nwb-neurid: SIGSEGV ended the command. This is a bug in nwb-neurid or in a library. Please report it.\n"
     )
 
 

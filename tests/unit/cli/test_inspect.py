@@ -56,5 +56,5 @@ def test_a_model_for_one_species_must_be_asked_for(monkeypatch, capsys):
     monkeypatch.setattr(readers, "reader_for", lambda _: reader)
     inspect_command.inspect("recording")
     said = capsys.readouterr().out
-    assert "  worm-classes (company): yes, predicts cell_type if it is asked for (--model worm-classes)\n" in said
-    assert "  default-calcium (nuclr): yes, the default for this recording\n" in said
+    assert "  worm-classes (company): yes, predicts cell_type on request (--model worm-classes)\n" in said
+    assert "  company-calcium (company): yes, the default for this recording\n" in said

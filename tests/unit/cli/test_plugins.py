@@ -41,10 +41,9 @@ def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     assert said.out.startswith("encoder 'broken' (lab-a 2.5)\n")
     lines = [line.strip() for line in said.out.splitlines()]
     at = lines.index("failed: The order of the units does not affect their vectors.")
-    assert lines[at + 1].startswith("permuting units does not permute rows: vectors differ by up to ")
-    advice = "How to fix it: Treat units alike: no position in the list may enter a vector."
-    assert lines[at + 2] == advice
-    assert "nwb-neurid: encoder 'broken' (lab-a 2.5) breaks 2 of 18 rules." in said.err
+    assert lines[at + 1].startswith("permuting the units does more than permute the rows: vectors differ by up to ")
+    assert lines[at + 2].startswith("How to fix it: Treat all units in the same way: a vector must not depend on ")
+    assert "nwb-neurid: encoder 'broken' (lab-a 2.5) does not follow 2 of the 18 rules." in said.err
 
 
 @pytest.mark.usefixtures("_made")
@@ -63,8 +62,11 @@ def test_a_reader_is_checked_as_far_as_it_can_be_without_a_source(capsys):
     [
         ({"name": "absent"}, "There is no encoder 'absent'. Installed: broken."),
         ({"name": "broken", "preset": "huge"}, "Encoder 'broken' has no preset 'huge'. It has: default."),
-        ({"name": "broken", "source": "here"}, "'broken' is no reader: leave out --source."),
-        ({"name": "neo", "preset": "huge"}, "'neo' is a reader, which has no presets."),
+        (
+            {"name": "broken", "source": "here"},
+            "'broken' is an encoder, and --source is for readers: leave out --source.",
+        ),
+        ({"name": "neo", "preset": "huge"}, "'neo' is a reader, which has no presets: leave out --preset."),
         ({"name": "neo", "source": "missing.plx"}, "missing.plx does not exist."),
     ],
 )
@@ -82,17 +84,17 @@ def test_a_source_that_is_too_large_to_copy_is_refused(capsys, tmp_path, monkeyp
     (tmp_path / "a.plx").write_bytes(b"1234")
     with pytest.raises(typer.Exit):
         plugins.check("neo", source=tmp_path / "a.plx")
-    assert "has 4 bytes, and is copied for every rule. Name one below 3." in capsys.readouterr().err
+    assert "has 4 bytes, and is copied for every rule. Choose one below 3 bytes." in capsys.readouterr().err
 
 
 def test_a_new_plugin_is_told_of(capsys, tmp_path):
     plugins.new(plugins.Kind.encoder, "made-here", torch=True, output=tmp_path)
     said = capsys.readouterr().out
-    assert said.splitlines()[0] == f"{tmp_path / 'made-here'}: encoder 'made-here', a package of its own"
+    assert said.splitlines()[0] == f"{tmp_path / 'made-here'}: a new Python package with the encoder 'made-here'"
     assert (tmp_path / "made-here" / "made_here" / "network.py").is_file()
 
 
 def test_a_reader_needs_no_torch(capsys, tmp_path):
     with pytest.raises(typer.Exit):
         plugins.new(plugins.Kind.reader, "made-here", torch=True, output=tmp_path)
-    assert "--torch is for encoders: a reader is written without it." in capsys.readouterr().err
+    assert "--torch applies to encoders only: leave it out for a reader." in capsys.readouterr().err

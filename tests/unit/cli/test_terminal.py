@@ -37,7 +37,7 @@ def warn_of(*texts, verbose=False):
 
 
 def test_warnings_that_differ_in_names_and_numbers_are_one_with_a_count(capsys):
-    texts = [f"sub-{n}.nwb: spike_times did not ascend in {n} of 12 units: sorted" for n in range(28)]
+    texts = [f"sub-{n}.nwb: spike_times were not in ascending order in {n} of 12 units" for n in range(28)]
     warn_of(*texts, "no positions")
     printed = capsys.readouterr().err.splitlines()
     assert printed == [
@@ -140,7 +140,7 @@ def test_what_the_system_refuses_is_no_fault_of_ours(capsys, error, line):
 @pytest.mark.parametrize("error", [OSError("h5py"), KeyError("neuron"), OSError(12345, "unknown")])
 def test_anything_else_is(capsys, error):
     assert end_of(error) == 1
-    assert "This is a fault of nwb-neurid" in capsys.readouterr().err
+    assert "This is a bug in nwb-neurid" in capsys.readouterr().err
     assert not is_refusal(error)
 
 

@@ -10,7 +10,7 @@ from nwb_neurid.errors import BrokenPlugin, InvalidModel, NeuridWarning
 def test_an_error_is_told_with_whose_it_is(error):
     message = (
         f"Encoder 'acg' (lab-a 2.5) failed on a.nwb: {type(error).__name__}: {error}. "
-        "This is a fault of the plugin: tell its authors."
+        "This is a bug in the plugin. Please report it to its authors."
     )
     with (
         pytest.raises(BrokenPlugin) as caught,

@@ -29,7 +29,7 @@ def test_a_value_of_another_kind_is_named(key, value):
 
 def test_all_faults_are_listed():
     with pytest.raises(
-        InvalidModel, match=r"(?s)extra is unknown, known are dim, bin_s, dropout.*dim must be .*missing"
+        InvalidModel, match=r"(?s)extra is unknown; known settings: dim, bin_s, dropout.*dim is missing"
     ):
         check_config({"extra": 1, "bin_s": 1, "dropout": 0}, EXPECTED, "the network")
 
@@ -92,10 +92,10 @@ def test_every_fault_of_settings_is_listed():
     with pytest.raises(InvalidModel) as caught:
         read_config(Settings, {"colour": 1, "dim": 0}, "the network")
     assert str(caught.value).splitlines()[1:] == [
-        "  - colour is unknown, known are dim, activity, bin_s, roles, rate_hz, share, deep, title",
+        "  - colour is unknown; known settings: dim, activity, bin_s, roles, rate_hz, share, deep, title",
         "  - dim must be a positive whole number, got 0",
-        "  - activity must be 'spikes' or 'dff', it is missing",
-        "  - bin_s must be a positive number, it is missing",
+        "  - activity is missing; it must be 'spikes' or 'dff'",
+        "  - bin_s is missing; it must be a positive number",
     ]
 
 
@@ -121,5 +121,5 @@ def test_traces_have_a_rate_and_spikes_a_bin():
         "activity": "dff",
         "bin_s": 0.25,
     }
-    with pytest.raises(InvalidModel, match=r"bin_s is unknown, known are activity, rate_hz"):
+    with pytest.raises(InvalidModel, match=r"bin_s is unknown; known settings: activity, rate_hz"):
         configs.checked_values({"activity": "dff", "bin_s": 1, "rate_hz": 4}, expected, "it")

@@ -52,7 +52,7 @@ def test_a_reader_knows_options_that_there_are(options):
 
 
 def test_an_encoder_has_a_preset():
-    message = r"Encoder 'isi' must have a preset; an empty config makes one\."
+    message = r"Encoder 'isi' must have at least one preset; an empty config is enough\."
     with pytest.raises(BrokenPlugin, match=message):
         EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, presets={})
 
@@ -71,7 +71,7 @@ def test_what_an_encoder_needs_may_depend_on_its_config(field):
 
 def test_one_name_for_the_spec_of_a_config_is_enough():
     both = dict.fromkeys(["spec_for_config", "narrowed"], lambda _: None)
-    with pytest.raises(BrokenPlugin, match=r"Encoder 'isi' must give spec_for_config or narrowed .*, not both"):
+    with pytest.raises(BrokenPlugin, match=r"Encoder 'isi' must define spec_for_config or narrowed .*, not both"):
         EncoderPlugin(spec=spec(accepts=frozenset({"spikes"})), build=lambda *_: None, **both)
 
 

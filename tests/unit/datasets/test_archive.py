@@ -55,7 +55,7 @@ def test_what_fails_is_listed_and_the_rest_is_there(archive, dataset, tmp_path):
         fetch(dataset, tmp_path)
     message = str(raised.value)
     assert message.startswith(
-        "1 of steinmetz-2019 could not be fetched. 2 others are there. The same command continues:"
+        "1 of steinmetz-2019 could not be downloaded. 2 others were downloaded. Run the same command again to continue:"
     )
     assert f"- {NAMES[1]}: " in message
     assert "403" in message
@@ -76,7 +76,7 @@ def test_bytes_that_are_not_those_of_the_archive_are_reported(archive, dataset, 
 def test_only_what_was_asked_for(archive, dataset, tmp_path):
     assert [path.name for path in fetch(dataset, tmp_path, only="sub-B/*")] == ["sub-B_ses-1.nwb"]
     assert [path.name for path in fetch(dataset, tmp_path / "other", most=2)] == ["sub-A_ses-1.nwb", "sub-A_ses-2.nwb"]
-    with pytest.raises(SourceNotFound, match=r"000017 in version .* holds 3 recordings .* none of which fits 'sub-C"):
+    with pytest.raises(SourceNotFound, match=r"000017 in version .* holds 3 recordings .* but none matches 'sub-C"):
         fetch(dataset, tmp_path, only="sub-C/*")
 
 
@@ -93,7 +93,7 @@ def test_a_dandiset_that_is_not_there(archive, dataset, tmp_path):
 @pytest.mark.parametrize("status", [500, 401])
 def test_an_archive_that_does_not_answer(archive, dataset, tmp_path, status):
     archive.fails["/api/dandisets/000017/versions/0.240329.1926/assets/"] = status
-    with pytest.raises(CannotFetch, match="the archive did not answer as it should"):
+    with pytest.raises(CannotFetch, match="unexpected answer from the archive"):
         fetch(dataset, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

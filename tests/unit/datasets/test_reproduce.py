@@ -72,9 +72,9 @@ def test_folds_over_subjects_train_an_encoder_each(dataset, paths, tmp_path):
 
 
 def test_without_recordings(dataset, tmp_path):
-    with pytest.raises(SourceNotFound, match="no recordings of steinmetz-2019 here"):
+    with pytest.raises(SourceNotFound, match="No recordings of steinmetz-2019 were found"):
         reproduce(dataset, [], tmp_path / "out")
-    with pytest.raises(SourceNotFound, match="no recordings of steinmetz-2019 here"):
+    with pytest.raises(SourceNotFound, match="No recordings of steinmetz-2019 were found"):
         check(dataset, [], ReadOptions())
 
 
@@ -87,9 +87,9 @@ def test_a_check_finds_units_classes_and_what_is_missing(dataset, paths, tmp_pat
     assert {name for name, _ in found[0].classes} <= {"inhibitory", "excitatory"}
     assert [bool(each.problem) for each in found] == [False] * ANIMALS + [True]
     assert lacking == [
-        "4 of 39 recordings are there.",
-        "Subjects to test that no recording has: Hench.",
-        "1 of 1 sessions to test are not there.",
+        "4 of 39 recordings were found.",
+        "Test subjects without a recording: Hench.",
+        "1 of 1 test sessions were not found.",
     ]
     unlabelled, _ = check(replace(dataset, label=replace(dataset.label, name="layer")), paths[:1], ReadOptions())
     assert "it has no label layer (it has: " in unlabelled[0].problem
@@ -172,6 +172,10 @@ def test_what_no_submission_can_be_made_of(regions, tmp_path):
     other = replace(found.evaluation, predictions=replace(found.evaluation.predictions, classes=classes))
     with pytest.raises(CannotFit, match=r"scores the Cosmos regions CB, .*this evaluation has left, right"):
         write_submission(other, tmp_path, label="a", seed=43)
-    for names, what in ((["a", "a"], "one is there twice"), (["ä", "b"], "'ä' is none"), (["", "b"], "'' is none")):
+    for names, what in (
+        (["a", "a"], "one occurs twice"),
+        (["ä", "b"], "'ä' is not"),
+        (["", "b"], "'' is not"),
+    ):
         with pytest.raises(InvalidOption, match=what):
             encode_ids(np.array(names))

@@ -59,7 +59,7 @@ def test_recordings_that_only_train_are_not_tested(animals):
 def test_a_subject_on_both_sides_is_refused(make_animal):
     both = [make_animal(0), make_animal(1), make_animal(2, subject_id="mouse0")]
     cohort = Cohort.of("cell_type", both, np.tile(["fast", "slow"], 12), train_only=1)
-    with pytest.raises(Leak, match=r"tested are among those of --train: mouse0\. Leave"):
+    with pytest.raises(Leak, match=r"Test subjects also have recordings in --train: mouse0\. Leave"):
         splits(cohort, "transductive-zero-shot")
 
 
@@ -72,7 +72,9 @@ def test_a_split_that_leaks_is_refused(cohort):
 
 def test_one_subject_is_too_few_to_leave_out(animals):
     cohort = Cohort.of("cell_type", animals[:1], animals[0].labels["cell_type"])
-    with pytest.raises(CannotFit, match=r"needs two of them with a known cell_type, got 1 \(subjects: mouse0\)"):
+    with pytest.raises(
+        CannotFit, match=r"needs at least two of them with a known cell_type, got 1 \(subjects: mouse0\)"
+    ):
         splits(cohort, "inductive-zero-shot")
 
 
@@ -87,7 +89,11 @@ def test_what_leaves_nothing_to_train_on_is_refused(animals):
     [
         ("inductive", {}, "There is no protocol 'inductive'. Choose one of: transductive, "),
         ("transductive", {"folds": 1}, "--folds must be at least 2, got 1"),
-        ("transductive", {"test_subjects": ["rat"]}, "No recording is of the test subject rat. They are of: mouse0"),
+        (
+            "transductive",
+            {"test_subjects": ["rat"]},
+            "no recording of the test subject rat. The recordings are of: m",
+        ),
     ],
 )
 def test_bad_options_are_refused(cohort, protocol, options, words):
@@ -108,7 +114,7 @@ class TestEncoder:
 
     @pytest.mark.parametrize("record", [{}, {"subjects": []}, {**RECORD, "populations_without_subject": 1}])
     def test_one_whose_record_does_not_tell_is_refused(self, record):
-        with pytest.raises(Leak, match="does not name all the subjects that it was trained on"):
+        with pytest.raises(Leak, match=r"It is not recorded which subjects .* was trained on"):
             self.check(record)
 
     def test_it_may_have_seen_them_otherwise(self):

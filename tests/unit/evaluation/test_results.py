@@ -67,7 +67,7 @@ def test_nothing_is_replaced_unasked(found, folder):
 def test_what_is_no_evaluation_is_left_alone(found, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("")
-    with pytest.raises(CannotWrite, match="holds something else than an evaluation"):
+    with pytest.raises(CannotWrite, match="holds files that are not an evaluation"):
         found.save(tmp_path / "thesis", overwrite=True)
     with pytest.raises(CannotWrite, match="is a file"):
         found.save(tmp_path / "thesis" / "thesis.tex")
@@ -135,10 +135,10 @@ def test_what_cannot_be_compared_is_refused(folder, tmp_path):
     with pytest.raises(InvalidOption, match=r"Only evaluations of one label can be compared, got .*: cell_type"):
         compare([folder, apart])
     (apart / "scores.json").write_text("{}")
-    with pytest.raises(UnreadableSource, match="no evaluation of format 1"):
+    with pytest.raises(UnreadableSource, match="not an evaluation of format 1"):
         compare([folder, apart])
     (disagree / "predictions.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UnreadableSource, match="no table of predictions"):
+    with pytest.raises(UnreadableSource, match="not a table of predictions"):
         compare([folder, disagree])
 
 
@@ -149,5 +149,5 @@ def test_animals_whose_files_have_one_name_are_not_mistaken_for_one(folder, tmp_
 
 def test_units_that_cannot_be_told_apart_are_refused(folder, tmp_path):
     one = rewrite(folder, tmp_path / "one", lambda *_: {"source": "", "session": "", "subject": "mouse0"})
-    with pytest.raises(InvalidOption, match="has 24 units whose subject, source, session, row are those of another"):
+    with pytest.raises(InvalidOption, match="24 units have the same subject, source, session, row as another unit"):
         compare([one, one])

@@ -120,8 +120,8 @@ def test_a_unit_of_no_subject_is_an_error(animals):
     data = animals(2, 10)
     data.subjects[:3] = ""
     assert message_of(InvalidOption, data) == (
-        "3 units have a label but no subject, and folds must keep animals together. Name the subjects (--subjects "
-        "table.csv, columns source and subject)."
+        "3 units have a label but no subject, and folds must keep animals together. State the subjects (--subjects "
+        "table.csv, with the columns source and subject)."
     )
 
 
@@ -150,7 +150,7 @@ def test_a_class_of_one_unit_is_left_out_with_a_warning(animals):
     data.labels = data.labels.astype("U3")
     data.labels[0] = "LTS"
     head, messages = warned(data)
-    assert messages == ["cell_type 'LTS' has one unit and is left out: a class needs two."]
+    assert messages == ["cell_type 'LTS' has one unit and is left out: a class needs at least two units."]
     assert "LTS" not in head.classes
 
 
@@ -176,7 +176,9 @@ def test_subjects_and_classes_that_coincide_are_named(animals):
 def test_one_subject_is_reported(animals):
     data = animals(1, 60)
     _, messages = warned(data)
-    assert messages == ["All units are of one subject (mouse 0): nothing is known about other subjects."]
+    assert messages == [
+        "All units are of one subject (mouse 0): it is unknown how well the label head does on other subjects."
+    ]
 
 
 def test_subjects_of_one_class_each_can_still_be_fitted(animals):
@@ -221,7 +223,7 @@ def test_a_head_that_is_no_better_than_guessing_says_so(animals, trained):
 def test_labels_of_one_animal_can_be_learnt_for_this_animal(animals):
     """Its held-out units are what the score is about, and the units are what there is to count."""
     data = animals(animals=1, units=60)
-    with pytest.warns(NeuridWarning, match="nothing is known about other subjects"):
+    with pytest.warns(NeuridWarning, match="it is unknown how well the label head does on other subjects"):
         head = data.fit()
     assert head.calibration.guessing_limit < 0.6 < head.calibration.balanced_accuracy
     assert head.explain_guessing() == ""

@@ -89,25 +89,31 @@ def test_a_head_of_an_earlier_version_says_nothing_of_these(folder):
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({"caveats": "text"}, r"has 'caveats' as 'text'"),
-        ({"caveats": [1]}, r"has 'caveats' as \[1\]"),
-        ({"parts": {}}, r"has 'parts' as \{\}"),
-        ({"parts": [None]}, r"has 'parts' as \[None\]"),
-        ({"rare": ["PV"]}, r"has 'rare' as \['PV'\]"),
-        ({"rare": [["CH"]]}, r"has 'rare' as \[\['CH'\]\]"),
-        ({"stretches": -1}, r"has 'stretches' as -1"),
-        ({"stretches": True}, r"has 'stretches' as True"),
-        ({"stretches": 1e9}, r"has 'stretches' as 1000000000\.0"),
-        ({"priors": []}, r"has 'priors' as \[\]"),
-        ({"priors": {"x": {"shares": SHARES}}}, r"has 'priors' as \{'x'"),
-        ({"priors": {"x": {"shares": {"CH": 1.0}, "source": ""}}}, r"has 'priors' as \{'x'"),
-        ({"priors": {"x": {"shares": dict.fromkeys(SHARES, 0), "source": ""}}}, r"has 'priors' as \{'x'"),
-        ({"priors": {"x": {"shares": dict.fromkeys(SHARES, -1), "source": ""}}}, r"has 'priors' as \{'x'"),
-        ({"required": []}, r"has 'required' as \[\]"),
-        ({"required": {"dims": [], "reason": ""}}, r"has 'required' as \{'dims'"),
-        ({"required": {"dims": [-1], "reason": ""}}, r"has 'required' as \{'dims'"),
-        ({"required": {"dims": [True], "reason": ""}}, r"has 'required' as \{'dims'"),
-        ({"required": {"dims": [1], "reason": 2}}, r"has 'required' as \{'dims'"),
+        ({"caveats": "text"}, r"has an invalid value of 'caveats': 'text'"),
+        ({"caveats": [1]}, r"has an invalid value of 'caveats': \[1\]"),
+        ({"parts": {}}, r"has an invalid value of 'parts': \{\}"),
+        ({"parts": [None]}, r"has an invalid value of 'parts': \[None\]"),
+        ({"rare": ["PV"]}, r"has an invalid value of 'rare': \['PV'\]"),
+        ({"rare": [["CH"]]}, r"has an invalid value of 'rare': \[\['CH'\]\]"),
+        ({"stretches": -1}, r"has an invalid value of 'stretches': -1"),
+        ({"stretches": True}, r"has an invalid value of 'stretches': True"),
+        ({"stretches": 1e9}, r"has an invalid value of 'stretches': 1000000000\.0"),
+        ({"priors": []}, r"has an invalid value of 'priors': \[\]"),
+        ({"priors": {"x": {"shares": SHARES}}}, r"has an invalid value of 'priors': \{'x'"),
+        ({"priors": {"x": {"shares": {"CH": 1.0}, "source": ""}}}, r"has an invalid value of 'priors': \{'x'"),
+        (
+            {"priors": {"x": {"shares": dict.fromkeys(SHARES, 0), "source": ""}}},
+            r"has an invalid value of 'priors': \{'x'",
+        ),
+        (
+            {"priors": {"x": {"shares": dict.fromkeys(SHARES, -1), "source": ""}}},
+            r"has an invalid value of 'priors': \{'x'",
+        ),
+        ({"required": []}, r"has an invalid value of 'required': \[\]"),
+        ({"required": {"dims": [], "reason": ""}}, r"has an invalid value of 'required': \{'dims'"),
+        ({"required": {"dims": [-1], "reason": ""}}, r"has an invalid value of 'required': \{'dims'"),
+        ({"required": {"dims": [True], "reason": ""}}, r"has an invalid value of 'required': \{'dims'"),
+        ({"required": {"dims": [1], "reason": 2}}, r"has an invalid value of 'required': \{'dims'"),
     ],
 )
 def test_what_a_head_cannot_say_of_itself_is_an_error(folder, changes, wanted):
@@ -150,7 +156,11 @@ def test_which_head_is_meant_must_be_clear(head, animals):
     with pytest.raises(InvalidOption, match=none):
         model.predict(new)
     two = replace(model, heads={"cell_type": head, "layer": replace(head, label_name="layer")})
-    with pytest.raises(InvalidOption, match=r"has 2 label heads, and none is named\. It has: cell_type, layer\."):
+    with pytest.raises(
+        InvalidOption,
+        match=r"has 2 label heads, and none was chosen \(--label\)\. It has: cell_type, "
+        r"layer\.",
+    ):
         two.predict(new)
     assert two.predict(new, "layer").label_name == "layer"
     with pytest.raises(InvalidOption, match=r"has no label head 'depth'\. It has: cell_type, layer\."):
@@ -166,15 +176,25 @@ def about(folder, **changes):
     ("changes", "wanted"),
     [
         ({"format": 2}, r"cell_type\.json must have format 1, got 2\. A newer nwb-neurid may read it\."),
-        ({"classes": "CH"}, r"cell_type\.json has 'classes' as 'CH'\. Fit the head again: nwb-neurid fit-labels\."),
+        (
+            {"classes": "CH"},
+            r"cell_type\.json has an invalid value of 'classes': 'CH'\. Fit the head again: "
+            r"nwb-neurid fit-labels\.",
+        ),
         ({"classes": ["CH"]}, r"cell_type\.json must name two classes or more, got \['CH'\]\."),
-        ({"classes": ["a\nb", "c"]}, r"cell_type\.json names a class 'a\\nb': names of classes must have 1 to 200"),
-        ({"classes": ["a", "\u202eb"]}, r"cell_type\.json names a class '\\u202eb': names of classes must have"),
-        ({"classes": ["a", ""]}, r"cell_type\.json names a class '': names of classes must have 1 to 200 characters"),
-        ({"classes": ["a", "b" * 201]}, r"cell_type\.json names a class 'b+: names of classes must have"),
-        ({"classes": ["a", "a"]}, r"cell_type\.json names a class twice"),
-        ({"coverage": 1.5}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
-        ({"lapse": -1}, r"cell_type\.json has a coverage, sharpness or lapse that cannot be\."),
+        (
+            {"classes": ["a\nb", "c"]},
+            r"cell_type\.json has a class called 'a\\nb': names of classes must have 1 to 200",
+        ),
+        ({"classes": ["a", "\u202eb"]}, r"cell_type\.json has a class called '\\u202eb': names of classes must have"),
+        (
+            {"classes": ["a", ""]},
+            r"cell_type\.json has a class called '': names of classes must have 1 to 200 characters",
+        ),
+        ({"classes": ["a", "b" * 201]}, r"cell_type\.json has a class called 'b+: names of classes must have"),
+        ({"classes": ["a", "a"]}, r"cell_type\.json lists a class twice"),
+        ({"coverage": 1.5}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
+        ({"lapse": -1}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
     ],
 )
 def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):
@@ -197,7 +217,11 @@ def test_arrays_that_are_missing_damaged_or_others_are_an_error(folder):
     path = folder / "heads" / "cell_type.safetensors"
     arrays = load(path.read_bytes())
     path.write_bytes(save(arrays | {"scale": arrays["scale"] * 2}))
-    with pytest.raises(WrongWeights, match=r"is not what cell_type\.json describes: its SHA-256 is another\."):
+    with pytest.raises(
+        WrongWeights,
+        match=r"does not match cell_type\.json: its SHA-256 differs\. Copy both files "
+        r"from the same model again\.",
+    ):
         read_heads(folder)
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(WrongWeights, match=r"cell_type\.safetensors is damaged"):
@@ -216,10 +240,10 @@ def test_arrays_that_are_missing_damaged_or_others_are_an_error(folder):
         ("bias_0", lambda array: array.astype(np.float32), "bias_0 has shape .* and type float32"),
         ("weights_0", None, "weights_0 is missing"),
         ("prevalence", lambda array: array * np.nan, "its values are not finite numbers"),
-        ("truth", lambda array: array + 3, "truth names a class that is none"),
-        ("distances", lambda array: array[::-1].copy(), "distances are missing or do not ascend"),
-        ("means", None, "means are missing or of another shape"),
-        ("neighbours", lambda _: np.full((300, 2), 300), "neighbours name a row that is none"),
+        ("truth", lambda array: array + 3, "truth refers to a class that does not exist"),
+        ("distances", lambda array: array[::-1].copy(), "distances are missing or not in ascending order"),
+        ("means", None, "means are missing or have the wrong shape"),
+        ("neighbours", lambda _: np.full((300, 2), 300), "neighbours refer to a row that does not exist"),
     ],
 )
 def test_arrays_that_contradict_one_another_are_an_error(folder, name, change, wanted):
@@ -241,7 +265,7 @@ BAD_NAMES = ["/../../elsewhere/cluster_group", "../x", "a/b", "a\\b", "a b", ".x
 def test_a_label_that_can_be_no_part_of_a_name_is_refused(folder, name):
     path = folder / "heads" / "cell_type.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"label_name": name}), "utf-8")
-    with pytest.raises(InvalidModel, match=r"becomes part of names of files and columns: it must consist of letters"):
+    with pytest.raises(InvalidModel, match=r"cannot be part of names of files and columns: it must consist of letters"):
         read_heads(folder)
 
 

@@ -50,9 +50,9 @@ def test_a_table_of_a_spreadsheet_is_read(table):
         ("", r"table\.csv must begin with the line old,new, got nothing\."),
         ("from,to\na,b\n", r"table\.csv must begin with the line old,new, got from,to\."),
         ("old,new\na\n", r"table\.csv must have two columns, row 2 has 1\."),
-        ("old,new\na,b\na,c\n", r"table\.csv names a twice: b and c\."),
-        (b"\xff\xfe\x00", r"table\.csv is no table in csv: "),
-        ("old,new\nLGd,TH\n", r"table\.csv names none of the classes that there are \(CA1, CA3, MRN, VISp\)\."),
+        ("old,new\na,b\na,c\n", r"table\.csv gives two new names for a: b and c\."),
+        (b"\xff\xfe\x00", r"table\.csv is not a csv table: "),
+        ("old,new\nLGd,TH\n", r"table\.csv matches none of the classes in the data \(CA1, CA3, MRN, VISp\)\."),
     ],
 )
 def test_a_table_that_cannot_be_is_an_error(table, text, wanted):
@@ -79,7 +79,11 @@ def test_a_table_that_is_not_there_is_an_error(tmp_path):
 )
 def test_acronyms_of_the_allen_ccf_are_grouped(atlas, wanted):
     pytest.importorskip("iblatlas.regions", reason="atlases need nwb-neurid[atlas]")
-    with pytest.warns(NeuridWarning, match=r"Not acronyms of the Allen CCF, and so unknown: left bit \(1 in all\)\."):
+    with pytest.warns(
+        NeuridWarning,
+        match=r"Not acronyms of the Allen CCF, so these regions count as unknown: left "
+        r"bit \(1 in all\)\.",
+    ):
         found = map_labels(np.array(["CA1", "VISp5", "LGd-co", "root", "left bit"]), atlas)
     assert found.tolist() == wanted
 
@@ -104,8 +108,6 @@ def test_blanks_around_a_name_are_no_part_of_it():
 
 def test_a_file_name_that_two_files_share_names_neither():
     paths = ["a/rec.nwb", "b/rec.nwb"]
-    with pytest.raises(
-        InvalidOption, match=r"names rec\.nwb, but there are 2 such files: a/rec\.nwb, b/rec\.nwb\. Name"
-    ):
+    with pytest.raises(InvalidOption, match=r"rec\.nwb may be any of 2 files: a/rec\.nwb, b/rec\.nwb\. Give"):
         check_unambiguous(paths, {"rec.nwb": "A"})
     check_unambiguous(paths, {"rec.nwb": "A", "b/rec.nwb": "B"})

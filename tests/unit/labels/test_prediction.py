@@ -126,10 +126,10 @@ def test_a_prior_moves_the_decision(trained, embedded):
 @pytest.mark.parametrize(
     ("prior", "wanted"),
     [
-        ("flat", r"A prior is a share for each class of cell_type, or one of uniform, got 'flat'\."),
+        ("flat", r"A prior must be a share for each class of cell_type, or one of uniform, got 'flat'\."),
         ({"CH": 1.0}, r"needs a share for each class of cell_type \(CH, FS, RS\), got CH\."),
-        ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"needs shares that are not negative, got \{'CH': 1\.0, 'FS': -1\.0"),
-        ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"needs shares that are not negative"),
+        ({"CH": 1.0, "FS": -1.0, "RS": 1.0}, r"shares of a prior must not be negative, got \{'CH': 1\.0, 'FS': -1\.0"),
+        ({"CH": 0.0, "FS": 0.0, "RS": 0.0}, r"shares of a prior must not be negative"),
     ],
 )
 def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
@@ -139,10 +139,10 @@ def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
 
 def test_few_animals_promise_nothing_and_say_so(animals, trained):
     few = predict(animals(8).fit(), animals(1).embeddings())
-    note = "Nominal coverage, not guaranteed for new animals: calibrated on 8, needed are 9."
+    note = "Nominal coverage, not guaranteed for new animals: calibrated on 8 animals, at least 9 are needed."
     assert few.notes == (note,)
     assert predict(trained, animals(1).embeddings()).notes == ()
-    assert "needed are 19." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
+    assert "at least 19 are needed." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
 
 
 def test_a_head_takes_no_vectors_of_other_weights(animals):
@@ -220,7 +220,9 @@ def test_neighbours_need_groups_and_positions(animals, make_population, parts, w
 
 def test_a_head_without_positions_does_not_smooth(animals):
     data, head = regions(animals, neighbours=False)
-    with pytest.raises(InvalidOption, match=r"'brain_region' was fitted without positions of units, so that its sets"):
+    with pytest.raises(
+        InvalidOption, match=r"'brain_region' was fitted to units without positions, so its prediction sets"
+    ):
         predict(head, data.embeddings(), smooth=True)
 
 
@@ -275,7 +277,7 @@ def test_a_class_of_which_too_few_were_known_is_never_predicted_alone(trained, e
     found = predict(replace(trained, rare=("FS",)), vectors)
     assert found.reasons.tolist() == [
         "",
-        "too few units of the class were known: FS",
+        "too few training units of the class: FS",
         "several classes are plausible at a coverage of 0.9: CH, FS",
     ]
     assert found.label[1] == "FS"
@@ -308,7 +310,7 @@ def test_a_class_that_changes_during_the_recording_is_not_predicted(trained, emb
     assert asked == [[[0, 25]], [[25, 50]], [[50, 75]], [[75, 100]]]
     assert found.reasons.tolist() == [
         "",
-        "another class in a part of the recording: CH, RS",
+        "predicted class differs between parts of the recording: CH, RS",
         "",
         "several classes are plausible at a coverage of 0.9: CH, FS",
     ]

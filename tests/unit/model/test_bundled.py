@@ -22,8 +22,8 @@ from nwb_neurid.model.bundled import (
 from nwb_neurid.simulate import simulate
 from nwb_neurid.testing import mock_population
 
-BY_ACTIVITY = {"spikes": "company-spikes", "dff": "default-calcium"}
-OTHERS = ["default-spikes"]
+BY_ACTIVITY = {"spikes": "company-spikes", "dff": "company-calcium"}
+OTHERS = {"default-spikes": "spikes", "default-calcium": "dff"}
 CELL_TYPES = "cell-types"
 WORMS = "worm-classes"
 
@@ -41,7 +41,7 @@ def test_a_model_with_heads_is_applied_beside_the_default():
 
 def test_a_model_whose_encoder_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr("nwb_neurid.model.bundled.registry.encoders", lambda: {"company": None})
-    assert list_bundled() == ["company-spikes", WORMS]
+    assert list_bundled() == ["company-calcium", "company-spikes", WORMS]
 
 
 def test_the_model_of_cell_types_states_what_it_learnt_from_and_how_good_it_is():
@@ -90,7 +90,7 @@ def test_the_default_of_each_activity(activity, name):
     assert choose_bundled(activity) == name
 
 
-@pytest.mark.parametrize(("activity", "name"), [*BY_ACTIVITY.items(), *(("spikes", name) for name in OTHERS)])
+@pytest.mark.parametrize(("activity", "name"), [*BY_ACTIVITY.items(), *((kind, name) for name, kind in OTHERS.items())])
 def test_a_model_that_ships_is_small_and_says_what_it_learnt_from(activity, name):
     assert sum(path.stat().st_size for path in (FOLDER / name).iterdir()) <= 8_000_000
     model = load_model(name)
@@ -116,7 +116,9 @@ def test_it_embeds_what_it_ships_for(activity):
 
 
 def test_what_no_model_ships_for_is_said():
-    message = r"No model ships for voltage, only for deconvolved and dff and fluorescence and spikes\. Name an encoder"
+    message = (
+        r"No model ships for voltage, only for deconvolved and dff and fluorescence and spikes\. Choose an encoder"
+    )
     with pytest.raises(InvalidOption, match=message):
         choose_bundled("voltage")
 
@@ -128,20 +130,21 @@ def test_imaging_of_every_kind_from_10_s_and_half_a_frame_a_second_is_embedded(k
     if kind == "fluorescence":
         raw = replace(population.activity, values=200 * (1 + population.activity.values))
         population = replace(population, activity=raw)
-    name = choose_bundled(kind)
-    assert name == "default-calcium"
-    embeddings = load_model(name).embed(population)
-    assert (embeddings.reasons == "").sum() >= len(population) - 1  # the last of them is silent
-    notes = " ".join(embeddings.provenance.notes)
+    assert choose_bundled(kind) == BY_ACTIVITY["dff"]
     said = {"dff": "", "fluorescence": "dF/F was computed from fluorescence", "deconvolved": "convolved with a decay"}
-    assert said[kind] in notes
+    for name in (BY_ACTIVITY["dff"], "default-calcium"):
+        embeddings = load_model(name).embed(population)
+        assert (embeddings.reasons == "").sum() >= len(population) - 1  # the last of them is silent
+        notes = " ".join(embeddings.provenance.notes)
+        assert said[kind] in notes
     assert ("resampled from" in notes) == (rate_hz != 4.3)
-    assert ("holds no window of 29.9 s" in notes) == (duration_s < 29.9)
+    assert ("is too short for a window of 29.9 s" in notes) == (duration_s < 29.9)
     assert embeddings.provenance.window_s == pytest.approx(min(duration_s, 29.9), rel=0.2)
 
 
-def test_imaging_that_is_shorter_or_slower_is_refused_with_the_reason():
-    model = load_model("default-calcium")
+@pytest.mark.parametrize("name", ["company-calcium", "default-calcium"])
+def test_imaging_that_is_shorter_or_slower_is_refused_with_the_reason(name):
+    model = load_model(name)
     for options, reason in (
         ({"duration_s": 9.0}, "it needs 10 s of observed time, the recording has 9 s"),
         ({"rate_hz": 0.4}, "it takes frame rates of 0.5 to 1000 Hz, the recording has 0.4 Hz"),
@@ -150,18 +153,20 @@ def test_imaging_that_is_shorter_or_slower_is_refused_with_the_reason():
             model.embed(mock_population("dff", **options))
 
 
-def test_one_recording_gives_one_set_of_vectors_whether_converted_before_or_within():
+@pytest.mark.parametrize("name", ["company-calcium", "default-calcium"])
+def test_one_recording_gives_one_set_of_vectors_whether_converted_before_or_within(name):
     population = mock_population("fluorescence", rate_hz=5.0, duration_s=60.0)
     population = replace(population, activity=replace(population.activity, values=200 + population.activity.values))
-    model = load_model("default-calcium")
+    model = load_model(name)
     within, before = model.embed(population), model.embed(convert_to_dff(population))
     np.testing.assert_array_equal(within.vectors, before.vectors)
     assert within.provenance.notes == before.provenance.notes
 
 
+@pytest.mark.parametrize("name", ["company-calcium", "default-calcium"])
 @pytest.mark.parametrize("kind", ["fluorescence", "deconvolved"])
-def test_what_happens_in_a_gap_of_imaging_changes_nothing(kind):
-    model = load_model("default-calcium")
+def test_what_happens_in_a_gap_of_imaging_changes_nothing(kind, name):
+    model = load_model(name)
     found = [
         model.embed(mock_population(kind, rate_hz=5.0, duration_s=80.0, gap=(40.0, 20.0), in_gap=seed)).vectors
         for seed in (0, 1)

@@ -266,7 +266,7 @@ def test_other_weights_than_described_are_an_error(folder):
     other = {**STATE, "weights": STATE["weights"] + 1}
     (folder / "weights.safetensors").write_bytes(pack_arrays(other))
     message = (
-        rf"weights\.safetensors is not what model\.json describes: SHA-256 {hash_arrays(other)}, "
+        rf"weights\.safetensors does not match model\.json: SHA-256 {hash_arrays(other)}, "
         rf"expected {hash_arrays(STATE)}\."
     )
     with pytest.raises(WrongWeights, match=message):

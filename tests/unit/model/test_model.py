@@ -136,8 +136,8 @@ def test_groups_are_pooled_on_request(model, make_population):
 def test_a_group_that_is_too_small_says_so(model, make_population):
     population = make_population(**groups_of("b", "a", "a", "c", "c"), excluded={4: "noise"})
     embeddings = model.embed(population)
-    too_few = "of the 2 units that are needed"
-    wanted = [f"group b has 1 {too_few}", "", "", f"group c has 1 {too_few}", "noise"]
+    too_few = "at least 2 are needed"
+    wanted = [f"group b has 1 unit, {too_few}", "", "", f"group c has 1 unit, {too_few}", "noise"]
     np.testing.assert_array_equal(embeddings.reasons, wanted)
 
 
@@ -261,8 +261,8 @@ def test_the_first_preset_is_the_default(provide):
 def test_random_weights_must_be_asked_for(provide):
     provide(plugin_of())
     message = (
-        r"Encoder 'rates' learns, and no trained model was named\. Name one \(--model FOLDER\), or take random "
-        r"weights \(--untrained\): their vectors mean little\."
+        r"Encoder 'rates' needs a trained model, and none was given\. Choose one \(--model FOLDER\), or use random "
+        r"weights \(--untrained\), whose vectors mean little\."
     )
     with pytest.raises(UntrainedEncoder, match=message):
         new_model("rates")
@@ -279,7 +279,7 @@ def test_an_encoder_that_learns_nothing_needs_no_training(provide, tmp_path):
     model = new_model("rates")
     assert model.training == model.weights_sha256 == ""
     written = (model.save(tmp_path / "model") / "README.md").read_text("utf-8")
-    assert "- Training: nothing to learn" in written
+    assert "- Training: none needed" in written
     assert "- Weights (SHA-256): none" in written
 
 
@@ -343,7 +343,7 @@ def test_a_folder_needs_the_encoder_that_it_was_made_with(model, installed, tmp_
     with pytest.raises(InvalidModel, match=message):
         load_model(folder)
     (folder / "model.json").write_text((folder / "model.json").read_text("utf-8").replace("lab-a 1.0", ""), "utf-8")
-    with pytest.raises(InvalidModel, match="which comes with a distribution that it does not name: install that"):
+    with pytest.raises(InvalidModel, match="which comes with a package that the model does not name: install that"):
         load_model(folder)
 
 
@@ -365,10 +365,14 @@ def test_weights_that_the_installed_encoder_cannot_take_name_their_folder(tmp_pa
     about["config"]["dim"] = 32
     (folder / "model.json").write_text(json.dumps(about))
     with pytest.raises(
-        WrongWeights, match=r"model cannot be used with encoder 'nuclr' as it is installed\. "
+        WrongWeights, match=r"model cannot be used with the installed version of encoder 'nuclr'\. "
     ) as caught:
         load_model(folder, device="cpu")
-    assert str(caught.value).splitlines()[-1].startswith("  Train it anew, or install what made it: nwb-neurid ")
+    assert (
+        str(caught.value)
+        .splitlines()[-1]
+        .startswith("  Train the model again, or install the package that made it: nwb-neurid ")
+    )
 
 
 def test_a_model_shows_what_one_wants_to_see():

@@ -56,7 +56,7 @@ def predict(population, classes=("PV", "SST")):
         class_probabilities=shares,
         prediction_set=shares > 0.5,
         abstained=np.arange(units) == 1,
-        reasons=np.where(np.arange(units) == 1, "not sure enough", ""),
+        reasons=np.where(np.arange(units) == 1, "not confident enough", ""),
         ood_score=np.zeros(units, np.float32),
         prevalence=np.full(len(names), 1 / len(names), np.float32),
         coverage=0.9,
@@ -93,7 +93,7 @@ def test_numbers_have_a_colour_bar(embeddings, population, axes):
 
 
 def test_what_cannot_colour_is_named(embeddings, population):
-    with pytest.raises(InvalidOption, match=r"There is no 'type' to colour by\. There are: stability, n_windows\."):
+    with pytest.raises(InvalidOption, match=r"There is no 'type' to colour by\. Choose one of: stability, n_windows\."):
         plot_embedding(embeddings, color_by="type")
     with pytest.raises(InvalidOption, match="one value for each of 6 units, got shape"):
         plot_embedding(embeddings, color_by=[1, 2])

@@ -20,7 +20,11 @@ def test_a_resolution_that_spikes_are_finer_than_is_not_believed(stated_s):
 
 
 def test_a_resolution_that_is_a_rate_is_said_to_be_one():
-    with pytest.warns(NeuridWarning, match=r"it is not believed\. If it is the sampling rate, state 1/30000 s\.$"):
+    with pytest.warns(
+        NeuridWarning,
+        match=r"the stated resolution is ignored\. If that number is the sampling rate, the "
+        r"resolution is 1/30000 s\.$",
+    ):
         check_resolution(Spikes.of(poisson()), 30_000.0, "the times")
 
 
@@ -43,7 +47,11 @@ def test_seconds_are_seconds(rate_hz):
 @pytest.mark.parametrize("per_second", [1000.0, 30_000.0, 1e6])
 def test_other_units_of_time_are_told(per_second):
     trains = [np.sort(train)[np.diff(np.sort(train), prepend=-1) > 0.001] * per_second for train in poisson()]
-    with pytest.warns(NeuridWarning, match=r"^the times are hardly seconds: nearly all of \d+ .*, divide them\.$"):
+    with pytest.warns(
+        NeuridWarning,
+        match=r"^the times are probably not in seconds: nearly all of \d+ .*, divide "
+        r"them\.$",
+    ):
         check_seconds(Spikes.of(trains), "the times", "divide them")
 
 
@@ -71,7 +79,7 @@ def sessions(lengths_s, **parts):
 @pytest.mark.parametrize("start_s", [0.0, 1000.0])
 def test_a_clock_that_starts_again_is_refused(lengths_s, start_s):
     trains = [train + start_s for train in sessions(lengths_s)]
-    with pytest.raises(InvalidSource, match=r"^the times start again within 4 of 4 units, as where sessions or trials"):
+    with pytest.raises(InvalidSource, match=r"^the times jump back within 4 of 4 units, as if sessions or trials"):
         check_one_clock(np.concatenate(trains), splits_of(trains), "the times")
 
 

@@ -33,7 +33,7 @@ def test_intervals_are_parsed(text, intervals):
 
 @pytest.mark.parametrize("text", ["3", "4:2", "2:2", "a:b", "1:2,", "nan:3", "1:2:3", "times.txt"])
 def test_what_is_no_interval_is_refused(text):
-    with pytest.raises(InvalidOption, match=r"--exclude wants START:STOP in seconds, such as 600:900,3200:4300"):
+    with pytest.raises(InvalidOption, match=r"--exclude must be START:STOP in seconds, such as 600:900,3200:4300"):
         read(text)
 
 

@@ -57,14 +57,14 @@ def test_rows_of_other_recordings_do_not_count(population, table):
         ("", r"table\.csv is empty"),
         ("cell_type\nPV\n", r"must have a column unit_id, cluster_id, id or row .*, got cell_type\."),
         ("unit_id\n10\n", r"a column for each label, got unit_id\."),
-        ("unit_id,a,a\n10,x,y\n", r"must name each column once, got 'a' in unit_id,a,a\."),
+        ("unit_id,a,a\n10,x,y\n", r"must have each column only once, got 'a' in unit_id,a,a\."),
         ("unit_id,a\n10\n", r"must have 2 columns, row 2 has 1\."),
         (
             "unit_id,a\n99,x\n",
-            r"names units that a/rec\.nwb does not have, by unit_id: 99\. It has 3 units, 10,",
+            r"lists units that a/rec\.nwb does not have, by unit_id: 99\. The recording has 3 units: 10,",
         ),
-        ("row,a\n3,x\n", r"names units that a/rec\.nwb does not have, by row: 3\."),
-        ("unit_id,a\n10,x\n10,y\n", r"names unit 10 twice, in rows 2 and 3\."),
+        ("row,a\n3,x\n", r"lists units that a/rec\.nwb does not have, by row: 3\."),
+        ("unit_id,a\n10,x\n10,y\n", r"lists unit 10 twice, in rows 2 and 3\."),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_an_error(population, table, text, wanted):
@@ -74,7 +74,7 @@ def test_a_table_that_cannot_be_meant_is_an_error(population, table, text, wante
 
 def test_ids_that_repeat_name_no_unit(population, table):
     twice = Population(unit_ids=np.array([1, 1, 2]), activity=population.activity, observed_s=population.observed_s)
-    with pytest.raises(InvalidOption, match="has several units 1: name units by row"):
+    with pytest.raises(InvalidOption, match="has several units called 1: identify units by row"):
         add_labels(twice, table("unit_id,a\n1,x\n"), "rec.nwb")
     assert add_labels(twice, table("unit_id,a\n2,x\n"), "rec.nwb").labels["a"].tolist() == ["", "", "x"]
 

@@ -132,7 +132,7 @@ def test_the_clock_starts_anew_even_where_spikes_do_not_overlap():
 
 
 def test_spikes_are_sorted_with_a_warning():
-    with pytest.warns(NeuridWarning, match="^a source: spike times did not ascend in 1 of 2 units: sorted"):
+    with pytest.warns(NeuridWarning, match="^a source: spike times were not in ascending order in 1 of 2 units"):
         read = population(segment([[1, 2], [3, 1, 2]], [0, 5]))
     assert trains(read) == [[1, 2], [1, 2, 3]]
 
@@ -154,7 +154,7 @@ def test_the_resolution_is_that_of_the_source():
     ("segments", "units", "error", "message"),
     [
         ([], 0, UnreadableSource, "a source has no units"),
-        ([segment([[], []], [0, 5])], 2, UnreadableSource, "a source has 2 units but not one spike"),
+        ([segment([[], []], [0, 5])], 2, UnreadableSource, "a source has 2 units but no spikes"),
         ([segment([[1], []], [5, 5])], 2, UnreadableSource, "a source has spikes but no observed time"),
         ([segment([[1], []], [5, 6])], 2, UnreadableSource, "none of its 1 spikes lies in observed time .5 to 6 s."),
         ([segment([[1], [2, np.nan]], [0, 5])], 2, InvalidSource, "1 of 3 are not, the first of unit 1: nan s"),

@@ -44,7 +44,7 @@ def predict_population(population: Population, *, silent: int = -1, classes: np.
         class_probabilities=shares,
         prediction_set=np.where(row[:, None] == silent, False, shares > 0.2),
         abstained=abstained,
-        reasons=np.where(row == silent, "silent", np.where(abstained, "not sure enough: 0.70 < 0.80", "")),
+        reasons=np.where(row == silent, "silent", np.where(abstained, "not confident enough: 0.70 < 0.80", "")),
         ood_score=np.linspace(0, 1, units).astype(np.float32),
         prevalence=np.full(len(classes), 1 / len(classes), np.float32),
         coverage=0.9,

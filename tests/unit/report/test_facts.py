@@ -119,7 +119,10 @@ def test_confusion_and_reliability_are_counted_where_truth_is_known(facts):
     assert (truth["accuracy"], truth["accuracy_of_all"]) == (1.0, 1.0)
     (bin_,) = truth["reliability"]
     assert (bin_["confidence"], bin_["accuracy"], bin_["units"]) == (0.7, 1.0, truth["units"])
-    assert prediction["abstained"] == [{"reason": "not sure enough", "units": 12}, {"reason": "silent", "units": 1}]
+    assert prediction["abstained"] == [
+        {"reason": "not confident enough", "units": 12},
+        {"reason": "silent", "units": 1},
+    ]
 
 
 def test_methods_name_versions_and_what_is_cited(facts):

@@ -74,7 +74,7 @@ def test_an_error_of_another_process_is_that_error(tmp_path):
         ({"animals": 0}, "The number of animals to simulate must be 1 or more, got 0."),
         (
             {"animals": 1, "out_of_domain": -1},
-            "The number of animals out of the domain to simulate must be 0 or more, got -1.",
+            "The number of animals outside the domain to simulate must be 0 or more, got -1.",
         ),
         ({"animals": 1, "jobs": 0}, "The number of processes to simulate in must be 1 or more, got 0."),
         ({"animals": 1, "regions": 11}, "The regions to simulate must be 1 to 10 for 10 units, got 11."),

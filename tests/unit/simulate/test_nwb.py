@@ -134,7 +134,7 @@ def test_a_missing_folder_is_named(simulation, tmp_path):
 def test_a_folder_is_no_file(simulation, tmp_path):
     with pytest.raises(CannotWrite) as refused:
         write_nwb(simulation, tmp_path, overwrite=True)
-    assert str(refused.value) == f"{tmp_path} is a folder. Name a file (--output)."
+    assert str(refused.value) == f"{tmp_path} is a folder, a file was expected. Choose a file (--output)."
 
 
 def test_a_failed_write_leaves_everything_as_it_was(simulation, tmp_path, monkeypatch):

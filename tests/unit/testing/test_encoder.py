@@ -244,7 +244,7 @@ def test_a_broken_plugin_fails_exactly_its_rule(rule):
         (
             plugin_of(spec=replace(SPEC, accepts=frozenset({"spikes"})), spec_for_config=lambda _: SPEC),
             "test_the_spec_is_honest",
-            "spec_for_config gives a spec that is no narrower one of the same",
+            "spec_for_config must return a narrower spec of the same encoder",
         ),
     ],
 )
@@ -281,7 +281,7 @@ def test_what_an_import_does_is_seen(tmp_path, monkeypatch, line, rule, message)
 
 @pytest.mark.parametrize(
     ("taken_on", "message"),
-    [("cpu", "built for the CPU, it takes memory of the GPU"), ("cuda", "each use leaves more memory of the GPU")],
+    [("cpu", "built for the CPU, it allocates GPU memory"), ("cuda", "GPU memory grows with each use")],
 )
 def test_memory_of_the_gpu_that_is_not_given_back_is_seen(monkeypatch, taken_on, message):
     hoard = []

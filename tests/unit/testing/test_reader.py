@@ -122,7 +122,7 @@ def test_a_good_plugin_passes():
 @pytest.mark.parametrize("rule", BROKEN)
 def test_a_broken_plugin_fails_exactly_its_rule(rule):
     if rule == "test_files_are_closed" and not Path("/proc/self/fd").is_dir():
-        pytest.skip("this system does not tell which files are open")
+        pytest.skip("this system does not show which files are open")
     assert list(failed(BROKEN[rule])) == [rule]
 
 

@@ -53,7 +53,7 @@ def test_any_flipped_byte_is_noticed_or_changes_nothing(path):
 def test_a_changed_tensor_is_named_a_damage(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(WrongWeights, match=r"checkpoint .*state is damaged: its SHA-256 is not the one.*Train anew"):
+    with pytest.raises(WrongWeights, match=r"checkpoint .*state is damaged: its SHA-256 is not the one.*from scratch"):
         read_checkpoint(path)
 
 

@@ -100,13 +100,13 @@ def test_a_kill_between_checkpoints_costs_steps_and_changes_nothing(populations,
 def test_another_training_is_not_gone_on_with(populations, tmp_path):
     options = TrainingOptions(steps=2, checkpoint=tmp_path / "state")
     encoder().fit(populations, options)
-    with pytest.raises(WrongWeights, match=r"of another training: it differs in seed, recordings"):
+    with pytest.raises(WrongWeights, match=r"belongs to another training: it differs in seed, recordings"):
         encoder().fit(populations[:1], replace(options, seed=1, resume=True))
 
 
 def test_a_damaged_checkpoint_is_refused(populations, tmp_path):
     (tmp_path / "state").write_bytes(b"nothing of the kind")
-    with pytest.raises(WrongWeights, match=r"The checkpoint .*state cannot be read: .* Train anew"):
+    with pytest.raises(WrongWeights, match=r"The checkpoint .*state cannot be read: .* Train from scratch"):
         encoder().fit(populations, TrainingOptions(steps=2, checkpoint=tmp_path / "state", resume=True))
 
 

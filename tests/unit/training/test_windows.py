@@ -252,7 +252,7 @@ def test_a_recording_without_a_whole_window_is_one_window_of_what_it_holds():
     windows = cut_windows(population, short)
     assert len(windows) == 1
     assert windows.bins == 14  # 7 whole tokens of the 15 samples
-    assert windows.notes == ("The recording holds no window of 20 s: one window of 7 s was taken.",)
+    assert windows.notes == ("The recording is too short for a window of 20 s, so a single window of 7 s was used.",)
     assert not windows.stitched
     assert len(cut_windows(population, replace(short, fewest_tokens=None))) == 0
     assert len(cut_windows(mock_population("dff", rate_hz=2.0, duration_s=4.5), short)) == 0

@@ -102,7 +102,7 @@ def test_what_is_damaged_is_made_anew(paths, model, tmp_path, reads, damage):
     else:
         told = json.loads((entry / ABOUT).read_text())
         (entry / ABOUT).write_text(json.dumps({**told, "key": {**told["key"], "digest": "elsewhere"}}))
-    with pytest.warns(NeuridWarning, match=r"animal-0\.nwb .* is damaged, and is made anew"):
+    with pytest.warns(NeuridWarning, match=r"animal-0\.nwb .* are damaged, and are computed again"):
         (again,), _ = fill(paths[:1], model, tmp_path)
     assert same(whole, again)
     assert len(reads) == 2
@@ -151,7 +151,7 @@ def test_objects_are_not_kept_and_files_must_be_there(model, tmp_path):
 
 def test_an_encoder_that_trains_on_more_than_bins(paths, tmp_path):
     other = new_model("company", untrained=True, device="cpu")
-    with pytest.raises(InvalidOption, match=r"does not train on binned activity alone.*leave out --cache"):
+    with pytest.raises(InvalidOption, match=r"does not train on binned activity alone.*cannot use --cache"):
         fill(paths[:1], other, tmp_path)
 
 
@@ -196,8 +196,8 @@ def test_the_manifest_of_an_archive(tmp_path):
         ("path\na.nwb\n", InvalidOption, "a column source is needed, it has the columns path"),
         ("", InvalidOption, "it has no rows"),
         ("source,split\na.nwb,test\n", InvalidOption, "without a subject"),
-        ("source,split,subject\na.nwb,test,A\n", InvalidOption, "None of the rows of the lists trains"),
-        ("source,split,subject\na.nwb,test,A\nb.nwb,train,A\n", Leak, "subjects that are held out would train: A"),
+        ("source,split,subject\na.nwb,test,A\n", InvalidOption, "The lists have no recording to train on"),
+        ("source,split,subject\na.nwb,test,A\nb.nwb,train,A\n", Leak, "held-out subjects would be trained on: A"),
         (b"\xff\xff", UnreadableSource, "cannot be read as a list"),
     ],
 )
@@ -210,7 +210,7 @@ def test_lists_that_cannot_be_used(tmp_path, text, error, message):
 
 def test_no_subject_that_is_held_out_trains(paths, tmp_path):
     how = {"encoder": "nuclr", "preset": "small", "steps": 1, "device": "cpu"}
-    with pytest.raises(Leak, match="held out would train: simulated-0-animal-1"):
+    with pytest.raises(Leak, match="held-out subjects would be trained on: simulated-0-animal-1"):
         train(paths, tmp_path / "model", **how, held_out=["simulated-0-animal-1"], cache=tmp_path / "cache")
     assert not (tmp_path / "model").exists()
 

@@ -122,7 +122,7 @@ def test_a_criterion_that_abstains_from_every_unit_is_reported_and_not_written(p
 
 def test_a_name_that_they_have_is_refused(recording):
     before = recording.read_bytes()
-    with pytest.raises(InvalidOption, match=f"--name {CRITERION} is the name of the cell types beside the vectors"):
+    with pytest.raises(InvalidOption, match=f"--name {CRITERION} is already the name of the cell types"):
         embed(recording, writing=WriteOptions(name=CRITERION))
     assert recording.read_bytes() == before
 

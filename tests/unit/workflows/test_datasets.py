@@ -76,7 +76,7 @@ def test_what_needs_activity_is_left_out_with_a_warning(dataset):
 @pytest.mark.parametrize(
     ("model", "given", "error", "said"),
     [
-        ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was named"),
+        ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was given"),
         ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "was decided when it was embedded"),
         ("isi", {"pool_groups": True}, InvalidOption, "was decided when it was embedded"),
     ],
@@ -90,12 +90,12 @@ def test_datasets_are_not_mixed_and_not_counted_twice(animals, dataset, tmp_path
     with pytest.raises(InvalidOption, match="is a dataset of vectors, and the other sources are not"):
         fit_labels("isi", [dataset, animals[0]], label="cell_type")
     copy = write(animals[:1], new_model("isi"), tmp_path / "copy")
-    with pytest.raises(InvalidOption, match=r"0\.nwb is in two of the datasets and would count double"):
+    with pytest.raises(InvalidOption, match=r"0\.nwb is in two of the datasets and would be counted twice"):
         fit_labels("isi", [dataset, copy], label="cell_type")
     asked = {"label": "cell_type", "protocol": "transductive"}
     with pytest.raises(InvalidOption, match="Datasets of vectors and recordings cannot be mixed"):
         evaluate("isi", [dataset], train=[animals[0]], **asked)
-    with pytest.raises(InvalidOption, match="Several models need the recordings"):
+    with pytest.raises(InvalidOption, match="Evaluating several models needs the recordings"):
         evaluate(["isi", "isi"], [dataset], **asked)
 
 

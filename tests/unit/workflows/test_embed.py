@@ -76,7 +76,7 @@ def test_models_have_names(recording, model):
 def test_options_are_those_of_reading(recording):
     found = nwb_neurid.embed(recording, model="isi", where="id < 4")
     assert (found.reasons == "").sum() == 4
-    with pytest.raises(InvalidOption, match=r"Cannot read with wher\. Options are: "):
+    with pytest.raises(InvalidOption, match=r"Unknown options of reading: wher\. The options are: "):
         nwb_neurid.embed(recording, model="isi", wher="id < 4")
     with pytest.raises(InvalidOption, match=r"A Population has been read already: leave out where\."):
         nwb_neurid.embed(nwb_neurid.read(recording), model="isi", where="id < 4")

@@ -54,7 +54,7 @@ def test_the_head_names_units_of_other_animals(model):
 
 
 def test_a_recording_that_is_named_twice_is_refused(populations):
-    with pytest.raises(InvalidOption, match="is named twice"):
+    with pytest.raises(InvalidOption, match="was given twice"):
         fit_labels("isi", [*populations, populations[0]], label="cell_type", scope="neurons of a test")
 
 
@@ -92,8 +92,8 @@ def test_several_recordings_of_an_animal_are_one_animal(populations):
 def test_recordings_without_a_subject_are_never_pooled(populations, tmp_path):
     nameless = [*populations[:3], *(replace(each, subject_id="") for each in populations[3:])]
     message = (
-        "7 of 10 recordings name no subject (animal-3.nwb, animal-4.nwb, animal-5.nwb, ...), and animals must not be "
-        "mistaken for one. Name them: --subjects table.csv, with the columns source and subject."
+        "7 of 10 recordings do not state their subject (animal-3.nwb, animal-4.nwb, animal-5.nwb, ...), which is "
+        "needed to tell animals apart. State it in a table: --subjects table.csv, with the columns source and subject."
     )
     with pytest.raises(InvalidOption) as caught:
         fit_labels("isi", nameless, label="cell_type")
@@ -104,10 +104,10 @@ def test_recordings_without_a_subject_are_never_pooled(populations, tmp_path):
 
 
 def test_a_label_that_no_recording_has_is_an_error(populations):
-    message = r"No recording has the label layer\. They have: cell_type\."
+    message = r"No recording has the label layer\. Labels of the recordings: cell_type\."
     with pytest.raises(CannotFit, match=message):
         fit_labels("isi", populations[:2], label="layer")
-    with pytest.raises(CannotFit, match=r"No recording has the label layer\. They have: none\."):
+    with pytest.raises(CannotFit, match=r"No recording has the label layer\. Labels of the recordings: none\."):
         fit_labels("isi", [replace(populations[0], labels={})], label="layer")
 
 
@@ -147,7 +147,9 @@ def test_the_card_does_not_speak_of_animals_left_out_where_there_is_one(populati
 def test_what_is_no_model_is_an_error(populations, tmp_path):
     with pytest.raises(InvalidModel, match=r"is not a model folder: it has no model\.json\."):
         fit_labels(tmp_path, populations, label="cell_type")
-    with pytest.raises(UntrainedEncoder, match=r"Encoder 'nuclr' learns: name the folder of a model instead"):
+    with pytest.raises(
+        UntrainedEncoder, match=r"Encoder 'nuclr' needs training: pass the folder of a trained model instead"
+    ):
         fit_labels("nuclr", populations, label="cell_type")
 
 

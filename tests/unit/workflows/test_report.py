@@ -62,7 +62,9 @@ def test_a_sidecar_that_was_moved_away_says_what_it_needs(recording, tmp_path):
     sidecar = embed(recording, sidecar=True).path
     recording.unlink()
     with pytest.raises(
-        NoResults, match=r"was not found\. Name it in place of .*, or put it beside it as recording\.nwb"
+        NoResults,
+        match=r"was not found\. Pass the recording instead of .*, or put it beside that file as "
+        r"recording\.nwb",
     ):
         write_report(sidecar)
 
@@ -111,7 +113,7 @@ def test_what_is_missing_is_named(recording, tmp_path):
 def test_results_of_another_recording_are_refused(recording, tmp_path):
     sidecar = embed(recording, sidecar=True).path
     write_nwb(simulate(3, 20.0, 2), recording, overwrite=True)
-    with pytest.raises(InvalidResults, match=r"on 8 units, which .* with its 3 does not have"):
+    with pytest.raises(InvalidResults, match=r"on 8 units, which are not among the 3 units of"):
         write_report(sidecar)
 
 

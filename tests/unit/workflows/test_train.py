@@ -65,7 +65,7 @@ def test_an_interrupted_training_leaves_a_model_and_goes_on(population, tmp_path
     assert (folder / "checkpoint.safetensors").is_file()
     half = nwb_neurid.load_model(folder, device="cpu")
     assert half.training.startswith("interrupted after 2 of 3 steps")
-    with pytest.raises(CannotWrite, match=r"exists. Choose another folder, go on with the training in it \(--resume\)"):
+    with pytest.raises(CannotWrite, match=r"exists. Choose another folder, continue the training in it \(--resume\)"):
         nwb_neurid.train([population], folder, **SMALL)
     rest = nwb_neurid.train([population], folder, **SMALL, resume=True)
     assert rest.weights_sha256 == whole.weights_sha256
@@ -110,7 +110,7 @@ def test_a_finished_training_goes_on_with_nothing_else(population, tmp_path, oth
     made = nwb_neurid.train([population], tmp_path / "model", **SMALL)
     again = nwb_neurid.train([population], tmp_path / "model", **SMALL, resume=True)
     assert again.weights_sha256 == made.weights_sha256
-    words = rf"holds a finished training {told}\. It cannot go on: train anew, without --resume, into another folder"
+    words = rf"holds a finished training {told}\. It cannot be continued: train from scratch in another"
     with pytest.raises(InvalidOption, match=words):
         nwb_neurid.train([population], tmp_path / "model", **SMALL | other, resume=True)
 
@@ -122,7 +122,7 @@ def test_a_training_that_is_refused_leaves_no_folder(population, tmp_path):
 
 
 def test_an_encoder_that_does_not_learn_is_refused(population):
-    with pytest.raises(InvalidOption, match=r"Encoder 'isi' has nothing to learn: embed with it as it is"):
+    with pytest.raises(InvalidOption, match=r"Encoder 'isi' needs no training: embed with it directly"):
         fit(new_model("isi"), [population], TrainingOptions(steps=1))
 
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_trained_on_is_named(make_population, tmp_path):
 
 
 def test_a_recording_that_is_named_twice_is_refused(population, tmp_path):
-    with pytest.raises(InvalidOption, match="is named twice"):
+    with pytest.raises(InvalidOption, match="was given twice"):
         nwb_neurid.train([population, population], tmp_path / "model", **SMALL)
 
 
@@ -188,7 +188,7 @@ def test_two_trainings_into_one_folder(population, tmp_path):
                 seen.append(str(error))
 
     nwb_neurid.train([population], tmp_path / "model", **SMALL, checkpoint_s=0.0, watch=meanwhile)
-    said = f"{tmp_path / 'model'} is being trained by another nwb-neurid (process {os.getpid()} on "
+    said = f"{tmp_path / 'model'} is being trained by another nwb-neurid command (process {os.getpid()} on "
     assert sum(text.startswith(said) for text in seen) >= 5
     assert nwb_neurid.load_model(tmp_path / "model", device="cpu").details["steps"] == 3
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -101,7 +101,7 @@ def test_only_a_new_or_an_empty_folder_becomes_a_dataset(tmp_path):
     (tmp_path / "file").write_text("theirs")
     with pytest.raises(CannotWrite, match="is a file"):
         prepare_folder(tmp_path / "file")
-    with pytest.raises(CannotWrite, match="holds something else"):
+    with pytest.raises(CannotWrite, match="holds other files"):
         prepare_folder(tmp_path)
     assert not is_dataset(tmp_path)
     assert not is_dataset("https://there/x")
@@ -115,7 +115,7 @@ def test_an_empty_dataset_and_damaged_files_are_one_line(folder):
     whole = path.read_bytes()
     for damaged in (b"", b"PAR1", whole[: len(whole) // 2], whole.replace(b"unit_id", b"unit_ie")):
         path.write_bytes(damaged)
-        with pytest.raises(UnreadableSource, match=f"{path.name} is no file of a dataset of vectors, or is damaged"):
+        with pytest.raises(UnreadableSource, match=f"{path.name} is not a file of a dataset of vectors, or is damaged"):
             read_dataset(folder)
 
 
@@ -124,5 +124,5 @@ def test_a_table_of_another_program_is_refused(folder):
 
     (folder / "x").mkdir()
     pd.DataFrame({"a": [1]}).to_parquet(folder / "x" / "theirs.parquet")
-    with pytest.raises(UnreadableSource, match=r"theirs\.parquet is no file of a dataset"):
+    with pytest.raises(UnreadableSource, match=r"theirs\.parquet is not a file of a dataset"):
         read_dataset(Path(folder))

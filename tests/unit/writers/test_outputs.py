@@ -54,7 +54,7 @@ def test_a_file_is_not_given_the_ending_of_another_format(source, tmp_path):
 
 @pytest.mark.parametrize("option", [{"sidecar": True}, {"units_columns": True}])
 def test_options_of_nwb_files_are_refused_elsewhere(source, option):
-    with pytest.raises(InvalidOption, match=r"are about NWB files: leave them out, or --format csv\."):
+    with pytest.raises(InvalidOption, match=r"apply to NWB files only: leave them out, or --format csv\."):
         choose_output(source, replace(WANTED, **option, format="csv"))
 
 
@@ -81,6 +81,6 @@ def test_columns_of_phy_have_no_other_place(tmp_path):
 
 def test_units_of_no_table_get_no_results_into_a_file(source, make_population):
     output = choose_output(source, WANTED)
-    with pytest.raises(CannotWrite, match=r"a\.nwb has no table of NWB whose rows its units are"):
+    with pytest.raises(CannotWrite, match=r"a\.nwb has no NWB table with its units as rows"):
         output.check(make_population())
     output.check(replace(make_population(), tables=("/units",)))

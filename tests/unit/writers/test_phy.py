@@ -63,7 +63,7 @@ def test_only_folders_of_phy_have_such_columns(folder, tmp_path):
     check_folder(str(folder))
     (folder / "spike_templates.npy").unlink()
     with pytest.raises(
-        InvalidOption, match=r"--format phy writes columns into a folder of phy or Kilosort, .* is none"
+        InvalidOption, match=r"--format phy writes columns into a folder of phy or Kilosort, but .* is not one"
     ):
         check_folder(folder)
     with pytest.raises(InvalidOption, match=r"it must hold spike_times\.npy, and spike_clusters\.npy or"):
@@ -73,7 +73,7 @@ def test_only_folders_of_phy_have_such_columns(folder, tmp_path):
 @pytest.mark.parametrize("ids", [np.array(["0", "1", "2", "3"]), np.array([0, 1, 2, -3]), np.array([0, 1, 2, 2])])
 def test_units_that_are_no_clusters_are_refused(population, ids):
     check_ids(population)
-    with pytest.raises(CannotWrite, match=r"clusters by whole numbers from 0, each once; .* \(0, 1, 2, \.\.\.\)"):
+    with pytest.raises(CannotWrite, match=r"clusters by unique whole numbers from 0, .* \(0, 1, 2, \.\.\.\)"):
         check_ids(replace(population, unit_ids=ids))
 
 

@@ -66,7 +66,7 @@ def recording(make_population, tmp_path):
 @pytest.mark.parametrize("kind", ["nwb", "csv"])
 def test_a_file_of_another_kind_is_not_replaced(recording, tmp_path, kind):
     np.save(tmp_path / "x.npy", np.arange(4))
-    said = rf"x\.npy exists and is no {kind} file, so it is not replaced\. Choose another --output\."
+    said = rf"x\.npy exists and is not a {kind} file, so it is not replaced\. Choose another --output\."
     with pytest.raises(CannotWrite, match=said):
         choose_output(recording, replace(OPTIONS, format=kind, output=tmp_path / "x.npy"))
     (tmp_path / "x.npy").write_bytes(b"")

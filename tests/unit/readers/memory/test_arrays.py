@@ -109,7 +109,7 @@ def test_whole_numbers_without_a_rate_are_told_once(trains):
 def test_times_that_cannot_be_seconds_are_told(trains):
     milliseconds = [train[np.diff(train, prepend=-1) > 0.002] * 1000 for train in trains]
     with pytest.warns(
-        NeuridWarning, match="^list of 3 units: spike times are hardly seconds: .* If they are milliseconds"
+        NeuridWarning, match="^list of 3 units: spike times are probably not in seconds: .* If they are milliseconds"
     ):
         quietly(milliseconds)
 
@@ -146,7 +146,9 @@ def test_what_traces_are_is_said(dff, activity):
 
 
 def test_traces_that_look_like_fluorescence_are_told(dff):
-    with pytest.warns(NeuridWarning, match="looks like raw fluorescence: if it is, pass activity='fluorescence'"):
+    with pytest.warns(
+        NeuridWarning, match="looks like raw fluorescence. If it is raw fluorescence, pass activity='fluorescence'"
+    ):
         read(dff + 500, rate_hz=10.0)
 
 
@@ -158,7 +160,7 @@ def test_traces_that_may_be_transposed_are_told(dff):
 def test_traces_that_say_nothing_are_left_out(dff):
     dff[1], dff[2], dff[3, :5] = 2.0, np.nan, np.inf
     assert read(dff, rate_hz=10.0).excluded == {1: "its trace is constant", 2: "its trace is NaN"}
-    with pytest.raises(NeuridError, match="The array of 4 traces holds no trace that varies"):
+    with pytest.raises(NeuridError, match="The array of 4 traces has no trace that varies"):
         read(np.zeros((4, 9)), rate_hz=10.0)
 
 
@@ -175,16 +177,16 @@ WRONG = {
     "complex": ([np.ones(3, complex)], {}, "Spike times of unit 0 are ndarray. "),
     "truth": ([[True, False]], {}, "Spike times of unit 0 are bool of shape (2,). "),
     "dicts": ([{"times": [1.0]}], {}, "Spike times of unit 0 are dict. "),
-    "ragged": ([[[1.0], [2.0, 3.0]]], {}, "Spike times of unit 0 are no array. "),
+    "ragged": ([[[1.0], [2.0, 3.0]]], {}, "Spike times of unit 0 are not an array. "),
     "nothing": ([], {}, "list of 0 units has no units."),
     "no units": ({}, {}, "dict of 0 units has no units."),
-    "silent": ([[], []], {}, "list of 2 units has 2 units but not one spike."),
-    "one train": (np.arange(5.0), {}, "An array of float64 and shape (5,) is no recording. "),
-    "a cube": (np.zeros((2, 3, 4)), {"rate_hz": 10.0}, "An array of float64 and shape (2, 3, 4) is no recording. "),
-    "letters": (np.array([["a"]]), {"rate_hz": 10.0}, "An array of <U1 and shape (1, 1) is no recording. "),
-    "no rate": (np.zeros((2, 3)), {}, "An array of traces needs rate_hz, its samples (frames) a second."),
+    "silent": ([[], []], {}, "list of 2 units has 2 units but no spikes."),
+    "one train": (np.arange(5.0), {}, "An array of float64 and shape (5,) is not a recording. "),
+    "a cube": (np.zeros((2, 3, 4)), {"rate_hz": 10.0}, "An array of float64 and shape (2, 3, 4) is not a recording. "),
+    "letters": (np.array([["a"]]), {"rate_hz": 10.0}, "An array of <U1 and shape (1, 1) is not a recording. "),
+    "no rate": (np.zeros((2, 3)), {}, "An array of traces needs rate_hz, its samples (frames) per second."),
     "no samples": (np.zeros((2, 0)), {"rate_hz": 10.0}, "The array of 2 traces holds no samples."),
-    "rate": (np.zeros((2, 3)), {"rate_hz": 0.0}, "rate_hz must be a positive number of samples a second, got 0."),
+    "rate": (np.zeros((2, 3)), {"rate_hz": 0.0}, "rate_hz must be a positive number of samples per second, got 0."),
     "rate of seconds": (
         [[0.5, 1.5]],
         {"rate_hz": 30.0},
@@ -199,12 +201,12 @@ WRONG = {
     "option": (
         [[0.5, 1.5]],
         {"all_rois": True},
-        "The reader 'memory', which reads the list, does not know",
+        "The reader 'memory', which reads the list, has no option",
     ),
     "condition": (
         [[0.5, 1.5]],
         {"where": "snr > 2"},
-        "list of 1 units has no column snr of one value a row.",
+        "list of 1 units has no column snr with one value per row.",
     ),
     "large": ([np.full((1000, 1000), "x")], {}, "Spike times of unit 0 are ndarray. "),
     "an object": (object(), {}, "No reader recognises the object. Installed readers: "),

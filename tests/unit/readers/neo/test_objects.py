@@ -139,7 +139,9 @@ def test_recordings_that_nobody_sorted_are_kept():
     source = [train([1], name="ch1#0"), train([2], name="ch2#0")]
     for own in source:
         own.file_origin = "a.plx"
-    with pytest.warns(NeuridWarning, match="every unit is rejected .unsorted .unit 0 of its channel.., which is taken"):
+    with pytest.warns(
+        NeuridWarning, match="every unit is rejected .unsorted .unit 0 of its channel.., so these columns"
+    ):
         assert not read(source).excluded
 
 
@@ -227,7 +229,7 @@ def test_lazy_trains_are_loaded():
 
 
 def test_spikes_are_sorted_with_a_warning():
-    with pytest.warns(NeuridWarning, match="list of neo.SpikeTrain: spike times did not ascend in 1 of 1 units"):
+    with pytest.warns(NeuridWarning, match="list of neo.SpikeTrain: spike times were not in ascending order in 1 "):
         assert trains(read([train([3, 1, 2])])) == [[1, 2, 3]]
 
 
@@ -241,15 +243,15 @@ def test_spikes_outside_are_told_of():
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        (block(), UnreadableSource, "neo.Block holds no spike trains. Name a source with sorted units."),
+        (block(), UnreadableSource, "neo.Block holds no spike trains. Choose a source with sorted units."),
         (block([], name="day 3"), UnreadableSource, "neo.Block day 3 holds no spike trains"),
-        ([train([]), train([])], UnreadableSource, "list of neo.SpikeTrain has 2 units but not one spike"),
+        ([train([]), train([])], UnreadableSource, "list of neo.SpikeTrain has 2 units but no spikes"),
         (train([1, np.nan]), InvalidSource, "neo.SpikeTrain: spike times must be finite seconds, 1 of 2 are not"),
         (train([1], stop=np.inf), InvalidSource, "start and stop times must be finite seconds"),
         (
             block([train([1])], [train([1]), train([2])]),
             InvalidSource,
-            "neo.Block: its segments have 1 to 2 trains, and nothing tells which are of one unit",
+            "neo.Block: its segments have 1 to 2 trains, so it is unclear which trains belong to",
         ),
     ],
 )

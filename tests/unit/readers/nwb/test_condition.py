@@ -71,13 +71,15 @@ def test_conditions_select_rows(units, condition, rows):
     "condition", ["", "snr > 2; 1", "quality == 'good", "`snr > 2", "snr >", "x\0", "not " * 100_000]
 )
 def test_what_does_not_parse_is_no_condition(units, condition):
-    assert refusal(units, condition) == f"--where {condition!r} is no condition. Write one such as {EXAMPLE}."
+    assert refusal(units, condition) == (
+        f"--where {condition!r} is not a valid condition. A valid one is, for example, {EXAMPLE}."
+    )
 
 
 @pytest.mark.parametrize("name", ["snrr", "waveform", "tags", "short", "`tags_index`", "`no such`", "`it's`"])
 def test_columns_that_are_not_there_are_named(units, name):
     assert refusal(units, f"{name} > 2") == (
-        f"--where {f'{name} > 2'!r}: {units.where} has no column {name.strip('`')} of one value a row. It has: id, "
+        f"--where {f'{name} > 2'!r}: {units.where} has no column {name.strip('`')} with one value per row. It has: id, "
         "amps.npy, ok, quality, snr."
     )
 
@@ -108,8 +110,8 @@ def test_columns_that_are_not_there_are_named(units, name):
 )
 def test_nothing_else_of_python_is_known(units, condition, part):
     assert refusal(units, condition) == (
-        f"--where {condition!r}: cannot make sense of {part}. There are comparisons, and, or, not, in, columns and "
-        f"constants: {EXAMPLE}."
+        f"--where {condition!r}: {part} is not allowed in a condition. Use comparisons, and, or, not, in, names of "
+        f"columns and constants, such as {EXAMPLE}."
     )
 
 
@@ -125,19 +127,21 @@ def test_nothing_else_of_python_is_known(units, condition, part):
 )
 def test_text_and_numbers_are_not_compared(units, condition, left, right):
     assert refusal(units, condition) == (
-        f"--where {condition!r}: {left} and {right} are text and number, which cannot be compared. Text stands in "
-        "quotes, numbers do not."
+        f"--where {condition!r}: {left} and {right} are text and a number, which cannot be compared. Write text in "
+        "quotes, and numbers without."
     )
 
 
 def test_text_has_no_order(units):
     assert refusal(units, "quality > 'a'") == (
-        "--where \"quality > 'a'\": text has no order here. Compare it with ==, !=, in or not in."
+        "--where \"quality > 'a'\": text cannot be ordered. Compare it with ==, !=, in or not in."
     )
 
 
 def test_text_alone_is_no_condition(units):
-    assert refusal(units, "ok and quality") == ("--where 'ok and quality': quality is text. Compare it with some text.")
+    assert refusal(units, "ok and quality") == (
+        "--where 'ok and quality': quality is text, not a condition. Compare it with another text."
+    )
 
 
 SIGNS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

@@ -248,10 +248,26 @@ def test_what_is_empty_is_left_out_without_a_word(raw):
             r"acquisition/bad/data has shape \(50000001,\); .* with 50000000 values at most\.",
         ),
         ({"/starting_time": None}, r"acquisition/bad must have a timestamp for each sample, or a starting_time with"),
-        ({"/timestamps": [1.0, 2.0, 3.0]}, r"timestamps must ascend in seconds, one time for each of 2 samples\. Val"),
-        ({"/timestamps": [2.0, 1.0]}, r"timestamps must ascend in seconds, one time for each of 2 samples\. Val"),
-        ({"/timestamps": [1.0, np.nan]}, r"timestamps must ascend in seconds, one time for each of 2 samples\. Val"),
-        ({"/timestamps": [1e18, 2e18]}, r"timestamps must ascend in seconds, one time for each of 2 samples\. Val"),
+        (
+            {"/timestamps": [1.0, 2.0, 3.0]},
+            r"timestamps must be in seconds and ascending order, one time for each of "
+            r"2 samples\. Val",
+        ),
+        (
+            {"/timestamps": [2.0, 1.0]},
+            r"timestamps must be in seconds and ascending order, one time for each of 2 "
+            r"samples\. Val",
+        ),
+        (
+            {"/timestamps": [1.0, np.nan]},
+            r"timestamps must be in seconds and ascending order, one time for each of 2 "
+            r"samples\. Val",
+        ),
+        (
+            {"/timestamps": [1e18, 2e18]},
+            r"timestamps must be in seconds and ascending order, one time for each of 2 "
+            r"samples\. Val",
+        ),
         (
             {"@neurodata_type": "Events", "/timestamps": [1e18, 2e18]},
             r"acquisition/bad/timestamps must be in seconds\. Validate the file\.",

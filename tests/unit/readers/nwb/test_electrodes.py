@@ -31,7 +31,7 @@ def with_omissions(read, path):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     (message,) = [str(one.message) for one in warned]
-    head = f"{path}: left out, as it cannot be used:\n  - "
+    head = f"{path}: some data cannot be used and are left out:\n  - "
     assert message.startswith(head)
     return population, message.removeprefix(head)
 
@@ -263,9 +263,9 @@ TWO_PROBES = {
     f"{TABLE}/y": [0.0, 20, 40, 60] * 2,
 }
 COUNTED = (
-    r"contradicts the electrodes or groups of \d of 4 units, as long as .*: it is taken to count the channels of each"
+    r"contradicts the electrodes or groups of \d of 4 units if .*, so they are read as channel numbers within each"
 )
-NOT_BELIEVED = r"contradicts the electrodes or groups of \d of 4 units, and is not believed there"
+NOT_BELIEVED = r"contradicts the electrodes or groups of \d of 4 units, and is ignored for those"
 
 
 def groups_of_units(*names):
@@ -363,7 +363,7 @@ def test_electrodes_are_those_of_the_table_that_is_referred_to(hdf5, read, sound
 
 @pytest.mark.parametrize(
     ("scale", "told"),
-    [(1.0, ""), (1e-3, "taken for millimetres"), (1e-6, "taken for metres"), (1e-9, "")],
+    [(1.0, ""), (1e-3, "read as millimetres"), (1e-6, "read as metres"), (1e-9, "")],
 )
 def test_positions_in_larger_units_are_known_by_their_spacing(of_two_probes, hdf5, sound, read, scale, told):
     table = {
@@ -373,7 +373,7 @@ def test_positions_in_larger_units_are_known_by_their_spacing(of_two_probes, hdf
     }
     path = hdf5({**sound, **table, "units/electrodes": [0, 1, 4, 5]})
     if told:
-        with pytest.warns(NeuridWarning, match=rf"x, y, z: neighbours are {20 * scale:g} apart, .*{told}"):
+        with pytest.warns(NeuridWarning, match=rf"x, y, z: neighbouring sites are {20 * scale:g} apart, .*{told}"):
             population = read(path)
     else:
         population = read(path)

@@ -35,12 +35,12 @@ def test_a_path_through_a_file(read, hdf5, sound):
 def test_a_link_to_nothing(read, tmp_path):
     path = tmp_path / "annexed.nwb"
     path.symlink_to(tmp_path / ".git" / "annex" / "missing")
-    message = f"{path} is a link to nothing. Fetch what it stands for (datalad get)."
+    message = f"{path} is a broken link. If DataLad manages it, download its content (datalad get)."
     assert refusal(read, path, SourceNotFound) == message
 
 
 def test_a_folder(read, tmp_path):
-    message = f"{tmp_path} is a folder, an NWB file in HDF5 or Zarr was expected. Name a file."
+    message = f"{tmp_path} is a folder, an NWB file in HDF5 or Zarr was expected. Choose a file."
     assert refusal(read, tmp_path) == message
 
 
@@ -48,7 +48,7 @@ def test_a_folder(read, tmp_path):
 def test_a_pipe_is_not_waited_for(read, tmp_path):
     path = tmp_path / "pipe.nwb"
     os.mkfifo(path)
-    message = f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Name a file."
+    message = f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Choose a file."
     assert refusal(read, path) == message
 
 
@@ -63,15 +63,15 @@ def test_a_text_file_called_nwb(read, tmp_path, text):
     path = tmp_path / "text.nwb"
     path.write_bytes(text.encode("latin-1"))
     assert refusal(read, path) == (
-        f"{path} is not an HDF5 file, an NWB file in HDF5 was expected. Convert it, or fetch it again: Git LFS and "
-        "DataLad leave small files of text in the place of large ones."
+        f"{path} is not an HDF5 file, an NWB file in HDF5 was expected. Convert it, or download it again: Git LFS "
+        "and DataLad may have left a small text file in its place."
     )
 
 
 def test_a_truncated_file(read, hdf5, sound):
     path = hdf5(sound)
     path.write_bytes(path.read_bytes()[:2500])
-    message = f"{path} is truncated: it ends at 2500 bytes, its header promises more. Fetch it again."
+    message = f"{path} is truncated: it ends at 2500 bytes, its header states more. Download it again."
     assert refusal(read, path) == message
 
 
@@ -132,7 +132,7 @@ def test_a_file_that_others_read_is_read(read, hdf5, sound):
 def test_a_file_of_somebody_else(hdf5, sound):
     path = hdf5(sound)
     path.chmod(0)
-    message = f"{path} may not be read: permission denied. Ask its owner, or copy it to a place of yours."
+    message = f"{path} cannot be read: permission denied. Ask its owner for access, or copy it to a folder of your own."
     with pytest.raises(UnreadableSource) as refused:
         open_file(path).__enter__()
     assert str(refused.value) == message
@@ -148,7 +148,7 @@ def test_permission_is_denied(hdf5, sound, monkeypatch, call):
     monkeypatch.setattr(call, denied)
     with pytest.raises(UnreadableSource) as refused:
         open_file(path).__enter__()
-    message = f"{path} may not be read: permission denied. Ask its owner, or copy it to a place of yours."
+    message = f"{path} cannot be read: permission denied. Ask its owner for access, or copy it to a folder of your own."
     assert str(refused.value) == message
 
 

@@ -175,7 +175,7 @@ def test_what_claims_more_than_a_chunk_can_hold_is_damage(opening):
     claims = {"shape": (2**44,), "dtype": "f8", "chunks": (1000,)}
     dataset = opening({"x": claims}).dataset("x")
     assert unreadable(dataset.numbers) == (
-        f"{dataset.where} is damaged: its 0 bytes cannot hold the {2**47} that it claims. Validate the file, or fetch "
+        f"{dataset.where} is damaged: it has 0 bytes, but its shape needs {2**47}. Validate the file, or fetch "
         "it again."
     )
 

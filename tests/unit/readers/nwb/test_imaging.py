@@ -55,8 +55,8 @@ def test_samples_are_converted_to_their_unit(read, hdf5, rois):
 def test_conversions_that_make_no_numbers_are_refused(read, hdf5, rois, noise, scale, offset):
     path = hdf5(rois(noise, **{"data@conversion": scale, "data@offset": offset}))
     assert refusal(read, path) == (
-        f"{path}: /{SERIES}/data has conversion {scale:g} and offset {offset:g}, which make no numbers of it. Correct "
-        "them in the file."
+        f"{path}: /{SERIES}/data has conversion {scale:g} and offset {offset:g}, which do not give finite numbers. "
+        "Correct them in the file."
     )
 
 
@@ -77,7 +77,7 @@ def test_transposed_samples_are_told_by_the_count_of_rois(read, hdf5, rois, nois
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: /{SERIES}/data is stored as (ROIs, samples), against the NWB schema: read so."
+        f"{path}: /{SERIES}/data is stored as (ROIs, samples), against the NWB schema, and is read that way."
     ]
     assert_values(population, noise)
 
@@ -160,7 +160,7 @@ def test_rows_that_are_none_are_refused(read, hdf5, rois, noise, rows):
         file[f"{SERIES}/rois"] = rows
         file[f"{SERIES}/rois"].attrs["table"] = file[TABLE].ref
     assert refusal(read, path) == (
-        f"{path}: /{SERIES}/rois must name rows of the 5 of {path}: /{TABLE}, each once. Validate the file."
+        f"{path}: /{SERIES}/rois must refer to rows of the 5 in {path}: /{TABLE}, each only once. Validate the file."
     )
 
 
@@ -168,7 +168,7 @@ def test_rows_that_are_none_are_refused(read, hdf5, rois, noise, rows):
 def test_rois_of_no_table_are_refused(read, hdf5, rois, noise, table):
     path = hdf5(rois(noise, **{"rois@table": table}))
     assert refusal(read, path) == (
-        f"{path}: /{SERIES}/rois must refer to a table of ROIs, it does not. Validate the file."
+        f"{path}: /{SERIES}/rois must refer to a table of ROIs, but does not. Validate the file."
     )
 
 
@@ -186,7 +186,7 @@ def test_a_series_without_data_is_refused(read, hdf5, rois, noise):
 def test_a_series_without_samples_is_refused(read, hdf5, rois, shape):
     path = hdf5({**rois(np.ones(shape)), f"{TABLE}/id": np.arange(5)})
     assert refusal(read, path, UnreadableSource) == (
-        f"{path}: /{SERIES}/data has no samples of any ROI. Name a series with --from."
+        f"{path}: /{SERIES}/data has no samples of any ROI. Choose another series with --from."
     )
 
 
@@ -195,7 +195,7 @@ def test_ids_that_repeat_are_told(read, hdf5, rois, noise):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: /{TABLE}/id repeats 2 ids: ROIs are addressed by their row."
+        f"{path}: /{TABLE}/id repeats 2 ids, so ROIs are identified by row index."
     ]
     assert population.unit_ids.tolist() == [1, 2, 1, 1, 5]
 
@@ -283,7 +283,8 @@ def test_the_shorter_plane_tells_where_all_end(read, hdf5, rois, noise):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: /processing/ophys/DfOverF/upper/data has 2 samples more than the other planes: left out."
+        f"{path}: /processing/ophys/DfOverF/upper/data has 2 samples more than the other planes; the extra samples "
+        "are left out."
     ]
     assert population.observed_s.tolist() == [[2, 21.8]]
     assert_values(population, noise[:198, [3, 4, 0, 1, 2]])

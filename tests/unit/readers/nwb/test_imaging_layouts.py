@@ -143,7 +143,7 @@ def test_allen_behaviour_ophys(write, read):
     np.testing.assert_array_equal(population.activity.values, traces(5, 3).T)
     assert population.activity.rate_hz == pytest.approx(31, rel=1e-3)
     assert len(population.runs_s()) == 1
-    assert population.excluded == {3: "valid_roi says that it is no cell; --all-rois takes it"}
+    assert population.excluded == {3: "valid_roi marks it as not a cell; --all-rois includes it"}
     assert population.unit_ids[0] == 1_080_000_000
     assert population.labels["brain_region"].tolist() == ["VISl"] * 5
     expected = 0.78 * np.column_stack([np.arange(5) + 0.5, np.full(5, 4.0), np.zeros(5)])

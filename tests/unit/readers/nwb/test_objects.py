@@ -75,7 +75,9 @@ def test_changes_that_are_not_written_are_told(nwbfile, tmp_path):
     with pynwb.NWBHDF5IO(path, "r") as io:
         source = io.read()
         source.add_scratch(np.ones(3), name="thoughts", description="new")
-        with pytest.warns(NeuridWarning, match="changes of the NWBFile that are not written yet are not read"):
+        with pytest.warns(
+            NeuridWarning, match="changes to the NWBFile that were not written to the file yet are ignored"
+        ):
             read(source)
 
 

@@ -105,8 +105,8 @@ def test_intervals_without_an_index_are_one_for_each_unit(read, hdf5, sound):
 def test_as_many_intervals_as_the_index_says(read, hdf5, sound):
     path = hdf5({**sound, "units/obs_intervals_index": [1, 2, 3, 5]})
     assert refusal(read, path) == (
-        f"{path}: /units/obs_intervals_index must ascend from 0 to the 4 elements of obs_intervals, its largest end "
-        "is 5 and its last 5: it may have been too large for its type. Validate the file."
+        f"{path}: /units/obs_intervals_index must increase from 0 to the 4 elements of obs_intervals, but its "
+        "largest value is 5 and its last 5: the values may have overflowed their type. Validate the file."
     )
 
 
@@ -288,7 +288,7 @@ def test_tags_that_cannot_be_read_leave_the_time_invalid_for_all(read, hdf5, of_
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         population = read(path)
-    assert any("left out, as it cannot be used:\n" in str(one.message) for one in warned)
+    assert any("some data cannot be used and are left out:\n" in str(one.message) for one in warned)
     assert population.observed_s.tolist() == [[0, 2], [6, 10]]
 
 

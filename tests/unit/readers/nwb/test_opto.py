@@ -232,7 +232,8 @@ def test_trials_with_light_are_left_out_where_a_column_says_so(read, hdf5, long,
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: 2 trials with optogenetic stimulation (/{TRIALS}/{by}) are no observed time; --keep-opto keeps them.",
+        f"{path}: 2 trials with optogenetic stimulation (/{TRIALS}/{by}) are left out of observed time; --keep-opto "
+        "keeps them.",
         f"{path}: 2 of 6 spikes lie outside observed time and are left out.",
     ]
     assert population.observed_s.tolist() == [[0, 200], [260, 900], [960, 1000]]

@@ -56,7 +56,7 @@ def refusal(read, path):
         read(path)
     message = str(refused.value)
     assert message.startswith(f"{path}: /units/")
-    assert message.endswith("Copy what it needs into that folder, or ask for a file that is whole.")
+    assert message.endswith("Copy the files that it needs into that folder, or ask for a complete file.")
     return message
 
 
@@ -157,9 +157,9 @@ def test_a_virtual_dataset_whose_source_is_gone_is_refused(recording, read, faul
         "file": "cannot be read (No such file or directory)",
         "dataset": "its data lie in 'elsewhere' of ",
         "end": ", which ends before them",
-        "gap": "its sources hold 3 of its 6 elements",
+        "gap": "its source files hold only 3 of its 6 elements",
         "outside": "its data lie in '../times.h5', outside the folder",
-        "pattern": "it names the files with its data by a pattern, 'times%b.h5'",
+        "pattern": "the files with its data are given by a pattern, 'times%b.h5'",
     }
     assert why[fault] in refusal(read, recording)
 
@@ -212,5 +212,5 @@ def test_a_link_to_a_pipe_is_refused(recording, read, place, soft):
             file["out"] = h5py.ExternalLink("pipe", place)
         if place != "units/spike_times":
             file["units/spike_times" if place != "units" else "other"] = TIMES_S
-    with pytest.raises(UnreadableSource, match=r"pipe, which is no file\. Put the file in its place"):
+    with pytest.raises(UnreadableSource, match=r"pipe, which is not a file\. Put the file there"):
         read(recording)

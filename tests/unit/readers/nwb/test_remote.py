@@ -240,8 +240,8 @@ def test_what_the_dandi_archive_does_not_have(url, fault):
 @pytest.mark.parametrize("url", ["dandi://000006", "dandi://6/a.nwb", "dandi://000006/", "dandi://000006@/a.nwb"])
 def test_what_is_no_address_of_the_dandi_archive(url):
     assert refusal(url) == (
-        f"{url} names no file in the DANDI archive. Write dandi://DANDISET/path/in/the/dandiset.nwb, with a dandiset "
-        "of six digits, and @VERSION after it if need be."
+        f"{url} is not the address of a file in the DANDI archive. Write dandi://DANDISET/path/in/the/dandiset.nwb, "
+        "where DANDISET has six digits, optionally followed by @VERSION."
     )
 
 
@@ -262,7 +262,7 @@ def test_a_dandi_archive_that_answers_differently(archive, answer):
 def test_an_embargoed_dandiset(archive):
     archive.answers["/api/dandisets/000006/"] = 401
     message = refusal("dandi://000006/a.nwb")
-    assert message.startswith("dandi://000006/a.nwb may not be read: the server answered 401 Unauthorized.")
+    assert message.startswith("dandi://000006/a.nwb cannot be read: the server answered 401 Unauthorized.")
 
 
 def test_an_object_in_s3(bucket, published):
@@ -278,8 +278,8 @@ def test_a_private_object_in_s3_is_read_with_the_credentials_there_are(bucket, p
     bucket.answers["/lab/private.nwb"] = lambda request: data if "X-Amz-Signature" in request.path else 403
     message = refusal("s3://lab/private.nwb")
     assert message == (
-        "s3://lab/private.nwb may not be read: the server answered 403 Forbidden. Ask its owner for access, or "
-        "download it with the program that you have access with."
+        "s3://lab/private.nwb cannot be read: the server answered 403 Forbidden. Ask its owner for access, or "
+        "download it with the program that has your access rights."
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "word")
@@ -291,7 +291,7 @@ def test_a_private_object_in_s3_is_read_with_the_credentials_there_are(bucket, p
 def test_what_s3_does_not_have():
     message = "s3://lab/a.nwb does not exist: the server answered 404 Not Found. Check the address."
     assert refusal("s3://lab/a.nwb", SourceNotFound) == message
-    assert refusal("s3://lab") == "s3://lab names no object in S3. Write s3://bucket/key."
+    assert refusal("s3://lab") == "s3://lab is not the address of an object in S3. Write s3://bucket/key."
 
 
 def test_an_aws_configuration_that_is_broken(bucket, monkeypatch):
@@ -310,8 +310,8 @@ def test_an_aws_configuration_that_is_broken(bucket, monkeypatch):
         (
             403,
             UnreadableSource,
-            "may not be read: the server answered 403 Forbidden. Ask its owner for access, or download it with the "
-            "program that you have access with.",
+            "cannot be read: the server answered 403 Forbidden. Ask its owner for access, or download it with the "
+            "program that has your access rights.",
         ),
         (503, UnreadableSource, "cannot be read: the server answered 503 Service Unavailable. Try again later."),
     ],
@@ -326,7 +326,7 @@ def test_nobody_there():
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         host = f"127.0.0.1:{taken.getsockname()[1]}"
         message = refusal(f"http://{host}/a.nwb?token=ab12")
-    assert message.startswith(f"http://{host}/a.nwb cannot be read: {host} gave no answer (")
+    assert message.startswith(f"http://{host}/a.nwb cannot be read: {host} did not answer (")
     assert "refused" in message
     assert message.endswith("). Check the address and the connection.")
 
@@ -341,21 +341,22 @@ def test_a_server_that_does_not_answer(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         message = refusal(f"http://{host}/a.nwb")
-    assert message.startswith(f"http://{host}/a.nwb cannot be read: {host} gave no answer (")
+    assert message.startswith(f"http://{host}/a.nwb cannot be read: {host} did not answer (")
 
 
 def test_a_server_without_range_requests(server, published):
     server.knows_ranges = False
     url = f"{server.url}/{published.name}"
     assert refusal(url) == (
-        f"{url} cannot be read in parts: its server knows no range requests. Download the file, and name the copy."
+        f"{url} cannot be read in parts: its server does not support range requests. Download the file, and use the "
+        "copy."
     )
 
 
 def test_a_web_page(server):
     server.kind, server.answers["/dandiset/000006"] = "text/html; charset=utf-8", b"<html></html>"
     url = f"{server.url}/dandiset/000006"
-    assert refusal(url) == (f"{url} is a web page, a file was expected. Give the address that downloads the file.")
+    assert refusal(url) == (f"{url} is a web page, a file was expected. Use the address that downloads the file.")
 
 
 def test_an_empty_file(server):
@@ -372,7 +373,7 @@ def test_what_is_no_hdf5(server):
 def test_a_truncated_file(server, published):
     server.answers["/a.nwb"] = published.read_bytes()[:5000]
     url = f"{server.url}/a.nwb"
-    assert refusal(url) == f"{url} is truncated: its header promises more than there is. Upload it again."
+    assert refusal(url) == f"{url} is truncated: it is shorter than its header states. Upload it again."
 
 
 def test_a_damaged_header(server, published):
@@ -414,7 +415,8 @@ def test_access_that_ends_while_reading(failing):
     """That is no damage of the file."""
     url = failing(lambda _: 403)
     assert refusal(url) == (
-        f"{url} could not be read on: the connection broke (the server answered 403 Forbidden). Try again, or download "
+        f"{url} could not be read completely: the connection broke (the server answered 403 Forbidden). Try again, "
+        "or download "
         "the file."
     )
 
@@ -426,7 +428,7 @@ def test_a_server_that_falls_silent_while_reading(failing, monkeypatch):
     url = failing(lambda _: 404 if patient.wait(20) else 503)
     message = refusal(url)
     patient.set()
-    assert message.startswith(f"{url} could not be read on: the connection broke (")
+    assert message.startswith(f"{url} could not be read completely: the connection broke (")
     assert message.endswith("). Try again, or download the file.")
 
 
@@ -465,7 +467,7 @@ def test_a_server_that_is_hostile_while_reading_is_given_up(hostile, why):
     with servers.serve(hostile) as server:
         message = refusal(server.url)
     assert time.monotonic() - began < 10
-    assert message.startswith(f"{server.url} could not be read on: the connection broke (")
+    assert message.startswith(f"{server.url} could not be read completely: the connection broke (")
     assert why in message
     assert {headers.get("Accept-Encoding") for _, headers in server.asked} == {"identity"}
 
@@ -483,8 +485,8 @@ def test_a_server_that_is_hostile_at_once_is_given_up(hostile):
 def test_a_size_that_is_none_is_refused(size):
     with servers.serve(size=size) as server:
         assert refusal(server.url) == (
-            f"{server.url} cannot be read in parts: its server does not state how large it is. Download the file, "
-            "and name the copy."
+            f"{server.url} cannot be read in parts: its server does not state its size. Download the file, and use "
+            "the copy."
         )
 
 

@@ -46,7 +46,7 @@ CENTROIDS = np.array([[23, 20, 0], [0, 0, 0], [np.nan] * 3, [8, 8, 0], [np.nan] 
 )
 def test_what_is_no_cell_is_left_out(read, hdf5, one, name, verdict):
     path = hdf5({**one, f"{TABLE}/{name}": verdict})
-    why = f"{name} says that it is no cell; --all-rois takes it"
+    why = f"{name} marks it as not a cell; --all-rois includes it"
     assert read(path).excluded == {1: why, 3: why}
     assert not read(path, all_rois=True).excluded
 
@@ -58,7 +58,7 @@ def test_a_verdict_that_rejects_everything_is_none(read, hdf5, one, verdict):
     with pytest.warns(NeuridWarning) as warned:
         assert not read(path).excluded
     assert [str(one.message) for one in warned] == [
-        f"{path}: {name} rejects every ROI, which is taken for no verdict: all are kept."
+        f"{path}: {name} rejects every ROI, so it is ignored and all ROIs are kept."
     ]
     assert len(read(path, all_rois=True)) == 5
 
@@ -106,7 +106,8 @@ def test_verdicts_that_fit_no_rows_are_left_out(read, hdf5, one, shape):
     with pytest.warns(NeuridWarning) as warned:
         assert not read(path).excluded
     assert [str(one.message) for one in warned] == [
-        f"{path}: left out, as it cannot be used:\n  - {path}: /{TABLE}/iscell must have one verdict for each of 5 "
+        f"{path}: some data cannot be used and are left out:\n  - {path}: /{TABLE}/iscell must have one verdict for "
+        "each of 5 "
         f"ROIs, or one and its probability, its shape is {shape}. Validate the file."
     ]
 

@@ -61,7 +61,7 @@ def test_timestamps_come_before_a_rate(series):
 def test_as_many_timestamps_as_samples(series, count):
     group = series(timestamps=np.arange(count))
     assert refusal(group, 10) == (
-        f"{group.where}/timestamps must have one time for each of 10 samples, it has {count}. Validate the file."
+        f"{group.where}/timestamps must have one time for each of 10 samples, but has {count}. Validate the file."
     )
 
 
@@ -69,7 +69,7 @@ def test_as_many_timestamps_as_samples(series, count):
 def test_timestamps_that_do_not_ascend_are_refused(series, times):
     group = series(timestamps=times)
     assert refusal(group, len(times)) == (
-        f"{group.where}/timestamps must ascend in seconds, and be two at least. Validate the file."
+        f"{group.where}/timestamps must be two or more times in seconds, in ascending order. Validate the file."
     )
 
 
@@ -130,12 +130,12 @@ def test_a_clock_that_drifts_a_little_is_followed(series):
         ),
         (
             np.r_[np.arange(100), 5000 + np.arange(100)],
-            "have gaps of 4900 s in all around 200 s of samples, too long to keep the place of. Split the series in "
-            "the file.",
+            "have gaps of 4900 s in total around only 200 s of samples, too much to fill. Split the series in the "
+            "file.",
         ),
         (
             np.cumsum(np.r_[np.full(500, 0.1), np.full(500, 0.12)]),
-            "are irregular: they run off by",
+            "are irregular: they drift by",
         ),
     ],
     ids=["random", "short trials", "long gap", "two rates"],

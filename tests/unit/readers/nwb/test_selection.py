@@ -130,15 +130,15 @@ def test_a_file_without_tables_has_none(read, hdf5, sound):
 def test_conditions_on_intervals_name_their_option(read, hdf5, sound):
     path = hdf5({**sound, **TRIALS})
     assert refusal(read, path, intervals="trials:contrast > 0").startswith(
-        f"--intervals 'trials:contrast > 0': 'contrast > 0': {path}: /intervals/trials has no column contrast of one"
+        f"--intervals 'trials:contrast > 0': 'contrast > 0': {path}: /intervals/trials has no column contrast with"
     )
 
 
 def test_no_such_intervals_are_refused(read, hdf5, sound):
     path = hdf5({**sound, **TRIALS})
     assert refusal(read, path, intervals="trials:contrast_left > 1") == (
-        f"--intervals 'trials:contrast_left > 1' selects no time: none of the 4 rows of {path}: /intervals/trials is "
-        "of it."
+        f"--intervals 'trials:contrast_left > 1' selects no time: none of the 4 rows of {path}: /intervals/trials "
+        "matches."
     )
 
 
@@ -146,8 +146,8 @@ def test_intervals_that_were_not_observed_are_refused(read, hdf5, sound):
     sound["units/obs_intervals"] = [[8.5, 9.5]] * 4
     path = hdf5({**sound, **TRIALS})
     assert refusal(read, path, intervals="trials") == (
-        f"--intervals 'trials': {path} was not observed then, or what was is declared invalid or follows optogenetic "
-        "stimulation (--keep-opto keeps that)."
+        f"--intervals 'trials': {path} has no observed time then, or all of it is declared invalid or follows "
+        "optogenetic stimulation (--keep-opto keeps that)."
     )
 
 

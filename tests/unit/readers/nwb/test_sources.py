@@ -160,6 +160,6 @@ def test_a_file_with_nothing_is_told_so_whatever_is_asked(read, hdf5):
         with pytest.raises(UnreadableSource) as refused:
             read(path, **options)
         assert str(refused.value) == (
-            f"{path} has no neurons to embed: it has no units table, and there are no traces of ROIs. Name a file with "
-            "sorted units or traces."
+            f"{path} has no neurons to embed: it has no units table, and there are no traces of ROIs. Choose a file "
+            "with sorted units or traces."
         )

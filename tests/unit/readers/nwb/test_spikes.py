@@ -49,7 +49,7 @@ def test_unsorted_spikes_are_sorted_with_a_warning(read, hdf5, sound):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: /units/spike_times did not ascend in 2 of 4 units: sorted."
+        f"{path}: /units/spike_times were not in ascending order in 2 of 4 units, and were sorted."
     ]
     assert trains_s(population) == [[0.5, 1.5, 2.5], [0.25, 9.75], [], [4.0]]
 
@@ -101,7 +101,7 @@ def test_whole_numbers_may_be_samples(read, hdf5, sound):
 
 def test_not_one_spike_is_refused(read, hdf5, sound):
     path = hdf5({**sound, "units/spike_times": np.array([]), "units/spike_times_index": [0, 0, 0, 0]})
-    message = f"{path}: /units has 4 units but not one spike. Name a file with spikes."
+    message = f"{path}: /units has 4 units but no spikes. Choose a file with spikes."
     assert refusal(read, path, UnreadableSource) == message
 
 
@@ -118,8 +118,8 @@ def test_times_in_two_columns_are_refused(read, hdf5, sound):
     )
 
 
-ASCEND = "must ascend from 0 to the 6 elements of spike_times, its largest end"
-TOO_LARGE = "it may have been too large for its type"
+ASCEND = "must increase from 0 to the 6 elements of spike_times, but its largest value"
+TOO_LARGE = "the values may have overflowed their type"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_index_that_wrapped_is_refused(read, hdf5, sound, ends):
     """1,300 spikes in bytes: the last end is 20, and 1,280 spikes would be of nobody."""
     index = np.array(ends).astype(np.uint8)
     path = hdf5({**sound, "units/spike_times": np.linspace(0, 9, 1300), "units/spike_times_index": index})
-    assert "and its last 20: it may have been too large for its type" in refusal(read, path)
+    assert "and its last 20: the values may have overflowed their type" in refusal(read, path)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,9 @@ def test_milliseconds_are_told(read, hdf5):
     times = contents["units/spike_times"]
     contents["units/spike_times"] = times + np.arange(len(times))  # no two within a refractory period
     contents["units/obs_intervals"] = [[0.0, 70_000.0]] * 4
-    with pytest.warns(NeuridWarning, match="/units/spike_times are hardly seconds: .* If they are milliseconds"):
+    with pytest.warns(
+        NeuridWarning, match="/units/spike_times are probably not in seconds: .* If they are milliseconds"
+    ):
         read(hdf5(contents))
 
 
@@ -212,6 +214,6 @@ def test_sessions_on_a_clock_that_starts_again_are_refused(read, hdf5):
     contents |= {"units/obs_intervals": [[0.0, 60.0]] * 2, "units/obs_intervals_index": [1, 2]}
     path = hdf5(contents)
     assert refusal(read, path) == (
-        f"{path}: /units/spike_times start again within 2 of 2 units, as where sessions or trials were put one behind "
-        "the other: sorted, they would lie over one another. Add to each the time at which it started."
+        f"{path}: /units/spike_times jump back within 2 of 2 units, as if sessions or trials had been concatenated. "
+        "Sorting would mix them up: add to each its start time."
     )

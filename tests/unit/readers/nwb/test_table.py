@@ -160,8 +160,8 @@ def test_rows_of_a_plain_column_have_one_element(table):
 def test_ends_that_do_not_ascend_within_the_elements_are_refused(table, ends, largest):
     units = table([1, 2, 3, 4], column_index=ends)
     assert refusal(units.splits, "column") == (
-        f"{units.where}/column_index must ascend from 0 to the 4 elements of column, its largest end is {largest} and "
-        f"its last {ends[-1]}: it may have been too large for its type. Validate the file."
+        f"{units.where}/column_index must increase from 0 to the 4 elements of column, but its largest value is "
+        f"{largest} and its last {ends[-1]}: the values may have overflowed their type. Validate the file."
     )
 
 

@@ -48,7 +48,7 @@ def test_ids_that_repeat_are_told(read, hdf5, sound):
     with pytest.warns(NeuridWarning) as warned:
         population = read(path)
     assert [str(one.message) for one in warned] == [
-        f"{path}: /units/id repeats 2 ids: units are addressed by their row."
+        f"{path}: /units/id repeats 2 ids, so units are identified by row index."
     ]
     assert population.unit_ids.tolist() == [7, 8, 7, 7]
     assert population.spikes.counts().tolist() == [3, 2, 0, 1]
@@ -66,15 +66,15 @@ def test_ids_that_repeat_are_told(read, hdf5, sound):
 def test_a_file_without_spikes_is_refused(read, hdf5, change, found):
     path = hdf5({"@nwb_version": "2.7.0", **change})
     assert refusal(read, path) == (
-        f"{path} has no neurons to embed: {found}, and there are no traces of ROIs. Name a file with sorted units or "
-        "traces."
+        f"{path} has no neurons to embed: {found}, and there are no traces of ROIs. Choose a file with sorted units "
+        "or traces."
     )
 
 
 def test_an_empty_table_is_refused(read, hdf5, sound):
     empty = {f"units/{name}": np.zeros(0) for name in ("id", "spike_times", "spike_times_index")}
     path = hdf5({**sound, **empty})
-    assert refusal(read, path) == f"{path} has no units: its units table is empty. Name a file with units."
+    assert refusal(read, path) == f"{path} has no units: its units table is empty. Choose a file with units."
 
 
 def test_a_table_without_ids_is_refused(read, hdf5, sound):
@@ -85,7 +85,8 @@ def test_a_table_without_ids_is_refused(read, hdf5, sound):
 def test_spikes_of_no_unit_are_refused(read, hdf5, sound):
     path = hdf5({**sound, "units/spike_times_index": None})
     assert refusal(read, path, InvalidSource) == (
-        f"{path}: /units has spike_times but no spike_times_index, so they belong to no unit. Validate the file."
+        f"{path}: /units has spike_times but no spike_times_index, so spikes cannot be assigned to units. Validate "
+        "the file."
     )
 
 
@@ -112,7 +113,8 @@ def test_a_column_of_text_of_another_length_is_left_out(read, hdf5, sound):
     with pytest.warns(NeuridWarning) as warned:
         assert list(read(path).labels) == ["cell_type"]
     assert [str(one.message) for one in warned] == [
-        f"{path}: left out, as it cannot be used:\n  - {path}: /units/quality must have one element for each of 4 "
+        f"{path}: some data cannot be used and are left out:\n  - {path}: /units/quality must have one element for "
+        "each of 4 "
         "rows, its shape is (3,). Validate the file."
     ]
 

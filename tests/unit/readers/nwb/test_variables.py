@@ -50,7 +50,7 @@ def test_up_to_16_texts_are_categories(trials, count, known):
     if known:
         assert trials(columns, start=start, stop=start + 0.5)["word"].values.shape == (20, 16)
         return
-    message = r"intervals/trials/word has 17 different texts, at most 16 are categories\."
+    message = r"intervals/trials/word has 17 different texts, at most 16 can be categories\."
     with pytest.warns(NeuridWarning, match=message):
         assert trials(columns, start=start, stop=start + 0.5) == {}
 

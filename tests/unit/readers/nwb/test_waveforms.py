@@ -150,18 +150,20 @@ def test_the_user_may_state_the_rate(read, hdf5, sound, peaks):
 
 
 def test_the_user_may_not_contradict_the_file(read, hdf5, sound, peaks):
-    with pytest.raises(InvalidOption, match="states a sampling rate of 30000 Hz for its waveforms, rate_hz is 20000"):
+    with pytest.raises(
+        InvalidOption, match="states a sampling rate of 30000 Hz for its waveforms, but rate_hz is 20000"
+    ):
         read(hdf5({**sound, **at_30_khz(peaks)}), rate_hz=20000.0)
 
 
 def test_a_rate_is_not_for_traces(read, hdf5, rois, noise):
-    with pytest.raises(InvalidOption, match=r"times of its own, and rate_hz is for waveforms of units\. Leave"):
+    with pytest.raises(InvalidOption, match=r"its own timestamps, and rate_hz is only for waveforms of units\. Leave"):
         read(hdf5(rois(noise)), rate_hz=30000.0)
 
 
 @pytest.mark.parametrize("rate_hz", [30.0, 3e7])
 def test_a_rate_that_cannot_be_right_is_reported(read, hdf5, sound, peaks, rate_hz):
-    with pytest.warns(NeuridWarning, match=r"so that a spike lasts .* State sampling_rate in Hz"):
+    with pytest.warns(NeuridWarning, match=r"so a spike would last .* State sampling_rate in Hz"):
         population = read(hdf5({**sound, **at_30_khz(peaks), f"{MEAN}@sampling_rate": rate_hz}))
     assert population.waveforms_uv is None
 
@@ -177,7 +179,7 @@ def test_a_rate_that_cannot_be_right_is_reported(read, hdf5, sound, peaks, rate_
     ],
 )
 def test_another_layout_is_reported(read, hdf5, sound, peaks, contents):
-    with pytest.warns(NeuridWarning, match="which is no known layout: its waveforms are not used"):
+    with pytest.warns(NeuridWarning, match="which is not a known layout: its waveforms are not used"):
         population = read(hdf5({**sound, **at_30_khz(peaks), **contents}))
     assert population.waveforms_uv is None
 

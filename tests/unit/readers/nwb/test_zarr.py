@@ -185,7 +185,7 @@ def test_folders_are_told_by_what_they_say(tmp_path, folder):
 def test_another_folder(tmp_path):
     path = tmp_path / "other.nwb.zarr"
     path.mkdir()
-    assert refusal(path) == f"{path} is a folder, an NWB file in HDF5 or Zarr was expected. Name a file."
+    assert refusal(path) == f"{path} is a folder, an NWB file in HDF5 or Zarr was expected. Choose a file."
     (path / ".zgroup").write_text('{"zarr_format": 2}')
     said = f"{path} is a Zarr folder but not an NWB file: it states no nwb_version. Convert it to NWB."
     assert refusal(path) == said
@@ -196,7 +196,7 @@ def test_another_version_of_zarr(tmp_path):
     path.mkdir()
     (path / "zarr.json").write_text('{"zarr_format": 3, "attributes": {"nwb_version": "2.9.0"}}')
     assert PLUGIN.recognises(path)
-    assert refusal(path) == f"{path} is in Zarr format 3, which is not read. Write it again in Zarr format 2."
+    assert refusal(path) == f"{path} is in Zarr format 3, which is not supported. Save it again in Zarr format 2."
 
 
 def test_without_numcodecs_it_is_told_what_to_install(folder, monkeypatch):
@@ -215,8 +215,8 @@ def test_chunks_that_are_missing_are_told(folder):
     with open_file(folder) as root, pytest.warns(NeuridWarning) as told:
         assert root.dataset("units/spike_times").numbers().tolist() == [0] * 6
     assert str(told[0].message) == (
-        f"{folder}: /units/spike_times lacks 1 of 1 chunks, which stand for 0.0. Fetch the folder again if it was not "
-        "written so."
+        f"{folder}: /units/spike_times lacks 1 of 1 chunks, which are read as 0.0. If the folder was complete where "
+        "it was written, download it again."
     )
 
 
@@ -224,7 +224,7 @@ def test_chunks_that_were_not_fetched_are_refused(folder):
     chunk = folder / "units" / "spike_times" / "0"
     chunk.unlink()
     chunk.symlink_to(folder / ".git" / "annex" / "missing")
-    assert refusal(folder) == f"{chunk} is a link to nothing. Fetch what it stands for (datalad get)."
+    assert refusal(folder) == f"{chunk} is a broken link. If DataLad manages it, download its content (datalad get)."
 
 
 def test_links_lead_to_another_folder(folder, tmp_path):
@@ -262,8 +262,8 @@ def test_pickles_are_not_run(hdf5, sound, as_zarr, tmp_path):
     with pytest.warns(NeuridWarning) as told:
         assert PLUGIN.read(folder, ReadOptions()).labels == {}
     assert str(told[0].message) == (
-        f"{folder}: left out, as it cannot be used:\n  - {folder}: /units/cell_type is damaged: it names "
-        f"'{os.mkdir.__module__}.mkdir', which could run code. Validate the file, or fetch it again."
+        f"{folder}: some data cannot be used and are left out:\n  - {folder}: /units/cell_type is damaged: it refers "
+        f"to '{os.mkdir.__module__}.mkdir', which could run code. Validate the file, or fetch it again."
     )
     assert not (tmp_path / "ran").exists()
 
@@ -359,5 +359,5 @@ def test_only_regular_files_are_read(folder, place, kind):
         getattr(os, "mkfifo", lambda _: pytest.skip("there are no pipes"))(path)
     else:
         path.symlink_to("/dev/zero" if kind == "device" else "nowhere")
-    why = "is a link to nothing. Fetch what" if kind == "link" else "is a device or a pipe, a file was expected."
+    why = "is a broken link. If DataLad" if kind == "link" else "is a device or a pipe, a file was expected."
     assert refusal(folder).startswith(f"{path} {why}")

@@ -105,12 +105,12 @@ def test_what_a_folder_names_is_not_called(analyzer_folder, tmp_path):
         ({"sampling_frequency": float("nan")}, InvalidSource, "it states nan"),
         ({"sampling_frequency": 0}, InvalidSource, "it states 0"),
         ({"unit_ids": [], "spikes": np.zeros(0, SPIKE)}, UnreadableSource, "has no units"),
-        ({"unit_ids": []}, InvalidSource, "unit_index must be a row of its 0 units for each of 3 spikes"),
+        ({"unit_ids": []}, InvalidSource, "unit_index must be the row of one of 0 units for each of 3 spikes"),
         ({"unit_ids": None}, InvalidSource, "numpysorting_info.json: unit_ids must be names or whole numbers"),
         ({"unit_ids": [1, "b", 3]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [1, 2, 2**70]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [[1], [2]]}, InvalidSource, "must be names or whole numbers"),
-        ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be a row of its 2 units for each of 3 spikes"),
+        ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be the row of one of 2 units for each of 3 spikes"),
         ({"spikes": np.zeros(3)}, InvalidSource, "must be a row of records with sample_index, unit_index, segment_ind"),
     ],
 )
@@ -143,7 +143,7 @@ def test_mixed_segments_are_refused(numpy_folder, spike_vector, refused):
 @pytest.mark.parametrize("segments", [(0, 0, 2), (-1, 0, 1)])
 def test_segments_that_are_not_there_are_refused(analyzer_folder, spike_vector, refused, segments):
     spikes = spike_vector(*((100, 0, segment) for segment in segments))
-    words = "its 3 spikes must stand one segment after another, they do not stand in 2 segments"
+    words = "its 3 spikes must be ordered by segment, but do not fit 2 segments"
     refused(analyzer_folder(num_samples=(500, 500), spikes=spikes), InvalidSource, words)
 
 
@@ -170,7 +170,7 @@ def test_what_are_no_templates_is_left_out(analyzer_folder, read, templates):
 def test_damaged_extensions_are_left_out(analyzer_folder, read, name):
     folder = analyzer_folder(templates=np.ones((3, 5, 4)))
     (folder / name).write_bytes(b"[")
-    with pytest.warns(NeuridWarning, match=f"left out, as it cannot be used:\n  - .*{name}"):
+    with pytest.warns(NeuridWarning, match=f"some data cannot be used and are left out:\n  - .*{name}"):
         assert read(folder).waveforms_uv is None
 
 
@@ -185,7 +185,7 @@ def test_a_template_that_is_not_a_number_somewhere_is_largest_elsewhere(analyzer
 
 def test_another_rate_is_refused(numpy_folder, read, refused):
     folder = numpy_folder()
-    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000", rate_hz=30000.0)
+    refused(folder, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000", rate_hz=30000.0)
     assert len(read(folder, rate_hz=1000.0)) == 3
 
 
@@ -223,4 +223,4 @@ def test_an_array_that_promises_more_than_it_holds_costs_no_memory(numpy_folder,
     before = path.read_bytes()
     path.write_bytes(before.replace(b"(3,), }" + b" " * 12, b"(3000000000000,), }"))
     assert path.read_bytes() != before
-    refused(folder, UnreadableSource, "bytes, its header promises 72000000000192")
+    refused(folder, UnreadableSource, "bytes, its header states 72000000000192")

@@ -170,7 +170,7 @@ def test_reading_changes_nothing(one):
 @pytest.mark.parametrize(
     ("made", "error", "words"),
     [
-        (lambda: sorting({"a": [], "b": []}), UnreadableSource, "NumpySorting has 2 units but not one spike"),
+        (lambda: sorting({"a": [], "b": []}), UnreadableSource, "NumpySorting has 2 units but no spikes"),
         (lambda: sorting({"a": [1]}).select_units([]), UnreadableSource, "UnitsSelectionSorting has no units"),
         (
             lambda: core.NumpySorting.from_unit_dict([{"a": np.array([1])}], 0.0),
@@ -184,4 +184,6 @@ def test_what_is_no_recording_is_refused(made, refused, error, words):
 
 
 def test_another_rate_is_refused(one, refused):
-    refused(one, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4)
+    refused(
+        one, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
+    )

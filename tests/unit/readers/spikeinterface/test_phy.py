@@ -78,9 +78,9 @@ def test_tables_may_be_ragged_or_of_something_else(phy_folder, read):
         (
             "cluster_y",
             "cluster_id\tgroup\n3\tmua\n9\tgood\n",
-            "no row is of a cluster with spikes (its first are 3, 9)",
+            "none of its clusters has spikes (the first are 3, 9)",
         ),
-        ("cluster_z", "cluster_id\tgroup\nKS2\tmua\n", "no row is of a cluster with spikes (its first are KS2)"),
+        ("cluster_z", "cluster_id\tgroup\nKS2\tmua\n", "none of its clusters has spikes (the first are KS2)"),
         ("cluster_q", '"', "cluster_q.tsv has no column cluster_id"),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_table_of_which_nothing_can_be_used_is_left_out_with_a_warning(phy_fol
     assert len(population) == 3
     assert population.labels == {}
     (message,) = [str(one.message) for one in warned]
-    assert "left out, as it cannot be used:\n  - " in message
+    assert "some data cannot be used and are left out:\n  - " in message
     assert why in message
 
 
@@ -141,7 +141,7 @@ def test_what_was_called_by_hand_goes_before_what_a_program_called(phy_folder, r
 
 def test_a_verdict_on_everything_is_none(phy_folder, read):
     folder = phy_folder(cluster_group=NOISE.replace("good", "noise").replace("unsorted", "noise"))
-    with pytest.warns(NeuridWarning, match="every unit is rejected .group is 'noise'., which is taken for no verdict"):
+    with pytest.warns(NeuridWarning, match="every unit is rejected .group is 'noise'., so these columns are ignored"):
         assert not read(folder).excluded
 
 
@@ -166,7 +166,7 @@ def test_clusters_are_selected_by_the_columns_of_the_tables(phy_folder, read, wh
 
 def test_a_condition_names_the_columns_that_there_are(phy_folder, refused):
     folder = phy_folder(cluster_group=NOISE)
-    words = f"--where 'snr > 2': {folder} has no column snr of one value a row. It has: id, group."
+    words = f"--where 'snr > 2': {folder} has no column snr with one value per row. It has: id, group."
     refused(folder, InvalidOption, words, where="snr > 2")
     refused(folder, InvalidOption, "selects none of the 3 rows of", where="id == 3")
 
@@ -227,7 +227,7 @@ def test_a_raw_file_that_is_gone_or_too_short_tells_nothing(phy_folder, describe
 
 
 def test_spikes_need_not_be_sorted(phy_folder, read, trains):
-    with pytest.warns(NeuridWarning, match="did not ascend in 1 of 2 units"):
+    with pytest.warns(NeuridWarning, match="were not in ascending order in 1 of 2 units"):
         population = read(phy_folder(samples=[300, 200, 100], clusters=[1, 0, 1]))
     assert trains(population) == [[0.2], [0.1, 0.3]]
 
@@ -290,7 +290,7 @@ def test_a_rate_that_is_none_is_said_so_and_the_option_counts(phy_folder, read, 
         refused(
             folder, InvalidSource, "params.py must state its sampling rate, a number from 1 to 1e+09 Hz, it states "
         )
-        with pytest.warns(NeuridWarning, match=r"params.py must state its .*\. rate_hz is taken: 1000 Hz"):
+        with pytest.warns(NeuridWarning, match=r"params.py must state its .*\. rate_hz is used instead: 1000 Hz"):
             assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
     else:
         assert read(folder, rate_hz=1000.0).activity.resolution_s == 0.001
@@ -322,7 +322,7 @@ def lay_out(channels, pitch_um=20.0, columns=(27.0, 59.0, 11.0, 43.0)):
 def test_without_params_a_probe_that_has_one_rate_tells_it(phy_folder, read, trains, positions, probe):
     folder = phy_folder(params=None)
     np.save(folder / "channel_positions.npy", positions)
-    with pytest.warns(NeuridWarning, match=f"laid out as on {probe}, which samples at 30000 Hz, and so it is read"):
+    with pytest.warns(NeuridWarning, match=f"laid out as on {probe}, which samples at 30000 Hz, so that rate is used"):
         population = read(folder)
     assert trains(population) == [[200 / 3e4], [100 / 3e4, 300 / 3e4], [300 / 3e4]]
 
@@ -356,7 +356,7 @@ def test_a_rate_that_is_stated_goes_before_that_of_the_probe(phy_folder, read, t
 def test_two_rates_that_differ_are_refused(phy_folder, read, refused):
     folder = phy_folder()
     refused(
-        folder, InvalidOption, "states a sampling rate of 1000 Hz, rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
+        folder, InvalidOption, "states a sampling rate of 1000 Hz, but rate_hz is 30000. Leave rate_hz out", rate_hz=3e4
     )
     assert len(read(folder, rate_hz=1000.0)) == 3
 
@@ -375,8 +375,8 @@ def test_what_is_no_rate_is_refused(phy_folder, refused, rate):
         (["a", "b"], [0, 1], InvalidSource, "must be whole numbers, it holds <U1"),
         (np.int64(5), [0], InvalidSource, "must have one number in a row, its shape is ()"),
         ([[1, 2], [3, 4]], [0, 1], InvalidSource, "must have one number in a row, its shape is (2, 2)"),
-        ([1, 2], [-1, 1], InvalidSource, "must hold clusters from 0 to below 16777216, they are from -1 to 1"),
-        ([1, 2], [0, 2**40], InvalidSource, "must hold clusters from 0"),
+        ([1, 2], [-1, 1], InvalidSource, "must hold cluster ids from 0 to below 16777216, but they are from -1 to 1"),
+        ([1, 2], [0, 2**40], InvalidSource, "must hold cluster ids from 0"),
         ([], [], UnreadableSource, "has no units"),
         ([10**15, 1], [0, 1], InvalidSource, "spike times must be finite seconds"),
     ],

@@ -47,8 +47,8 @@ FAULTS = [
     ({"F": TRACES.astype(object)}, InvalidSource, "F.npy must hold numbers or text, it holds Python objects."),
     ({"F": TRACES.astype(complex)}, InvalidSource, "F.npy must hold numbers, it holds complex128."),
     ({"F": TRACES.astype(str)}, InvalidSource, "F.npy must hold numbers, it holds <U32."),
-    ({"Fneu": TRACES[:, :-1]}, InvalidSource, "Fneu.npy has 4 ROIs and 299 frames, F.npy beside it 4 and 300"),
-    ({"Fneu": TRACES[1:]}, InvalidSource, "Fneu.npy has 3 ROIs and 300 frames, F.npy beside it 4 and 300"),
+    ({"Fneu": TRACES[:, :-1]}, InvalidSource, "Fneu.npy has 4 ROIs and 299 frames, but F.npy has 4 and 300"),
+    ({"Fneu": TRACES[1:]}, InvalidSource, "Fneu.npy has 3 ROIs and 300 frames, but F.npy has 4 and 300"),
     ({"F": TRACES[:0], "Fneu": TRACES[:0], "iscell": np.ones((0, 2))}, UnreadableSource, "plane0 has no ROIs: "),
     ({"F": TRACES[:, :0], "Fneu": TRACES[:, :0]}, UnreadableSource, "plane0 has no frames: its traces have no columns"),
     ({"settings": None}, UnreadableSource, "settings.npy is missing, and so is ops.npy. Pass --rate-hz"),
@@ -57,18 +57,18 @@ FAULTS = [
     (
         {"settings": settings(fs=0.0)},
         InvalidSource,
-        "settings.npy: fs must be from 0.01 to 10000 frames a second, got 0.",
+        "settings.npy: fs must be from 0.01 to 10000 frames per second, got 0.",
     ),
-    ({"settings": settings(fs=-10)}, InvalidSource, "frames a second, got -10. Pass --rate-hz"),
-    ({"settings": settings(fs=np.nan)}, InvalidSource, "frames a second, got nan."),
-    ({"settings": settings(fs=np.inf)}, InvalidSource, "frames a second, got inf."),
-    ({"settings": settings(fs=10**400)}, InvalidSource, "frames a second, got a number of more than 300 digits."),
+    ({"settings": settings(fs=-10)}, InvalidSource, "frames per second, got -10. Pass --rate-hz"),
+    ({"settings": settings(fs=np.nan)}, InvalidSource, "frames per second, got nan."),
+    ({"settings": settings(fs=np.inf)}, InvalidSource, "frames per second, got inf."),
+    ({"settings": settings(fs=10**400)}, InvalidSource, "frames per second, got a number of more than 300 digits."),
     (
         {"settings": settings(neucoeff=10**400)},
         InvalidSource,
         "neucoeff must be from 0 to 10, got a number of more",
     ),
-    ({"settings": settings(fs="10")}, InvalidSource, "frames a second, got '10'."),
+    ({"settings": settings(fs="10")}, InvalidSource, "frames per second, got '10'."),
     ({"settings": settings(neucoeff=-1)}, InvalidSource, "settings.npy: neucoeff must be from 0 to 10, got -1."),
     (
         {"settings": settings(extraction={"neuropil_coefficient": np.nan})},
@@ -115,7 +115,7 @@ def test_a_file_of_the_wrong_size_is_damaged(plane, name, change):
 
 def test_spikes_of_another_run_are_told(plane):
     told = message(plane(spks=TRACES[:, :7]), InvalidSource, activity="deconvolved")
-    assert "spks.npy has 4 ROIs and 7 frames, F.npy beside it 4 and 300: they are not of one run." in told
+    assert "spks.npy has 4 ROIs and 7 frames, but F.npy has 4 and 300: they come from different runs." in told
 
 
 def test_missing_spikes_are_told(plane):
@@ -130,7 +130,7 @@ def test_a_rate_of_the_user_that_is_none_is_told(plane, rate_hz):
 
 def test_an_activity_that_suite2p_has_not_is_told(plane):
     told = message(plane(), InvalidOption, activity="spikes")
-    assert told == "suite2p folders hold dff, fluorescence, deconvolved, not 'spikes'. Name one of them."
+    assert told == "suite2p folders hold dff, fluorescence, deconvolved, not 'spikes'. Choose one of them."
 
 
 def test_planes_of_different_rates_are_told(suite2p, tmp_path):
@@ -145,23 +145,23 @@ def test_planes_of_different_rates_are_told(suite2p, tmp_path):
 @pytest.mark.parametrize(
     ("stat", "known"),
     [
-        ([{"iplane": 0}] * 3, "it has 3 ROIs and names the plane of 3."),
-        ([{"iplane": 0}, {"med": 1}, {}, None], "it has 4 ROIs and names the plane of 1."),
-        ([{"iplane": -1}] * 4, "it has 4 ROIs and names the plane of 0."),
-        ([{"iplane": 2**70}] * 4, "it has 4 ROIs and names the plane of 0."),
+        ([{"iplane": 0}] * 3, "it has 3 ROIs and states the plane of 3."),
+        ([{"iplane": 0}, {"med": 1}, {}, None], "it has 4 ROIs and states the plane of 1."),
+        ([{"iplane": -1}] * 4, "it has 4 ROIs and states the plane of 0."),
+        ([{"iplane": 2**70}] * 4, "it has 4 ROIs and states the plane of 0."),
     ],
 )
 def test_combined_rois_of_unknown_planes_are_told(suite2p, tmp_path, stat, known):
     files = suite2p.plane_files(stat=np.array(stat, object))
     told = message(suite2p.write(tmp_path / "combined", files), InvalidSource)
-    assert told.startswith(f"{tmp_path / 'combined' / 'stat.npy'} must name the plane (iplane) of each of 4 ROIs, ")
+    assert told.startswith(f"{tmp_path / 'combined' / 'stat.npy'} must state the plane (iplane) of each of 4 ROIs, ")
     assert known in told
 
 
 def test_combined_rois_out_of_order_are_told(suite2p, tmp_path):
     files = suite2p.plane_files(stat=np.array([{"iplane": number} for number in (0, 1, 0, 1)], object))
     told = message(suite2p.write(tmp_path / "combined", files), InvalidSource)
-    assert "stat.npy must list the ROIs plane after plane, it does not." in told
+    assert "stat.npy must list the ROIs plane after plane, but does not." in told
 
 
 def test_combined_planes_without_rois_are_told(suite2p, tmp_path):
@@ -175,7 +175,7 @@ def test_nothing_there_is_told(tmp_path):
 
 def test_a_folder_of_something_else_is_told(tmp_path):
     told = message(tmp_path, UnreadableSource)
-    assert told.startswith(f"{tmp_path} holds no traces of suite2p: neither F.npy nor spks.npy")
+    assert told.startswith(f"{tmp_path} holds no traces of suite2p: neither it nor plane0")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told(plane, monkeypatch):
@@ -183,7 +183,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told(plane, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.iterdir", refused)
     assert not PLUGIN.recognises(root)
-    assert message(root, UnreadableSource) == f"{root} may not be looked into: Permission denied."
+    assert message(root, UnreadableSource) == f"{root} cannot be opened: Permission denied."
 
 
 def test_a_file_that_may_not_be_read_is_told(plane, monkeypatch):
@@ -215,7 +215,7 @@ def test_what_serves_verdicts_and_masks_alone_is_left_out(suite2p, tmp_path, nam
         population = read(tmp_path)
     (told,) = [str(one.message) for one in warned]
     assert why in told
-    assert told.startswith(f"{tmp_path}: left out, as it cannot be used:\n  - ")
+    assert told.startswith(f"{tmp_path}: some data cannot be used and are left out:\n  - ")
     assert len(population) == 4
     assert population.masks_px is None
 

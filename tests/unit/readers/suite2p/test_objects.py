@@ -148,9 +148,9 @@ def test_payloads_run_nothing(read, tmp_path, name, protocol):
     with pytest.raises(UnreadableSource) as raised:
         read(contents)
     assert not mark.exists()
-    assert f"{tmp_path / 'ops.npy'} names '" in str(raised.value)
-    assert f"{call.__module__}.{call.__name__}', which could run code; nothing of it was run." in str(raised.value)
-    assert "take it away and pass --rate-hz" in str(raised.value)
+    assert f"{tmp_path / 'ops.npy'} refers to '" in str(raised.value)
+    assert f"{call.__module__}.{call.__name__}', which could run code; nothing was run." in str(raised.value)
+    assert "move it away and pass --rate-hz" in str(raised.value)
     np.load(tmp_path / "ops.npy", allow_pickle=True)
     assert mark.exists(), "the payload is a dud, so this test shows nothing"
 
@@ -173,7 +173,7 @@ def test_nothing_is_admitted_by_the_beginning_of_its_name(read, name):
     module, attribute = name.split()
     text = [b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, attribute)]
     for body in (f"c{module}\n{attribute}\n.".encode(), b"\x80\x04" + b"".join(text) + b"\x93."):
-        with pytest.raises(UnreadableSource, match=rf"ops.npy names '{module}.{attribute}', which could run code"):
+        with pytest.raises(UnreadableSource, match=rf"ops.npy refers to '{module}.{attribute}', which could run code"):
             read(npy(body))
 
 
@@ -266,7 +266,7 @@ def test_a_damaged_pickle_is_told_in_one_line(read, body, why):
     text = str(raised.value)
     assert "ops.npy is damaged: " in text
     assert why in text
-    assert text.endswith("Copy it again, or take it away and pass --rate-hz.")
+    assert text.endswith("Copy it again, or move it away and pass --rate-hz.")
     assert "\n" not in text
 
 
@@ -348,5 +348,5 @@ def test_numbers_are_no_objects(tmp_path):
 
 
 def test_what_may_not_be_read_is_told(tmp_path):
-    with pytest.raises(UnreadableSource, match=f"^{tmp_path} may not be read: "):
+    with pytest.raises(UnreadableSource, match=f"^{tmp_path} cannot be read: "):
         objects(tmp_path)

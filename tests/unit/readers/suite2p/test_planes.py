@@ -51,7 +51,7 @@ def test_more_frames_are_told(planes):
     with pytest.warns(NeuridWarning) as told:
         population = read(root)
     assert str(told[0].message) == (
-        f"{root}: its planes differ in their frames (plane0 305, plane1 300); the first 300 of each are taken."
+        f"{root}: its planes have different numbers of frames (plane0 305, plane1 300); the first 300 of each are used."
     )
     assert population.observed_s.tolist() == [[0, 30]]
 
@@ -95,16 +95,14 @@ def test_combined_planes_count_where_no_plane_is_left(planes):
 
 def test_long_padding_of_combined_planes_is_told(planes):
     root = planes([300, 310], combined=True)
-    with pytest.warns(NeuridWarning, match=r"its planes differ in their frames \(plane0 300, plane1 310\)"):
+    with pytest.warns(NeuridWarning, match=r"its planes have different numbers of frames \(plane0 300, plane1 310\)"):
         assert read(root / "combined").activity.values.shape == (7, 300)
 
 
 @pytest.mark.parametrize(("missing", "activity"), [("stat", "dff"), ("F", "deconvolved")])
 def test_padding_that_cannot_be_told_is_told(planes, missing, activity):
     root = planes([300, 301], combined=True, **{missing: None})
-    with pytest.warns(
-        NeuridWarning, match=rf"combined has no {missing}\.npy: its ROIs are taken as one plane, and the"
-    ):
+    with pytest.warns(NeuridWarning, match=rf"combined has no {missing}\.npy: its ROIs are read as one plane, and"):
         population = read(root / "combined", activity=activity)
     assert population.activity.values.shape == (7, 301)
     assert population.unit_ids.tolist() == list(range(7))

@@ -105,7 +105,7 @@ def test_all_rois_asks_no_classifier(plane):
 
 def test_without_a_classifier_all_are_cells(plane):
     root = plane(iscell=None)
-    with pytest.warns(NeuridWarning, match=r"plane0.iscell\.npy is missing: all 4 ROIs are taken for cells\.$"):
+    with pytest.warns(NeuridWarning, match=r"plane0.iscell\.npy is missing, so all 4 ROIs count as cells\.$"):
         assert not read(root).excluded
 
 
@@ -157,7 +157,7 @@ def test_a_disputed_rate_is_told(plane):
     with pytest.warns(NeuridWarning) as told:
         assert read(root, rate_hz=30.0).activity.rate_hz == 30.0
     assert str(told[0].message) == (
-        f"{root / 'plane0' / 'settings.npy'} has fs = 10, frames a second of one plane; 30 is taken, as --rate-hz says."
+        f"{root / 'plane0' / 'settings.npy'} has fs = 10 frames per second and plane, but --rate-hz 30 is used."
     )
 
 
@@ -257,16 +257,14 @@ def test_rois_are_selected_by_their_columns(plane, where, rows):
 
 def test_a_condition_names_the_columns_that_there_are(plane):
     with pytest.raises(
-        InvalidOption, match=r"plane0 has no column snr of one value a row. It has: id, iscell, plane\.$"
+        InvalidOption, match=r"plane0 has no column snr with one value per row. It has: id, iscell, plane\.$"
     ):
         read(plane() / "plane0", where="snr > 2")
 
 
 def test_a_verdict_that_rejects_every_roi_is_none(plane):
     root = plane(iscell=np.zeros((4, 2)))
-    with pytest.warns(
-        NeuridWarning, match="iscell.npy rejects every ROI, which is taken for no verdict: all 4 are kept"
-    ):
+    with pytest.warns(NeuridWarning, match="iscell.npy rejects every ROI, so it is ignored and all 4 are kept"):
         assert not read(root).excluded
 
 
@@ -276,7 +274,7 @@ def test_a_verdict_that_rejects_every_roi_is_none(plane):
         (
             "dff",
             "dF/F was computed from F.npy with 0.7 times the neuropil (Fneu.npy) subtracted, over its maximin baseline "
-            "(60 s after a Gaussian of 10 frames), which counts as at least 0.32 of that of F.npy.",
+            "(60 s after a Gaussian of 10 frames), with 0.32 of the baseline of F.npy as its lower limit.",
         ),
         ("fluorescence", "Fluorescence is F.npy with 0.7 times the neuropil (Fneu.npy) subtracted."),
         ("deconvolved", "Deconvolved activity is that of suite2p (spks.npy), in arbitrary units."),

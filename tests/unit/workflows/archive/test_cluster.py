@@ -69,7 +69,7 @@ def test_a_job_without_memory_is_one_line(monkeypatch):
     pytest.importorskip("dask_jobqueue", reason="jobs need nwb-neurid[cluster]")
     monkeypatch.setattr(cluster.shutil, "which", lambda _: "/usr/bin/sbatch")
     with (
-        pytest.raises(InvalidOption, match=r"The jobs of SLURM cannot be described: .*such as --memory 16GB"),
+        pytest.raises(InvalidOption, match=r"The SLURM jobs cannot be set up: .*such as --memory 16GB"),
         start_cluster(ClusterOptions(workers=1, slurm=True)),
     ):
         pass

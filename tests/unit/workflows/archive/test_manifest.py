@@ -110,7 +110,7 @@ def test_a_file_that_its_own_results_changed_is_found_by_what_it_is_now(path):
 @pytest.mark.parametrize("content", [b"SQLite format 3\0" + b"?" * 4096, b"no database at all, " * 300])
 def test_what_is_no_manifest_is_left_alone(path, content):
     path.write_bytes(content)
-    with pytest.raises(UnreadableSource, match="is no manifest of nwb-neurid, or is damaged"):
+    with pytest.raises(UnreadableSource, match="is not a manifest of nwb-neurid, or is damaged"):
         Manifest(path)
     assert path.read_bytes() == content
 

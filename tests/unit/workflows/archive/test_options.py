@@ -9,9 +9,9 @@ from nwb_neurid.workflows.archive.options import ClusterOptions
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"memory": "8GB"}, "are about workers: add --workers N"),
-        ({"scheduler": "tcp://a:1", "workers": 2}, "--scheduler has its own workers"),
-        ({"workers": 2, "slurm_options": ["--partition=gpu"]}, "--slurm-option goes to sbatch"),
+        ({"memory": "8GB"}, "are for workers: add --workers N"),
+        ({"scheduler": "tcp://a:1", "workers": 2}, "A Dask scheduler has its own workers"),
+        ({"workers": 2, "slurm_options": ["--partition=gpu"]}, "--slurm-option is passed on to sbatch"),
         ({"slurm": True}, "--slurm needs the number of jobs"),
     ],
 )

@@ -180,7 +180,7 @@ def test_a_full_disk_is_a_failure_of_one_recording(scheduler, archive, monkeypat
 def test_a_fault_of_ours_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
     monkeypatch.setattr(tasks, "embed_file", lambda *_, **__: 1 / 0)
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
-    assert "unexpected ZeroDivisionError: division by zero. This is a fault of nwb-neurid" in found["0.nwb"].reason
+    assert "unexpected ZeroDivisionError: division by zero. This is a bug in nwb-neurid" in found["0.nwb"].reason
 
 
 def test_warnings_of_workers_are_those_of_the_run(scheduler, archive, monkeypatch):
@@ -219,7 +219,7 @@ def test_what_cannot_begin_is_one_line(archive, monkeypatch):
     monkeypatch.setattr("nwb_neurid.workflows.archive.cluster.CONNECT_S", 0.2)
     with pytest.raises(InvalidOption, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         embed_all("tcp://127.0.0.1:9", archive)
-    with pytest.raises(InvalidOption, match="The manifest of a dataset lies in it"):
+    with pytest.raises(InvalidOption, match="the manifest is in the output folder"):
         list(embed_archive(archive, Asked(dataset=Path("v")), ClusterOptions(workers=1, manifest=Path("m"))))
     with pytest.raises(InvalidOption, match="device must be one of"):
         list(embed_archive(archive, Asked(model=ModelChoice(device="tpu")), ClusterOptions(workers=1)))
@@ -237,7 +237,7 @@ def test_a_worker_with_another_model_refuses(archive):
 
 def test_a_worker_that_does_not_see_the_folder_says_so(archive):
     answer = embed_recording(Asked(model=ISI, folder="/not/here"), archive[0], "k", 1)
-    assert "A worker does not find the folder /not/here" in answer.reason
+    assert "A worker cannot find the folder /not/here" in answer.reason
 
 
 class Ranges(BaseHTTPRequestHandler):

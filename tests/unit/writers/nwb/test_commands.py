@@ -49,7 +49,7 @@ def test_sidecars_of_several_recordings_go_to_a_folder(run, tmp_path):
 
 def test_columns_of_an_encoder_without_a_label_head(run):
     said = run("embed", "--encoder", "isi", "recording.nwb", "--units-columns")
-    assert "has no label head: vectors were written, no predictions, so --units-columns adds nothing." in said
+    assert "has no label head: vectors were written, but no predictions, and --units-columns had nothing to" in said
 
 
 def test_remove(run, recording, embeddings, predictions):
@@ -59,7 +59,7 @@ def test_remove(run, recording, embeddings, predictions):
     run("remove", "recording.nwb", "--name", "neurid_nuclr", "-o", "without.nwb")
     assert len(read(recording)) == 1
     said = run("remove", "recording.nwb", "--name", "neurid_nuclr")
-    assert "recording.nwb: neurid_nuclr was removed; 0." in said
+    assert "recording.nwb: neurid_nuclr was removed; the file is 0." in said
     assert recording.stat().st_size <= size
     with h5py.File(recording) as file:
         assert "neurid_cell_type" not in file["units"]

@@ -39,14 +39,12 @@ def test_a_sidecar_is_called_after_its_recording(recording):
 def test_what_git_annex_keeps_gets_a_sidecar(annexed, embeddings, unchanged):
     with unchanged(annexed.resolve()):
         check_writable(annexed, WriteOptions(name="neurid_nuclr"))
-        said = (
-            r"recording\.nwb is kept by git-annex\. To write inside, unlock it first .*The results are in .*neurid\.nwb"
-        )
+        said = r"recording\.nwb is managed by git-annex, so it was not changed\. .*The results are in .*neurid\.nwb"
         with pytest.warns(NeuridWarning, match=said):
             path = write(annexed, embeddings)
         assert path == annexed.with_name("recording.neurid.nwb")
         assert len(read(path)) == 1
-        said = r"is kept by git-annex, and what is kept there must not change\. Unlock it.*--sidecar, --output"
+        said = r"is managed by git-annex, whose files must not be changed\. Unlock it.*--sidecar, --output"
         with pytest.raises(CannotWrite, match=said):
             write(annexed, embeddings, output=annexed)
         with pytest.raises(InvalidOption, match=r"--units-columns writes into the recording.*git-annex"):
@@ -70,8 +68,8 @@ def test_a_huge_file_gets_a_sidecar_unless_a_way_is_chosen(recording, embeddings
         file.truncate(10_000_000)
     monkeypatch.setattr(module, "MOST_COPIED_BYTES", 5_000_000)
     said = (
-        r"recording\.nwb has 0\.0 GB, which were to be copied\. To write inside: --output .*recording"
-        r"\.nwb, for a copy that takes its place\. The results are in .*recording\.neurid\.nwb\."
+        r"recording\.nwb has 0\.0 GB, which would have to be copied, .*: --output .*recording"
+        r"\.nwb\. The results are in .*recording\.neurid\.nwb\."
     )
     before = recording.stat()
     with pytest.warns(NeuridWarning, match=said):

@@ -10,7 +10,9 @@ from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.writers.nwb.links import find_own, find_own_group, locate
 from nwb_neurid.writers.nwb.store import remove, write
 
-SAID = r"there/recording\.nwb.* needs .*raw\.nwb.*, which it does not find from its folder\. Put those files there too"
+SAID = (
+    r"there/recording\.nwb.* would need .*raw\.nwb.*, which cannot be found from its folder\. Put those files there too"
+)
 
 
 @pytest.fixture
@@ -48,10 +50,10 @@ def test_data_in_other_files(recording, there, embeddings):
     with h5py.File(recording, "r+") as file:
         file.create_dataset("scratch/raw", (4,), "f8", external=[("raw.bin", 0, h5py.h5f.UNLIMITED)])
         file.create_virtual_dataset("scratch/more", layout)
-    with pytest.warns(NeuridWarning, match=r"needs more\.h5, raw\.bin, which it does not find from its folder"):
+    with pytest.warns(NeuridWarning, match=r"would need more\.h5, raw\.bin, which cannot be found from its folder"):
         write(recording, embeddings, output=there / "recording.nwb")
     write(recording, embeddings)
-    with pytest.warns(NeuridWarning, match="the disk space that it took cannot be given back"):
+    with pytest.warns(NeuridWarning, match="its disk space could not be freed"):
         remove(recording, "neurid_nuclr")
     with h5py.File(recording) as file:
         assert file["scratch/raw"].external[0][0] == "raw.bin"

@@ -135,7 +135,7 @@ def test_what_cannot_be_copied_keeps_its_room(recording, embeddings, odd):
         ids, places = file["units/id"][:].tolist(), []
         file.visit(places.append)
     write(recording, embeddings)
-    said = r"recording\.nwb: neurid_nuclr was removed, but the disk space that it took cannot be given back\."
+    said = r"recording\.nwb: neurid_nuclr was removed, but its disk space could not be freed\."
     with pytest.warns(NeuridWarning, match=said):
         remove(recording, "neurid_nuclr")
     with h5py.File(recording) as file:

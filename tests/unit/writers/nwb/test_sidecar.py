@@ -93,7 +93,7 @@ def test_a_sidecar_of_other_neurons_or_another_file_is_kept(recording, embedding
         write(recording, others, sidecar=True, name="x")
     assert path.read_bytes() == before
     other = shutil.copy(recording, tmp_path / "other.nwb")
-    with pytest.raises(CannotWrite, match=r"other\.nwb exists and is no sidecar of nwb-neurid"):
+    with pytest.raises(CannotWrite, match=r"other\.nwb exists and is not a sidecar of nwb-neurid"):
         write(recording, others, sidecar=True, output=other)
 
 

@@ -117,7 +117,7 @@ def test_results_that_exist_are_refused_before_the_work(recording, embeddings, u
 def test_objects_of_others_are_never_replaced(recording, embeddings, unchanged):
     with h5py.File(recording, "r+") as file:
         file.create_group("processing/ophys/x_embeddings")
-    said = "holds something else at /processing/ophys/x_embeddings, which is not replaced"
+    said = "has other objects at /processing/ophys/x_embeddings, which are not replaced"
     with unchanged(recording):
         for refused in (
             lambda path, **options: check_writable(path, WriteOptions(**options)),
@@ -295,6 +295,6 @@ def test_a_sidecar_is_decided_on_under_the_lock(recording, embeddings, monkeypat
         return made
 
     monkeypatch.setattr(writing, "make_sidecar", late)
-    with pytest.raises(CannotWrite, match=r"neurid\.nwb appeared while it was being written, and is not replaced"):
+    with pytest.raises(CannotWrite, match=r"neurid\.nwb appeared while the results were being prepared"):
         write(recording, embeddings, sidecar=True)
     assert recording.with_name("recording.neurid.nwb").read_bytes() == b"of somebody who takes no lock"

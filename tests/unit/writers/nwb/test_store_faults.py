@@ -133,7 +133,7 @@ def test_what_does_not_read_back_is_not_kept(recording, embeddings, unchanged, m
         return inner(group, name, np.zeros_like(values) if name == "embedding" else values)
 
     monkeypatch.setattr(layout, "_write_dataset", damage)
-    said = r"recording\.nwb was not changed: .* reads back otherwise \(neurid_nuclr_embeddings\)"
+    said = r"recording\.nwb was not changed: .* could not be read back as it was written \(neurid_nuclr_embeddings\)"
     with unchanged(recording), pytest.raises(CannotWrite, match=said):
         write(recording, embeddings)
 

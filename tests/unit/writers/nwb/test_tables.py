@@ -116,7 +116,7 @@ def test_too_many_classes(embeddings, predictions):
         prediction_set=np.zeros((6, many), bool),
         prevalence=np.full(many, 1 / many, np.float32),
     )
-    with pytest.raises(InvalidResults, match="have 4001 classes; an NWB file can name 4000"):
+    with pytest.raises(InvalidResults, match="have 4001 classes; an NWB file can hold 4000"):
         describe_results("x", embeddings, [crowd])
 
 

@@ -74,7 +74,7 @@ def test_columns_of_others_are_never_replaced(recording, embeddings, predictions
             file.copy("units/cell_type", f"units/{name}")
         names = [*file["units"].attrs["colnames"], "neurid_cell_type", "x_cell_type"]
         file["units"].attrs["colnames"] = names
-    said = "holds other columns called x_cell_type in /units, which are not replaced. Choose another name"
+    said = "already has other columns called x_cell_type in /units, which are not replaced. Choose another name"
     with unchanged(recording), pytest.raises(CannotWrite, match=said):
         write(recording, embeddings, [predictions], units_columns=True, name="x", overwrite=True)
     write(recording, embeddings, [predictions], units_columns=True, name="y")
@@ -92,5 +92,8 @@ def test_columns_that_do_not_read_back_are_not_kept(recording, embeddings, predi
 
     monkeypatch.setattr(layout, "name_columns", lambda *_, **__: None)
     monkeypatch.setattr(layout, "_write_columns", lambda group, *_: group.attrs.create("colnames", ["neuron"]))
-    with unchanged(recording), pytest.raises(CannotWrite, match=r"reads back otherwise \(.*_cell_type_probability\)"):
+    with (
+        unchanged(recording),
+        pytest.raises(CannotWrite, match=r"could not be read back as it was written \(.*_cell_type_probability\)"),
+    ):
         write(recording, embeddings, [predictions], units_columns=True)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:  # typing would take most of the time of this import
     from nwb_neurid.errors import NeuridError as NeuridError
     from nwb_neurid.errors import NeuridWarning as NeuridWarning
     from nwb_neurid.evaluation.run import evaluate as evaluate
+    from nwb_neurid.model.making import import_model as import_model
+    from nwb_neurid.model.making import load_model as load_model
+    from nwb_neurid.model.making import new_model as new_model
     from nwb_neurid.model.model import Model as Model
-    from nwb_neurid.model.model import import_model as import_model
-    from nwb_neurid.model.model import load_model as load_model
-    from nwb_neurid.model.model import new_model as new_model
     from nwb_neurid.population import Population as Population
     from nwb_neurid.population import Series as Series
     from nwb_neurid.population import Spikes as Spikes
@@ -44,10 +44,10 @@ _HOME = {
     "embed": "workflows.embed",
     "evaluate": "evaluation.run",
     "fit_labels": "workflows.fit_labels",
-    "import_model": "model.model",
+    "import_model": "model.making",
     "load_analyzer": "analyzer.loading",
-    "load_model": "model.model",
-    "new_model": "model.model",
+    "load_model": "model.making",
+    "new_model": "model.making",
     "read": "readers",
     "read_results": "writers.nwb.store",
     "train": "workflows.train",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
@@ -10,7 +10,11 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from nwb_neurid.errors import InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, Intervals, bounds, find_intervals
 
-ACTIVITIES = frozenset({"spikes", "dff", "fluorescence", "deconvolved"})
+TraceKind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
+TRACE_KINDS: tuple[TraceKind, ...] = ("dff", "fluorescence", "deconvolved")
+"""In the order in which one is chosen where a source has several."""
+
+ACTIVITIES = frozenset({"spikes", *TRACE_KINDS})
 
 SPIKES_AT_ONCE = 2**16
 """What fits into the cache of a processor."""

@@ -21,8 +21,9 @@ class Series:
     Parameters
     ----------
     values
-        Values of the series, shape (samples, channels): samples of a continuous series (NaN where missing), number of
-        events of each channel at a time, or values in an interval (NaN where unknown).
+        Values of the series, shape (samples, channels). In a continuous series, one row per sample (NaN where missing);
+        for events, the number of events of each channel at each time; for intervals, the values in each interval (NaN
+        where unknown).
     times_s
         Times of the samples or events, or starts of the intervals, in seconds of the session clock, shape (samples,),
         ascending.
@@ -73,7 +74,9 @@ class Series:
         if self.kind not in {"continuous", "events", "intervals"}:
             raise InvalidPopulation(f"kind must be 'continuous', 'events' or 'intervals', got {self.kind!r}.")
         if (self.kind == "intervals") != (self.stops_s is not None):
-            raise InvalidPopulation(f"stops_s belong to intervals, and to no others; the kind is {self.kind!r}.")
+            raise InvalidPopulation(
+                f"Intervals must have stops_s, and other kinds must not; the kind is {self.kind!r}."
+            )
         if self.values.ndim != 2:
             raise InvalidPopulation(f"values must have shape (samples, channels), got {self.values.shape}.")
         for name, times in (("times_s", self.times_s), ("stops_s", self.stops_s)):

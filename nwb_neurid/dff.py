@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64
 
 from nwb_neurid.intervals import bounds
 from nwb_neurid.population import Population
@@ -136,13 +136,21 @@ def _bridge(
     values: Float32[np.ndarray, "units samples"], samples: list[slice]
 ) -> tuple[Fluorescence, Bool[np.ndarray, "units samples"]]:
     """The samples of each run with straight lines where there are none, which a filter would spread; and where."""
-    missing = ~np.isfinite(values)
     bridged = values.astype(np.float64)
     for run in samples:
-        for row in np.flatnonzero(missing[:, run].any(axis=1)):
-            there, part = ~missing[row, run], bridged[row, run]
-            places = np.arange(len(part))
-            bridged[row, run] = np.interp(places, places[there], part[there]) if there.any() else 0.0
+        bridged[:, run] = bridge(bridged[:, run])[0]
+    return bridged, ~np.isfinite(values)
+
+
+def bridge(
+    values: Float[np.ndarray, "units samples"],
+) -> tuple[Float[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
+    """Straight lines where samples are missing, 0 where all are; and where that is."""
+    missing = ~np.isfinite(values)
+    bridged, places = values.copy(), np.arange(values.shape[1])
+    for row in np.flatnonzero(missing.any(axis=1)):
+        there = ~missing[row]
+        bridged[row] = np.interp(places, places[there], values[row, there]) if there.any() else 0.0
     return bridged, missing
 
 

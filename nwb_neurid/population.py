@@ -1,18 +1,18 @@
 """`Population`, which readers return and encoders accept."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt8
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import ACTIVITIES as ACTIVITIES
 from nwb_neurid.activity import Spikes as Spikes
 from nwb_neurid.activity import Traces as Traces
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.covariates import Series as Series
-from nwb_neurid.errors import CountOverflow, InvalidPopulation, NeuridWarning
+from nwb_neurid.errors import CountOverflow, InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, Intervals, find_intervals, intersected, merged, rows_of
 from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 
@@ -417,11 +417,7 @@ def _warn_of_most(given: Spikes | Traces, kept: Spikes | Traces) -> None:
         return
     total, lost = len(given.times_s), len(given.times_s) - len(kept.times_s)
     if total >= MANY_SPIKES and lost > MOST * total:
-        warnings.warn(
-            f"{lost} of {total} spikes lie outside observed_s and are left out. Are both in seconds?",
-            NeuridWarning,
-            stacklevel=4,
-        )
+        warn(f"{lost} of {total} spikes lie outside observed_s and are left out. Are both in seconds?")
 
 
 def _whole_bins(runs_s: Float64[np.ndarray, "runs 2"], bin_s: float) -> Int64[np.ndarray, " runs"]:

@@ -1,6 +1,5 @@
 """Results: `Embeddings` and `Predictions`, with one row per unit, and the `Provenance` of both."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Shaped
 
-from nwb_neurid._system.display import format_html, format_lines, list_some
+from nwb_neurid._system.display import count_reasons, format_html, format_lines, list_some
 from nwb_neurid.activity import frozen_view
 from nwb_neurid.errors import InvalidResults
 from nwb_neurid.population import Population
@@ -222,7 +221,7 @@ class Embeddings:
             if about.window_s and seen.any()
             else "",
             "stability": f"{np.median(stability):.2f} (median)" if len(stability) else "",
-            "without a vector": _count_reasons(self.reasons[~seen]),
+            "without a vector": _list_reasons(self.reasons[~seen]),
             "predictions": list_some(
                 [f"{name} ({sum(~one.abstained)} units)" for name, one in self.predictions.items()]
             ),
@@ -384,7 +383,7 @@ class Predictions:
             "sets": f"mean size {sizes.mean():.2f}, at a coverage of {self.coverage:g}"
             if seen.any() and np.isfinite(self.coverage)
             else "",
-            "abstained": _count_reasons(self.reasons[self.abstained]),
+            "abstained": _list_reasons(self.reasons[self.abstained]),
             "encoder": self.provenance.encoder,
             "notes": " ".join(self.notes),
         }
@@ -448,10 +447,8 @@ def select(results: AnyResults, rows: slice | Int[np.ndarray, " rows"]) -> AnyRe
     return replace(results, **parts, predictions=predictions, beside=beside)
 
 
-def _count_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
-    """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
-    counts = Counter(str(reason).partition(":")[0] for reason in reasons)
-    return list_some([f"{count} {reason}" for reason, count in counts.most_common()], 4)
+def _list_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
+    return list_some([f"{count} {reason}" for reason, count in count_reasons(reasons).items()], 4)
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:

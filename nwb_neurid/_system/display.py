@@ -1,7 +1,9 @@
 """How models and results show themselves: some lines of text, and a small table in a notebook."""
 
 import html
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 ROWS, COLUMNS = 10, 10
+_DIFFERS = re.compile(r" at a coverage|:")
+"""What follows in a reason differs from unit to unit."""
 
 
 def shorten(text: str, width: int = WIDTH) -> str:
@@ -21,6 +25,11 @@ def list_some(items: list[str], most: int = 8) -> str:
     """The first of some items, and how many more there are."""
     more = f", … ({len(items)} in all)" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def count_reasons(reasons: Iterable[object]) -> dict[str, int]:
+    """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
+    return dict(Counter(_DIFFERS.split(str(reason))[0] for reason in reasons).most_common())
 
 
 def format_lines(title: str, facts: Mapping[str, str]) -> str:

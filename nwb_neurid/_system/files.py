@@ -1,11 +1,14 @@
 """Reading files that may be anything: a pipe, a device, or JSON that is nested too deep."""
 
+import csv
 import errno
 import json
 import os
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from nwb_neurid.errors import InvalidModel, InvalidOption
 
 LARGEST_JSON_BYTES = 2**26
 """More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
@@ -70,6 +73,44 @@ def read_json(path: Path) -> Any:
         return _replace_surrogates(found) if b"\\ud" in content.lower() else found
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def read_versioned(path: Path, version: int) -> dict[str, Any]:
+    """Read what a file of a model describes: an object of JSON that says which format it has.
+
+    Raises
+    ------
+    InvalidModel
+        If it cannot be read, or is of another format.
+    """
+    try:
+        found = read_json(path)
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise InvalidModel(f"{path} is not JSON: {error}.") from error
+    if not isinstance(found, dict) or found.get("format") != version:
+        got = repr(found.get("format")) if isinstance(found, dict) else type(found).__name__
+        raise InvalidModel(f"{path} must have format {version}, got {got:.60}. A newer nwb-neurid may read it.")
+    return found
+
+
+def read_rows(path: Path, what: str) -> list[list[str]]:
+    """Read the rows of a csv file, or of a tsv file by its name, without empty rows.
+
+    Raises
+    ------
+    InvalidOption
+        If it cannot be read. The message calls the file `what`.
+    """
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=separator) if any(row)]
+    except OSError as error:
+        raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
 
 
 def _replace_surrogates(found: Any) -> Any:

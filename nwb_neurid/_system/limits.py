@@ -47,6 +47,37 @@ class Watch(ctypes.Structure):
     )
 
 
+CRASHES = "crashes the library that reads it"
+DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
+WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
+FAULTS = {
+    "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
+    "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
+}
+
+
+class Wait:
+    """Looks from another process whether a call of the one that reads takes too long by the clock."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._beats, self._waited_s = watch, 0, 0.0
+
+    def is_over(self, since_s: float) -> bool:
+        """Whether the limit is exceeded, so many seconds after the last look; the watch then tells why it was ended."""
+        watch = self._watch
+        self._waited_s = self._waited_s + since_s if watch.source and watch.beats == self._beats else 0.0
+        self._beats = watch.beats
+        if self._waited_s <= watch.wait_s:
+            return False
+        watch.wait_s = 0
+        return True
+
+
+def explain_end(watch: Watch, name: str) -> str:
+    """Why a process ended by a signal of this name while it read, as what is said of the source."""
+    return f"{FAULTS.get(name, f'{CRASHES} ({name})')}. {DAMAGED}" if watch.wait_s else WAITS
+
+
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 

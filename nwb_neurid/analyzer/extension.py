@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from time import perf_counter
@@ -12,11 +11,12 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.core.sortinganalyzer import AnalyzerExtension, get_extension_class, register_result_extension
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.analyzer.models import build_model, check_model, check_parameters, fill_default
 from nwb_neurid.analyzer.serialization import select_rows
 from nwb_neurid.analyzer.storage import Saved, read_saved, write_saved
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.errors import DuplicatePlugin, NeuridError, NeuridWarning
+from nwb_neurid.errors import DuplicatePlugin, NeuridError
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import read_for, reader_for
@@ -160,11 +160,9 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         try:
             self._load_model()
         except NeuridError as error:
-            warnings.warn(
+            warn(
                 f"{self.extension_name}: units that were merged or split have no results, because the model cannot "
-                f"be loaded. Compute the extension again with that model. {error}",
-                NeuridWarning,
-                stacklevel=2,
+                f"be loaded. Compute the extension again with that model. {error}"
             )
             old = {unit: row for row, unit in enumerate(self.sorting_analyzer.unit_ids.tolist())}
             rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)

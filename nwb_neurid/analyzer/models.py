@@ -8,7 +8,8 @@ from nwb_neurid.contracts import DEVICES
 from nwb_neurid.errors import InvalidOption, WrongWeights
 from nwb_neurid.model.bundled import choose_bundled, find_model_folder
 from nwb_neurid.model.folder import read_description
-from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.registry import default_encoder
 
 

@@ -37,7 +37,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     Parameters
     ----------
     analyzer
-        With `neurid_embeddings`, and optionally with `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_embeddings`, and optionally with `neurid_predictions`.
     path
         The NWB file.
     new

@@ -32,8 +32,8 @@ OPTIONS = ("coverage", "prior", "smooth")
 class ComputeNeuridPredictions(NeuridExtension):
     """The predicted label of each unit with its calibrated probability, by the label heads of a model.
 
-    Without a model, the cell types that `nwb-neurid embed` gives: by published criteria, and by the model for cell
-    types that ships. They need `templates`.
+    Without a model, this predicts the cell types that `nwb-neurid embed` writes: by published criteria, and by the
+    included model for cell types. Both need the extension `templates`.
 
     The vectors of `neurid_embeddings` are used if they are of the same model; otherwise vectors are computed and not
     kept. Unit locations are needed for `smooth` only.
@@ -52,7 +52,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         A published criterion for cell types, "none", or "auto" for those that fit; by default "auto" without a model,
         and "none" with one.
     cell_types
-        Also predict by the models with label heads that ship; by default without a model only.
+        Also predict with the included models that have label heads; by default only if no model is given.
 
     Raises
     ------

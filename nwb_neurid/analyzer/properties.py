@@ -39,7 +39,7 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
     Parameters
     ----------
     analyzer
-        With `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_predictions`.
     save
         Also write them into the folder of the analyzer.
 
@@ -93,7 +93,7 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
     Parameters
     ----------
     analyzer
-        With `neurid_predictions`, and the extensions that `export_to_phy` needs.
+        A sorting analyzer with `neurid_predictions`, and the extensions that `export_to_phy` needs.
     folder
         The folder to make.
     **options
@@ -127,7 +127,7 @@ def neurid_curation(analyzer: SortingAnalyzer) -> dict[str, Any]:
     Parameters
     ----------
     analyzer
-        With `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_predictions`.
 
     Returns
     -------

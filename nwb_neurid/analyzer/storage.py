@@ -6,7 +6,6 @@ in it, and again beside it, where SpikeInterface looks for them.
 """
 
 import json
-import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ from spikeinterface.core.sortinganalyzer import AnalyzerExtension
 
 from nwb_neurid._system.file_sets import find_file, replace_files
 from nwb_neurid._system.lock import lock
-from nwb_neurid.errors import CannotWrite, NeuridError, NeuridWarning
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import CannotWrite, NeuridError
 
 RESULTS = "results"
 FILE = f"{RESULTS}.npz"
@@ -85,11 +85,7 @@ def read_saved(extension: AnalyzerExtension) -> Saved | None:
     try:
         return _unpack(packed)
     except DAMAGE as error:
-        warnings.warn(
-            f"{extension.extension_name} of {extension.folder} is damaged and has to be computed again: {error}.",
-            NeuridWarning,
-            stacklevel=2,
-        )
+        warn(f"{extension.extension_name} of {extension.folder} is damaged and has to be computed again: {error}.")
         return Saved(data={}, params={}, run_info={"run_completed": False})
 
 

@@ -12,8 +12,8 @@ from spikeinterface.widgets.base import BaseWidget
 from nwb_neurid.analyzer.predictions import find_names
 from nwb_neurid.analyzer.properties import get_predictions
 from nwb_neurid.errors import InvalidOption, NoResults
-from nwb_neurid.plots.embedding import project_vectors
-from nwb_neurid.plots.figure import PALETTE
+from nwb_neurid.plots.embedding import draw_points, project_vectors
+from nwb_neurid.plots.predictions import plot_predictions
 from nwb_neurid.results import Predictions
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_embeddings`.
+        A sorting analyzer with the extension `neurid_embeddings`.
     color_by
         A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
         is shown as classes, numbers on a scale.
@@ -66,7 +66,7 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is no such label, property or unit, or not one value for each unit.
+        If there is no such label, property or unit, or the number of values is not the number of units.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     Parameters
     ----------
     sorting_analyzer
-        With `neurid_predictions`.
+        A sorting analyzer with the extension `neurid_predictions`.
     label
         Which label; "" for the only one.
     unit_ids
@@ -142,7 +142,7 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are none for this label, or there is no such unit.
+        If there are no predictions of this label, or there is no such unit.
     """
 
     def __init__(
@@ -229,35 +229,15 @@ def _look_up_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray,
 
 def _draw_vectors(axes: "Axes", shown: _Vectors, chosen: Sequence[Any]) -> None:
     standing_out = set(chosen)
-    faint: Any = np.array([0.9 if unit in standing_out else 0.15 for unit in shown.unit_ids.tolist()])
-    x, y = shown.points.T
-    if shown.colours.dtype.kind in "biuf":
-        points = axes.scatter(x, y, c=shown.colours.astype(float), alpha=faint, s=28, cmap="viridis")
-        axes.figure.colorbar(points, ax=axes, label=shown.title)
-    else:
-        for index, name in enumerate(sorted(set(shown.colours.tolist()))):
-            own = shown.colours == name
-            colour = PALETTE[index % len(PALETTE)] if name else "#999999"
-            axes.scatter(x[own], y[own], color=colour, alpha=faint[own], s=28, label=name or "no label")
-        if shown.title:
-            axes.legend(frameon=False, title=shown.title)
+    alpha = np.array([0.9 if unit in standing_out else 0.15 for unit in shown.unit_ids.tolist()])
+    draw_points(axes, shown.points, shown.colours, title=shown.title, alpha=alpha)
     axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_names(axes: "Axes", found: Predictions, chosen: Sequence[Any]) -> None:
     row_of = {unit: row for row, unit in enumerate(found.unit_ids.tolist())}
-    rows = np.array([row_of[unit] for unit in chosen], np.int64)
-    image = axes.imshow(found.class_probabilities[rows], vmin=0, vmax=1, cmap="Greys", aspect="auto")
-    classes = found.classes.tolist()
-    for at, row in enumerate(rows.tolist()):
-        if (label := str(found.label[row])) in classes and not np.isnan(found.probability[row]):
-            full = PALETTE[classes.index(label) % len(PALETTE)]
-            face = "none" if found.abstained[row] else full
-            axes.scatter(classes.index(label), at, facecolor=face, edgecolor=full, s=28)
-    axes.set(xticks=range(len(classes)), xticklabels=classes, xlabel=found.label_name, ylabel="unit")
-    axes.set(yticks=range(len(rows)), yticklabels=[str(unit) for unit in chosen])
-    axes.figure.colorbar(image, ax=axes, label="probability")
+    plot_predictions(found, rows=np.array([row_of[unit] for unit in chosen], np.int64), ax=axes)
 
 
 def _make_axes(widget: BaseWidget, backend_kwargs: dict[str, Any]) -> None:

@@ -10,9 +10,13 @@ from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
     READ,
-    WRITE,
+    Cache,
     Device,
+    OutputFolder,
+    Overwrite,
+    Resume,
     Seed,
+    Windows,
     argument,
     flag,
     option,
@@ -36,22 +40,13 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 Name: TypeAlias = Annotated[
     str, argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
 ]
-Data: TypeAlias = Annotated[
-    Path, option("--data", panel=READ, metavar="FOLDER", help="Folder that recordings are downloaded into.")
-]
+Data: TypeAlias = Annotated[Path, option("--data", "FOLDER", "Folder that recordings are downloaded into.", panel=READ)]
 Only: TypeAlias = Annotated[
     str,
-    option(
-        "--only",
-        panel=READ,
-        metavar="PATTERN",
-        show_default=False,
-        help="Only recordings whose path matches this pattern, such as 'sub-Cori/*'.",
-    ),
+    option("--only", "PATTERN", "Only recordings whose path matches this pattern, such as 'sub-Cori/*'.", panel=READ),
 ]
 Most: TypeAlias = Annotated[
-    int | None,
-    option("--most", panel=READ, min=1, metavar="N", help="At most this many recordings, in the order of their paths."),
+    int | None, option("--most", "N", "At most this many recordings, in the order of their paths.", panel=READ, min=1)
 ]
 
 
@@ -151,34 +146,24 @@ def reproduce(
     only: Only = "",
     most: Most = None,
     offline: Annotated[
-        bool, flag("--offline", panel=READ, help="Use the recordings that are already there; download none.")
-    ] = False,
+        bool, flag("--offline", "Use the recordings that are already there; download none.", panel=READ)
+    ] = (False),
     reading: ReadOptions,
     preset: Annotated[
         str | None,
-        option(
-            "--preset",
-            panel=MODEL,
-            metavar="NAME",
-            help="Use another preset than the dataset does; small trains on a laptop.",
-        ),
+        option("--preset", "NAME", "Use another preset than the dataset does; small trains on a laptop.", panel=MODEL),
     ] = None,
     steps: Annotated[
         int | None,
-        option(
-            "--steps", panel=COMPUTE, min=1, metavar="N", help="Number of training steps, if not that of the dataset."
-        ),
+        option("--steps", "N", "Number of training steps, if not that of the dataset.", panel=COMPUTE, min=1),
     ] = None,
-    windows: Annotated[
-        int | None, option("--windows", panel=COMPUTE, min=1, metavar="N", help="Pairs of windows per training step.")
-    ] = None,
+    windows: Windows = None,
+    cache: Cache = None,
     device: Device = "auto",
     seed: Seed = 0,
-    output: Annotated[
-        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The folder to write.")
-    ],
-    resume: Annotated[bool, flag("--resume", panel=WRITE, help="Continue an interrupted training.")] = False,
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace what the folder holds.")] = False,
+    output: OutputFolder,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
     """Download a dataset, train, evaluate, and print the score beside the published one.
@@ -206,6 +191,7 @@ def reproduce(
         preset=preset,
         steps=steps,
         windows=windows,
+        cache=cache,
         device=device,
         seed=seed,
         resume=resume,

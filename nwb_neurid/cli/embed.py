@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid.cli.archive import ask_of_each, embed_over_workers
-from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models, complete_presets
+from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
     COMPUTE,
@@ -16,6 +16,8 @@ from nwb_neurid.cli.options import (
     WRITE,
     Device,
     PoolGroups,
+    Preset,
+    Untrained,
     argument,
     flag,
     option,
@@ -51,104 +53,88 @@ def embed(
         str | None,
         option(
             "--model",
-            panel=MODEL,
-            metavar="FOLDER",
-            autocompletion=complete_models,
-            help="A model folder, or the name of a model that ships, see nwb-neurid plugins. By default, the one that "
+            "FOLDER",
+            "A model folder, or the name of a model that ships, see nwb-neurid plugins. By default, the one that "
             "ships for the activity of the recording.",
+            panel=MODEL,
+            autocompletion=complete_models,
         ),
     ] = None,
     encoder: Annotated[
         str | None,
         option(
             "--encoder",
+            "NAME",
+            "Use an installed encoder instead of a model, see nwb-neurid plugins.",
             panel=MODEL,
-            metavar="NAME",
             autocompletion=complete_encoders,
-            help="Use an installed encoder instead of a model, see nwb-neurid plugins.",
         ),
     ] = None,
-    preset: Annotated[
-        str | None,
-        option(
-            "--preset",
-            panel=MODEL,
-            metavar="NAME",
-            autocompletion=complete_presets,
-            help="Preset of the encoder; by default, its first one.",
-        ),
-    ] = None,
-    untrained: Annotated[
-        bool, flag("--untrained", panel=MODEL, help="Use random weights if the encoder needs training.")
-    ] = False,
+    preset: Preset = None,
+    untrained: Untrained = False,
     fit: Annotated[
         bool,
         flag(
             "--fit",
+            "Train the encoder on each recording first. Vectors are then comparable within that recording only.",
             panel=MODEL,
-            help="Train the encoder on each recording first. Vectors are then comparable within that recording only.",
         ),
     ] = False,
     steps: Annotated[
-        int | None,
-        option("--steps", panel=MODEL, min=1, metavar="N", help="Training steps of --fit; 1000 by default."),
+        int | None, option("--steps", "N", "Training steps of --fit; 1000 by default.", panel=MODEL, min=1)
     ] = None,
     label: Annotated[
         str,
         option(
             "--label",
+            "LABEL",
+            "Predict this label only; by default, every label that the model has a head for.",
             panel=LABELS,
-            metavar="LABEL",
-            show_default=False,
-            help="Predict this label only; by default, every label that the model has a head for.",
         ),
     ] = "",
     coverage: Annotated[
         float | None,
         option(
             "--coverage",
+            "SHARE",
+            "Share of units whose prediction set should contain the true label; 0.9 by default.",
             panel=LABELS,
-            metavar="SHARE",
-            help="Share of units whose prediction set should contain the true label; 0.9 by default.",
         ),
     ] = None,
     prior: Annotated[
         str | None,
         option(
             "--prior",
+            "PRIOR",
+            "How common each class is in this recording: shares such as PV=0.3,SST=0.7, or uniform, "
+            "or the name of published shares in the label head, such as neocortex.",
             panel=LABELS,
-            metavar="PRIOR",
-            help="How common each class is in this recording: shares such as PV=0.3,SST=0.7, or uniform, or the name "
-            "of published shares in the label head, such as neocortex.",
         ),
     ] = None,
     criteria: Annotated[
         str,
         option(
             "--criteria",
+            "NAME",
+            "Published criterion for cell types (nwb-neurid plugins lists them); auto for those that "
+            "fit the recording; or none. A criterion is a set of thresholds and gives no "
+            "probabilities.",
             panel=LABELS,
-            metavar="NAME",
             autocompletion=complete_criteria,
-            help="Published criterion for cell types (nwb-neurid plugins lists them); auto for those that fit the "
-            "recording; or none. A criterion is a set of thresholds and gives no probabilities.",
         ),
     ] = "auto",
     smooth: Annotated[
         bool,
         flag(
-            "--smooth",
-            panel=LABELS,
-            help="Average predictions over the nearest units on the probe; for brain regions only.",
+            "--smooth", "Average predictions over the nearest units on the probe; for brain regions only.", panel=LABELS
         ),
     ] = False,
     writing: WriteOptions,
     report: Annotated[
-        bool, flag("--report", panel=WRITE, help="Also write a report of the results, SOURCE.report.html.")
+        bool, flag("--report", "Also write a report of the results, SOURCE.report.html.", panel=WRITE)
     ] = False,
     device: Device = "auto",
-    seed: Annotated[
-        int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of --untrained and --fit.")
-    ] = 0,
+    seed: Annotated[int, option("--seed", "N", "Random seed of --untrained and --fit.", panel=COMPUTE, min=0)] = 0,
     cluster: ClusterOptions,
     out: Terminal,
 ) -> None:
@@ -156,8 +142,8 @@ def embed(
 
     $ nwb-neurid embed recording.nwb
 
-    adds tables with the results to the file itself. Nothing else in the file changes, and after an error or a crash
-    the file is as it was. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
+    adds tables with the results to the file itself. Nothing else in the file changes. After an error or a crash, the
+    file is unchanged. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 

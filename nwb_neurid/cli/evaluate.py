@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.completion import complete_encoders, complete_presets, complete_protocols
+from nwb_neurid.cli.completion import complete_encoders, complete_protocols
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
-    WRITE,
     Coverage,
     Device,
     Head,
     Label,
     Map,
     Models,
+    OutputFolder,
+    Overwrite,
     PoolGroups,
+    Preset,
     Seed,
     Subjects,
+    Untrained,
+    Windows,
     argument,
     flag,
     option,
@@ -45,108 +49,59 @@ def evaluate(
         str,
         option(
             "--protocol",
+            "PROTOCOL",
+            "transductive, transductive-zero-shot or inductive-zero-shot.",
             panel=SCORING,
-            metavar="PROTOCOL",
             autocompletion=complete_protocols,
-            show_default=False,
-            help="transductive, transductive-zero-shot or inductive-zero-shot.",
         ),
     ],
     test_subjects: Annotated[
-        str,
-        option(
-            "--test-subjects",
-            panel=SCORING,
-            metavar="A,B",
-            show_default=False,
-            help="Test on these subjects only; train on the others.",
-        ),
+        str, option("--test-subjects", "A,B", "Test on these subjects only; train on the others.", panel=SCORING)
     ] = "",
     train: Annotated[
-        list[str] | None,
-        option("--train", panel=SCORING, metavar="SOURCE", help="A recording for training only; may be repeated."),
+        list[str] | None, option("--train", "SOURCE", "A recording for training only; may be repeated.", panel=SCORING)
     ] = None,
     folds: Annotated[
         int,
         option(
-            "--folds",
-            panel=SCORING,
-            min=2,
-            metavar="N",
-            help="Number of folds: over neurons if transductive, else over subjects.",
+            "--folds", "N", "Number of folds: over neurons if transductive, else over subjects.", panel=SCORING, min=2
         ),
     ] = 5,
     label_fractions: Annotated[
         str,
         option(
             "--label-fractions",
+            "0.01,0.1,1",
+            "Also score label heads that are fitted to only these fractions of the labels.",
             panel=SCORING,
-            metavar="0.01,0.1,1",
-            show_default=False,
-            help="Also score label heads that are fitted to only these fractions of the labels.",
         ),
     ] = "",
     animals: Annotated[
-        str,
-        option(
-            "--animals",
-            panel=SCORING,
-            metavar="1,3,all",
-            show_default=False,
-            help="Also score label heads that are fitted to fewer animals.",
-        ),
+        str, option("--animals", "1,3,all", "Also score label heads that are fitted to fewer animals.", panel=SCORING)
     ] = "",
     smooth: Annotated[
         bool,
         flag(
-            "--smooth",
-            panel=SCORING,
-            help="Also score predictions that are averaged over the nearest units on the probe.",
+            "--smooth", "Also score predictions that are averaged over the nearest units on the probe.", panel=SCORING
         ),
     ] = False,
     model: Models = None,
     encoder: Annotated[
         list[str] | None,
         option(
-            "--encoder",
-            panel=MODEL,
-            metavar="NAME",
-            autocompletion=complete_encoders,
-            show_default=False,
-            help="An installed encoder; may be repeated.",
+            "--encoder", "NAME", "An installed encoder; may be repeated.", panel=MODEL, autocompletion=complete_encoders
         ),
     ] = None,
-    preset: Annotated[
-        str | None,
-        option(
-            "--preset",
-            panel=MODEL,
-            metavar="NAME",
-            autocompletion=complete_presets,
-            help="Preset of the encoders; by default, their first one.",
-        ),
-    ] = None,
-    untrained: Annotated[
-        bool, flag("--untrained", panel=MODEL, help="Accept random weights, where an encoder needs training.")
-    ] = False,
+    preset: Preset = None,
+    untrained: Untrained = False,
     steps: Annotated[
         int | None,
         option(
             "--steps",
+            "N",
+            "Train the encoders for N steps in each fold, on the training data of that fold.",
             panel=MODEL,
             min=1,
-            metavar="N",
-            help="Train the encoders for N steps in each fold, on the training data of that fold.",
-        ),
-    ] = None,
-    windows: Annotated[
-        int | None,
-        option(
-            "--windows",
-            panel=MODEL,
-            min=1,
-            metavar="N",
-            help="Pairs of windows per training step; by default, as in the preset.",
         ),
     ] = None,
     map_: Map = None,
@@ -155,10 +110,9 @@ def evaluate(
     coverage: Coverage = 0.9,
     reading: ReadOptions,
     pool_groups: PoolGroups = False,
-    output: Annotated[
-        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The folder to write.")
-    ],
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an evaluation in the folder.")] = False,
+    output: OutputFolder,
+    overwrite: Overwrite = False,
+    windows: Windows = None,
     device: Device = "auto",
     seed: Seed = 0,
     out: Terminal,
@@ -167,8 +121,8 @@ def evaluate(
 
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
-    The output folder receives scores.json, scores.csv, predictions.csv and figures. Several --model and --encoder are
-    scored each alone, and all together with concatenated vectors.
+    The output folder receives scores.json, scores.csv, predictions.csv and figures. If several models or encoders are
+    given, each is scored alone, and all together by concatenating their vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
@@ -206,7 +160,7 @@ def evaluate(
 def _load_models(
     folders: list[str], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
 ) -> "list[Model]":
-    from nwb_neurid.model.model import load_model, new_model
+    from nwb_neurid.model.making import load_model, new_model
 
     loaded = [load_model(folder, device=device) for folder in folders]
     return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]
@@ -266,7 +220,7 @@ def _describe_labelled(scores: Mapping[str, Any]) -> str:
 def compare(
     folders: Annotated[list[Path], argument("FOLDER", "Folders that nwb-neurid evaluate has written.")],
     *,
-    seed: Annotated[int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed of the bootstrap.")] = 0,
+    seed: Annotated[int, option("--seed", "N", "Random seed of the bootstrap.", panel=COMPUTE, min=0)] = 0,
     out: Terminal,
 ) -> None:
     """Compare evaluations, with paired bootstrap differences from the first.

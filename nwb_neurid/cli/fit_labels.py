@@ -52,10 +52,9 @@ def fit_labels(
         str,
         option(
             "--scope",
+            "TEXT",
+            "Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
             panel=LABELS,
-            metavar="TEXT",
-            show_default=False,
-            help="Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
         ),
     ] = "",
     head: Head = "linear",
@@ -64,12 +63,10 @@ def fit_labels(
     pool_groups: PoolGroups = False,
     output: Annotated[
         Path | None,
-        option(
-            "--output", "-o", panel=WRITE, metavar="FOLDER", help="The model folder to write; MODEL itself by default."
-        ),
+        option("--output", "FOLDER", "The model folder to write; MODEL itself by default.", short="-o", panel=WRITE),
     ] = None,
     overwrite: Annotated[
-        bool, flag("--overwrite", panel=WRITE, help="Replace a head for this label, or the folder --output.")
+        bool, flag("--overwrite", "Replace a head for this label, or the folder --output.", panel=WRITE)
     ] = False,
     seed: Seed = 0,
     out: Terminal,
@@ -78,7 +75,7 @@ def fit_labels(
 
     $ nwb-neurid fit-labels model sub-*.nwb --label cell_type
 
-    The head is calibrated on held-out animals, and abstains where it cannot tell.
+    The head is calibrated on held-out animals, and abstains if it is not certain enough.
     """
     from nwb_neurid.workflows.datasets import list_files
     from nwb_neurid.workflows.fit_labels import fit_labels as run

@@ -22,14 +22,6 @@ PASSED_ON = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 LOOK_S = 0.5
 """Between two looks at a command that reads, in seconds."""
 
-CRASHES = "crashes the library that reads it"
-DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
-WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
-FAULTS = {
-    "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
-    "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",
-}
-
 _watch: ContextVar[limits.Watch | None] = ContextVar("watch", default=None)
 
 
@@ -58,9 +50,7 @@ def run_guarded(command: Callable[[], None]) -> None:
         name = signal.Signals(-code).name
         if name in PASSED_ON or not watch.source:
             _end_by(name)
-        crash = FAULTS.get(name, f"{CRASHES} ({name})")
-        fault = f"{crash}. {DAMAGED}" if watch.wait_s else WAITS
-        _say(UnreadableSource(f"{watch.source.decode(errors='replace')} {fault}"))
+        _say(UnreadableSource(f"{watch.source.decode(errors='replace')} {limits.explain_end(watch, name)}"))
         lost, watch.source = True, b""
         if watch.begun == watch.items:
             sys.exit(2)
@@ -100,14 +90,11 @@ def _run(command: Callable[[], None], watch: limits.Watch) -> int:
 
 def _wait(child: int, ended: int, watch: limits.Watch) -> int:
     """Status of a child once it has ended; it is killed where one call takes too long by the clock."""
-    beats, waited_s = 0, 0.0
+    wait = limits.Wait(watch)
     while not select.select([ended], [], [], LOOK_S)[0]:
         if (found := os.waitpid(child, os.WNOHANG))[0]:  # a process that it started keeps the pipe open
             return found[1]
-        waited_s = waited_s + LOOK_S if watch.source and watch.beats == beats else 0.0
-        beats = watch.beats
-        if waited_s > watch.wait_s:
-            watch.wait_s = 0  # so that it is known why
+        if wait.is_over(LOOK_S):
             os.kill(child, signal.SIGKILL)
             break
     return os.waitpid(child, 0)[1]

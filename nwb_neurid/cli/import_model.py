@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import OutputFolder, Overwrite, argument, option, with_terminal
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption
@@ -19,21 +19,17 @@ def import_checkpoint(
     checkpoint: Annotated[Path, argument("CHECKPOINT", "Checkpoint that the original code of the method wrote.")],
     *,
     settings: Annotated[
-        list[str] | None,
-        option("--set", metavar="KEY=VALUE", help="A setting that the checkpoint lacks; may be repeated."),
+        list[str] | None, option("--set", "KEY=VALUE", "A setting that the checkpoint lacks; may be repeated.")
     ] = None,
-    output: Annotated[
-        Path,
-        option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The model folder to write."),
-    ],
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an existing model folder.")] = False,
+    output: OutputFolder,
+    overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
     """Convert a checkpoint of a method's original code into a model folder. No code in it is run.
 
     $ nwb-neurid import nuclr checkpoint.pt --output model
     """
-    from nwb_neurid.model.model import import_model
+    from nwb_neurid.model.making import import_model
 
     model = import_model(encoder, checkpoint, _parse_settings(settings or []))
     model.save(output, overwrite=overwrite, like=[checkpoint])

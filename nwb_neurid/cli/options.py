@@ -23,6 +23,7 @@ from nwb_neurid.cli.completion import (
     complete_heads,
     complete_kinds,
     complete_models,
+    complete_presets,
 )
 from nwb_neurid.cli.terminal import terminal
 from nwb_neurid.contracts import ReadOptions
@@ -36,14 +37,15 @@ WORKERS = "Many recordings over workers"
 Command: TypeAlias = Callable[..., None]
 
 
-def option(*names: str, panel: str = "", **declared: Any) -> Any:
+def option(name: str, metavar: str, help: str, *, panel: str = "", short: str = "", **declared: Any) -> Any:
     """An option with a value, in a panel of --help."""
-    return typer.Option(*names, rich_help_panel=panel or None, **declared)
+    names = [name, short] if short else [name]
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel or None, **declared)
 
 
-def flag(name: str, *, panel: str = "", help: str) -> Any:
+def flag(name: str, help: str, *, panel: str = "") -> Any:
     """An option that is there or not."""
-    return typer.Option(name, rich_help_panel=panel or None, metavar="", show_default=False, help=help)
+    return typer.Option(name, metavar="", help=help, rich_help_panel=panel or None, show_default=False)
 
 
 def argument(metavar: str, help: str, **declared: Any) -> Any:
@@ -51,226 +53,211 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
     return typer.Argument(metavar=metavar, help=help, show_default=False, **declared)
 
 
-Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace existing output.")]
+OutputFolder: TypeAlias = Annotated[Path, option("--output", "FOLDER", "The folder to write.", short="-o", panel=WRITE)]
+Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace existing output.", panel=WRITE)]
+Resume: TypeAlias = Annotated[bool, flag("--resume", "Continue an interrupted training into this folder.", panel=WRITE)]
+ResultsName: TypeAlias = Annotated[
+    str | None, option("--name", "NAME", "Only the results of this name; by default, all.")
+]
+Preset: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--preset",
+        "NAME",
+        "Preset of the encoder (small trains on a laptop); by default, its first one.",
+        panel=MODEL,
+        autocompletion=complete_presets,
+    ),
+]
+Untrained: TypeAlias = Annotated[
+    bool, flag("--untrained", "Use random weights if the encoder needs training.", panel=MODEL)
+]
+Windows: TypeAlias = Annotated[
+    int | None,
+    option("--windows", "N", "Pairs of windows per training step; by default, as in the preset.", panel=COMPUTE, min=1),
+]
 Device: TypeAlias = Annotated[
     str,
     option(
-        "--device",
-        panel=COMPUTE,
-        metavar="auto|cpu|cuda",
-        autocompletion=complete_devices,
-        help="auto uses a GPU if there is one.",
+        "--device", "auto|cpu|cuda", "auto uses a GPU if there is one.", panel=COMPUTE, autocompletion=complete_devices
     ),
 ]
-Seed: TypeAlias = Annotated[
-    int, option("--seed", panel=COMPUTE, min=0, metavar="N", help="Random seed, for reproducible results.")
+Seed: TypeAlias = Annotated[int, option("--seed", "N", "Random seed, for reproducible results.", panel=COMPUTE, min=0)]
+Cache: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "--cache", "FOLDER", "Folder in which to keep binned recordings, so that each is read only once.", panel=READ
+    ),
 ]
 PoolGroups: TypeAlias = Annotated[
-    bool,
-    flag("--pool-groups", panel=READ, help="Embed all probes or planes of a session together, not each separately."),
+    bool, flag("--pool-groups", "Embed all probes or planes of a session together, not each separately.", panel=READ)
 ]
 Label: TypeAlias = Annotated[
     str,
     option(
         "--label",
+        "LABEL",
+        "Label to predict: cell_type, brain_region, or the name of a text column of the units.",
         panel=LABELS,
-        metavar="LABEL",
-        show_default=False,
-        help="Label to predict: cell_type, brain_region, or the name of a text column of the units.",
     ),
 ]
 Map: TypeAlias = Annotated[
     str | None,
     option(
         "--map",
+        "TABLE",
+        "Rename or merge classes: a csv table with the columns old and new, or beryl or cosmos "
+        "for regions of the Allen CCF.",
         panel=LABELS,
-        metavar="TABLE",
-        help="Rename or merge classes: a csv table with the columns old and new, or beryl or cosmos for regions of "
-        "the Allen CCF.",
     ),
 ]
 Subjects: TypeAlias = Annotated[
     Path | None,
     option(
         "--subjects",
+        "TABLE",
+        "Subjects of recordings that do not state one: a csv table with the columns source and subject.",
         panel=LABELS,
-        metavar="TABLE",
-        help="Subjects of recordings that do not state one: a csv table with the columns source and subject.",
     ),
 ]
 Head: TypeAlias = Annotated[
     str,
     option(
-        "--head",
-        panel=LABELS,
-        metavar="linear|mlp",
-        autocompletion=complete_heads,
-        help="Classifier that is fitted to the vectors.",
+        "--head", "linear|mlp", "Classifier that is fitted to the vectors.", panel=LABELS, autocompletion=complete_heads
     ),
 ]
 Coverage: TypeAlias = Annotated[
     float,
-    option(
-        "--coverage",
-        panel=LABELS,
-        metavar="SHARE",
-        help="Share of units whose prediction set should contain the true label.",
-    ),
+    option("--coverage", "SHARE", "Share of units whose prediction set should contain the true label.", panel=LABELS),
 ]
 Models: TypeAlias = Annotated[
     list[str] | None,
     option(
         "--model",
+        "FOLDER",
+        "A model folder, or the name of a model that ships; may be repeated.",
         panel=MODEL,
-        metavar="FOLDER",
         autocompletion=complete_models,
-        show_default=False,
-        help="A model folder, or the name of a model that ships; may be repeated.",
     ),
 ]
 
 READING: Mapping[str, OptionInfo] = {
     "part": option(
-        "--from",
-        panel=READ,
-        metavar="PATH",
-        show_default=False,
-        help="Which of several sources in a file to read: units, or a path within the file.",
+        "--from", "PATH", "Which of several sources in a file to read: units, or a path within the file.", panel=READ
     ),
     "where": option(
         "--where",
+        "CONDITION",
+        "Which units to read, by their columns, such as 'quality == \"good\" and snr > 2'; all keeps every unit.",
         panel=READ,
-        metavar="CONDITION",
-        show_default=False,
-        help="Which units to read, by their columns, such as 'quality == \"good\" and snr > 2'; all keeps every unit.",
     ),
     "intervals": option(
         "--intervals",
+        "TABLE",
+        "Read only the time within a table of intervals, such as 'trials', or within some of its "
+        "rows, such as 'trials:correct == 1'.",
         panel=READ,
-        metavar="TABLE",
-        show_default=False,
-        help="Read only the time within a table of intervals, such as 'trials', or within some of its rows, such as "
-        "'trials:correct == 1'.",
     ),
-    "start_s": option("--start", panel=READ, metavar="S", help="Read only from this time on, in seconds."),
-    "stop_s": option("--stop", panel=READ, metavar="S", help="Read only up to this time, in seconds."),
-    "duration_s": option("--duration", panel=READ, metavar="S", help="Read only the first N seconds of observed time."),
+    "start_s": option("--start", "S", "Read only from this time on, in seconds.", panel=READ),
+    "stop_s": option("--stop", "S", "Read only up to this time, in seconds.", panel=READ),
+    "duration_s": option("--duration", "S", "Read only the first N seconds of observed time.", panel=READ),
     "exclude": option(
         "--exclude",
+        "TIME",
+        "Leave out this time, such as laser epochs: START:STOP in seconds, several separated by "
+        "commas, or a csv or tsv file with the columns start_time and stop_time.",
         panel=READ,
-        metavar="TIME",
-        show_default=False,
-        help="Leave out this time, such as laser epochs: START:STOP in seconds, several separated by commas, or a "
-        "csv or tsv file with the columns start_time and stop_time.",
     ),
     "activity": option(
         "--activity",
+        "KIND",
+        "Activity to read where a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
         panel=READ,
-        metavar="KIND",
         autocompletion=complete_kinds,
-        show_default=False,
-        help="Activity to read where a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
     ),
-    "all_rois": flag("--all-rois", panel=READ, help="Read every ROI, including those that the segmentation rejected."),
+    "all_rois": flag("--all-rois", "Read every ROI, including those that the segmentation rejected.", panel=READ),
     "rate_hz": option(
-        "--rate-hz",
-        panel=READ,
-        metavar="HZ",
-        help="Sampling or frame rate in Hz, where the recording does not state it.",
+        "--rate-hz", "HZ", "Sampling or frame rate in Hz, where the recording does not state it.", panel=READ
     ),
     "labels": option(
         "--labels",
+        "TABLE",
+        "Labels of units: a csv or tsv file with a column unit_id or row (counted from 0), one "
+        "column for each label and, for several recordings, a column source.",
         panel=READ,
-        metavar="TABLE",
-        help="Labels of units: a csv or tsv file with a column unit_id or row (counted from 0), one column for each "
-        "label and, for several recordings, a column source.",
     ),
     "keep_opto": flag(
-        "--keep-opto", panel=READ, help="Keep optogenetic stimulation, the 300 s before it and everything after it."
+        "--keep-opto", "Keep optogenetic stimulation, the 300 s before it and everything after it.", panel=READ
     ),
 }
 
 WRITING: Mapping[str, OptionInfo] = {
     "output": option(
         "--output",
-        "-o",
+        "PATH",
+        "Write results here and leave the recording unchanged: a file, or a folder for several "
+        "recordings; with --workers, a folder of parquet files with all vectors.",
+        short="-o",
         panel=WRITE,
-        metavar="PATH",
-        help="Write results here and leave the recording unchanged: a file, or a folder for several recordings; with "
-        "--workers, a folder of parquet files with all vectors.",
     ),
     "format": option(
         "--format",
+        "FORMAT",
+        "nwb: tables in an NWB file. csv, parquet: one table in a separate file. phy: columns in the folder of phy.",
         panel=WRITE,
-        metavar="FORMAT",
         autocompletion=complete_formats,
-        help="nwb: tables in an NWB file. csv, parquet: one table in a separate file. phy: columns in the folder of "
-        "phy.",
     ),
-    "name": option(
-        "--name",
-        panel=WRITE,
-        metavar="NAME",
-        show_default=False,
-        help="Name of the results; neurid_ENCODER by default.",
-    ),
+    "name": option("--name", "NAME", "Name of the results; neurid_ENCODER by default.", panel=WRITE),
     "sidecar": flag(
-        "--sidecar",
-        panel=WRITE,
-        help="Write the results to a small NWB file beside the recording, RECORDING.neurid.nwb.",
+        "--sidecar", "Write the results to a small NWB file beside the recording, RECORDING.neurid.nwb.", panel=WRITE
     ),
     "units_columns": flag(
         "--units-columns",
+        "Also write predictions, and the labels of --labels, as columns of the table of units.",
         panel=WRITE,
-        help="Also write predictions, and the labels of --labels, as columns of the table of units.",
     ),
-    "overwrite": flag("--overwrite", panel=WRITE, help="Replace results of the same name, or an existing file."),
+    "overwrite": flag("--overwrite", "Replace results of the same name, or an existing file.", panel=WRITE),
 }
 
 CLUSTER: Mapping[str, OptionInfo] = {
     "workers": option(
-        "--workers",
-        panel=WORKERS,
-        min=1,
-        metavar="N",
-        help="Number of processes on this machine or, with --slurm, of jobs.",
+        "--workers", "N", "Number of processes on this machine or, with --slurm, of jobs.", panel=WORKERS, min=1
     ),
     "scheduler": option(
-        "--scheduler",
-        panel=WORKERS,
-        metavar="ADDRESS",
-        show_default=False,
-        help="Use a Dask scheduler that already runs, such as tcp://node1:8786.",
+        "--scheduler", "ADDRESS", "Use a Dask scheduler that already runs, such as tcp://node1:8786.", panel=WORKERS
     ),
-    "slurm": flag("--slurm", panel=WORKERS, help="Submit the workers to SLURM."),
+    "slurm": flag("--slurm", "Submit the workers to SLURM.", panel=WORKERS),
     "slurm_options": option(
         "--slurm-option",
+        "OPTION",
+        "Option to pass on to sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
         panel=WORKERS,
-        metavar="OPTION",
-        show_default=False,
-        help="Option to pass on to sbatch, such as --slurm-option=--partition=gpu; may be repeated.",
     ),
     "memory": option(
         "--memory",
+        "SIZE",
+        "Memory of each worker, such as 8GB; by default an equal share of this machine.",
         panel=WORKERS,
-        metavar="SIZE",
-        show_default=False,
-        help="Memory of each worker, such as 8GB; by default an equal share of this machine.",
     ),
     "retries": option(
         "--retries",
+        "N",
+        "How often to try a recording again after a network error or the loss of a worker.",
         panel=WORKERS,
         min=0,
-        metavar="N",
-        help="How often to try a recording again after a network error or the loss of a worker.",
+    ),
+    "time_limit": option(
+        "--time-limit",
+        "TIME",
+        "How long a recording may take, such as 2h or 90m; one that takes longer is reported as failed.",
+        panel=WORKERS,
     ),
     "manifest": option(
         "--manifest",
+        "FILE",
+        "File that records which recordings are done, neurid-manifest.sqlite by default. With "
+        "--output, it is in that folder.",
         panel=WORKERS,
-        metavar="FILE",
-        show_default=False,
-        help="File that records which recordings are done, neurid-manifest.sqlite by default. With --output, it is "
-        "in that folder.",
     ),
 }
 
@@ -335,7 +322,7 @@ PRINTING = [
         "verbose", typer.Option("--verbose", "-v", metavar="", show_default=False, help="Print more, with tracebacks.")
     ),
 ]
-JSON = _parameter("as_json", flag("--json", help="Print JSON instead of lines and tables."))
+JSON = _parameter("as_json", flag("--json", "Print JSON instead of lines and tables."))
 
 with_reading = partial(_gather, "reading", ReadOptions, _declare(ReadOptions, READING))
 with_writing = partial(_gather, "writing", WriteOptions, _declare(WriteOptions, WRITING))

@@ -1,18 +1,16 @@
 """The outcome of embedding a recording, printed and as JSON."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nwb_neurid._system.display import count_reasons
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from nwb_neurid.results import Predictions
     from nwb_neurid.workflows.embed import Outcome
-
-KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
 def print_outcome(out: Terminal, source: str, outcome: "Outcome") -> None:
@@ -101,12 +99,11 @@ def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
 def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
     """How many units were labelled and how many not, and why."""
     vectors = predictions.label != ""
-    reasons = [KIND_OF_REASON.split(why)[0] for why in predictions.reasons[predictions.abstained & vectors].tolist()]
     return {
         "label": predictions.label_name,
         "units": int(vectors.sum()),
         "labelled": int((~predictions.abstained).sum()),
         "counts": dict(Counter(predictions.label[~predictions.abstained].tolist()).most_common()),
-        "abstained": dict(Counter(reasons).most_common()),
+        "abstained": count_reasons(predictions.reasons[predictions.abstained & vectors]),
         "notes": list(predictions.notes),
     }

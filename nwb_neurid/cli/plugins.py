@@ -84,16 +84,14 @@ def _list_installed(out: Terminal, found: "Registry[EncoderPlugin] | Registry[Re
 @with_terminal
 def check(
     name: Annotated[
-        str,
-        argument("NAME", "An installed encoder or reader, or NAME@DISTRIBUTION.", autocompletion=complete_encoders),
+        str, argument("NAME", "An installed encoder or reader, or NAME@DISTRIBUTION.", autocompletion=complete_encoders)
     ],
     *,
     preset: Annotated[
-        str | None, option("--preset", metavar="NAME", help="Preset of the encoder; by default, its first one.")
+        str | None, option("--preset", "NAME", "Preset of the encoder; by default, its first one.")
     ] = None,
     source: Annotated[
-        Path | None,
-        option("--source", metavar="PATH", help="A small recording to test a reader with; it is copied first."),
+        Path | None, option("--source", "PATH", "A small recording to test a reader with; it is copied first.")
     ] = None,
     out: Terminal,
 ) -> None:
@@ -146,18 +144,12 @@ def new(
     name: Annotated[str, argument("NAME", "Name of the plugin: lower-case letters, digits and hyphens.")],
     *,
     torch: Annotated[
-        bool,
-        flag("--torch", help="Write an encoder that is trained with torch; by default, one in NumPy without training."),
+        bool, flag("--torch", "Write an encoder that is trained with torch; by default, one in NumPy without training.")
     ] = False,
     output: Annotated[
         Path,
         option(
-            "--output",
-            "-o",
-            panel=WRITE,
-            metavar="FOLDER",
-            show_default=False,
-            help="Folder in which to create it; by default, the current one.",
+            "--output", "FOLDER", "Folder in which to create it; by default, the current one.", short="-o", panel=WRITE
         ),
     ] = Path(),
     out: Terminal,

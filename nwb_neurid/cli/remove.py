@@ -12,18 +12,15 @@ from nwb_neurid.cli.terminal import Terminal
 def remove(
     file: Annotated[Path, argument("FILE.nwb", "A file with results.")],
     *,
-    name: Annotated[
-        str,
-        option("--name", metavar="NAME", show_default=False, help="Name of the results (nwb-neurid show lists them)."),
-    ],
+    name: Annotated[str, option("--name", "NAME", "Name of the results (nwb-neurid show lists them).")],
     output: Annotated[
         Path | None,
         option(
             "--output",
-            "-o",
+            "PATH",
+            "Write a copy without the results to this file; FILE stays as it is.",
+            short="-o",
             panel=WRITE,
-            metavar="PATH",
-            help="Write a copy without the results to this file; FILE stays as it is.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -33,7 +30,7 @@ def remove(
 
     $ nwb-neurid remove recording.nwb --name neurid_company
 
-    The file is replaced by a verified copy without them; after an error it is as it was.
+    The file is replaced by a verified copy without the results. If anything fails, the file stays unchanged.
     """
     from nwb_neurid.writers.nwb import store
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from nwb_neurid.cli.options import WRITE, Overwrite, argument, option, with_json, with_reading
+from nwb_neurid.cli.options import WRITE, Overwrite, ResultsName, argument, option, with_json, with_reading
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 
@@ -14,26 +14,15 @@ def report(
     source: Annotated[
         Path,
         argument(
-            "SOURCE",
-            "A file with results, the recording (of any format) that they belong to, or a dataset of vectors.",
+            "SOURCE", "A file with results, the recording (of any format) that they belong to, or a dataset of vectors."
         ),
     ],
     *,
-    name: Annotated[
-        str | None,
-        option("--name", metavar="NAME", show_default=False, help="Only the results of this name; by default, all."),
-    ] = None,
+    name: ResultsName = None,
     reading: ReadOptions,
     output: Annotated[
         Path | None,
-        option(
-            "--output",
-            "-o",
-            panel=WRITE,
-            metavar="FILE",
-            show_default=False,
-            help="The HTML file to write; SOURCE.report.html by default.",
-        ),
+        option("--output", "FILE", "The HTML file to write; SOURCE.report.html by default.", short="-o", panel=WRITE),
     ] = None,
     overwrite: Overwrite = False,
     out: Terminal,

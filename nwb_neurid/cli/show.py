@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.options import argument, option, with_json
+from nwb_neurid.cli.options import ResultsName, argument, option, with_json
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import NeuridError
@@ -28,10 +28,8 @@ def show(
         Path, argument("SOURCE", "A file with results, or the recording (of any format) that they are about.")
     ],
     *,
-    name: Annotated[
-        str | None, option("--name", metavar="NAME", help="Only the results of this name; by default, all.")
-    ] = None,
-    rows: Annotated[int, option("--rows", min=0, metavar="N", help="How many units to list.")] = 5,
+    name: ResultsName = None,
+    rows: Annotated[int, option("--rows", "N", "How many units to list.", min=0)] = 5,
     out: Terminal,
 ) -> None:
     """Show results: which units have a vector, which are most similar, what was predicted, and by which model.

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import MODEL, WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import MODEL, WRITE, Overwrite, argument, flag, option, with_terminal
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption
 
 SIMULATE = "What to simulate"
 
-Units = Annotated[int, option("--units", panel=SIMULATE, min=1, metavar="N", help="Number of neurons.")]
-Duration = Annotated[float, option("--duration", panel=SIMULATE, metavar="S", help="Duration in seconds.")]
-Seed = Annotated[
-    int, option("--seed", panel=SIMULATE, min=0, metavar="N", help="Random seed, for reproducible recordings.")
-]
+Units = Annotated[int, option("--units", "N", "Number of neurons.", panel=SIMULATE, min=1)]
+Duration = Annotated[float, option("--duration", "S", "Duration in seconds.", panel=SIMULATE)]
+Seed = Annotated[int, option("--seed", "N", "Random seed, for reproducible recordings.", panel=SIMULATE, min=0)]
 
 
 @with_terminal
@@ -31,37 +29,33 @@ def simulate(
         int,
         option(
             "--regions",
+            "N",
+            "Brain regions, each with a rhythm and a slow drive that its neurons share.",
             panel=SIMULATE,
             min=1,
-            metavar="N",
-            help="Brain regions, each with a rhythm and a slow drive that its neurons share.",
         ),
     ] = 1,
-    imaging: Annotated[
-        bool, flag("--imaging", panel=SIMULATE, help="Calcium fluorescence in place of spikes.")
-    ] = False,
+    imaging: Annotated[bool, flag("--imaging", "Calcium fluorescence in place of spikes.", panel=SIMULATE)] = False,
     rate_hz: Annotated[
-        float | None,
-        option("--rate-hz", panel=SIMULATE, metavar="HZ", help="Frame rate of --imaging; 4.28 by default."),
+        float | None, option("--rate-hz", "HZ", "Frame rate of --imaging; 4.28 by default.", panel=SIMULATE)
     ] = None,
     animals: Annotated[
-        int | None, option("--animals", panel=SIMULATE, min=1, metavar="N", help="Write N animals into the folder OUT.")
+        int | None, option("--animals", "N", "Write N animals into the folder OUT.", panel=SIMULATE, min=1)
     ] = None,
     out_of_domain: Annotated[
         int,
         option(
             "--out-of-domain",
+            "N",
+            "With --animals, N more animals, whose drive, noise and synapses lie outside the range of the others.",
             panel=SIMULATE,
             min=0,
-            metavar="N",
-            help="With --animals, N more animals, whose drive, noise and synapses lie outside the range of the others.",
         ),
     ] = 0,
     jobs: Annotated[
-        int | None,
-        option("--jobs", min=1, metavar="N", help="With --animals, how many processes; one per core by default."),
+        int | None, option("--jobs", "N", "With --animals, how many processes; one per core by default.", min=1)
     ] = None,
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
     """Write simulated recordings: Izhikevich networks of RS, IB, CH, FS and LTS neurons with types and regions.
@@ -122,16 +116,16 @@ def _refuse_without_animals(out_of_domain: int, jobs: int | None) -> None:
 def demo(
     *,
     output: Annotated[
-        Path, option("--output", "-o", panel=WRITE, metavar="FOLDER", help="The folder for recording and picture.")
+        Path, option("--output", "FOLDER", "The folder for recording and picture.", short="-o", panel=WRITE)
     ] = Path("neurid-demo"),
     encoder: Annotated[
         str | None,
         option(
             "--encoder",
+            "NAME",
+            "An installed encoder that needs no training; one is the default.",
             panel=MODEL,
-            metavar="NAME",
             autocompletion=complete_encoders,
-            help="An installed encoder that needs no training; one is the default.",
         ),
     ] = None,
     units: Units = 150,

@@ -1,18 +1,22 @@
 """`nwb-neurid train`."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from nwb_neurid.cli.completion import complete_encoders, complete_presets
+from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
     READ,
-    WRITE,
+    Cache,
     Device,
+    OutputFolder,
+    Overwrite,
     PoolGroups,
+    Preset,
+    Resume,
     Seed,
+    Windows,
     argument,
     flag,
     option,
@@ -43,75 +47,37 @@ def train(
         str | None,
         option(
             "--encoder",
+            "NAME",
+            "An installed encoder that learns, see nwb-neurid plugins. One is the default.",
             panel=MODEL,
-            metavar="NAME",
             autocompletion=complete_encoders,
-            help="An installed encoder that learns, see nwb-neurid plugins. One is the default.",
         ),
     ] = None,
-    preset: Annotated[
-        str | None,
-        option(
-            "--preset",
-            panel=MODEL,
-            metavar="NAME",
-            autocompletion=complete_presets,
-            help="A preset of the encoder: small trains on a laptop; its first by default.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int, option("--steps", panel=COMPUTE, min=1, metavar="N", help="Number of optimiser steps.")
-    ] = 1000,
-    windows: Annotated[
-        int | None,
-        option(
-            "--windows",
-            panel=COMPUTE,
-            min=1,
-            metavar="N",
-            help="Pairs of windows per training step; by default, as in the preset.",
-        ),
-    ] = None,
+    preset: Preset = None,
+    steps: Annotated[int, option("--steps", "N", "Number of optimiser steps.", panel=COMPUTE, min=1)] = 1000,
+    windows: Windows = None,
     learning_rate: Annotated[
-        float | None,
-        option("--learning-rate", panel=COMPUTE, metavar="X", help="Peak learning rate; by default, as in the preset."),
+        float | None, option("--learning-rate", "X", "Peak learning rate; by default, as in the preset.", panel=COMPUTE)
     ] = None,
     precision: Annotated[
-        str,
-        option(
-            "--precision", panel=COMPUTE, metavar="auto|float32|bfloat16", help="Precision of matrix multiplications."
-        ),
+        str, option("--precision", "auto|float32|bfloat16", "Precision of matrix multiplications.", panel=COMPUTE)
     ] = "auto",
-    compile_: Annotated[bool, flag("--compile", panel=COMPUTE, help="Compile the network with torch.compile.")] = False,
-    cache: Annotated[
-        Path | None,
-        option(
-            "--cache",
-            panel=READ,
-            metavar="FOLDER",
-            help="Folder in which to keep binned recordings, so that each is read only once.",
-        ),
-    ] = None,
+    compile_: Annotated[bool, flag("--compile", "Compile the network with torch.compile.", panel=COMPUTE)] = False,
+    cache: Cache = None,
     held_out: Annotated[
         str,
         option(
             "--held-out",
+            "A,B",
+            "Subjects to be tested later: training stops with an error if a recording is of one of them.",
             panel=READ,
-            metavar="A,B",
-            show_default=False,
-            help="Subjects to be tested later: training stops with an error if a recording is of one of them.",
         ),
     ] = "",
     device: Device = "auto",
     seed: Seed = 0,
-    output: Annotated[
-        Path,
-        option("--output", "-o", panel=WRITE, metavar="FOLDER", show_default=False, help="The model folder to write."),
-    ],
-    resume: Annotated[
-        bool, flag("--resume", panel=WRITE, help="Continue an interrupted training into this folder.")
-    ] = False,
-    overwrite: Annotated[bool, flag("--overwrite", panel=WRITE, help="Replace an existing model folder.")] = False,
+    output: OutputFolder,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
     """Train an encoder on recordings, without labels, and save it as a model folder.

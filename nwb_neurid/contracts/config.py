@@ -118,7 +118,7 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used; all of them are listed.
+        If keys are missing or unknown, or their values cannot be used. The message lists all of them.
 
     Examples
     --------
@@ -149,8 +149,8 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used; all of them are listed. Also if `__post_init__`
-        of the dataclass raises a `ValueError`, whose message is listed.
+        If keys are missing or unknown, or their values cannot be used. The message lists all of them. Also if
+        `__post_init__` of the dataclass raises a `ValueError`, whose message is listed.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid._system.bars import automatic
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Trainable
 from nwb_neurid.datasets.brainwidebench import write_submission
@@ -17,7 +18,9 @@ from nwb_neurid.errors import SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
+from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
 
@@ -85,6 +88,7 @@ def reproduce(
     windows: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     watch: "Callable[[Step], None] | None" = None,
@@ -108,6 +112,8 @@ def reproduce(
         Random seed of training, folds and heads.
     device
         "auto", "cpu" or "cuda".
+    cache
+        A folder that keeps binned recordings for the training, as for `nwb_neurid.workflows.train.train`.
     overwrite
         Replace the content of the folder.
     resume
@@ -130,6 +136,11 @@ def reproduce(
         If the folder holds something that may not be replaced.
     NeuridError
         If a recording cannot be read, trained on, or evaluated.
+
+    Warns
+    -----
+    NeuridWarning
+        If `cache` is of no use.
     """
     if not sources:
         raise SourceNotFound(
@@ -148,7 +159,7 @@ def reproduce(
         else:
             held_out = tested if splits.protocol == INDUCTIVE else []
             model = train(
-                [each for each in populations if each.subject_id not in held_out],
+                _drop_subjects(sources if cache is not None else populations, populations, held_out),
                 output / "model",
                 encoder=learning.encoder,
                 preset=chosen,
@@ -156,11 +167,14 @@ def reproduce(
                 windows=windows,
                 seed=seed,
                 device=device,
+                reading=reading or dataset.reading(),
+                cache=cache,
                 resume=resume,
                 overwrite=overwrite,
                 watch=watch,
                 progress=progress,
             )
+    _check_cache(cache, model, in_folds=anew is not None)
     evaluation = evaluate(
         model,
         populations,
@@ -174,12 +188,24 @@ def reproduce(
         windows=windows if anew else None,
         progress=progress,
     )
-    differences = _list_differences(dataset, model, evaluation, len(populations), number, chosen, tested)
-    found = Reproduction(
-        dataset=dataset, evaluation=evaluation, differences=(*_compare_units(dataset, reading), *differences)
-    )
+    differences = _list_differences(dataset, reading, model, evaluation, len(populations), number, chosen, tested)
+    found = Reproduction(dataset=dataset, evaluation=evaluation, differences=differences)
     _save(found, output, seed, overwrite=overwrite or resume)
     return found
+
+
+def _drop_subjects(
+    sources: Sequence[object], populations: Sequence[Population], subjects: Sequence[str]
+) -> list[object]:
+    """The sources that are not of these subjects."""
+    return [each for each, own in zip(sources, populations, strict=True) if own.subject_id not in subjects]
+
+
+def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
+    """Warn that a cache is of no use."""
+    if cache is not None and (in_folds or not isinstance(model.encoder, Trainable)):
+        why = "each fold trains an encoder of its own" if in_folds else f"{model.name} needs no training"
+        warn(f"The cache {cache} is not used: {why}.")
 
 
 def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
@@ -191,6 +217,7 @@ def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
 
 def _list_differences(
     dataset: Dataset,
+    reading: ReadOptions | None,
     model: Model,
     evaluation: Evaluation,
     sessions: int,
@@ -200,7 +227,7 @@ def _list_differences(
 ) -> tuple[str, ...]:
     """In what our run differs from the paper's."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
-    found = []
+    found = _compare_units(dataset, reading)
     if expected is not None and sessions != expected:
         found.append(f"{sessions} of {expected} recordings.")
     if isinstance(model.encoder, Trainable) and steps != learning.steps:

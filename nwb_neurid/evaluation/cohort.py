@@ -1,6 +1,5 @@
 """The cohort: the units of several recordings in one table, with their labels."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions, silent
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.mapping import check_table, map_labels, read_subjects
 from nwb_neurid.labels.training_data import collect_examples
@@ -171,14 +171,12 @@ def select_scorable(cohort: Cohort, has_vector: Bool[np.ndarray, " units"]) -> B
     """
     known = cohort.truth != ""
     if lost := int((known & ~has_vector).sum()):
-        warnings.warn(
+        warn(
             f"{lost} of {int(known.sum())} units with a known {cohort.label} are not scored, because at least one "
-            "encoder has no vector for them.",
-            NeuridWarning,
-            stacklevel=3,
+            "encoder has no vector for them."
         )
     labels = np.where(has_vector, cohort.truth, "")
     examples, notes = collect_examples(np.zeros((len(labels), 1)), labels, cohort.subject, None, None, cohort.label)
     for note in notes:
-        warnings.warn(note, NeuridWarning, stacklevel=3)
+        warn(note)
     return np.asarray(has_vector & np.isin(labels, examples.classes))

@@ -1,14 +1,14 @@
 """Learning curves: scores for different numbers of labels and of animals."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotFit, InvalidOption
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import HeadOptions, predict_folds
 from nwb_neurid.evaluation.models import Vectors
@@ -116,7 +116,7 @@ def _score_point(
     try:
         found = predict_folds(cohort, splits, vectors, options)
     except CannotFit as error:
-        warnings.warn(f"No score with {what}: {error}", NeuridWarning, stacklevel=3)
+        warn(f"No score with {what}: {error}")
         return {"macro_f1": None, "balanced_accuracy": None}
     scores = score_predictions(cohort, found.tested, found.label, options.seed)
     return {name: scores[name] for name in ("macro_f1", "balanced_accuracy", "intervals_95")}

@@ -1,6 +1,5 @@
 """The models that are evaluated, their vectors, and the baselines."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +9,16 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from nwb_neurid._system.text import join_some
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import TrainingOptions
-from nwb_neurid.errors import CannotEncode, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotEncode, InvalidOption
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.controls import embed_rates, embed_stored_rates
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.results import UNTRAINED, Embeddings, Json
 from nwb_neurid.workflows.models import resolve_model
@@ -182,7 +183,7 @@ def embed_recordings(
         raise CannotEncode(model.name, "these recordings", why)
     for each, names in refused.items():
         who = names[0] if len(names) == 1 else f"{len(names)} recordings ({join_some(names)})"
-        warnings.warn(f"Left out: {who}: {each}.", NeuridWarning, stacklevel=2)
+        warn(f"Left out: {who}: {each}.")
     return tuple(found)
 
 
@@ -221,11 +222,9 @@ def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: P
         If the baseline cannot embed any of the recordings.
     """
     if cohort.stored:
-        warnings.warn(
+        warn(
             "A dataset of vectors keeps no activity: compared with guessing, the most frequent class, and rate and "
-            "duration alone. For the other comparisons, evaluate the recordings.",
-            NeuridWarning,
-            stacklevel=2,
+            "duration alone. For the other comparisons, evaluate the recordings."
         )
         return {RATE: embed_stored_rates(cohort)}
     populations = cohort.populations
@@ -246,7 +245,7 @@ def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: P
                 new_model(baseline), populations, pool_groups=models.pool_groups, progress=progress
             )
         except CannotEncode as error:
-            warnings.warn(f"No comparison with {baseline}: {error}", NeuridWarning, stacklevel=2)
+            warn(f"No comparison with {baseline}: {error}")
     return {**found, RATE: embed_rates(populations)}
 
 

@@ -147,7 +147,7 @@ def check_split(cohort: Cohort, split: Split, protocol: str) -> None:
         )
     both = np.intersect1d(cohort.neuron[split.train], cohort.neuron[split.test])
     if len(both):
-        raise Leak(f"{len(both)} neurons would be trained on and tested.")
+        raise Leak(f"{len(both)} neurons would be in both the training and the test data.")
     if protocol == TRANSDUCTIVE:
         return
     if shared := sorted(set(cohort.subject[split.train].tolist()) & set(cohort.subject[split.test].tolist())):

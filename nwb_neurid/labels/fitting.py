@@ -1,14 +1,14 @@
 """Fit label heads. All settings are chosen within the training data, with folds that keep animals together."""
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Shaped
 
 from nwb_neurid._system.names import RULE, is_fit_name
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.calibration import Calibration, check_coverage, fit_temperature, temper, vote
 from nwb_neurid.labels.classifier import KINDS, STRENGTHS, Classifier, fit_classifier
 from nwb_neurid.labels.head import LabelHead
@@ -106,7 +106,7 @@ def fit_head(
         )
     examples, notes = collect_examples(vectors, labels, subjects, groups, neighbours, label_name)
     for note in notes:
-        warnings.warn(note, NeuridWarning, stacklevel=2)
+        warn(note)
     strength = _choose_strength(examples, kind, seed, progress)
     calibration, distances = _calibrate(examples, kind, strength, seed, progress)
     classifier, rows = _fit_without(examples, np.empty(0, np.int64), kind, strength, seed)

@@ -1,18 +1,19 @@
 """Label heads in a model folder: `heads/<label>.json` and `heads/<label>.safetensors`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid._system.file_sets import find_file, find_files
-from nwb_neurid._system.files import read_json
+from nwb_neurid._system.files import read_versioned
 from nwb_neurid._system.names import CLASS_RULE, RULE, is_class_name, is_fit_name
+from nwb_neurid.contracts.config import is_positive, is_share
 from nwb_neurid.errors import InvalidModel, WrongWeights
 from nwb_neurid.labels.calibration import Calibration
 from nwb_neurid.labels.classifier import Classifier
@@ -23,20 +24,6 @@ FORMAT = 1
 FOLDER = "heads"
 MODEL = "model.json"
 """The file that the files of a model are called after."""
-TEXTS: Mapping[str, type | tuple[type, ...]] = {
-    "label_name": str,
-    "scope": str,
-    "kind": str,
-    "classes": list,
-    "coverage": (int, float),
-    "sharpness": (int, float),
-    "lapse": (int, float),
-    "voted_sharpness": (int, float),
-    "voted_lapse": (int, float),
-    "encoder": dict,
-    "details": dict,
-    "arrays_sha256": str,
-}
 UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": [], "stretches": 0}
 """What heads of version 0.1 do not say."""
 
@@ -199,10 +186,10 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
     """Refuse names of the label and of classes that become part of other names, or are none."""
     if not is_fit_name(about["label_name"]):
         raise InvalidModel(
-            f"{path} predicts {about['label_name'][:100]!r}, which cannot be part of names of files and columns: "
-            f"{RULE}. Fit the head again under another name: nwb-neurid fit-labels."
+            f"{path} predicts the label {about['label_name'][:100]!r}, which cannot be used in names of files "
+            f"and columns: {RULE}. Fit the head again under another name: nwb-neurid fit-labels."
         )
-    if len(about["classes"]) < 2 or not all(isinstance(name, str) for name in about["classes"]):
+    if len(about["classes"]) < 2:
         raise InvalidModel(f"{path} must name two classes or more, got {about['classes']!r:.60}.")
     if odd := [name for name in about["classes"] if not is_class_name(name)]:
         raise InvalidModel(
@@ -217,57 +204,47 @@ def _read_required(required: Mapping[str, Any] | None) -> RequiredPart | None:
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        about = read_json(path)
-    except OSError as error:
-        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise InvalidModel(f"{path} is not JSON: {error}.") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        got = repr(about.get("format")) if isinstance(about, dict) else type(about).__name__
-        raise InvalidModel(f"{path} must have format {FORMAT}, got {got:.60}. A newer nwb-neurid may read it.")
-    for name, wanted in TEXTS.items():
-        if not isinstance(about.get(name), wanted):
-            raise InvalidModel(
-                f"{path} has an invalid value of {name!r}: {about.get(name)!r:.60}. Fit the head again: nwb-neurid "
-                "fit-labels."
-            )
+    about = {**UNSAID, **read_versioned(path, FORMAT)}
+    if name := next((name for name, holds in RULES.items() if not holds(about.get(name))), ""):
+        _refuse(path, about, name)
     _check_names(about, path)
-    sharp = min(about["sharpness"], about["voted_sharpness"]) > 0
-    lapses = (about["lapse"], about["voted_lapse"])
-    if not 0 < about["coverage"] < 1 or not sharp or not 0 <= min(lapses) <= max(lapses) < 1:
-        raise InvalidModel(f"{path} has an impossible value of coverage, sharpness or lapse.")
-    about = {**UNSAID, **about}
-    if name := _find_unsound(about):
-        raise InvalidModel(
-            f"{path} has an invalid value of {name!r}: {about[name]!r:.60}. Fit the head again: nwb-neurid fit-labels."
-        )
+    if not set(about["rare"]) <= set(about["classes"]):
+        _refuse(path, about, "rare")
+    if not all(_is_prior(prior, about["classes"]) for prior in about["priors"].values()):
+        _refuse(path, about, "priors")
     return about
 
 
-def _find_unsound(about: Mapping[str, Any]) -> str:
-    """Find what cannot be used of what heads of earlier versions did not have; "" if nothing is wrong."""
-    for name in ("caveats", "parts", "rare"):
-        if not isinstance(about[name], list) or not all(isinstance(text, str) for text in about[name]):
-            return name
-    if not set(about["rare"]) <= set(about["classes"]):
-        return "rare"
-    if type(about["stretches"]) is not int or not 0 <= about["stretches"] <= MOST_STRETCHES:
-        return "stretches"
-    priors, required = about["priors"], about["required"]
-    if not isinstance(priors, dict) or not all(_is_prior(prior, about["classes"]) for prior in priors.values()):
-        return "priors"
-    parts = {"dims", "reason"} <= required.keys() <= {"dims", "reason", "of"} if isinstance(required, dict) else False
-    if required is not None and not (
-        parts
-        and isinstance(required["reason"], str)
-        and isinstance(required.get("of", ""), str)
-        and isinstance(required["dims"], list)
-        and required["dims"]
-        and all(type(at) is int and at >= 0 for at in required["dims"])
-    ):
-        return "required"
-    return ""
+def _refuse(path: Path, about: Mapping[str, Any], name: str) -> NoReturn:
+    raise InvalidModel(
+        f"{path} has an invalid value of {name!r}: {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _are_dims(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(at) is int and at >= 0 for at in value)
+
+
+def _is_required(value: Any) -> bool:
+    """Whether this describes a part of a vector that the head needs, or none."""
+    return value is None or (
+        isinstance(value, dict)
+        and {"dims", "reason"} <= value.keys() <= {"dims", "reason", "of"}
+        and all(isinstance(text, str) for name, text in value.items() if name != "dims")
+        and _are_dims(value["dims"])
+    )
 
 
 def _is_prior(prior: object, classes: list[str]) -> bool:
@@ -281,6 +258,19 @@ def _is_prior(prior: object, classes: list[str]) -> bool:
         and all(type(share) in {int, float} and 0 <= share <= 1 for share in shares.values())
         and sum(shares.values()) > 0
     )
+
+
+RULES: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("label_name", "scope", "kind", "arrays_sha256"), _is_text),
+    **dict.fromkeys(("encoder", "details", "priors"), _is_object),
+    **dict.fromkeys(("classes", "caveats", "parts", "rare"), _are_texts),
+    **dict.fromkeys(("sharpness", "voted_sharpness"), is_positive),
+    **dict.fromkeys(("lapse", "voted_lapse"), is_share),
+    "coverage": lambda value: is_share(value) and value > 0,
+    "required": _is_required,
+    "stretches": lambda value: type(value) is int and 0 <= value <= MOST_STRETCHES,
+}
+"""What each part of a description must be."""
 
 
 def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:

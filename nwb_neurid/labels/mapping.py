@@ -1,15 +1,15 @@
 """Tables with two columns (new names of classes, subjects of recordings that state none), and groups of an atlas."""
 
-import csv
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.files import read_rows
 from nwb_neurid._system.text import join_some
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.vocabulary import is_unknown
 
 ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
@@ -96,13 +96,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     InvalidOption
         If it cannot be read, has other columns, or has two values for one name.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
-    except OSError as error:
-        raise InvalidOption(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
+    rows = read_rows(path, "The table")
     if not rows or rows[0] != list(columns):
         got = ",".join(rows[0]) if rows else "nothing"
         raise InvalidOption(f"{path} must begin with the line {','.join(columns)}, got {got[:80]}.")
@@ -149,10 +143,8 @@ def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
     groups = regions.acronym[regions.mappings[ATLASES[atlas]]]
     grouped = dict(zip(regions.acronym.tolist(), groups.tolist(), strict=True))
     if strange := [name for name in acronyms if name not in grouped]:
-        warnings.warn(
+        warn(
             f"Not acronyms of the Allen CCF, so these regions count as unknown: {join_some(strange, 10)} "
-            f"({len(strange)} in all).",
-            NeuridWarning,
-            stacklevel=2,
+            f"({len(strange)} in all)."
         )
     return {name: grouped.get(name, "") for name in acronyms}

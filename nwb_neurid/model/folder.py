@@ -14,7 +14,7 @@ import numpy as np
 
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays, read_arrays
 from nwb_neurid._system.file_sets import find_file, finish, has_set, write_files
-from nwb_neurid._system.files import read_json
+from nwb_neurid._system.files import read_versioned
 from nwb_neurid._system.lock import is_hidden, lock
 from nwb_neurid.contracts import EncoderSpec
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
@@ -201,17 +201,7 @@ def read_description(folder: Path) -> Description:
     path = find_file(folder, ABOUT, ABOUT)
     if not path.exists():
         raise InvalidModel(f"{folder} is not a model folder: it has no model.json.")
-    try:
-        about = read_json(path)
-    except OSError as error:
-        raise InvalidModel(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise InvalidModel(f"{path} is not JSON: {error}.") from error
-    if isinstance(about, dict):
-        about.setdefault("details", {})  # folders of 0.1.0 have none
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        got = repr(about.get("format")) if isinstance(about, dict) else type(about).__name__
-        raise InvalidModel(f"{path} must have format {FORMAT}, got {got:.60}. A newer nwb-neurid may read it.")
+    about = {"details": {}, **read_versioned(path, FORMAT)}  # folders of 0.1.0 have no details
     for part in fields(Description):
         wanted = dict if part.name in {"config", "details", "software"} else str
         if not isinstance(about.get(part.name), wanted):

@@ -11,31 +11,25 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from nwb_neurid import __version__, registry
-from nwb_neurid._system import limits
+from nwb_neurid import __version__
 from nwb_neurid._system.arrays import hash_arrays
 from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.display import format_html, format_lines, list_some
-from nwb_neurid.contracts import DEVICES, Config, Encoder, EncoderPlugin, EncoderSpec, Progress, State, silent
-from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
+from nwb_neurid.contracts import Encoder, EncoderPlugin, EncoderSpec, Progress, silent
+from nwb_neurid.contracts.attribution import name_plugin
 from nwb_neurid.contracts.compatibility import convert_activity, list_problems
-from nwb_neurid.errors import CannotEncode, InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
-from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
+from nwb_neurid.errors import CannotEncode
+from nwb_neurid.labels.folder import describe_heads, pack_heads
 from nwb_neurid.labels.head import LabelHead, choose_head
 from nwb_neurid.labels.prediction import MIN_SPIKES, MIN_WINDOWS, Prior, predict
-from nwb_neurid.model.bundled import find_model_folder
 from nwb_neurid.model.folder import (
     Description,
     describe_card,
-    explain_misfit,
-    find_old,
-    read_description,
-    read_weights,
     write_folder,
 )
 from nwb_neurid.model.groups import embed_groups
 from nwb_neurid.population import Population
-from nwb_neurid.results import UNTRAINED, Embeddings, Json, Predictions, Provenance
+from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -297,167 +291,6 @@ class Model:
             weights_sha256=self.weights_sha256,
             software=list_software(),
         )
-
-
-def new_model(
-    encoder: str, *, preset: str | None = None, untrained: bool = False, seed: int = 0, device: str = "auto"
-) -> Model:
-    """Make a model without trained weights, of an installed encoder.
-
-    Parameters
-    ----------
-    encoder
-        Name of the encoder, or `name@distribution`.
-    preset
-        One of its presets; the first by default.
-    untrained
-        Accept random weights, if the encoder learns.
-    seed
-        Random seed of the weights.
-    device
-        "auto" (a GPU if there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    Model
-        The model, ready to embed.
-
-    Raises
-    ------
-    UntrainedEncoder
-        If the encoder learns and `untrained` is not set.
-    InvalidOption
-        If there is no such preset or device.
-    UnknownPlugin, DuplicatePlugin, BrokenPlugin, IncompatiblePlugin
-        If the encoder cannot be loaded.
-
-    Examples
-    --------
-    >>> new_model("isi").encoder.dim
-    53
-    >>> new_model("nuclr", preset="small", untrained=True, device="cpu").spec.min_observed_s
-    10.0
-    """
-    encoders = registry.encoders()
-    plugin = encoders.load(encoder)
-    config = plugin.presets.get(preset or next(iter(plugin.presets)))
-    if config is None:
-        raise InvalidOption(f"Encoder {encoder!r} has no preset {preset!r}. It has: {', '.join(plugin.presets)}.")
-    state: State = {}
-    training = ""
-    if plugin.initial_state is not None:
-        if not untrained:
-            raise UntrainedEncoder(
-                f"Encoder {encoder!r} needs a trained model, and none was given. Choose one (--model FOLDER), or use "
-                "random weights (--untrained), whose vectors mean little."
-            )
-        with attribute_errors(
-            lambda: name_plugin("Encoder", encoder, encoders.distribution(encoder)), "failed to make weights"
-        ):
-            state, training = plugin.initial_state(config, seed), f"{UNTRAINED}, seed {seed}"
-    return _build(plugin, config, state, device, training, encoders.distribution(encoder))
-
-
-def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
-    """Make a model from a checkpoint of the method's original code. No code in it is run.
-
-    Parameters
-    ----------
-    encoder
-        Name of the encoder.
-    checkpoint
-        The file.
-    settings
-        Entries of the config that the checkpoint does not contain, or that should replace those of the checkpoint.
-
-    Returns
-    -------
-    Model
-        The model, on the CPU. `Model.save` writes it to a folder.
-
-    Raises
-    ------
-    InvalidOption
-        If the encoder cannot import checkpoints.
-    WrongWeights, InvalidModel
-        If the checkpoint does not contain everything that the encoder needs.
-
-    Examples
-    --------
-    >>> from safetensors.numpy import save_file
-    >>> weights = new_model("nuclr", preset="base", untrained=True, device="cpu").encoder.state()
-    >>> save_file(dict(weights), "checkpoint.safetensors")
-    >>> import_model("nuclr", Path("checkpoint.safetensors"), {}).encoder.dim
-    256
-    """
-    encoders = registry.encoders()
-    plugin = encoders.load(encoder)
-    if plugin.import_checkpoint is None:
-        raise InvalidOption(f"Encoder {encoder!r} has no checkpoints to import.")
-    who = encoders.distribution(encoder)
-    with (
-        limits.reading(checkpoint),
-        attribute_errors(lambda: name_plugin("Encoder", encoder, who), f"failed on {checkpoint}"),
-    ):
-        config, state = plugin.import_checkpoint(checkpoint, settings)
-    training = f"imported from {checkpoint.name}, which does not state what it was trained on"
-    return _build(plugin, config, state, "cpu", training, encoders.distribution(encoder))
-
-
-def load_model(folder: str | Path, *, device: str = "auto") -> Model:
-    """Load a model from its folder, or load an included model.
-
-    Parameters
-    ----------
-    folder
-        The model folder, or the name of an included model, such as "company-spikes" or "default-calcium".
-    device
-        "auto" (a GPU if there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    Model
-        The model with its label heads, ready to embed.
-
-    Raises
-    ------
-    InvalidModel
-        If the folder is not a model folder, or its format or encoder is not supported.
-    WrongWeights
-        If the weights, or those of a label head, are damaged or do not fit.
-
-    Examples
-    --------
-    >>> load_model("default-spikes", device="cpu").name
-    'neurpir'
-    """
-    folder = find_old(find_model_folder(folder))
-    with limits.reading(folder):
-        about = read_description(folder)
-    encoders = registry.encoders()
-    exact = f"{about.encoder}@{about.distribution.partition(' ')[0]}"
-    name = exact if exact in encoders else about.encoder  # listed so where several distributions provide it
-    try:
-        plugin = encoders.load(name)
-    except UnknownPlugin as error:
-        needed = about.distribution or "a package that the model does not name"
-        raise InvalidModel(
-            f"{folder} needs encoder {name!r}, which comes with {needed}: install that. {error}"
-        ) from None
-    with limits.reading(folder):
-        state, heads = read_weights(folder, about.weights_sha256), read_heads(folder)
-    with explain_misfit(about, folder):
-        built = _build(plugin, about.config, state, device, about.training, encoders.distribution(name))
-    return replace(built, details=about.details, heads=heads)
-
-
-def _build(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
-    """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
-    if device not in DEVICES:
-        raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
-    with attribute_errors(lambda: name_plugin("Encoder", plugin.spec.name, distribution), "failed while it was built"):
-        encoder = plugin.build(config, state, device)
-    return Model(encoder=encoder, plugin=plugin, training=training, distribution=distribution, device=device)
 
 
 def list_software() -> dict[str, str]:

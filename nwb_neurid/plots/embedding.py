@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST = 4  # units, for t-SNE
+RIM: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.5}
 
 
 def project_vectors(vectors: Float32[np.ndarray, "units dim"], *, seed: int) -> Float64[np.ndarray, "units 2"]:
@@ -141,12 +142,18 @@ def choose_values(
 
 
 def draw_points(
-    axes: "Axes", points: Float64[np.ndarray, "units 2"], values: Shaped[np.ndarray, " units"], *, title: str = ""
+    axes: "Axes",
+    points: Float64[np.ndarray, "units 2"],
+    values: Shaped[np.ndarray, " units"],
+    *,
+    title: str = "",
+    alpha: Float64[np.ndarray, " units"] | None = None,
 ) -> None:
     """Draw points coloured by numbers (with a colour bar), or by text (with a legend that counts units)."""
     x, y = points.T
+    opacity: Any = np.ones(len(points)) if alpha is None else alpha
     if values.dtype.kind in "biuf":
-        drawn = axes.scatter(x, y, c=values.astype(float), s=28, cmap="viridis", plotnonfinite=False)
+        drawn = axes.scatter(x, y, c=values.astype(float), s=28, cmap="viridis", plotnonfinite=False, alpha=opacity)
         axes.figure.colorbar(drawn, ax=axes, label=show_text(title))
         return
     names = sorted(set(values.tolist()), key=lambda name: (name == "", name))
@@ -155,7 +162,7 @@ def draw_points(
         colour = PALETTE[index % len(PALETTE)] if name else GREY
         marker = MARKERS[index % len(MARKERS)] if name else "o"
         label = f"{show_text(name) if name else 'not labelled'} ({int(own.sum())})"
-        axes.scatter(x[own], y[own], s=28, color=colour, marker=marker, edgecolor="white", linewidth=0.5, label=label)
+        axes.scatter(x[own], y[own], s=28, color=colour, marker=marker, alpha=opacity[own], label=label, **RIM)
     if names != [""]:
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=show_text(title) or None)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def plot_training(
     log: TrainingLog | Float64[np.ndarray, " steps"], *, label: str = "", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the loss of each step, and its mean over a fiftieth of the steps.
+    """Draw the loss of each step, and its moving average over 2 % of the steps.
 
     Parameters
     ----------

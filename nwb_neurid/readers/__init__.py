@@ -10,6 +10,7 @@ import numpy as np
 
 from nwb_neurid import registry
 from nwb_neurid._system import limits
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import EncoderSpec, ReaderPlugin, ReadOptions, is_url
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.errors import (
@@ -24,7 +25,6 @@ from nwb_neurid.intervals import shortened, subtracted
 from nwb_neurid.population import Population
 from nwb_neurid.readers.excluded import parse_excluded
 from nwb_neurid.readers.label_table import add_labels
-from nwb_neurid.readers.warning import warn
 
 FOR_ALL = ("start_s", "stop_s", "duration_s", "labels", "exclude")
 """Options that need nothing of a reader."""

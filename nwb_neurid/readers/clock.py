@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S
-from nwb_neurid.readers.warning import warn
 
 INTERVALS_PER_UNIT = 1000
 """More of each unit say no more."""

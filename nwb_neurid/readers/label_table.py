@@ -1,12 +1,12 @@
 """Labels of units from a table of the user, in addition to those of the recording."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid._system.files import read_rows
 from nwb_neurid._system.text import join_some
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
@@ -19,7 +19,7 @@ SOURCE = "source"
 WHAT = "The table of labels"
 
 
-def add_labels(population: Population, path: Path, source: str) -> Population:
+def add_labels(population: Population, path: Path, source: str, others: Collection[str] = ()) -> Population:
     """Add the labels of a table to the units. A label in the table takes precedence over the one in the recording.
 
     Parameters
@@ -32,6 +32,8 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
         used. Every other column is a label.
     source
         Path of the recording, for the column `source` and for messages.
+    others
+        Paths of other recordings: rows with one of them are about that, also where it is the file name of this one.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
             f"{path} must have a column {', '.join(IDS[:-1])}, {IDS[-1]} or {ROW} that identifies units, and a "
             f"column for each label, got {','.join(header)[:80]}."
         )
-    own = [(number, line) for number, line in lines if _is_about(line.get(SOURCE), source)]
+    own = [(number, line) for number, line in lines if _is_about(line.get(SOURCE), source, others)]
     rows = _find_rows(population, path, source, key, own)
     columns = {name: [""] * len(population) for name in labels}
     for row, (_, line) in zip(rows, own, strict=True):
@@ -59,6 +61,28 @@ def add_labels(population: Population, path: Path, source: str) -> Population:
         for name, values in found.items()
     }
     return replace(population, labels={**population.labels, **merged})
+
+
+def check_sources(path: Path, sources: Collection[str]) -> None:
+    """Refuse a table of labels that is about none of several recordings, or does not say about which it is.
+
+    Raises
+    ------
+    InvalidOption
+        If it is so, or it cannot be read.
+    """
+    header, lines = read_table(path, WHAT)
+    if len(sources) > 1 and SOURCE not in header:
+        raise InvalidOption(
+            f"{path} must have a column {SOURCE} that says which of {len(sources)} recordings a row is about, got "
+            f"{','.join(header)[:80]}."
+        )
+    known = {*sources, *(Path(each).name for each in sources)}
+    said = list(dict.fromkeys(line[SOURCE] for _, line in lines if SOURCE in line))
+    if said and not known & {*said}:
+        raise InvalidOption(
+            f"{path} is about other recordings: {join_some(said)}. There are: {join_some(sorted(sources))}."
+        )
 
 
 def list_label_names(path: Path) -> list[str]:
@@ -81,15 +105,7 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     InvalidOption
         If it cannot be read, is empty, or its rows do not have the same number of columns.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                [cell.strip() for cell in row] for row in csv.reader(file, delimiter=_find_delimiter(path)) if any(row)
-            ]
-    except OSError as error:
-        raise InvalidOption(f"{what} {path} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidOption(f"{path} is not a csv table: {error}.") from error
+    rows = read_rows(path, what)
     if not rows:
         raise InvalidOption(f"{what} {path} is empty.")
     header = rows[0]
@@ -101,13 +117,9 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     return header, [(number, dict(zip(header, row, strict=True))) for number, row in enumerate(rows[1:], 2)]
 
 
-def _find_delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
-
-
-def _is_about(said: str | None, source: str) -> bool:
+def _is_about(said: str | None, source: str, others: Collection[str]) -> bool:
     """Whether a row is about this recording."""
-    return said is None or said in {source, Path(source).name}
+    return said is None or said == source or (said == Path(source).name and said not in others)
 
 
 def _find_rows(

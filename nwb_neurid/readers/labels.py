@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid._system.names import PREFIX
+from nwb_neurid.readers.words import squeeze
 from nwb_neurid.vocabulary import ALIASES, is_unknown
 
 
@@ -28,12 +29,12 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
     for name, values in columns.items():
         texts = [value.strip() if isinstance(value, str) else "" for value in values]
         known = [text for text in texts if not is_unknown(text)]
-        is_label = _squeeze(name) in _NAMED or not (all(map(_is_quantity, known)) or _IDENTIFIER.search(name))
+        is_label = squeeze(name) in _NAMED or not (all(map(_is_quantity, known)) or _IDENTIFIER.search(name))
         if known and is_label and not name.startswith(PREFIX):
             labels[name] = np.array(["" if is_unknown(text) else text for text in texts], np.str_)
     for ours, theirs in ALIASES.items():
-        called = {_squeeze(name): name for name in reversed(labels)}
-        for alias in map(_squeeze, theirs):
+        called = {squeeze(name): name for name in reversed(labels)}
+        for alias in map(squeeze, theirs):
             if alias in called:
                 labels[ours] = labels[called[alias]]
                 break
@@ -54,11 +55,6 @@ def _is_quantity(text: str) -> bool:
     return is_number(text) or _QUANTITY.fullmatch(text) is not None
 
 
-def _squeeze(name: str) -> str:
-    """A name without case and signs: `Brain Area` and `brainArea` are `brain_area`."""
-    return re.sub(r"[\W_]+", "", name).casefold()
-
-
 _QUANTITY = re.compile(
     r"[+-]?\d[\d.,]* ?([munµμ]?(m|s|v)|k?hz|%|samples?)|(ch|chan|channel|elec|electrode)[\W_]*\d+", re.I
 )
@@ -66,4 +62,4 @@ _QUANTITY = re.compile(
 _IDENTIFIER = re.compile(r"(^|_)(channels?|chans?|ch|contacts?|electrodes?|ids?|uuids?)($|_)", re.IGNORECASE)
 """In the names of columns that tell units or their channels apart."""
 
-_NAMED = frozenset(_squeeze(name) for names in ALIASES.values() for name in names)
+_NAMED = frozenset(squeeze(name) for names in ALIASES.values() for name in names)

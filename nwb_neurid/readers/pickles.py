@@ -49,7 +49,7 @@ class _StandIn:
         pass
 
     def __setstate__(self, _: object) -> None:
-        raise TypeError("it sets a state that nothing here has")
+        raise TypeError("it sets the state of an unsupported object")
 
 
 class _Ignored(_StandIn):

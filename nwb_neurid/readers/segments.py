@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S, Intervals
 from nwb_neurid.population import Population
 from nwb_neurid.readers.trains import Segment as Segment
 from nwb_neurid.readers.trains import check_times, lie_at_a_time, spikes_of
-from nwb_neurid.readers.warning import warn
 
 GAP_S = 1.0
 

@@ -1,15 +1,15 @@
 """Selection of units: by the user's options, or all except those that the source labels as noise."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.readers.columns import Columns
 from nwb_neurid.readers.condition import rows_where
-from nwb_neurid.readers.warning import warn
+from nwb_neurid.readers.words import split_words, squeeze
 from nwb_neurid.vocabulary import is_unknown
 
 ALL = "all"
@@ -52,13 +52,13 @@ def is_noise(text: str) -> bool:
     >>> [text for text in ("Noise", "noise_1", "Electrical artefact", "low noise", "good", "junk") if is_noise(text)]
     ['Noise', 'noise_1', 'Electrical artefact', 'junk']
     """
-    words = {word for word in re.split(r"[\W_\d]+", text.casefold()) if word}
+    words = set(split_words(text))
     return (not words.isdisjoint(NOISE) and words.isdisjoint(_DENIED)) or (len(words) == 1 and words <= NOISE_ITSELF)
 
 
 def is_undecided(text: str) -> bool:
     """Whether a quality label means that the row was not yet judged."""
-    return " ".join(re.split(r"[\W_\d]+", text.casefold())).strip() in UNDECIDED
+    return " ".join(split_words(text)) in UNDECIDED
 
 
 def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]:
@@ -118,7 +118,7 @@ def leave_out_noise(columns: Columns, verdicts: Mapping[int, str], options: Read
 
 def find_verdicts(columns: Columns) -> dict[int, str]:
     """Find the rows that are noise according to the first column of `VERDICTS` that judges them, and its label."""
-    order = {_squeeze(name): name for name in reversed(columns.names())}
+    order = {squeeze(name): name for name in reversed(columns.names())}
     verdicts: dict[int, str] = {}
     for name in filter(columns.is_text, [order[each] for each in VERDICTS if each in order]):
         for row, text in enumerate(map(str.strip, columns.texts(name).tolist())):
@@ -127,7 +127,3 @@ def find_verdicts(columns: Columns) -> dict[int, str]:
             elif not (is_unknown(text) or is_undecided(text)):
                 verdicts.setdefault(row, "")
     return {row: why for row, why in verdicts.items() if why}
-
-
-def _squeeze(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).casefold()

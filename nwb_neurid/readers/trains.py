@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Integer, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidPopulation, InvalidSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.readers.clock import check_one_clock, check_resolution
-from nwb_neurid.readers.warning import warn
 
 LATEST_S = 2.0**32
 """136 years: no clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""

@@ -17,7 +17,7 @@ from nwb_neurid.report.activity import describe_activity, measure_units
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
 from nwb_neurid.report.methods import TSNE, Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
-from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, count_reasons
+from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5
@@ -49,12 +49,43 @@ class About:
     card: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Origins:
+    """From which of several recordings the units of a page are, as tables of labels name them.
+
+    Parameters
+    ----------
+    sources
+        The recording of each unit, as it was named.
+    ids
+        The id of each unit in its recording.
+    rows
+        The row of each unit in its recording, shape (units,).
+    """
+
+    sources: Sequence[str]
+    ids: Sequence[str]
+    rows: Int64[np.ndarray, " units"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Collect what the page needs; each recording is named once."""
+        names = list(dict.fromkeys(self.sources))
+        at = {name: number for number, name in enumerate(names)}
+        return {
+            "sources": names,
+            "source": [at[name] for name in self.sources],
+            "ids": list(self.ids),
+            "rows": self.rows.tolist(),
+        }
+
+
 def collect_facts(
     population: Population,
     embeddings: Embeddings,
     predictions: Sequence[Predictions],
     about: About,
     measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None = None,
+    origins: Origins | None = None,
 ) -> dict[str, Any]:
     """Collect the content of the page.
 
@@ -68,6 +99,8 @@ def collect_facts(
         Further facts.
     measured
         Measurements of each unit with a title, by name, which replace those that are computed from its activity.
+    origins
+        The origins of the units if they are from several recordings; None for one recording.
 
     Raises
     ------
@@ -91,6 +124,7 @@ def collect_facts(
         "kind": population.activity.kind,
         "ids": [str(unit) for unit in population.unit_ids.tolist()],
         "ids_are_numbers": population.unit_ids.dtype.kind in "iuf",
+        "origins": None if origins is None else origins.to_json(),
         "recording": _describe_recording(population, embeddings, about),
         "observed": _describe_runs(population),
         "texts": _collect_texts(population, embeddings, predictions, titles, clusters),
@@ -277,7 +311,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
         "sets": pack_flags(part.prediction_set),
         "reasons": encode_texts(part.reasons.tolist()),
         "labelled": int((~part.abstained).sum()),
-        "abstained": count_reasons(part),
+        "abstained": list_reasons(part),
         "notes": [clip(note) for note in part.notes],
         "truth": None if truth is None else compare_with_truth(part, truth),
     }

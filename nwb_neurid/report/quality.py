@@ -1,24 +1,22 @@
 """Comparison of predictions with known labels, and reasons for abstention."""
 
-import re
-from collections import Counter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.display import count_reasons
 from nwb_neurid.report.encoding import clip
 from nwb_neurid.results import Predictions
 
 ABSTAINED = "abstained"
 BINS = 10
-KIND_OF_REASON = re.compile(r" at a coverage|:")  # what follows differs from unit to unit
 
 
-def count_reasons(predictions: Predictions) -> list[dict[str, Any]]:
+def list_reasons(predictions: Predictions) -> list[dict[str, Any]]:
     """Count the reasons why units are not labelled, the most frequent reason first."""
-    reasons = [KIND_OF_REASON.split(str(why))[0] for why in predictions.reasons[predictions.abstained].tolist()]
-    return [{"reason": clip(why) or "no reason given", "units": n} for why, n in Counter(reasons).most_common()]
+    counts = count_reasons(predictions.reasons[predictions.abstained])
+    return [{"reason": clip(why) or "no reason given", "units": n} for why, n in counts.items()]
 
 
 def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " units"]) -> dict[str, Any] | None:

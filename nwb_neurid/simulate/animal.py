@@ -91,8 +91,8 @@ def simulate(
     regions
         Number of regions, among which the neurons are distributed as evenly as possible.
     animal
-        Number of the animal: each has its own neurons, synapses and noise, and its own level of drive, noise and
-        synapses near that of animal 0, which is nominal.
+        Index of the animal. Each animal has its own neurons, synapses and noise. Animal 0 has the nominal levels of
+        drive, noise and synapses; the levels of the others differ from them a little.
     out_of_domain
         Draw these levels further from the nominal ones than those of any other animal.
 

@@ -74,7 +74,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_what_does_not_fit_is_refused(self) -> None:
         """`build` refuses unknown and missing settings and weights with an error of nwb-neurid.
 
-        Raise `InvalidModel` for a config that does not fit, and `WrongWeights` for a state, and state what is wrong.
+        Raise `InvalidModel` for an invalid config, and `WrongWeights` for an invalid state. State what is wrong.
         """
         unknown = {"no such setting": 1}
         state = self.draw_state()

@@ -219,7 +219,7 @@ class ReaderConformance:
                 file.write_bytes(whole)
 
     def test_the_spec_is_honest(self) -> None:
-        """Every option that the spec lists works, and text that matches nothing in the source is refused.
+        """Every option that the spec lists works, and an option value that matches nothing in the source is refused.
 
         List in `options` only those that `read` uses, and raise `InvalidOption` for values that match nothing.
         """

@@ -236,7 +236,7 @@ class VICRegLoss(nn.Module):
         views
             Projected vectors of the units seen in each view, shape (units of the view, dim).
         matched
-            Which of them are seen in both views, shape (units of the view,).
+            Which of these units are seen in both views, shape (units of the view,).
 
         Returns
         -------

@@ -46,7 +46,7 @@ def with_weights(
     Raises
     ------
     WrongWeights
-        If weights are missing, unexpected, of another shape or not finite; all of them are listed.
+        If weights are missing, unexpected, of another shape or not finite. The message lists all of them.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, orig
         count += threading.get_ident() == thread
         if count > most:
             raise WrongWeights(
-                f"{origin} do not fit {owner}: there are {len(state)} of them, but the network would "
+                f"{origin} do not fit {owner}: they consist of {len(state)} arrays, but the network would "
                 f"have more than {most}."
             )
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
+from nwb_neurid.dff import bridge
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import find_intervals, intersected, rows_of
 from nwb_neurid.population import Population, Spikes, Traces
@@ -279,24 +280,10 @@ def _resample(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> 
 
     if values.shape[1] < 2:
         return values
-    bridged, missing = _bridge(values)
+    bridged, missing = bridge(values)
     found = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)
     if missing.any():
         at = np.arange(found.shape[1]) / float(ratio)
         beside = np.stack([np.floor(at), np.ceil(at)]).astype(int).clip(max=missing.shape[1] - 1)
         found[missing[:, beside].any(axis=1)] = np.nan
     return found
-
-
-def _bridge(
-    values: Float32[np.ndarray, "units samples"],
-) -> tuple[Float32[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
-    """Interpolate missing samples, which a filter would spread; returns where they are too."""
-    missing = ~np.isfinite(values)
-    if not missing.any():
-        return values, missing
-    bridged, places = values.copy(), np.arange(values.shape[1])
-    for row in np.flatnonzero(missing.any(axis=1)):
-        there = ~missing[row]
-        bridged[row] = np.interp(places, places[there], values[row, there]) if there.any() else 0
-    return bridged, missing

@@ -8,7 +8,6 @@ while one makes an entry, others that need it wait.
 
 import json
 import shutil
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -23,9 +22,10 @@ from nwb_neurid import __version__
 from nwb_neurid._system.atomic import convert_errors
 from nwb_neurid._system.file_sets import make_folder
 from nwb_neurid._system.lock import lock
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions, is_url
 from nwb_neurid.contracts.training import Binned, BinsRecordings
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.model.fitting import bin_groups
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
@@ -129,11 +129,7 @@ def _find(
         if (there := _load(entry, key)) is not None:  # another process has made it
             return there
         if entry.exists():
-            warnings.warn(
-                f"The cached bins of {source} ({entry}) are damaged, and are computed again.",
-                NeuridWarning,
-                stacklevel=4,
-            )
+            warn(f"The cached bins of {source} ({entry}) are damaged, and are computed again.")
             shutil.rmtree(entry)
         parts, notes = make()
         _write(entry, key, parts, notes, [] if is_url(source) else [Path(source)])

@@ -9,9 +9,10 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.criteria import Criterion, apply_criterion, choose_criteria
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import list_with_heads, read_spec
-from nwb_neurid.model.model import Model, load_model
+from nwb_neurid.model.making import load_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
-from nwb_neurid.results import Embeddings
+from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.outputs import Results, name_after
 
 
@@ -93,11 +94,18 @@ class CellTypePlan:
             results = Results(name, judgement.measured, [judgement.predictions])
             found.append(CellTypes(results=results, summary=judgement.summary))
         for name, model in self.models.items():
-            embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-            again = partial(model.embed, pool_groups=pool_groups, progress=silent)
-            predictions = predict_all(model.heads, embeddings, population, prediction, again)
-            found.append(CellTypes(results=Results(name, embeddings, predictions)))
+            made = embed_and_predict(model, population, prediction, pool_groups=pool_groups, progress=progress)
+            found.append(CellTypes(results=Results(name, *made)))
         return found
+
+
+def embed_and_predict(
+    model: Model, population: Population, prediction: PredictionOptions, *, pool_groups: bool, progress: Progress
+) -> tuple[Embeddings, list[Predictions]]:
+    """The vectors of a recording, and what the label heads of the model say of them."""
+    embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
+    again = partial(model.embed, pool_groups=pool_groups, progress=silent)
+    return embeddings, predict_all(model.heads, embeddings, population, prediction, again)
 
 
 def plan_cell_types(population: Population, criteria: str, *, models: bool, device: str) -> CellTypePlan:

@@ -1,15 +1,18 @@
 """Datasets of vectors as sources instead of recordings, so that recordings are not embedded again."""
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeGuard
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, NeuridWarning, WrongWeights
+from nwb_neurid.errors import InvalidOption, WrongWeights
+from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.model.model import Model
-from nwb_neurid.results import Json, Provenance
+from nwb_neurid.readers.label_table import add_labels, check_sources
+from nwb_neurid.results import Json
 from nwb_neurid.writers.dataset import StoredRecording as StoredRecording
 from nwb_neurid.writers.dataset import is_dataset, list_parts, read_dataset
 
@@ -26,7 +29,8 @@ def open_datasets(
     model
         The model that must have computed the vectors.
     reading, pool_groups
-        Options for reading and embedding recordings. They cannot be used with datasets.
+        Options for reading and embedding recordings. Only a table of labels can be used with datasets: its labels are
+        added to theirs.
 
     Returns
     -------
@@ -55,14 +59,16 @@ def open_datasets(
             f"{folders[0]} is a dataset of vectors, and the other sources are not. Embed those into a dataset too, "
             "with the same model (nwb-neurid embed --workers N --output), or pass recordings only."
         )
-    if (reading is not None and reading != ReadOptions()) or pool_groups:
+    labels = None if reading is None else reading.labels
+    if (reading is not None and replace(reading, labels=None) != ReadOptions()) or pool_groups:
         raise InvalidOption(
-            f"{folders[0]} is a dataset of vectors: what is read of a recording was decided when it was embedded. "
-            "Leave out the options that select units or time, --labels and --pool-groups."
+            f"{folders[0]} is a dataset of vectors: the units and time to use were chosen when the recordings were "
+            "embedded. Leave out the options that select units or time, and --pool-groups."
         )
     found = [each for folder in folders if isinstance(folder, str | Path) for each in read_dataset(folder)]
     _check_once(found)
-    return _select(found, model, str(folders[0]))
+    chosen = _select(found, model, str(folders[0]))
+    return chosen if labels is None else _add_labels(chosen, Path(labels))
 
 
 def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]:
@@ -73,6 +79,17 @@ def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]
 def list_files(sources: Sequence[str]) -> list[str | Path]:
     """List the files of sources (for a dataset, its files), to copy their restrictions on who may read them."""
     return [file for source in sources for file in (list_parts(source) if is_dataset(source) else [source])]
+
+
+def _add_labels(found: Sequence[StoredRecording], path: Path) -> list[StoredRecording]:
+    """The recordings with the labels of a table too, which names each by its source."""
+    sources = {each.population.source for each in found}
+    check_sources(path, sources)
+    return [
+        replace(each, population=add_labels(each.population, path, own, sources - {own}))
+        for each in found
+        for own in [each.population.source]
+    ]
 
 
 def _check_once(found: Sequence[StoredRecording]) -> None:
@@ -87,7 +104,7 @@ def _check_once(found: Sequence[StoredRecording]) -> None:
 def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list[StoredRecording]:
     """The recordings whose vectors are of this model."""
     wanted = _as_json(model.identity)
-    own = [each for each in found if _as_json(_identify(each.embeddings.provenance)) == wanted]
+    own = [each for each in found if _as_json(identify_encoder(each.embeddings.provenance)) == wanted]
     if not own:
         other = found[0].embeddings.provenance
         weights = f" with weights {other.weights_sha256[:12]}" if other.weights_sha256 else ""
@@ -97,22 +114,11 @@ def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list
             "given. Use the model that made them, or embed the archive with this one into another --output."
         )
     if len(own) < len(found):
-        warnings.warn(
+        warn(
             f"{len(found) - len(own)} of {len(found)} recordings in {folder} have vectors of other models than "
-            f"{model.name}, and are left out.",
-            NeuridWarning,
-            stacklevel=3,
+            f"{model.name}, and are left out."
         )
     return own
-
-
-def _identify(about: Provenance) -> dict[str, Json]:
-    return {
-        "encoder": about.encoder,
-        "encoder_version": about.encoder_version,
-        "config": dict(about.config),
-        "weights_sha256": about.weights_sha256,
-    }
 
 
 def _as_json(identity: Mapping[str, Json]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.labels.probe import ProbeScore, probe
-from nwb_neurid.model.model import new_model
+from nwb_neurid.model.making import new_model
 from nwb_neurid.plots.embedding import draw_embedding, project_vectors
 from nwb_neurid.readers import read
 from nwb_neurid.registry import default_encoder

@@ -1,7 +1,6 @@
 """The main workflow: read, choose the model, check, embed, predict, write."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,17 @@ from nwb_neurid.contracts import Progress, ReadOptions, is_url, silent
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.criteria import AUTO
-from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
+from nwb_neurid.labels.prediction import PredictionOptions, check_options
 from nwb_neurid.model.bundled import choose_bundled
 from nwb_neurid.model.candidates import check_fits
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.model.model import Model, load_model
+from nwb_neurid.model.making import load_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import parse_options, read_for, reader_for
 from nwb_neurid.readers.label_table import list_label_names
 from nwb_neurid.results import Embeddings, Predictions
-from nwb_neurid.workflows.cell_types import CellTypes, plan_cell_types
+from nwb_neurid.workflows.cell_types import CellTypes, embed_and_predict, plan_cell_types
 from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.nwb.entry import name_on_tables
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, PREDICTIONS, name_object
@@ -139,20 +139,18 @@ def embed_file(
     plan.check(population, prediction, writing.name)
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     model = model if training is None else _train_on(model, population, training, pool_groups, progress)
-    embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
-    again = partial(model.embed, pool_groups=pool_groups, progress=silent)
-    predictions = tuple(predict_all(model.heads, embeddings, population, asked, again))
+    embeddings, predictions = embed_and_predict(model, population, asked, pool_groups=pool_groups, progress=progress)
     cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
     beside = [each.results for each in cell_types if each.is_worth_keeping]
-    path = output.write(population, embeddings, predictions, beside)
+    written = [Results(writing.name, embeddings, predictions), *beside]
+    path = output.write(population, written)
     changed = not is_url(source) and path.samefile(source)
-    written = [Results(writing.name, embeddings, list(predictions)), *beside]
     called = [(_list_names(population, replace(writing, name=each.name), changed), each) for each in written]
     return Outcome(
         path=path,
         population=population,
         embeddings=embeddings,
-        predictions=predictions,
+        predictions=tuple(predictions),
         names=tuple(name for names, _ in called for name in names),
         changed=changed,
         tables=tuple(table for names, each in called for name in names for table in _list_tables(name, each)),
@@ -222,10 +220,9 @@ def embed(
     built = built or load_model(choose_bundled(population.activity.kind), device=device)
     check_fits(population, built)
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
-    embeddings = built.embed(population, pool_groups=pool_groups, progress=progress)
-    again = partial(built.embed, pool_groups=pool_groups, progress=silent)
-    own = predict_all(built.heads, embeddings, population, PredictionOptions(), again)
-    found = plan.apply(population, PredictionOptions(), pool_groups=pool_groups, progress=progress)
+    asked = PredictionOptions()
+    embeddings, own = embed_and_predict(built, population, asked, pool_groups=pool_groups, progress=progress)
+    found = plan.apply(population, asked, pool_groups=pool_groups, progress=progress)
     others = [part for each in found for part in each.results.predictions]
     return replace(
         embeddings,

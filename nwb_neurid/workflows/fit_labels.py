@@ -1,6 +1,5 @@
 """Fit a label head: read recordings, embed them, collect the known labels of their units, fit."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.text import join_some
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
-from nwb_neurid.errors import CannotFit, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotFit, InvalidOption
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, check_label, fit_head
 from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
@@ -213,10 +213,10 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
             if (not len(population) if lacks == "units" else len(population) and label not in population.labels)
         ]
         if len(without) == 1:
-            warnings.warn(f"{without[0]} has no {lacks} and is left out.", NeuridWarning, stacklevel=3)
+            warn(f"{without[0]} has no {lacks} and is left out.")
         elif without:
             left_out = f"{len(without)} recordings have no {lacks} and are left out: {join_some(without)}."
-            warnings.warn(left_out, NeuridWarning, stacklevel=3)
+            warn(left_out)
     return known
 
 
@@ -267,10 +267,8 @@ def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
     known = {*map(str, trained)} if isinstance(trained, list | tuple) else set()
     seen = {subject for subject, names in aliases.items() if names & known}
     if seen:
-        warnings.warn(
+        warn(
             f"The encoder was trained on {len(seen)} of these {len(aliases)} subjects, without labels: on other "
-            "subjects, the head may do worse than its scores and coverage suggest.",
-            NeuridWarning,
-            stacklevel=3,
+            "subjects, the head may do worse than its scores and coverage suggest."
         )
     return seen

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nwb_neurid import registry
 from nwb_neurid.errors import UntrainedEncoder
-from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
+from nwb_neurid.model.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,10 +103,11 @@ def _write_dataset_report(
             f"{folder} is a dataset of vectors, which are shown as they are: leave out --name and the options that "
             "select units or time."
         )
-    population, embeddings, measured, files = join_dataset(folder)
+    joined = join_dataset(folder)
+    population, embeddings = joined.population, joined.embeddings
     about = _learn_about(folder.name, folder, embeddings)
-    page = make_page(collect_facts(population, embeddings, [], about, measured))
-    return _write_text(page, target, files, overwrite=overwrite)
+    page = make_page(collect_facts(population, embeddings, [], about, joined.measured, joined.origins))
+    return _write_text(page, target, joined.files, overwrite=overwrite)
 
 
 def check_page(source: str | Path, writing: WriteOptions) -> Path:

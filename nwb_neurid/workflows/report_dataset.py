@@ -1,16 +1,17 @@
 """The report on a dataset: the vectors of many recordings on one page."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from nwb_neurid._system.text import counted
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid._system.warning import warn
 from nwb_neurid.population import Population, Spikes
+from nwb_neurid.report.facts import Origins
 from nwb_neurid.results import Embeddings
 from nwb_neurid.writers.dataset import StoredRecording, read_dataset
 
@@ -21,7 +22,32 @@ SEED = 0
 Measured = dict[str, tuple[str, Float64[np.ndarray, " units"]]]
 
 
-def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[Path]]:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Joined:
+    """The units of all recordings of a dataset.
+
+    Parameters
+    ----------
+    population
+        The units. Their labels are the known and the predicted labels, and subject, session and recording.
+    embeddings
+        One row for each unit.
+    measured
+        Measurements of each unit, with a title.
+    origins
+        The recording of each unit, with its id and row there.
+    files
+        The files from which they were read.
+    """
+
+    population: Population
+    embeddings: Embeddings
+    measured: Measured
+    origins: Origins
+    files: list[Path]
+
+
+def join_dataset(folder: Path) -> Joined:
     """Concatenate the units of all recordings of a dataset.
 
     Parameters
@@ -31,14 +57,8 @@ def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[P
 
     Returns
     -------
-    population
-        The units. Their labels are the known and the predicted labels, and subject, session and recording.
-    embeddings
-        One row for each unit.
-    measured
-        Measurements of each unit, with a title.
-    files
-        The files from which they were read.
+    Joined
+        The units, as the page shows them.
 
     Raises
     ------
@@ -74,7 +94,18 @@ def join_dataset(folder: Path) -> tuple[Population, Embeddings, Measured, list[P
         provenance=vectors[0].provenance,
     )
     measured = {name: (about, values[rows]) for name, (about, values) in _measure(found).items()}
-    return population, embeddings, measured, [each.path for each in found]
+    origins = Origins(
+        sources=_join(found, lambda each: [each.population.source] * len(each.population))[rows].tolist(),
+        ids=_join(found, lambda each: each.population.unit_ids.tolist())[rows].tolist(),
+        rows=np.concatenate([np.arange(size) for size in sizes])[rows],
+    )
+    return Joined(
+        population=population,
+        embeddings=embeddings,
+        measured=measured,
+        origins=origins,
+        files=[each.path for each in found],
+    )
 
 
 def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[StoredRecording]:
@@ -82,11 +113,9 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
     models = [(each.embeddings.provenance.encoder, each.embeddings.provenance.weights_sha256) for each in found]
     (most, count), *others = Counter(models).most_common()
     if others:
-        warnings.warn(
-            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared: those of {most[0]} are "
-            f"shown, of {count} of {len(found)} recordings.",
-            NeuridWarning,
-            stacklevel=3,
+        warn(
+            f"{folder} holds vectors of {len(others) + 1} models, which cannot be compared. The report shows "
+            f"those of {most[0]}: {count} of {len(found)} recordings."
         )
     return [each for each, model in zip(found, models, strict=True) if model == most]
 
@@ -94,9 +123,7 @@ def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[Stor
 def _draw_rows(units: int, folder: Path) -> Int64[np.ndarray, " drawn"]:
     if units <= MOST_UNITS:
         return np.arange(units)
-    warnings.warn(
-        f"{folder} has {units:,} units; {MOST_UNITS:,} drawn at random are shown.", NeuridWarning, stacklevel=3
-    )
+    warn(f"{folder} has {units:,} units; {MOST_UNITS:,} drawn at random are shown.")
     return np.sort(np.random.default_rng(SEED).choice(units, MOST_UNITS, replace=False))
 
 

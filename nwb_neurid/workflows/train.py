@@ -1,7 +1,6 @@
 """A training run: read the recordings, train, and save model, loss curve and state in one folder."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,12 +13,14 @@ from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.file_sets import has_set
 from nwb_neurid._system.lock import lock
 from nwb_neurid._system.permissions import limit_readers
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Binned, Step, TrainingLog, TrainingOptions
-from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption, NeuridWarning
+from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption
 from nwb_neurid.model.fitting import STEPS, fit
 from nwb_neurid.model.folder import ABOUT, CHECKPOINT, is_ours
-from nwb_neurid.model.model import Model, load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.plots.training import draw_loss
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
@@ -101,7 +102,7 @@ def train(
     watch
         Callback, called after every step, with its loss.
     tell
-        Callback, called with a line about the memory in which the recordings are kept.
+        Callback, called with a message that states in which memory the recordings are kept.
     progress
         Progress callback for the long loops; bars in a notebook by default.
 
@@ -172,7 +173,7 @@ def train(
             (folder / CHECKPOINT).unlink(missing_ok=True)
         trained, log = fit(model, populations, options, pool_groups=pool_groups, keep=keep, progress=progress)
     for note in (*left_out, *log.notes):
-        warnings.warn(f"Left out of the training: {note}", NeuridWarning, stacklevel=2)
+        warn(f"Left out of the training: {note}")
     return trained
 
 

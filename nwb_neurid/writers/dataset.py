@@ -62,13 +62,7 @@ class Part:
     def check(self, population: Population) -> None:
         """Accept any population."""
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: "Sequence[Results]" = (),
-    ) -> Path:
+    def write(self, population: Population, results: "Sequence[Results]") -> Path:
         """Write the file of the recording, completely or not at all. An existing file is replaced.
 
         Raises
@@ -78,8 +72,8 @@ class Part:
         """
         import pyarrow.parquet
 
-        every = [*predictions, *(part for each in beside for part in each.predictions)]
-        table = _make_table(self.source, population, embeddings, every, self.find_neurons(population))
+        every = [part for each in results for part in each.predictions]
+        table = _make_table(self.source, population, results[0].embeddings, every, self.find_neurons(population))
         target = self.folder / _name_part(self.source, population.subject_id, self.key)
         with convert_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)

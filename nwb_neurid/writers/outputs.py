@@ -11,7 +11,6 @@ from nwb_neurid._system.atomic import check_target, convert_errors
 from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
-from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers import phy, table
 from nwb_neurid.writers.nwb import standalone, store
 from nwb_neurid.writers.nwb.destination import is_nwb, is_zarr, name_sidecar
@@ -31,14 +30,8 @@ class Output(Protocol):
         """Check everything that is possible before the computation. It raises the same errors as `write`."""
         ...
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
-    ) -> Path:
-        """Write the results and those in `beside`, completely or not at all, and return their path."""
+    def write(self, population: Population, results: Sequence[Results]) -> Path:
+        """Write results, completely or not at all, and return their path. The first have the name of the options."""
         ...
 
 
@@ -60,22 +53,14 @@ class _IntoRecording:
         with limits.reading(self.file):
             store.check_writable(self.file, self.options, table=population.tables)
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
-    ) -> Path:
+    def write(self, population: Population, results: Sequence[Results]) -> Path:
         with limits.reading(self.file):
             return store.write_results(
                 self.file,
-                embeddings,
-                predictions,
+                results,
                 self.options,
                 table=population.tables,
                 expected=self.fingerprint,
-                beside=beside,
                 labels={name: population.labels[name] for name in self.labels if name in population.labels},
             )
 
@@ -85,28 +70,13 @@ class _Standalone:
     """An NWB file of its own, with the units."""
 
     target: Path
-    name: str
     overwrite: bool
 
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
-    ) -> Path:
-        return standalone.write_standalone(
-            population,
-            embeddings,
-            self.target,
-            predictions,
-            name=self.name,
-            overwrite=self.overwrite,
-            beside=beside,
-        )
+    def write(self, population: Population, results: Sequence[Results]) -> Path:
+        return standalone.write_standalone(population, results, self.target, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,23 +91,11 @@ class _Table:
     def check(self, population: Population) -> None:
         """Any population has a place there."""
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
-    ) -> Path:
-        predictions = [*predictions, *(part for each in beside for part in each.predictions)]
-        made = table.make_table(population, embeddings, predictions)
-        table.write_table(
-            made,
-            embeddings.provenance,
-            self.target,
-            self.kind,
-            overwrite=self.overwrite,
-            like=self.like,
-        )
+    def write(self, population: Population, results: Sequence[Results]) -> Path:
+        embeddings = results[0].embeddings
+        made = table.make_table(population, embeddings, [part for each in results for part in each.predictions])
+        provenance = embeddings.provenance
+        table.write_table(made, provenance, self.target, self.kind, overwrite=self.overwrite, like=self.like)
         return self.target
 
 
@@ -146,20 +104,14 @@ class _PhyColumns:
     """Columns in the folder of phy that is the source."""
 
     folder: Path
-    name: str
     overwrite: bool
 
     def check(self, population: Population) -> None:
         phy.check_ids(population)
 
-    def write(
-        self,
-        population: Population,
-        embeddings: Embeddings,
-        predictions: Sequence[Predictions] = (),
-        beside: Sequence[Results] = (),
-    ) -> Path:
-        columns = phy.make_columns(self.name, embeddings, predictions)
+    def write(self, population: Population, results: Sequence[Results]) -> Path:
+        main, *beside = results
+        columns = phy.make_columns(*main)
         others: phy.Columns = {}
         for each in beside:
             others = {**others, **phy.make_labels(each.name, each.predictions)}
@@ -219,7 +171,7 @@ def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
 def _choose_nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
     if is_url(source) or not is_nwb(Path(source)):
         target = _choose_target(source, options, name_output(source))
-        return _Standalone(target=target, name=options.name, overwrite=options.overwrite)
+        return _Standalone(target=target, overwrite=options.overwrite)
     file = Path(source)
     with limits.reading(file):
         store.check_writable(file, options)
@@ -252,7 +204,7 @@ def _choose_phy(source: str | Path, options: WriteOptions, _: store.Fingerprint 
         overwrite=options.overwrite,
         instead="choose another name (--name)",
     )
-    return _PhyColumns(folder=folder, name=options.name, overwrite=options.overwrite)
+    return _PhyColumns(folder=folder, overwrite=options.overwrite)
 
 
 FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {

@@ -100,8 +100,9 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
     config = {**sizes, **recorded, "dropout": stored.get("lin_dropout", DROPOUT), **settings}
     if "activity" not in config or not {"bin_s", "rate_hz"} & config.keys():
         raise InvalidModel(
-            f"{path} does not state what a token of {sizes['patch']} bins or frames is. Set activity to 'spikes' and "
-            "bin_s to the seconds of a bin, or activity to 'dff' and rate_hz to the frames a second."
+            f"{path} does not state whether its tokens are {sizes['patch']} bins or {sizes['patch']} frames long. "
+            "Set activity to 'spikes' and bin_s to the seconds of a bin, or activity to 'dff' and rate_hz to "
+            "the frames a second."
         )
     load_network(config, state, origin=f"The weights of {path}")
     return config, state

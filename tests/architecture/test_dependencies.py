@@ -5,7 +5,7 @@ import sys
 import tomllib
 
 # Where the modules are not called as the distribution is. hdmf is the half of pynwb that holds its tables;
-# which version of it fits is pynwb's to say.
+# which version of it fits is pynwb's to say, as that of dask and psutil is distributed's.
 MODULES_OF = {
     "scikit-learn": {"sklearn"},
     "ruamel.yaml": {"ruamel"},
@@ -13,6 +13,7 @@ MODULES_OF = {
     "boto3": {"boto3", "botocore"},
     "ipywidgets": {"ipywidgets", "IPython"},
     "jupyter-scatter": {"jscatter"},
+    "distributed": {"distributed", "dask", "psutil"},
     "dask-jobqueue": {"dask_jobqueue"},
 }
 TYPES_ONLY = {"_typeshed"}  # of the type checker's own stubs

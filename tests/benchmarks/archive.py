@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 from _options import parse_options
 
 from nwb_neurid.simulate import simulate, write_nwb
+from nwb_neurid.workflows.archive.apart import embed_apart
 from nwb_neurid.workflows.archive.cluster import connect, start_cluster
 from nwb_neurid.workflows.archive.options import ClusterOptions
 from nwb_neurid.workflows.archive.run import EMBEDDED, embed_archive
-from nwb_neurid.workflows.archive.task import Asked, embed_recording
+from nwb_neurid.workflows.archive.task import Asked, Claimed
 from nwb_neurid.workflows.models import ModelChoice
 
 
@@ -29,7 +30,7 @@ def take_s(workers: int, sources: list[str], warm: str, folder: Path, model: str
         with connect(address) as client:
             client.wait_for_workers(workers)
             ready = Asked(model=asked.model, criteria="none", dataset=folder / f"warm-{workers}")
-            client.run(embed_recording, ready, warm, "warm", 1)
+            client.run(embed_apart, ready, Claimed(source=warm, key="warm"))
         began_s = time.perf_counter()
         whole = Asked(model=asked.model, criteria="none", dataset=folder / f"vectors-{workers}")
         reports = list(embed_archive(sources, whole, ClusterOptions(scheduler=address)))

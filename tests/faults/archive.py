@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h5py
 import numpy as np
 import psutil
 
@@ -32,6 +33,8 @@ from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.writers.dataset import read_dataset
 
 WAIT_S = 120.0
+HANG_S = 8
+"""Less than reading waits for a disk that gives no answer."""
 DATASET = "vectors"
 SPARE_BYTES = (28_672, 0, 65_536)
 """What is left of the disk: room for the manifest alone, no room, room for a recording or two."""
@@ -93,8 +96,20 @@ class Run:
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in found if "spawn_main" in " ".join(each.cmdline())]
+        return [each for each in self._spawned() if not _is_spawned(each.parent())]
+
+    def beside(self) -> list[psutil.Process]:
+        """The processes beside its workers, which embed."""
+        return [each for each in self._spawned() if _is_spawned(each.parent())]
+
+    def _spawned(self) -> list[psutil.Process]:
+        return [each for each in psutil.Process(self.process.pid).children(recursive=True) if _is_spawned(each)]
+
+
+def _is_spawned(process: psutil.Process | None) -> bool:
+    with suppress(psutil.Error):
+        return process is not None and "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def main() -> int:
@@ -324,6 +339,72 @@ def break_file(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
     return finish(run, folder, truth, f"{verdict}; repaired, it is embedded by the next run")
 
 
+def kill_beside(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Kill the process beside a worker that embeds, at several moments: what it had is tried again."""
+    run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
+    killed = 0
+    for number in range(rounds):
+        run.reach(1 + number * len(truth) // (rounds + 1))
+        for process in run.beside()[:1] if run.process.poll() is None else []:
+            process.kill()
+            killed += 1
+    return finish(run, folder, truth, f"{killed} processes killed, all embedded by the same run")
+
+
+def loop_for_ever(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Add a damaged file on which HDF5 (2.0 and before) computes for ever: its process is ended, no worker is lost."""
+    make_endless(folder / "endless.nwb")
+    run = Run(["endless.nwb", *truth, "--workers", "1", "--output", DATASET], folder)
+    return finish(run, folder, truth, "reported as damaged, the others embedded", {"endless.nwb": "endless.nwb"})
+
+
+def make_endless(path: Path) -> None:
+    """A file in whose heap of texts one entry is 0 bytes long, so that the search in it makes no way."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.7.0"
+        file["units/id"], file["units/spike_times"], file["units/spike_times_index"] = [0, 1], [0.0, 1.0, 2.0], [2, 3]
+        file["units/cell_type"] = ["PV", "SST"]
+    content = path.read_bytes()
+    entry = content.index(b"GCOL") + 16
+    while content[entry : entry + 2] != bytes(2):  # entry 0 is what is free
+        entry += 16 + -(-int.from_bytes(content[entry + 8 : entry + 16], "little") // 8) * 8
+    path.write_bytes(content[: entry + 8] + bytes(8) + content[entry + 16 :])
+
+
+def hang(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Stop the process that embeds, so that it never ends: its time is over, and its worker goes on with the others."""
+    words = [*truth, "--workers", "1", "--time-limit", f"{HANG_S}s", "--output", DATASET]
+    run = Run(words, folder)
+    run.reach(1)
+    for process in run.beside():
+        process.suspend()
+    code = run.end()
+    failed = {str(line["source"]): f"it was not done after {HANG_S}s" for line in run.lines if "error" in line}
+    if code != 1 or not failed:
+        return f"WRONG code {code}, {len(failed)} failed: {run.said[-300:]!r}"
+    if fault := check_report(run, truth, failed) or judge(folder, truth, failed=list(failed)):
+        return f"WRONG {fault}"
+    last = Run([*truth, "--workers", "1", "--output", DATASET], folder)
+    return finish(last, folder, truth, f"{len(failed)} failed in time, the others embedded; all by the next run")
+
+
+def replace_recordings(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
+    """Put another recording in the place of one that waits for its turn: it is refused, or embedded as it was."""
+    name, other = list(truth)[-1], next(iter(truth))
+    content = (folder / name).read_bytes()
+    run = Run([*truth, "--workers", "1", "--output", DATASET], folder)
+    run.reach(1)
+    (folder / "new").write_bytes((folder / other).read_bytes()[:-1] + b"x")  # no copy of the other
+    (folder / "new").replace(folder / name)
+    run.end()
+    failed = {name: "changed after this run had looked at it"} if name not in run.embedded else {}
+    if fault := check_report(run, truth, failed) or judge(folder, truth, failed=list(failed)):
+        return f"WRONG {fault}"
+    (folder / name).write_bytes(content)
+    last = Run([*truth, "--workers", "1", "--output", DATASET], folder)
+    return finish(last, folder, truth, f"{len(failed)} refused; all embedded by the next run")
+
+
 def rename_file(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
     """Give recordings second names: a copy, a symbolic link and a hard link."""
     first, second, third, *_ = truth
@@ -361,6 +442,10 @@ FAULTS: Mapping[str, Callable[[Path, Mapping[str, np.ndarray], int], str]] = {
     "Ctrl-C": interrupt,
     "scheduler restarted": restart_scheduler,
     "disk full": fill_disk,
+    "process killed": kill_beside,
+    "HDF5 computes for ever": loop_for_ever,
+    "recording hangs": hang,
+    "recording replaced": replace_recordings,
     "file corrupt": break_file,
     "one file, two names": rename_file,
     "two runs at once": run_twice,

@@ -36,6 +36,7 @@ import nwb_neurid
 from nwb_neurid.errors import NeuridError, SourceChanged
 from nwb_neurid.testing import mock_population
 from nwb_neurid.writers import phy, table
+from nwb_neurid.writers.nwb.entry import Results
 from nwb_neurid.writers.nwb.standalone import write_standalone
 from nwb_neurid.writers.nwb.store import read, write
 
@@ -83,7 +84,9 @@ EACH_ITS_OWN: Mapping[str, tuple[Write, Callable[[Path], set[str]]]] = {
 ONE_WINS: Mapping[str, Write] = {
     "sidecar, one name": lambda folder, _: write(folder / RECORDING, embeddings_of(1), name="n", sidecar=True),
     "output": lambda folder, _: write(folder / RECORDING, embeddings_of(1), output=folder / "x.nwb"),
-    "standalone": lambda folder, _: write_standalone(population(), embeddings_of(1), folder / "x.nwb", name="n"),
+    "standalone": lambda folder, _: write_standalone(
+        population(), [Results("n", embeddings_of(1), [])], folder / "x.nwb"
+    ),
     "csv": lambda folder, number: write_table(folder, "csv", False, number),
     "parquet": lambda folder, number: write_table(folder, "parquet", False, number),
     "columns of phy, one name": lambda folder, _: write_phy(folder, "n"),

@@ -28,9 +28,9 @@ import other_files
 from folder_mutations import mutate_folder
 from mutations import mutate_bytes, mutate_hdf5
 
+from nwb_neurid._system.limits import CRASHES, FAULTS
 from nwb_neurid.cli import main as command_line
 from nwb_neurid.cli.app import app
-from nwb_neurid.cli.guard import CRASHES, FAULTS
 
 LIMIT_S, LIMIT_BYTES = 10, 2**30
 """CPU time, since the machine may have other work."""

@@ -27,6 +27,7 @@ from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.testing import mock_population
 from nwb_neurid.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nwb_neurid.writers import phy, table
+from nwb_neurid.writers.nwb.entry import Results
 from nwb_neurid.writers.nwb.standalone import write_standalone
 from nwb_neurid.writers.nwb.store import read, remove, write
 
@@ -305,7 +306,7 @@ KINDS: Mapping[str, Kind] = {
     "remove": Kind(_remove, _removed, (RECORDING,)),
     "standalone": Kind(
         lambda folder, version: write_standalone(
-            population(), embeddings_of(version), folder / "x.nwb", name=NAME, overwrite=True
+            population(), [Results(NAME, embeddings_of(version), [])], folder / "x.nwb", overwrite=True
         ),
         lambda folder: version_in(folder / "x.nwb"),
         ("x.nwb",),

@@ -48,7 +48,7 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--memory", "8GB"), "--memory, --slurm-option and --manifest are for workers"),
+        (("--memory", "8GB"), "--memory, --slurm-option, --time-limit and --manifest are for workers"),
         (("--workers", "1", "--output", "v", "--format", "csv"), "--output collects the vectors of all recordings"),
         (("--workers", "1", "--output", "v", "--report"), "so --report cannot write a page for each"),
         (
@@ -56,6 +56,7 @@ def test_failures_are_listed_at_the_end_and_the_next_call_goes_on(run, archive):
             "0.nwb is a file. The vectors of several recordings go into a folder",
         ),
         (("--workers", "1", "--output", "."), "holds other files"),
+        (("--workers", "1", "--time-limit", "soon"), "--time-limit must be a time such as 2h or 90m, got 'soon'"),
         (("--workers", "1", "--device", "tpu"), "device must be one of auto, cpu, cuda, got 'tpu'"),
     ],
 )

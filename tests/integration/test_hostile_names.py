@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nwb_neurid.results import Embeddings, Predictions, Provenance
+from nwb_neurid.writers.nwb.entry import Results
 from nwb_neurid.writers.nwb.standalone import write_standalone
 from nwb_neurid.writers.table import make_table, write_table
 
@@ -78,7 +79,7 @@ def test_no_cell_of_a_csv_is_a_formula(population, embeddings, predictions, name
 
 
 def test_show_and_report_print_text(run, population, embeddings, predictions, tmp_path):
-    path = write_standalone(population, embeddings, tmp_path / "made.nwb", [predictions], name="neurid_test")
+    path = write_standalone(population, [Results("neurid_test", embeddings, [predictions])], tmp_path / "made.nwb")
     shown = run("show", path, "--rows", UNITS).stdout
     assert shown.replace("\n", "").isprintable()
     assert not [line for line in shown.splitlines() if line.startswith("nwb-neurid: fine")]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import nwb_neurid
 from nwb_neurid import NeuridWarning, registry
-from nwb_neurid.model.model import Model, new_model
+from nwb_neurid.model.making import new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.writers.options import WriteOptions
 

@@ -111,8 +111,8 @@ def test_nothing_can_be_changed():
     ("parts", "message"),
     [
         ({"kind": "trials"}, r"kind must be 'continuous', 'events' or 'intervals', got 'trials'\."),
-        ({"kind": "intervals"}, r"stops_s belong to intervals, and to no others; the kind is 'intervals'\."),
-        ({"stops_s": np.ones(2)}, r"stops_s belong to intervals, and to no others; the kind is 'continuous'\."),
+        ({"kind": "intervals"}, r"Intervals must have stops_s, and other kinds must not; the kind is 'intervals'\."),
+        ({"stops_s": np.ones(2)}, r"Intervals must have stops_s, and other kinds must not; the kind is 'continuous'\."),
         ({"values": np.ones(2, np.float32)}, r"values must have shape \(samples, channels\), got \(2,\)\."),
         (
             {"times_s": np.arange(3.0)},

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid._system.text import show_value
-from nwb_neurid.activity import Spikes, Traces
+from nwb_neurid._system.warning import warn
+from nwb_neurid.activity import TRACE_KINDS, Spikes, TraceKind, Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S
@@ -19,7 +20,6 @@ from nwb_neurid.readers.flat import find_flat
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.segments import Segment, population_of
 from nwb_neurid.readers.selection import leave_out
-from nwb_neurid.readers.warning import warn
 
 EXPECTED = (
     "Expected a list of arrays of spike times in seconds (or a dict of them by unit), or an array of traces of shape "
@@ -28,9 +28,6 @@ EXPECTED = (
 ADVICE = "divide them to get seconds, or give whole numbers of samples and rate_hz"
 
 FASTEST_HZ = 1e9
-
-Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
-KINDS: tuple[Kind, ...] = ("dff", "fluorescence", "deconvolved")
 
 RAW = 5.0
 """dF/F is rarely above, raw fluorescence is rarely below."""
@@ -211,7 +208,7 @@ def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Pop
     return make_imaging(traces, np.arange(units), observed_s, f"array of {units} traces", options)
 
 
-def check_kind(options: ReadOptions) -> Kind:
+def check_kind(options: ReadOptions) -> TraceKind:
     """Return the kind of traces that the option states; dF/F by default.
 
     Raises
@@ -219,10 +216,12 @@ def check_kind(options: ReadOptions) -> Kind:
     InvalidOption
         If it is not a kind of traces.
     """
-    for kind in KINDS:
+    for kind in TRACE_KINDS:
         if (options.activity or "dff") == kind:
             return kind
-    raise InvalidOption(f"Traces are {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {options.activity!r} (activity).")
+    raise InvalidOption(
+        f"Traces are {', '.join(TRACE_KINDS[:-1])} or {TRACE_KINDS[-1]}, not {options.activity!r} (activity)."
+    )
 
 
 def make_imaging(
@@ -276,7 +275,7 @@ def make_imaging(
     )
     excluded = {**find_flat(population), **excluded}
     if len(excluded) == len(unit_ids):
-        raise UnreadableSource(f"The {source} has no trace that varies, or none of those was selected.")
+        raise UnreadableSource(f"The {source} has no trace that varies, or no such trace was selected.")
     kept = traces.values[[row for row in range(len(unit_ids)) if row not in excluded]]
     if not options.activity and np.median(np.nanquantile(kept, 0.01, axis=1)) > RAW:
         warn(

@@ -9,6 +9,7 @@ import numpy as np
 
 from nwb_neurid.readers.neo import format_of
 from nwb_neurid.readers.selection import is_noise, is_undecided
+from nwb_neurid.readers.words import split_words
 
 UNSORTED_UNIT = 0
 BY_CHANNEL = frozenset({"BlackrockIO", "CedIO", "NeuralynxIO", "OpenEphysIO", "PlexonIO", "Spike2IO", "TdtIO"})
@@ -64,7 +65,7 @@ def _is_twin(name: str, times: dict[str, np.ndarray]) -> bool:
 
 
 def _is_marked(name: str) -> bool:
-    return any(_WAVEFORMS.fullmatch(word) for word in re.split(r"[\W_\d]+", name) if word)
+    return any(_WAVEFORMS.fullmatch(word) for word in split_words(name))
 
 
 def _format(train: Any) -> str:

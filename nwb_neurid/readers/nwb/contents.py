@@ -1,18 +1,20 @@
 """Groups and datasets of an NWB file as plain NumPy, for all storage formats.
 
-The modules of this reader use `Group` and `Dataset`. Each storage format implements `StoredGroup` and `StoredDataset`,
+The modules of this reader use `Group` and `Dataset`. Each storage format (`hdf5`, `zarr`) derives classes from them,
 which raise an error of nwb-neurid if anything is wrong with the file.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.storage import Rows, StoredDataset, StoredGroup
 
+Rows: TypeAlias = slice | Int64[np.ndarray, " rows"] | tuple[slice, slice] | None  # ascending, or None for all
+Holding: TypeAlias = Literal["numbers", "text", "references", "records", "else"]
 ELEMENTS_AT_ONCE = 2**22
 
 
@@ -21,45 +23,69 @@ def _text(value: object) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """A dataset.
+class Dataset(ABC):
+    """A dataset; `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
 
-    Parameters
-    ----------
-    stored
-        The dataset in HDF5 or Zarr.
-    """
+    where: str
 
-    stored: StoredDataset
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Its shape; () for a single value."""
+
+    @abstractmethod
+    def chunk(self) -> tuple[int, ...] | None:
+        """The shape of its chunks; None if it is not chunked."""
+
+    @abstractmethod
+    def holding(self) -> Holding:
+        """The kind of its values. Booleans count as numbers, but complex numbers do not."""
+
+    @abstractmethod
+    def record_type(self) -> np.dtype:
+        """The type of its records."""
+
+    @abstractmethod
+    def check_readable(self) -> None:
+        """Refuse data that lie outside the folder, need a missing filter, or cannot have the size that is stated."""
+
+    @abstractmethod
+    def raw_attribute(self, name: str) -> object:
+        """The value of an attribute, unconverted; None if it does not exist."""
+
+    @abstractmethod
+    def referred_by(self, name: str) -> "Group | None":
+        """The group to which an attribute refers; None if there is no such reference."""
+
+    @abstractmethod
+    def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
+        """The numbers or records in these rows, or in all rows."""
+
+    @abstractmethod
+    def _texts(self) -> Shaped[np.ndarray, "..."]:
+        """Its texts, as objects."""
+
+    @abstractmethod
+    def _targets(self) -> list[str]:
+        """Paths of the objects to which its references point; "" for a reference without a target."""
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 0
 
     @property
-    def where(self) -> str:
-        """The file and the path in it, for messages."""
-        return self.stored.where
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape; () for a single value."""
-        return self.stored.lengths()
-
-    @property
     def is_number(self) -> bool:
         """Whether it holds numbers."""
-        return self.stored.holding() == "numbers"
+        return self.holding() == "numbers"
 
     @property
     def is_text(self) -> bool:
         """Whether it holds text."""
-        return self.stored.holding() == "text"
+        return self.holding() == "text"
 
     @property
     def is_reference(self) -> bool:
         """Whether it holds references to objects of the file."""
-        return self.stored.holding() == "references"
+        return self.holding() == "references"
 
     def numbers(self, rows: Rows = None) -> Shaped[np.ndarray, "..."]:
         """The numbers in these rows, or in all rows, as they are stored.
@@ -74,7 +100,7 @@ class Dataset:
         if not self.is_number:
             raise InvalidSource(f"{self.where} must hold numbers. Validate the file.")
         self.check_readable()
-        return self.stored.values(rows)
+        return self._values(rows)
 
     def blocks(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rows columns"]]]:
         """A matrix of numbers in blocks of whole chunks: rows, columns and values of each block.
@@ -85,7 +111,7 @@ class Dataset:
             As for `numbers`.
         """
         shape = self.shape
-        chunk = self.stored.chunk() or (1, max(1, shape[1]))
+        chunk = self.chunk() or (1, max(1, shape[1]))
         wide = max(1, min(shape[1], ELEMENTS_AT_ONCE // (chunk[0] * chunk[1]) * chunk[1] or chunk[1]))
         high = max(1, ELEMENTS_AT_ONCE // (chunk[0] * wide)) * chunk[0]
         for top in range(0, shape[0], high):
@@ -101,13 +127,13 @@ class Dataset:
         UnreadableSource
             If it cannot be read.
         """
-        if self.stored.holding() != "records":
+        if self.holding() != "records":
             return None
-        dtype = self.stored.record_type()
+        dtype = self.record_type()
         if any(name not in (dtype.names or ()) or dtype[name].kind not in "biuf" for name in names):
             return None
         self.check_readable()
-        records = self.stored.values(rows)
+        records = self._values(rows)
         return [records[name] for name in names]
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
@@ -150,7 +176,7 @@ class Dataset:
         if not self.is_text:
             raise InvalidSource(f"{self.where} must hold text. Validate the file.")
         self.check_readable()
-        return self.stored.texts()
+        return self._texts()
 
     def referred(self) -> list[str]:
         """Names of the objects that its references point to; "" for a reference without a target.
@@ -161,76 +187,58 @@ class Dataset:
             If it cannot be read, or an object does not exist.
         """
         self.check_readable()
-        return [path.rsplit("/", 1)[-1] for path in self.stored.referred()]
+        return [path.rsplit("/", 1)[-1] for path in self._targets()]
 
     def attribute(self, name: str) -> float | None:
         """The value of a numeric attribute; None if it does not exist or is not a number."""
-        value = np.asarray(self.stored.attribute(name))
+        value = np.asarray(self.raw_attribute(name))
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
     def text_attribute(self, name: str) -> str | None:
         """The value of an attribute as text; None if it does not exist."""
-        return _text(self.stored.attribute(name))
-
-    def check_readable(self) -> None:
-        """Refuse data that lie outside the folder, need a missing filter, or cannot have the size that is stated."""
-        self.stored.check_readable()
+        return _text(self.raw_attribute(name))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class Group(ABC):
     """A group. Links without a target and datasets without a dataspace are ignored.
 
-    Parameters
-    ----------
-    stored
-        The group in HDF5 or Zarr.
+    `file` is the path of the file, for messages, and `path` that of the group in it, "" for the root. Every method may
+    raise `UnreadableSource`.
     """
 
-    stored: StoredGroup
+    file: str
+    path: str
 
-    @property
-    def file(self) -> str:
-        """Path of the file, for messages."""
-        return self.stored.file
+    @abstractmethod
+    def dataset(self, path: str) -> Dataset | None:
+        """The dataset at this path; None if there is none."""
 
-    @property
-    def path(self) -> str:
-        """Path of the group in it; "" for the root."""
-        return self.stored.path
+    @abstractmethod
+    def group(self, path: str) -> "Group | None":
+        """The group at this path; None if there is none."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Names of its members. Names that are not valid UTF-8 are left out."""
+
+    @abstractmethod
+    def raw_attribute(self, name: str) -> object:
+        """The value of an attribute, unconverted; None if it does not exist."""
+
+    @abstractmethod
+    def name_of(self, path: str) -> str:
+        """The name of the object at this path; for a link, the name of its target."""
 
     @property
     def where(self) -> str:
         """The file and the path in it, for messages."""
         return f"{self.file}: {self.path or '/'}"
 
-    def dataset(self, path: str) -> Dataset | None:
-        """The dataset at this path; None if there is none."""
-        found = self.stored.dataset(path)
-        return None if found is None else Dataset(found)
-
-    def group(self, path: str) -> "Group | None":
-        """The group at this path; None if there is none."""
-        found = self.stored.group(path)
-        return None if found is None else Group(found)
-
-    def groups(self) -> list["Group"]:
-        """The groups in it."""
-        return [group for name in self.names() if (group := self.group(name)) is not None]
-
-    def names(self) -> list[str]:
-        """Names of its members. Names that are not valid UTF-8 are left out."""
-        return self.stored.names()
+    def groups(self, path: str = "") -> list["Group"]:
+        """The groups in it, or in the group at a path; none if there is no such group."""
+        place = self.group(path) if path else self
+        return [] if place is None else [group for name in place.names() if (group := place.group(name)) is not None]
 
     def attribute(self, name: str) -> str | None:
         """The value of an attribute as text; None if it does not exist."""
-        return _text(self.stored.attribute(name))
-
-    def referred(self, dataset: Dataset, name: str) -> "Group | None":
-        """The group to which an attribute of a dataset refers; None if there is no such reference."""
-        found = dataset.stored.referred_by(name)
-        return None if found is None else Group(found)
-
-    def name_of(self, path: str) -> str:
-        """The name of the object at this path; for a link, the name of its target."""
-        return self.stored.name_of(path)
+        return _text(self.raw_attribute(name))

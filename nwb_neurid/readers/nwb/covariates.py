@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, NeuridError
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
@@ -20,7 +21,6 @@ from nwb_neurid.readers.nwb.series import times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
 from nwb_neurid.readers.trains import LATEST_S
-from nwb_neurid.readers.warning import warn
 
 MOST_VALUES = 50_000_000
 """A longer series is left out: it would take over 1 GB while it is read."""

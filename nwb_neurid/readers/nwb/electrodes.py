@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.groups import COLUMN, match_groups
 from nwb_neurid.readers.nwb.peaks import NO_ELECTRODE, find_peaks, find_region
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 TABLE = "general/extracellular_ephys/electrodes"
 
@@ -91,7 +92,7 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
 def _electrodes_table(file: Group, units: Table) -> Table | None:
     """The table that the units refer to, or else the one of the schema."""
     name = find_region(units)
-    referred = None if name is None else units.group.referred(units.dataset(name), "table")
+    referred = None if name is None else units.dataset(name).referred_by("table")
     if referred is not None and referred.dataset("id") is not None:
         return Table(referred)
     group = file.group(TABLE)

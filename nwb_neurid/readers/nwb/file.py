@@ -8,9 +8,9 @@ import h5py
 
 from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import SourceNotFound, UnreadableSource
-from nwb_neurid.readers.nwb import hdf5, zarr
+from nwb_neurid.readers.nwb import zarr
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS
+from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
 from nwb_neurid.readers.nwb.objects import open_object
 from nwb_neurid.readers.nwb.remote import RemoteFile
 from nwb_neurid.readers.nwb.web import name_url
@@ -38,7 +38,7 @@ def open_file(source: object) -> Iterator[Group]:
             if isinstance(file, Path):
                 yield _of_nwb_2(_open_folder(file), "a Zarr folder")
             else:
-                yield _of_nwb_2(hdf5.root(file, name), "an HDF5 file")
+                yield _of_nwb_2(Hdf5Group(file, name), "an HDF5 file")
         return
     if not is_url(source):
         _check_present(Path(source))
@@ -46,7 +46,7 @@ def open_file(source: object) -> Iterator[Group]:
             yield _of_nwb_2(_open_folder(Path(source)), "a Zarr folder")
             return
     with _open_url(str(source)) if is_url(source) else _open_path(Path(source)) as file:
-        yield _of_nwb_2(hdf5.root(file, name_url(str(source)) if is_url(source) else str(source)), "an HDF5 file")
+        yield _of_nwb_2(Hdf5Group(file, name_url(str(source)) if is_url(source) else str(source)), "an HDF5 file")
 
 
 def _of_nwb_2(root: Group, what: str) -> Group:

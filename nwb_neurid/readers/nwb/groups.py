@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nwb_neurid.readers.labels import is_number
+from nwb_neurid.readers.words import squeeze
 
 COLUMN = re.compile(r"(electrode_?)?(group|probe|shank|insertion)_?(name|id|number|no|index|idx|label)?", re.IGNORECASE)
 """Columns that may say which group of electrodes, by name or number."""
@@ -70,8 +71,3 @@ def find_named(text: str, names: dict[str, str], groups: Sequence[str]) -> froze
         return known
     stems = {squeeze(_STEM.sub("", group)) for group in groups}
     return frozenset() if numbers and {squeeze(stem) for stem in numbers.values()} <= stems else None
-
-
-def squeeze(name: str) -> str:
-    """Convert a name to lower case, without punctuation."""
-    return re.sub(r"[\W_]+", "", name).casefold()

@@ -15,9 +15,8 @@ from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.expansion import claims_too_much
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
-from nwb_neurid.readers.nwb.storage import Holding, Rows
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 """What h5py makes of HDF5's error numbers (the tables in its `_errors.pyx`), and NumPy of an array too large."""
@@ -32,11 +31,6 @@ _HOLDING: dict[int, Holding] = {
 }
 
 
-def root(file: h5py.File, name: str) -> Group:
-    """The root group of an open file, with the name of the file for messages."""
-    return Group(Hdf5Group(file, name))
-
-
 @contextmanager
 def _reading(where: str) -> Iterator[None]:
     try:
@@ -47,8 +41,8 @@ def _reading(where: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hdf5Dataset:
-    """A `StoredDataset`.
+class Hdf5Dataset(Dataset):
+    """A dataset of an HDF5 file.
 
     Parameters
     ----------
@@ -65,13 +59,14 @@ class Hdf5Dataset:
     where: str
     _checked: list[bool] = field(default_factory=list, repr=False)  # of all that are read in parts, once is enough
 
-    def lengths(self) -> tuple[int, ...]:
-        """As in `StoredDataset`."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As in `Dataset`."""
         with _reading(self.where):
             return tuple(self.h5.shape)
 
     def chunk(self) -> tuple[int, ...] | None:
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         with _reading(self.where):
             return None if self.h5.chunks is None else tuple(self.h5.chunks)
 
@@ -81,34 +76,31 @@ class Hdf5Dataset:
             return _HOLDING.get(int(self.h5.id.get_type().get_class()), "else")
 
     def record_type(self) -> np.dtype:
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         with _reading(self.where):
             return np.dtype(self.h5.dtype)
 
-    def values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
-        """As in `StoredDataset`."""
+    def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         with _reading(self.where):
             return np.asarray(self.h5[() if rows is None else rows])
 
-    def texts(self) -> Shaped[np.ndarray, "..."]:
-        """As in `StoredDataset`. Bytes that are not valid UTF-8 become U+FFFD."""
+    def _texts(self) -> Shaped[np.ndarray, "..."]:
         with _reading(self.where):
             return np.asarray(self.h5.asstr("utf-8", errors="replace")[()], dtype=object)
 
-    def referred(self) -> list[str]:
-        """As in `StoredDataset`."""
+    def _targets(self) -> list[str]:
         with _reading(self.where):
             objects = [self.h5.file[reference] if reference else None for reference in np.ravel(self.h5[()])]
             paths = {item: item and item.name for item in set(objects)}  # HDF5 searches the whole file for a name
         return [str(paths[item] or "") for item in objects]
 
-    def attribute(self, name: str) -> object:
-        """As in `StoredDataset`."""
+    def raw_attribute(self, name: str) -> object:
+        """As in `Dataset`."""
         with _reading(self.where):
             return self.h5.attrs.get(name)
 
     def referred_by(self, name: str) -> "Hdf5Group | None":
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         with _reading(self.where):
             reference = self.h5.attrs.get(name)
             item = self.h5.file[reference] if isinstance(reference, h5py.Reference) and reference else None
@@ -139,8 +131,8 @@ class Hdf5Dataset:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hdf5Group:
-    """A `StoredGroup`. Datasets without a dataspace are ignored, like links without a target.
+class Hdf5Group(Group):
+    """A group of an HDF5 file. Datasets without a dataspace are ignored, like links without a target.
 
     Parameters
     ----------
@@ -157,29 +149,29 @@ class Hdf5Group:
     path: str = ""
 
     def dataset(self, path: str) -> Hdf5Dataset | None:
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         item, where = self._item(path), self._where(path)
         with _reading(where):
             known = isinstance(item, h5py.Dataset) and item.shape is not None
         return Hdf5Dataset(item, self.file, where) if known else None
 
     def group(self, path: str) -> "Hdf5Group | None":
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         item = self._item(path)
         return Hdf5Group(item, self.file, f"{self.path}/{path}") if isinstance(item, h5py.Group) else None
 
     def names(self) -> list[str]:
-        """As in `StoredGroup`. Names that are not valid UTF-8 are left out."""
+        """As in `Group`."""
         with _reading(self._where("")):
             return [name for name in self.h5 if isinstance(name, str)]
 
-    def attribute(self, name: str) -> object:
-        """As in `StoredGroup`."""
+    def raw_attribute(self, name: str) -> object:
+        """As in `Group`."""
         with _reading(self._where("")):
             return self.h5.attrs.get(name)
 
     def name_of(self, path: str) -> str:
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         with _reading(self._where(path)):
             link = self.h5.get(path, getlink=True)
             return str(getattr(link, "path", path)).rsplit("/", 1)[-1]

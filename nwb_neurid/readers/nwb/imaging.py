@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.population import Population, Traces
@@ -19,8 +20,8 @@ from nwb_neurid.readers.nwb.rois import plane_name, positions_um, read_labels, r
 from nwb_neurid.readers.nwb.sampling import read_grid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import leave_out
-from nwb_neurid.readers.warning import Omissions, warn
 
 MOST_ROWS = 64
 """A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""

@@ -1,6 +1,6 @@
 """Time that a file declares invalid: for all units, or for the probes and planes that are given by tags."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +8,10 @@ from jaxtyping import Shaped
 
 from nwb_neurid.intervals import Intervals
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.groups import COLUMN, find_named, match_groups, squeeze
+from nwb_neurid.readers.nwb.groups import COLUMN, find_named, match_groups
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions
+from nwb_neurid.readers.omissions import Omissions
+from nwb_neurid.readers.words import squeeze
 
 TABLE = "intervals/invalid_times"
 GROUPS = "general/extracellular_ephys"
@@ -38,16 +39,15 @@ def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omiss
         Collects the tags that cannot be read.
     """
     group = file.group(TABLE)
-    if group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
+    if group is None or not (table := Table(group)).has_spans:
         return []
-    rows = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
     names = omissions.attempt(lambda: _names_of_groups(file, groups), None) or {}
     own = list(dict.fromkeys(names.values()))
     by_name = {squeeze(name): group for name, group in names.items()}
     words = omissions.attempt(lambda: _words(table), None) or [set[str]() for _ in range(len(table))]
     numbered = omissions.attempt(lambda: _numbered(table, own), None) or [set[str]() for _ in range(len(table))]
     found: dict[frozenset[str] | None, list[np.ndarray]] = {}
-    for row, said, counted in zip(rows, words, numbered, strict=True):
+    for row, said, counted in zip(table.spans_s(), words, numbered, strict=True):
         if not np.isnan(row).any():
             named = [each for word in said if (each := find_named(word, by_name, own)) is not None]
             scope = frozenset(counted).union(*named) if named or counted else None
@@ -59,17 +59,17 @@ def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -
     """Groups by whatever may name them: their name, an id, or their device if it is no other group's."""
     names: dict[str, str] = {}
     devices: dict[str, list[str]] = {}
-    ephys = file.group(GROUPS)
-    for group in [] if ephys is None else ephys.groups():
+    own: list[str] = []
+    for group in file.groups(GROUPS):
         if group.dataset("id") is not None:  # the table of electrodes
             continue
         name = group.path.rpartition("/")[2]
+        own.append(name)
         names |= {text: name for key in IDS if (text := group.attribute(key))}
         if group.group("device") is not None:
             devices.setdefault(group.name_of("device"), []).append(name)
-    names |= {device: own[0] for device, own in devices.items() if len(own) == 1}
-    names |= {group.path.rpartition("/")[2]: group.path.rpartition("/")[2] for group in _groups(ephys)}
-    return names | {name: name for name in ([] if groups is None else groups.tolist()) if name}
+    names |= {device: only[0] for device, only in devices.items() if len(only) == 1}
+    return names | {name: name for name in (*own, *([] if groups is None else groups.tolist())) if name}
 
 
 def _numbered(table: Table, groups: Sequence[str]) -> list[set[str]]:
@@ -82,10 +82,6 @@ def _numbered(table: Table, groups: Sequence[str]) -> list[set[str]]:
             for row, value in enumerate(values):
                 numbered[row] |= {named[value]} if value in named else set()
     return numbered
-
-
-def _groups(ephys: Group | None) -> Iterator[Group]:
-    yield from (() if ephys is None else (group for group in ephys.groups() if group.dataset("id") is None))
 
 
 def _words(table: Table) -> list[set[str]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import h5py
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.warning import warn
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
@@ -12,7 +13,6 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import LATEST_S, extent_s
-from nwb_neurid.readers.warning import warn
 
 
 def observation(
@@ -89,8 +89,7 @@ def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
     epochs = _intervals(file, "intervals/epochs")
     if len(epochs := epochs[np.all(np.abs(epochs) < LATEST_S, axis=1)]):
         yield float(epochs[:, 0].min()), float(epochs[:, 1].max())
-    acquisition = file.group("acquisition")
-    for series in [] if acquisition is None else acquisition.groups():
+    for series in file.groups("acquisition"):
         data = series.dataset("data")
         if series.attribute("neurodata_type") == "ElectricalSeries" and data is not None and len(data) > 1:
             start, stop = sample_times_s(series, np.array([0, len(data) - 1])).tolist()
@@ -101,7 +100,7 @@ def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
 def _intervals(file: Group, path: str) -> Intervals:
     """The rows of a TimeIntervals table that have a start and a stop, in seconds; none where there is no table."""
     group = file.group(path)
-    if group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
+    if group is None or not (table := Table(group)).has_spans:
         return np.empty((0, 2))
-    rows = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
+    rows = table.spans_s()
     return rows[~np.isnan(rows).any(axis=1)]

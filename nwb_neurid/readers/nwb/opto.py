@@ -78,7 +78,7 @@ def opto_trials(file: Group) -> tuple[Intervals, str] | None:
     same in all trials is a setting of the laser, and does not mark trials.
     """
     group = file.group("intervals/trials")
-    if group is None or "start_time" not in (trials := Table(group)) or "stop_time" not in trials:
+    if group is None or not (trials := Table(group)).has_spans:
         return None
     about = f"{group.attribute('description') or ''}"
     names = [name for name in trials.names() if is_opto(name, f"{about} {trials.description(name)}")]
@@ -86,7 +86,7 @@ def opto_trials(file: Group) -> tuple[Intervals, str] | None:
         for name in filter(kind.search, names):
             lit = _lit(_as_numbers(trials, name), kind)
             if lit.any():
-                start, stop = (trials.numbers(edge).astype(np.float64) for edge in ("start_time", "stop_time"))
+                start, stop = trials.spans_s().T
                 stop = np.where(np.isnan(stop), np.r_[start[1:], np.inf], stop)
                 return np.column_stack([start, stop])[lit & np.isfinite(start)], f"{group.path}/{name}"
     return None
@@ -113,11 +113,9 @@ def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[
 def _candidates(file: Group) -> Iterator[Group]:
     """Whatever stands where series and tables of intervals do."""
     for path in ("stimulus/presentation", "acquisition", "intervals"):
-        if (group := file.group(path)) is not None:
-            yield from group.groups()
-    if (processing := file.group("processing")) is not None:
-        for module in processing.groups():
-            yield from module.groups()
+        yield from file.groups(path)
+    for module in file.groups("processing"):
+        yield from module.groups()
 
 
 def _start(item: Group) -> Iterator[tuple[float, str]]:
@@ -144,7 +142,7 @@ def _first_on(series: Group) -> int | None:
     power = series.dataset("data")
     if power is None:
         raise InvalidSource(
-            f"{series.where} has no data, so nothing tells when the laser was on. Validate the file, or pass "
+            f"{series.where} has no data, so it is unknown when the laser was on. Validate the file, or pass "
             "--keep-opto to keep all time."
         )
     step = max(1, SAMPLES_AT_ONCE // max(1, math.prod(power.shape[1:])))

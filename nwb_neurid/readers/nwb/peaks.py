@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 NO_ELECTRODE = -1
 UNITS_AT_ONCE = 256
@@ -21,7 +22,7 @@ def find_region(units: Table) -> str | None:
         return "electrodes"
     for name in units.names():
         if units.dataset(name).text_attribute("neurodata_type") == REGION and units.dataset(name).is_number:
-            referred = units.group.referred(units.dataset(name), "table")
+            referred = units.dataset(name).referred_by("table")
             if referred is not None and referred.path.rpartition("/")[2] == "electrodes":
                 return name
     return None

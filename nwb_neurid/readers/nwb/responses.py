@@ -3,19 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from nwb_neurid.activity import TraceKind
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.contents import Dataset, Group
 from nwb_neurid.readers.nwb.table import Table
-
-Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
-
-KINDS: tuple[Kind, ...] = ("dff", "fluorescence", "deconvolved")
-"""In the order in which one is chosen where a file has several."""
 
 _NO_NEURONS = re.compile(r"neuropil|background|surround", re.IGNORECASE)
 _DECONVOLVED = re.compile(r"deconv|event|spks|spike|inferred", re.IGNORECASE)
@@ -36,7 +31,7 @@ class Responses:
     """
 
     series: Group
-    kind: Kind | None
+    kind: TraceKind | None
 
     def __len__(self) -> int:
         return len(self._dataset("rois"))
@@ -60,7 +55,7 @@ class Responses:
             If the series does not refer to one.
         """
         rois = self._dataset("rois")
-        group = self.series.referred(rois, "table")
+        group = rois.referred_by("table")
         if group is None:
             raise InvalidSource(f"{rois.where} must refer to a table of ROIs, but does not. Validate the file.")
         return Table(group)
@@ -150,8 +145,8 @@ def roi_responses(file: Group) -> list[Responses]:
     They are recognised by their `rois`, because extensions define their own types (such as Allen's
     OphysEventDetection).
     """
-    acquisition, processing = file.group("acquisition"), file.group("processing")
-    places = [*([] if acquisition is None else [acquisition]), *([] if processing is None else processing.groups())]
+    acquisition = file.group("acquisition")
+    places = [*([] if acquisition is None else [acquisition]), *file.groups("processing")]
     return [
         Responses(series=item, kind=_kind(words))
         for place in places
@@ -169,7 +164,7 @@ def _below(group: Group, words: str = "", levels: int = 2) -> Iterator[tuple[Gro
             yield from _below(item, trail, levels - 1)
 
 
-def _kind(words: str) -> Kind | None:
+def _kind(words: str) -> TraceKind | None:
     if _NO_NEURONS.search(words):
         return None
     if _DECONVOLVED.search(words):

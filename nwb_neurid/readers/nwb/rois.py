@@ -9,12 +9,12 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.labels import find_labels
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.groups import squeeze
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
 from nwb_neurid.readers.nwb.selection import leave_out_before
 from nwb_neurid.readers.nwb.table import Table
-from nwb_neurid.readers.warning import Omissions
+from nwb_neurid.readers.omissions import Omissions
+from nwb_neurid.readers.words import split_words, squeeze
 
 CELL_COLUMNS = (
     *("iscell", "cell", "validroi", "valid", "isvalid", "accepted", "isaccepted", "keep", "isneuron", "neuron"),
@@ -96,7 +96,7 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
     if rois.is_ragged(name):
         return None
     if rois.is_text(name):
-        texts = [" ".join(re.split(r"[\W_\d]+", text.casefold())).strip() for text in rois.texts(name).tolist()]
+        texts = [" ".join(split_words(text)) for text in rois.texts(name).tolist()]
         no_cell = np.array([NO_CELL.fullmatch(text) is not None for text in texts], bool)
         return None if not no_cell.any() else ~no_cell if squeeze(name) not in REJECTING_COLUMNS else no_cell
     column = rois.dataset(name)

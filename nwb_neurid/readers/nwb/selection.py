@@ -1,6 +1,5 @@
 """Selection of rows of a table and of time: by the user's options, or by the quality columns of the data set."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -8,14 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.intervals import Intervals, merged
 from nwb_neurid.readers.condition import rows_where
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_out_noise
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.words import split_words
 
 KEPT = ("left_out", "Why the source leaves it out")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
@@ -51,7 +52,7 @@ class Judgement(NamedTuple):
 
 
 def _of_good_quality(units: Table) -> Bool[np.ndarray, " rows"]:
-    words = [" ".join(re.split(r"[\W_\d]+", text.casefold())).strip() for text in units.texts("quality").tolist()]
+    words = [" ".join(split_words(text)) for text in units.texts("quality").tolist()]
     return np.array([each in GOOD for each in words], bool)
 
 
@@ -143,11 +144,11 @@ def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
     name, _, condition = options.intervals.partition(":")
     place = name.strip().strip("/")
     group = file.group(f"intervals/{place}") or file.group(place)
-    if not place or group is None or "start_time" not in (table := Table(group)) or "stop_time" not in table:
+    if not place or group is None or not (table := Table(group)).has_spans:
         within = file.group("intervals")
         known = ", ".join(within.names()) if within is not None else ""
         raise InvalidOption(f"{option}: {file.file} has no table of intervals {name!r}. It has: {known or 'none'}.")
-    chosen = np.column_stack([table.numbers("start_time"), table.numbers("stop_time")]).astype(np.float64)
+    chosen = table.spans_s()
     if condition.strip():
         chosen = chosen[rows_where(condition, table, f"{option}:")]
     chosen = merged(chosen[np.isfinite(chosen).all(axis=1)])

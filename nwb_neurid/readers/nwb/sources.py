@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from nwb_neurid.activity import TRACE_KINDS
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
@@ -10,7 +11,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.covariates import covariates
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.readers.nwb.imaging import read_imaging
-from nwb_neurid.readers.nwb.responses import KINDS, Responses, roi_responses
+from nwb_neurid.readers.nwb.responses import Responses, roi_responses
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.units import read_units
 
@@ -63,9 +64,9 @@ def read_file(source: object, options: ReadOptions) -> Population:
 
 def _units_tables(file: Group, *, everywhere: bool) -> list[Group]:
     """Units tables with spikes, where the schema puts them and in modules; also `ELSEWHERE` if none is there."""
-    units, processing = file.group("units"), file.group("processing")
+    units = file.group("units")
     found = [] if units is None else [units]
-    for module in [] if processing is None else processing.groups():
+    for module in file.groups("processing"):
         found += _of_units(module)
     tables = list(filter(_has_spikes, found))
     if tables and not everywhere:
@@ -95,7 +96,7 @@ def _meant(
         series = []
     elif options.activity:
         units, series = [], [one for one in series if one.kind == options.activity]
-    kinds = [kind for kind in (*KINDS, None) if any(one.kind == kind for one in series)]
+    kinds = [kind for kind in (*TRACE_KINDS, None) if any(one.kind == kind for one in series)]
     return units, [one for one in series if one.kind == kinds[0]]
 
 

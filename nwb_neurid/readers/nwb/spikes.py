@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.errors import InvalidPopulation, InvalidSource, UnreadableSource
 from nwb_neurid.readers.clock import check_one_clock, check_resolution, check_seconds
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import LATEST_S, extent_s
-from nwb_neurid.readers.warning import warn
 
 ADVICE = "divide them by the sampling rate in the file"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.nwb.contents import Dataset, Group
@@ -79,6 +79,21 @@ class Table:
     def integers(self, name: str, missing: int | None = None) -> Int64[np.ndarray, " rows"]:
         """A column of whole numbers of any stored type; NaN becomes `missing`, if given."""
         return self._one_per_row(name).integers(missing=missing)
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether its rows are intervals of time."""
+        return "start_time" in self and "stop_time" in self
+
+    def spans_s(self) -> Float64[np.ndarray, "rows 2"]:
+        """When each row starts and stops, in seconds.
+
+        Raises
+        ------
+        InvalidSource, UnreadableSource
+            As `numbers`.
+        """
+        return np.column_stack([self.numbers("start_time"), self.numbers("stop_time")]).astype(np.float64)
 
     def ids(self) -> Int64[np.ndarray, " rows"]:
         """The `id` column. Ids do not identify rows: they may start anywhere, and may repeat."""

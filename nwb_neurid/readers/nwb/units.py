@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource, UnreadableSource
@@ -19,7 +20,7 @@ from nwb_neurid.readers.nwb.spikes import spike_trains
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 PREDICTED = '\nndx-neurid {"results"'
 """In the description of a prediction that we wrote (see docs/reference/format.md): it is no known label.

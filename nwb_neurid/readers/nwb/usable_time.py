@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.intervals import Intervals, find_intervals, intersected, subtracted
@@ -10,7 +11,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.invalid import read_invalid
 from nwb_neurid.readers.nwb.opto import OPTO_MARGIN_S, opto_start, opto_trials
 from nwb_neurid.readers.nwb.selection import chosen_intervals
-from nwb_neurid.readers.warning import Omissions, warn
+from nwb_neurid.readers.omissions import Omissions
 
 Pieces = Float64[np.ndarray, "pieces 2"]
 
@@ -72,8 +73,8 @@ def find_usable(
     chosen = intersected(pieces, chosen_intervals(file, options))
     if len(chosen) == 0:
         raise InvalidOption(
-            f"--intervals {options.intervals!r}: {file.file} has no observed time then, or all of it is declared "
-            "invalid or follows optogenetic stimulation (--keep-opto keeps that)."
+            f"--intervals {options.intervals!r}: {file.file} has no observed time in these intervals, or all of it is "
+            "declared invalid or follows optogenetic stimulation (--keep-opto keeps that)."
         )
     return chosen, None if seen is None else seen[:, find_intervals(chosen.mean(axis=1), pieces)]
 

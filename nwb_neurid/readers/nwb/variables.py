@@ -79,7 +79,7 @@ def _spans(
     table: Table,
 ) -> tuple[Int64[np.ndarray, " spans"], Float64[np.ndarray, " spans"], Float64[np.ndarray, " spans"]]:
     """Rows with a length, by their start, with start and stop in seconds; none reaches into the next."""
-    start, stop = (table.numbers(edge).astype(np.float64) for edge in ("start_time", "stop_time"))
+    start, stop = table.spans_s().T
     rows = np.argsort(start, kind="stable")
     rows = rows[np.abs(start[rows]) < LATEST_S]
     starts = start[rows]

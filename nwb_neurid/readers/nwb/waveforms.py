@@ -5,7 +5,6 @@ schema; one row for each channel of a unit, with an index (Allen Institute); one
 samples of several electrodes, with an index.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from nwb_neurid.errors import InvalidOption, NeuridWarning
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.readers.nwb.contents import Dataset
 from nwb_neurid.readers.nwb.table import Table
 
@@ -87,17 +87,17 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
     layout = _choose_layout(units)
     if layout is None:
         shape = units.dataset(COLUMN).shape
-        _warn(f"{units.where}/{COLUMN} has shape {shape}, which is not a known layout: its waveforms are not used.")
+        warn(f"{units.where}/{COLUMN} has shape {shape}, which is not a known layout: its waveforms are not used.")
         return None
     known, counts = np.unique(rates[np.isfinite(rates)], return_counts=True)
     usual = float(known[counts.argmax()])
     if others := int((np.isfinite(rates) & (rates != usual)).sum()):
-        _warn(f"{units.where}: the waveforms of {others} units have another rate than {usual:g} Hz: they are not used.")
+        warn(f"{units.where}: the waveforms of {others} units have another rate than {usual:g} Hz: they are not used.")
     values = _stack([_pick_peak(unit) if rate == usual else None for unit, rate in zip(layout(), rates, strict=True)])
     if not np.isfinite(values).any():
         return None
     if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
-        _warn(
+        warn(
             f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so a spike would last "
             f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
         )
@@ -217,7 +217,3 @@ def _scale(values: Float64[np.ndarray, "units samples"], dataset: Dataset) -> Fl
         single = values.astype(np.float32)
     single[np.isinf(single).any(axis=1)] = np.nan
     return single
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, NeuridWarning, stacklevel=3)

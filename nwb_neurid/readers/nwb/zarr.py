@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.storage import Holding, Rows
+from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 from nwb_neurid.readers.zarr.arrays import Array
-from nwb_neurid.readers.zarr.nodes import Folder, Node
+from nwb_neurid.readers.zarr.nodes import Node
 
 TYPE = "zarr_dtype"
 SCALAR, REFERENCES = "scalar", "object"
@@ -21,7 +20,7 @@ SCALAR, REFERENCES = "scalar", "object"
 
 def root(folder: Path) -> Group:
     """The root of a Zarr folder."""
-    return Group(ZarrGroup(Node(Folder(folder)), str(folder)))
+    return ZarrGroup.of(Node(folder), str(folder))
 
 
 def _unpickled(data: bytes) -> list[Any]:
@@ -35,8 +34,8 @@ def _unpickled(data: bytes) -> list[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class ZarrDataset:
-    """A `StoredDataset`.
+class ZarrDataset(Dataset):
+    """A dataset of a Zarr folder.
 
     Parameters
     ----------
@@ -56,16 +55,17 @@ class ZarrDataset:
     def _array(self) -> Array:
         return self.node.array()
 
-    def lengths(self) -> tuple[int, ...]:
-        """As in `StoredDataset`. Zarr stores a single value as an array with one element."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As in `Dataset`. Zarr stores a single value as an array with one element."""
         return () if self._is_scalar else self._array.shape
 
     def chunk(self) -> tuple[int, ...] | None:
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         return self._array.chunks or None
 
     def holding(self) -> Holding:
-        """As in `StoredDataset`. Both texts and references are stored as objects; an attribute distinguishes them."""
+        """As in `Dataset`. Both texts and references are stored as objects; an attribute distinguishes them."""
         dtype = self._array.dtype
         if dtype.names:
             return "records" if not dtype.hasobject else "else"
@@ -74,23 +74,20 @@ class ZarrDataset:
         return "numbers" if dtype.kind in "biuf" else "text" if dtype.kind in "SU" else "else"
 
     def record_type(self) -> np.dtype:
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         return self._array.dtype
 
-    def values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
-        """As in `StoredDataset`."""
+    def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         found = self._array.read(rows)
         return found.reshape(()) if rows is None and self._is_scalar else found
 
-    def texts(self) -> Shaped[np.ndarray, "..."]:
-        """As in `StoredDataset`."""
+    def _texts(self) -> Shaped[np.ndarray, "..."]:
         found = self._array.read(unpickle=_unpickled)
         texts = np.empty(found.size, object)
         texts[:] = [each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in found.flat]
-        return texts.reshape(self.lengths())
+        return texts.reshape(self.shape)
 
-    def referred(self) -> list[str]:
-        """As in `StoredDataset`."""
+    def _targets(self) -> list[str]:
         paths = []
         for reference in self._array.read(unpickle=_unpickled).flat:
             node = self.node.referred(reference)
@@ -102,18 +99,18 @@ class ZarrDataset:
             paths.append("" if node is None else f"/{node.path}")
         return paths
 
-    def attribute(self, name: str) -> object:
-        """As in `StoredDataset`."""
+    def raw_attribute(self, name: str) -> object:
+        """As in `Dataset`."""
         return self.node.attributes.get(name)
 
     def referred_by(self, name: str) -> "ZarrGroup | None":
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         value = self.node.attributes.get(name)
         node = self.node.referred(value.get("value")) if isinstance(value, dict) else None
-        return ZarrGroup(node, self.file) if node is not None and node.is_group else None
+        return ZarrGroup.of(node, self.file) if node is not None and node.is_group else None
 
     def check_readable(self) -> None:
-        """As in `StoredDataset`."""
+        """As in `Dataset`."""
         self._array.check_readable(pickled=True)
 
     @property
@@ -122,8 +119,8 @@ class ZarrDataset:
 
 
 @dataclass(frozen=True, eq=False)
-class ZarrGroup:
-    """A `StoredGroup`.
+class ZarrGroup(Group):
+    """A group of a Zarr folder.
 
     Parameters
     ----------
@@ -131,36 +128,39 @@ class ZarrGroup:
         A group.
     file
         Path of the folder, for messages.
+    path
+        Path of the group in it; "" for the root.
     """
 
     node: Node
     file: str
+    path: str
 
-    @property
-    def path(self) -> str:
-        """As in `StoredGroup`."""
-        return f"/{self.node.path}" if self.node.path else ""
+    @classmethod
+    def of(cls, node: Node, file: str) -> "ZarrGroup":
+        """Make a group of a node."""
+        return cls(node, file, f"/{node.path}" if node.path else "")
 
     def dataset(self, path: str) -> ZarrDataset | None:
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         node = self.node.at(path)
         where = f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
         return ZarrDataset(node, self.file, where) if node is not None and node.is_array else None
 
     def group(self, path: str) -> "ZarrGroup | None":
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         node = self.node.at(path)
-        return ZarrGroup(node, self.file) if node is not None and node.is_group else None
+        return ZarrGroup.of(node, self.file) if node is not None and node.is_group else None
 
     def names(self) -> list[str]:
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         return self.node.names()
 
-    def attribute(self, name: str) -> object:
-        """As in `StoredGroup`."""
+    def raw_attribute(self, name: str) -> object:
+        """As in `Group`."""
         return self.node.attributes.get(name)
 
     def name_of(self, path: str) -> str:
-        """As in `StoredGroup`."""
+        """As in `Group`."""
         node = self.node.at(path)
         return (path if node is None else node.path).rpartition("/")[2]

@@ -13,6 +13,7 @@ from jaxtyping import Shaped
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import as_integers, load_array, load_json
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
@@ -21,7 +22,6 @@ from nwb_neurid.readers.spikeinterface.sorting import (
     segments_of,
     unit_ids_of,
 )
-from nwb_neurid.readers.warning import Omissions
 
 
 def read_sorting(folder: Path, options: ReadOptions) -> Population:
@@ -97,7 +97,9 @@ def _read(
     spikes = load_array(path)
     names = ("sample_index", "unit_index", "segment_index")
     if spikes.ndim != 1 or not set(names) <= set(spikes.dtype.names or ()):
-        raise InvalidSource(f"{path} must be a row of records with {', '.join(names)}, it holds {spikes.dtype}.")
+        raise InvalidSource(
+            f"{path} must be a one-dimensional structured array with the fields {', '.join(names)}, got {spikes.dtype}."
+        )
     samples, rows, segment_index = (as_integers(spikes[name], f"{path}: {name}") for name in names)
     if np.any(segment_index[1:] < segment_index[:-1]):
         raise InvalidSource(f"{path}: segment_index must ascend. Save it again.")

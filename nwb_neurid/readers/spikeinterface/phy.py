@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import is_number
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
 from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
 from nwb_neurid.readers.spikeinterface.probes import find_rate_of_probe
 from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
 from nwb_neurid.readers.spikeinterface.tables import read_columns
 from nwb_neurid.readers.spikeinterface.templates import read_layout, read_templates
-from nwb_neurid.readers.warning import Omissions, warn
 
 LARGEST_CLUSTER = 2**24
 SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")

@@ -9,14 +9,15 @@ import numpy as np
 from jaxtyping import Float32, Int64, Integer, Shaped
 
 from nwb_neurid._system.text import show_value
+from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.columns import UnitColumns
 from nwb_neurid.readers.labels import find_labels
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.segments import Segment, population_of
 from nwb_neurid.readers.selection import find_verdicts, leave_out_noise
-from nwb_neurid.readers.warning import Omissions, warn
 
 SLOWEST_HZ, FASTEST_HZ = 1.0, 1e9
 MOST_SAMPLES = 2**62

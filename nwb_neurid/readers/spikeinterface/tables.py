@@ -13,8 +13,9 @@ from jaxtyping import Int64
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.labels import is_number
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import decode
-from nwb_neurid.readers.warning import Omissions
+from nwb_neurid.readers.words import squeeze
 
 KEYS = (
     *("clusterid", "id", "cluster", "clusters", "clusterids", "clusterindex", "clusternumber", "clust", "clu", "cluid"),
@@ -115,7 +116,7 @@ def _cells(path: Path) -> list[Cell]:
 
 def _find_key(header: Sequence[str]) -> int | None:
     """The column of clusters; None where no name is that of one."""
-    names = [re.sub(r"[\W_]+", "", name).casefold() for name in header]
+    names = [squeeze(name) for name in header]
     return next((names.index(name) for name in KEYS if name in names), None)
 
 

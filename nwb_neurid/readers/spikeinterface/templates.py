@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Integer, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
-from nwb_neurid.readers.warning import warn
 
 TEMPLATES = "templates.npy"
 UNWHITENING = "whitening_mat_inv.npy"

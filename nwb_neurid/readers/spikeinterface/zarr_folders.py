@@ -13,6 +13,7 @@ from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.npy import check_elements
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import AGAIN, as_integers, load_json
 from nwb_neurid.readers.spikeinterface.sorting import (
     Sorting,
@@ -21,7 +22,6 @@ from nwb_neurid.readers.spikeinterface.sorting import (
     segments_of,
     unit_ids_of,
 )
-from nwb_neurid.readers.warning import Omissions
 from nwb_neurid.readers.zarr.arrays import Array
 
 

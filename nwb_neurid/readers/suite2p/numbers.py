@@ -54,5 +54,7 @@ def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
             "Save it again in suite2p."
         )
     if not np.isin(array[:, 0], (0, 1)).all():
-        raise InvalidSource(f"{path} must have 0 or 1 in its first column, some are neither. Save it again in suite2p.")
+        raise InvalidSource(
+            f"{path} must have 0 or 1 in its first column, but has other values. Save it again in suite2p."
+        )
     return array[:, 0] == 1

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.suite2p.folder import COMBINED
 from nwb_neurid.readers.suite2p.numbers import flags, traces
 from nwb_neurid.readers.suite2p.pickled import objects
 from nwb_neurid.readers.suite2p.settings import Settings, read_settings
-from nwb_neurid.readers.warning import Omissions, warn
 
 MOST_PLANES = 10_000
 

@@ -2,28 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Shaped
 
-from nwb_neurid.activity import Traces
+from nwb_neurid._system.warning import warn
+from nwb_neurid.activity import TraceKind, Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.dff import FLOOR, compute_dff
 from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound, UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.columns import UnitColumns
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.pickles import PickledArray
 from nwb_neurid.readers.selection import leave_out
 from nwb_neurid.readers.suite2p.folder import COMBINED, plane_folders, trace_folders
 from nwb_neurid.readers.suite2p.numbers import flags
 from nwb_neurid.readers.suite2p.plane import Plane, open_planes
 from nwb_neurid.readers.suite2p.settings import Settings, frame_rate_hz
-from nwb_neurid.readers.warning import Omissions, warn
 
-Kind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
-
-NEEDED: Mapping[str, tuple[Kind, tuple[str, ...]]] = {
+NEEDED: Mapping[str, tuple[TraceKind, tuple[str, ...]]] = {
     "dff": ("dff", ("F", "Fneu")),
     "fluorescence": ("fluorescence", ("F", "Fneu")),
     "deconvolved": ("deconvolved", ("spks",)),
@@ -108,7 +107,7 @@ def _folders(path: Path) -> list[Path]:
         raise UnreadableSource(f"{path} cannot be opened: {error.strerror}.") from error
     if not folders:
         raise UnreadableSource(
-            f"{path} holds no traces of suite2p: neither it nor plane0, plane1, ... in it has F.npy or spks.npy. "
+            f"{path} holds no traces of suite2p: there is no F.npy or spks.npy in it, or in its plane0, plane1, ... "
             "Pass the folder that suite2p wrote."
         )
     if path not in folders and folders[0].name != COMBINED:
@@ -130,7 +129,7 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
         return
     if differ:
         warn(
-            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs, and those of the planes are "
+            f"{combined} differs from the iscell.npy of the planes in {differ} ROIs. The files of the planes are "
             f"used. If this is the file that you curated, read {combined.parent}."
         )
 
@@ -179,7 +178,7 @@ def _mask(roi: Mapping[str, Any]) -> Float32[np.ndarray, "pixels 3"] | None:
     return mask if np.isfinite(mask).all() else None
 
 
-def _notes(planes: Sequence[Plane], kind: Kind) -> tuple[str, ...]:
+def _notes(planes: Sequence[Plane], kind: TraceKind) -> tuple[str, ...]:
     """How the activity was computed, once for all planes that were computed alike."""
     if kind == "deconvolved":
         return ("Deconvolved activity is that of suite2p (spks.npy), in arbitrary units.",)
@@ -211,7 +210,7 @@ def _labels(planes: Sequence[Plane]) -> dict[str, Shaped[np.ndarray, " units"]]:
 
 
 def _values(
-    planes: Sequence[Plane], kind: Kind, rate_hz: float
+    planes: Sequence[Plane], kind: TraceKind, rate_hz: float
 ) -> tuple[Float32[np.ndarray, "units samples"], dict[int, str]]:
     """The activity of all ROIs, and by row why a trace is none; a few ROIs at a time, to spare memory."""
     values = np.empty((sum(len(plane) for plane in planes), planes[0].frames), np.float32)
@@ -231,7 +230,7 @@ def _values(
 
 
 def _activity(
-    arrays: Sequence[Float64[np.ndarray, "units samples"]], settings: Settings, kind: Kind, rate_hz: float
+    arrays: Sequence[Float64[np.ndarray, "units samples"]], settings: Settings, kind: TraceKind, rate_hz: float
 ) -> Float64[np.ndarray, "units samples"]:
     if kind == "deconvolved":
         return arrays[0]

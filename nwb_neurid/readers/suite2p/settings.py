@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from nwb_neurid._system.text import show_value
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.readers.suite2p.pickled import objects
-from nwb_neurid.readers.warning import warn
 
 SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
 

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from nwb_neurid._system.files import read_bytes, read_json
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.expansion import claims_too_much
-from nwb_neurid.readers.warning import warn
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
 MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are

@@ -36,7 +36,7 @@ def codec_of(config: Mapping[str, Any], where: str) -> Any:
     try:
         from numcodecs import get_codec
     except ImportError as error:
-        raise UnreadableSource(f"{where} is Zarr. To read it: pip install numcodecs") from error
+        raise UnreadableSource(f"{where} is stored in Zarr. To read it: pip install numcodecs") from error
     return get_codec(dict(config))
 
 

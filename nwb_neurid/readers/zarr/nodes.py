@@ -4,51 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from nwb_neurid.readers.zarr.arrays import Array, is_there, load_json, reading
 
-GROUP, ARRAY, ATTRIBUTES, CONSOLIDATED = ".zgroup", ".zarray", ".zattrs", ".zmetadata"
+GROUP, ARRAY, ATTRIBUTES = ".zgroup", ".zarray", ".zattrs"
 LINKS = "zarr_link"
 HERE = "."
 MOST_LINKS = 16  # one after another
-
-
-@runtime_checkable
-class Files(Protocol):
-    """Access to the files of a Zarr folder."""
-
-    @property
-    def root(self) -> Path:
-        """The Zarr folder."""
-
-    def locate(self, path: str) -> Path:
-        """The file or folder for this path, which need not exist."""
-
-    def folders(self, path: str) -> list[str]:
-        """Names of the folders in a folder; empty if it does not exist."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Folder:
-    """`Files` in a folder of the file system.
-
-    Parameters
-    ----------
-    root
-        The Zarr folder.
-    """
-
-    root: Path
-
-    def locate(self, path: str) -> Path:
-        """As in `Files`."""
-        return self.root / path
-
-    def folders(self, path: str) -> list[str]:
-        """As in `Files`."""
-        folder = self.root / path
-        return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +20,19 @@ class Node:
 
     Parameters
     ----------
-    files
-        The files of the Zarr folder.
+    root
+        The Zarr folder.
     path
         Its path, without a leading slash; "" for the root.
     """
 
-    files: Files
+    root: Path
     path: str = ""
 
     @property
     def where(self) -> str:
         """The folder and the path in it, for messages."""
-        return f"{self.files.root}: /{self.path}"
+        return f"{self.root}: /{self.path}"
 
     @property
     def name(self) -> str:
@@ -78,7 +41,7 @@ class Node:
 
     def file(self, name: str) -> Path:
         """The path of a metadata file, which need not exist."""
-        return self.files.locate(f"{self.path}/{name}".lstrip("/"))
+        return self.root / self.path / name
 
     @property
     def is_group(self) -> bool:
@@ -109,7 +72,7 @@ class Node:
         UnreadableSource
             If its metadata is damaged.
         """
-        return Array.at(self.files.locate(self.path), self.where)
+        return Array.at(self.root / self.path, self.where)
 
     def links(self) -> dict[str, Mapping[str, Any]]:
         """Links in a group, by their names."""
@@ -118,8 +81,10 @@ class Node:
 
     def names(self) -> list[str]:
         """Names of the members of a group, including links."""
+        folder = self.root / self.path
         with reading(self.where):
-            inside = [Node(self.files, f"{self.path}/{name}".lstrip("/")) for name in self.files.folders(self.path)]
+            names = sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+        inside = [Node(self.root, f"{self.path}/{name}".lstrip("/")) for name in names]
         return sorted({node.name for node in inside if node.is_group or node.is_array} | self.links().keys())
 
     def at(self, path: str, *, links: int = MOST_LINKS) -> "Node | None":
@@ -136,15 +101,15 @@ class Node:
         source, path = reference.get("source"), reference.get("path")
         if not isinstance(path, str):
             return None
-        files: Files = self.files
+        root = self.root
         if isinstance(source, str) and source != HERE:  # another Zarr folder, named from this one
-            files = Folder((files.root / source).resolve())
-        return Node(files).at(path, links=links - 1)
+            root = (root / source).resolve()
+        return Node(root).at(path, links=links - 1)
 
     def _child(self, name: str, links: int) -> "Node | None":
         if name in {".", ".."} or "\\" in name or "\0" in name:
             return None
-        node = Node(self.files, f"{self.path}/{name}".lstrip("/"))
+        node = Node(self.root, f"{self.path}/{name}".lstrip("/"))
         with reading(node.where):
             if node.is_group or node.is_array:
                 return node

@@ -21,7 +21,7 @@ function drawLabels() {
     return;
   }
   const column = byId("label-column").value.trim() || "label";
-  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels MODEL RECORDING --labels labels.csv --label ${visible(column, 60)} --output FOLDER` }));
+  hint.replaceChildren(`${plural(labels.size, "unit")} labelled. Next: `, make("code", { text: `nwb-neurid fit-labels MODEL ${facts.origins ? "DATASET" : "RECORDING"} --labels labels.csv --label ${visible(column, 60)} --output FOLDER` }));
 }
 
 function startLabels() {
@@ -46,9 +46,13 @@ function startLabels() {
   byId("select-shown").onclick = () => selectRows(ordered, false);
   byId("label-download").onclick = () => {
     // Rows name units where ids do not: they repeat, or csv cannot hold them as they are.
-    const unclear = new Set(facts.ids).size !== units || (!facts.ids_are_numbers && facts.ids.some((id) => /^[=+\-@\s]|\s$/.test(id)));
-    const head = ["unit_id", ...(unclear ? ["row"] : []), field.value.trim() || "label"];
-    const rows = [...labels].sort((a, b) => a[0] - b[0]).map(([row, label]) => [idOf(row), ...(unclear ? [row] : []), label]);
+    const from = facts.origins;
+    const ids = from?.ids ?? facts.ids, numbers = !from && facts.ids_are_numbers;
+    const names = new Set(ids.map((id, row) => (from ? JSON.stringify([from.source[row], id]) : id)));
+    const unclear = names.size !== units || (!numbers && ids.some((id) => /^[=+\-@\s]|\s$/.test(id)));
+    const head = [...(from ? ["source"] : []), "unit_id", ...(unclear ? ["row"] : []), field.value.trim() || "label"];
+    const name = (row) => [...(from ? [from.sources[from.source[row]], ids[row]] : [idOf(row)]), ...(unclear ? [from?.rows[row] ?? row] : [])];
+    const rows = [...labels].sort((a, b) => a[0] - b[0]).map(([row, label]) => [...name(row), label]);
     download("labels.csv", csv([head, ...rows]));
     saved = true;
   };

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """Workers share the cores as processes; more threads in each would only wait for one another."""
 
-TASK = "nwb_neurid.workflows.archive.task"
+TASK = "nwb_neurid.workflows.archive.apart"
 """What a worker loads before it takes recordings; its `dask_setup` is called."""
 
 CONNECT_S = 10.0
@@ -102,6 +102,28 @@ def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[
     seen = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(count)]
     plain = {"nthreads": 1, "memory_limit": memory, "silence_logs": logging.CRITICAL, "preload": [TASK]}
     return [{**plain, "env": ONE_THREAD | each} for each in seen]
+
+
+def parse_time_limit(text: str) -> float | None:
+    """Seconds that a recording may take; None without a limit.
+
+    Raises
+    ------
+    InvalidOption
+        If it is no time.
+    """
+    if not text:
+        return None
+    _import_dask()
+    from dask.utils import parse_timedelta
+
+    try:
+        seconds = float(parse_timedelta(text, default=False))
+    except (ValueError, KeyError, TypeError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidOption(f"--time-limit must be a time such as 2h or 90m, got {text!r}.")
+    return seconds
 
 
 def describe_jobs(options: ClusterOptions) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nwb_neurid.errors import InvalidOption, NeuridError
+from nwb_neurid.workflows.archive.apart import embed_apart
 from nwb_neurid.workflows.archive.cluster import connect
-from nwb_neurid.workflows.archive.task import Answer, Asked, embed_recording
+from nwb_neurid.workflows.archive.task import Answer, Asked, Claimed
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -33,6 +34,8 @@ class Crew:
         Address of the scheduler.
     workers
         Expected number of workers, before any has connected.
+    limit_s
+        How long a recording may take, in seconds; None for no limit.
 
     Raises
     ------
@@ -40,8 +43,8 @@ class Crew:
         If no scheduler answers at this address.
     """
 
-    def __init__(self, address: str, workers: int) -> None:
-        self._address, self._expected = address, workers
+    def __init__(self, address: str, workers: int, limit_s: float | None = None) -> None:
+        self._address, self._expected, self._limit_s = address, workers, limit_s
         self._client = connect(address)
         self._threads, self._counted_s = 0, -AGAIN_S
         self._futures: dict[str, Future] = {}
@@ -71,10 +74,11 @@ class Crew:
             self._counted_s = time.monotonic()
         return len(self._futures) < AHEAD * max(self._threads, self._expected)
 
-    def submit(self, asked: Asked, source: str, key: str, attempt: int) -> None:
+    def submit(self, asked: Asked, claimed: Claimed) -> None:
         """Send a recording to a worker."""
+        key = claimed.key
         future = self._client.submit(
-            embed_recording, asked, source, key, attempt, key=f"embed-{key[:16]}-{attempt}-{time.time_ns()}", pure=False
+            embed_apart, asked, claimed, self._limit_s, key=f"embed-{key[:16]}-{time.time_ns()}", pure=False
         )
         self._futures[key] = future
         future.add_done_callback(partial(self._note, key))
@@ -135,8 +139,8 @@ def _read(future: "Future") -> Answer:
     error = future.exception()
     if isinstance(error, KilledWorker):
         return Answer(
-            reason="its worker ended again and again: it ran out of memory (give each more, --memory), was killed, or "
-            "a damaged file crashes the library that reads it.",
+            reason="its worker ended again and again: it was killed, as the system does when memory runs out, or as "
+            "SLURM does when the time of a job is over.",
             is_transient=True,
         )
     return Answer(

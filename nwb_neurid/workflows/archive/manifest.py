@@ -46,6 +46,7 @@ TABLES = (
     ended REAL NOT NULL DEFAULT 0
 )""",
     "CREATE INDEX IF NOT EXISTS by_source ON recordings (source)",
+    "CREATE INDEX IF NOT EXISTS by_after ON recordings (after)",
     """CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, process INTEGER NOT NULL, host TEXT NOT NULL, began REAL NOT NULL, beat REAL NOT NULL
 )""",
@@ -77,7 +78,7 @@ class Entry:
     reason
         Why it failed; "" otherwise.
     facts
-        The facts that are reported about it.
+        The facts that are reported about it. Until it is done, the state of its files when it was first claimed.
     ended
         Time at which it was done or failed, in seconds since the epoch.
     """
@@ -117,6 +118,7 @@ class Manifest:
         self.path = path
         self.run = uuid4().hex
         self.began = time.time()
+        self._seen: dict[str, tuple[float, float]] = {}
         with self._change() as database:  # in one transaction: another run sees a whole manifest, or none yet
             _check(path, database)
             for table in TABLES:
@@ -125,7 +127,7 @@ class Manifest:
             database.execute(f"PRAGMA user_version = {FORMAT}")
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?, ?)",
-                (self.run, os.getpid(), socket.gethostname(), self.began, self.began),
+                (self.run, os.getpid(), _name_host(), self.began, self.began),
             )
 
     @contextmanager
@@ -158,12 +160,12 @@ class Manifest:
                 return found
             attempts = 1 if found is None else found.attempts + 1
             database.execute(
-                "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
+                "INSERT INTO recordings (key, source, digest, model, options, state, run, attempts, facts) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
                 "run = excluded.run, attempts = excluded.attempts, source = excluded.source, digest = excluded.digest",
                 (
                     *(wanted.key, wanted.source, wanted.digest, wanted.model, wanted.options),
-                    *(CLAIMED, self.run, attempts),
+                    *(CLAIMED, self.run, attempts, json.dumps(dict(wanted.facts))),
                 ),
             )
             return _find(database, wanted.key)
@@ -175,6 +177,11 @@ class Manifest:
     def fail(self, key: str, reason: str) -> None:
         """Note that a recording failed, unless another run has claimed it in the meantime."""
         self._end(key, FAILED, reason=reason)
+
+    def move(self, key: str, source: str, path: str) -> None:
+        """Note under which path a recording is found now, and the file that holds its results."""
+        with self._change() as database:
+            database.execute("UPDATE recordings SET source = ?, path = ? WHERE key = ?", (source, path, key))
 
     def forget(self, key: str) -> None:
         """Delete the note that a recording is done, because its results are gone or belong to another content."""
@@ -235,9 +242,13 @@ class Manifest:
         if run == self.run:
             return False
         row = database.execute("SELECT process, host, beat FROM runs WHERE run = ?", (run,)).fetchone()
-        if row is None or abs(time.time() - row["beat"]) > LEASE_S:
+        if row is None or row["beat"] == 0 or (row["host"] == _name_host() and not is_alive(row["process"])):
             return False
-        return row["host"] != socket.gethostname() or is_alive(row["process"])
+        now_s, (beat, since_s) = time.monotonic(), self._seen.get(run, (0.0, 0.0))
+        if beat != row["beat"]:  # clocks of two machines are never compared
+            self._seen[run] = row["beat"], now_s
+            return True
+        return now_s - since_s <= LEASE_S
 
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(BEAT_S):
@@ -265,6 +276,14 @@ class Manifest:
                     "(--manifest), or move this one away to start again."
                 ) from error
             raise CannotWrite(f"The manifest {self.path} cannot be written: {error}.") from error
+
+
+def _name_host() -> str:
+    """Name this machine, and the processes that it sees: a container may be called as its host is."""
+    try:
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _check(path: Path, database: sqlite3.Connection) -> None:

@@ -24,6 +24,8 @@ class ClusterOptions:
         Memory of each worker, such as "8GB"; "" for a fair share of this machine.
     retries
         How often a recording is tried again after a temporary problem, such as a broken connection or a lost worker.
+    time_limit
+        How long a recording may take, such as "2h"; "" for no limit.
     manifest
         The file with the manifest; None for the one of the dataset, or `neurid-manifest.sqlite` in the current folder.
 
@@ -39,6 +41,7 @@ class ClusterOptions:
     slurm_options: list[str] | None = None
     memory: str = ""
     retries: int = 3
+    time_limit: str = ""
     manifest: Path | None = None
 
     @property
@@ -55,10 +58,10 @@ class ClusterOptions:
             If options contradict one another.
         """
         if not self.is_asked:
-            if self.memory or self.slurm_options or self.manifest is not None:
+            if self.memory or self.slurm_options or self.time_limit or self.manifest is not None:
                 raise InvalidOption(
-                    "--memory, --slurm-option and --manifest are for workers: add --workers N, --scheduler ADDRESS "
-                    "or --slurm."
+                    "--memory, --slurm-option, --time-limit and --manifest are for workers: add --workers N, "
+                    "--scheduler ADDRESS or --slurm."
                 )
             return
         if self.scheduler and (self.workers is not None or self.slurm or self.memory):

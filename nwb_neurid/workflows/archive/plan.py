@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nwb_neurid.contracts import Progress, is_url
-from nwb_neurid.errors import NeuridError, SourceUnreachable
+from nwb_neurid.errors import NeuridError, SourceUnreachable, UnreadableSource
 from nwb_neurid.workflows.archive.digests import drop_date, hash_values, is_same_file, take_source_digest
 from nwb_neurid.workflows.archive.manifest import Entry, Manifest
+from nwb_neurid.writers.nwb.destination import is_nwb
 
 THREADS = 8
 WAITS_S = (1.0, 4.0)
@@ -39,7 +40,13 @@ class Plan:
 
 
 def plan_recordings(
-    sources: Sequence[str], manifest: Manifest, model: str, options: str, *, progress: Progress
+    sources: Sequence[str],
+    manifest: Manifest,
+    model: str,
+    options: str,
+    *,
+    into_recordings: bool = False,
+    progress: Progress,
 ) -> Plan:
     """Compute the digest of every recording, and find recordings that are listed more than once.
 
@@ -52,6 +59,8 @@ def plan_recordings(
         counts as the same recording.
     model, options
         Hashes of the model and of the options.
+    into_recordings
+        Whether results are written into the recordings themselves, so that a killed run may have changed them.
     progress
         Progress callback, called at every recording.
 
@@ -67,7 +76,7 @@ def plan_recordings(
             if isinstance(digest, NeuridError):
                 plan.refused[source] = str(digest)
                 continue
-            entry = _recall(manifest, source, digest, model, options)
+            entry = _recall(manifest, source, digest, model, options, into_recordings)
             twin = large.setdefault(drop_date(digest), source)
             if entry.key in plan.entries:
                 plan.same[source] = plan.names[entry.key]
@@ -78,14 +87,20 @@ def plan_recordings(
     return plan
 
 
-def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str) -> Entry:
+def name_place(source: str) -> str:
+    """Where a source is: its full path, or its URL."""
+    return source if is_url(source) else str(Path(source).absolute())
+
+
+def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str, into_recordings: bool) -> Entry:
     """The entry of a source: that of before, where its own results changed it since, or a new one."""
     written = manifest.find_written(digest, model, options)
     if written is not None:
         return written
-    place = source if is_url(source) else str(Path(source).absolute())
+    place = name_place(source)
     key = hash_values({"digest": digest, "model": model, "options": options})
-    begun = None if is_url(source) else manifest.find_begun(place, model, options)
+    own = into_recordings and not is_url(source) and is_nwb(Path(source))
+    begun = manifest.find_begun(place, model, options) if own else None
     if begun is not None and manifest.find(key) is None:
         return replace(begun, digest=digest)
     return Entry(key=key, source=place, digest=digest, model=model, options=options, facts={})
@@ -93,6 +108,10 @@ def _recall(manifest: Manifest, source: str, digest: str, model: str, options: s
 
 def _take_digest(source: str) -> str | NeuridError:
     """The digest of a source, or why there is none; a server that gives no answer is asked again."""
+    try:
+        name_place(source).encode()
+    except UnicodeEncodeError:
+        return UnreadableSource(f"{source!a} has a name that is no text in UTF-8, which no table can hold. Rename it.")
     for wait_s in (*WAITS_S, None):
         try:
             return take_source_digest(source)

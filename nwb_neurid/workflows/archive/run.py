@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nwb_neurid._system.atomic import convert_errors
-from nwb_neurid.contracts import DEVICES, Progress, silent
+from nwb_neurid.contracts import DEVICES, Progress, is_url, silent
 from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridError, NeuridWarning
-from nwb_neurid.workflows.archive.cluster import start_cluster
+from nwb_neurid.workflows.archive.cluster import parse_time_limit, start_cluster
 from nwb_neurid.workflows.archive.crew import Crew
 from nwb_neurid.workflows.archive.digests import (
     describe_reading,
@@ -22,9 +22,10 @@ from nwb_neurid.workflows.archive.digests import (
 )
 from nwb_neurid.workflows.archive.manifest import DONE, FAILED, Entry, Manifest
 from nwb_neurid.workflows.archive.options import ClusterOptions
-from nwb_neurid.workflows.archive.plan import plan_recordings
-from nwb_neurid.workflows.archive.task import Asked
+from nwb_neurid.workflows.archive.plan import name_place, plan_recordings
+from nwb_neurid.workflows.archive.task import Asked, Claimed, mark_results
 from nwb_neurid.writers.dataset import MANIFEST, prepare_folder
+from nwb_neurid.writers.options import NWB
 from nwb_neurid.writers.stored import find_results
 
 BESIDE = "neurid-manifest.sqlite"
@@ -99,21 +100,26 @@ def embed_archive(
         If the run cannot start, because an option, the model, the manifest or the cluster cannot be used.
     """
     cluster.check()
+    limit_s = parse_time_limit(cluster.time_limit)
     asked, manifest = _prepare(asked, cluster.manifest)
     options = _hash_options(asked)
     _check_alike(asked, manifest, options)
-    plan = plan_recordings(sources, manifest, asked.model_digest, options, progress=progress)
+    writing = asked.writing
+    into = asked.dataset is None and writing.format == NWB and not writing.sidecar
+    plan = plan_recordings(sources, manifest, asked.model_digest, options, into_recordings=into, progress=progress)
     for source, why in plan.refused.items():
         yield Report(source=source, what=REFUSED, reason=why)
+    also: dict[str, list[str]] = {}
+    for name, other in plan.same.items():
+        also.setdefault(other, []).append(name)
     with manifest.hold():
         for report in _Run(
-            asked=asked, manifest=manifest, cluster=cluster, open=dict(plan.entries), names=plan.names
+            asked=asked, manifest=manifest, cluster=cluster, limit_s=limit_s, open=dict(plan.entries), names=plan.names
         ).go(announce):
             yield report
-            for name, other in plan.same.items():
-                if other == report.source:
-                    same = replace(report, source=name)
-                    yield same if report.what == REFUSED else replace(same, what=SAME, reason=other)
+            for name in also.get(report.source, ()):
+                same = replace(report, source=name)
+                yield same if report.what == REFUSED else replace(same, what=SAME, reason=report.source)
 
 
 def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
@@ -175,6 +181,7 @@ class _Run:
     asked: Asked
     manifest: Manifest
     cluster: ClusterOptions
+    limit_s: float | None
     open: dict[str, Entry]
     names: Mapping[str, str]
     running: set[str] = field(default_factory=set)
@@ -189,7 +196,7 @@ class _Run:
         uses_gpu = self.asked.model.device != "cpu"
         with (
             start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
-            Crew(address, self.cluster.workers or 1) as crew,
+            Crew(address, self.cluster.workers or 1, self.limit_s) as crew,
         ):
             if crew.dashboard:
                 announce(crew.dashboard)
@@ -201,12 +208,16 @@ class _Run:
         """What is done already, and whose results are still there."""
         for key in list(self.open):
             done = self.manifest.find(key)
-            if done is not None and done.state == DONE:
-                if _is_there(done, self.asked):
-                    del self.open[key]
-                    yield _report(self.names[key], done, EARLIER)
-                else:
-                    self.manifest.forget(key)
+            if done is None or done.state != DONE:
+                continue
+            if (path := _find_results(done, self.names[key], self.asked)) is None:
+                self.manifest.forget(key)
+                continue
+            place = name_place(self.names[key])
+            if (place, path) != (done.source, done.path):  # otherwise what takes its old place would replace it
+                self.manifest.move(key, place, path)
+            del self.open[key]
+            yield _report(self.names[key], replace(done, path=path), EARLIER)
 
     def _claim(self, crew: Crew) -> Iterator[Report]:
         """Give the workers as much as keeps them busy, of what no other run has claimed."""
@@ -216,7 +227,7 @@ class _Run:
                 continue
             if not crew.has_room:
                 return
-            found = self.manifest.claim(entry)
+            found = self.manifest.claim(replace(entry, facts={"before": mark_results(entry.source)}))
             if found is None:
                 self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
             elif found.state in (DONE, FAILED):
@@ -224,7 +235,12 @@ class _Run:
                 yield _report(self.names[key], found, EARLIER if found.state == DONE else REFUSED)
             else:
                 self.running.add(key)
-                crew.submit(self.asked, self.names[key], key, found.attempts)
+                crew.submit(self.asked, self._describe(entry, found))
+
+    def _describe(self, entry: Entry, found: Entry) -> Claimed:
+        """A claimed recording for a worker."""
+        digests = [digest for digest in (entry.digest, entry.after) if digest]
+        return Claimed(source=self.names[entry.key], key=entry.key, digests=digests, before=found.facts.get("before"))
 
     def _collect(self, crew: Crew) -> Iterator[Report]:
         """Note what became of recordings."""
@@ -252,24 +268,26 @@ class _Run:
         if self.asked.dataset is None:
             return
         for older in self.manifest.find_older(entry.source, entry.key):
+            if older.key in self.names:  # another recording of this run was there before
+                continue
             if older.path != path:
                 (self.asked.dataset / older.path).unlink(missing_ok=True)
             self.manifest.forget(older.key)
 
 
-def _is_there(done: Entry, asked: Asked) -> bool:
-    """Whether the results of what is done are still there."""
+def _find_results(done: Entry, source: str, asked: Asked) -> str | None:
+    """The file that holds the results of what is done; None if they are gone. A recording may have been moved."""
     if asked.dataset is not None:
-        return (asked.dataset / done.path).is_file()
-    path = Path(done.path)
-    if not done.after or not path.exists():
-        return path.exists()
-    if take_source_digest(done.path) == done.after:
-        return True
+        return done.path if (asked.dataset / done.path).is_file() else None
+    if not done.after:
+        return done.path if Path(done.path).exists() else None
+    path = source if is_url(source) else str(Path(source).absolute())
+    if take_source_digest(source) == done.after:
+        return path
     names = done.facts.get("names") or [None]
     with suppress(NeuridError):
-        return bool(find_results(path, names[0])[1])
-    return False
+        return path if find_results(Path(source), names[0])[1] else None
+    return None
 
 
 def _report(source: str, found: Entry, what: str) -> Report:

@@ -2,24 +2,24 @@
 
 import errno
 import os
-import signal
-import threading
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import (
+    CannotWrite,
     InvalidModel,
     NeuridError,
     NeuridWarning,
     NoResults,
-    ResultsExist,
+    SourceChanged,
     SourceNotFound,
     SourceUnreachable,
 )
@@ -32,8 +32,9 @@ from nwb_neurid.workflows.embed import Outcome, embed_file
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.workflows.report import check_page, report_outcome
 from nwb_neurid.writers.dataset import Part
+from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import name_after
+from nwb_neurid.writers.outputs import name_after, name_output
 from nwb_neurid.writers.stored import find_results
 
 TRANSIENT = frozenset(
@@ -42,6 +43,9 @@ TRANSIENT = frozenset(
     if hasattr(errno, name)
 )
 """What a disk or a network of a cluster refuses, and may grant a while later."""
+
+
+Marks: TypeAlias = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,29 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A recording that the run has claimed.
+
+    Parameters
+    ----------
+    source
+        The recording, as it was named.
+    key
+        Of the recording in the manifest.
+    digests
+        What its digest may be; another one is of another recording, which took its place since. () for any.
+    before
+        `mark_results` of when it was claimed first; None where that is not known. What changed since may be results
+        that a lost worker, or a killed run, wrote already.
+    """
+
+    source: str
+    key: str
+    digests: Sequence[str] = ()
+    before: Marks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The outcome for one recording.
 
@@ -103,25 +130,38 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def dask_setup(_: object) -> None:
-    """Prepare a worker process on this machine (called by Dask). It ignores Ctrl-C; the command ends the workers."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def mark_results(source: str) -> dict[str, list[int]]:
+    """Take size and date of the files that hold results on a recording, to see later whether some were written.
+
+    Returns
+    -------
+    dict
+        Those of existing files, under "recording" and "beside". They can be stored as JSON.
+    """
+    if is_url(source):
+        return {}
+    path = Path(source)
+    found = {}
+    for name, file in (("recording", path), ("beside", _name_beside(path))):
+        with suppress(OSError):
+            status = file.stat()
+            found[name] = [status.st_size, status.st_mtime_ns]
+    return found
 
 
-def embed_recording(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+def _name_beside(path: Path) -> Path:
+    return name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)
+
+
+def embed_recording(asked: Asked, claimed: Claimed) -> Answer:
     """Embed one recording.
 
     Parameters
     ----------
     asked
         The task for every recording.
-    source
+    claimed
         The recording.
-    key
-        Key of the recording in the manifest.
-    attempt
-        Number of the attempt, starting at 1. In later attempts, a lost worker may already have written the results.
 
     Returns
     -------
@@ -130,15 +170,16 @@ def embed_recording(asked: Asked, source: str, key: str, attempt: int) -> Answer
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        answer = _attempt(asked, source, key, attempt)
+        answer = _attempt(asked, claimed)
     return replace(
         answer, warnings=tuple(str(each.message) for each in caught if issubclass(each.category, NeuridWarning))
     )
 
 
-def _attempt(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+def _attempt(asked: Asked, claimed: Claimed) -> Answer:
+    source = claimed.source
     try:
-        return _embed(asked, source, key, attempt)
+        return _embed(asked, claimed)
     except SourceUnreachable as error:
         return Answer(reason=str(error), is_transient=True)
     except NeuridError as error:
@@ -152,14 +193,16 @@ def _attempt(asked: Asked, source: str, key: str, attempt: int) -> Answer:
         return Answer(reason=f"{source}: {fault}")
 
 
-def _embed(asked: Asked, source: str, key: str, attempt: int) -> Answer:
+def _embed(asked: Asked, claimed: Claimed) -> Answer:
     _enter(asked.folder)
+    source = claimed.source
     model = _load_model(asked.model, asked.model_digest)
     page = check_page(source, asked.writing) if asked.report else None
     part = None
     if asked.dataset is not None:
-        part = Part(folder=asked.dataset, source=source, key=key, find_neurons=lambda one: find_neurons([one]))
+        part = Part(folder=asked.dataset, source=source, key=claimed.key, find_neurons=lambda one: find_neurons([one]))
     try:
+        _check_same(claimed)
         outcome = embed_file(
             source,
             model,
@@ -172,16 +215,37 @@ def _embed(asked: Asked, source: str, key: str, attempt: int) -> Answer:
             criteria=asked.criteria,
             output=part,
         )
-    except ResultsExist:
-        if attempt == 1 or (found := _find_own(asked, source, model)) is None:
+    except CannotWrite:
+        if claimed.before == mark_results(source) or (found := _find_own(asked, source, model)) is None:
             raise
         path, facts = found
         return Answer(path=str(path.absolute()), after=take_source_digest(source), facts=facts)
+    if asked.dataset is not None:
+        try:
+            _check_same(claimed)
+        except NeuridError:
+            outcome.path.unlink()  # nobody knows of what these vectors are
+            raise
     if page is not None:
         report_outcome(outcome, page, overwrite=asked.writing.overwrite)
     after = take_source_digest(source) if outcome.changed else ""
     path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
     return Answer(path=str(path), after=after, facts=_collect_facts(outcome))
+
+
+def _check_same(claimed: Claimed) -> None:
+    """Refuse another recording in the place of the one that was claimed.
+
+    Raises
+    ------
+    SourceChanged
+        If there is one.
+    """
+    if claimed.digests and take_source_digest(claimed.source) not in claimed.digests:
+        raise SourceChanged(
+            f"{claimed.source} changed after this run had looked at it. When it is complete, run the same command "
+            "again."
+        )
 
 
 def _enter(folder: str) -> None:
@@ -214,15 +278,16 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
     model = choice.build()
     if digest and take_model_digest(model) != digest:
         raise InvalidModel(
-            f"A worker has another model under {choice.folder or choice.encoder or 'the names of those that ship'}, or "
-            "another version of nwb-neurid. Install the same on every machine, and put the model where all can read it."
+            f"A worker found another model under {choice.folder or choice.encoder or 'the names of those that ship'}, "
+            "or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
+            "read it."
         )
     return model
 
 
 def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dict[str, Any]] | None:
     """The results of this model that a lost worker, or a killed run, wrote already; None if there are none."""
-    if asked.writing.format != NWB or is_url(source):
+    if asked.dataset is not None or asked.writing.format != NWB or is_url(source):
         return None
     name = asked.writing.name or (None if model is None else name_after(model.name))
     try:

@@ -22,36 +22,22 @@ def copy_file(source: Path, copy: Path, extra_bytes: int) -> None:
     reserve_room(copy, extra_bytes)
 
 
-def check_copy_room(source: Path, target: Path, extra_bytes: int = 0) -> None:
+def check_room(target: Path, extra_bytes: int = 0, *, copied: Path | None = None) -> None:
     """Refuse to start if the disk would become full.
 
     Raises
     ------
     CannotWrite
-        If the disk of `target` has no space for a copy of `source` that is larger by `extra_bytes`.
+        If the disk of `target` has no space for so many bytes, in addition to a copy of the file `copied`.
     """
-    needed_bytes, free_bytes = source.stat().st_size + extra_bytes, shutil.disk_usage(target.parent).free
-    if free_bytes < needed_bytes and not (free_bytes >= extra_bytes and _can_clone(source, target)):
-        raise CannotWrite(
-            f"{target} cannot be written: the disk needs {needed_bytes / 1e6:,.1f} MB for a while and has "
-            f"{free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
-        )
-
-
-def check_room(target: Path, extra_bytes: int) -> None:
-    """Refuse to start if the disk would become full.
-
-    Raises
-    ------
-    CannotWrite
-        If the disk of `target` does not have enough free space.
-    """
-    free_bytes = shutil.disk_usage(target.parent).free
-    if free_bytes < extra_bytes:
-        raise CannotWrite(
-            f"{target} cannot be written: the disk needs {extra_bytes / 1e6:,.1f} MB and has "
-            f"{free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
-        )
+    copy_bytes = 0 if copied is None else copied.stat().st_size
+    needed_bytes, free_bytes = copy_bytes + extra_bytes, shutil.disk_usage(target.parent).free
+    if free_bytes >= needed_bytes or (copied and free_bytes >= extra_bytes and _can_clone(copied, target)):
+        return
+    raise CannotWrite(
+        f"{target} cannot be written: the disk needs {needed_bytes / 1e6:,.1f} MB{' for a while' if copied else ''} "
+        f"and has {free_bytes / 1e6:,.1f} MB free. Make room, or write to another disk (--output)."
+    )
 
 
 def reserve_room(path: Path, extra_bytes: int) -> None:

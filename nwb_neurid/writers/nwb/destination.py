@@ -224,13 +224,9 @@ def _place_inside(path: Path, named: Path) -> Destination:
 
 def _place_elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
     file, advice = output.resolve(), "Choose another --output."
-    if file.is_dir():
-        raise CannotWrite(f"{output} is a folder. {advice}")
-    _check_folder(output, advice)
+    _check_file(output, file, advice)
     if file.exists() and not overwrite:
         raise CannotWrite(f"{output} exists. Replace it (--overwrite), or choose another --output.")
-    if file.exists() and _is_read_only(file):
-        raise CannotWrite(f"{output} is read-only. {advice}")
     check_format(file, NWB)
     if file.exists():
         with convert_faults(path):
@@ -245,14 +241,19 @@ def _place_beside(path: Path, output: Path | None, why: str = "") -> Destination
     named = output or name_sidecar(path)
     check_outside(path, named)
     file, advice = named.resolve(), "Choose a place for it (--sidecar --output)."
+    if file.is_file() and file.samefile(path):
+        raise InvalidOption(f"{path} cannot be its own sidecar: leave out --sidecar, or choose another --output.")
+    _check_file(named, file, advice)
+    return Destination(named=named, file=file, way="sidecar", why=why)
+
+
+def _check_file(named: Path, file: Path, advice: str) -> None:
+    """Refuse a file, whose name leads to `file`, that may not be made or replaced."""
     if file.is_dir():
         raise CannotWrite(f"{named} is a folder. {advice}")
-    if file.exists() and file.samefile(path):
-        raise InvalidOption(f"{path} cannot be its own sidecar: leave out --sidecar, or choose another --output.")
     _check_folder(named, advice)
     if file.exists() and _is_read_only(file):
         raise CannotWrite(f"{named} is read-only. {advice}")
-    return Destination(named=named, file=file, way="sidecar", why=why)
 
 
 def _check_folder(named: Path, advice: str) -> None:

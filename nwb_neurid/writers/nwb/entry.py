@@ -1,7 +1,7 @@
 """Results of one name in an open file: check whether they can be written, write them, and verify them."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +10,12 @@ import h5py
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.errors import CannotWrite, NeuridError, ResultsExist
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import CannotWrite, NeuridError
 from nwb_neurid.readers.nwb.contents import Group
-from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
-from nwb_neurid.readers.warning import warn
 from nwb_neurid.results import Embeddings, Predictions, select
 from nwb_neurid.writers.nwb import existing, layout, tables, unit_columns
-from nwb_neurid.writers.nwb.links import find_own, find_own_group
+from nwb_neurid.writers.nwb.links import find_own_group
 from nwb_neurid.writers.nwb.objects import (
     MODEL,
     PREDICTIONS,
@@ -25,8 +24,8 @@ from nwb_neurid.writers.nwb.objects import (
     are_same,
     are_same_columns,
     are_same_values,
-    name_object,
 )
+from nwb_neurid.writers.nwb.own import check_names, find_own_results, find_own_table, remove_objects, wrap_group
 
 UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
 ROUNDING = 1e-3  # of vectors that were computed again, on another machine
@@ -113,8 +112,8 @@ class Entry:
         check_names(file, path, self.name, [found.name for found in self.objects], self.overwrite)
         if lost := self._sort_others(file)[1]:
             warn(
-                f"{path}: the vectors of {self.name} were others before. Predictions of {', '.join(sorted(lost))} were "
-                "made from those and are removed with them."
+                f"{path}: the vectors of {self.name} have changed. Predictions of {', '.join(sorted(lost))} were made "
+                "from the old vectors and are removed with them."
             )
         table = find_own_group(file, self.table)
         if table is None:
@@ -130,7 +129,7 @@ class Entry:
 
     def put(self, file: h5py.File) -> None:
         """Write the results, and replace results of the same name."""
-        _remove_objects(file, self.name, but=self._sort_others(file)[0])
+        remove_objects(file, self.name, but=self._sort_others(file)[0])
         table = find_own_group(file, self.table)
         if table is None:
             raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
@@ -183,9 +182,7 @@ def name_on_tables(places: Sequence[str], name: str) -> list[str]:
 def make_entries(
     file: Group,
     places: Sequence[str],
-    name: str,
-    embeddings: Embeddings,
-    predictions: Sequence[Predictions],
+    results: Sequence[Results],
     *,
     columns: bool,
     overwrite: bool,
@@ -199,12 +196,12 @@ def make_entries(
         The root of the recording.
     places
         Paths of the tables within the file.
-    name, embeddings, predictions
-        The results for the rows of all tables.
+    results
+        The results for the rows of all tables. Those after the first replace existing results of the same names.
     columns
         Whether predictions are also written as columns of the tables.
     overwrite
-        Whether results of the same name may be replaced.
+        Whether results of the same name as the first may be replaced.
     labels
         Labels of the user that are written as columns of the tables, by their names.
 
@@ -217,49 +214,26 @@ def make_entries(
     """
     counts = [len(existing.read_ids(find_table(file, place))) for place in places]
     ends = np.cumsum(counts).tolist()
-    if len(places) > 1:
-        tables.describe_results(name, embeddings, predictions)  # what is wrong with them as a whole
     entries = []
-    for place, called, count, end in zip(places, name_on_tables(places, name), counts, ends, strict=True):
-        rows = slice(end - count, None if place is places[-1] else end)  # the last reports rows that are too many
-        part, predicted = select(embeddings, rows), [select(each, rows) for each in predictions]
-        entry = Entry(
-            name=called,
-            objects=tables.describe_results(called, part, predicted),
-            unit_ids=part.unit_ids,
-            table=place,
-            columns_of=predicted if columns else (),
-            labels={label: values[rows] for label, values in (labels or {}).items()},
-            overwrite=overwrite,
-        )
-        entry.check_rows(file)
-        entries.append(entry)
+    for each in results:
+        is_first = each is results[0]
+        if len(places) > 1:
+            tables.describe_results(*each)  # what is wrong with them as a whole
+        for place, called, count, end in zip(places, name_on_tables(places, each.name), counts, ends, strict=True):
+            rows = slice(end - count, None if place is places[-1] else end)  # the last reports rows that are too many
+            part, predicted = select(each.embeddings, rows), [select(one, rows) for one in each.predictions]
+            entry = Entry(
+                name=called,
+                objects=tables.describe_results(called, part, predicted),
+                unit_ids=part.unit_ids,
+                table=place,
+                columns_of=predicted if columns else (),
+                labels={label: values[rows] for label, values in (labels or {}).items() if is_first},
+                overwrite=overwrite or not is_first,
+            )
+            entry.check_rows(file)
+            entries.append(entry)
     return entries
-
-
-def make_all_entries(
-    file: Group,
-    places: Sequence[str],
-    main: Results,
-    beside: Sequence[Results],
-    *,
-    columns: bool,
-    overwrite: bool,
-    labels: unit_columns.Labels | None = None,
-) -> list[Entry]:
-    """Make the entries for results and those in `beside`, which replace existing results of the same names."""
-    return [
-        entry
-        for each in (main, *beside)
-        for entry in make_entries(
-            file,
-            places,
-            *each,
-            columns=columns,
-            overwrite=overwrite or each is not main,
-            labels=labels if each is main else None,
-        )
-    ]
 
 
 def find_table(file: Group, table: str) -> Group:
@@ -274,71 +248,6 @@ def find_table(file: Group, table: str) -> Group:
     if found is None or found.dataset("id") is None:
         raise CannotWrite(f"{file.file} has no table {table!r} that results could refer to.")
     return found
-
-
-def find_own_results(file: h5py.File) -> dict[str, list[h5py.Group]]:
-    """Find the paths of the objects of all results that are in the file itself, by the name of the results."""
-    found: dict[str, list[h5py.Group]] = {}
-    for module in _list_own_groups(find_own_group(file, "processing")):
-        for group in _list_own_groups(module):
-            if name := existing.name_results(_wrap(group)):
-                found.setdefault(name, []).append(group)
-    return found
-
-
-def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], overwrite: bool) -> None:
-    """Check that there are no results of that name, or that they may be replaced, and that object names are free.
-
-    Raises
-    ------
-    ResultsExist, CannotWrite
-        If this is not the case.
-    """
-    ours = [str(group.name) for group in find_own_results(file).get(name, [])]
-    if ours and not overwrite:
-        raise ResultsExist(
-            f"{path} holds results called {name!r} already. Replace them (--overwrite), or choose another name "
-            "(--name)."
-        )
-    modules = {place: find_own_group(file, place) for place in (f"/processing/{module}" for module in layout.MODULES)}
-    there = [f"{place}/{each}" for place, module in modules.items() for each in names if each in (module or ())]
-    if taken := [place for place in there if place not in ours]:
-        raise CannotWrite(
-            f"{path} has other objects at {', '.join(taken)}, which are not replaced. Choose another name (--name)."
-        )
-
-
-def remove_results(file: h5py.File, name: str) -> None:
-    """Remove results from a file, together with objects that were written only for them.
-
-    Parameters
-    ----------
-    file
-        The file, open for writing.
-    name
-        Name of the results.
-    """
-    traces = layout.list_traces(file, {str(group.name) for group in find_own_results(file).get(name, [])})
-    _remove_objects(file, name)
-    for place in traces:
-        del file[place]
-
-
-def list_columns(file: h5py.File, name: str, *, but: Collection[str] = ()) -> dict[str, list[str]]:
-    """List the columns with predictions of these results, except some labels, by the paths of their tables."""
-    groups = find_own_results(file).get(name, [])
-    tables = {str(table.name): table for group in groups if (table := find_own_table(group)) is not None}
-    return {place: unit_columns.list_own(table, name, but=but) for place, table in tables.items()}
-
-
-def _remove_objects(file: h5py.File, name: str, *, but: Collection[str] = ()) -> None:
-    """Remove the objects of results, and their columns of the units, but for predictions of some labels."""
-    for place, columns in list_columns(file, name, but=but).items():
-        layout.drop_columns(file[place], columns)
-    kept = {name_object(name, PREDICTIONS, label) for label in but}
-    for place in [str(group.name) for group in find_own_results(file).get(name, [])]:
-        if place.rpartition("/")[2] not in kept:
-            del file[place]
 
 
 def _read_all(file: h5py.File, name: str) -> list[NwbObject]:
@@ -370,26 +279,10 @@ def _name_model(model: NwbObject) -> tuple[object, ...]:
     return tuple(model.attributes.get(name) for name in ("encoder", "encoder_version", "config", "weights_sha256"))
 
 
-def _list_own_groups(parent: h5py.Group | None) -> list[h5py.Group]:
-    children = [] if parent is None else [find_own_group(parent, name) for name in parent]
-    return [child for child in children if child is not None]
-
-
-def find_own_table(group: h5py.Group) -> h5py.Group | None:
-    """The table of the file to which the rows of our table refer; None for a model, or if the reference is damaged."""
-    neuron = find_own(group, "neuron")
-    try:
-        reference = None if neuron is None else neuron.attrs.get("table")
-        found = group.file[reference] if isinstance(reference, h5py.Reference) and reference else None
-    except H5PY_ERRORS:
-        return None
-    return found if isinstance(found, h5py.Group) else None
-
-
 def _read_back(group: h5py.Group) -> Sequence[NwbObject]:
     """What lies in a group that was just written; nothing if it cannot be read."""
     try:
-        return existing.read_objects(_wrap(group))
+        return existing.read_objects(wrap_group(group))
     except NeuridError:
         return ()
 
@@ -397,10 +290,4 @@ def _read_back(group: h5py.Group) -> Sequence[NwbObject]:
 def _holds(table: h5py.Group, column: Column) -> bool:
     if column.name not in layout.list_columns(table):
         return False
-    return are_same_columns(existing.read_column(_wrap(table), column.name), column)
-
-
-def _wrap(group: h5py.Group) -> Group:
-    """A group as the reader of NWB files has it."""
-    path = str(group.name)
-    return Group(Hdf5Group(group, str(group.file.filename), "" if path == "/" else path))
+    return are_same_columns(existing.read_column(wrap_group(table), column.name), column)

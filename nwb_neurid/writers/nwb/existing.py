@@ -41,8 +41,7 @@ def find_results(file: Group) -> dict[str, list[Group]]:
         The root of the file.
     """
     found: dict[str, list[Group]] = {}
-    processing = file.group("processing")
-    for module in [] if processing is None else processing.groups():
+    for module in file.groups("processing"):
         for group in module.groups():
             if name := name_results(group):
                 found.setdefault(name, []).append(group)
@@ -78,7 +77,7 @@ def read_objects(group: Group) -> tuple[NwbObject, ...]:
         If its data cannot be read.
     """
     *models, found = _read_heads(group)
-    columns = group.stored.attribute("colnames")
+    columns = group.raw_attribute("colnames")
     if columns is None:
         return *models, found
     names = [name for name in _to_texts(columns) if name != "neuron"]
@@ -95,7 +94,7 @@ def read_objects(group: Group) -> tuple[NwbObject, ...]:
 def find_table(group: Group) -> Group | None:
     """The Units or the PlaneSegmentation to which the rows of our table refer; None for a model."""
     neuron = group.dataset("neuron")
-    return None if neuron is None else group.referred(neuron, "table")
+    return None if neuron is None else neuron.referred_by("table")
 
 
 def is_sidecar_table(table: Group) -> bool:
@@ -134,7 +133,7 @@ def _read_values(dataset: Dataset) -> Shaped[np.ndarray, "..."]:
 def _read_heads(group: Group) -> tuple[NwbObject, ...]:
     """An object without its data, after its model where that is folded into it."""
     kind = str(group.attribute("neurodata_type"))
-    values = {name: group.stored.attribute(name) for name in ATTRIBUTES.get(kind, ())}
+    values = {name: group.raw_attribute(name) for name in ATTRIBUTES.get(kind, ())}
     found = NwbObject(
         name=group.path.rpartition("/")[2],
         neurodata_type=kind,

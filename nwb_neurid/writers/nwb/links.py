@@ -1,13 +1,12 @@
 """Links from a recording to other files. These files are never changed, and a copy in another folder may lose them."""
 
 import os
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 
-from nwb_neurid.errors import NeuridWarning
+from nwb_neurid._system.warning import warn
 from nwb_neurid.readers.nwb.outside import list_files
 
 MOST_LINKS = 16  # one after another
@@ -93,11 +92,9 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
         if (source.parent / name).exists() and not (copy.parent / name).exists()
     ]
     if lost:
-        warnings.warn(
+        warn(
             f"{copy} would need {', '.join(lost)}, which cannot be found from its folder. Put those files there too, "
-            f"or write into the folder of {source}.",
-            NeuridWarning,
-            stacklevel=2,
+            f"or write into the folder of {source}."
         )
 
 

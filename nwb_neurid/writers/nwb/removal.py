@@ -16,8 +16,8 @@ import numpy as np
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.writers.nwb import layout
 from nwb_neurid.writers.nwb.copying import copy_file
-from nwb_neurid.writers.nwb.entry import find_own_results, list_columns, remove_results
 from nwb_neurid.writers.nwb.links import name_data_files
+from nwb_neurid.writers.nwb.own import find_own_results, list_columns, remove_results
 
 BLOCK_ELEMENTS = 2**22  # of a dataset, compared at a time
 
@@ -171,7 +171,7 @@ def _lead_to(values: np.ndarray, file: h5py.File, new: h5py.File) -> np.ndarray:
 def _name_target(reference: h5py.Reference, file: h5py.File) -> str:
     name = file[reference].name
     if name is None:
-        raise ValueError("a reference to what has no name")
+        raise ValueError("a reference to an object without a name")
     return str(name)
 
 

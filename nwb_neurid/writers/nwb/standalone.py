@@ -17,9 +17,8 @@ from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.readers.nwb.electrodes import POSITION
 from nwb_neurid.readers.nwb.file import open_file
-from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.copying import reserve_room
-from nwb_neurid.writers.nwb.entry import Results, make_all_entries
+from nwb_neurid.writers.nwb.entry import Results, make_entries
 from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.writing import fill
 
@@ -101,29 +100,20 @@ def _estimate_bytes(population: Population) -> int:
 
 
 def write_standalone(
-    population: Population,
-    embeddings: Embeddings,
-    target: Path,
-    predictions: Sequence[Predictions] = (),
-    *,
-    name: str,
-    overwrite: bool = False,
-    beside: Sequence[Results] = (),
+    population: Population, results: Sequence[Results], target: Path, *, overwrite: bool = False
 ) -> Path:
     """Write a population and its results into a new NWB file, completely or not at all.
 
     Parameters
     ----------
-    population, embeddings, predictions
-        The units, and one row for each of them.
+    population
+        The units.
+    results
+        Results with one row for each of them.
     target
         The file.
-    name
-        Name of the results.
     overwrite
         Replace an existing file.
-    beside
-        Further results with other names.
 
     Raises
     ------
@@ -134,9 +124,9 @@ def write_standalone(
     with convert_faults(target), replace_file(target, overwrite=overwrite, like=like) as made:
         table = write_recording(population, made.path)
         ids = np.array(_list_ids(population))
-        main, *others = (_rename(each, ids) for each in (Results(name, embeddings, list(predictions)), *beside))
         with open_file(made.path) as file:
-            entries = make_all_entries(file, [table], main, others, columns=False, overwrite=False)
+            renamed = [_rename(each, ids) for each in results]
+            entries = make_entries(file, [table], renamed, columns=False, overwrite=False)
         reserve_room(made.path, sum(entry.size_bytes for entry in entries))
         fill(made.path, target, entries)
     return target

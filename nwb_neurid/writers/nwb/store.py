@@ -1,6 +1,5 @@
 """Write results into NWB files without risk for the recording, read them, and remove them."""
 
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import h5py
 
 from nwb_neurid._system.atomic import clear_leftovers, convert_errors, replace_file
 from nwb_neurid._system.names import PREFIX
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import (
     CannotWrite,
     InvalidOption,
     InvalidResults,
     InvalidSource,
-    NeuridWarning,
     NoResults,
     UnreadableSource,
 )
@@ -22,7 +21,7 @@ from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.file import open_file
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb import existing, parsing
-from nwb_neurid.writers.nwb.copying import check_copy_room, check_room
+from nwb_neurid.writers.nwb.copying import check_room
 from nwb_neurid.writers.nwb.destination import (
     Destination,
     check_columns,
@@ -31,19 +30,12 @@ from nwb_neurid.writers.nwb.destination import (
     is_zarr,
     name_sidecar,
 )
-from nwb_neurid.writers.nwb.entry import (
-    ROOM_BYTES,
-    check_names,
-    find_own_results,
-    make_all_entries,
-    name_on_tables,
-)
-from nwb_neurid.writers.nwb.entry import (
-    Results as Results,
-)
+from nwb_neurid.writers.nwb.entry import ROOM_BYTES, make_entries, name_on_tables
+from nwb_neurid.writers.nwb.entry import Results as Results
 from nwb_neurid.writers.nwb.faults import convert_faults
 from nwb_neurid.writers.nwb.fingerprint import Fingerprint as Fingerprint
 from nwb_neurid.writers.nwb.objects import EMBEDDINGS, MODEL, name_object
+from nwb_neurid.writers.nwb.own import check_names, find_own_results
 from nwb_neurid.writers.nwb.removal import copy_without
 from nwb_neurid.writers.nwb.sidecar import check_sidecar
 from nwb_neurid.writers.nwb.standalone import write_standalone
@@ -82,7 +74,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
             with h5py.File(path, "r") as file:
                 for each in names:
                     check_names(file, path, each, names[each], options.overwrite)
-            check_copy_room(path, to.file)
+            check_room(to.file, copied=path)
             return
         with open_file(path):  # whether it can be read
             pass
@@ -178,17 +170,15 @@ def write(
         sidecar=sidecar,
         units_columns=units_columns,
     )
-    own: Sequence[Predictions] = predictions
-    beside: Sequence[Results] = ()
+    results = [Results(options.name, embeddings, list(predictions))]
     if not predictions:
         own = [part for part in embeddings.predictions.values() if part.provenance == embeddings.provenance]
         beside = [Results(key, each, list(each.predictions.values())) for key, each in embeddings.beside.items()]
+        results = [Results(options.name, embeddings, own), *beside]
     if population is not None:
         _check_new(population, embeddings, options)
-        return write_standalone(
-            population, embeddings, Path(path), own, name=str(options.name), overwrite=overwrite, beside=beside
-        )
-    return write_results(Path(path), embeddings, own, options, table=table, expected=expected, beside=beside)
+        return write_standalone(population, results, Path(path), overwrite=overwrite)
+    return write_results(Path(path), results, options, table=table, expected=expected)
 
 
 def _check_new(population: Population, embeddings: Embeddings, options: WriteOptions) -> None:
@@ -205,19 +195,17 @@ def _check_new(population: Population, embeddings: Embeddings, options: WriteOpt
 
 def write_results(
     path: Path,
-    embeddings: Embeddings,
-    predictions: Sequence[Predictions],
+    results: Sequence[Results],
     options: WriteOptions,
     *,
     table: str | Sequence[str] = "units",
     expected: Fingerprint | None = None,
-    beside: Sequence[Results] = (),
     labels: Labels | None = None,
 ) -> Path:
-    """Write results like `write`, with the options as one value, in which `name` is set.
+    """Write results like `write`, with the options as one value, in which `name` is that of the first results.
 
-    The results in `beside` have other names, and replace existing results with these names. `labels` of the user are
-    also written as columns of the table.
+    Those after the first replace existing results with their names. `labels` of the user are also written as columns
+    of the table.
 
     Raises
     ------
@@ -230,15 +218,8 @@ def write_results(
     to = _choose_target(path, places, options)
     fingerprint = expected or Fingerprint.of(path)
     with convert_faults(path), open_file(path) as recording:
-        main = Results(options.name, embeddings, list(predictions))
-        entries = make_all_entries(
-            recording,
-            places,
-            main,
-            beside,
-            columns=options.units_columns,
-            overwrite=options.overwrite,
-            labels=labels,
+        entries = make_entries(
+            recording, places, results, columns=options.units_columns, overwrite=options.overwrite, labels=labels
         )
     if to.way == "sidecar":
         write_sidecar(path, to, fingerprint, entries)
@@ -248,7 +229,7 @@ def write_results(
                 entry.check_place(file, path)
         write_copy(path, to, fingerprint, entries)
     if to.why:
-        warnings.warn(f"{to.why} The results are in {to.named}.", NeuridWarning, stacklevel=2)
+        warn(f"{to.why} The results are in {to.named}.")
     return to.named
 
 
@@ -342,15 +323,11 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
         source = path.resolve()
         with replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
             fingerprint.check(source)
-            check_copy_room(source, to.file)
+            check_room(to.file, copied=source)
             whole = copy_without(source, made.path, name)
             fingerprint.check(source)
     if not whole:
-        warnings.warn(
-            f"{to.named}: {name} was removed, but its disk space could not be freed.",
-            NeuridWarning,
-            stacklevel=2,
-        )
+        warn(f"{to.named}: {name} was removed, but its disk space could not be freed.")
     return to.named
 
 

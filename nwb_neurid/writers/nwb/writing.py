@@ -9,8 +9,8 @@ import h5py
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.errors import CannotWrite
 from nwb_neurid.readers.nwb.file import open_file
-from nwb_neurid.readers.nwb.hdf5 import root
-from nwb_neurid.writers.nwb.copying import check_copy_room, check_room, copy_file, reserve_room
+from nwb_neurid.readers.nwb.hdf5 import Hdf5Group
+from nwb_neurid.writers.nwb.copying import check_room, copy_file, reserve_room
 from nwb_neurid.writers.nwb.destination import Destination
 from nwb_neurid.writers.nwb.entry import Entry, find_table
 from nwb_neurid.writers.nwb.faults import convert_faults
@@ -43,7 +43,7 @@ def write_copy(path: Path, to: Destination, fingerprint: Fingerprint, entries: S
     source, size_bytes = path.resolve(), sum(entry.size_bytes for entry in entries)
     with convert_faults(to.file), replace_file(to.file, overwrite=to.overwrite, like=[source]) as made:
         fingerprint.check(source)
-        check_copy_room(source, to.file, size_bytes)
+        check_room(to.file, size_bytes, copied=source)
         copy_file(source, made.path, size_bytes)
         fingerprint.check(source)
         fill(made.path, to.file, entries)
@@ -77,7 +77,7 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries
         size_bytes = sum(entry.size_bytes for entry in inner)
         if made.old:
             check_beside(made.old, to.named, inner)
-            check_copy_room(made.old, to.file, size_bytes)
+            check_room(to.file, size_bytes, copied=made.old)
             copy_file(made.old, made.path, size_bytes)
         else:
             check_room(to.file, len(empty) + size_bytes)
@@ -100,7 +100,7 @@ def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
     with h5py.File(sidecar, "r") as file:
         check_sidecar(file, named)
         for entry in entries:
-            entry.check_rows(root(file, str(named)))
+            entry.check_rows(Hdf5Group(file, str(named)))
             entry.check_place(file, named)
 
 

@@ -283,8 +283,8 @@ def test_activity_that_nothing_tells_is_asked_for(saved, settings):
     state = initial_state(SPIKES | {"patch": 25}, 0)
     path = saved({name: torch.from_numpy(array) for name, array in state.items()})
     message = (
-        f"{path} does not state what a token of 25 bins or frames is. Set activity to 'spikes' and bin_s to the "
-        "seconds of a bin, or activity to 'dff' and rate_hz to the frames a second."
+        f"{path} does not state whether its tokens are 25 bins or 25 frames long. Set activity to 'spikes' and bin_s "
+        "to the seconds of a bin, or activity to 'dff' and rate_hz to the frames a second."
     )
     with pytest.raises(InvalidModel, match=re.escape(message)):
         read_checkpoint(path, settings)

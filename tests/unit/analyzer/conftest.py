@@ -36,6 +36,17 @@ def voltage():
     return recording
 
 
+@pytest.fixture(scope="session")
+def make_analyzer_in_memory(sorting, voltage) -> Callable[..., "core.SortingAnalyzer"]:
+    """Makes an analyzer of some units, or of all, in memory."""
+
+    def make(units=sorting):
+        main = {"main_channel_indices": np.zeros(len(units.unit_ids), int)}
+        return core.create_sorting_analyzer(units, voltage, sparse=False, **main)
+
+    return make
+
+
 @pytest.fixture
 def make_analyzer(sorting, voltage, tmp_path) -> Callable[..., "core.SortingAnalyzer"]:
     """Makes an analyzer of them in a format of SpikeInterface."""
@@ -77,14 +88,9 @@ CLASSES = ("NA", "None", "FS")
 
 
 @pytest.fixture(scope="session")
-def predicting(sorting, voltage):
+def predicting(make_analyzer_in_memory):
     """A model whose heads know these units: with labels that tables in CSV would lose, and regions."""
-    main = {"main_channel_indices": np.zeros(len(UNITS), int)}
-    vectors = (
-        nwb_neurid.new_model("isi")
-        .embed(nwb_neurid.read(core.create_sorting_analyzer(sorting, voltage, sparse=False, **main)))
-        .vectors
-    )
+    vectors = nwb_neurid.new_model("isi").embed(nwb_neurid.read(make_analyzer_in_memory())).vectors
     rng = np.random.default_rng(1)
     rows = rng.permutation(np.repeat([0, 1, 2, 4, 5], 60))
     near = vectors[rows] + rng.normal(scale=0.05, size=(len(rows), vectors.shape[1])).astype(np.float32)

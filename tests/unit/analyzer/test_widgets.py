@@ -13,7 +13,7 @@ pytest.importorskip("spikeinterface.widgets", reason="spikeinterface is not inst
 
 from nwb_neurid.analyzer import plot_neurid_embeddings, plot_neurid_predictions
 from nwb_neurid.analyzer.extension import read_population
-from nwb_neurid.plots.embedding import PALETTE
+from nwb_neurid.plots.figure import PALETTE
 
 # SpikeInterface says so of what is in memory alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.*not serializable:UserWarning")
@@ -29,11 +29,20 @@ def no_window():
         plt.close("all")
 
 
-@pytest.fixture
-def computed(analyzer, predicting):
+@pytest.fixture(scope="module")
+def computed(make_analyzer_in_memory, predicting):
+    analyzer = make_analyzer_in_memory()
     analyzer.compute(EMBEDDINGS, encoder="isi")
     analyzer.compute(PREDICTIONS, model=predicting)
     return analyzer
+
+
+@pytest.fixture
+def no_tsne(monkeypatch):
+    """The first two dimensions of the vectors in the place of t-SNE, which takes a second."""
+    monkeypatch.setattr(
+        "nwb_neurid.analyzer.widgets.project_vectors", lambda vectors, **_: vectors[:, :2].astype(float)
+    )
 
 
 def points(axes):
@@ -52,26 +61,30 @@ def test_each_unit_with_a_vector_is_a_point(computed):
     np.testing.assert_array_equal(points(again.ax), points(widget.ax))
 
 
+@pytest.mark.usefixtures("no_tsne")
 def test_points_are_coloured_by_what_was_predicted(computed):
     axes = plot_neurid_embeddings(computed, color_by="cell_type").ax
-    assert legend(axes) == ["FS", "NA", "None"]
+    assert legend(axes) == ["FS (3)", "NA (1)", "None (1)"]
     assert [len(drawn.get_offsets()) for drawn in axes.collections] == [3, 1, 1]
 
 
+@pytest.mark.usefixtures("no_tsne")
 def test_or_by_a_property_or_values(computed):
-    computed.set_sorting_property("layer", ["2", "4", "4", "5", "5", "5"])
-    assert legend(plot_neurid_embeddings(computed, color_by="layer").ax) == ["2", "4", "5"]
-    assert plot_neurid_embeddings(computed, color_by=list("aabbbb")).ax.get_legend() is None
+    computed.set_sorting_property("depth", ["2", "4", "4", "5", "5", "5"])
+    assert legend(plot_neurid_embeddings(computed, color_by="depth").ax) == ["2 (1)", "4 (2)", "5 (2)"]
+    assert legend(plot_neurid_embeddings(computed, color_by=list("aabbbb")).ax) == ["a (2)", "b (3)"]
     depth = np.array([1.0, 2, 3, 4, 5, 6])
     (drawn,) = plot_neurid_embeddings(computed, color_by=depth).ax.collections
     np.testing.assert_array_equal(drawn.get_array(), [1, 2, 3, 5, 6])
 
 
+@pytest.mark.usefixtures("no_tsne")
 def test_chosen_units_stand_out(computed):
     (drawn,) = plot_neurid_embeddings(computed, unit_ids=["1", "4"]).ax.collections
     assert [alpha > 0.5 for alpha in drawn.get_alpha()] == [False, True, False, False, True]
 
 
+@pytest.mark.usefixtures("no_tsne")
 def test_it_draws_where_it_is_told(computed):
     _, axes = plt.subplots()
     assert plot_neurid_embeddings(computed, ax=axes).ax is axes
@@ -90,7 +103,7 @@ def test_probabilities_of_classes_are_shown(computed):
 def test_a_unit_that_is_declined_has_a_ring(scant, predicting):
     scant.compute(PREDICTIONS, model=predicting)
     drawn = plot_neurid_predictions(scant, label="cell_type").ax.collections
-    assert [len(dot.get_facecolor()) == 0 for dot in drawn] == [False, False, False, True, False]
+    assert [(len(dots.get_offsets()), len(dots.get_facecolor())) for dots in drawn] == [(4, 4), (1, 0)]
 
 
 def test_colours_are_those_of_the_chart(computed):
@@ -99,6 +112,7 @@ def test_colours_are_those_of_the_chart(computed):
 
 
 @pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")  # of ipympl
+@pytest.mark.usefixtures("no_tsne")
 def test_units_are_chosen_in_a_notebook(computed):
     widgets = pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
     pytest.importorskip("ipympl", reason="ipympl is not installed")
@@ -123,6 +137,7 @@ def test_units_are_chosen_in_a_notebook(computed):
         ({"unit_ids": ["7"]}, "The analyzer has no unit '7'. It has: 3, 1, cell 2, 0, 9, 4"),
     ],
 )
+@pytest.mark.usefixtures("no_tsne")
 def test_what_cannot_be_drawn_is_told(computed, options, words):
     with pytest.raises(InvalidOption, match=re.escape(words)):
         plot_neurid_embeddings(computed, **options)

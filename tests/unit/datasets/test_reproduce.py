@@ -12,7 +12,7 @@ from nwb_neurid.datasets.brainwidebench import REGIONS, average_neighbours, enco
 from nwb_neurid.datasets.check import check
 from nwb_neurid.datasets.dataset import load_dataset
 from nwb_neurid.datasets.reproduce import reproduce
-from nwb_neurid.errors import CannotFit, CannotWrite, InvalidOption, SourceNotFound
+from nwb_neurid.errors import CannotFit, CannotWrite, InvalidOption, NeuridWarning, SourceNotFound
 from nwb_neurid.simulate import simulate, write_nwb
 
 ANIMALS = 3
@@ -50,6 +50,19 @@ def test_a_training_an_evaluation_and_both_figures(dataset, paths, tmp_path):
         reproduce(dataset, paths, tmp_path / "out", device="cpu")
 
 
+def test_training_through_the_cache_gives_the_same_figure(dataset, paths, tmp_path):
+    found = [
+        reproduce(dataset, paths, tmp_path / name, device="cpu", windows=1, cache=cache)
+        for name, cache in (("without", None), ("filled", tmp_path / "bins"), ("mapped", tmp_path / "bins"))
+    ]
+    weights = [
+        (tmp_path / name / "model" / "weights.safetensors").read_bytes() for name in ("without", "filled", "mapped")
+    ]
+    assert weights[0] == weights[1] == weights[2]
+    assert len({each.ours for each in found}) == 1
+    assert len([each for each in (tmp_path / "bins").iterdir() if each.is_dir()]) == ANIMALS
+
+
 def test_subjects_that_are_tested_do_not_train_the_encoder(dataset, paths, tmp_path):
     populations = [simulate(10, 21.0, 0, animal=at).population() for at in range(ANIMALS)]
     tested = [populations[1].subject_id]
@@ -65,7 +78,14 @@ def test_subjects_that_are_tested_do_not_train_the_encoder(dataset, paths, tmp_p
 
 def test_folds_over_subjects_train_an_encoder_each(dataset, paths, tmp_path):
     inductive = replace(dataset, splits=replace(dataset.splits, protocol="inductive-zero-shot"))
-    found = reproduce(inductive, paths, tmp_path / "out", windows=1, device="cpu", reading=ReadOptions(where="all"))
+    with pytest.warns(NeuridWarning, match="is not used: each fold trains an encoder of its own"):
+        found = reproduce(
+            *(inductive, paths, tmp_path / "out"),
+            windows=1,
+            device="cpu",
+            reading=ReadOptions(where="all"),
+            cache=tmp_path / "bins",
+        )
     assert len(found.evaluation.scores["splits"]) == 2
     assert not (tmp_path / "out" / "model").exists()
     assert "Units: all, the recipe has no condition." in found.differences

@@ -64,7 +64,7 @@ def test_a_subject_on_both_sides_is_refused(make_animal):
 
 
 def test_a_split_that_leaks_is_refused(cohort):
-    with pytest.raises(Leak, match="1 neurons would be trained on and tested"):
+    with pytest.raises(Leak, match="1 neurons would be in both the training and the test data"):
         check_split(cohort, Split(train=np.array([0, 1]), test=np.array([1, 2])), "transductive")
     with pytest.raises(Leak, match="subjects that it is tested on: mouse0"):
         check_split(cohort, Split(train=np.array([0, 1]), test=np.array([2])), "inductive-zero-shot")

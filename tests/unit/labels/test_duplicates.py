@@ -77,7 +77,7 @@ def test_coincidences_are_those_that_counting_one_by_one_finds():
 
 @pytest.mark.parametrize("kind", ["spikes", "traces"])
 def test_twins_among_thousands_of_units_take_little_memory(kind):
-    units, rng = 8000, np.random.default_rng(0)
+    units, rng = 6000, np.random.default_rng(0)
     if kind == "spikes":
         trains = [np.sort(rng.uniform(0, 1000, 8)) for _ in range(units)]
         trains[7] = trains[3] + 1e-5

@@ -13,7 +13,7 @@ from nwb_neurid.labels.fitting import check_label
 from nwb_neurid.labels.folder import describe_heads, pack_heads, read_heads
 from nwb_neurid.labels.head import PublishedPrior, RequiredPart
 from nwb_neurid.labels.prediction import predict
-from nwb_neurid.model.model import load_model, new_model
+from nwb_neurid.model.making import load_model, new_model
 
 
 @pytest.fixture
@@ -193,8 +193,12 @@ def about(folder, **changes):
         ),
         ({"classes": ["a", "b" * 201]}, r"cell_type\.json has a class called 'b+: names of classes must have"),
         ({"classes": ["a", "a"]}, r"cell_type\.json lists a class twice"),
-        ({"coverage": 1.5}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
-        ({"lapse": -1}, r"cell_type\.json has an impossible value of coverage, sharpness or lapse\."),
+        ({"classes": ["a", 1]}, r"cell_type\.json has an invalid value of 'classes': \['a', 1\]\."),
+        ({"coverage": 1.5}, r"cell_type\.json has an invalid value of 'coverage': 1\.5\."),
+        ({"coverage": 0}, r"cell_type\.json has an invalid value of 'coverage': 0\."),
+        ({"sharpness": 0}, r"cell_type\.json has an invalid value of 'sharpness': 0\."),
+        ({"lapse": -1}, r"cell_type\.json has an invalid value of 'lapse': -1\."),
+        ({"voted_lapse": 1}, r"cell_type\.json has an invalid value of 'voted_lapse': 1\."),
     ],
 )
 def test_a_description_that_cannot_be_is_an_error(folder, changes, wanted):
@@ -265,7 +269,7 @@ BAD_NAMES = ["/../../elsewhere/cluster_group", "../x", "a/b", "a\\b", "a b", ".x
 def test_a_label_that_can_be_no_part_of_a_name_is_refused(folder, name):
     path = folder / "heads" / "cell_type.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"label_name": name}), "utf-8")
-    with pytest.raises(InvalidModel, match=r"cannot be part of names of files and columns: it must consist of letters"):
+    with pytest.raises(InvalidModel, match=r"cannot be used in names of files and columns: it must consist of letters"):
         read_heads(folder)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from nwb_neurid.errors import CannotEncode
 from nwb_neurid.model.candidates import check_fits
-from nwb_neurid.model.model import new_model
+from nwb_neurid.model.making import new_model
 from nwb_neurid.simulate import simulate
 
 

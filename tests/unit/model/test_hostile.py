@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from nwb_neurid import load_model, new_model
 from nwb_neurid.errors import InvalidModel, NeuridError, WrongWeights
-from nwb_neurid.model.model import import_model
+from nwb_neurid.model.making import import_model
 from nwb_neurid.testing import mock_population
 
 LONGEST_S = 15.0
@@ -131,7 +131,7 @@ def test_sizes_are_compared_before_anything_is_built(folder):
 def test_a_checkpoint_is_imported_under_the_limits(tmp_path, monkeypatch):
     """As models are read: in the command line, memory and time of it are limited by the size of the file."""
     limited = []
-    monkeypatch.setattr("nwb_neurid.model.model.limits.reading", lambda source: nullcontext(limited.append(source)))
+    monkeypatch.setattr("nwb_neurid.model.making.limits.reading", lambda source: nullcontext(limited.append(source)))
     weights = new_model("nuclr", preset="base", untrained=True, device="cpu").encoder.state()
     path = tmp_path / "checkpoint.safetensors"
     save_file({name: torch.from_numpy(array.copy()) for name, array in weights.items()}, path)

@@ -12,7 +12,8 @@ import pytest
 import nwb_neurid
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, EncoderSpec, silent
 from nwb_neurid.errors import BrokenPlugin, CannotEncode, InvalidModel, InvalidOption, UntrainedEncoder, WrongWeights
-from nwb_neurid.model.model import Model, import_model, load_model, new_model
+from nwb_neurid.model.making import import_model, load_model, new_model
+from nwb_neurid.model.model import Model
 from nwb_neurid.results import Embeddings, Provenance
 
 

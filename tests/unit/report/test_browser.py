@@ -9,7 +9,7 @@ import pytest
 
 from nwb_neurid.population import Spikes
 from nwb_neurid.readers.label_table import add_labels
-from nwb_neurid.report.facts import About, collect_facts
+from nwb_neurid.report.facts import About, Origins, collect_facts
 from nwb_neurid.report.page import make_page
 from nwb_neurid.results import Embeddings
 from nwb_neurid.testing import mock_population
@@ -155,6 +155,30 @@ def test_labels_go_back_into_the_recording(open_page, page_file, recorded, tmp_p
     table.write_text(opened.download("#label-download"), "utf-8")
     labels = add_labels(recorded, table, "recording.nwb").labels["layer"]
     assert np.flatnonzero(labels == "5, deep").tolist() == [2, 7]
+
+
+def test_labels_of_several_recordings_go_back_into_each(open_page, recorded, tmp_path):
+    sources = ["a/r.nwb"] * 40 + ["r.nwb"] * 20
+    parts = {name: recorded.select(np.arange(sources.count(name))) for name in ("a/r.nwb", "r.nwb")}
+    ids = [str(unit) for part in parts.values() for unit in part.unit_ids.tolist()]
+    origins = Origins(sources=sources, ids=ids, rows=np.r_[np.arange(40), np.arange(20)])
+    about = About(name="vectors", path="vectors")
+    path = tmp_path / "page.html"
+    vectors = Embeddings.of(recorded, np.random.default_rng(0).normal(size=(60, 6)))
+    path.write_text(make_page(collect_facts(recorded, vectors, [], about, None, origins)), "utf-8")
+    opened = open_page(path)
+    for row in (2, 41):
+        opened.page.check(f"#table tbody tr[data-row='{row}'] input")
+    opened.page.fill("#label-column", "layer")
+    opened.page.fill("#label-text", "5, deep")
+    opened.page.press("#label-text", "Enter")
+    text = opened.download("#label-download")
+    assert rows_of(text)[0] == ["source", "unit_id", "layer"]
+    table = tmp_path / "labels.csv"
+    table.write_text(text, "utf-8")
+    for (name, part), wanted in zip(parts.items(), ([2], [1]), strict=True):
+        labels = add_labels(part, table, name, {*parts} - {name}).labels["layer"]
+        assert np.flatnonzero(labels == "5, deep").tolist() == wanted
 
 
 def test_the_keyboard_alone_reaches_units(open_page, page_file):

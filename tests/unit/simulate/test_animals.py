@@ -15,8 +15,16 @@ def times_s(path):
 
 
 def test_animals_do_not_depend_on_how_many_there_are_nor_on_the_processes(tmp_path):
-    one = write_animals(tmp_path / "one", **SIZE, regions=2, animals=2, out_of_domain=1, jobs=1)
-    two = write_animals(tmp_path / "two", **SIZE, regions=2, animals=1, out_of_domain=1, jobs=2)
+    told = []
+
+    def progress(items, *, label="", total=None):
+        for item in items:
+            told.append((label, total or len(items)))
+            yield item
+
+    one = write_animals(tmp_path / "one", **SIZE, regions=2, animals=2, out_of_domain=1, jobs=1, progress=progress)
+    two = write_animals(tmp_path / "two", **SIZE, regions=2, animals=1, out_of_domain=1, jobs=2, progress=progress)
+    assert told == [("Animals", 3)] * 3 + [("Animals", 2)] * 2
     assert [path.name for path in one] == ["animal-000.nwb", "animal-001.nwb", "outside-000.nwb"]
     assert [path.name for path in two] == ["animal-000.nwb", "outside-000.nwb"]
     for path in two:
@@ -28,19 +36,6 @@ def test_animals_do_not_depend_on_how_many_there_are_nor_on_the_processes(tmp_pa
 def test_animals_can_be_imaged(tmp_path):
     (path,) = write_animals(tmp_path, **SIZE, animals=1, imaging_hz=10.0, jobs=1)
     assert nwb_neurid.read(path).activity.values.shape == (10, 20)
-
-
-def test_progress_is_told_of_every_animal(tmp_path):
-    told = []
-
-    def progress(items, *, label="", total=None):
-        for item in items:
-            told.append((label, total or len(items)))
-            yield item
-
-    write_animals(tmp_path / "one", **SIZE, animals=2, jobs=1, progress=progress)
-    write_animals(tmp_path / "two", **SIZE, animals=2, jobs=2, progress=progress)
-    assert told == [("Animals", 2)] * 4
 
 
 def test_existing_files_are_kept_unless_asked(tmp_path):

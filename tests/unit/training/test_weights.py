@@ -42,7 +42,7 @@ def test_a_module_that_grows_beyond_its_weights_is_given_up():
 
     with pytest.raises(
         WrongWeights,
-        match=r"The weights do not fit the network: there are 2 of them, but .* more than \d+",
+        match=r"The weights do not fit the network: they consist of 2 arrays, but .* more than \d+",
     ):
         with_weights(Endless, draw_weights(make, 0), owner="the network")
     draw_weights(lambda: nn.ModuleList(nn.Linear(1, 1) for _ in range(500)), 0)  # what is built later is not counted

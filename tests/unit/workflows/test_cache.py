@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from nwb_neurid.contracts import ReadOptions, silent
 from nwb_neurid.errors import CannotWrite, InvalidOption, Leak, NeuridWarning, SourceNotFound, UnreadableSource
-from nwb_neurid.model.model import new_model
+from nwb_neurid.model.making import new_model
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows import cache as module
 from nwb_neurid.workflows.cache import ABOUT, read_binned
@@ -127,7 +127,7 @@ def test_weights_are_those_of_a_training_without_a_cache(paths, tmp_path, reads)
 def test_several_processes_share_the_work(paths, model, tmp_path):
     script = (
         "import sys, nwb_neurid; from nwb_neurid.workflows.cache import read_binned\n"
-        "from nwb_neurid.contracts import ReadOptions, silent; from nwb_neurid.model.model import new_model\n"
+        "from nwb_neurid.contracts import ReadOptions, silent; from nwb_neurid.model.making import new_model\n"
         "model = new_model('nuclr', preset='small', untrained=True, device='cpu')\n"
         "found, _ = read_binned(sys.argv[3:], model, ReadOptions(), __import__('pathlib').Path(sys.argv[1]),"
         " share=(int(sys.argv[2]), 2), progress=silent)\n"

@@ -15,6 +15,7 @@ from nwb_neurid.labels.folder import pack_heads
 from nwb_neurid.simulate import simulate
 from nwb_neurid.workflows import report_dataset
 from nwb_neurid.writers.dataset import MANIFEST, Part
+from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
 
@@ -44,7 +45,7 @@ def write(populations, model, folder):
             key=each.source + embeddings.provenance.encoder + "0" * 12,
             find_neurons=lambda one: find_neurons([one]),
         )
-        part.write(each, embeddings)
+        part.write(each, [Results("isi", embeddings, [])])
     return folder
 
 
@@ -77,8 +78,8 @@ def test_what_needs_activity_is_left_out_with_a_warning(dataset):
     ("model", "given", "error", "said"),
     [
         ("company-spikes", {}, WrongWeights, r"holds vectors of isi 1, and company 1 with weights \w+ was given"),
-        ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "was decided when it was embedded"),
-        ("isi", {"pool_groups": True}, InvalidOption, "was decided when it was embedded"),
+        ("isi", {"reading": ReadOptions(stop_s=1.0)}, InvalidOption, "were chosen when the recordings were embedded"),
+        ("isi", {"pool_groups": True}, InvalidOption, "were chosen when the recordings were embedded"),
     ],
 )
 def test_what_a_dataset_cannot_stand_for_is_refused(dataset, model, given, error, said):
@@ -122,6 +123,39 @@ def test_the_report_shows_the_units_of_all_recordings(dataset):
         write_report(dataset, overwrite=True, name="other")
 
 
+@pytest.mark.filterwarnings("ignore::nwb_neurid.NeuridWarning")
+def test_labels_given_in_the_report_teach_a_head(animals, dataset, tmp_path):
+    origins = facts_of(write_report(dataset, tmp_path / "page.html"))["origins"]
+    types = [str(name) for each in animals for name in each.labels["cell_type"].tolist()]
+    lines = [
+        f"{origins['sources'][origins['source'][row]]},{origins['ids'][row]},{'fast' if name == 'FS' else 'slow'}"
+        for row, name in enumerate(types)
+    ]
+    assert (origins["rows"][13:15], origins["source"][13:15]) == ([13, 0], [0, 1])
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["source,unit_id,speed", *lines]) + "\n")
+    asked = {"label": "speed", "reading": ReadOptions(labels=table)}
+    found = evaluate("isi", [dataset], protocol="transductive-zero-shot", folds=2, **asked)
+    assert found.cohort.truth.tolist() == ["fast" if name == "FS" else "slow" for name in types]
+    head = fit_labels("isi", [dataset], **asked).heads["speed"]
+    assert sorted(head.classes.tolist()) == ["fast", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("unit_id,speed\n0,fast\n", "must have a column source that says which of 4 recordings a row is about"),
+        ("source,unit_id,speed\nx.nwb,0,fast\n", r"is about other recordings: x\.nwb\. There are: 0\.nwb"),
+        ("source,unit_id,speed\n1.nwb,99,fast\n", r"lists units that 1\.nwb does not have, by unit_id: 99"),
+    ],
+)
+def test_tables_of_labels_that_do_not_fit_a_dataset_are_refused(dataset, tmp_path, text, said):
+    table = tmp_path / "labels.csv"
+    table.write_text(text)
+    with pytest.raises(InvalidOption, match=said):
+        fit_labels("isi", [dataset], label="speed", reading=ReadOptions(labels=table))
+
+
 def test_of_very_many_units_some_are_shown(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(report_dataset, "MOST_UNITS", 20)
     with pytest.warns(NeuridWarning, match="has 56 units; 20 drawn at random are shown"):
@@ -132,9 +166,7 @@ def test_of_very_many_units_some_are_shown(dataset, tmp_path, monkeypatch):
 def test_vectors_of_several_models_are_not_shown_together(animals, tmp_path):
     folder = write(animals[:2], new_model("isi"), tmp_path / "vectors")
     write(animals[2:3], new_model("nuclr", preset="small", untrained=True, device="cpu"), folder)
-    with pytest.warns(
-        NeuridWarning, match="holds vectors of 2 models, .* those of isi are shown, of 2 of 3 recordings"
-    ):
+    with pytest.warns(NeuridWarning, match="holds vectors of 2 models, .* shows those of isi: 2 of 3 recordings"):
         assert len(facts_of(write_report(folder))["ids"]) == 28
     with pytest.warns(NeuridWarning, match="1 of 3 recordings in .* have vectors of other models than isi"):
         fit_labels("isi", [folder], label="cell_type", map=GROUPS)

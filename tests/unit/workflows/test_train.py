@@ -10,7 +10,7 @@ import nwb_neurid
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotTrain, CannotWrite, InvalidOption, NeuridError, NeuridWarning
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.model.model import new_model
+from nwb_neurid.model.making import new_model
 
 SMALL = {"encoder": "nuclr", "preset": "small", "steps": 3, "windows": 2, "device": "cpu"}
 

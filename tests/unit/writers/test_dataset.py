@@ -11,6 +11,7 @@ from nwb_neurid.population import Population, Traces
 from nwb_neurid.results import Embeddings, Provenance
 from nwb_neurid.testing import mock_population
 from nwb_neurid.writers.dataset import MANIFEST, Part, is_dataset, prepare_folder, read_dataset
+from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
 
@@ -41,7 +42,7 @@ def test_what_is_written_is_read(folder):
         positions_um=np.array([[1, 2, 3], [np.nan] * 3, [4, 5, 6]], np.float32),
     )
     embeddings = embed(population, reasons=["", "silent", ""])
-    path = part(folder, "there/a.nwb").write(population, embeddings)
+    path = part(folder, "there/a.nwb").write(population, [Results("n", embeddings, [])])
     assert path == folder / "mouse%2F1" / "a.0123456789ab.parquet"
     (found,) = read_dataset(folder)
     np.testing.assert_array_equal(found.embeddings.vectors, embeddings.vectors)
@@ -64,9 +65,9 @@ def test_traces_and_empty_recordings_have_their_place(folder):
         activity=Traces(values=np.ones((2, 10), np.float32), rate_hz=10.0),
         observed_s=np.array([[0.0, 1.0]]),
     )
-    part(folder, "traces.nwb").write(traces, embed(traces))
+    part(folder, "traces.nwb").write(traces, [Results("n", embed(traces), [])])
     empty = mock_population(units=0)
-    part(folder, "empty.nwb").write(empty, embed(empty))
+    part(folder, "empty.nwb").write(empty, [Results("n", embed(empty), [])])
     nothing, found = read_dataset(folder)
     assert len(nothing.population) == len(nothing.embeddings) == 0
     assert found.population.activity.kind == "dff"
@@ -79,7 +80,7 @@ def test_pandas_reads_the_folder_as_one_table(folder):
 
     for number, dim in enumerate((3, 4)):
         one = replace(mock_population(units=2), subject_id=f"00{number}", labels={f"l{number}": np.array(["a", ""])})
-        part(folder, f"{number}.nwb", key=str(number)).write(one, embed(one, dim))
+        part(folder, f"{number}.nwb", key=str(number)).write(one, [Results("n", embed(one, dim), [])])
     (folder / MANIFEST).write_bytes(b"no parquet")
     table = pd.read_parquet(folder)
     assert table["subject"].tolist() == ["000", "000", "001", "001"]
@@ -90,7 +91,7 @@ def test_pandas_reads_the_folder_as_one_table(folder):
 @pytest.mark.parametrize("source", ["https://there/x/y.nwb?a=b", "..", "a\\b.nwb", "_x.nwb", "n" * 300, "a/.nwb"])
 def test_names_of_files_are_harmless(folder, source):
     population = replace(mock_population(units=1), subject_id="../..")
-    path = part(folder, source).write(population, embed(population))
+    path = part(folder, source).write(population, [Results("n", embed(population), [])])
     assert path.resolve().is_relative_to(folder.resolve())
     assert path.parent.parent == folder
     assert not path.name.startswith(("_", "."))
@@ -111,7 +112,7 @@ def test_an_empty_dataset_and_damaged_files_are_one_line(folder):
     with pytest.raises(NoResults, match="holds no recording yet"):
         read_dataset(folder)
     population = mock_population(units=2)
-    path = part(folder, "a.nwb").write(population, embed(population))
+    path = part(folder, "a.nwb").write(population, [Results("n", embed(population), [])])
     whole = path.read_bytes()
     for damaged in (b"", b"PAR1", whole[: len(whole) // 2], whole.replace(b"unit_id", b"unit_ie")):
         path.write_bytes(damaged)

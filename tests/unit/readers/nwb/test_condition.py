@@ -155,7 +155,7 @@ ATOMS = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(list(SIGNS)), st.
 def test_conditions_agree_with_python(hdf5_session, atoms, joins):
     import h5py
 
-    from nwb_neurid.readers.nwb.hdf5 import root
+    from nwb_neurid.readers.nwb.hdf5 import Hdf5Group
 
     values = np.random.default_rng(len(atoms)).integers(-3, 4, (2, 20))
     path = hdf5_session[0]({"t/id": np.arange(20), "t/a": values[0], "t/b": values[1]})
@@ -169,4 +169,4 @@ def test_conditions_agree_with_python(hdf5_session, atoms, joins):
             text = f"({text}) {join} {column} {sign} {constant}"
             expected = expected & own if join == "and" else expected | own
     with h5py.File(path) as file:
-        np.testing.assert_array_equal(rows_where(text, Table(root(file, "f").group("t")), "--where"), expected)
+        np.testing.assert_array_equal(rows_where(text, Table(Hdf5Group(file, "f").group("t")), "--where"), expected)

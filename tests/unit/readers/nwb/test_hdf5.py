@@ -94,7 +94,7 @@ def test_a_damaged_object_is_not_taken_for_a_missing_one(hdf5, sound, read):
 def test_names_that_are_no_utf8_are_left_out(hdf5):
     with h5py.File(hdf5({"tea/x": 1}), "r+") as file:
         h5py.h5g.create(file.id, b"caf\xe9")
-        assert module.root(file, "recording.nwb").names() == ["tea"]
+        assert module.Hdf5Group(file, "recording.nwb").names() == ["tea"]
 
 
 @pytest.mark.parametrize(("stored", "text"), [("Units", "Units"), (np.bytes_(b"Units"), "Units"), (None, None)])
@@ -193,7 +193,7 @@ def test_a_virtual_dataset_holds_its_bytes_elsewhere(hdf5, monkeypatch):
     layout[:] = h5py.VirtualSource(source, "x", (2,))
     with h5py.File(hdf5({}, "virtual.h5"), "r+") as file:
         file.create_virtual_dataset("x", layout)
-        assert module.root(file, "virtual.h5").dataset("x").numbers().tolist() == [1, 2]
+        assert module.Hdf5Group(file, "virtual.h5").dataset("x").numbers().tolist() == [1, 2]
 
 
 def test_references_are_told_by_the_names_of_what_they_lead_to(hdf5):
@@ -201,7 +201,7 @@ def test_references_are_told_by_the_names_of_what_they_lead_to(hdf5):
     with h5py.File(path, "r+") as file:
         left, right = (file[f"groups/{name}"].ref for name in ("left", "right"))
         file.create_dataset("x", data=[right, left, h5py.Reference(), right], dtype=h5py.ref_dtype)
-        dataset = module.root(file, str(path)).dataset("x")
+        dataset = module.Hdf5Group(file, str(path)).dataset("x")
         assert dataset.is_reference
         assert dataset.referred() == ["right", "left", "", "right"]
 
@@ -212,7 +212,7 @@ def test_a_reference_to_what_was_unlinked_leads_to_no_name(hdf5):
         file.create_dataset("x", data=[file["gone"].ref], dtype=h5py.ref_dtype)
         del file["gone"]
     with h5py.File(path) as file:
-        assert module.root(file, str(path)).dataset("x").referred() == [""]
+        assert module.Hdf5Group(file, str(path)).dataset("x").referred() == [""]
 
 
 def test_a_reference_to_bytes_that_are_no_object_is_damage(hdf5):
@@ -224,7 +224,7 @@ def test_a_reference_to_bytes_that_are_no_object_is_damage(hdf5):
     data[header : header + 16] = b"\xff" * 16
     path.write_bytes(data)
     with h5py.File(path) as file:
-        message = unreadable(module.root(file, str(path)).dataset("x").referred)
+        message = unreadable(module.Hdf5Group(file, str(path)).dataset("x").referred)
     assert message.startswith(f"{path}: /x is damaged: ")
 
 

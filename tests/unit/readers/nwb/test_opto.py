@@ -168,7 +168,7 @@ def test_invalid_time_goes_even_where_optogenetic_time_is_kept(read, hdf5, long)
     [
         (
             {f"{LASER}/data": None},
-            "has no data, so nothing tells when the laser was on. Validate the file, or pass --keep-opto to keep all "
+            "has no data, so it is unknown when the laser was on. Validate the file, or pass --keep-opto to keep all "
             "time.",
         ),
         (

@@ -184,7 +184,7 @@ def test_a_file_in_memory_has_no_folder(recording, read):
         h5py.File(BytesIO(recording.read_bytes())) as file,
         pytest.raises(UnreadableSource, match="is not in a folder"),
     ):
-        hdf5.root(file, "it").dataset("units/spike_times").check_readable()
+        hdf5.Hdf5Group(file, "it").dataset("units/spike_times").check_readable()
 
 
 def test_a_dataset_that_is_open_already_finds_its_data_elsewhere(recording):
@@ -194,7 +194,7 @@ def test_a_dataset_that_is_open_already_finds_its_data_elsewhere(recording):
     with h5py.File(recording) as file:
         held = file["units/spike_times"]
         with pytest.raises(UnreadableSource, match="it is open already; close the file, and pass"):
-            hdf5.root(file, "it").dataset("units/spike_times").check_readable()
+            hdf5.Hdf5Group(file, "it").dataset("units/spike_times").check_readable()
         assert held.external
 
 

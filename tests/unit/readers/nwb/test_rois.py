@@ -220,7 +220,7 @@ def test_voxels_have_a_depth(read, hdf5, one):
 
 @given(shape=st.tuples(st.integers(1, 6), st.integers(1, 6)), at_once=st.integers(1, 60), seed=st.integers(0, 99))
 def test_images_and_lists_of_pixels_say_the_same(hdf5_session, shape, at_once, seed):
-    from nwb_neurid.readers.nwb.hdf5 import root
+    from nwb_neurid.readers.nwb.hdf5 import Hdf5Group
     from nwb_neurid.readers.nwb.table import Table
 
     rng = np.random.default_rng(seed)
@@ -237,7 +237,7 @@ def test_images_and_lists_of_pixels_say_the_same(hdf5_session, shape, at_once, s
     }
     with h5py.File(hdf5_session[0](contents)) as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(masks, "PIXELS_AT_ONCE", at_once)
-        tables = [Table(root(file, "a file").group(name)) for name in ("images", "lists")]
+        tables = [Table(Hdf5Group(file, "a file").group(name)) for name in ("images", "lists")]
         by_image, by_list = (masks.centroids_px(table, 2) for table in tables)
     np.testing.assert_allclose(by_image, by_list, rtol=1e-9)
     assert np.all(np.isnan(by_image) | ((by_image >= 0) & (by_image < shape)))

@@ -146,8 +146,8 @@ def test_intervals_that_were_not_observed_are_refused(read, hdf5, sound):
     sound["units/obs_intervals"] = [[8.5, 9.5]] * 4
     path = hdf5({**sound, **TRIALS})
     assert refusal(read, path, intervals="trials") == (
-        f"--intervals 'trials': {path} has no observed time then, or all of it is declared invalid or follows "
-        "optogenetic stimulation (--keep-opto keeps that)."
+        f"--intervals 'trials': {path} has no observed time in these intervals, or all of it is declared invalid or "
+        "follows optogenetic stimulation (--keep-opto keeps that)."
     )
 
 

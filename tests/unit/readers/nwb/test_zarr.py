@@ -201,7 +201,7 @@ def test_another_version_of_zarr(tmp_path):
 
 def test_without_numcodecs_it_is_told_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "numcodecs", None)
-    assert refusal(folder) == f"{folder}: /units/spike_times_index is Zarr. To read it: pip install numcodecs"
+    assert refusal(folder) == f"{folder}: /units/spike_times_index is stored in Zarr. To read it: pip install numcodecs"
 
 
 def test_names_do_not_lead_out_of_the_folder(folder):

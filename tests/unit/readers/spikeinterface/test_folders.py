@@ -111,7 +111,11 @@ def test_what_a_folder_names_is_not_called(analyzer_folder, tmp_path):
         ({"unit_ids": [1, 2, 2**70]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": [[1], [2]]}, InvalidSource, "must be names or whole numbers"),
         ({"unit_ids": ["a", "b"]}, InvalidSource, "unit_index must be the row of one of 2 units for each of 3 spikes"),
-        ({"spikes": np.zeros(3)}, InvalidSource, "must be a row of records with sample_index, unit_index, segment_ind"),
+        (
+            {"spikes": np.zeros(3)},
+            InvalidSource,
+            "must be a one-dimensional structured array with the fields sample_ind",
+        ),
     ],
 )
 def test_what_is_no_sorting_is_refused(numpy_folder, refused, info, error, words):

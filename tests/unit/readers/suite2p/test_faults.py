@@ -175,7 +175,9 @@ def test_nothing_there_is_told(tmp_path):
 
 def test_a_folder_of_something_else_is_told(tmp_path):
     told = message(tmp_path, UnreadableSource)
-    assert told.startswith(f"{tmp_path} holds no traces of suite2p: neither it nor plane0")
+    assert told.startswith(
+        f"{tmp_path} holds no traces of suite2p: there is no F.npy or spks.npy in it, or in its plane0"
+    )
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told(plane, monkeypatch):

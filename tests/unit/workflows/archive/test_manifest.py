@@ -55,6 +55,26 @@ def test_a_run_of_another_machine_that_falls_silent_loses_its_claims(path, monke
     assert here.claim(entry()).run == here.run
 
 
+@pytest.mark.parametrize("skew_s", [-3600.0, 3600.0])
+def test_clocks_of_machines_may_differ(path, monkeypatch, skew_s):
+    now = time.time()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(module.socket, "gethostname", lambda: "elsewhere")
+        elsewhere.setattr(module.time, "time", lambda: now + skew_s)
+        far = Manifest(path)
+        far.claim(entry())
+    here = Manifest(path)
+    assert [here.claim(entry()) for _ in range(2)] == [None, None]
+
+
+def test_a_run_that_ended_holds_nothing(path):
+    one = Manifest(path)
+    with one.hold():
+        one.claim(entry())
+    other = Manifest(path)
+    assert other.claim(entry()).run == other.run
+
+
 def test_a_run_says_that_it_is_alive_and_lets_go_at_its_end(path, monkeypatch):
     monkeypatch.setattr(module, "BEAT_S", 0.01)
     one, other = Manifest(path), Manifest(path)
@@ -90,7 +110,8 @@ def test_a_run_that_lost_its_claim_cannot_call_it_failed_but_done(path, monkeypa
     slow.claim(entry())
     monkeypatch.setattr(module, "LEASE_S", -1.0)
     fast = Manifest(path)
-    fast.claim(entry())
+    assert fast.claim(entry()) is None  # seen for the first time
+    assert fast.claim(entry()).run == fast.run
     slow.fail("k", "the scheduler was lost")
     assert fast.find("k").state == CLAIMED
     slow.finish("k", "a.parquet", "", {})

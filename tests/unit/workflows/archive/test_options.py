@@ -10,6 +10,7 @@ from nwb_neurid.workflows.archive.options import ClusterOptions
     ("given", "said"),
     [
         ({"memory": "8GB"}, "are for workers: add --workers N"),
+        ({"time_limit": "2h"}, "--time-limit and --manifest are for workers"),
         ({"scheduler": "tcp://a:1", "workers": 2}, "A Dask scheduler has its own workers"),
         ({"workers": 2, "slurm_options": ["--partition=gpu"]}, "--slurm-option is passed on to sbatch"),
         ({"slurm": True}, "--slurm needs the number of jobs"),

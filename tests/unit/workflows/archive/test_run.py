@@ -1,10 +1,16 @@
-"""An archive over one worker, a thread of this process: each recording once, what failed at the end, nothing twice."""
+"""An archive over one worker, a thread of this process: each recording once, what failed at the end, nothing twice.
+
+Recordings are embedded in that thread, and not in a process beside it (see test_apart.py), but where a test says so.
+"""
 
 import hashlib
+import os
 import re
 import shutil
+import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,7 +28,7 @@ from nwb_neurid.workflows.archive import task as tasks
 from nwb_neurid.workflows.archive.manifest import Manifest
 from nwb_neurid.workflows.archive.options import ClusterOptions
 from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME, embed_archive
-from nwb_neurid.workflows.archive.task import Asked, embed_recording
+from nwb_neurid.workflows.archive.task import Asked, Claimed, embed_recording, mark_results
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.writers.dataset import read_dataset
 from nwb_neurid.writers.options import WriteOptions
@@ -55,6 +61,7 @@ def archive(simulated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runs, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(runs, "LOOK_S", 0.05)
+    monkeypatch.setattr(crews, "embed_apart", lambda asked, claimed, _: embed_recording(asked, claimed))
     return [Path(shutil.copy(path, path.name)).name for path in simulated]
 
 
@@ -106,6 +113,52 @@ def test_a_recording_that_changed_replaces_its_old_vectors(scheduler, archive, s
     assert stored.population.session_id == read(simulated[2]).session_id
 
 
+def test_recordings_that_exchange_their_places_keep_their_vectors(scheduler, archive, simulated):
+    embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    Path(archive[0]).rename("moved.nwb")
+    shutil.copy(simulated[2], archive[0])
+    assert outcomes(embed_all(scheduler, ["moved.nwb"], dataset=Path("vectors"))) == {"moved.nwb": EARLIER}
+    found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
+    assert outcomes(found) == {archive[0]: EMBEDDED}
+    assert len(read_dataset("vectors")) == 2
+    shutil.copy("moved.nwb", archive[0])  # as it was at first, and what was there is elsewhere
+    shutil.copy(simulated[2], "moved.nwb")
+    both = embed_all(scheduler, [archive[0], "moved.nwb"], dataset=Path("vectors"))
+    assert outcomes(both) == {archive[0]: EARLIER, "moved.nwb": EARLIER}
+    assert len(read_dataset("vectors")) == 2
+
+
+def test_a_recording_with_its_tables_may_be_moved(scheduler, archive):
+    embed_all(scheduler, archive[:1])
+    Path("sub").mkdir()
+    Path(archive[0]).rename("sub/moved.nwb")
+    for _ in range(2):
+        found = embed_all(scheduler, ["sub/moved.nwb"])
+        assert outcomes(found) == {"sub/moved.nwb": EARLIER}
+        assert found["sub/moved.nwb"].path == str(Path("sub/moved.nwb").absolute())
+
+
+@pytest.mark.parametrize("writing", [{"dataset": Path("vectors")}, {"writing": WriteOptions(sidecar=True)}, {}])
+def test_a_recording_that_is_repaired_is_embedded_once(scheduler, archive, simulated, writing):
+    Path(archive[0]).write_bytes(b"no HDF5")
+    assert outcomes(embed_all(scheduler, archive[:1], **writing)) == {archive[0]: REFUSED}
+    shutil.copy(simulated[0], archive[0])
+    found = [outcomes(embed_all(scheduler, archive[:1], **writing))[archive[0]] for _ in range(3)]
+    assert found == [EMBEDDED, EARLIER, EARLIER]
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names of files are text there")
+def test_names_of_any_kind(scheduler, archive):
+    names = ["Mäuse \u4e2d\u6587 \U0001f42d.nwb", "n" * 250 + ".nwb", "a\nb.nwb", "-o=.nwb", os.fsdecode(b"\xff.nwb")]
+    for number, name in enumerate(names):
+        content = Path(archive[0]).read_bytes()
+        Path(name).write_bytes(content + bytes(number))
+    found = embed_all(scheduler, names, dataset=Path("vectors"))
+    assert list(outcomes(found).values()).count(EMBEDDED) == 4
+    assert "has a name that is no text in UTF-8" in found[names[-1]].reason
+    assert sorted(each.population.source for each in read_dataset("vectors")) == sorted(names[:-1])
+
+
 def test_one_file_under_several_names_is_embedded_once(scheduler, archive):
     shutil.copy(archive[0], "copy.nwb")
     Path("link.nwb").symlink_to(archive[0])
@@ -144,14 +197,62 @@ def test_a_recording_that_is_as_before_its_results_is_embedded_again(scheduler, 
     assert len(find_results(Path(archive[0]))[1]) == 1
 
 
-def test_results_that_a_killed_run_wrote_and_did_not_note_count(scheduler, archive, monkeypatch):
+def test_results_of_others_are_refused_however_often_it_is_tried(scheduler, archive):
     embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))
     Path(runs.BESIDE).unlink()
-    refused = embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))[archive[0]]
-    assert refused.what == REFUSED
+    for _ in range(2):
+        refused = embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))[archive[0]]
+        assert refused.what == REFUSED
+        assert "--overwrite" in refused.reason
+
+
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_results_that_a_lost_worker_wrote_count(archive, sidecar):
+    asked, claimed = Asked(model=ISI, writing=WriteOptions(sidecar=sidecar)), Claimed(source=archive[0], key="k")
+    before = mark_results(archive[0])
+    first = embed_recording(asked, claimed)
+    again = embed_recording(asked, replace(claimed, before=before))  # Dask gives it to another worker
+    assert (first.reason, again.reason, again.path) == ("", "", first.path)
+    assert again.facts["embedded"] == first.facts["embedded"] == 5
+    refused = embed_recording(asked, replace(claimed, before=mark_results(archive[0])))
     assert "--overwrite" in refused.reason
-    again = embed_all(scheduler, archive[:1], writing=WriteOptions(name="first"))  # tried before, so they are its own
-    assert outcomes(again) == {archive[0]: EMBEDDED}
+
+
+def test_a_recording_that_is_replaced_before_its_turn_is_refused_and_the_next_run_takes_it(
+    scheduler, archive, simulated, monkeypatch
+):
+    claim = runs.Manifest.claim
+
+    def replace_and_claim(self, entry):
+        shutil.copy(simulated[2], archive[0])
+        return claim(self, entry)
+
+    monkeypatch.setattr(runs.Manifest, "claim", replace_and_claim)
+    refused = embed_all(scheduler, archive[:1], dataset=Path("vectors"))[archive[0]]
+    assert (refused.what, "0.nwb changed after this run had looked at it" in refused.reason) == (REFUSED, True)
+    monkeypatch.setattr(runs.Manifest, "claim", claim)
+    assert outcomes(embed_all(scheduler, archive[:1], dataset=Path("vectors"))) == {archive[0]: EMBEDDED}
+
+
+def test_vectors_of_a_recording_that_is_replaced_meanwhile_are_not_kept(scheduler, archive, simulated, monkeypatch):
+    embed_file = tasks.embed_file
+
+    def embed_and_replace(source, *words, **given):
+        found = embed_file(source, *words, **given)
+        shutil.copy(simulated[2], source)
+        return found
+
+    monkeypatch.setattr(tasks, "embed_file", embed_and_replace)
+    refused = embed_all(scheduler, archive[:1], dataset=Path("vectors"))[archive[0]]
+    assert "0.nwb changed after this run had looked at it" in refused.reason
+    assert not list(Path("vectors").glob("*/*.parquet"))
+
+
+def test_the_time_limit_reaches_the_worker(scheduler, archive, monkeypatch):
+    monkeypatch.setattr(crews, "embed_apart", lambda *given: tasks.Answer(reason=f"limit {given[-1]}"))
+    cluster = ClusterOptions(scheduler=scheduler, time_limit="2h")
+    (found,) = embed_archive(archive[:1], Asked(model=ISI, dataset=Path("vectors")), cluster)
+    assert (found.what, found.reason) == (REFUSED, "limit 7200.0")
 
 
 def test_what_may_pass_is_tried_again_and_what_is_refused_is_not(scheduler, archive, monkeypatch):
@@ -225,18 +326,22 @@ def test_what_cannot_begin_is_one_line(archive, monkeypatch):
         list(embed_archive(archive, Asked(model=ModelChoice(device="tpu")), ClusterOptions(workers=1)))
     with pytest.raises(InvalidOption, match="--memory must be an amount such as 8GB, got 'much'"):
         list(embed_archive(archive, Asked(model=ISI), ClusterOptions(workers=1, memory="much")))
+    for time_limit in ("soon", "2", "0s", "-1h"):
+        with pytest.raises(InvalidOption, match="--time-limit must be a time such as 2h or 90m, got"):
+            list(embed_archive(archive, Asked(model=ISI), ClusterOptions(workers=1, time_limit=time_limit)))
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InvalidOption, match="--slurm submits jobs with sbatch, which this machine does not have"):
         list(embed_archive(archive, Asked(model=ISI), ClusterOptions(workers=1, slurm=True)))
 
 
 def test_a_worker_with_another_model_refuses(archive):
-    answer = embed_recording(Asked(model=ISI, model_digest="other", dataset=Path("v")), archive[0], "k", 1)
-    assert "A worker has another model under isi, or another version of nwb-neurid" in answer.reason
+    asked = Asked(model=ISI, model_digest="other", dataset=Path("v"))
+    answer = embed_recording(asked, Claimed(source=archive[0], key="k"))
+    assert "A worker found another model under isi, or has another version of nwb-neurid" in answer.reason
 
 
 def test_a_worker_that_does_not_see_the_folder_says_so(archive):
-    answer = embed_recording(Asked(model=ISI, folder="/not/here"), archive[0], "k", 1)
+    answer = embed_recording(Asked(model=ISI, folder="/not/here"), Claimed(source=archive[0], key="k"))
     assert "A worker cannot find the folder /not/here" in answer.reason
 
 
@@ -301,7 +406,7 @@ def test_a_scheduler_that_comes_back_is_returned_to(scheduler, archive, monkeypa
     with crews.Crew(scheduler, 1) as crew:
         crew._client.close()
         assert crew.collect(0.01) == []
-        crew.submit(Asked(model=ISI, dataset=Path("vectors").absolute()), archive[0], "k", 1)
+        crew.submit(Asked(model=ISI, dataset=Path("vectors").absolute()), Claimed(source=archive[0], key="k"))
         deadline = time.monotonic() + 60
         while not (found := crew.collect(0.1)) and time.monotonic() < deadline:
             pass

@@ -125,7 +125,9 @@ def test_vectors_of_another_kind_are_not_compared(filled, embeddings, values):
     """Whether the predictions that stay are of the same vectors is asked before anything is replaced."""
     with h5py.File(filled, "r+") as file:
         put(f"{EMBEDDINGS}/embedding", values)(file)
-    with pytest.warns(NeuridWarning, match="Predictions of cell_type were made from those and are removed with them"):
+    with pytest.warns(
+        NeuridWarning, match="Predictions of cell_type were made from the old vectors and are removed with them"
+    ):
         write(filled, embeddings, overwrite=True)
 
 

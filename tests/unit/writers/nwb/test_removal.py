@@ -70,7 +70,7 @@ def test_names_that_are_not_there(recording, embeddings, unchanged):
     with unchanged(recording), pytest.raises(NoResults, match="holds no results of nwb-neurid"):
         remove(recording, "x")
     write(recording, embeddings)
-    with unchanged(recording), pytest.raises(NoResults, match="no results called 'x', but neurid_nuclr"):
+    with unchanged(recording), pytest.raises(NoResults, match=r"no results called 'x'\. It has: neurid_nuclr\."):
         remove(recording, "x")
     with pytest.raises(SourceNotFound, match="does not exist"):
         remove(recording.with_name("missing.nwb"), "x")

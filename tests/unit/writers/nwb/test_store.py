@@ -79,7 +79,7 @@ def test_predictions_of_other_vectors_go_with_them(recording, embeddings, predic
     write(recording, embeddings, [predictions, replace(predictions, label_name="brain_region")], units_columns=True)
     other = replace(embeddings, vectors=embeddings.vectors * 2)
     with pytest.warns(
-        NeuridWarning, match=r"Predictions of brain_region were made from those and are removed with them"
+        NeuridWarning, match=r"Predictions of brain_region were made from the old vectors and are removed with them"
     ):
         write(recording, other, [predictions], overwrite=True)
     with h5py.File(recording, "r") as file:
@@ -203,7 +203,7 @@ def test_no_results(recording, embeddings):
         read(recording)
     write(recording, embeddings, name="a")
     write(recording, embeddings, name="b")
-    with pytest.raises(NoResults, match=r"recording\.nwb holds no results called 'c', but a, b"):
+    with pytest.raises(NoResults, match=r"recording\.nwb holds no results called 'c'\. It has: a, b\."):
         read(recording, "c")
 
 

@@ -1,18 +1,13 @@
-"""Warnings of readers, and a collection of optional information that cannot be read."""
+"""Optional information that cannot be read."""
 
-import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-from nwb_neurid.errors import InvalidSource, NeuridWarning, UnreadableSource
+from nwb_neurid._system.warning import warn
+from nwb_neurid.errors import InvalidSource, UnreadableSource
 
 Read = TypeVar("Read")
 Otherwise = TypeVar("Otherwise")
-
-
-def warn(message: str) -> None:
-    """Warn the user."""
-    warnings.warn(message, NeuridWarning, stacklevel=3)
 
 
 class Omissions:

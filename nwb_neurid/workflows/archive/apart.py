@@ -1,0 +1,176 @@
+"""A recording in a process of its own beside the worker: what crashes or never ends takes no worker with it."""
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from multiprocessing import current_process, get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from nwb_neurid._system import limits
+from nwb_neurid.workflows.archive.task import Answer, Asked, Claimed, embed_recording
+
+LOOK_S = 0.2
+"""Between two looks at the time and the memory that a recording takes."""
+
+GRACE_S = 5.0
+"""How long the end of a process that was killed is waited for: one that waits for a disk may never end."""
+
+_idle: "deque[Process]" = deque()
+"""Processes that have loaded the model and wait for a recording; each thread of a worker takes one, or starts it."""
+
+
+def dask_setup(_: object) -> None:
+    """Prepare a worker process of this machine, as Dask calls it: Ctrl-C is for the command, which ends the workers."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def embed_apart(asked: Asked, claimed: Claimed, limit_s: float | None = None) -> Answer:
+    """Embed one recording in a process beside the worker, which is kept for the next one.
+
+    Parameters
+    ----------
+    asked, claimed
+        As for `nwb_neurid.workflows.archive.task.embed_recording`.
+    limit_s
+        How long it may take, in seconds; None for as long as it needs.
+
+    Returns
+    -------
+    Answer
+        Where the results are, or why there are none: also where the process crashed, was killed, took too long or too
+        much memory.
+    """
+    memory = _find_memory()
+    process = None
+    while process is None or not process.is_alive:  # one that waited may have been killed
+        process = _idle.pop() if _idle else Process(embed_recording)
+    answer = process.ask(claimed.source, (asked, claimed), limit_s, memory)
+    if process.is_alive:
+        _idle.append(process)
+    return answer
+
+
+class Process:
+    """A process that answers one question after the other.
+
+    Parameters
+    ----------
+    answer
+        Answers a question there.
+    """
+
+    def __init__(self, answer: Callable[..., Answer]) -> None:
+        context = get_context("spawn")
+        self._watch: limits.Watch = context.RawValue(limits.Watch)
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(answer, theirs, self._watch), daemon=True)
+        current_process().daemon = False  # Dask's workers are daemons, which may start none; this one ends with it
+        self._process.start()
+        theirs.close()
+        self._is_ready = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.is_alive()
+
+    def ask(self, source: str, question: tuple[Any, ...], limit_s: float | None, memory: int | None) -> Answer:
+        """What it answers about a recording; it is ended where it takes more time, or more bytes of memory."""
+        try:
+            if not self._is_ready:  # what it has to load first is not counted
+                self._pipe.recv()
+                self._is_ready = True
+            self._pipe.send(question)
+            until, stuck = time.monotonic() + (limit_s or float("inf")), limits.Wait(self._watch)
+            while not wait([self._pipe, self._process.sentinel], LOOK_S):
+                if time.monotonic() > until:
+                    return self._end(f"{source}: it was not done after {_spell_time(limit_s or 0)} (--time-limit).")
+                if memory is not None and (took := self._resident()) > memory:
+                    return self._end(
+                        f"{source}: it took {took / 1e9:.1f} GB of memory, and a worker has {memory / 1e9:.1f} GB. "
+                        "Give each worker more (--memory)."
+                    )
+                if stuck.is_over(LOOK_S):
+                    return self._end(f"{source} {limits.WAITS}", is_transient=True)
+            answer: Answer = self._pipe.recv()
+        except (EOFError, OSError):
+            return self._explain_end(source)
+        return answer
+
+    def _end(self, reason: str, *, is_transient: bool = False) -> Answer:
+        self._process.kill()
+        self._process.join(GRACE_S)
+        self._pipe.close()
+        return Answer(reason=reason, is_transient=is_transient)
+
+    def _explain_end(self, source: str) -> Answer:
+        """Why the process ended by itself."""
+        self._pipe.close()
+        self._process.join(GRACE_S)
+        code = self._process.exitcode or 0
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if name != "SIGKILL" and code < 0 and self._watch.source:
+            return Answer(reason=f"{source} {limits.explain_end(self._watch, name)}")
+        return Answer(
+            reason=f"{source}: the process that embedded it ended ({name}): it was killed, as the system does when "
+            "memory runs out, or a library crashed.",
+            is_transient=True,
+        )
+
+    @cached_property
+    def _usage(self) -> Any:
+        import psutil
+
+        return psutil.Process(self._process.pid)
+
+    def _resident(self) -> int:
+        """Bytes of memory that it has; 0 when it has ended."""
+        import psutil
+
+        with suppress(psutil.NoSuchProcess):
+            return int(self._usage.memory_info().rss)
+        return 0
+
+
+def _serve(answer: Callable[..., Answer], questions: Connection, watch: limits.Watch) -> None:
+    """Answer until the worker is gone. Ctrl-C is for the command, which ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_worker, daemon=True).start()
+    if hasattr(signal, "setitimer"):
+        limits.enforce(watch)
+    with suppress(EOFError, OSError):
+        questions.send(None)
+        while True:
+            questions.send(answer(*questions.recv()))
+
+
+def _end_with_worker() -> None:
+    if (worker := parent_process()) is not None:
+        wait([worker.sentinel])
+        os._exit(1)
+
+
+def _find_memory() -> int | None:
+    """Bytes of memory that a recording may take: what the worker may, for each of its threads."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+        limit = worker.memory_manager.memory_limit
+    except (ValueError, AttributeError):  # no worker, or one of another version
+        return None
+    return None if limit is None else int(limit) // worker.state.nthreads
+
+
+def _spell_time(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

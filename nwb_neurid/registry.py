@@ -83,7 +83,7 @@ class Registry(Generic[Plugin]):
         if plugin.spec.contract != CONTRACT:
             raise IncompatiblePlugin(
                 f"{who()} was written for version {plugin.spec.contract} of the plugin contract, this nwb-neurid has "
-                f"version {CONTRACT}. Install a release of either that fits the other."
+                f"version {CONTRACT}. Install compatible releases of the two."
             )
         if plugin.spec.name != point.name:
             raise BrokenPlugin(f"{who()} calls itself {plugin.spec.name!r} in its spec. The two names must agree.")

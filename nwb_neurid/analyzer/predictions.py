@@ -215,8 +215,8 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         dict of Embeddings
-            By the names of their results, with their predictions, one row per unit of the analyzer; empty where a model
-            was named.
+            The embeddings by the name of the result, each with its predictions and one row per unit of the analyzer;
+            empty if a model was given.
         """
         vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
         parts = self.all_predictions()

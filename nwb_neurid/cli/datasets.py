@@ -151,7 +151,9 @@ def reproduce(
     reading: ReadOptions,
     preset: Annotated[
         str | None,
-        option("--preset", "NAME", "Use another preset than the dataset does; small trains on a laptop.", panel=MODEL),
+        option(
+            "--preset", "NAME", "Use a preset other than that of the dataset; small trains on a laptop.", panel=MODEL
+        ),
     ] = None,
     steps: Annotated[
         int | None,

@@ -116,7 +116,7 @@ def check_one_clock(
     if trains and restarting > len(trains) / 2:
         raise InvalidSource(
             f"{where} jump back within {restarting} of {len(trains)} units, as if sessions or trials had been "
-            "concatenated. Sorting would mix them up: add to each its start time."
+            "concatenated. Sorting would mix them up: add its start time to each."
         )
 
 

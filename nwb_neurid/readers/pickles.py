@@ -177,13 +177,13 @@ class _Kinds:
             If it takes a value that is not there.
         """
         if step.name not in STEPS:
-            raise ValueError(f"it takes the step {step.name}, which arrays do not need")
+            raise ValueError(f"it contains the instruction {step.name}, which arrays do not need")
         if step.name == "MARK":
             self.marks.append(len(self.stack))
         elif step.name in PUT:
             index = len(self.memo) if argument is None else argument
             if index > len(self.memo):  # the unpickler makes room for all below
-                raise ValueError(f"it remembers a value as number {index} after {len(self.memo)} others")
+                raise ValueError(f"it stores a value under number {index} after {len(self.memo)} others")
             self.memo[index] = self.stack[-1]
         elif step.name in GET:
             self.stack.append(self.memo[argument])
@@ -207,7 +207,7 @@ class _Kinds:
 
 def _check_keys(kinds: Sequence[str]) -> None:
     if wrong := set(kinds) - KEYS:
-        raise TypeError(f"a key is of the kind {min(wrong)}")
+        raise TypeError(f"a key has the type {min(wrong)}")
 
 
 def _check_steps(pickled: mmap | BytesIO) -> None:
@@ -252,5 +252,5 @@ def load_objects(pickled: mmap | bytes) -> list[Any]:
     file.seek(start)
     array = _Unpickler(file).load()
     if not isinstance(array, PickledArray) or array.objects is None:
-        raise TypeError("it makes no array of objects")
+        raise TypeError("it does not build an array of objects")
     return array.objects

@@ -39,7 +39,7 @@ def mock_population(
     start_s
         Start of the recording on the session clock, in seconds.
     gap
-        Start of a gap in the observation (as observed time before it) and its duration, in seconds; rounded to frames.
+        Observed time before a gap in the observation, and duration of the gap, in seconds; rounded to frames.
     in_gap
         Seed of the activity in the gap, which encoders must not use.
     observed

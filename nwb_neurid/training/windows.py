@@ -28,7 +28,7 @@ class WindowOptions:
     tokens
         Number of tokens in a window.
     scale_quantile
-        Traces are divided by this quantile of all samples of the recording; None to leave them.
+        Traces are divided by this quantile of all samples of the recording; None to leave them unscaled.
     fewest_tokens
         If a recording is shorter than a window, it is embedded as one window with fewer tokens, but at least this many;
         None for whole windows only.

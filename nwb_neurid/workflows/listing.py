@@ -120,8 +120,8 @@ def _find_held_out(path: Path, rows: Sequence[dict[str, str]]) -> set[str]:
     others = [row for row in rows if not _trains(row)]
     if any(not row.get("subject") for row in others):
         raise InvalidOption(
-            f"{path} has rows of other splits than train without a subject, so it cannot be checked whether their "
-            "animals are also trained on. Fill the column subject."
+            f"{path} has rows without a subject that are not in the split train, so it cannot be checked whether their "
+            "animals are also used for training. Fill the column subject."
         )
     held_out = {row["subject"] for row in others}
     check_subjects([row.get("subject", "") for row in rows if _trains(row)], frozenset(held_out))

@@ -286,7 +286,7 @@ def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -
     units, dim = len(columns["row"]), int(about.pop("dim"))
     ids = np.array(columns["unit_id"], dtype=np.int64 if about.pop("ids_are_numbers") else np.str_)
     if columns["row"] != list(range(units)):
-        raise InvalidResults(f"the rows of {counted(units, 'unit')} do not count from 0.")
+        raise InvalidResults(f"the row numbers of {counted(units, 'unit')} are not 0, 1, 2, ...")
     provenance = Provenance(
         **{**about, "notes": tuple(about["notes"]), "dimensions": tuple(about["dimensions"])},
     )

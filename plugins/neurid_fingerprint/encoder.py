@@ -102,7 +102,9 @@ class Fingerprint:
         """
         able = [_drop_silent(population) for population in populations]
         if (units := sum(map(len, able))) < 2:
-            raise CannotTrain([f"units with {FEWEST_SPIKES} spikes or more: {units} together, two are needed."])
+            raise CannotTrain(
+                [f"two units with {FEWEST_SPIKES} spikes or more are needed, the recordings have {units} together."]
+            )
         measured = [measure_population(population) for population in able]
         inputs = {name: np.concatenate([each[name] for each in measured]) for name in PARTS}
         return self.train(inputs, options, progress=progress)

@@ -106,7 +106,7 @@ def import_cebra() -> Any:
     except ImportError as error:
         raise InvalidOption(
             f"This preset embeds behaviour with CEBRA, which cannot be imported ({error}). Install it: "
-            'pip install cebra. Presets without "cebra" in their name do without.'
+            'pip install cebra. Presets without "cebra" in their name do not need it.'
         ) from error
     return cebra
 

@@ -155,7 +155,7 @@ def _unpickle(path: Path) -> object:
     if foreign:
         raise WrongWeights(
             f"{path} holds objects that could run code when read: {', '.join(sorted(foreign))}. Where it comes from, "
-            "save its weights alone: torch.save(checkpoint['model_state_dict'], 'weights.pt'), or as safetensors."
+            "save only its weights: torch.save(checkpoint['model_state_dict'], 'weights.pt'), or as safetensors."
         )
     with safe_globals([(_StandIn, name) for name in named]):
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -62,7 +62,7 @@ class RotaryPositions(nn.Module):
 
 
 def _rotate(
-    x: Float[Tensor, "rows tokens heads dim_head"], turns: Float[Tensor, "tokens 1 pairs 2"], *, back: bool = False
+    x: Float[Tensor, "rows tokens heads dim_head"], turns: Float[Tensor, "tokens _ pairs 2"], *, back: bool = False
 ) -> Float[Tensor, "rows tokens heads dim_head"]:
     """`x` with each pair of neighbouring dimensions turned, or turned back, in float32."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))
@@ -121,7 +121,7 @@ def _run_product(x: Tensor, weight: Tensor, bias: Tensor | None = None, then: st
 
 
 def _multiply(
-    x: Float[Tensor, "*places dim"], weight: Tensor, bias: Tensor, *, gelu: bool = False
+    x: Float[Tensor, "*places dim"], weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False
 ) -> Float[Tensor, "*places other"]:
     """A linear layer, and the activation after it."""
     if _suits_product(x, weight) and not torch.is_grad_enabled():
@@ -129,6 +129,11 @@ def _multiply(
     layer: Callable[..., Tensor] = _Product.apply if _suits_product(x, weight) else F.linear
     found = layer(x, weight, bias)
     return F.gelu(found) if gelu else found
+
+
+def _sum_products(left: Float[Tensor, "rows dim"], right: Float[Tensor, "rows other"]) -> Float[Tensor, "dim other"]:
+    """Compute `left.t() @ right`, the gradient of a weight matrix."""
+    return _run_product(left.t(), right.t()) if _suits_product(left, right) else left.t() @ right
 
 
 def _suits_product(x: Tensor, weight: Tensor) -> bool:
@@ -194,16 +199,21 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "rows length *places dim"],
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
-        turns: Float[Tensor, "length 1 pairs 2"] | None = None,
+        turns: Float[Tensor, "length _ pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
         """Attend where `mask` is True. Values are rotated too, and back afterwards: only distances have an effect."""
-        parts = [
-            torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
-            for part in _project(self.norm(x), self.to_qkv, 3)
-        ]
-        dtype = parts[0].dtype
-        if turns is not None:
-            parts = [_rotate(part, turns) for part in parts]
+        normed = self.norm(x)
+        if turns is None:
+            parts = [
+                torch.unflatten(part, -1, (-1, self.dim_head)).flatten(2, -2)
+                for part in _project(normed, self.to_qkv, 3)
+            ]
+            dtype = parts[0].dtype
+        else:  # rotation copies anyway, so one multiplication and one rotation serve all three
+            joined = torch.unflatten(_multiply(normed, self.to_qkv.weight, self.to_qkv.bias), -1, (-1, self.dim_head))
+            dtype = joined.dtype
+            parts = list(_rotate(joined, turns).chunk(3, 2))
+            turns = turns[:, : parts[0].shape[2]]
         brief = on_cpu(x) and mask is None and x.shape[1] <= SHORT and not torch.compiler.is_compiling()
         attend = _attend_briefly if brief else partial(_attend, mask=mask)
         attended = attend(*(part.transpose(1, 2) if brief else part.to(dtype).transpose(1, 2) for part in parts))
@@ -236,8 +246,62 @@ class FeedForward(nn.Module):
         return self.dropout(_multiply(self.dropout(hidden), self.out_proj.weight, self.out_proj.bias))
 
 
+class _FeedForwardInPieces(torch.autograd.Function):
+    """`x + layer(x)` of a feed-forward layer without dropout, computed piece by piece.
+
+    For the gradients only `x` is kept, and the hidden units are computed again. To keep all of them would take most of
+    the memory of training, and no less time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: FeedForward, pieces: int, *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *weights)
+        ctx.pieces, ctx.eps = pieces, layer.norm.eps
+        out = torch.empty_like(x)
+        for rows, found in zip(x.chunk(pieces), out.chunk(pieces), strict=True):
+            torch.add(rows, layer(rows), out=found)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale, shift, into, bias, out_of, _ = ctx.saved_tensors
+        (for_value, for_gate), biases, dim = into.chunk(2), bias.chunk(2), x.shape[-1]
+        slopes = x.new_empty(x.shape)
+        of_value, of_gate, of_out = x.new_zeros(3, *for_value.t().shape)
+        of_biases, of_norm = x.new_zeros(2, len(for_value)), x.new_zeros(2, dim)
+        pieces = (part.flatten(0, -2).chunk(ctx.pieces) for part in (x, slope, slopes))
+        for rows, above, below in zip(*pieces, strict=True):
+            normed, mean, rstd = torch.native_layer_norm(rows, (dim,), scale, shift, ctx.eps)
+            value, gate = _multiply(normed, for_value, biases[0]), _multiply(normed, for_gate, biases[1])
+            opened, hidden = F.gelu(gate), _multiply(above, out_of.t())
+            of_out += _sum_products(above, opened * value)
+            gate = torch.ops.aten.gelu_backward(value.mul_(hidden), gate)
+            value = opened.mul_(hidden)
+            of_value += _sum_products(normed, value)
+            of_gate += _sum_products(normed, gate)
+            of_biases += torch.stack([value.sum(0), gate.sum(0)])
+            hidden = _multiply(value, for_value.t()).add_(_multiply(gate, for_gate.t()))
+            hidden, *of_both = torch.ops.aten.native_layer_norm_backward(
+                hidden, rows, (dim,), mean, rstd, scale, shift, [True, True, True]
+            )
+            of_norm += torch.stack(of_both)
+            torch.add(above, hidden, out=below)
+        of_into = torch.cat([of_value.t(), of_gate.t()])
+        return slopes, None, None, *of_norm, of_into, of_biases.flatten(), of_out, slope.flatten(0, -2).sum(0)
+
+
+def _suits_pieces(x: Tensor, layer: FeedForward) -> bool:
+    """Return whether `_FeedForwardInPieces` can compute the gradients that are needed."""
+    plain = x.dtype == layer.in_proj.weight.dtype and not torch.is_autocast_enabled("cpu")
+    return torch.is_grad_enabled() and plain and layer.dropout.share == 0
+
+
 def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:
     """`x + layer(x)`; without gradients in place, where it is to be done in several pieces of the rows."""
+    if pieces > 1 and isinstance(layer, FeedForward) and _suits_pieces(x, layer):
+        compute: Callable[..., Tensor] = _FeedForwardInPieces.apply
+        return compute(x, layer, pieces, *layer.parameters())
     if pieces == 1 or torch.is_grad_enabled():
         return x + layer(x, *masks, **turns)
     for piece, *mask in zip(*(rows.chunk(pieces) for rows in (x, *masks)), strict=True):
@@ -265,7 +329,7 @@ class Network(nn.Module):
             ]
             return nn.ModuleList(layer for pair in pairs for layer in pair)
 
-        self.patch = config.patch
+        self.patch, self.heads = config.patch, config.heads
         self.run: Callable[..., Tensor] = _add_residual
         self.read_in = nn.Linear(config.patch, dim)
         self.rotary_emb = RotaryPositions(config.dim_head, config.tokens)
@@ -321,7 +385,7 @@ class Network(nn.Module):
         tokens = x.shape[1]
         whole = self.run is not _add_residual or not on_cpu(x)
         pieces = 1 if whole else 1 + len(x) * tokens // PIECE_TOKENS
-        turns = self.rotary_emb(tokens)
+        turns = self.rotary_emb(tokens).repeat(1, 3 * self.heads, 1, 1)  # broadcasting over heads is slow on a CPU
         for block in self.t_blocks:
             temporal, feed_forward = block.children()
             x = self.run(x, temporal, pieces, turns=turns)

@@ -33,6 +33,7 @@ SCRIPTS: dict[str, Sequence[str]] = {
     "writing.py": ("--megabytes", "150", "--many", "20000"),
     "slopes.py": (),
     "sessions.py": (),
+    "clusters.py": (),
     "archive.py": ("--recordings", "60"),
     "analyzer.py": (),
     "company.py": (),

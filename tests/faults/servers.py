@@ -174,7 +174,7 @@ SECOND = {
     endless_chunks: "",
     compressed: "the server compressed data that were requested uncompressed",
     other_range: "the server sent 'bytes 5-",
-    too_short: "another number of bytes than ",
+    too_short: "a different number of bytes than ",
     whole_file: "the server sent the whole file instead of a part",
     gone: "the server answered 410 Gone",
     redirects_in_a_circle: "the server answered 302 Found",

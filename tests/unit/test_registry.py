@@ -156,7 +156,7 @@ def test_another_version_of_the_contract_is_refused(entry_points_of, module):
     points = entry_points_of("lab-a", isi=module("lab_a", encoder("isi", contract=CONTRACT + 1)))
     message = (
         rf"encoder 'isi' \(lab_a:PLUGIN, lab-a 1\.0\) was written for version {CONTRACT + 1} of the plugin contract, "
-        rf"this nwb-neurid has version {CONTRACT}\. Install a release of either that fits the other\."
+        rf"this nwb-neurid has version {CONTRACT}\. Install compatible releases of the two\."
     )
     with pytest.raises(IncompatiblePlugin, match=message):
         registry.encoders(points).load("isi")

@@ -148,7 +148,7 @@ class Dataset(ABC):
         """
         if self.shape[1:] not in {(), (1,)}:
             raise InvalidSource(
-                f"{self.where} must have one element in a row, its shape is {self.shape}. Validate the file."
+                f"{self.where} must have one element per row, its shape is {self.shape}. Validate the file."
             )
         return self.numbers(rows).ravel()
 

@@ -72,8 +72,8 @@ class Responses:
         rows = rois.integers()
         if np.any((rows < 0) | (rows >= len(table))) or len(np.unique(rows)) < len(rows):
             raise InvalidSource(
-                f"{rois.where} must refer to rows of the {len(table)} in {table.where}, each only once. Validate the "
-                "file."
+                f"{rois.where} must refer to the {len(table)} rows of {table.where}, to each at most once. "
+                "Validate the file."
             )
         return rows
 

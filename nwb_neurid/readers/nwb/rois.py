@@ -104,8 +104,8 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
         return None
     if column.shape not in {(len(rois),), (len(rois), 1), (len(rois), 2)}:
         raise InvalidSource(
-            f"{column.where} must have one verdict for each of {len(rois)} ROIs, or one and its probability, its "
-            f"shape is {column.shape}. Validate the file."
+            f"{column.where} must have one verdict for each of {len(rois)} ROIs, or a verdict and its probability, "
+            f"its shape is {column.shape}. Validate the file."
         )
     verdict = column.numbers().reshape(len(rois), -1)[:, 0]
     if squeeze(name) not in STATED and not np.all(np.isin(verdict, (0, 1)) | np.isnan(verdict)):

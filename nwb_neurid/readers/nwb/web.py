@@ -301,7 +301,7 @@ class Ranges:
                 raise OSError(errno.EPROTO, f"the server sent {sent[:40]!r}")
             content = _read_body(answer, size + 1)
             if len(content) != size:
-                raise OSError(errno.EPROTO, f"the server sent another number of bytes than {size}")
+                raise OSError(errno.EPROTO, f"the server sent a different number of bytes than {size}")
             return SimpleNamespace(status_code=status, reason="", content=content)
 
 

@@ -69,7 +69,7 @@ def as_integers(values: Shaped[np.ndarray, "..."], where: str) -> Int64[np.ndarr
         If a row has several numbers, or a number is not whole.
     """
     if values.ndim == 0 or (values.ndim != 1 and values.size != values.shape[0]):
-        raise InvalidSource(f"{where} must have one number in a row, its shape is {values.shape}.")
+        raise InvalidSource(f"{where} must have one number per row, its shape is {values.shape}.")
     flat = values.ravel()
     if flat.dtype.kind == "f":
         with np.errstate(invalid="ignore"):

@@ -169,8 +169,8 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
         return
     if manifest.holds_other(asked.model_digest, options):
         raise CannotWrite(
-            f"{asked.dataset} holds vectors of another model, or made with other options. Choose another --output: a "
-            "dataset may only hold vectors that can be compared."
+            f"{asked.dataset} holds vectors that were made with another model or other options. Choose another "
+            "--output: a dataset may only hold vectors that can be compared."
         )
 
 

@@ -86,7 +86,7 @@ def read_objects(group: Group) -> tuple[NwbObject, ...]:
         raise InvalidResults(f"{group.where} does not say which neurons it is about.")
     rows, ids = Table(group).integers("neuron"), read_ids(table)
     if np.any((rows < 0) | (rows >= len(ids))):
-        raise InvalidResults(f"{group.where}/neuron has rows that {table.path}, of {len(ids)} rows, does not have.")
+        raise InvalidResults(f"{group.where}/neuron refers to rows outside the {len(ids)} rows of {table.path}.")
     read = tuple(_read_column(group, name, len(rows)) for name in names)
     return *models, replace(found, columns=read, unit_ids=ids[rows])
 

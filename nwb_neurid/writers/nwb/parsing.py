@@ -76,7 +76,7 @@ def _parse_embeddings(found: NwbObject, provenance: Provenance) -> Embeddings:
 def _parse_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
     classes = np.array(_read_texts(found, "classes"), dtype=np.str_)
     if not len(classes) or len(set(classes.tolist())) < len(classes):
-        raise InvalidResults(f"{found.name}: classes must be texts, each once.")
+        raise InvalidResults(f"{found.name}: classes must be distinct texts.")
     descriptions = zip(classes.tolist(), _read_texts(found, "class_descriptions", ()), strict=False)
     label = _read_column(found, "predicted_label", np.str_)
     units, unknown = len(label), np.full(len(label), np.nan, np.float32)

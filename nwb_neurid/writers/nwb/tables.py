@@ -50,7 +50,7 @@ def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Pr
     if not units or not dim:
         raise InvalidResults(f"There is nothing to write: {units} units with vectors of {dim} dimensions.")
     if not embeddings.provenance.encoder:
-        raise InvalidResults("The provenance must name the encoder; vectors from Model.embed do.")
+        raise InvalidResults("The provenance must name the encoder, as that of vectors from Model.embed does.")
     labels = [part.label_name for part in predictions]
     if repeated := sorted({label for label in labels if labels.count(label) > 1}):
         raise InvalidResults(f"Each label can be predicted once, got two predictions of {', '.join(repeated)}.")
@@ -66,7 +66,7 @@ def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Pr
 def _check(predictions: Predictions, embeddings: Embeddings) -> None:
     of = f"The predictions of {predictions.label_name!r}"
     if not are_same_values(predictions.unit_ids, embeddings.unit_ids):
-        raise InvalidResults(f"{of} must be of the units of the embeddings, in the same order.")
+        raise InvalidResults(f"{of} must have the same units as the embeddings, in the same order.")
     if predictions.provenance != embeddings.provenance:
         raise InvalidResults(f"{of} must have the provenance of the embeddings.")
     classes = predictions.classes.tolist()

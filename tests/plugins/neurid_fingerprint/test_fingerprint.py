@@ -209,7 +209,9 @@ def test_training_is_deterministic_and_needs_no_label(population):
 
 def test_there_is_nothing_to_learn_of_one_unit(population):
     alone = population.select(np.arange(6) == 0)
-    with pytest.raises(CannotTrain, match="units with 20 spikes or more: 1 together, two are needed"):
+    with pytest.raises(
+        CannotTrain, match="two units with 20 spikes or more are needed, the recordings have 1 together"
+    ):
         new_model("fingerprint", untrained=True).encoder.fit([alone], TrainingOptions(steps=2))
 
 

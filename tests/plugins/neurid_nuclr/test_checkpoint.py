@@ -330,7 +330,7 @@ def test_code_in_a_pickle_is_not_run(saved, weights, tmp_path, function, code, n
     with pytest.raises(WrongWeights) as raised:
         read_checkpoint(path, {})
     assert str(raised.value) == (
-        f"{path} holds objects that could run code when read: {named}. Where it comes from, save its weights alone: "
+        f"{path} holds objects that could run code when read: {named}. Where it comes from, save only its weights: "
         "torch.save(checkpoint['model_state_dict'], 'weights.pt'), or as safetensors."
     )
     assert not marker.exists()

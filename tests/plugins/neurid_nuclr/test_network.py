@@ -258,6 +258,45 @@ def test_compiled_code_rotates_without_complex_numbers(network, monkeypatch, bac
     close(module._rotate(x, turns, back=back), expected, 1e-6)
 
 
+@pytest.mark.parametrize("product", [True, False])
+def test_feed_forward_layers_in_pieces_give_the_same_gradients(network, monkeypatch, product):
+    """Also where rows do not lie one after the other, and the slope is one number for many tokens."""
+    if not product:
+        monkeypatch.setattr(module, "_find_product", lambda: None)
+    monkeypatch.setattr(module, "LEAST_ROWS", 1)
+    layer = network.t_blocks[0][1]
+    start = torch.randn(16, 7, 4, generator=torch.Generator().manual_seed(0)).permute(2, 1, 0)
+
+    def compute(pieces):
+        layer.zero_grad()
+        x = start.clone(memory_format=torch.preserve_format).requires_grad_()
+        found = module._add_residual(x, layer, pieces)
+        found.square().mean(1).sum().backward()
+        return [found.detach(), x.grad, *(weight.grad.clone() for weight in layer.parameters())]
+
+    monkeypatch.setattr(layer.dropout, "share", 0.0)
+    expected = compute(1)
+    for pieces in (2, 3, 100):
+        for found, wanted in zip(compute(pieces), expected, strict=True):
+            assert found.shape == wanted.shape
+            assert (found - wanted).norm() < 1e-5 * wanted.norm()
+
+
+def test_training_keeps_no_hidden_units_without_dropout(network, monkeypatch):
+    """With dropout they are kept, since its masks are drawn once."""
+
+    def count_kept(share):
+        sizes = []
+        for layer in network.modules():
+            if hasattr(layer, "share"):
+                monkeypatch.setattr(layer, "share", share)
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, lambda x: x):
+            network(counts(0, windows=3, units=100))
+        return sum(sizes)
+
+    assert count_kept(0.0) < 0.7 * count_kept(0.2)
+
+
 def test_activity_is_left_as_it_was(network):
     activity = counts(0).float()
     before = activity.clone()

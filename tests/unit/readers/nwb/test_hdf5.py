@@ -133,7 +133,7 @@ def test_a_column_has_one_number_in_a_row(opening):
     with pytest.raises(InvalidSource) as refused:
         dataset.column()
     assert str(refused.value) == (
-        f"{dataset.where} must have one element in a row, its shape is (3, 2). Validate the file."
+        f"{dataset.where} must have one element per row, its shape is (3, 2). Validate the file."
     )
 
 

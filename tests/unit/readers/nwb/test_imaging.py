@@ -160,7 +160,7 @@ def test_rows_that_are_none_are_refused(read, hdf5, rois, noise, rows):
         file[f"{SERIES}/rois"] = rows
         file[f"{SERIES}/rois"].attrs["table"] = file[TABLE].ref
     assert refusal(read, path) == (
-        f"{path}: /{SERIES}/rois must refer to rows of the 5 in {path}: /{TABLE}, each only once. Validate the file."
+        f"{path}: /{SERIES}/rois must refer to the 5 rows of {path}: /{TABLE}, to each at most once. Validate the file."
     )
 
 

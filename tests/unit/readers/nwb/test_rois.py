@@ -108,7 +108,7 @@ def test_verdicts_that_fit_no_rows_are_left_out(read, hdf5, one, shape):
     assert [str(one.message) for one in warned] == [
         f"{path}: some data cannot be used and are left out:\n  - {path}: /{TABLE}/iscell must have one verdict for "
         "each of 5 "
-        f"ROIs, or one and its probability, its shape is {shape}. Validate the file."
+        f"ROIs, or a verdict and its probability, its shape is {shape}. Validate the file."
     ]
 
 

@@ -114,7 +114,7 @@ def test_times_that_are_no_numbers_are_refused(read, hdf5, sound, values):
 def test_times_in_two_columns_are_refused(read, hdf5, sound):
     path = hdf5({**sound, "units/spike_times": np.zeros((6, 2))})
     assert refusal(read, path) == (
-        f"{path}: /units/spike_times must have one element in a row, its shape is (6, 2). Validate the file."
+        f"{path}: /units/spike_times must have one element per row, its shape is (6, 2). Validate the file."
     )
 
 
@@ -215,5 +215,5 @@ def test_sessions_on_a_clock_that_starts_again_are_refused(read, hdf5):
     path = hdf5(contents)
     assert refusal(read, path) == (
         f"{path}: /units/spike_times jump back within 2 of 2 units, as if sessions or trials had been concatenated. "
-        "Sorting would mix them up: add to each its start time."
+        "Sorting would mix them up: add its start time to each."
     )

@@ -312,7 +312,7 @@ def test_two_runs_at_once_share_the_work(scheduler, archive):
 
 def test_one_dataset_holds_one_model(scheduler, archive):
     embed_all(scheduler, archive[:1], dataset=Path("vectors"))
-    with pytest.raises(CannotWrite, match="holds vectors of another model, or made with other options"):
+    with pytest.raises(CannotWrite, match="holds vectors that were made with another model or other options"):
         embed_all(scheduler, archive[:1], dataset=Path("vectors"), criteria="none")
 
 

@@ -91,13 +91,13 @@ def test_nothing_to_write(embeddings, units, dim):
 
 
 def test_the_encoder_has_a_name(embeddings):
-    with pytest.raises(InvalidResults, match=r"must name the encoder; vectors from Model\.embed do"):
+    with pytest.raises(InvalidResults, match=r"must name the encoder, as that of vectors from Model\.embed does"):
         describe_results("x", replace(embeddings, provenance=Provenance()), [])
 
 
 def test_predictions_belong_to_the_embeddings(embeddings, predictions):
     for change, message in (
-        ({"unit_ids": predictions.unit_ids + 1}, "'cell_type' must be of the units of the embeddings"),
+        ({"unit_ids": predictions.unit_ids + 1}, "'cell_type' must have the same units as the embeddings"),
         ({"provenance": Provenance(encoder="other")}, "'cell_type' must have the provenance of the embeddings"),
         ({"classes": np.array(["a", "b", "a"])}, "must have classes of different names, got"),
     ):

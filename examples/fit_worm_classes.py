@@ -1,10 +1,12 @@
 """Train `company` on imaging, fit a head for the neuron classes of C. elegans, and score both on held-out worms.
 
     python examples/fit_worm_classes.py FOLDER nwb_neurid/model/weights/worm-classes
+    python examples/fit_worm_classes.py FOLDER --score company-calcium
 
 FOLDER holds `worms/*.nwb`, whole-head recordings with NeuroPAL names, and `ophys/allen_552195520_excerpt.nwb`. The
 encoder sees simulated animals, the excerpt and all worms, without labels. The head is fitted to moving worms, and to
-classes that all of them have. For the scores both are fitted anew without each worm; nothing is chosen on it.
+classes that all of them have. For the scores both are fitted anew without each worm; nothing is chosen on it. With
+`--score MODEL` the vectors are those of a model that is not trained again, and only the scores are printed.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import train_company
 
-from nwb_neurid import fit_labels, new_model, read
+from nwb_neurid import fit_labels, load_model, new_model, read
 from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.model.fitting import fit
@@ -76,14 +78,20 @@ def fit_head(model: Model, worms: Mapping[str, Population], held_out: str = "") 
         return fit_labels(model, known, label="cell_type", scope=SCOPE, coverage=COVERAGE)
 
 
-def score(worms: Mapping[str, Population], others: Sequence[Population]) -> dict[str, object]:
-    """Shares of neurons of held-out worms whose class is first, among the first five, and in the prediction set."""
+def score(
+    worms: Mapping[str, Population], others: Sequence[Population], model: Model | None = None
+) -> dict[str, object]:
+    """Shares of neurons of held-out worms whose class is first, among the first five, and in the prediction set.
+
+    The encoder is trained without each worm, unless a model is given.
+    """
     moving = {name: worm for name, worm in worms.items() if IMMOBILE not in name}
     common = find_classes(moving)
     first, early, inside, sizes, by_worm = [], [], [], [], {}
     for name, worm in moving.items():
-        model = fit_head(train([each for other, each in worms.items() if other != name], others), worms, name)
-        predictions = model.predict(model.embed(worm))
+        trained = model or train([each for other, each in worms.items() if other != name], others)
+        fitted = fit_head(trained, worms, name)
+        predictions = fitted.predict(fitted.embed(worm))
         truth = worm.labels["cell_type"]
         rank = np.argsort(-predictions.class_probabilities, axis=1, kind="stable")
         hits = predictions.classes[rank] == truth[:, None]
@@ -113,9 +121,15 @@ def main() -> None:
     """Score, train on all, write."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=Path, help="where worms/ and ophys/ lie")
-    asked.add_argument("output", type=Path, help="folder of the model")
+    asked.add_argument("output", type=Path, nargs="?", help="folder of the model")
+    asked.add_argument("--score", metavar="MODEL", help="print the scores of this model, and write none")
     options = asked.parse_args()
+    if (options.output is None) == (options.score is None):
+        asked.error("Give either the folder of the model to write, or --score MODEL.")
     worms, others = read_recordings(options.folder)
+    if options.score:
+        print(score(worms, others, load_model(options.score)))
+        return
     held_out = score(worms, others)
     print(held_out, flush=True)
     model = fit_head(train(list(worms.values()), others), worms)

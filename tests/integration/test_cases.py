@@ -118,7 +118,7 @@ def test_params_are_read_however_they_are_written(read_case, name):
 def test_an_empty_table_is_left_out(read_case):
     population, (told,) = read_case("phy_empty_table")
     assert len(population) == 5
-    assert re.search(r"left out, .*\n  - .*cluster_info\.tsv is empty", told)
+    assert re.search(r"left out:\n  - .*cluster_info\.tsv is empty", told)
 
 
 def test_ids_of_clusters_may_be_written_as_floats(read_case):

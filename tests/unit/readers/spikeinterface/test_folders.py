@@ -77,7 +77,7 @@ def test_pickled_properties_are_left_out_unopened(numpy_folder, read, tmp_path):
     np.save(folder / "properties" / "cell_type.npy", values, allow_pickle=True)
     with pytest.warns(
         NeuridWarning,
-        match=r"left out, .*:\n  - .*cell_type.npy must hold numbers or text",
+        match=r"left out:\n  - .*cell_type.npy must hold numbers or text",
     ):
         population = read(folder)
     assert list(population.labels) == ["quality"]
@@ -203,7 +203,7 @@ def with_character(code):
 def test_damaged_properties_are_left_out(numpy_folder, read, values):
     folder = numpy_folder(properties={"quality": ["good", "mua", ""]})
     np.save(folder / "properties" / "cell_type.npy", values)
-    with pytest.warns(NeuridWarning, match=r"left out, .*\n  - .*cell_type\.npy is damaged"):
+    with pytest.warns(NeuridWarning, match=r"left out:\n  - .*cell_type\.npy is damaged"):
         population = read(folder)
     assert list(population.labels) == ["quality"]
 

@@ -15,10 +15,11 @@ name, folder = sys.argv[1], Path(sys.argv[2])
 if "RANK" in os.environ:
     distributed.init_process_group("gloo")
 device = Device(name)
+windows = 8 if "NWB_NEURID_REHEARSE" in os.environ else 32
 populations = [draw_population("spikes", 14 + seed, 60.0, seed) for seed in range(3)]
 with device.take_gpu_paths():
     for encoder in ("nuclr", "neurpir"):
-        options = TrainingOptions(steps=1, windows=32, precision="float32", checkpoint=folder / encoder)
+        options = TrainingOptions(steps=1, windows=windows, precision="float32", checkpoint=folder / encoder)
         build_encoder(encoder, "small", device.name).fit(populations, options)
 if distributed.is_initialized():
     distributed.destroy_process_group()

@@ -148,11 +148,11 @@ def run_command(shell, command: str) -> None:
 
 
 def fewer_units(command: str) -> str:
-    """The command on 50 units of each session of Steinmetz et al., where it would take minutes otherwise."""
+    """The command on 30 units of each session of Steinmetz et al., where it would take minutes otherwise."""
     if not re.search("sub-(Cori|Hench)", command):
         return command
     folds = " --folds 2" if "evaluate" in command else ""
-    return f"{command} --where 'id > 250 and id <= 300'{folds}"
+    return f"{command} --where 'id > 250 and id <= 280'{folds}"
 
 
 def write_listed(page: Path, folder: Path) -> None:

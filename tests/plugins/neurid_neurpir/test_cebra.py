@@ -86,7 +86,7 @@ def test_latents_are_what_the_model_of_cebra_gives():
 
 
 def test_moments_a_second_apart_lie_near_one_another(monkeypatch):
-    monkeypatch.setattr(cebra_time, "STEPS", 150)
+    monkeypatch.setattr(cebra_time, "STEPS", 80)
     latents, found = learnt([replace(mock_population(), covariates=running())])
     assert found
     times_s = torch.arange(0, 60, 0.02)

@@ -48,29 +48,23 @@ def initial_state(config: Config, seed: int) -> State:
     return draw_state(CompanyConfig.from_json(config), seed)
 
 
+WITHOUT_SIZES: Config = {
+    "activity": "imaging",
+    "own": 48,
+    "company": 48,
+    "rounds": 0,
+    "relative": True,
+    "sharpness": 0.75,
+}
+
 PLUGIN = EncoderPlugin(
     spec=SPEC,
     build=build,
     presets={
         "spikes": {"activity": "spikes", "own": 32, "company": 32, "neighbours": 40, "rounds": 2, "waveform": True},
         "spikes-transfer": {"activity": "spikes", "own": 32, "company": 32, "rounds": 0, "waveform": True},
-        "imaging": {
-            "activity": "imaging",
-            "own": 48,
-            "company": 48,
-            "rounds": 0,
-            "relative": True,
-            "sharpness": 0.75,
-        },
-        "imaging-dff": {
-            "activity": "imaging",
-            "own": 48,
-            "company": 48,
-            "rounds": 0,
-            "relative": True,
-            "sharpness": 0.75,
-            "sizes": True,
-        },
+        "imaging": WITHOUT_SIZES,
+        "imaging-dff": {**WITHOUT_SIZES, "sizes": True},
     },
     initial_state=initial_state,
     spec_for_config=spec_for_config,

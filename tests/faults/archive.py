@@ -184,16 +184,27 @@ def finish(run: Run, folder: Path, truth: Mapping[str, np.ndarray], said: str, f
     return f"WRONG {fault}" if fault else said
 
 
-def kill_worker(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
-    """Kill a worker, at several moments: another one embeds what it had."""
+def kill_now_and_then(
+    folder: Path,
+    truth: Mapping[str, np.ndarray],
+    rounds: int,
+    find: Callable[[Run], Sequence[psutil.Process]],
+    what: str,
+) -> str:
+    """Kill the first of the processes that are found, at several moments of a run."""
     run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
     killed = 0
     for number in range(rounds):
         run.reach(1 + number * len(truth) // (rounds + 1))
-        for worker in run.workers()[:1] if run.process.poll() is None else []:
-            worker.kill()
+        for process in find(run)[:1] if run.process.poll() is None else []:
+            process.kill()
             killed += 1
-    return finish(run, folder, truth, f"{killed} workers killed, all embedded by the same run")
+    return finish(run, folder, truth, f"{killed} {what} killed, all embedded by the same run")
+
+
+def kill_worker(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
+    """Kill a worker, at several moments: another one embeds what it had."""
+    return kill_now_and_then(folder, truth, rounds, Run.workers, "workers")
 
 
 def kill_run(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
@@ -341,14 +352,7 @@ def break_file(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
 
 def kill_beside(folder: Path, truth: Mapping[str, np.ndarray], rounds: int) -> str:
     """Kill the process beside a worker that embeds, at several moments: what it had is tried again."""
-    run = Run([*truth, "--workers", "2", "--output", DATASET], folder)
-    killed = 0
-    for number in range(rounds):
-        run.reach(1 + number * len(truth) // (rounds + 1))
-        for process in run.beside()[:1] if run.process.poll() is None else []:
-            process.kill()
-            killed += 1
-    return finish(run, folder, truth, f"{killed} processes killed, all embedded by the same run")
+    return kill_now_and_then(folder, truth, rounds, Run.beside, "processes")
 
 
 def loop_for_ever(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:

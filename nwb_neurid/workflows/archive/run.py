@@ -1,7 +1,6 @@
 """Embedding an archive: claim recordings, give them to workers, try again what may pass, note what is done."""
 
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nwb_neurid._system.atomic import convert_errors
-from nwb_neurid.contracts import DEVICES, Progress, is_url, silent
-from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridError, NeuridWarning
+from nwb_neurid._system.warning import warn
+from nwb_neurid.contracts import DEVICES, Progress, silent
+from nwb_neurid.errors import CannotWrite, InvalidOption, NeuridError
 from nwb_neurid.workflows.archive.cluster import parse_time_limit, start_cluster
 from nwb_neurid.workflows.archive.crew import Crew
 from nwb_neurid.workflows.archive.digests import (
@@ -248,7 +248,7 @@ class _Run:
             self.running.discard(key)
             entry, name = self.open[key], self.names[key]
             for message in answer.warnings:
-                warnings.warn(message, NeuridWarning, stacklevel=2)
+                warn(message)
             if not answer.reason:
                 del self.open[key]
                 self.manifest.finish(key, answer.path, answer.after, answer.facts)
@@ -281,7 +281,7 @@ def _find_results(done: Entry, source: str, asked: Asked) -> str | None:
         return done.path if (asked.dataset / done.path).is_file() else None
     if not done.after:
         return done.path if Path(done.path).exists() else None
-    path = source if is_url(source) else str(Path(source).absolute())
+    path = name_place(source)
     if take_source_digest(source) == done.after:
         return path
     names = done.facts.get("names") or [None]

@@ -144,13 +144,18 @@ def test_selected_units_are_labelled_and_downloaded(open_page, page_file):
     assert opened.page.is_disabled("#label-download")
 
 
+def label_rows(page, rows, column, text):
+    """Select units in the table, and give them a label."""
+    for row in rows:
+        page.check(f"#table tbody tr[data-row='{row}'] input")
+    page.fill("#label-column", column)
+    page.fill("#label-text", text)
+    page.press("#label-text", "Enter")
+
+
 def test_labels_go_back_into_the_recording(open_page, page_file, recorded, tmp_path):
     opened = open_page(page_file)
-    for row in (2, 7):
-        opened.page.check(f"#table tbody tr[data-row='{row}'] input")
-    opened.page.fill("#label-column", "layer")
-    opened.page.fill("#label-text", "5, deep")
-    opened.page.press("#label-text", "Enter")
+    label_rows(opened.page, (2, 7), "layer", "5, deep")
     table = tmp_path / "labels.csv"
     table.write_text(opened.download("#label-download"), "utf-8")
     labels = add_labels(recorded, table, "recording.nwb").labels["layer"]
@@ -167,11 +172,7 @@ def test_labels_of_several_recordings_go_back_into_each(open_page, recorded, tmp
     vectors = Embeddings.of(recorded, np.random.default_rng(0).normal(size=(60, 6)))
     path.write_text(make_page(collect_facts(recorded, vectors, [], about, None, origins)), "utf-8")
     opened = open_page(path)
-    for row in (2, 41):
-        opened.page.check(f"#table tbody tr[data-row='{row}'] input")
-    opened.page.fill("#label-column", "layer")
-    opened.page.fill("#label-text", "5, deep")
-    opened.page.press("#label-text", "Enter")
+    label_rows(opened.page, (2, 41), "layer", "5, deep")
     text = opened.download("#label-download")
     assert rows_of(text)[0] == ["source", "unit_id", "layer"]
     table = tmp_path / "labels.csv"

@@ -87,8 +87,8 @@ SCOPE = (
     "a biased sample: one type an animal, most of them from two laboratories"
 )
 SHARES = (
-    "Probabilities assume that all classes are equally common, because the numbers of cells in the training data depend "
-    "on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
+    "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "
+    "depend on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
 )
 STIMULATION = (
     "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when light "

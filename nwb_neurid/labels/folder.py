@@ -157,9 +157,12 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         prevalence=arrays["prevalence"],
         **{name: float(about[name]) for name in TEMPERS},
     )
-    required, plain = about["required"], {name: about[name] for name in AS_THEY_ARE}
+    required = about["required"]
+    plain: dict[str, Any] = {
+        name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in AS_THEY_ARE
+    }
     return LabelHead(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()},
+        **plain,
         classes=np.array(about["classes"], np.str_),
         prevalence=arrays["prevalence"],
         classifier=Classifier(center=arrays["center"], scale=arrays["scale"], layers=layers),

@@ -25,12 +25,11 @@ def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " uni
     if not known.any():
         return None
     counts, rows, columns = count_labels(predictions, truth)
-    there = counts.any(axis=1)
     right, named = truth[known] == predictions.label[known], ~predictions.abstained[known]
     return {
-        "rows": [clip(name) for name, some in zip(rows, there.tolist(), strict=True) if some],
+        "rows": [clip(name) for name, units in zip(rows, counts, strict=True) if units.any()],
         "columns": [clip(name) for name in columns],
-        "counts": counts[there].tolist(),
+        "counts": counts[counts.any(axis=1)].tolist(),
         "units": int(known.sum()),
         "labelled": int(named.sum()),
         "accuracy": _share(right[named]),

@@ -88,12 +88,12 @@ SCOPE = (
     "a biased sample: one type an animal, most of them from two laboratories"
 )
 SHARES = (
-    "Probabilities assume that all classes are equally common: opto-tagging decided how many of each there are. State "
-    "how common they are with --prior."
+    "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "
+    "depend on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
 )
 STIMULATION = (
-    "Stimulation by light changes firing, and with it these predictions: where a recording does not state it, leave it "
-    "out with --exclude."
+    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when light "
+    "was on, leave out this time with --exclude."
 )
 FEWEST_OF_CLASS = 10
 """A head never predicts a class alone of which fewer cells are known."""
@@ -468,10 +468,10 @@ def score_projects(table: Table, label: str, found: pd.DataFrame) -> dict[str, f
 def warn_of_projects(found: Mapping[str, float]) -> str:
     """What who predicts on recordings of other laboratories must know."""
     return (
-        "SST, VIP and axo-axonic cells were known from one project each, so that types and laboratories cannot be "
-        f"told apart. With a whole project held out, balanced accuracy was {found['balanced_accuracy']:.2f} and "
-        f"sets of {COVERAGE:.0%} held {found['coverage_of_sets']:.0%} of the types; "
-        f"{found['share_predicted']:.0%} of the cells were predicted, "
+        "The SST, VIP and axo-axonic cells in the training data come from one project each, so that types and "
+        "laboratories cannot be told apart. When a whole project was held out, the balanced accuracy was "
+        f"{found['balanced_accuracy']:.2f}, and {COVERAGE:.0%} prediction sets contained the true type of "
+        f"{found['coverage_of_sets']:.0%} of the cells; {found['share_predicted']:.0%} of the cells were labelled, "
         f"{found['share_wrong_among_predicted']:.0%} of them wrongly."
     )
 

@@ -351,7 +351,7 @@ class Population:
         bins = _whole_bins(runs, bin_s)
         first = np.cumsum(bins) - bins
         counts = np.zeros((len(self), int(bins.sum())), np.uint8)
-        pieces = np.arange(0, max(counts.shape[1], 1), PIECE_BINS)
+        pieces = range(0, max(counts.shape[1], 1), PIECE_BINS)
         for unit in range(len(self)):
             train = self.spikes.train_s(unit)
             run = find_intervals(train, runs)

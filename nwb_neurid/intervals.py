@@ -35,8 +35,8 @@ def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "ru
            [5., 6.]])
     """
     kept = intervals_s[intervals_s[:, 1] > intervals_s[:, 0] + EDGE_S]
-    if len(kept) == 0:
-        return np.empty((0, 2))
+    if len(kept) < 2:
+        return kept
     kept = kept[np.argsort(kept[:, 0], kind="stable")]
     reach = np.maximum.accumulate(kept[:, 1])
     first = np.r_[True, kept[1:, 0] > reach[:-1] + EDGE_S]

@@ -1,11 +1,14 @@
 """Plugins, which are found through entry points. A plugin is imported only when it is used, not when it is listed."""
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
@@ -113,13 +116,13 @@ class Registry(Generic[Plugin]):
 
 def encoders(points: Iterable[Point] | None = None) -> Registry[EncoderPlugin]:
     """The installed encoders, or those of `points`."""
-    found = entry_points(group="nwb_neurid.encoders") if points is None else points
+    found = _find_points("nwb_neurid.encoders") if points is None else points
     return Registry("encoder", EncoderPlugin, tuple(found))
 
 
 def readers(points: Iterable[Point] | None = None) -> Registry[ReaderPlugin]:
     """The installed readers, or those of `points`."""
-    found = entry_points(group="nwb_neurid.readers") if points is None else points
+    found = _find_points("nwb_neurid.readers") if points is None else points
     return Registry("reader", ReaderPlugin, tuple(found))
 
 
@@ -148,6 +151,21 @@ def default_encoder(use: str) -> str:
         f"No installed encoder is the default for {use}: choose one (--encoder). Installed: "
         f"{', '.join(installed) or 'none'}."
     )
+
+
+def _find_points(group: str) -> tuple[Point, ...]:
+    """Find the installed entry points of a group. They are looked for again once something was installed or removed."""
+    changed = []
+    for place in sys.path:
+        with suppress(OSError):
+            changed.append((place, Path(place).stat().st_mtime_ns))
+    return _read_points(group, tuple(changed))
+
+
+@lru_cache(maxsize=16)
+def _read_points(group: str, places: tuple[tuple[str, int], ...]) -> tuple[Point, ...]:  # noqa: ARG001  (part of the key)
+    """Read the entry points of every installed distribution, which takes 10 to 40 ms."""
+    return tuple(entry_points(group=group))
 
 
 def _distribution(point: Point) -> str:

@@ -51,8 +51,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[EntryPoint]
     def install(points: Iterable[EntryPoint]) -> None:
         found = list(points)
         monkeypatch.setattr(
-            "nwb_neurid.registry.entry_points",
-            lambda *, group: [point for point in found if point.group == group],
+            "nwb_neurid.registry._find_points", lambda group: [point for point in found if point.group == group]
         )
 
     return install

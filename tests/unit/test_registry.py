@@ -1,5 +1,6 @@
 """The registry: names are listed without importing, and every fault names who is at fault."""
 
+import shutil
 import sys
 from types import ModuleType
 
@@ -66,6 +67,18 @@ def test_installed_plugins_are_found_by_their_group(installed, entry_points_of):
     )
     assert list(registry.encoders()) == ["isi"]
     assert list(registry.readers()) == ["suite2p"]
+
+
+def test_what_is_installed_meanwhile_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(registry.encoders())
+    about = tmp_path / "lab_new-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-new\nVersion: 1.0\n", "utf-8")
+    (about / "entry_points.txt").write_text("[nwb_neurid.encoders]\nnew = lab_new:PLUGIN\n", "utf-8")
+    assert set(registry.encoders()) - before == {"new"}
+    shutil.rmtree(about)
+    assert set(registry.encoders()) == before
 
 
 def test_an_unknown_plugin_is_told_what_there_is(entry_points_of):

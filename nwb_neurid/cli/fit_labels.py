@@ -37,7 +37,7 @@ def fit_labels(
         str,
         argument(
             "MODEL",
-            "A model folder, a model that ships, or an encoder that needs no training.",
+            "A model folder, an included model, or an encoder that needs no training.",
             autocompletion=complete_models,
         ),
     ],
@@ -53,7 +53,7 @@ def fit_labels(
         option(
             "--scope",
             "TEXT",
-            "Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
+            "Description of the neurons for which predictions are valid: 'opto-tagged interneurons of mouse V1'.",
             panel=LABELS,
         ),
     ] = "",
@@ -66,7 +66,7 @@ def fit_labels(
         option("--output", "FOLDER", "The model folder to write; MODEL itself by default.", short="-o", panel=WRITE),
     ] = None,
     overwrite: Annotated[
-        bool, flag("--overwrite", "Replace a head for this label, or the folder --output.", panel=WRITE)
+        bool, flag("--overwrite", "Replace an existing head for this label, or an existing output folder.", panel=WRITE)
     ] = False,
     seed: Seed = 0,
     out: Terminal,
@@ -108,7 +108,7 @@ def _choose_folder(model: str, output: Path | None, overwrite: bool) -> Path:
     from nwb_neurid.workflows.models import names_encoder
 
     if output is None and not Path(model).exists() and (names_encoder(model) or model in list_bundled()):
-        what = "an encoder" if names_encoder(model) else "a model that ships"
+        what = "an encoder" if names_encoder(model) else "an included model"
         raise InvalidOption(
             f"{model} is {what}, and a label head cannot be added to it. Choose a folder for a copy "
             "with the head (--output)."

@@ -21,6 +21,8 @@ from nwb_neurid.writers.options import NWB as NWB
 from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.targets import check_format, check_outside
 
+PHY = "phy"
+
 
 @runtime_checkable
 class Output(Protocol):
@@ -210,7 +212,7 @@ def _choose_phy(source: str | Path, options: WriteOptions, _: store.Fingerprint 
 FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {
     NWB: _choose_nwb,
     **dict.fromkeys(table.KINDS, _choose_table),
-    "phy": _choose_phy,
+    PHY: _choose_phy,
 }
 
 

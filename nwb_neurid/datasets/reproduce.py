@@ -20,7 +20,6 @@ from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
 from nwb_neurid.model.making import new_model
 from nwb_neurid.model.model import Model
-from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
 
@@ -158,8 +157,9 @@ def reproduce(
             anew = number  # each fold needs an encoder that has not seen its subjects
         else:
             held_out = tested if splits.protocol == INDUCTIVE else []
+            given = sources if cache is not None else populations
             model = train(
-                _drop_subjects(sources if cache is not None else populations, populations, held_out),
+                [each for each, own in zip(given, populations, strict=True) if own.subject_id not in held_out],
                 output / "model",
                 encoder=learning.encoder,
                 preset=chosen,
@@ -174,7 +174,9 @@ def reproduce(
                 watch=watch,
                 progress=progress,
             )
-    _check_cache(cache, model, in_folds=anew is not None)
+    if cache is not None and (anew is not None or not isinstance(model.encoder, Trainable)):
+        why = f"{model.name} needs no training" if anew is None else "each fold trains an encoder of its own"
+        warn(f"The cache {cache} is not used: {why}.")
     evaluation = evaluate(
         model,
         populations,
@@ -194,27 +196,6 @@ def reproduce(
     return found
 
 
-def _drop_subjects(
-    sources: Sequence[object], populations: Sequence[Population], subjects: Sequence[str]
-) -> list[object]:
-    """The sources that are not of these subjects."""
-    return [each for each, own in zip(sources, populations, strict=True) if own.subject_id not in subjects]
-
-
-def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
-    """Warn that a cache is of no use."""
-    if cache is not None and (in_folds or not isinstance(model.encoder, Trainable)):
-        why = "each fold trains an encoder of its own" if in_folds else f"{model.name} needs no training"
-        warn(f"The cache {cache} is not used: {why}.")
-
-
-def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
-    """Whether other units were read than the recipe says."""
-    if reading is None or reading.where == dataset.units.where:
-        return []
-    return [f"Units: {reading.where}, the recipe has {dataset.units.where or 'no condition'}."]
-
-
 def _list_differences(
     dataset: Dataset,
     reading: ReadOptions | None,
@@ -227,7 +208,9 @@ def _list_differences(
 ) -> tuple[str, ...]:
     """In what our run differs from the paper's."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
-    found = _compare_units(dataset, reading)
+    found = []
+    if reading is not None and reading.where != dataset.units.where:
+        found.append(f"Units: {reading.where}, the recipe has {dataset.units.where or 'no condition'}.")
     if expected is not None and sessions != expected:
         found.append(f"{sessions} of {expected} recordings.")
     if isinstance(model.encoder, Trainable) and steps != learning.steps:

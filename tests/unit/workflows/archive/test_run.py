@@ -26,8 +26,8 @@ from nwb_neurid.workflows.archive import plan as plans
 from nwb_neurid.workflows.archive import run as runs
 from nwb_neurid.workflows.archive import task as tasks
 from nwb_neurid.workflows.archive.manifest import Manifest
-from nwb_neurid.workflows.archive.options import ClusterOptions
-from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME, embed_archive
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
+from nwb_neurid.workflows.archive.run import embed_archive
 from nwb_neurid.workflows.archive.task import Asked, Claimed, embed_recording, mark_results
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.writers.dataset import read_dataset

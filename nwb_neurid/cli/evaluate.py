@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.completion import complete_encoders, complete_protocols
+from nwb_neurid.cli.completion import complete_protocols
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
@@ -23,6 +23,7 @@ from nwb_neurid.cli.options import (
     Untrained,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
     with_json,
@@ -91,9 +92,7 @@ def evaluate(
     model: Models = None,
     encoder: Annotated[
         list[str] | None,
-        option(
-            "--encoder", "NAME", "An installed encoder; may be repeated.", panel=MODEL, autocompletion=complete_encoders
-        ),
+        encoder_option("An installed encoder; may be repeated."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,

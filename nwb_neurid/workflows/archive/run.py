@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ class _Run:
         uses_gpu = self.asked.model.device != "cpu"
         with (
             start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
-            Crew(address, self.cluster.workers or 1, self.limit_s) as crew,
+            closing(Crew(address, self.cluster.workers or 1, self.limit_s)) as crew,
         ):
             if crew.dashboard:
                 announce(crew.dashboard)

@@ -151,30 +151,27 @@ def reproduce(
     model = new_model(learning.encoder, preset=chosen, untrained=True, seed=seed, device=device)
     populations = read_recordings(sources, model, reading or dataset.reading(), progress)
     tested = find_test_subjects(dataset, populations)
-    anew = None
-    if isinstance(model.encoder, Trainable):
-        if splits.protocol == INDUCTIVE and not tested:
-            anew = number  # each fold needs an encoder that has not seen its subjects
-        else:
-            held_out = tested if splits.protocol == INDUCTIVE else []
-            given = sources if cache is not None else populations
-            model = train(
-                [each for each, own in zip(given, populations, strict=True) if own.subject_id not in held_out],
-                output / "model",
-                encoder=learning.encoder,
-                preset=chosen,
-                steps=number,
-                windows=windows,
-                seed=seed,
-                device=device,
-                reading=reading or dataset.reading(),
-                cache=cache,
-                resume=resume,
-                overwrite=overwrite,
-                watch=watch,
-                progress=progress,
-            )
-    if cache is not None and (anew is not None or not isinstance(model.encoder, Trainable)):
+    learns, inductive = isinstance(model.encoder, Trainable), splits.protocol == INDUCTIVE
+    anew = number if learns and inductive and not tested else None  # each fold needs one that has not seen its subjects
+    if learns and anew is None:
+        given = zip(sources if cache is not None else populations, populations, strict=True)
+        model = train(
+            [each for each, own in given if not inductive or own.subject_id not in tested],
+            output / "model",
+            encoder=learning.encoder,
+            preset=chosen,
+            steps=number,
+            windows=windows,
+            seed=seed,
+            device=device,
+            reading=reading or dataset.reading(),
+            cache=cache,
+            resume=resume,
+            overwrite=overwrite,
+            watch=watch,
+            progress=progress,
+        )
+    elif cache is not None:
         why = f"{model.name} needs no training" if anew is None else "each fold trains an encoder of its own"
         warn(f"The cache {cache} is not used: {why}.")
     evaluation = evaluate(

@@ -148,6 +148,20 @@ def convert_errors(target: Path) -> Iterator[None]:
         raise CannotWrite(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those that it lies in, unless they exist.
+
+    Raises
+    ------
+    CannotWrite
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+
+
 def make_hidden_folder(target: Path) -> Path:
     """A new folder beside `target`, which nobody else can enter."""
     folder = name_hidden(target, secrets.token_hex(8))

@@ -12,9 +12,10 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
+from neurid_nuclr import attention, feed_forward
 from neurid_nuclr.attention import Attention, RotaryPositions
 from neurid_nuclr.config import NetworkConfig
-from neurid_nuclr.feed_forward import FeedForward, add_in_pieces, suits_pieces
+from neurid_nuclr.feed_forward import FeedForward
 from neurid_nuclr.products import on_cpu
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ ALIGNED = 8
 
 def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:
     """`x + layer(x)`; without gradients in place, where it is to be done in several pieces of the rows."""
-    if pieces > 1 and isinstance(layer, FeedForward) and suits_pieces(x, layer):
-        return add_in_pieces(x, layer, pieces)
+    if pieces > 1 and isinstance(layer, FeedForward) and feed_forward.suits_pieces(x, layer):
+        return feed_forward.add_in_pieces(x, layer, pieces)
+    if pieces > 1 and turns and isinstance(layer, Attention) and attention.suits_pieces(x, layer):
+        return attention.add_along_time(x, layer, **turns)
     if pieces == 1 or torch.is_grad_enabled():
         return x + layer(x, *masks, **turns)
     for piece, *mask in zip(*(rows.chunk(pieces) for rows in (x, *masks)), strict=True):

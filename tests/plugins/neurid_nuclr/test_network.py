@@ -133,7 +133,8 @@ def test_pieces_without_gradients_give_the_same(network, monkeypatch, piece_toke
     activity = counts(0, windows=5)
     present = torch.arange(6) < torch.tensor([6, 3, 1, 5, 0])[:, None] if masked else None
     with_gradients = network(activity, present)
-    monkeypatch.setattr(module, "PIECE_TOKENS", piece_tokens)
+    for part in (module, attention):
+        monkeypatch.setattr(part, "PIECE_TOKENS", piece_tokens)
     with torch.inference_mode():
         close(network(activity, present).clone(), with_gradients)
 

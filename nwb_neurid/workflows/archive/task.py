@@ -25,6 +25,7 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.labels.criteria import AUTO
 from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
@@ -295,8 +296,7 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
     except NoResults:
         return None
     for each in found:
-        about = each.embeddings.provenance
-        if model is None or (about.encoder, about.weights_sha256) == (model.name, model.weights_sha256):
+        if model is None or identify_encoder(each.embeddings.provenance) == model.identity:
             return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
     return None
 

@@ -23,6 +23,11 @@ def _text(value: object) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
+def invalid(where: str, fault: str) -> InvalidSource:
+    """Make the error about a part of a file that is not as the schema of NWB prescribes."""
+    return InvalidSource(f"{where} {fault}. Validate the file.")
+
+
 class Dataset(ABC):
     """A dataset; `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
 
@@ -98,7 +103,7 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if not self.is_number:
-            raise InvalidSource(f"{self.where} must hold numbers. Validate the file.")
+            raise invalid(self.where, "must hold numbers")
         self.check_readable()
         return self._values(rows)
 
@@ -147,9 +152,7 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if self.shape[1:] not in {(), (1,)}:
-            raise InvalidSource(
-                f"{self.where} must have one element per row, its shape is {self.shape}. Validate the file."
-            )
+            raise invalid(self.where, f"must have one element per row, its shape is {self.shape}")
         return self.numbers(rows).ravel()
 
     def integers(self, rows: Rows = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
@@ -158,7 +161,7 @@ class Dataset(ABC):
         rough = values.astype(np.float64)
         whole = (np.abs(rough) < 2.0**63) & (np.trunc(rough) == rough)
         if not np.all(whole | (np.isnan(rough) & (missing is not None))):
-            raise InvalidSource(f"{self.where} must hold whole numbers. Validate the file.")
+            raise invalid(self.where, "must hold whole numbers")
         integers = np.full(len(values), missing or 0, np.int64)
         integers[whole] = values[whole]
         return integers
@@ -174,7 +177,7 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if not self.is_text:
-            raise InvalidSource(f"{self.where} must hold text. Validate the file.")
+            raise invalid(self.where, "must hold text")
         self.check_readable()
         return self._texts()
 

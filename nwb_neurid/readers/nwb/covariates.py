@@ -15,7 +15,7 @@ from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, NeuridError
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
-from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group, invalid
 from nwb_neurid.readers.nwb.opto import is_opto
 from nwb_neurid.readers.nwb.series import times_s
 from nwb_neurid.readers.nwb.table import Table
@@ -160,7 +160,7 @@ def _data(series: Group) -> Dataset:
         If there are none.
     """
     if (data := series.dataset("data")) is None or not data.shape:
-        raise InvalidSource(f"{series.where} must have data. Validate the file.")
+        raise invalid(series.where, "must have data")
     return data
 
 
@@ -187,7 +187,7 @@ def _events(group: Group, name: str) -> Series | None:
     moments = times.column().astype(np.float64)
     moments = np.sort(moments[~np.isnan(moments)])
     if not np.all(np.abs(moments) < LATEST_S):
-        raise InvalidSource(f"{times.where} must be in seconds. Validate the file.")
+        raise invalid(times.where, "must be in seconds")
     return Series.of_events(moments) if len(moments) else None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.expansion import claims_too_much
+from nwb_neurid.readers.expansion import check_size, damaged
 from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
 
@@ -37,7 +37,7 @@ def _reading(where: str) -> Iterator[None]:
         yield
     except H5PY_ERRORS as error:
         fault = error.args[0] if error.args else type(error).__name__
-        raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+        raise damaged(where, str(fault)) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,11 +122,8 @@ class Hdf5Dataset(Dataset):
                 f"{self.where} is compressed with {missing[0]}, which is not installed. Install hdf5plugin and set "
                 "HDF5_PLUGIN_PATH to its folder of plugins."
             )
-        if not virtual and claims_too_much(size, stored):
-            raise UnreadableSource(
-                f"{self.where} is damaged: it has {stored} bytes, but its shape needs {size}. Validate the "
-                "file, or fetch it again."
-            )
+        if not virtual:
+            check_size(size, stored, self.where)
         self._checked.append(True)
 
 

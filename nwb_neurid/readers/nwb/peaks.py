@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
 from nwb_neurid._system.warning import warn
-from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.contents import invalid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.omissions import Omissions
 
@@ -198,10 +198,7 @@ def _referred(
 
 def _check_rows(rows: Int64[np.ndarray, " rows"], units: Table, electrodes: Table) -> None:
     for row in rows[(rows < NO_ELECTRODE) | (rows >= len(electrodes))]:
-        raise InvalidSource(
-            f"{units.where} refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows. Validate "
-            "the file."
-        )
+        raise invalid(units.where, f"refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows")
 
 
 def _largest_waveform(units: Table, counts: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:

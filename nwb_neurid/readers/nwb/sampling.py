@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.grid import Grid, fit_grid
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.trains import LATEST_S
 
 
@@ -18,16 +17,13 @@ def read_grid(series: Group, samples: int) -> Grid:
     """
     if (timestamps := series.dataset("timestamps")) is not None:
         if len(timestamps) != samples:
-            raise InvalidSource(
-                f"{timestamps.where} must have one time for each of {samples} samples, but has {len(timestamps)}. "
-                "Validate the file."
+            raise invalid(
+                timestamps.where, f"must have one time for each of {samples} samples, but has {len(timestamps)}"
             )
         return fit_grid(timestamps.column().astype(np.float64), timestamps.where)
     starting_time = series.dataset("starting_time")
     start = np.empty(0) if starting_time is None else starting_time.column().astype(np.float64)
     rate_hz = (starting_time.attribute("rate") or 0.0) if starting_time is not None else 0.0
     if len(start) != 1 or not 0 < rate_hz < np.inf or not abs(start[0]) + samples / rate_hz < LATEST_S:
-        raise InvalidSource(
-            f"{series.where} must have a timestamp for each sample, or a starting_time with a rate. Validate the file."
-        )
+        raise invalid(series.where, "must have a timestamp for each sample, or a starting_time with a rate")
     return Grid(rate_hz=rate_hz, start_s=float(start[0]), place=np.arange(samples))

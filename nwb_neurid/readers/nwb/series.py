@@ -3,8 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.trains import LATEST_S
 
 
@@ -24,9 +23,7 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
         rate_hz = starting_time.attribute("rate") or 0.0
         times = start + samples / rate_hz if rate_hz > 0 else times
     if not np.isfinite(times).all():
-        raise InvalidSource(
-            f"{series.where} must have a timestamp for each sample, or a starting_time with a rate. Validate the file."
-        )
+        raise invalid(series.where, "must have a timestamp for each sample, or a starting_time with a rate")
     return times
 
 
@@ -42,8 +39,7 @@ def times_s(series: Group, samples: int) -> Float64[np.ndarray, " samples"]:
         return sample_times_s(series, np.arange(samples))
     times = timestamps.column().astype(np.float64)
     if len(times) != samples or not np.all(np.abs(times) < LATEST_S) or np.any(times[1:] < times[:-1]):
-        raise InvalidSource(
-            f"{timestamps.where} must be in seconds and ascending order, one time for each of {samples} samples. "
-            "Validate the file."
+        raise invalid(
+            timestamps.where, f"must be in seconds and ascending order, one time for each of {samples} samples"
         )
     return times

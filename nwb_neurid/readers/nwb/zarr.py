@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.expansion import damaged
 from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 from nwb_neurid.readers.zarr.arrays import Array
@@ -92,10 +92,7 @@ class ZarrDataset(Dataset):
         for reference in self._array.read(unpickle=_unpickled).flat:
             node = self.node.referred(reference)
             if node is None and isinstance(reference, dict) and reference.get("path"):
-                raise UnreadableSource(
-                    f"{self.where} is damaged: it refers to {str(reference['path'])[:100]!r}, which is not there. "
-                    "Validate the file, or fetch it again."
-                )
+                raise damaged(self.where, f"it refers to {str(reference['path'])[:100]!r}, which is not there")
             paths.append("" if node is None else f"/{node.path}")
         return paths
 

@@ -17,7 +17,8 @@ from jaxtyping import Int64, Shaped
 from nwb_neurid._system.files import read_bytes, read_json
 from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.expansion import claims_too_much
+from nwb_neurid.readers.expansion import check_size, damaged
+from nwb_neurid.readers.npy import in_one_line
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
 MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are
@@ -42,8 +43,7 @@ def reading(where: str) -> Iterator[None]:
     except PermissionError as error:
         raise UnreadableSource(f"{where} cannot be read: permission denied. Ask its owner for access.") from error
     except DECODING_ERRORS as error:
-        fault = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+        raise damaged(where, in_one_line(error)) from error
 
 
 def load_json(path: Path, where: str) -> dict[str, Any]:
@@ -179,11 +179,7 @@ class Array:
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         one = math.prod(self.chunks) * self.dtype.itemsize
-        if claims_too_much(max(size, one), self._stored_bytes):
-            raise UnreadableSource(
-                f"{self.where} is damaged: it has {self._stored_bytes} bytes, but its shape needs {max(size, one)}. "
-                "Validate the file, or fetch it again."
-            )
+        check_size(max(size, one), self._stored_bytes, self.where)
 
     def read(
         self, place: Axis | tuple[slice, ...] | None = None, unpickle: Unpickle | None = None

@@ -16,7 +16,7 @@ from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S, Intervals
 from nwb_neurid.population import Population
 from nwb_neurid.readers.trains import Segment as Segment
-from nwb_neurid.readers.trains import check_times, lie_at_a_time, spikes_of
+from nwb_neurid.readers.trains import check_segments, lie_at_a_time, spikes_of
 
 GAP_S = 1.0
 
@@ -54,7 +54,7 @@ def population_of(
     """
     _check_any(segments, source, unit_ids)
     if not all(lie_at_a_time(segment.extent_s) for segment in segments if segment.is_guessed):
-        check_times(segments, source, unit_ids)
+        check_segments(segments, source, unit_ids)
     _tell_of_guesses(segments, source)
     lasting = [segment for segment in segments if np.any(segment.span_s())]
     if not lasting:

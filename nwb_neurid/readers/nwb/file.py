@@ -6,8 +6,9 @@ from pathlib import Path
 
 import h5py
 
+from nwb_neurid._system.files import check_exists
 from nwb_neurid.contracts import is_url
-from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb import zarr
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
@@ -83,21 +84,12 @@ def _open_url(url: str) -> h5py.File:
 
 
 def _check_present(path: Path) -> None:
-    try:
-        size = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if path.is_symlink():
-            raise SourceNotFound(
-                f"{path} is a broken link. If DataLad manages it, download its content (datalad get)."
-            ) from error
-        raise SourceNotFound(f"{path} does not exist. Check the path.") from error
-    except OSError as error:
-        raise UnreadableSource(f"{path} {_fault(path, error)}") from error
+    check_exists(path)
     if path.is_dir():
         return
     if not path.is_file():
         raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Choose a file.")
-    if size == 0:
+    if path.stat().st_size == 0:
         raise UnreadableSource(f"{path} is empty: it has 0 bytes. Fetch it again.")
 
 

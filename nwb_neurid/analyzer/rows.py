@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from nwb_neurid.results import AnyResults
+from nwb_neurid.results import Embeddings, Predictions
+
+AnyResults = TypeVar("AnyResults", Embeddings, Predictions)
 
 MISSING: Mapping[str, str | float] = {
     "vectors": np.nan,

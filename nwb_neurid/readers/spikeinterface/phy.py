@@ -74,15 +74,15 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     unit_ids, rows = _units(clusters, clusters_path)
     omissions = Omissions(str(folder))
     columns = read_columns(folder, unit_ids, omissions)
-    templates = read_templates(folder, rows, len(unit_ids))
+    waveforms, positions_um = read_templates(folder, rows, len(unit_ids))
     sorting = Sorting(
         source=str(folder),
         unit_ids=unit_ids,
         rate_hz=_rate_hz(folder, params, options),
         properties={name: values for name, values in columns.items() if name not in SHANKS},
         group=next((columns[name] for name in SHANKS if name in columns), None),
-        locations_um=_depths(columns) if templates is None else templates.positions_um,
-        templates_uv=None if templates is None else templates.waveforms[:, :, None],
+        locations_um=_depths(columns) if waveforms is None else positions_um,
+        templates_uv=None if waveforms is None else waveforms[:, :, None],
     )
     lasted = _raw_samples(folder, params)
     if lasted is not None and lasted <= samples.max(initial=0):

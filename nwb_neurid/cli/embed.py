@@ -106,8 +106,8 @@ def embed(
         option(
             "--prior",
             "PRIOR",
-            "How common each class is in this recording: shares such as PV=0.3,SST=0.7, or uniform, "
-            "or the name of published shares in the label head, such as neocortex.",
+            "How common each class is in this recording: frequencies such as PV=0.3,SST=0.7, or uniform, "
+            "or the name of published frequencies in the label head, such as neocortex.",
             panel=LABELS,
         ),
     ] = None,
@@ -116,8 +116,8 @@ def embed(
         option(
             "--criteria",
             "NAME",
-            "Published criterion for cell types (nwb-neurid plugins lists them); auto for those that "
-            "fit the recording; or none. A criterion is a set of thresholds and gives no "
+            "Published criterion for cell types (nwb-neurid plugins lists them); auto applies those that are valid "
+            "for the recording, none applies no criterion. A criterion is a set of thresholds and gives no "
             "probabilities.",
             panel=LABELS,
             autocompletion=complete_criteria,
@@ -138,17 +138,17 @@ def embed(
     cluster: ClusterOptions,
     out: Terminal,
 ) -> None:
-    """Embed the units of recordings: one vector per unit, and predicted labels where the model has a head for them.
+    """Embed the units of recordings: one vector per unit, and predicted labels if the model has a label head.
 
     $ nwb-neurid embed recording.nwb
 
-    adds tables with the results to the file itself. Nothing else in the file changes. After an error or a crash, the
-    file is unchanged. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
+    This command adds tables with the results to the file itself. Nothing else in the file changes. After an error or a
+    crash, the file is unchanged. If a source is not an NWB file, its results are written into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 
-    embeds many recordings in parallel and collects all vectors in a folder of parquet files. If it is interrupted, the
-    same command continues.
+    This command embeds many recordings in parallel and collects all vectors in a folder of parquet files. To continue
+    after an interruption, run the same command again.
     """
     from nwb_neurid.workflows.embed import embed_file
     from nwb_neurid.workflows.report import check_page, report_outcome

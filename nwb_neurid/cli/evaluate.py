@@ -64,7 +64,11 @@ def evaluate(
     folds: Annotated[
         int,
         option(
-            "--folds", "N", "Number of folds: over neurons if transductive, else over subjects.", panel=SCORING, min=2
+            "--folds",
+            "N",
+            "Number of folds, which split neurons if the protocol is transductive, and otherwise subjects.",
+            panel=SCORING,
+            min=2,
         ),
     ] = 5,
     label_fractions: Annotated[
@@ -122,7 +126,7 @@ def evaluate(
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
     The output folder receives scores.json, scores.csv, predictions.csv and figures. If several models or encoders are
-    given, each is scored alone, and all together by concatenating their vectors.
+    given, each is scored separately, and then all of them together, with concatenated vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run

@@ -53,7 +53,7 @@ def fit_labels(
         option(
             "--scope",
             "TEXT",
-            "Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
+            "Description of the neurons for which predictions are valid: 'opto-tagged interneurons of mouse V1'.",
             panel=LABELS,
         ),
     ] = "",
@@ -66,7 +66,7 @@ def fit_labels(
         option("--output", "FOLDER", "The model folder to write; MODEL itself by default.", short="-o", panel=WRITE),
     ] = None,
     overwrite: Annotated[
-        bool, flag("--overwrite", "Replace a head for this label, or the folder --output.", panel=WRITE)
+        bool, flag("--overwrite", "Replace an existing head for this label, or an existing output folder.", panel=WRITE)
     ] = False,
     seed: Seed = 0,
     out: Terminal,

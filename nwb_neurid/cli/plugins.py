@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.callback()
 @with_terminal
 def plugins(context: typer.Context, *, out: Terminal) -> None:
-    """List installed encoders, readers and the models that ship; check a plugin, or write a new one.
+    """List the installed encoders and readers and the models that ship; check a plugin; write a new plugin.
 
     $ nwb-neurid plugins
     """
@@ -144,7 +144,10 @@ def new(
     name: Annotated[str, argument("NAME", "Name of the plugin: lower-case letters, digits and hyphens.")],
     *,
     torch: Annotated[
-        bool, flag("--torch", "Write an encoder that is trained with torch; by default, one in NumPy without training.")
+        bool,
+        flag(
+            "--torch", "Write an encoder that is trained with PyTorch, instead of one in NumPy that needs no training."
+        ),
     ] = False,
     output: Annotated[
         Path,

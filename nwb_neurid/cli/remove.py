@@ -26,7 +26,7 @@ def remove(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Remove results from a file: their tables, and columns of the table of units.
+    """Remove results from a file: their tables, and their columns in the table of units.
 
     $ nwb-neurid remove recording.nwb --name neurid_company
 

@@ -25,7 +25,7 @@ KNOWN = ("cell_type", "brain_region")
 @with_json
 def show(
     source: Annotated[
-        Path, argument("SOURCE", "A file with results, or the recording (of any format) that they are about.")
+        Path, argument("SOURCE", "A file with results, or the recording (of any format) that they belong to.")
     ],
     *,
     name: ResultsName = None,

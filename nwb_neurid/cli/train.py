@@ -69,7 +69,7 @@ def train(
         option(
             "--held-out",
             "A,B",
-            "Subjects to be tested later: training stops with an error if a recording is of one of them.",
+            "Subjects that will be tested later. Training ends with an error if a recording is of one of them.",
             panel=READ,
         ),
     ] = "",
@@ -84,9 +84,11 @@ def train(
 
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
-    The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
-    --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
-    under SLURM, one task per GPU. For hundreds of recordings: --cache.
+    The folder also holds the loss curve (loss.csv, loss.png). If you stop the training with Ctrl-C, the weights
+    learned so far are kept, and --resume continues the training. For hundreds of recordings, use --cache.
+
+    To train on several GPUs, start torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or, under SLURM, srun
+    nwb-neurid train ..., with one task per GPU.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes

@@ -16,7 +16,7 @@ from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
 from nwb_neurid.labels.prediction import UNIFORM, predict
-from nwb_neurid.results import select
+from nwb_neurid.results import Predictions, select
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Coverages at which the prediction sets are measured."""
@@ -115,11 +115,11 @@ def predict_folds(
             tested = np.isin(rows, split.test)
             given = rows[tested] if options.protocol == TRANSDUCTIVE else rows  # other units there were trained on
             pick = np.isin(given, split.test)
-            part = _predict(head, cohort, own, recording, given, options.smooth)
+            part, balanced, levels = _predict(head, cohort, own, recording, given, options.smooth)
             here = rows[tested]
-            label[here], reasons[here], abstained[here] = part.label[pick], part.reasons[pick], part.abstained[pick]
-            probabilities[np.ix_(here, at)] = part.probabilities[pick]
-            sets[:, here[:, None], at] = part.sets[:, pick]
+            label[here], reasons[here], abstained[here] = balanced[pick], part.reasons[pick], part.abstained[pick]
+            probabilities[np.ix_(here, at)] = part.class_probabilities[pick]
+            sets[:, here[:, None], at] = levels[:, pick]
     return FoldPredictions(
         classes=classes,
         tested=np.isin(np.arange(units), np.concatenate([split.test for split in splits])),
@@ -173,18 +173,10 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Part:
-    """Predictions of units of one recording."""
-
-    label: np.ndarray
-    probabilities: np.ndarray
-    sets: np.ndarray
-    abstained: np.ndarray
-    reasons: np.ndarray
-
-
-def _predict(head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool) -> _Part:
+def _predict(
+    head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool
+) -> tuple[Predictions, np.ndarray, np.ndarray]:
+    """Predictions of units of one recording, their labels if classes were equally common, and sets at all levels."""
     population, embeddings = cohort.populations[recording], own[recording]
     counts = cohort.stored[recording].spikes if cohort.stored else None
     if len(given) < len(population):
@@ -197,10 +189,4 @@ def _predict(head: LabelHead, cohort: Cohort, own: Vectors, recording: int, give
     best = np.nan_to_num(probabilities).argmax(axis=1)[:, None] == np.arange(len(head.classes))
     limits = [head.calibration.find_set_threshold(level, smooth=smooth) for level in LEVELS]
     sets = [(probabilities >= limit - 1e-6) | best for limit in limits]
-    return _Part(
-        label=balanced.label,
-        probabilities=probabilities,
-        sets=np.stack([*sets, found.prediction_set]),
-        abstained=found.abstained,
-        reasons=found.reasons,
-    )
+    return found, balanced.label, np.stack([*sets, found.prediction_set])

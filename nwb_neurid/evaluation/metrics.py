@@ -66,33 +66,6 @@ def bootstrap_intervals(confusion: Int64[np.ndarray, "subjects classes classes"]
     return {name: np.percentile(metric(resampled), INTERVAL).tolist() for name, metric in METRICS.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassScore:
-    """Precision, recall and F1 of one class, and its number of units."""
-
-    precision: float
-    recall: float
-    f1: float
-    units: int
-
-
-def score_classes(
-    confusion: Int64[np.ndarray, "classes classes"], classes: Shaped[np.ndarray, " classes"]
-) -> dict[str, ClassScore]:
-    """Score every class that has units."""
-    hits, of, called = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return {
-        name: ClassScore(
-            precision=float(hits[at] / called[at]) if called[at] else 0.0,
-            recall=float(hits[at] / of[at]),
-            f1=float(2 * hits[at] / (of[at] + called[at])),
-            units=int(of[at]),
-        )
-        for at, name in enumerate(classes.tolist())
-        if of[at]
-    }
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Reliability:
     """Accuracy against confidence, in equal bins of confidence.

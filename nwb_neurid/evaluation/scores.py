@@ -1,7 +1,6 @@
 """Scores of predictions, as plain values for JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -15,7 +14,6 @@ from nwb_neurid.evaluation.metrics import (
     compute_risk_curve,
     count_confusions,
     measure_reliability,
-    score_classes,
 )
 from nwb_neurid.results import Json
 
@@ -74,10 +72,7 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
     named = ~found.abstained[tested]
     return {
         "accuracy": round(float(right.mean()), 4),
-        "per_class": {
-            name: {field: round(value, 4) for field, value in asdict(own).items()}
-            for name, own in score_classes(confusion, classes).items()
-        },
+        "per_class": _score_classes(truth, predicted),
         "confusion": {"classes": classes.tolist(), "units": confusion.tolist()},
         "calibration": {
             "expected_error": round(reliable.error, 4),
@@ -93,6 +88,18 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
             "error_of_all": round(float((~right).mean()), 4),
         },
         "risk": {"area": round(average_risk(share, risk), 4), **_thin(share, risk)},
+    }
+
+
+def _score_classes(truth: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:
+    """Precision, recall and F1 of every class that has units, and its number of units."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    classes = np.unique(truth)
+    rows = np.transpose(precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)).tolist()
+    return {
+        name: {"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4), "units": int(units)}
+        for name, (precision, recall, f1, units) in zip(classes.tolist(), rows, strict=True)
     }
 
 

@@ -11,13 +11,14 @@ from jaxtyping import Float64, Int64, Shaped
 from nwb_neurid._system.text import counted
 from nwb_neurid.clusters import NONE, Clusters, describe_clusters, find_clusters
 from nwb_neurid.errors import InvalidResults
+from nwb_neurid.plots.confusion import ABSTAINED
 from nwb_neurid.plots.embedding import project_vectors
 from nwb_neurid.population import Population
 from nwb_neurid.report.activity import describe_activity, measure_units
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
 from nwb_neurid.report.methods import TSNE, Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
-from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, list_reasons
+from nwb_neurid.report.quality import compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5

@@ -155,6 +155,27 @@ def list_parts(folder: str | Path) -> list[Path]:
     return sorted(path for path in Path(folder).glob("*/*.parquet") if not path.name.startswith("."))
 
 
+def rename_recording(path: Path, source: str) -> None:
+    """Change what a recording is called in its file of a dataset, because it was moved.
+
+    Raises
+    ------
+    UnreadableSource
+        If the file is damaged.
+    CannotWrite
+        If it cannot be written. The old one is kept then.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    _read_part(path)
+    table = pyarrow.parquet.read_table(path, partitioning=None)
+    column = pyarrow.array([source] * len(table), pyarrow.string())
+    table = table.set_column(table.schema.get_field_index("recording"), "recording", column)
+    with replace_file(path, overwrite=True, like=[path]) as made:
+        pyarrow.parquet.write_table(table, made.path)
+
+
 def _name_part(source: str, subject: str, key: str) -> Path:
     """Where the file of a recording lies in the dataset."""
     name = Path(source.partition("?")[0]).name.removesuffix(".nwb") or "recording"

@@ -22,6 +22,8 @@ from nwb_neurid.writers.options import Output as Output
 from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.targets import check_format, check_outside
 
+PHY = "phy"
+
 
 def choose_output(
     source: str | Path,
@@ -146,7 +148,7 @@ def _choose_phy(source: str | Path, options: WriteOptions, *_: object) -> Output
 FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None, Sequence[str]], Output]] = {
     NWB: _choose_nwb,
     **dict.fromkeys(table.KINDS, _choose_table),
-    "phy": _choose_phy,
+    PHY: _choose_phy,
 }
 
 

@@ -13,7 +13,6 @@ from nwb_neurid.population import Population, Spikes
 NARROW, WIDE, PYRAMIDAL = "narrow interneuron", "wide interneuron", "pyramidal"
 WIDEST_NARROW_MS = 0.425
 SLOWEST_PYRAMIDAL_MS = 6.0
-FEWEST_SPIKES = 100
 ROUNDING = 1e-9
 
 TROUGH_TO_PEAK = "trough_to_peak_ms"
@@ -26,7 +25,7 @@ def judge(unit: Unit) -> Verdict:
     cut = False
     if unit.waveform is not None:
         values[TROUGH_TO_PEAK], cut = measure_trough_to_peak_ms(unit.waveform, unit.rate_hz)
-    uncountable = _find_reason(unit)
+    uncountable = unit.explain_uncountable(NARROW_S)
     if unit.waveform is not None and not uncountable:  # without a waveform the fit would decide nothing
         values[RISE] = fit_rise_ms(correlate_narrowly(unit.train_s, unit.runs_s))
     if unit.region and find_part(unit.region) not in {HIPPOCAMPUS, CORTEX}:
@@ -49,15 +48,6 @@ def suits(population: Population) -> bool:
         return False
     regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
     return not regions or not {HIPPOCAMPUS, CORTEX}.isdisjoint(map(find_part, regions))
-
-
-def _find_reason(unit: Unit) -> str:
-    """Why the autocorrelogram cannot be fitted; "" where it can."""
-    if unit.resolution_s > NARROW_S:
-        return f"spike times too coarse for an autocorrelogram: {unit.resolution_s * 1e3:g} ms"
-    if len(unit.train_s) < FEWEST_SPIKES:
-        return f"too few spikes: {len(unit.train_s)} of {FEWEST_SPIKES}"
-    return ""
 
 
 CRITERION = Criterion(

@@ -15,6 +15,7 @@ from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
 KIND = "a published criterion: thresholds on measured values, no classifier, so that it has no probabilities"
 NO_WAVEFORM = "no mean waveform with a known sampling rate"
 FEWEST_SAMPLES = 4
+FEWEST_SPIKES = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -41,6 +42,25 @@ class Unit:
     waveform: Float[np.ndarray, " samples"] | None
     rate_hz: float
     region: str
+
+    def explain_uncountable(self, coarsest_s: float) -> str:
+        """Explain why its autocorrelogram cannot be used, in bins of this many seconds; "" if it can be.
+
+        Parameters
+        ----------
+        coarsest_s
+            The coarsest resolution of spike times at which it can be, in seconds.
+
+        Returns
+        -------
+        str
+            The reason.
+        """
+        if self.resolution_s > coarsest_s:
+            return f"spike times too coarse for an autocorrelogram: {self.resolution_s * 1e3:g} ms"
+        if len(self.train_s) < FEWEST_SPIKES:
+            return f"too few spikes: {len(self.train_s)} of {FEWEST_SPIKES}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import (
@@ -30,11 +32,11 @@ from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
 from nwb_neurid.workflows.embed import Outcome, embed_file
 from nwb_neurid.workflows.models import ModelChoice
-from nwb_neurid.workflows.report import check_page, report_outcome
+from nwb_neurid.workflows.report import check_page, name_report, report_outcome
 from nwb_neurid.writers.dataset import choose_part
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import name_after, name_output
+from nwb_neurid.writers.outputs import PHY, name_after, name_output
 from nwb_neurid.writers.stored import find_results
 
 TRANSIENT = frozenset(
@@ -130,27 +132,55 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def mark_results(source: str) -> dict[str, list[int]]:
+def mark_results(source: str, kind: str = NWB) -> dict[str, list[int]]:
     """Take size and date of the files that hold results on a recording, to see later whether some were written.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    kind
+        The format of the results.
 
     Returns
     -------
     dict
-        Those of existing files, under "recording" and "beside". They can be stored as JSON.
+        Those of existing files: under "recording" and "report", and results in files of their own under the names of
+        these. They can be stored as JSON.
     """
     if is_url(source):
         return {}
     path = Path(source)
     found = {}
-    for name, file in (("recording", path), ("beside", _name_beside(path))):
+    files = {"recording": path, "report": name_report(path), **{file.name: file for file in _list_beside(path, kind)}}
+    for name, file in files.items():
         with suppress(OSError):
             status = file.stat()
             found[name] = [status.st_size, status.st_mtime_ns]
     return found
 
 
-def _name_beside(path: Path) -> Path:
-    return name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)
+def _list_beside(path: Path, kind: str) -> list[Path]:
+    """Files of their own for results on a recording in a format, whatever the results are called."""
+    if kind == NWB:
+        return [name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)]
+    if kind == PHY:
+        return [*path.glob(f"cluster_{PREFIX}*.tsv")]
+    begin = name_output(path, kind=kind, name=PREFIX).removesuffix(f"{PREFIX}.{kind}")
+    return [*path.parent.glob(f"{escape(begin)}*.{kind}")]
+
+
+def _choose_overwrite(asked: Asked, claimed: Claimed) -> tuple[bool, bool]:
+    """Whether to replace results in files of their own, and a report.
+
+    A lost worker, or a killed run, wrote them already if there were none when the recording was claimed first.
+    """
+    if asked.writing.overwrite or claimed.before is None or is_url(claimed.source):
+        return (asked.writing.overwrite,) * 2
+    there = mark_results(claimed.source, asked.writing.format).keys()
+    others = {"recording", "report"}
+    new = asked.writing.format != NWB and not claimed.before.keys() - others and bool(there - others)
+    return new, "report" in there - claimed.before.keys()
 
 
 def embed_recording(asked: Asked, claimed: Claimed) -> Answer:
@@ -197,7 +227,9 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
     _enter(asked.folder)
     source = claimed.source
     model = _load_model(asked.model, asked.model_digest)
-    page = check_page(source, asked.writing) if asked.report else None
+    replaces, replaces_page = _choose_overwrite(asked, claimed)
+    writing = replace(asked.writing, overwrite=replaces)
+    page = check_page(source, replace(writing, overwrite=replaces_page)) if asked.report else None
     part = None
     if asked.dataset is not None:
         part = choose_part(asked.dataset, source, claimed.key, lambda one: find_neurons([one]))
@@ -207,7 +239,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
             source,
             model,
             reading=asked.reading,
-            writing=asked.writing,
+            writing=writing,
             device=asked.model.device,
             pool_groups=asked.pool_groups,
             training=asked.training,
@@ -216,7 +248,10 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
             output=part,
         )
     except CannotWrite:
-        if claimed.before == mark_results(source) or (found := _find_own(asked, source, model)) is None:
+        if (
+            claimed.before == mark_results(source, asked.writing.format)
+            or (found := _find_own(asked, source, model)) is None
+        ):
             raise
         path, facts = found
         return Answer(path=str(path.absolute()), after=take_source_digest(source), facts=facts)
@@ -227,7 +262,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
             outcome.path.unlink()  # nobody knows of what these vectors are
             raise
     if page is not None:
-        report_outcome(outcome, page, overwrite=asked.writing.overwrite)
+        report_outcome(outcome, page, overwrite=replaces_page)
     after = take_source_digest(source) if outcome.changed else ""
     path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
     return Answer(path=str(path), after=after, facts=_collect_facts(outcome))

@@ -29,15 +29,6 @@ def test_each_subject_has_its_confusion():
     assert second.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]
 
 
-def test_classes_are_scored_one_by_one():
-    (confusion,) = confusion_of(["a", "a", "b", "b"], ["a", "b", "b", "b"])
-    scores = metrics.score_classes(confusion, CLASSES)
-    assert list(scores) == ["a", "b"]
-    assert (scores["a"].precision, scores["a"].recall, scores["a"].units) == (1.0, 0.5, 2)
-    assert scores["a"].f1 == pytest.approx(2 / 3)
-    assert scores["b"].precision == pytest.approx(2 / 3)
-
-
 def test_there_is_no_interval_under_six_subjects():
     few = confusion_of(["a", "b"] * 5, ["a", "b"] * 5, np.repeat(range(5), 2))
     assert metrics.bootstrap_intervals(few, 0) == {}

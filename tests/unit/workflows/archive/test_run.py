@@ -65,6 +65,16 @@ def archive(simulated, tmp_path, monkeypatch):
     return [Path(shutil.copy(path, path.name)).name for path in simulated]
 
 
+def make_phy():
+    """A folder of phy with two clusters; its name."""
+    folder, rng = Path("sorted"), np.random.default_rng(0)
+    folder.mkdir()
+    np.save(folder / "spike_times.npy", np.sort(rng.integers(0, 600_000, 400)))
+    np.save(folder / "spike_clusters.npy", rng.integers(0, 2, 400))
+    (folder / "params.py").write_text("sample_rate = 30000.0\n")
+    return folder.name
+
+
 def embed_all(scheduler, sources, *, retries=1, **asked):
     """What became of each source, by its name."""
     asked = Asked(**{"model": ISI, **asked})
@@ -118,6 +128,8 @@ def test_recordings_that_exchange_their_places_keep_their_vectors(scheduler, arc
     Path(archive[0]).rename("moved.nwb")
     shutil.copy(simulated[2], archive[0])
     assert outcomes(embed_all(scheduler, ["moved.nwb"], dataset=Path("vectors"))) == {"moved.nwb": EARLIER}
+    (moved,) = read_dataset("vectors")
+    assert (moved.population.source, moved.population.subject_id) == ("moved.nwb", read("moved.nwb").subject_id)
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
     assert outcomes(found) == {archive[0]: EMBEDDED}
     assert len(read_dataset("vectors")) == 2
@@ -216,6 +228,25 @@ def test_results_that_a_lost_worker_wrote_count(archive, sidecar):
     assert again.facts["embedded"] == first.facts["embedded"] == 5
     refused = embed_recording(asked, replace(claimed, before=mark_results(archive[0])))
     assert "--overwrite" in refused.reason
+
+
+@pytest.mark.parametrize("kind", ["csv", "phy"])
+def test_tables_and_reports_that_a_lost_worker_wrote_are_written_again(archive, kind):
+    source = make_phy() if kind == "phy" else archive[0]
+    asked = Asked(model=ISI, writing=WriteOptions(format=kind), report=True)
+    claimed = Claimed(source=source, key="k", before=mark_results(source, kind))
+    first = embed_recording(asked, claimed)
+    assert first.reason == ""
+    again = embed_recording(asked, claimed)  # Dask gives it to another worker
+    assert (again.reason, again.path) == ("", first.path)
+    later = replace(claimed, before=mark_results(source, kind))
+    refused = embed_recording(replace(asked, report=False), later)
+    assert "exists" in refused.reason
+    assert "exists" in embed_recording(asked, later).reason
+    Path(first.path).write_text("of somebody else", "utf-8")
+    unknown = embed_recording(asked, replace(claimed, before=None))  # it failed before, and this was reported
+    assert "exists" in unknown.reason
+    assert Path(first.path).read_text("utf-8") == "of somebody else"
 
 
 def test_a_recording_that_is_replaced_before_its_turn_is_refused_and_the_next_run_takes_it(

@@ -75,11 +75,6 @@ class Hdf5Dataset(Dataset):
         with _reading(self.where):
             return _HOLDING.get(int(self.h5.id.get_type().get_class()), "else")
 
-    def record_type(self) -> np.dtype:
-        """As in `Dataset`."""
-        with _reading(self.where):
-            return np.dtype(self.h5.dtype)
-
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         with _reading(self.where):
             return np.asarray(self.h5[() if rows is None else rows])
@@ -147,7 +142,7 @@ class Hdf5Group(Group):
 
     def dataset(self, path: str) -> Hdf5Dataset | None:
         """As in `Group`."""
-        item, where = self._item(path), self._where(path)
+        item, where = self._item(path), self.place(path)
         with _reading(where):
             known = isinstance(item, h5py.Dataset) and item.shape is not None
         return Hdf5Dataset(item, self.file, where) if known else None
@@ -159,26 +154,23 @@ class Hdf5Group(Group):
 
     def names(self) -> list[str]:
         """As in `Group`."""
-        with _reading(self._where("")):
+        with _reading(self.where):
             return [name for name in self.h5 if isinstance(name, str)]
 
     def raw_attribute(self, name: str) -> object:
         """As in `Group`."""
-        with _reading(self._where("")):
+        with _reading(self.where):
             return self.h5.attrs.get(name)
 
     def name_of(self, path: str) -> str:
         """As in `Group`."""
-        with _reading(self._where(path)):
+        with _reading(self.place(path)):
             link = self.h5.get(path, getlink=True)
             return str(getattr(link, "path", path)).rsplit("/", 1)[-1]
 
-    def _where(self, path: str) -> str:
-        return f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
-
     def _item(self, path: str) -> h5py.HLObject | None:
-        with _reading(self._where(path)):
-            check_links(self.h5, path, self._where(path))
+        with _reading(self.place(path)):
+            check_links(self.h5, path, self.place(path))
             if path not in self.h5:
                 return None
             if not isinstance(self.h5.get(path, getlink=True), h5py.HardLink) and self.h5.get(path) is None:

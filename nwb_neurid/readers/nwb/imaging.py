@@ -17,7 +17,7 @@ from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.responses import Responses
 from nwb_neurid.readers.nwb.rois import plane_name, positions_um, read_labels, reject_rois
-from nwb_neurid.readers.nwb.sampling import read_grid
+from nwb_neurid.readers.nwb.series import read_grid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.omissions import Omissions

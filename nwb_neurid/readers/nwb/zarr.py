@@ -73,10 +73,6 @@ class ZarrDataset(Dataset):
             return "references" if self.node.attributes.get(TYPE) == REFERENCES else "text"
         return "numbers" if dtype.kind in "biuf" else "text" if dtype.kind in "SU" else "else"
 
-    def record_type(self) -> np.dtype:
-        """As in `Dataset`."""
-        return self._array.dtype
-
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         found = self._array.read(rows)
         return found.reshape(()) if rows is None and self._is_scalar else found
@@ -141,8 +137,7 @@ class ZarrGroup(Group):
     def dataset(self, path: str) -> ZarrDataset | None:
         """As in `Group`."""
         node = self.node.at(path)
-        where = f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
-        return ZarrDataset(node, self.file, where) if node is not None and node.is_array else None
+        return ZarrDataset(node, self.file, self.place(path)) if node is not None and node.is_array else None
 
     def group(self, path: str) -> "ZarrGroup | None":
         """As in `Group`."""

@@ -132,8 +132,8 @@ class Dataset(ABC):
             return None
         self.check_readable()
         records = self._values(None)
-        known = records.dtype.fields or {}
-        has_all = all(name in known and known[name][0].kind in "biuf" for name in names)
+        kinds = {name: records.dtype[name].kind for name in records.dtype.names or ()}
+        has_all = all(kinds.get(name, "O") in "biuf" for name in names)
         return [records[name] for name in names] if has_all else None
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:

@@ -204,9 +204,7 @@ def _choose_colours(
     units = len(analyzer.unit_ids)
     if color_by is None:
         return np.full(units, "")
-    if isinstance(color_by, str):
-        return _look_up_colours(analyzer, color_by)
-    values = np.asarray(color_by)
+    values = _look_up_colours(analyzer, color_by) if isinstance(color_by, str) else np.asarray(color_by)
     if values.shape != (units,):
         raise InvalidOption(f"color_by must have one value for each of {units} units, got shape {values.shape}.")
     return values if values.dtype.kind in "biuf" else values.astype(np.str_)
@@ -218,8 +216,7 @@ def _look_up_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray,
     if name in predicted:
         return find_names(predicted[name])
     if name in analyzer.sorting.get_property_keys():
-        values = np.asarray(analyzer.sorting.get_property(name))
-        return values if values.dtype.kind in "biuf" else values.astype(np.str_)
+        return np.asarray(analyzer.sorting.get_property(name))
     raise InvalidOption(
         f"There is no prediction and no property {name!r} to colour by. Choose one of: "
         f"{', '.join([*predicted, *analyzer.sorting.get_property_keys()]) or 'none'}."

@@ -81,7 +81,7 @@ def population_of(
         session_id=session_id,
         source=source,
     )
-    _check_kept(population, sum(map(len, segments)))
+    check_kept(population, sum(map(len, segments)), "Correct its start and stop times.")
     return population
 
 
@@ -139,8 +139,8 @@ def _observation(
     return intervals[lasts], None if unit_observed.all() else unit_observed[:, lasts]
 
 
-def _check_kept(population: Population, total: int) -> None:
-    """Tell of spikes that were left out.
+def check_kept(population: Population, total: int, advice: str, *, chosen: bool = False) -> None:
+    """Tell of spikes that were left out, unless the user chose the time.
 
     Raises
     ------
@@ -150,8 +150,7 @@ def _check_kept(population: Population, total: int) -> None:
     kept, (start, stop) = len(population.spikes.times_s), population.observed_s[[0, -1], [0, 1]]
     if kept == 0:
         raise UnreadableSource(
-            f"{population.source}: none of its {total} spikes lies in observed time ({start:g} to {stop:g} s). "
-            "Correct its start and stop times."
+            f"{population.source}: none of its {total} spikes lies in observed time ({start:g} to {stop:g} s). {advice}"
         )
-    if kept < total:
+    if kept < total and not chosen:
         warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")

@@ -4,7 +4,6 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid._system.warning import warn
-from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.population import Population
@@ -19,6 +18,7 @@ from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
 from nwb_neurid.readers.omissions import Omissions
+from nwb_neurid.readers.segments import check_kept
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:
@@ -78,7 +78,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         tables=(units.group.path,),
     )
     omissions.warn()
-    _check_kept(population, spikes, chosen=bool(options.intervals))
+    advice = "Correct obs_intervals in the file; --keep-opto keeps what follows optogenetic stimulation."
+    check_kept(population, len(spikes.times_s), advice, chosen=bool(options.intervals))
     return population
 
 
@@ -95,25 +96,6 @@ def _units_table(file: Group, group: Group | None) -> Table:
     if not units.is_ragged("spike_times"):
         raise invalid(units.where, "has spike_times but no spike_times_index, so spikes cannot be assigned to units")
     return units
-
-
-def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
-    """Tell of spikes that were left out, unless the user chose the time.
-
-    Raises
-    ------
-    UnreadableSource
-        If none is left.
-    """
-    kept, total = len(population.spikes.times_s), len(read.times_s)
-    if kept == 0:
-        raise UnreadableSource(
-            f"{population.source}: none of its {total} spikes lies in observed time "
-            f"({population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s). Correct obs_intervals in the "
-            "file; --keep-opto keeps what follows optogenetic stimulation."
-        )
-    if kept < total and not chosen:
-        warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
 
 
 def _labels(units: Table, places: Places, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " units"]]:

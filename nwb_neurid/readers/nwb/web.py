@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
@@ -240,11 +240,10 @@ def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
     gc.disable()
     try:
         Thread(target=run, daemon=True).start()
-        return done.result(seconds)
-    except TimeoutError:
-        if done.done():  # an error of the call itself
-            raise
-        raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s") from None
+        wait([done], seconds)
+        if not done.done():
+            raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s")
+        return done.result()
     finally:
         if collects:
             gc.enable()

@@ -60,6 +60,7 @@ class Description:
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
     """Compose the model card in Markdown, including the given lines about the label heads."""
     predicted = list(heads)
+    training = [f"- {name}: {json.dumps(value)}" for name, value in about.details.items()]
     lines = [
         f"# {spec.name} {spec.version}",
         "",
@@ -72,7 +73,7 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         f"- Package that provides the encoder: {about.distribution or 'unknown'}",
         f"- Citation: {spec.citation or 'not stated'}",
         "",
-        *_format_section("Training", about.details),
+        *(["## Training", "", *training, ""] if training else []),
         *(["## Labels that the model predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
@@ -81,13 +82,6 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "```",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _format_section(title: str, details: Mapping[str, Json]) -> list[str]:
-    """Format a section of the card, with nested values as JSON; no lines without details."""
-    if not details:
-        return []
-    return [f"## {title}", "", *(f"- {name}: {json.dumps(value)}" for name, value in details.items()), ""]
 
 
 def write_folder(

@@ -53,7 +53,7 @@ class ZarrDataset(Dataset):
 
     @cached_property
     def _array(self) -> Array:
-        return self.node.array()
+        return Array.at(self.node.root / self.node.path, self.node.where)
 
     @property
     def shape(self) -> tuple[int, ...]:

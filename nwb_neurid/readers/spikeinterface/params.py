@@ -92,14 +92,14 @@ def _evaluate(node: ast.expr) -> object:
     name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
     try:
         if isinstance(node, ast.Call) and name in CASTS:
-            value = _take_single(ast.literal_eval(node.args[0]))
+            value = take_single(ast.literal_eval(node.args[0]))
             return int(value) if "int" in name else float(value)
         return ast.literal_eval(node)
     except ERRORS:
         return Unparsed(_unparse(node))
 
 
-def _take_single(value: Any) -> Any:
+def take_single(value: Any) -> Any:
     """The element of a list of one, or the value itself."""
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 

@@ -53,7 +53,7 @@ def _have_good_quality(units: Table) -> Good:
     return np.array([each in GOOD for each in words], bool)
 
 
-def _reach(least: float, name: str, units: Table, *, beside: str = "") -> Good:
+def _reach(least: int, name: str, units: Table, *, beside: str = "") -> Good:
     """By a column of numbers, which may only count beside a column of text."""
     if not units.is_number(name) or (beside and not units.is_text(beside)):
         return None

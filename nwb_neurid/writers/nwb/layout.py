@@ -63,8 +63,7 @@ def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Gr
         _write_attributes(group, found.attributes)
         if found.unit_ids is not None:
             _write_rows(group, found.unit_ids, table, dialect)
-            write_names(group, ["neuron"], ascii_names=dialect.ascii_names)
-            _add_columns(group, found.columns, dialect)
+            _write_columns(group, found.columns, dialect)
     for found in objects:
         if meanings and "class_descriptions" in found.attributes:
             _write_meanings(module[found.name], found.attributes, meanings)
@@ -192,6 +191,11 @@ def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table:
     neuron = _write_dataset(group, "neuron", rows)
     _tag(neuron, dialect, "DynamicTableRegion", f"The neuron, as a row of {table.name}.")
     neuron.attrs["table"] = table.ref
+
+
+def _write_columns(group: h5py.Group, columns: Sequence[Column], dialect: Dialect) -> None:
+    write_names(group, ["neuron"], ascii_names=dialect.ascii_names)
+    _add_columns(group, columns, dialect)
 
 
 def add_columns(table: h5py.Group, columns: Sequence[Column]) -> None:

@@ -91,7 +91,7 @@ def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPr
     """Check that the predictions are of the embeddings that the file will hold beside them.
 
     They may have been computed first, from vectors that were not kept; those are equal for the same model. Cell types
-    by criteria and models that ship have vectors of their own.
+    by criteria and included models have vectors of their own.
     """
     provenance = embedded.embeddings().provenance
     own = predicted.params["encoder"].partition("@")[0]

@@ -54,7 +54,7 @@ def embed(
         option(
             "--model",
             "FOLDER",
-            "A model folder, or the name of a model that ships, see nwb-neurid plugins. By default, the one that "
+            "A model folder, or the name of an included model, see nwb-neurid plugins. By default, the one that "
             "ships for the activity of the recording.",
             panel=MODEL,
             autocompletion=complete_models,
@@ -209,7 +209,7 @@ def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
 def _choose_model(
     encoder: str | None, model: str | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
 ) -> "ModelChoice":
-    """The model that was asked for, or the one that ships for what each recording holds."""
+    """The model that was asked for, or the default for what each recording holds."""
     from nwb_neurid.workflows.models import ModelChoice
 
     if model is not None:

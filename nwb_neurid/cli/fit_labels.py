@@ -37,7 +37,7 @@ def fit_labels(
         str,
         argument(
             "MODEL",
-            "A model folder, a model that ships, or an encoder that needs no training.",
+            "A model folder, an included model, or an encoder that needs no training.",
             autocompletion=complete_models,
         ),
     ],
@@ -108,7 +108,7 @@ def _choose_folder(model: str, output: Path | None, overwrite: bool) -> Path:
     from nwb_neurid.workflows.models import names_encoder
 
     if output is None and not Path(model).exists() and (names_encoder(model) or model in list_bundled()):
-        what = "an encoder" if names_encoder(model) else "a model that ships"
+        what = "an encoder" if names_encoder(model) else "an included model"
         raise InvalidOption(
             f"{model} is {what}, and a label head cannot be added to it. Choose a folder for a copy "
             "with the head (--output)."

@@ -135,7 +135,7 @@ Models: TypeAlias = Annotated[
     option(
         "--model",
         "FOLDER",
-        "A model folder, or the name of a model that ships; may be repeated.",
+        "A model folder, or the name of an included model; may be repeated.",
         panel=MODEL,
         autocompletion=complete_models,
     ),

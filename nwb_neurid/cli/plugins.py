@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.callback()
 @with_terminal
 def plugins(context: typer.Context, *, out: Terminal) -> None:
-    """List the installed encoders and readers and the models that ship; check a plugin; write a new plugin.
+    """List the installed encoders and readers and the included models; check a plugin; write a new plugin.
 
     $ nwb-neurid plugins
     """
@@ -44,7 +44,7 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
 @app.command("list", cls=Command)
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
-    """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
+    """List installed encoders and readers, included models, and criteria. A broken plugin is reported as a warning.
 
     $ nwb-neurid plugins list
     """
@@ -59,7 +59,7 @@ def _list_all(out: Terminal) -> None:
     for found in (registry.encoders(), registry.readers()):
         out.say(f"{found.kind}s")
         _list_installed(out, found)
-    out.say("models that ship")
+    out.say("included models")
     for name in list_bundled():
         spec = read_spec(name)
         labels = f", predicts {', '.join(list_labels(name))}" if list_labels(name) else ""

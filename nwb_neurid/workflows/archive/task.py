@@ -313,8 +313,8 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
     model = choice.build()
     if digest and take_model_digest(model) != digest:
         raise InvalidModel(
-            f"A worker found another model under {choice.folder or choice.encoder or 'the names of the included models'}, "
-            "or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
+            f"A worker found another model under {choice.folder or choice.encoder or 'the names of the included models'},"
+            " or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
             "read it."
         )
     return model

@@ -145,6 +145,20 @@ def convert_errors(target: Path) -> Iterator[None]:
         raise CannotWrite(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those that it lies in, unless they exist.
+
+    Raises
+    ------
+    CannotWrite
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+
+
 @contextmanager
 def make_hidden_folder(target: Path) -> Iterator[Path]:
     """Make a folder beside `target` that nobody else can enter. It is removed when the block ends."""

@@ -3,10 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import (
     COMPUTE,
-    MODEL,
     READ,
     Cache,
     Device,
@@ -18,6 +16,7 @@ from nwb_neurid.cli.options import (
     Seed,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
     with_reading,
@@ -45,12 +44,8 @@ def train(
     pool_groups: PoolGroups = False,
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
+        encoder_option(
+            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}."
         ),
     ] = None,
     preset: Preset = None,

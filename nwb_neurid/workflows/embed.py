@@ -1,5 +1,6 @@
 """The main workflow: read, choose the model, check, embed, predict, write."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,24 @@ class Outcome:
     changed: bool = False
     tables: tuple[str, ...] = ()
     cell_types: tuple[CellTypes, ...] = ()
+
+    def count_units(self) -> dict[str, Any]:
+        """Count the units, those with a vector, and the reasons of the others, with what the results are called.
+
+        Returns
+        -------
+        dict
+            Values that can be stored as JSON.
+        """
+        missing = Counter(reason for reason in self.embeddings.reasons.tolist() if reason)
+        return {
+            "names": list(self.names),
+            "changed": self.changed,
+            "units": len(self.embeddings),
+            "embedded": len(self.embeddings) - missing.total(),
+            "reasons": dict(missing.most_common()),
+            "encoder": self.embeddings.provenance.encoder,
+        }
 
 
 def embed_file(

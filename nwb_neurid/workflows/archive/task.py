@@ -3,7 +3,6 @@
 import errno
 import os
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,7 @@ from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
-from nwb_neurid.workflows.embed import Outcome, embed_file
+from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.workflows.report import check_page, name_report, report_outcome
 from nwb_neurid.writers.dataset import choose_part
@@ -265,7 +264,8 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
         report_outcome(outcome, page, overwrite=replaces_page)
     after = take_source_digest(source) if outcome.changed else ""
     path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
-    return Answer(path=str(path), after=after, facts=_collect_facts(outcome))
+    facts = {**outcome.count_units(), "subject": outcome.population.subject_id}
+    return Answer(path=str(path), after=after, facts=facts)
 
 
 def _check_same(claimed: Claimed) -> None:
@@ -313,8 +313,8 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
     model = choice.build()
     if digest and take_model_digest(model) != digest:
         raise InvalidModel(
-            f"A worker found another model under {choice.folder or choice.encoder or 'the names of the included models'},"
-            " or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
+            f"A worker found another model under {choice.folder or choice.encoder or 'a name of an included model'}, "
+            "or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
             "read it."
         )
     return model
@@ -334,20 +334,6 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
         if model is None or (about.encoder, about.weights_sha256) == (model.name, model.weights_sha256):
             return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
     return None
-
-
-def _collect_facts(outcome: Outcome) -> dict[str, Any]:
-    embeddings = outcome.embeddings
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    return {
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "subject": outcome.population.subject_id,
-        "encoder": embeddings.provenance.encoder,
-        "changed": outcome.changed,
-        "names": list(outcome.names),
-    }
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -32,7 +32,7 @@ from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.workflows.report import check_page, name_report, report_outcome
-from nwb_neurid.writers.dataset import Part
+from nwb_neurid.writers.dataset import choose_part
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
 from nwb_neurid.writers.outputs import PHY, name_after, name_output
@@ -231,7 +231,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
     page = check_page(source, replace(writing, overwrite=replaces_page)) if asked.report else None
     part = None
     if asked.dataset is not None:
-        part = Part(folder=asked.dataset, source=source, key=claimed.key, find_neurons=lambda one: find_neurons([one]))
+        part = choose_part(asked.dataset, source, claimed.key, lambda one: find_neurons([one]))
     try:
         _check_same(claimed)
         outcome = embed_file(

@@ -46,7 +46,7 @@ bench: .venv/checks ## figures as ratios to rivals, in 30 minutes; kept in bench
 bench-all: .venv/checks ## every benchmark at full size, and 2,000 damaged files
 	@for script in $(filter-out tests/benchmarks/test_%,$(sort $(wildcard tests/benchmarks/[a-z]*.py))) tests/faults/fuzz.py; do $(BIN)/python $$script || exit 1; done
 
-# Without the settings of pyproject.toml: torch compiles no code in which shapes are checked.
+# Without the checks of shapes that tests/conftest.py turns on: torch compiles no code that has them.
 gpu: .venv/checks ## check a GPU, and print its figures, in 8 minutes; they are kept in gpu.json
 	NWB_NEURID_UNCHECKED=1 $(BIN)/pytest -c /dev/null --rootdir . -p no:cacheprovider -p no:logging -q -rs -n 4 -m gpu tests/gpu; \
 	tested=$$?; $(BIN)/python tests/gpu/figures.py --json gpu.json && exit $$tested

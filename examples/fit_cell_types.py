@@ -22,10 +22,11 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
 from neurid_fingerprint import PLUGIN
@@ -87,12 +88,12 @@ SCOPE = (
     "a biased sample: one type an animal, most of them from two laboratories"
 )
 SHARES = (
-    "Probabilities assume that all classes are equally common: opto-tagging decided how many of each there are. State "
-    "how common they are with --prior."
+    "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "
+    "depend on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
 )
 STIMULATION = (
-    "Stimulation by light changes firing, and with it these predictions: where a recording does not state it, leave it "
-    "out with --exclude."
+    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when light "
+    "was on, leave out this time with --exclude."
 )
 FEWEST_OF_CLASS = 10
 """A head never predicts a class alone of which fewer cells are known."""
@@ -307,65 +308,17 @@ def fit_mean(
     return Classifier(center=center, scale=np.where(seen, scale, UNSEEN), layers=(layer,))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Scores:
-    """Scores of labelled cells by an encoder and a head that have not seen their animal.
+def score_left_out(table: Table, label: str) -> tuple[pd.DataFrame, list[str]]:
+    """Score every labelled cell by an encoder and a head that have not seen its animal; return the classes too.
 
-    Parameters
-    ----------
-    whole, timing
-        With all inputs, and by spike times alone: the first of all cells, the second of those known as histograms.
+    A row is a cell: the scores by class, the distance from cells of other animals, the index of its class, its animal,
+    how it is known (a "histogram", "timing" for the histogram without its waveform, or a spike "train"), whether its
+    waveform is, and whether its most probable class is the same in all stretches of its recording.
     """
-
-    whole: "Scored"
-    timing: "Scored"
-    classes: np.ndarray
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Scored:
-    """Scores of cells.
-
-    Parameters
-    ----------
-    scores
-        Shape (cells, classes).
-    distances
-        How far each cell lies from those of other animals, shape (cells,).
-    truth, animals
-        Class and animal of each, shape (cells,).
-    recorded
-        Whether it is known as a spike train, shape (cells,).
-    waveform
-        Whether its waveform is known, shape (cells,).
-    agree
-        Whether its most probable class is the same in all stretches of its recording, shape (cells,).
-    """
-
-    scores: np.ndarray
-    distances: np.ndarray
-    truth: np.ndarray
-    animals: np.ndarray
-    recorded: np.ndarray
-    waveform: np.ndarray
-    agree: np.ndarray
-
-    def select(self, rows: np.ndarray) -> "Scored":
-        """Some of the cells."""
-        return Scored(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
-
-
-def join(parts: Sequence[Scored]) -> Scored:
-    """Cells one after the other."""
-    return Scored(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Scored)})
-
-
-def score_left_out(table: Table, label: str) -> Scores:
-    """Score every labelled cell by an encoder and a head that have not seen its animal."""
     labels = table.labels[label]
     classes, known = np.unique(labels[labels != ""]), labels != ""
     truth = np.searchsorted(classes, labels)
-    parts: tuple[list[Scored], list[Scored]] = ([], [])
+    parts = []
     for animal in np.unique(table.animals[known]).tolist():
         encoder = train_encoder(table, animal)
         vectors = encode(encoder, table.inputs)
@@ -373,137 +326,121 @@ def score_left_out(table: Table, label: str) -> Scores:
         head = fit_mean(encoder, [part[rows] for part in vectors], truth[rows], table.animals[rows], len(classes))
         both = np.concatenate([head.standardise(vectors[at][rows]) for at in (WHOLE, TIMING)])
         shape = fit_shape(both, np.tile(truth[rows], 2))
-        for at in (WHOLE, TIMING):
-            found = vectors[at][own]
-            parts[at].append(
-                Scored(
-                    scores=head.score(found),
-                    distances=measure_distance(head.standardise(found), *shape),
-                    truth=truth[own],
-                    animals=table.animals[own],
-                    recorded=np.zeros(own.sum(), np.bool_),
-                    waveform=found[:, encoder.columns["waveform"]].any(axis=1),
-                    agree=np.ones(own.sum(), np.bool_),
-                )
+
+        def tabulate(vectors: np.ndarray, **columns: object) -> pd.DataFrame:
+            return pd.DataFrame(head.score(vectors), columns=classes).assign(  # noqa: B023 - called in this round
+                distance=measure_distance(head.standardise(vectors), *shape),  # noqa: B023
+                waveform=vectors[:, encoder.columns["waveform"]].any(axis=1),  # noqa: B023
+                animal=animal,  # noqa: B023
+                **columns,
             )
+
+        for at, kind in ((WHOLE, "histogram"), (TIMING, "timing")):
+            parts.append(tabulate(vectors[at][own], truth=truth[own], kind=kind, agree=True))
         for each in table.trains:
             if each.animal == animal:
                 named = each.types if label == SHIPS else each.kinds
-                parts[WHOLE].append(score_recording(each, named, classes, encoder, head, shape))
-    return Scores(whole=join(parts[WHOLE]), timing=join(parts[TIMING]), classes=classes)
+                able = (named != "") & can_embed(each.population)
+                found = encode(encoder, each.inputs)[WHOLE]
+                agree = compare_stretches(each, encoder, head)
+                scored = tabulate(found, truth=np.searchsorted(classes, named), kind="train", agree=agree)
+                parts.append(scored[able])
+    return pd.concat(parts, ignore_index=True), classes.tolist()
 
 
-def score_recording(
-    recorded: Recorded,
-    labels: np.ndarray,
-    classes: np.ndarray,
-    encoder: Fingerprint,
-    head: Classifier,
-    shape: tuple[np.ndarray, np.ndarray],
-) -> Scored:
-    """Score the labelled cells of a recording, and compare the classes in stretches of it."""
-    able = (labels != "") & can_embed(recorded.population)
-    vectors = encode(encoder, recorded.inputs)[WHOLE]
-    scores = head.score(vectors)
-    agree = np.ones(len(labels), np.bool_)
-    for inputs, enough in recorded.stretches:
-        own = head.score(encode(encoder, inputs)[WHOLE]).argmax(axis=1)
-        agree &= ~enough | (own == scores.argmax(axis=1))
-    found = Scored(
-        scores=scores,
-        distances=measure_distance(head.standardise(vectors), *shape),
-        truth=np.searchsorted(classes, labels),
-        animals=np.full(len(labels), recorded.animal, "U40"),
-        recorded=np.ones(len(labels), np.bool_),
-        waveform=vectors[:, encoder.columns["waveform"]].any(axis=1),
-        agree=agree,
+def compare_stretches(recorded: Recorded, encoder: Fingerprint, head: Classifier) -> np.ndarray:
+    """Whether the most probable class of each cell is the same in all stretches of its recording, shape (cells,)."""
+    best, *parts = (
+        head.score(encode(encoder, inputs)[WHOLE]).argmax(axis=1)
+        for inputs in (recorded.inputs, *(inputs for inputs, _ in recorded.stretches))
     )
-    return found.select(np.flatnonzero(able))
+    return np.all([~enough | (own == best) for own, (_, enough) in zip(parts, recorded.stretches, strict=True)], axis=0)
 
 
-def calibrate(found: Scores, left_out: Collection[str] = ()) -> tuple[Calibration, np.ndarray]:
+def calibrate(
+    found: pd.DataFrame, classes: list[str], left_out: Collection[str] = ()
+) -> tuple[Calibration, np.ndarray]:
     """The calibration that scores of held-out animals give, and quantiles of the distances.
 
     Cells known as histograms count, with all inputs and by their timing alone.
     """
-    both = join([found.whole, found.timing])
-    both = both.select(np.flatnonzero(~both.recorded & ~np.isin(both.animals, list(left_out))))
-    animal = np.unique(both.animals, return_inverse=True)[1]
-    equal = np.full(len(found.classes), 1 / len(found.classes))
-    sharpness, lapse = fit_temperature(both.scores, both.truth, animal, equal)
+    both = found[(found["kind"] != "train") & ~found["animal"].isin(left_out)].sort_values("kind", kind="stable")
+    scores, truth = both[classes].to_numpy(), both["truth"].to_numpy()
+    animal = np.unique(both["animal"], return_inverse=True)[1]
+    equal = np.full(len(classes), 1 / len(classes))
+    sharpness, lapse = fit_temperature(scores, truth, animal, equal)
     calibration = Calibration(
-        scores=both.scores,
-        truth=both.truth,
+        scores=scores,
+        truth=truth,
         animal=animal,
         neighbours=None,
         prevalence=equal,
         sharpness=sharpness,
         lapse=lapse,
     )
-    return calibration, find_quantiles(both.distances, animal)
+    return calibration, find_quantiles(both["distance"].to_numpy(), animal)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Judged:
-    """What became of cells: in the set, its size, labelled, right; each of shape (cells,)."""
+def judge(found: pd.DataFrame, classes: list[str], cells: pd.DataFrame, group: str = "animal") -> pd.DataFrame:
+    """Predict cells as a calibration gives them that has not seen any animal of their group.
 
-    inside: np.ndarray
-    size: np.ndarray
-    labelled: np.ndarray
-    right: np.ndarray
-
-
-def judge(found: Scores, cells: Scored, group: np.ndarray) -> Judged:
-    """Predict cells as a calibration gives them that has not seen any animal of their group."""
-    parts = {one.name: np.zeros(len(cells.truth)) for one in fields(Judged)}
-    known = np.bincount(found.timing.truth, minlength=len(found.classes))
-    for name in np.unique(group):
-        own = np.flatnonzero(group == name)
-        some = cells.select(own)
-        calibration, distances = calibrate(found, np.unique(some.animals).tolist())
-        shares = calibration.compute_probabilities(some.scores)
-        best, rows = shares.argmax(axis=1), np.arange(len(own))
+    The columns tell of each cell whether the set holds its type, the size of the set, whether it is labelled, and
+    whether the most probable type is right.
+    """
+    known = np.bincount(found.loc[found["kind"] == "timing", "truth"], minlength=len(classes))
+    parts = []
+    for _, some in cells.groupby(group):
+        calibration, distances = calibrate(found, classes, some["animal"].unique())
+        shares = calibration.compute_probabilities(some[classes].to_numpy())
+        best, truth, rows = shares.argmax(axis=1), some["truth"].to_numpy(), np.arange(len(some))
         plausible = shares >= calibration.find_set_threshold(COVERAGE) - 1e-12
         labelled = (plausible.sum(axis=1) == 1) & (shares.max(axis=1) >= calibration.find_confidence())
-        labelled &= (known[best] >= FEWEST_OF_CLASS) & some.waveform & some.agree
-        labelled &= np.searchsorted(distances, some.distances) / len(distances) <= UNLIKE
+        labelled &= (known[best] >= FEWEST_OF_CLASS) & (some["waveform"] & some["agree"]).to_numpy()
+        labelled &= np.searchsorted(distances, some["distance"]) / len(distances) <= UNLIKE
         plausible[rows, best] = True
-        parts["inside"][own], parts["size"][own] = plausible[rows, some.truth], plausible.sum(axis=1)
-        parts["labelled"][own], parts["right"][own] = labelled, best == some.truth
-    return Judged(**parts)
+        parts.append(
+            some.assign(
+                best=some[classes].to_numpy().argmax(axis=1),
+                inside=plausible[rows, truth],
+                size=plausible.sum(axis=1),
+                labelled=labelled,
+                right=best == truth,
+            )
+        )
+    return pd.concat(parts)
 
 
-def summarise(cells: Scored, judged: Judged) -> dict[str, float]:
+def summarise(judged: pd.DataFrame) -> dict[str, float]:
     """What predictions are worth."""
-    named, best = judged.labelled > 0, cells.scores.argmax(axis=1)
-    _, at = np.unique(cells.animals, return_inverse=True)
+    named, wrong = judged["labelled"], ~judged["right"]
     found = {
-        "cells": len(cells.truth),
-        "balanced_accuracy": float(balanced_accuracy_score(cells.truth, best)),
-        "macro_f1": float(f1_score(cells.truth, best, average="macro")),
-        "coverage_of_sets": float(judged.inside.mean()),
-        "coverage_of_sets_by_animal": float((np.bincount(at, judged.inside) / np.bincount(at)).mean()),
-        "mean_size_of_sets": float(judged.size.mean()),
+        "cells": len(judged),
+        "balanced_accuracy": float(balanced_accuracy_score(judged["truth"], judged["best"])),
+        "macro_f1": float(f1_score(judged["truth"], judged["best"], average="macro")),
+        "coverage_of_sets": float(judged["inside"].mean()),
+        "coverage_of_sets_by_animal": float(judged.groupby("animal")["inside"].mean().mean()),
+        "mean_size_of_sets": float(judged["size"].mean()),
         "share_predicted": float(named.mean()),
         "predicted": int(named.sum()),
-        "wrong_among_predicted": int((1 - judged.right[named]).sum()),
-        "share_wrong_among_predicted": float(1 - judged.right[named].mean()) if named.any() else np.nan,
-        "share_wrong_at_most": bound_errors(named * (1 - judged.right), named, at),
-        "share_wrong_if_all_were_predicted": float(1 - judged.right.mean()),
+        "wrong_among_predicted": int(wrong[named].sum()),
+        "share_wrong_among_predicted": float(wrong[named].mean()),
+        "share_wrong_at_most": bound_errors(judged),
+        "share_wrong_if_all_were_predicted": float(wrong.mean()),
     }
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def bound_errors(wrong: np.ndarray, named: np.ndarray, animal: np.ndarray, draws: int = 10_000) -> float:
+def bound_errors(judged: pd.DataFrame, draws: int = 10_000) -> float:
     """The share of errors that 95 % of draws of animals do not exceed."""
-    wrong, named = np.bincount(animal, wrong), np.bincount(animal, named)
+    by_animal = judged.assign(wrong=judged["labelled"] & ~judged["right"]).groupby("animal")[["labelled", "wrong"]]
+    named, wrong = by_animal.sum().to_numpy().T
     drawn = np.random.default_rng(0).integers(len(named), size=(draws, len(named)))
     total = named[drawn].sum(axis=1)
     shares = wrong[drawn].sum(axis=1)[total > 0] / total[total > 0]
     return float(np.quantile(shares, 0.95)) if len(shares) else np.nan
 
 
-def score_projects(table: Table, label: str, found: Scores) -> dict[str, float | dict[str, float]]:
+def score_projects(table: Table, label: str, found: pd.DataFrame) -> dict[str, float]:
     """What predictions are worth where the whole project of a cell is held out.
 
     Parameters
@@ -513,34 +450,35 @@ def score_projects(table: Table, label: str, found: Scores) -> dict[str, float |
     found
         Scores of held-out animals: the calibration is by those of other projects.
     """
-    held_out = score_left_out(replace(table, animals=find_projects(table.animals), trains=()), label)
-    # in the order of the projects: the animals are those of the same cells in the table, in that order
     projects, labelled = find_projects(table.animals), table.labels[label] != ""
+    held_out, classes = score_left_out(replace(table, animals=projects, trains=()), label)
+    # in the order of the projects: the animals are those of the same cells in the table, in that order
     order = np.concatenate([np.flatnonzero(labelled & (projects == name)) for name in np.unique(projects[labelled])])
-    cells = replace(held_out.whole, animals=table.animals[order])
-    summary = summarise(cells, judge(found, cells, projects[order]))
-    recalls = recall_score(cells.truth, cells.scores.argmax(axis=1), average=None)
+    cells = held_out[held_out["kind"] == "histogram"].assign(project=projects[order], animal=table.animals[order])
+    judged = judge(found, classes, cells, "project")
+    summary = summarise(judged)
+    recalls = recall_score(judged["truth"], judged["best"], average=None)
     kept = ("balanced_accuracy", "coverage_of_sets", "share_predicted", "share_wrong_among_predicted")
     return {
         **{name: summary.get(name, 0.0) for name in kept},
-        **{f"recall_of_{name}": float(each) for name, each in zip(found.classes.tolist(), recalls, strict=True)},
+        **{f"recall_of_{name}": float(each) for name, each in zip(classes, recalls, strict=True)},
     }
 
 
 def warn_of_projects(found: Mapping[str, float]) -> str:
     """What who predicts on recordings of other laboratories must know."""
     return (
-        "SST, VIP and axo-axonic cells were known from one project each, so that types and laboratories cannot be "
-        f"told apart. With a whole project held out, balanced accuracy was {found['balanced_accuracy']:.2f} and "
-        f"sets of {COVERAGE:.0%} held {found['coverage_of_sets']:.0%} of the types; "
-        f"{found['share_predicted']:.0%} of the cells were predicted, "
+        "The SST, VIP and axo-axonic cells in the training data come from one project each, so that types and "
+        "laboratories cannot be told apart. When a whole project was held out, the balanced accuracy was "
+        f"{found['balanced_accuracy']:.2f}, and {COVERAGE:.0%} prediction sets contained the true type of "
+        f"{found['coverage_of_sets']:.0%} of the cells; {found['share_predicted']:.0%} of the cells were labelled, "
         f"{found['share_wrong_among_predicted']:.0%} of them wrongly."
     )
 
 
 def fit_head(model: Model, table: Table, label: str) -> LabelHead:
     """The head that ships: fitted to all cells, calibrated and scored on held-out animals."""
-    found = score_left_out(table, label)
+    found, names = score_left_out(table, label)
     elsewhere = score_projects(table, label, found)
     labels, known = table.labels[label], table.labels[label] != ""
     classes, truth = np.unique(labels[known], return_inverse=True)
@@ -549,27 +487,23 @@ def fit_head(model: Model, table: Table, label: str) -> LabelHead:
     classifier = fit_mean(model.encoder, vectors, truth, animals, len(classes))
     both = np.concatenate([classifier.standardise(vectors[at]) for at in (WHOLE, TIMING)])
     means, precision = fit_shape(both, np.tile(truth, 2))
-    calibration, distances = calibrate(found)
-    whole = found.whole.select(np.flatnonzero(~found.whole.recorded))
-    trains = found.whole.select(np.flatnonzero(found.whole.recorded & found.whole.waveform))
-    judged = {
-        "on held-out animals, as histograms with waveform": whole,
-        "on held-out animals, as histograms by spike times alone": found.timing,
-        "on held-out animals, as spike trains with waveform": trains,
+    calibration, distances = calibrate(found, names)
+    kinds = {
+        "on held-out animals, as histograms with waveform": found["kind"] == "histogram",
+        "on held-out animals, as histograms by spike times alone": found["kind"] == "timing",
+        "on held-out animals, as spike trains with waveform": (found["kind"] == "train") & found["waveform"],
     }
-    judged = {
-        name: summarise(cells, judge(found, cells, cells.animals)) for name, cells in judged.items() if len(cells.truth)
-    }
-    recalls = recall_score(whole.truth, whole.scores.argmax(axis=1), average=None)
+    judged = {name: judge(found, names, found[own]) for name, own in kinds.items() if own.any()}
+    whole, summaries = next(iter(judged.values())), {name: summarise(own) for name, own in judged.items()}
+    recalls = recall_score(whole["truth"], whole["best"], average=None)
     report = {
         "units": int(known.sum()),
         "animals": len(np.unique(animals)),
         "units_of_class": dict(zip(classes.tolist(), np.bincount(truth).tolist(), strict=True)),
         "animals_of_class": {name: len(np.unique(animals[truth == at])) for at, name in enumerate(classes.tolist())},
-        "balanced_accuracy": next(iter(judged.values()))["balanced_accuracy"],
-        "macro_f1": next(iter(judged.values()))["macro_f1"],
+        **{name: next(iter(summaries.values()))[name] for name in ("balanced_accuracy", "macro_f1")},
         "recall_of_class": dict(zip(classes.tolist(), recalls.tolist(), strict=True)),
-        **judged,
+        **summaries,
         "on held-out projects, as histograms with waveform": elsewhere,
         "subjects": np.unique(animals).tolist(),
         "activities": ["spikes"],

@@ -45,11 +45,7 @@ def read_recordings(folder: Path) -> tuple[dict[str, Population], list[Populatio
         warnings.simplefilter("ignore", NeuridWarning)
         worms = {path.stem: read(path) for path in sorted((folder / "worms").glob("*.nwb"))}
         others = [read(folder / "ophys" / "allen_552195520_excerpt.nwb")]
-    for seed in train_company.SEEDS:
-        for animal in range(train_company.ANIMALS):
-            foreign = animal == train_company.ANIMALS - 1
-            others.append(train_company.make_animal("imaging", seed, animal, out_of_domain=foreign))
-    return worms, others
+    return worms, [*others, *train_company.make_animals("imaging")]
 
 
 def train(worms: Sequence[Population], others: Sequence[Population]) -> Model:

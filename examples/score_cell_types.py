@@ -17,7 +17,7 @@ from pathlib import Path
 
 import fit_cell_types as fitting
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score
+import pandas as pd
 
 from nwb_neurid.correlogram import count_pairs
 from nwb_neurid.intervals import Intervals, divided, subtracted
@@ -99,23 +99,21 @@ def leave_out(folder: Path, trains: Sequence[fitting.Recorded]) -> list[fitting.
     return found
 
 
-def report(name: str, found: fitting.Scores) -> None:
+def report(name: str, found: pd.DataFrame, classes: list[str]) -> None:
     """Print what predictions on spike trains are worth."""
-    cells = found.whole.select(np.flatnonzero(found.whole.recorded & found.whole.waveform))
-    for asked, kept in (("", cells), (" if stretches are not compared", replace(cells, agree=cells.agree | True))):
-        judged = fitting.judge(found, kept, kept.animals)
-        labelled = judged.labelled > 0
-        print(f"{name}: {int(labelled.sum())} labelled, {int((1 - judged.right[labelled]).sum())} wrongly{asked}")
-    best = cells.scores.argmax(axis=1)
-    worth = fitting.summarise(cells, judged)
+    cells = found[(found["kind"] == "train") & found["waveform"]]
+    for asked, kept in (("", cells), (" if stretches are not compared", cells.assign(agree=True))):
+        judged = fitting.judge(found, classes, kept)
+        worth = fitting.summarise(judged)
+        print(f"{name}: {worth['predicted']} labelled, {worth['wrong_among_predicted']} wrongly{asked}")
     print(
-        f"  {len(cells.truth)} cells of {len(set(cells.animals.tolist()))} animals, balanced accuracy "
-        f"{balanced_accuracy_score(cells.truth, best):.3f}, sets of {fitting.COVERAGE:.0%} hold "
+        f"  {len(cells)} cells of {cells['animal'].nunique()} animals, balanced accuracy "
+        f"{worth['balanced_accuracy']:.3f}, sets of {fitting.COVERAGE:.0%} hold "
         f"{worth['coverage_of_sets']:.0%} of the types ({worth['coverage_of_sets_by_animal']:.0%} by animal)"
     )
-    for at, kind in enumerate(found.classes.tolist()):
-        own = cells.truth == at
-        print(f"  {kind}: {int((best[own] == at).sum())} of {int(own.sum())}")
+    for at, kind in enumerate(classes):
+        own = judged.loc[judged["truth"] == at, "best"]
+        print(f"  {kind}: {int((own == at).sum())} of {len(own)}")
 
 
 def main() -> None:
@@ -124,9 +122,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where identified_cells/ and cellexplorer*/ lie")
     folder = parser.parse_args().folder
     table = fitting.read_table(folder)
-    report("as recorded", fitting.score_left_out(table, fitting.SHIPS))
+    report("as recorded", *fitting.score_left_out(table, fitting.SHIPS))
     cut = replace(table, trains=leave_out(folder, table.trains))
-    report("without laser epochs", fitting.score_left_out(cut, fitting.SHIPS))
+    report("without laser epochs", *fitting.score_left_out(cut, fitting.SHIPS))
 
 
 if __name__ == "__main__":

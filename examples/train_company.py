@@ -59,6 +59,15 @@ def make_animal(kind, seed, animal, *, out_of_domain=False, rate_hz=None):
     return made.population() if kind == "spikes" else made.imaged_population(rate_hz or FRAMES_HZ[(seed + animal) % 4])
 
 
+def make_animals(kind, rate_hz=None):
+    """The simulated animals that are trained on; the last one of each seed lies outside the domain."""
+    return [
+        make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1, rate_hz=rate_hz)
+        for seed in SEEDS
+        for animal in range(ANIMALS)
+    ]
+
+
 def read_recordings(kind, folder):
     """The recordings of two units or more that lie in a folder, from their beginning."""
     found = []
@@ -101,11 +110,7 @@ def main() -> None:
     options = asked.parse_args()
     kind = "imaging" if options.preset.startswith("imaging") else "spikes"
     source = options.preset if options.preset in RECORDINGS else kind
-    animals = [
-        make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
-        for seed in SEEDS
-        for animal in range(ANIMALS)
-    ]
+    animals = make_animals(kind)
     real = [] if options.recordings is None else read_recordings(source, options.recordings)
     print(f"{len(animals)} simulated animals, {len(real)} recordings", flush=True)
     untrained = new_model("company", preset=options.preset, untrained=True)

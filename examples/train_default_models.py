@@ -15,22 +15,14 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from train_company import FRAME_HZ, UNITS, make_animals, score
 
 from nwb_neurid import evaluate, new_model, read
 from nwb_neurid._system.text import counted
 from nwb_neurid.contracts import TrainingOptions
 from nwb_neurid.errors import NeuridWarning
 from nwb_neurid.model.fitting import fit
-from nwb_neurid.simulate import simulate
 
-UNITS, SECONDS, REGIONS = 120, 300.0, 3
-SEEDS, ANIMALS = (1, 2, 3, 4), 3
-PROBE, SCORED = range(7), range(7, 10)  # animals of seed 0
 RECORDINGS = {
     "spikes": ("steinmetz/sub-Cori_*.nwb", "steinmetz/sub-Forssmann_*.nwb"),
     "dff": ("ophys/allen_552195520_excerpt.nwb",),
@@ -51,12 +43,6 @@ LONGEST_S = 600.0
 """Of a recording this much is taken, or long ones would be nearly all that is seen."""
 
 
-def simulated(kind, seed, animal, *, out_of_domain=False):
-    """A simulated animal, with spikes or with fluorescence."""
-    made = simulate(UNITS, SECONDS, seed, regions=REGIONS, animal=animal, out_of_domain=out_of_domain)
-    return made.population() if kind == "spikes" else made.imaged_population()
-
-
 def recorded(kind, folder):
     """The recordings that lie in a folder, from their beginning."""
     found = []
@@ -67,24 +53,6 @@ def recorded(kind, folder):
             population = read(path, covariates=True, start_s=begin, stop_s=begin + LONGEST_S)
         if len(population) > 1:
             found.append(population)
-    return found
-
-
-def scores(model, kind):
-    """Macro F1 for types and regions on the animals that were left out."""
-    populations = [simulated(kind, 0, animal) for animal in [*PROBE, *SCORED]]
-    vectors = [model.embed(population).vectors for population in populations]
-    found = {}
-    for label in ("cell_type", "brain_region"):
-        known = [np.isfinite(rows).all(axis=1) for rows in vectors]
-        x = [rows[there] for rows, there in zip(vectors, known, strict=True)]
-        y = [population.labels[label][there] for population, there in zip(populations, known, strict=True)]
-        probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        probe.fit(np.concatenate(x[: len(PROBE)]), np.concatenate(y[: len(PROBE)]))
-        truth, named = np.concatenate(y[len(PROBE) :]), probe.predict(np.concatenate(x[len(PROBE) :]))
-        found[label] = round(float(f1_score(truth, named, average="macro")), 3)
-        shuffled = np.random.default_rng(0).permutation(truth)
-        found[f"{label}, chance"] = round(float(f1_score(truth, shuffled, average="macro")), 3)
     return found
 
 
@@ -121,11 +89,7 @@ def main() -> None:
     kind = options.kind
     preset = options.preset if kind == "spikes" else f"{options.preset}-calcium"
     untrained = new_model(options.encoder, preset=preset, untrained=True)
-    animals = [
-        simulated(kind, seed, animal, out_of_domain=animal == ANIMALS - 1)
-        for seed in SEEDS
-        for animal in range(ANIMALS)
-    ]
+    animals = make_animals(kind, FRAME_HZ)
     real = [] if options.recordings is None else recorded(kind, options.recordings)
     print(f"{len(animals)} simulated animals, {counted(len(real), 'recording')}", flush=True)
     wanted = TrainingOptions(steps=options.steps, windows=options.windows)
@@ -134,9 +98,9 @@ def main() -> None:
         f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons, "
         f"and {counted(len(real), 'recording')}: {IN_WORDS[kind]}"
     )
-    described = {"trained": scores(trained, kind), "untrained": scores(untrained, kind)}
+    described = {"trained": score(trained, kind), "untrained": score(untrained, kind)}
     if kind == "spikes":
-        described["isi"] = scores(new_model("isi"), kind)
+        described["isi"] = score(new_model("isi"), kind)
     left_out = recorded_scores(trained, kind, options.recordings)
     in_words = f"{trained.training}. The data: {data}" if real else f"{trained.training}. The data: simulations alone"
     about = {**trained.details, "data": data, "macro F1 on simulated animals left out": described}

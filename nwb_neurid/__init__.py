@@ -1,4 +1,4 @@
-"""Tell from a neuron's activity what kind of neuron it is and where it sits.
+"""Compute one vector for each neuron of a recording, and predict cell types and brain regions.
 
 Every public name is imported when it is first used, so that `import nwb_neurid` is instant.
 """

@@ -85,7 +85,8 @@ class Embeddings:
     unit_ids
         Ids of the units, as in the population, shape (units,).
     n_windows
-        Number of windows in which each unit was seen, shape (units,); 1 if the recording is used as a whole.
+        Number of windows in which each unit was observed and active, shape (units,); 1 if the recording is used as a
+        whole.
     stability
         Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the recording
         is used as a whole, cosine similarity of the vectors in two parts of it. NaN if there are too few data, such as
@@ -156,7 +157,7 @@ class Embeddings:
         vectors
             Vectors, shape (units, dim), in the order of `population`.
         n_windows
-            Number of windows in which each unit was seen, shape (units,); 1 by default.
+            Number of windows in which each unit was observed and active, shape (units,); 1 by default.
         stability
             Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
         reasons

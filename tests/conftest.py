@@ -26,6 +26,8 @@ if find_spec("beartype") is not None and "NWB_NEURID_UNCHECKED" not in os.enviro
         ["nwb_neurid", *(path.parent.name for path in ROOT.glob("plugins/*/__init__.py"))], "beartype.beartype"
     )
 
+gc.disable()  # until everything is imported and collected, little of which can be freed
+
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("suite")
 
@@ -34,6 +36,7 @@ def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of garbage collection, which takes longer than many a test."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def recorded(folder: str) -> Path:

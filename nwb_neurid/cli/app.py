@@ -84,7 +84,7 @@ def describe(
         typer.Option("--version", metavar="", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Tell from a neuron's activity what kind of neuron it is and where it sits.
+    """Compute one vector for each neuron of a recording, and predict cell types and brain regions.
 
     $ nwb-neurid inspect recording.nwb
 

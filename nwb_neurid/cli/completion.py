@@ -1,7 +1,8 @@
 """Shell completion of option values: one function for each kind of option."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -9,53 +10,24 @@ import typer
 from nwb_neurid.errors import NeuridError
 
 
-def complete_devices(incomplete: str) -> list[str]:
-    """Devices that a model can run on."""
-    from nwb_neurid.contracts import DEVICES
+def _complete_from(module: str, name: str) -> Callable[[str], list[str]]:
+    """A function that completes what a module lists under a name, or returns under it, in the order of the list."""
 
-    return _begin(DEVICES, incomplete)
+    def complete(incomplete: str) -> list[str]:
+        found = getattr(import_module(f"nwb_neurid.{module}"), name)
+        values = found() if callable(found) else found
+        return _begin(sorted(values) if isinstance(values, frozenset) else values, incomplete)
 
-
-def complete_kinds(incomplete: str) -> list[str]:
-    """Kinds of activity."""
-    from nwb_neurid.activity import ACTIVITIES
-
-    return _begin(sorted(ACTIVITIES), incomplete)
+    return complete
 
 
-def complete_heads(incomplete: str) -> list[str]:
-    """Classifiers on top of vectors."""
-    from nwb_neurid.labels.classifier import KINDS
-
-    return _begin(KINDS, incomplete)
-
-
-def complete_formats(incomplete: str) -> list[str]:
-    """Formats of results."""
-    from nwb_neurid.writers.outputs import FORMATS
-
-    return _begin(FORMATS, incomplete)
-
-
-def complete_criteria(incomplete: str) -> list[str]:
-    """Published criteria for cell types."""
-    from nwb_neurid.labels.criteria import AUTO, CRITERIA, NONE
-
-    return _begin([AUTO, *CRITERIA, NONE], incomplete)
-
-
-def complete_protocols(incomplete: str) -> list[str]:
-    """Protocols of evaluation."""
-    from nwb_neurid.evaluation.protocols import PROTOCOLS
-
-    return _begin(PROTOCOLS, incomplete)
-
-
-def complete_encoders(incomplete: str) -> list[str]:
-    """Installed encoders."""
-    from nwb_neurid import registry
-
-    return _begin(registry.encoders(), incomplete)
+complete_devices = _complete_from("contracts", "DEVICES")
+complete_kinds = _complete_from("activity", "ACTIVITIES")
+complete_heads = _complete_from("labels.classifier", "KINDS")
+complete_formats = _complete_from("writers.outputs", "FORMATS")
+complete_criteria = _complete_from("labels.criteria", "CHOICES")
+complete_protocols = _complete_from("evaluation.protocols", "PROTOCOLS")
+complete_encoders = _complete_from("registry", "encoders")
 
 
 def complete_presets(context: typer.Context, incomplete: str) -> list[str]:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
 Name: TypeAlias = Annotated[
-    str, argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+    str,
+    argument("NAME", "Name of a dataset (nwb-neurid data list shows them), or a TOML file with a recipe of your own."),
 ]
 Data: TypeAlias = Annotated[Path, option("--data", "FOLDER", "Folder that recordings are downloaded into.", panel=READ)]
 Only: TypeAlias = Annotated[
@@ -85,7 +86,7 @@ def list_datasets(*, out: Terminal) -> None:
 @app.command("fetch", cls=Command)
 @with_terminal
 def fetch(name: Name, *, data: Data = Path("data"), only: Only = "", most: Most = None, out: Terminal) -> None:
-    """Download the recordings of a dataset; interrupted downloads continue, and checksums are verified.
+    """Download the recordings of a dataset and verify their checksums. Interrupted downloads are continued.
 
     $ nwb-neurid data fetch steinmetz-2019 --most 3
     """
@@ -139,25 +140,31 @@ def check(name: Name, *, data: Data = Path("data"), reading: ReadOptions, out: T
 @with_json
 def reproduce(
     name: Annotated[
-        str, argument("RECIPE", "Name of a dataset (nwb-neurid data list shows them), or a TOML file in the same form.")
+        str,
+        argument(
+            "RECIPE", "Name of a dataset (nwb-neurid data list shows them), or a TOML file with a recipe of your own."
+        ),
     ],
     *,
     data: Data = Path("data"),
     only: Only = "",
     most: Most = None,
-    offline: Annotated[
-        bool, flag("--offline", "Use the recordings that are already there; download none.", panel=READ)
-    ] = (False),
+    offline: Annotated[bool, flag("--offline", "Use only recordings that were already downloaded.", panel=READ)] = (
+        False
+    ),
     reading: ReadOptions,
     preset: Annotated[
         str | None,
         option(
-            "--preset", "NAME", "Use a preset other than that of the dataset; small trains on a laptop.", panel=MODEL
+            "--preset",
+            "NAME",
+            "Use another preset than the dataset states; small can be trained on a laptop.",
+            panel=MODEL,
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        option("--steps", "N", "Number of training steps, if not that of the dataset.", panel=COMPUTE, min=1),
+        option("--steps", "N", "Number of training steps; by default, as the dataset states.", panel=COMPUTE, min=1),
     ] = None,
     windows: Windows = None,
     cache: Cache = None,

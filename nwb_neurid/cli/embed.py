@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid.cli.archive import ask_of_each, embed_over_workers
-from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models
+from nwb_neurid.cli.completion import complete_criteria, complete_models
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
     COMPUTE,
@@ -19,6 +19,7 @@ from nwb_neurid.cli.options import (
     Preset,
     Untrained,
     argument,
+    encoder_option,
     flag,
     option,
     with_cluster,
@@ -54,7 +55,7 @@ def embed(
         option(
             "--model",
             "FOLDER",
-            "A model folder, or the name of a model that ships, see nwb-neurid plugins. By default, the one that "
+            "A model folder, or the name of an included model, see nwb-neurid plugins. By default, the one that "
             "ships for the activity of the recording.",
             panel=MODEL,
             autocompletion=complete_models,
@@ -62,13 +63,7 @@ def embed(
     ] = None,
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "Use an installed encoder instead of a model, see nwb-neurid plugins.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
-        ),
+        encoder_option("Use an installed encoder instead of a model, see nwb-neurid plugins."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,
@@ -106,8 +101,8 @@ def embed(
         option(
             "--prior",
             "PRIOR",
-            "How common each class is in this recording: shares such as PV=0.3,SST=0.7, or uniform, "
-            "or the name of published shares in the label head, such as neocortex.",
+            "How common each class is in this recording: frequencies such as PV=0.3,SST=0.7, or uniform, "
+            "or the name of published frequencies in the label head, such as neocortex.",
             panel=LABELS,
         ),
     ] = None,
@@ -116,8 +111,8 @@ def embed(
         option(
             "--criteria",
             "NAME",
-            "Published criterion for cell types (nwb-neurid plugins lists them); auto for those that "
-            "fit the recording; or none. A criterion is a set of thresholds and gives no "
+            "Published criterion for cell types (nwb-neurid plugins lists them); auto applies those that are valid "
+            "for the recording, none applies no criterion. A criterion is a set of thresholds and gives no "
             "probabilities.",
             panel=LABELS,
             autocompletion=complete_criteria,
@@ -138,17 +133,17 @@ def embed(
     cluster: ClusterOptions,
     out: Terminal,
 ) -> None:
-    """Embed the units of recordings: one vector per unit, and predicted labels where the model has a head for them.
+    """Embed the units of recordings: one vector per unit, and predicted labels if the model has a label head.
 
     $ nwb-neurid embed recording.nwb
 
-    adds tables with the results to the file itself. Nothing else in the file changes. After an error or a crash, the
-    file is unchanged. Results on sources that are not NWB files go into SOURCE.neurid.nwb.
+    This command adds tables with the results to the file itself. Nothing else in the file changes. After an error or a
+    crash, the file is unchanged. If a source is not an NWB file, its results are written into SOURCE.neurid.nwb.
 
     $ nwb-neurid embed sub-*/*.nwb --workers 4 --output vectors
 
-    embeds many recordings in parallel and collects all vectors in a folder of parquet files. If it is interrupted, the
-    same command continues.
+    This command embeds many recordings in parallel and collects all vectors in a folder of parquet files. To continue
+    after an interruption, run the same command again.
     """
     from nwb_neurid.workflows.embed import embed_file
     from nwb_neurid.workflows.report import check_page, report_outcome
@@ -209,7 +204,7 @@ def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
 def _choose_model(
     encoder: str | None, model: str | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
 ) -> "ModelChoice":
-    """The model that was asked for, or the one that ships for what each recording holds."""
+    """The model that was asked for, or the default for what each recording holds."""
     from nwb_neurid.workflows.models import ModelChoice
 
     if model is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.completion import complete_encoders, complete_protocols
+from nwb_neurid.cli.completion import complete_protocols
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
@@ -23,6 +23,7 @@ from nwb_neurid.cli.options import (
     Untrained,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
     with_json,
@@ -34,7 +35,6 @@ from nwb_neurid.errors import InvalidOption
 
 if TYPE_CHECKING:
     from nwb_neurid.evaluation.results import Evaluation
-    from nwb_neurid.model.model import Model
 
 SCORING = "What to score"
 
@@ -64,7 +64,11 @@ def evaluate(
     folds: Annotated[
         int,
         option(
-            "--folds", "N", "Number of folds: over neurons if transductive, else over subjects.", panel=SCORING, min=2
+            "--folds",
+            "N",
+            "Number of folds, which split neurons if the protocol is transductive, and otherwise subjects.",
+            panel=SCORING,
+            min=2,
         ),
     ] = 5,
     label_fractions: Annotated[
@@ -88,9 +92,7 @@ def evaluate(
     model: Models = None,
     encoder: Annotated[
         list[str] | None,
-        option(
-            "--encoder", "NAME", "An installed encoder; may be repeated.", panel=MODEL, autocompletion=complete_encoders
-        ),
+        encoder_option("An installed encoder; may be repeated."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,
@@ -122,15 +124,20 @@ def evaluate(
     $ nwb-neurid evaluate sub-*.nwb --model model --label cell_type --protocol inductive-zero-shot --output scores
 
     The output folder receives scores.json, scores.csv, predictions.csv and figures. If several models or encoders are
-    given, each is scored alone, and all together by concatenating their vectors.
+    given, each is scored separately, and then all of them together, with concatenated vectors.
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
+    from nwb_neurid.model.making import load_model, new_model
 
     fractions = _parse_numbers(label_fractions)
     check_evaluation_folder(output, overwrite=overwrite)
+    random = untrained or steps is not None
     found = run(
-        _load_models(model or [], encoder or [], preset, untrained or steps is not None, seed, device),
+        [
+            *(load_model(folder, device=device) for folder in model or []),
+            *(new_model(name, preset=preset, untrained=random, seed=seed, device=device) for name in encoder or []),
+        ],
         sources,
         label=label,
         protocol=protocol,
@@ -155,15 +162,6 @@ def evaluate(
     out.print_json({"folder": str(output), "rows": found.to_rows(), **found.scores})
     _report(out, found)
     out.say(f"{output}: scores.json, scores.csv, predictions.csv and figures")
-
-
-def _load_models(
-    folders: list[str], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
-) -> "list[Model]":
-    from nwb_neurid.model.making import load_model, new_model
-
-    loaded = [load_model(folder, device=device) for folder in folders]
-    return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]
 
 
 def _split_words(text: str) -> list[str]:

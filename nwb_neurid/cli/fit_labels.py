@@ -17,6 +17,7 @@ from nwb_neurid.cli.options import (
     argument,
     flag,
     option,
+    output_option,
     with_reading,
     with_terminal,
 )
@@ -37,7 +38,7 @@ def fit_labels(
         str,
         argument(
             "MODEL",
-            "A model folder, a model that ships, or an encoder that needs no training.",
+            "A model folder, an included model, or an encoder that needs no training.",
             autocompletion=complete_models,
         ),
     ],
@@ -53,7 +54,7 @@ def fit_labels(
         option(
             "--scope",
             "TEXT",
-            "Neurons that the label head applies to, in words, such as 'opto-tagged interneurons of mouse V1'.",
+            "Description of the neurons for which predictions are valid: 'opto-tagged interneurons of mouse V1'.",
             panel=LABELS,
         ),
     ] = "",
@@ -63,10 +64,10 @@ def fit_labels(
     pool_groups: PoolGroups = False,
     output: Annotated[
         Path | None,
-        option("--output", "FOLDER", "The model folder to write; MODEL itself by default.", short="-o", panel=WRITE),
+        output_option("FOLDER", "The model folder to write; MODEL itself by default."),
     ] = None,
     overwrite: Annotated[
-        bool, flag("--overwrite", "Replace a head for this label, or the folder --output.", panel=WRITE)
+        bool, flag("--overwrite", "Replace an existing head for this label, or an existing output folder.", panel=WRITE)
     ] = False,
     seed: Seed = 0,
     out: Terminal,
@@ -108,7 +109,7 @@ def _choose_folder(model: str, output: Path | None, overwrite: bool) -> Path:
     from nwb_neurid.workflows.models import names_encoder
 
     if output is None and not Path(model).exists() and (names_encoder(model) or model in list_bundled()):
-        what = "an encoder" if names_encoder(model) else "a model that ships"
+        what = "an encoder" if names_encoder(model) else "an included model"
         raise InvalidOption(
             f"{model} is {what}, and a label head cannot be added to it. Choose a folder for a copy "
             "with the head (--output)."

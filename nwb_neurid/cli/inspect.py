@@ -108,7 +108,7 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 
 
 def _list_models(population: "Population") -> dict[str, Any]:
-    """Each model that ships, and why it cannot embed the recording."""
+    """Each included model, and why it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
     from nwb_neurid.model.bundled import is_on_request, list_bundled, list_labels, read_spec
 
@@ -155,8 +155,8 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
 
 
 def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, Any]) -> None:
-    """The models that ship, the encoders, and the next step."""
-    out.say("models that ship")
+    """The included models, the encoders, and the next step."""
+    out.say("included models")
     suitable = [name for name, model in found["models"].items() if model["fits"] and not model["labels"]]
     for name, model in found["models"].items():
         default = _describe_use(name, model, suitable)
@@ -180,12 +180,12 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
     for name in sorted(able, key=lambda name: able[name])[:1]:
         train = ["--fit"] if able[name] else []
         out.say(
-            f"No model that ships can embed it. Choose an encoder: {spell('embed', *words, '--encoder', name, *train)}"
+            f"No included model can embed it. Choose an encoder: {spell('embed', *words, '--encoder', name, *train)}"
         )
 
 
 def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
-    """What `embed` takes a model for that ships."""
+    """When `embed` uses an included model."""
     if model["labels"]:
         when = f"on request (--model {name})" if model["on_request"] else "in addition to the default"
         return f", predicts {', '.join(model['labels'])} {when}"

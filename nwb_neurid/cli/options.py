@@ -19,6 +19,7 @@ from typer.models import OptionInfo
 
 from nwb_neurid.cli.completion import (
     complete_devices,
+    complete_encoders,
     complete_formats,
     complete_heads,
     complete_kinds,
@@ -53,18 +54,28 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
     return typer.Argument(metavar=metavar, help=help, show_default=False, **declared)
 
 
-OutputFolder: TypeAlias = Annotated[Path, option("--output", "FOLDER", "The folder to write.", short="-o", panel=WRITE)]
+def encoder_option(help: str) -> Any:
+    """Which installed encoder."""
+    return option("--encoder", "NAME", help, panel=MODEL, autocompletion=complete_encoders)
+
+
+def output_option(metavar: str, help: str) -> Any:
+    """Where results go."""
+    return option("--output", metavar, help, short="-o", panel=WRITE)
+
+
+OutputFolder: TypeAlias = Annotated[Path, output_option("FOLDER", "The folder to write.")]
 Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace existing output.", panel=WRITE)]
 Resume: TypeAlias = Annotated[bool, flag("--resume", "Continue an interrupted training into this folder.", panel=WRITE)]
 ResultsName: TypeAlias = Annotated[
-    str | None, option("--name", "NAME", "Only the results of this name; by default, all.")
+    str | None, option("--name", "NAME", "Only the results of this name; by default, all results.")
 ]
 Preset: TypeAlias = Annotated[
     str | None,
     option(
         "--preset",
         "NAME",
-        "Preset of the encoder (small trains on a laptop); by default, its first one.",
+        "Preset of the encoder; by default, its first one. The preset small can be trained on a laptop.",
         panel=MODEL,
         autocompletion=complete_presets,
     ),
@@ -135,7 +146,7 @@ Models: TypeAlias = Annotated[
     option(
         "--model",
         "FOLDER",
-        "A model folder, or the name of a model that ships; may be repeated.",
+        "A model folder, or the name of an included model; may be repeated.",
         panel=MODEL,
         autocompletion=complete_models,
     ),
@@ -143,12 +154,16 @@ Models: TypeAlias = Annotated[
 
 READING: Mapping[str, OptionInfo] = {
     "part": option(
-        "--from", "PATH", "Which of several sources in a file to read: units, or a path within the file.", panel=READ
+        "--from",
+        "PATH",
+        "Which source of activity to read if a file has several: units, or a path within the file.",
+        panel=READ,
     ),
     "where": option(
         "--where",
         "CONDITION",
-        "Which units to read, by their columns, such as 'quality == \"good\" and snr > 2'; all keeps every unit.",
+        "Read only units that meet this condition on their columns, such as 'quality == \"good\" and snr > 2'; all "
+        "keeps every unit.",
         panel=READ,
     ),
     "intervals": option(
@@ -158,9 +173,9 @@ READING: Mapping[str, OptionInfo] = {
         "rows, such as 'trials:correct == 1'.",
         panel=READ,
     ),
-    "start_s": option("--start", "S", "Read only from this time on, in seconds.", panel=READ),
-    "stop_s": option("--stop", "S", "Read only up to this time, in seconds.", panel=READ),
-    "duration_s": option("--duration", "S", "Read only the first N seconds of observed time.", panel=READ),
+    "start_s": option("--start", "S", "Read only from this time on, in seconds of the session clock.", panel=READ),
+    "stop_s": option("--stop", "S", "Read only up to this time, in seconds of the session clock.", panel=READ),
+    "duration_s": option("--duration", "S", "Read only this many seconds from the start of observed time.", panel=READ),
     "exclude": option(
         "--exclude",
         "TIME",
@@ -171,13 +186,13 @@ READING: Mapping[str, OptionInfo] = {
     "activity": option(
         "--activity",
         "KIND",
-        "Activity to read where a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
+        "Activity to read if a recording has several kinds: spikes, dff, fluorescence or deconvolved.",
         panel=READ,
         autocompletion=complete_kinds,
     ),
     "all_rois": flag("--all-rois", "Read every ROI, including those that the segmentation rejected.", panel=READ),
     "rate_hz": option(
-        "--rate-hz", "HZ", "Sampling or frame rate in Hz, where the recording does not state it.", panel=READ
+        "--rate-hz", "HZ", "Sampling or frame rate in Hz, if the recording does not state it.", panel=READ
     ),
     "labels": option(
         "--labels",
@@ -187,7 +202,9 @@ READING: Mapping[str, OptionInfo] = {
         panel=READ,
     ),
     "keep_opto": flag(
-        "--keep-opto", "Keep optogenetic stimulation, the 300 s before it and everything after it.", panel=READ
+        "--keep-opto",
+        "Keep the time of optogenetic stimulation, the 300 s before it and all time after it.",
+        panel=READ,
     ),
 }
 
@@ -195,15 +212,15 @@ WRITING: Mapping[str, OptionInfo] = {
     "output": option(
         "--output",
         "PATH",
-        "Write results here and leave the recording unchanged: a file, or a folder for several "
-        "recordings; with --workers, a folder of parquet files with all vectors.",
+        "Write the results to this file (with several recordings, into this folder) and leave the recording "
+        "unchanged. With --workers, the folder for parquet files with all vectors.",
         short="-o",
         panel=WRITE,
     ),
     "format": option(
         "--format",
         "FORMAT",
-        "nwb: tables in an NWB file. csv, parquet: one table in a separate file. phy: columns in the folder of phy.",
+        "nwb: tables in an NWB file. csv or parquet: one table in a separate file. phy: columns in the folder of phy.",
         panel=WRITE,
         autocompletion=complete_formats,
     ),
@@ -221,7 +238,7 @@ WRITING: Mapping[str, OptionInfo] = {
 
 CLUSTER: Mapping[str, OptionInfo] = {
     "workers": option(
-        "--workers", "N", "Number of processes on this machine or, with --slurm, of jobs.", panel=WORKERS, min=1
+        "--workers", "N", "Number of processes on this machine or, with --slurm, number of jobs.", panel=WORKERS, min=1
     ),
     "scheduler": option(
         "--scheduler", "ADDRESS", "Use a Dask scheduler that already runs, such as tcp://node1:8786.", panel=WORKERS
@@ -255,8 +272,8 @@ CLUSTER: Mapping[str, OptionInfo] = {
     "manifest": option(
         "--manifest",
         "FILE",
-        "File that records which recordings are done, neurid-manifest.sqlite by default. With "
-        "--output, it is in that folder.",
+        "File that records which recordings are done; by default, neurid-manifest.sqlite. With --output, this file "
+        "is in the output folder.",
         panel=WORKERS,
     ),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import argument, flag, option, output_option, with_terminal
 from nwb_neurid.cli.pages import Command, Group
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.callback()
 @with_terminal
 def plugins(context: typer.Context, *, out: Terminal) -> None:
-    """List installed encoders, readers and the models that ship; check a plugin, or write a new one.
+    """List the installed encoders and readers and the included models; check a plugin; write a new plugin.
 
     $ nwb-neurid plugins
     """
@@ -44,7 +44,7 @@ def plugins(context: typer.Context, *, out: Terminal) -> None:
 @app.command("list", cls=Command)
 @with_terminal
 def list_plugins(*, out: Terminal) -> None:
-    """List installed encoders and readers, models that ship, and criteria. A broken plugin is reported as a warning.
+    """List installed encoders and readers, included models, and criteria. A broken plugin is reported as a warning.
 
     $ nwb-neurid plugins list
     """
@@ -59,7 +59,7 @@ def _list_all(out: Terminal) -> None:
     for found in (registry.encoders(), registry.readers()):
         out.say(f"{found.kind}s")
         _list_installed(out, found)
-    out.say("models that ship")
+    out.say("included models")
     for name in list_bundled():
         spec = read_spec(name)
         labels = f", predicts {', '.join(list_labels(name))}" if list_labels(name) else ""
@@ -144,13 +144,14 @@ def new(
     name: Annotated[str, argument("NAME", "Name of the plugin: lower-case letters, digits and hyphens.")],
     *,
     torch: Annotated[
-        bool, flag("--torch", "Write an encoder that is trained with torch; by default, one in NumPy without training.")
+        bool,
+        flag(
+            "--torch", "Write an encoder that is trained with PyTorch, instead of one in NumPy that needs no training."
+        ),
     ] = False,
     output: Annotated[
         Path,
-        option(
-            "--output", "FOLDER", "Folder in which to create it; by default, the current one.", short="-o", panel=WRITE
-        ),
+        output_option("FOLDER", "Folder in which to create it; by default, the current one."),
     ] = Path(),
     out: Terminal,
 ) -> None:

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import MODEL, WRITE, Overwrite, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import Overwrite, argument, encoder_option, flag, option, output_option, with_terminal
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption
@@ -20,7 +19,7 @@ Seed = Annotated[int, option("--seed", "N", "Random seed, for reproducible recor
 
 @with_terminal
 def simulate(
-    output: Annotated[Path, argument("OUT", "The NWB file to write; with --animals, the folder.")],
+    output: Annotated[Path, argument("OUT", "The NWB file to write; with --animals, the folder to write.")],
     *,
     units: Units = 100,
     duration: Duration = 60.0,
@@ -30,12 +29,14 @@ def simulate(
         option(
             "--regions",
             "N",
-            "Brain regions, each with a rhythm and a slow drive that its neurons share.",
+            "Number of brain regions. Neurons of one region share a rhythm and a slow drive.",
             panel=SIMULATE,
             min=1,
         ),
     ] = 1,
-    imaging: Annotated[bool, flag("--imaging", "Calcium fluorescence in place of spikes.", panel=SIMULATE)] = False,
+    imaging: Annotated[
+        bool, flag("--imaging", "Simulate calcium fluorescence instead of spikes.", panel=SIMULATE)
+    ] = False,
     rate_hz: Annotated[
         float | None, option("--rate-hz", "HZ", "Frame rate of --imaging; 4.28 by default.", panel=SIMULATE)
     ] = None,
@@ -47,13 +48,13 @@ def simulate(
         option(
             "--out-of-domain",
             "N",
-            "With --animals, N more animals, whose drive, noise and synapses lie outside the range of the others.",
+            "With --animals, also write N animals whose drive, noise and synapses lie outside the range of the others.",
             panel=SIMULATE,
             min=0,
         ),
     ] = 0,
     jobs: Annotated[
-        int | None, option("--jobs", "N", "With --animals, how many processes; one per core by default.", min=1)
+        int | None, option("--jobs", "N", "With --animals, the number of processes; by default, one per core.", min=1)
     ] = None,
     overwrite: Overwrite = False,
     out: Terminal,
@@ -116,17 +117,12 @@ def _refuse_without_animals(out_of_domain: int, jobs: int | None) -> None:
 def demo(
     *,
     output: Annotated[
-        Path, option("--output", "FOLDER", "The folder for recording and picture.", short="-o", panel=WRITE)
+        Path,
+        output_option("FOLDER", "The folder for the recording, the picture and the report."),
     ] = Path("neurid-demo"),
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "An installed encoder that needs no training; by default {default encoder for baseline}.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
-        ),
+        encoder_option("An installed encoder that needs no training; by default {default encoder for baseline}."),
     ] = None,
     units: Units = 150,
     duration: Duration = 60.0,

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from nwb_neurid.errors import NeuridError, NeuridWarning
@@ -145,14 +145,8 @@ class Terminal:
         if self._bars.disable:
             yield lambda _: None
             return
-        self._bars.start()
-        task = self._bars.add_task(escape_controls(label), total=None)
-        try:
+        with self._add_task(label) as task:
             yield lambda more: self._bars.advance(task, more)
-        finally:
-            self._bars.remove_task(task)
-            if not self._bars.tasks:
-                self._bars.stop()
 
     def describe(self, text: str) -> bool:
         """Put a text beside the innermost bar; False if there is no bar."""
@@ -162,13 +156,18 @@ class Terminal:
         return True
 
     def _draw_bar(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
-        self._bars.start()
-        task = self._bars.add_task(escape_controls(label), total=total)
-        try:
+        with self._add_task(label, total) as task:
             for item in items:
                 yield item
                 self._bars.advance(task)
             self._bars.refresh()  # the last frame shows that all is done
+
+    @contextmanager
+    def _add_task(self, label: str, total: int | None = None) -> Iterator[TaskID]:
+        self._bars.start()
+        task = self._bars.add_task(escape_controls(label), total=total)
+        try:
+            yield task
         finally:
             self._bars.remove_task(task)
             if not self._bars.tasks:

@@ -3,10 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import (
     COMPUTE,
-    MODEL,
     READ,
     Cache,
     Device,
@@ -18,6 +16,7 @@ from nwb_neurid.cli.options import (
     Seed,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
     with_reading,
@@ -45,12 +44,8 @@ def train(
     pool_groups: PoolGroups = False,
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
+        encoder_option(
+            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}."
         ),
     ] = None,
     preset: Preset = None,
@@ -69,7 +64,7 @@ def train(
         option(
             "--held-out",
             "A,B",
-            "Subjects to be tested later: training stops with an error if a recording is of one of them.",
+            "Subjects that will be tested later. Training ends with an error if a recording is of one of them.",
             panel=READ,
         ),
     ] = "",
@@ -84,9 +79,11 @@ def train(
 
     $ nwb-neurid train sub-*.nwb --preset small --output model
 
-    The folder also holds the loss curve (loss.csv, loss.png). Ctrl-C keeps the weights learned so far; continue with
-    --resume. On several GPUs: torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or srun nwb-neurid train ...
-    under SLURM, one task per GPU. For hundreds of recordings: --cache.
+    The folder also holds the loss curve (loss.csv, loss.png). If you stop the training with Ctrl-C, the weights
+    learned so far are kept, and --resume continues the training. For hundreds of recordings, use --cache.
+
+    To train on several GPUs, start torchrun --nproc-per-node GPUS -m nwb_neurid train ..., or, under SLURM, srun
+    nwb-neurid train ..., with one task per GPU.
     """
     from nwb_neurid.registry import default_encoder
     from nwb_neurid.training.processes import join_processes

@@ -1,11 +1,11 @@
 """Comparison of evaluations on the units that all of them tested."""
 
-import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,12 +14,13 @@ from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.evaluation.metrics import DRAWS, ENOUGH_SUBJECTS, INTERVAL, METRICS, draw_resamples
 from nwb_neurid.evaluation.results import FORMAT, PREDICTIONS, SCORES
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from scipy.sparse import csr_array
+
 SAME = ("label", "protocol")
 KEY = ("subject", "source", "session", "row")
 CHUNK = 100  # bootstrap samples at a time, which bounds the memory
-
-Key = tuple[str, ...]
-"""Subject, file, session and row of a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,18 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
             each_has = ", ".join(f"{folder}: {own[field]}" for folder, own in zip(folders, scores, strict=True))
             raise InvalidOption(f"Only evaluations of one {field} can be compared, got {each_has}.")
     tables = [_read_predictions(Path(folder)) for folder in folders]
-    keys = sorted(set.intersection(*(set(own) for own in tables)))
+    keys = sorted(set.intersection(*(set(own.index) for own in tables)))
     if not keys:
         raise InvalidOption("These evaluations have tested no unit in common.")
-    truth = _check_truth(folders, tables, keys)
-    subject = np.array([tables[0][key]["subject"] for key in keys])
-    labels = [np.array([own[key]["said"] for key in keys]) for own in tables]
+    left_out = len(set.union(*(set(own.index) for own in tables))) - len(keys)
+    tables = [own.loc[keys] for own in tables]
+    for folder, own in zip(folders[1:], tables[1:], strict=True):
+        if wrong := int((own["true"] != tables[0]["true"]).sum()):
+            raise InvalidOption(
+                f"{folders[0]} and {folder} disagree on the true class of {wrong} units. Evaluate both with one --map."
+            )
+    truth, *labels = (column.to_numpy(np.str_) for column in (tables[0]["true"], *(own["said"] for own in tables)))
+    subject = np.array([key[0] for key in keys])
     over_subjects = len(np.unique(subject)) >= ENOUGH_SUBJECTS
     parts = subject if over_subjects else np.arange(len(keys))
     classes = np.unique(np.concatenate([truth, *labels]))
@@ -114,64 +121,43 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
         over="subjects" if over_subjects else "neurons",
         units=len(keys),
         subjects=len(np.unique(subject)),
-        left_out=len(set.union(*(set(own) for own in tables))) - len(keys),
+        left_out=left_out,
     )
 
 
-def _check_truth(folders: Sequence[str | Path], tables: Sequence[Mapping[Key, Any]], keys: Sequence[Key]) -> np.ndarray:
-    for folder, own in zip(folders[1:], tables[1:], strict=True):
-        if wrong := sum(own[key]["true"] != tables[0][key]["true"] for key in keys):
-            raise InvalidOption(
-                f"{folders[0]} and {folder} disagree on the true class of {wrong} units. Evaluate both with one --map."
-            )
-    return np.array([tables[0][key]["true"] for key in keys])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Counts:
-    """Confusion of each part (subject or neuron): sparse, as a part may be one neuron."""
-
-    cells: Any  # scipy.sparse.csr_array, shape (parts, classes * classes)
-    classes: int
-
-    @property
-    def total(self) -> Int64[np.ndarray, "classes classes"]:
-        """Over all parts."""
-        return self.resample(np.ones((1, self.cells.shape[0]), np.int64))[0]
-
-    def resample(self, times: Int64[np.ndarray, "draws parts"]) -> Int64[np.ndarray, "draws classes classes"]:
-        """Confusion with each part taken so many times."""
-        return np.asarray(times @ self.cells).reshape(-1, self.classes, self.classes)
-
-
-def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> _Counts:
+def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> "csr_array":
+    """Confusion of each part (subject or neuron), shape (parts, classes²): sparse, as a part may be one neuron."""
     from scipy.sparse import csr_array
 
     names, part = np.unique(parts, return_inverse=True)
     cell = np.searchsorted(classes, truth) * len(classes) + np.searchsorted(classes, label)
-    shape = (len(names), len(classes) ** 2)
-    return _Counts(csr_array((np.ones(len(cell), np.int64), (part, cell)), shape=shape), len(classes))
+    return csr_array((np.ones(len(cell), np.int64), (part, cell)), shape=(len(names), len(classes) ** 2))
 
 
-def _compare_row(folder: str, name: str, own: _Counts, first: _Counts, seed: int) -> ComparisonRow:
-    values = {metric: float(of(own.total)) for metric, of in METRICS.items()}
+def _resample(
+    counts: "csr_array", times: Int64[np.ndarray, "draws parts"] | None = None
+) -> Int64[np.ndarray, "draws classes classes"]:
+    """Confusion with each part taken so many times; once by default."""
+    parts, cells = counts.shape
+    taken = np.ones((1, parts), np.int64) if times is None else times
+    return np.asarray(taken @ counts).reshape(len(taken), math.isqrt(cells), -1)
+
+
+def _compare_row(folder: str, name: str, own: "csr_array", first: "csr_array", seed: int) -> ComparisonRow:
+    values = {metric: float(of(_resample(own)[0])) for metric, of in METRICS.items()}
     return ComparisonRow(
         folder=folder, name=name, **values, differences={} if own is first else _bootstrap_differences(own, first, seed)
     )
 
 
-def _bootstrap_differences(own: _Counts, first: _Counts, seed: int) -> dict[str, tuple[float, float, float]]:
+def _bootstrap_differences(own: "csr_array", first: "csr_array", seed: int) -> dict[str, tuple[float, float, float]]:
     """Both are scored on the same bootstrap samples."""
-    times = draw_resamples(own.cells.shape[0], seed)
-    spread: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
-    for some in np.split(times, range(CHUNK, DRAWS, CHUNK)):
-        left, right = own.resample(some), first.resample(some)
-        for name, metric in METRICS.items():
-            spread[name].append(metric(left) - metric(right))
+    draws = np.split(draw_resamples(own.shape[0], seed), range(CHUNK, DRAWS, CHUNK))
     found = {}
     for name, metric in METRICS.items():
-        low, high = np.percentile(np.concatenate(spread[name]), INTERVAL)
-        found[name] = (float(metric(own.total) - metric(first.total)), float(low), float(high))
+        whole, *spread = (metric(_resample(own, some)) - metric(_resample(first, some)) for some in (None, *draws))
+        low, high = np.percentile(np.concatenate(spread), INTERVAL)
+        found[name] = (float(whole[0]), float(low), float(high))
     return found
 
 
@@ -185,18 +171,18 @@ def _read_scores(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _read_predictions(folder: Path) -> dict[Key, dict[str, str]]:
+def _read_predictions(folder: Path) -> "pd.DataFrame":
+    """True and predicted class of the units that were tested, by `KEY`."""
+    import pandas as pd
+
     path = folder / PREDICTIONS
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        keys = [tuple(row[name] for name in KEY) for row in rows]
-        found = {key: row for key, row in zip(keys, rows, strict=True) if row["true"] and row["said"]}
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index([*KEY])[["true", "said"]]
+    except (OSError, ValueError, KeyError) as error:
         raise UnreadableSource(f"{path} is not a table of predictions ({error!r}). Evaluate again.") from error
-    if len(set(keys)) < len(keys):
+    if repeated := int(table.index.duplicated().sum()):
         raise InvalidOption(
-            f"In {path}, {len(keys) - len(set(keys))} units have the same {', '.join(KEY)} as another unit. Give "
+            f"In {path}, {repeated} units have the same {', '.join(KEY)} as another unit. Give "
             "each file of a subject a different name or session id, and evaluate again."
         )
-    return found
+    return table[(table != "").all(axis=1)]

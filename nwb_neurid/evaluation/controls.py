@@ -1,7 +1,6 @@
 """Baselines for a score: guesses, the majority class, rate and duration, correlated activity."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float64, Shaped
@@ -28,36 +27,24 @@ def predict_majority(cohort: Cohort, split: Split) -> Shaped[np.ndarray, " test"
     return np.full(len(split.test), names[counts.argmax()])
 
 
-def embed_rates(populations: Sequence[Population]) -> tuple[Embeddings, ...]:
-    """Embed every recording by the firing rate and the duration of its units alone, all with the same dimensions.
+def embed_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
+    """Embed every recording by the logarithms of firing rate and duration alone; by the duration if all are traces.
 
-    If only some recordings have spikes, the rate is 0 for those with traces.
+    If only some recordings have spikes, the first dimension is 0 for those with traces. For recordings of a dataset,
+    rates and durations are those that the dataset contains.
     """
-    found = [_embed_rate(population) for population in populations]
-    width = max(each.vectors.shape[1] for each in found)
-    return tuple(
-        replace(each, vectors=np.pad(each.vectors, ((0, 0), (width - each.vectors.shape[1], 0)))) for each in found
-    )
-
-
-def embed_stored_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
-    """Embed the recordings of a dataset like `embed_rates`, from the rates and durations that the dataset contains."""
-    found, has_spikes = [], any(each.spikes is not None for each in cohort.stored)
-    for population, each in zip(cohort.populations, cohort.stored, strict=True):
-        seconds = np.maximum(each.observed_s, 1e-3)
-        rate = np.zeros(len(seconds)) if each.spikes is None else np.log10((each.spikes + 0.5) / seconds)
+    known = [(each.spikes, each.observed_s) for each in cohort.stored] or [
+        (each.activity.counts() if isinstance(each.activity, Spikes) else None, each.unit_duration_s())
+        for each in cohort.populations
+    ]
+    has_spikes = any(spikes is not None for spikes, _ in known)
+    found = []
+    for population, (spikes, observed_s) in zip(cohort.populations, known, strict=True):
+        seconds = np.maximum(observed_s, 1e-3)
+        rate = np.zeros(len(seconds)) if spikes is None else np.log10((spikes + 0.5) / seconds)
         columns = [rate, np.log10(seconds)] if has_spikes else [np.log10(seconds)]
         found.append(Embeddings.of(population, np.column_stack(columns)))
     return tuple(found)
-
-
-def _embed_rate(population: Population) -> Embeddings:
-    """The logarithms of rate and duration, or of the duration alone for traces."""
-    seconds = np.maximum(population.unit_duration_s(), 1e-3)
-    if not isinstance(population.activity, Spikes):
-        return Embeddings.of(population, np.log10(seconds)[:, None])
-    rate_hz = (population.activity.counts() + 0.5) / seconds
-    return Embeddings.of(population, np.column_stack([np.log10(rate_hz), np.log10(seconds)]))
 
 
 def correlate(population: Population) -> Float64[np.ndarray, "units units"]:

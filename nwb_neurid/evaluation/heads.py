@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotFit, NeuridWarning
@@ -14,9 +14,9 @@ from nwb_neurid.evaluation.models import Vectors, stack_vectors
 from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, Split
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.head import LabelHead
-from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
+from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours, stack_rows
 from nwb_neurid.labels.prediction import UNIFORM, predict
-from nwb_neurid.results import select
+from nwb_neurid.results import Predictions, select
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Coverages at which the prediction sets are measured."""
@@ -98,7 +98,10 @@ def predict_folds(
     InvalidOption
         If neighbours should vote, but the label is not a brain region, or positions are not known.
     """
-    near = _find_neighbours(cohort) if options.smooth else None
+    near = None
+    if options.smooth:
+        check_smoothable(cohort.label)
+        near = stack_rows([find_neighbours(population) for population in cohort.populations])
     units, classes = len(cohort.truth), np.unique(np.concatenate([cohort.truth[split.train] for split in splits]))
     label = np.full(units, "", dtype=object)
     reasons = np.full(units, "", dtype=object)
@@ -115,11 +118,11 @@ def predict_folds(
             tested = np.isin(rows, split.test)
             given = rows[tested] if options.protocol == TRANSDUCTIVE else rows  # other units there were trained on
             pick = np.isin(given, split.test)
-            part = _predict(head, cohort, own, recording, given, options.smooth)
+            part, balanced, levels = _predict(head, cohort, own, recording, given, options.smooth)
             here = rows[tested]
-            label[here], reasons[here], abstained[here] = part.label[pick], part.reasons[pick], part.abstained[pick]
-            probabilities[np.ix_(here, at)] = part.probabilities[pick]
-            sets[:, here[:, None], at] = part.sets[:, pick]
+            label[here], reasons[here], abstained[here] = balanced[pick], part.reasons[pick], part.abstained[pick]
+            probabilities[np.ix_(here, at)] = part.class_probabilities[pick]
+            sets[:, here[:, None], at] = levels[:, pick]
     return FoldPredictions(
         classes=classes,
         tested=np.isin(np.arange(units), np.concatenate([split.test for split in splits])),
@@ -129,16 +132,6 @@ def predict_folds(
         abstained=abstained,
         reasons=reasons.astype(np.str_),
     )
-
-
-def _find_neighbours(cohort: Cohort) -> Int64[np.ndarray, "units nearest"]:
-    check_smoothable(cohort.label)
-    found, first = [], 0
-    for population in cohort.populations:
-        rows = find_neighbours(population)
-        found.append(np.where(rows >= 0, rows + first, -1))
-        first += len(population)
-    return np.concatenate(found)
 
 
 def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near: np.ndarray | None) -> LabelHead:
@@ -173,18 +166,10 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Part:
-    """Predictions of units of one recording."""
-
-    label: np.ndarray
-    probabilities: np.ndarray
-    sets: np.ndarray
-    abstained: np.ndarray
-    reasons: np.ndarray
-
-
-def _predict(head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool) -> _Part:
+def _predict(
+    head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool
+) -> tuple[Predictions, np.ndarray, np.ndarray]:
+    """Predictions of units of one recording, their labels if classes were equally common, and sets at all levels."""
     population, embeddings = cohort.populations[recording], own[recording]
     counts = cohort.stored[recording].spikes if cohort.stored else None
     if len(given) < len(population):
@@ -197,10 +182,4 @@ def _predict(head: LabelHead, cohort: Cohort, own: Vectors, recording: int, give
     best = np.nan_to_num(probabilities).argmax(axis=1)[:, None] == np.arange(len(head.classes))
     limits = [head.calibration.find_set_threshold(level, smooth=smooth) for level in LEVELS]
     sets = [(probabilities >= limit - 1e-6) | best for limit in limits]
-    return _Part(
-        label=balanced.label,
-        probabilities=probabilities,
-        sets=np.stack([*sets, found.prediction_set]),
-        abstained=found.abstained,
-        reasons=found.reasons,
-    )
+    return found, balanced.label, np.stack([*sets, found.prediction_set])

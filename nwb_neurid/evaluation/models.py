@@ -15,7 +15,7 @@ from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import CannotEncode, InvalidOption
 from nwb_neurid.evaluation.cohort import Cohort
-from nwb_neurid.evaluation.controls import embed_rates, embed_stored_rates
+from nwb_neurid.evaluation.controls import embed_rates
 from nwb_neurid.model.fitting import fit
 from nwb_neurid.model.making import new_model
 from nwb_neurid.model.model import Model
@@ -226,7 +226,7 @@ def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: P
             "A dataset of vectors keeps no activity: compared with guessing, the most frequent class, and rate and "
             "duration alone. For the other comparisons, evaluate the recordings."
         )
-        return {RATE: embed_stored_rates(cohort)}
+        return {RATE: embed_rates(cohort)}
     populations = cohort.populations
     found: dict[str, Vectors] = {}
     if len(models.models) > 1 and models.steps is None:
@@ -246,7 +246,7 @@ def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: P
             )
         except CannotEncode as error:
             warn(f"No comparison with {baseline}: {error}")
-    return {**found, RATE: embed_rates(populations)}
+    return {**found, RATE: embed_rates(cohort)}
 
 
 def reset_weights(model: Model, seed: int) -> Model:

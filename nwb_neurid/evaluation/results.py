@@ -16,7 +16,7 @@ from nwb_neurid.errors import CannotWrite
 from nwb_neurid.evaluation.cohort import Cohort
 from nwb_neurid.evaluation.heads import FoldPredictions
 from nwb_neurid.evaluation.protocols import Split
-from nwb_neurid.plots.scores import draw_confusion, draw_growth, draw_reliability, draw_risk, draw_sets, write_title
+from nwb_neurid.plots.scores import FIGURES, draw_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,6 @@ SCORES = "scores.json"
 TABLE = "scores.csv"
 PREDICTIONS = "predictions.csv"
 FORMAT = 1
-PICTURES = ("confusion.png", "reliability.png", "sets.png", "risk.png", "label_fractions.png", "animals.png")
 SHOWN = 15
 COLUMNS = ("system", "macro_f1", "macro_f1_low", "macro_f1_high", "balanced_accuracy", "units")
 
@@ -139,7 +138,6 @@ class Evaluation:
         """
         folder = Path(folder)
         check_evaluation_folder(folder, overwrite=overwrite)
-        pictures = [name for name in PICTURES if name.removesuffix(".png") in self.scores or name in PICTURES[:4]]
         found = list(self._list_predictions())
         with convert_errors(folder):
             folder.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -147,30 +145,14 @@ class Evaluation:
             check_evaluation_folder(folder, overwrite=overwrite)
             like = [Path(each.source) for each in self.cohort.populations if each.source]
             like += [each.path for each in self.cohort.stored]
-            with write_files(folder.resolve(), SCORES, own=PICTURES, like=like) as made:
+            with write_files(folder.resolve(), SCORES, own=tuple(FIGURES), like=like) as made:
                 (made / SCORES).write_text(
                     json.dumps({"format": FORMAT, **self.scores}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
                 )
                 _write_table(made / TABLE, COLUMNS, self.to_rows())
                 _write_table(made / PREDICTIONS, tuple(found[0]), found)
-                for name in pictures:
-                    self._draw(made / name)
+                draw_scores(self.scores, made)
         return folder
-
-    def _draw(self, path: Path) -> None:
-        scores = self.scores
-        kind = path.stem
-        title = write_title(scores["label"], scores["protocol"], scores["name"])
-        if kind == "confusion":
-            draw_confusion(scores["confusion"], path, title)
-        elif kind == "reliability":
-            draw_reliability(scores["calibration"], path, title)
-        elif kind == "sets":
-            draw_sets(scores["sets"], path, title)
-        elif kind == "risk":
-            draw_risk(scores["risk"], path, title)
-        else:
-            draw_growth(scores[kind], path, "fraction" if kind == "label_fractions" else "animals", title)
 
 
 def check_evaluation_folder(folder: Path, *, overwrite: bool) -> None:

@@ -1,7 +1,6 @@
 """Scores of predictions, as plain values for JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -12,10 +11,10 @@ from nwb_neurid.evaluation.metrics import (
     METRICS,
     average_risk,
     bootstrap_intervals,
+    compute_calibration_error,
     compute_risk_curve,
     count_confusions,
     measure_reliability,
-    score_classes,
 )
 from nwb_neurid.results import Json
 
@@ -69,21 +68,18 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
     most_probable = found.classes[found.probabilities[tested].argmax(axis=1)]
     probability = found.probabilities[tested].max(axis=1)
     right = most_probable == truth
-    reliable = measure_reliability(probability, right)
+    reliability = measure_reliability(probability, right)
     share, risk = compute_risk_curve(probability, right)
     named = ~found.abstained[tested]
     return {
         "accuracy": round(float(right.mean()), 4),
-        "per_class": {
-            name: {field: round(value, 4) for field, value in asdict(own).items()}
-            for name, own in score_classes(confusion, classes).items()
-        },
+        "per_class": _score_classes(truth, predicted),
         "confusion": {"classes": classes.tolist(), "units": confusion.tolist()},
         "calibration": {
-            "expected_error": round(reliable.error, 4),
-            "probability": _round(reliable.probability),
-            "right": _round(reliable.right),
-            "units": reliable.units.tolist(),
+            "expected_error": round(compute_calibration_error(*reliability), 4),
+            "probability": _round(reliability[0]),
+            "right": _round(reliability[1]),
+            "units": reliability[2].tolist(),
         },
         "sets": _score_sets(cohort, found),
         "at_coverage": _score_coverage(cohort, found, coverage),
@@ -93,6 +89,18 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
             "error_of_all": round(float((~right).mean()), 4),
         },
         "risk": {"area": round(average_risk(share, risk), 4), **_thin(share, risk)},
+    }
+
+
+def _score_classes(truth: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:
+    """Precision, recall and F1 of every class that has units, and its number of units."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    classes = np.unique(truth)
+    rows = np.transpose(precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)).tolist()
+    return {
+        name: {"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4), "units": int(units)}
+        for name, (precision, recall, f1, units) in zip(classes.tolist(), rows, strict=True)
     }
 
 

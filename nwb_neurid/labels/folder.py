@@ -29,6 +29,11 @@ UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "par
 
 MOST_STRETCHES = 100
 
+AS_THEY_ARE = (
+    *("label_name", "scope", "kind", "coverage", "encoder", "details"),
+    *("caveats", "parts", "rare", "stretches"),
+)
+"""Fields of a head that are stored under their names."""
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
@@ -40,23 +45,14 @@ def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
         arrays = _collect_arrays(head)
         about = {
             "format": FORMAT,
-            "label_name": head.label_name,
-            "scope": head.scope,
-            "kind": head.kind,
-            "classes": head.classes.tolist(),
-            "coverage": head.coverage,
+            **{name: getattr(head, name) for name in AS_THEY_ARE},
             **{name: getattr(head.calibration, name) for name in TEMPERS},
-            "encoder": dict(head.encoder),
-            "details": dict(head.details),
-            "caveats": list(head.caveats),
+            "classes": head.classes.tolist(),
             "priors": {name: asdict(prior) for name, prior in head.priors.items()},
             "required": None if head.required is None else asdict(head.required),
-            "parts": list(head.parts),
-            "rare": list(head.rare),
-            "stretches": head.stretches,
             "arrays_sha256": hash_arrays(arrays),
         }
-        files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2) + "\n").encode()
+        files[f"{FOLDER}/{quote(name, safe='')}.json"] = (json.dumps(about, indent=2, default=dict) + "\n").encode()
         files[f"{FOLDER}/{quote(name, safe='')}.safetensors"] = pack_arrays(arrays)
     return files
 
@@ -161,24 +157,19 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
         prevalence=arrays["prevalence"],
         **{name: float(about[name]) for name in TEMPERS},
     )
+    required = about["required"]
+    plain: dict[str, Any] = {
+        name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in AS_THEY_ARE
+    }
     return LabelHead(
-        label_name=about["label_name"],
-        scope=about["scope"],
+        **plain,
         classes=np.array(about["classes"], np.str_),
-        kind=about["kind"],
         prevalence=arrays["prevalence"],
-        coverage=float(about["coverage"]),
         classifier=Classifier(center=arrays["center"], scale=arrays["scale"], layers=layers),
         calibration=calibration,
         novelty=Novelty(means=arrays["means"], precision=arrays["precision"], distances=arrays["distances"]),
-        encoder=about["encoder"],
-        details=about["details"],
-        caveats=tuple(about["caveats"]),
         priors={name: PublishedPrior(**prior) for name, prior in about["priors"].items()},
-        required=_read_required(about["required"]),
-        parts=tuple(about["parts"]),
-        rare=tuple(about["rare"]),
-        stretches=about["stretches"],
+        required=None if required is None else RequiredPart(**{**required, "dims": tuple(required["dims"])}),
     )
 
 
@@ -199,10 +190,6 @@ def _check_names(about: Mapping[str, Any], path: Path) -> None:
         raise InvalidModel(f"{path} lists a class twice. Fit the head again: nwb-neurid fit-labels.")
 
 
-def _read_required(required: Mapping[str, Any] | None) -> RequiredPart | None:
-    return None if required is None else RequiredPart(**{**required, "dims": tuple(required["dims"])})
-
-
 def _read_description(path: Path) -> dict[str, Any]:
     about = {**UNSAID, **read_versioned(path, FORMAT)}
     if name := next((name for name, holds in RULES.items() if not holds(about.get(name))), ""):
@@ -219,14 +206,6 @@ def _refuse(path: Path, about: Mapping[str, Any], name: str) -> NoReturn:
     raise InvalidModel(
         f"{path} has an invalid value of {name!r}: {about.get(name)!r:.60}. Fit the head again: nwb-neurid fit-labels."
     )
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _are_texts(value: Any) -> bool:
@@ -261,8 +240,8 @@ def _is_prior(prior: object, classes: list[str]) -> bool:
 
 
 RULES: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("label_name", "scope", "kind", "arrays_sha256"), _is_text),
-    **dict.fromkeys(("encoder", "details", "priors"), _is_object),
+    **dict.fromkeys(("label_name", "scope", "kind", "arrays_sha256"), lambda value: isinstance(value, str)),
+    **dict.fromkeys(("encoder", "details", "priors"), lambda value: isinstance(value, dict)),
     **dict.fromkeys(("classes", "caveats", "parts", "rare"), _are_texts),
     **dict.fromkeys(("sharpness", "voted_sharpness"), is_positive),
     **dict.fromkeys(("lapse", "voted_lapse"), is_share),

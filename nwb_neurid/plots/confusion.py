@@ -57,19 +57,30 @@ def plot_confusion(
     """
     if len(truth) != len(predictions):
         raise InvalidResults(f"truth must have one label for each of {len(predictions)} units, got {len(truth)}.")
-    known = (truth != "") & (predictions.label != "")
-    if not known.any():
+    units, rows, columns = count_labels(predictions, truth)
+    if not units.any():
         raise InvalidResults(f"No unit has both a known and a predicted {predictions.label_name}.")
+    axes = make_axes(ax)
+    draw_counts(axes, units, rows, columns, label=predictions.label_name)
+    axes.set_title(title or show_text(predictions.label_name), fontsize=10)
+    return axes
+
+
+def count_labels(
+    predictions: Predictions, truth: Shaped[np.ndarray, " units"]
+) -> tuple[Int64[np.ndarray, "rows columns"], list[str], list[str]]:
+    """Count units by known and predicted label; also return the names of the rows and of the columns.
+
+    Units of which one of the two is not known are left out. Rows are the classes, followed by other known labels, and
+    columns the classes, followed by `ABSTAINED` if the model abstains from any unit.
+    """
+    known = (truth != "") & (predictions.label != "")
     true = truth[known].astype(np.str_)
     given = np.where(predictions.abstained, ABSTAINED, predictions.label)[known].astype(np.str_)
     classes = predictions.classes.tolist()
     rows = [*classes, *sorted({*true.tolist()} - {*classes})]
     columns = [*classes, *([ABSTAINED] if predictions.abstained[known].any() else [])]
-    units = np.array([[np.sum((true == row) & (given == column)) for column in columns] for row in rows], np.int64)
-    axes = make_axes(ax)
-    draw_counts(axes, units, rows, columns, label=predictions.label_name)
-    axes.set_title(title or show_text(predictions.label_name), fontsize=10)
-    return axes
+    return np.array([[np.sum((true == row) & (given == column)) for column in columns] for row in rows]), rows, columns
 
 
 def draw_counts(

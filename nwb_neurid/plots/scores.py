@@ -1,9 +1,10 @@
 """Figures of an evaluation: confusion, reliability, prediction sets, risk, and learning curves.
 
-Each function writes a PNG file, and raises `CannotWrite` if it cannot be written.
+Each function draws what the scores hold under one name, and returns a value for the title; "" for none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,73 +16,80 @@ from nwb_neurid.plots.figure import GREY, PALETTE, draw_figure, show_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = (4.8, 4.2)
+
+def draw_scores(scores: Mapping[str, Any], folder: Path) -> None:
+    """Draw the figures of an evaluation into PNG files, those for which there are scores.
+
+    Raises
+    ------
+    CannotWrite
+        If a file cannot be written.
+    """
+    title = f"{show_text(scores['label'])}, {show_text(scores['protocol'])}\n{show_text(scores['name'])}"
+    for file, (name, draw) in FIGURES.items():
+        if name in scores:
+            with draw_figure(folder / file, (4.8, 4.2)) as axes:
+                value = draw(axes, scores[name])
+                axes.set_title(f"{title}\n{value}".rstrip(), fontsize=9)
+                if axes.get_legend_handles_labels()[0]:
+                    axes.legend(frameon=False)
 
 
-def write_title(label: str, protocol: str, model: str) -> str:
-    """Compose the title of a figure: the label, the protocol and the model."""
-    return f"{show_text(label)}, {show_text(protocol)}\n{show_text(model)}"
-
-
-def _set_title(axes: "Axes", title: str, value: str) -> None:
-    axes.set_title("\n".join(filter(None, [title, value])), fontsize=9)
-
-
-def draw_confusion(confusion: Mapping[str, Any], path: Path, title: str = "") -> None:
-    """Draw the confusion matrix: predicted class by true class, as shares of the row with the numbers of units."""
+def _draw_confusion(axes: "Axes", confusion: Mapping[str, Any]) -> str:
+    """Predicted class by true class, as shares of the row with the numbers of units."""
     classes = [str(name) for name in confusion["classes"]]
     size = max(4.8, 1.6 + 0.62 * len(classes))
-    with draw_figure(path, (size + 0.8, size)) as axes:
-        draw_counts(axes, np.asarray(confusion["units"], np.int64), classes, classes)
-        axes.set_title(title, fontsize=9)
+    axes.get_figure(root=True).set_size_inches(size + 0.8, size)  # type: ignore[union-attr]
+    draw_counts(axes, np.asarray(confusion["units"], np.int64), classes, classes)
+    return ""
 
 
-def draw_reliability(calibration: Mapping[str, Any], path: Path, title: str = "") -> None:
-    """Draw the reliability diagram: accuracy against confidence, with the number of units in each bin."""
+def _draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> str:
+    """Accuracy against confidence, with the number of units in each bin."""
     confidence, right = (np.array(calibration[name], float) for name in ("probability", "right"))
-    with draw_figure(path, SIZE) as axes:
-        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
-        axes.plot(confidence, right, marker="o", color=PALETTE[0], label="most probable class")
-        for x, y, n in zip(confidence, right, calibration["units"], strict=True):
-            if n:
-                axes.annotate(f"n = {n}", (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=6)
-        axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.05))
-        _set_title(axes, title, f"expected calibration error {calibration['expected_error']:.3f}")
-        axes.legend(frameon=False)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
+    axes.plot(confidence, right, marker="o", color=PALETTE[0], label="most probable class")
+    for x, y, n in zip(confidence, right, calibration["units"], strict=True):
+        if n:
+            axes.annotate(f"n = {n}", (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=6)
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.05))
+    return f"expected calibration error {calibration['expected_error']:.3f}"
 
 
-def draw_sets(sets: Sequence[Mapping[str, Any]], path: Path, title: str = "") -> None:
-    """Draw the nominal and the measured coverage of the prediction sets against their mean size."""
+def _draw_sets(axes: "Axes", sets: Sequence[Mapping[str, Any]]) -> str:
+    """The nominal and the measured coverage of the prediction sets against their mean size."""
     promised, reached, size = (np.array([each[name] for each in sets]) for name in ("promised", "reached", "size"))
-    with draw_figure(path, SIZE) as axes:
-        axes.plot(size, promised, color=GREY, linewidth=1, marker=".", label="promised")
-        axes.plot(size, reached, color=PALETTE[0], marker="o", label="reached")
-        axes.set(xlabel="mean size of a prediction set", ylabel="coverage")
-        axes.set_title(title, fontsize=9)
-        axes.legend(frameon=False)
+    axes.plot(size, promised, color=GREY, linewidth=1, marker=".", label="promised")
+    axes.plot(size, reached, color=PALETTE[0], marker="o", label="reached")
+    axes.set(xlabel="mean size of a prediction set", ylabel="coverage")
+    return ""
 
 
-def draw_risk(risk: Mapping[str, Any], path: Path, title: str = "") -> None:
-    """Draw the error rate of labelled units against the share of units that are labelled, most confident first."""
-    with draw_figure(path, SIZE) as axes:
-        axes.plot(risk["share"], risk["error"], color=PALETTE[0])
-        axes.set(xlabel="share of units labelled, most confident first", ylabel="errors among them", xlim=(0, 1))
-        axes.set_ylim(bottom=0)
-        _set_title(axes, title, f"area {risk['area']:.3f}")
+def _draw_risk(axes: "Axes", risk: Mapping[str, Any]) -> str:
+    """The error rate of labelled units against the share of units that are labelled, most confident first."""
+    axes.plot(risk["share"], risk["error"], color=PALETTE[0])
+    axes.set(xlabel="share of units labelled, most confident first", ylabel="errors among them", xlim=(0, 1))
+    axes.set_ylim(bottom=0)
+    return f"area {risk['area']:.3f}"
 
 
-def draw_growth(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, over: str, title: str = "") -> None:
-    """Draw macro F1 against the share of labels or the number of animals, with one line for each model."""
-    with draw_figure(path, SIZE) as axes:
-        for index, (name, points) in enumerate(curves.items()):
-            scored = [point for point in points if point["macro_f1"] is not None]
-            axes.plot(
-                [point[over] for point in scored],
-                [point["macro_f1"] for point in scored],
-                marker="o",
-                color=PALETTE[index % len(PALETTE)],
-                label=show_text(name),
-            )
-        axes.set(xscale="log", xlabel={"fraction": "share of the labels"}.get(over, over), ylabel="macro F1")
-        axes.set_title(title, fontsize=9)
-        axes.legend(frameon=False)
+def _draw_growth(axes: "Axes", curves: Mapping[str, Sequence[Mapping[str, Any]]], *, over: str, label: str) -> str:
+    """Macro F1 against the share of labels or the number of animals, with one line for each model."""
+    for index, (name, points) in enumerate(curves.items()):
+        x, y = zip(*((point[over], point["macro_f1"]) for point in points), strict=True)
+        kept = [value is not None for value in y]
+        colour = PALETTE[index % len(PALETTE)]
+        axes.plot(np.array(x)[kept], np.array(y)[kept], marker="o", color=colour, label=show_text(name))
+    axes.set(xscale="log", xlabel=label, ylabel="macro F1")
+    return ""
+
+
+FIGURES: Mapping[str, tuple[str, Callable[["Axes", Any], str]]] = {
+    "confusion.png": ("confusion", _draw_confusion),
+    "reliability.png": ("calibration", _draw_reliability),
+    "sets.png": ("sets", _draw_sets),
+    "risk.png": ("risk", _draw_risk),
+    "label_fractions.png": ("label_fractions", partial(_draw_growth, over="fraction", label="share of the labels")),
+    "animals.png": ("animals", partial(_draw_growth, over="animals", label="animals")),
+}
+"""By the name of the file: the name of the scores, and what draws them."""

@@ -11,13 +11,14 @@ from jaxtyping import Float64, Int64, Shaped
 from nwb_neurid._system.text import counted
 from nwb_neurid.clusters import NONE, Clusters, describe_clusters, find_clusters
 from nwb_neurid.errors import InvalidResults
+from nwb_neurid.plots.confusion import ABSTAINED
 from nwb_neurid.plots.embedding import project_vectors
 from nwb_neurid.population import Population
 from nwb_neurid.report.activity import describe_activity, measure_units
 from nwb_neurid.report.encoding import clip, encode_array, encode_numbers, encode_texts, pack_flags
 from nwb_neurid.report.methods import TSNE, Sources, cite, write_methods
 from nwb_neurid.report.places import describe_places, measure_depth
-from nwb_neurid.report.quality import ABSTAINED, compare_with_truth, list_reasons
+from nwb_neurid.report.quality import compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5
@@ -273,12 +274,9 @@ def _describe_recording(population: Population, embeddings: Embeddings, about: A
 
 
 def _describe_observed(population: Population) -> str:
-    runs = len(population.runs_s())
-    return f"{_describe_seconds(population.duration_s)} in {counted(runs, 'run')}" if runs else ""
-
-
-def _describe_seconds(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.3g} s"
+    runs, seconds = len(population.runs_s()), population.duration_s
+    shown = f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.3g} s"
+    return f"{shown} in {counted(runs, 'run')}" if runs else ""
 
 
 def _describe_runs(population: Population) -> list[list[float]]:

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid._system.display import count_reasons
+from nwb_neurid.plots.confusion import count_labels
 from nwb_neurid.report.encoding import clip
 from nwb_neurid.results import Predictions
 
-ABSTAINED = "abstained"
 BINS = 10
 
 
@@ -24,20 +24,12 @@ def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " uni
     known = (truth != "") & (predictions.label != "")
     if not known.any():
         return None
-    true = truth[known].astype(np.str_)
-    label, abstained = predictions.label[known].astype(np.str_), predictions.abstained[known]
-    given = np.where(abstained, ABSTAINED, label)
-    classes = predictions.classes.tolist()
-    rows = [*classes, *sorted({*true.tolist()} - {*classes})]
-    rows = [name for name in rows if name in {*true.tolist()}]
-    columns = [*classes, *([ABSTAINED] if abstained.any() else [])]
-    counts = [[int(np.sum((true == row) & (given == column))) for column in columns] for row in rows]
-    right = true == label
-    named = ~abstained
+    counts, rows, columns = count_labels(predictions, truth)
+    right, named = truth[known] == predictions.label[known], ~predictions.abstained[known]
     return {
-        "rows": [clip(name) for name in rows],
+        "rows": [clip(name) for name, units in zip(rows, counts, strict=True) if units.any()],
         "columns": [clip(name) for name in columns],
-        "counts": counts,
+        "counts": counts[counts.any(axis=1)].tolist(),
         "units": int(known.sum()),
         "labelled": int(named.sum()),
         "accuracy": _share(right[named]),

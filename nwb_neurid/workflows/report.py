@@ -298,7 +298,7 @@ def _are_same_units(one: Results, other: Results) -> bool:
 
 
 def _learn_about(name: str, path: Path, embeddings: Embeddings) -> About:
-    """What the registry and the models that ship know of an encoder and its weights."""
+    """What the registry and the included models know of an encoder and its weights."""
     provenance = embeddings.provenance
     summary = citation = card = ""
     with suppress(NeuridError):

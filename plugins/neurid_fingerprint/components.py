@@ -159,14 +159,6 @@ class Trainer:
         return trained
 
 
-def train(networks: Mapping[str, Network], inputs: Inputs, steps: int) -> dict[str, Network]:
-    """Train the networks for a number of steps on these inputs."""
-    trainer = Trainer(networks, inputs)
-    for _ in range(steps):
-        trainer.step()
-    return trainer.finish(networks)
-
-
 def _average(values: Values) -> Float64[np.ndarray, " _"]:
     """Mean over the units for which each number is known; NaN where it is for none."""
     known = np.isfinite(values)

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from neurid_fingerprint.components import MEASURED, Network, Trainer, list_sizes, pack_state, read_state
 from neurid_fingerprint.config import Sizes
-from neurid_fingerprint.inputs import CODED, Cells, Inputs, convert_histograms, measure_population
+from neurid_fingerprint.inputs import CODED, Inputs, measure_population
 from nwb_neurid.contracts import Config, Progress, State, Step, TrainingLog, TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain
 from nwb_neurid.population import Population
@@ -77,10 +77,6 @@ class Fingerprint:
             reasons=[_find_reason(population, unit) for unit in range(len(population))],
             provenance=Provenance(notes=notes),
         )
-
-    def embed_histograms(self, cells: Cells) -> Float64[np.ndarray, "cells dim"]:
-        """Compute the vectors of cells for which only histograms are known, see `Cells`."""
-        return self.encode(convert_histograms(cells))
 
     def encode(self, inputs: Inputs) -> Float64[np.ndarray, "units dim"]:
         """Compute vectors from inputs. A part without any known value is 0."""

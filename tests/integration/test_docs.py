@@ -238,7 +238,8 @@ def folder(material, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_the_map_of_regions_is_that_of_the_training_script():
+def test_the_map_of_regions_is_that_of_the_training_script(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
     groups = runpy.run_path(str(ROOT / "examples" / "train_default_models.py"))["REGIONS_OF"]
     rows = [f"{region},{group}" for group, regions in groups.items() for region in regions.split()]
     assert (ROOT / "examples" / "steinmetz_regions.csv").read_text("utf-8").split() == ["old,new", *rows, "*,"]

@@ -83,7 +83,7 @@ def test_inspect_names_models_reasons_by_preset_and_the_next_step(run, recording
     run("simulate", "short.nwb", "--units", 3, "--duration", 4)
     said = run("inspect", "short.nwb").stdout
     assert "  nuclr: no, it needs 10 s of observed time, the recording has 4 s (presets: base, small" in said
-    assert "No model that ships can embed it. Choose an encoder: " in said
+    assert "No included model can embed it. Choose an encoder: " in said
     assert said.rstrip().endswith("nwb_neurid embed short.nwb --encoder isi")
 
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ RATE_HZ, FRAMES_HZ, DURATION_S, TRACES_S = 30_000.0, 10.0, 30.0, 60.0
 
 @dataclass(frozen=True)
 class Recording:
-    """Spikes as samples of each unit, or traces, and running speed if there is any."""
+    """Spikes as samples of each unit, or traces, and running speed if there is any; its file, once it is asked for."""
 
     folder: Path
     samples: list[np.ndarray] | None = None
@@ -36,6 +37,13 @@ class Recording:
     @property
     def trains_s(self):
         return [own / RATE_HZ for own in self.samples]
+
+    @cached_property
+    def path(self):
+        path = self.folder / "recording.nwb"
+        with pynwb.NWBHDF5IO(path, "w") as io:
+            io.write(nwbfile_of(self))
+        return path
 
 
 def nwbfile_of(recording):
@@ -78,30 +86,22 @@ def nwbfile_of(recording):
     return made
 
 
-def path_of(recording):
-    path = recording.folder / "recording.nwb"
-    path.unlink(missing_ok=True)
-    with pynwb.NWBHDF5IO(path, "w") as io:
-        io.write(nwbfile_of(recording))
-    return path
-
-
 def by_command(recording, model):
     table = recording.folder / "vectors.csv"
     writing = WriteOptions(output=table, format="csv", overwrite=True)
-    return embed_file(path_of(recording), model, writing=writing).embeddings
+    return embed_file(recording.path, model, writing=writing).embeddings
 
 
 def by_path(recording, model):
-    return nwb_neurid.embed(path_of(recording), model=model)
+    return nwb_neurid.embed(recording.path, model=model)
 
 
 def by_population(recording, model):
-    return model.embed(nwb_neurid.read(path_of(recording)))
+    return model.embed(nwb_neurid.read(recording.path))
 
 
 def by_open_file(recording, model):
-    with pynwb.NWBHDF5IO(path_of(recording), "r") as io:
+    with pynwb.NWBHDF5IO(recording.path, "r") as io:
         return nwb_neurid.embed(io.read(), model=model)
 
 
@@ -216,6 +216,19 @@ def model_of():
     return find
 
 
+@pytest.fixture(scope="module")
+def draw(tmp_path_factory):
+    """Draws recordings, each once: one file for all encoders."""
+    drawn = {}
+
+    def draw(seed, kind, *, speed):
+        if (seed, kind, speed) not in drawn:
+            drawn[seed, kind, speed] = draw_recording(seed, kind, tmp_path_factory.mktemp("doors"), speed=speed)
+        return drawn[seed, kind, speed]
+
+    return draw
+
+
 def draw_recording(seed, kind, folder, *, speed):
     rng = np.random.default_rng(seed)
     behaviour = rng.normal(20, 5, int(20 * TRACES_S)) if speed else None
@@ -246,30 +259,30 @@ def assert_doors_agree(recording, model, doors):
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=["-".join(case) for case in CASES])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=3)
-def test_a_recording_has_the_same_vectors_through_every_door(model_of, tmp_path_factory, kind, name, seed):
-    recording = draw_recording(seed, kind, tmp_path_factory.mktemp("doors"), speed=False)
+def test_a_recording_has_the_same_vectors_through_every_door(model_of, draw, kind, name, seed):
+    recording = draw(seed, kind, speed=False)
     doors = OF_SPIKES if kind == "spikes" else OF_TRACES
     assert_doors_agree(recording, model_of(kind, name), {**OF_FILES, **doors})
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=["-".join(case) for case in CASES])
-def test_behaviour_is_seen_through_every_door_of_a_file(model_of, tmp_path, kind, name):
-    assert_doors_agree(draw_recording(3, kind, tmp_path, speed=True), model_of(kind, name), OF_FILES)
+def test_behaviour_is_seen_through_every_door_of_a_file(model_of, draw, kind, name):
+    assert_doors_agree(draw(3, kind, speed=True), model_of(kind, name), OF_FILES)
 
 
 @pytest.mark.parametrize("kind", ["spikes", "dff"])
-def test_the_models_that_ship_agree_through_every_door(tmp_path, kind):
+def test_the_models_that_ship_agree_through_every_door(draw, kind):
     from nwb_neurid.model.bundled import choose_bundled
 
     model = nwb_neurid.load_model(choose_bundled(kind), device="cpu")
     for speed in (False, True):
         doors = {} if speed else OF_SPIKES if kind == "spikes" else OF_TRACES
-        assert_doors_agree(draw_recording(5, kind, tmp_path, speed=speed), model, {**OF_FILES, **doors})
+        assert_doors_agree(draw(5, kind, speed=speed), model, {**OF_FILES, **doors})
 
 
-def test_behaviour_that_is_not_read_is_missed(tmp_path):
+def test_behaviour_that_is_not_read_is_missed(draw):
     """Without it the tests above could not tell."""
     model = nwb_neurid.load_model("default-spikes", device="cpu")
-    path = path_of(draw_recording(5, "spikes", tmp_path, speed=True))
+    path = draw(5, "spikes", speed=True).path
     seen, unseen = (nwb_neurid.embed(path, model=model, covariates=covariates) for covariates in (True, False))
     assert not np.array_equal(seen.vectors, unseen.vectors)

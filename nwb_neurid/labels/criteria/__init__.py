@@ -18,6 +18,7 @@ CRITERIA: Mapping[str, Criterion] = {
     criterion.name: criterion for criterion in (cellexplorer.CRITERION, bombcell.CRITERION)
 }
 AUTO, NONE = "auto", "none"
+CHOICES = (AUTO, *CRITERIA, NONE)
 
 
 def choose_criteria(population: Population, name: str = AUTO) -> list[Criterion]:
@@ -40,7 +41,7 @@ def choose_criteria(population: Population, name: str = AUTO) -> list[Criterion]
     if name == NONE:
         return []
     if name not in CRITERIA:
-        raise InvalidOption(f"There is no criterion {name!r}. Choose one of: {', '.join([AUTO, *CRITERIA, NONE])}.")
+        raise InvalidOption(f"There is no criterion {name!r}. Choose one of: {', '.join(CHOICES)}.")
     if population.activity.kind != "spikes":
         raise InvalidOption(
             f"Criterion {name!r} is for spikes, {population.source or 'the recording'} has {population.activity.kind}. "

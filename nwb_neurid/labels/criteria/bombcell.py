@@ -10,7 +10,6 @@ from nwb_neurid.labels.criteria.criterion import NO_WAVEFORM, Criterion, Unit, V
 from nwb_neurid.labels.criteria.regions import CORTEX, STRIATUM, find_part
 from nwb_neurid.labels.criteria.timing import WIDE_S, measure_long_share, measure_suppression_ms
 from nwb_neurid.labels.criteria.waveform import measure_peak_trough_us
-from nwb_neurid.population import Population, Spikes
 
 MSN, FSI, TAN, UIN = "MSN", "FSI", "TAN", "UIN"
 WIDE, NARROW = "wide-spiking", "narrow-spiking"
@@ -18,7 +17,6 @@ WIDEST_NARROW_US = 400.0
 SHORTEST_TONIC_MS = 40.0
 LARGEST_LONG_SHARE = 0.1
 LONG_S = 2.0
-FEWEST_SPIKES = 100
 ROUNDING = 1e-6
 
 DURATION = "peak_trough_us"
@@ -32,7 +30,7 @@ def judge(unit: Unit) -> Verdict:
     cut = False
     if unit.waveform is not None:
         values[DURATION], cut = measure_peak_trough_us(unit.waveform, unit.rate_hz)
-    uncountable = _find_reason(unit)
+    uncountable = unit.explain_uncountable(WIDE_S)
     if not uncountable:
         values[LONG_SHARE] = measure_long_share(unit.train_s, unit.runs_s, LONG_S)
         values[SUPPRESSION] = measure_suppression_ms(unit.train_s, unit.runs_s)
@@ -56,21 +54,6 @@ def judge(unit: Unit) -> Verdict:
     return Verdict(label=MSN if values[SUPPRESSION] < SHORTEST_TONIC_MS else TAN, values=values)
 
 
-def suits(population: Population) -> bool:
-    """Whether some unit has spikes and is known to lie in striatum."""
-    regions = {str(region) for region in population.labels.get("brain_region", ())}
-    return isinstance(population.activity, Spikes) and STRIATUM in map(find_part, regions)
-
-
-def _find_reason(unit: Unit) -> str:
-    """Why intervals and autocorrelogram cannot be measured; "" where they can."""
-    if unit.resolution_s > WIDE_S:
-        return f"spike times too coarse for an autocorrelogram: {unit.resolution_s * 1e3:g} ms"
-    if len(unit.train_s) < FEWEST_SPIKES:
-        return f"too few spikes: {len(unit.train_s)} of {FEWEST_SPIKES}"
-    return ""
-
-
 CRITERION = Criterion(
     name="bombcell",
     version="1",
@@ -89,5 +72,6 @@ CRITERION = Criterion(
     thresholds={DURATION: WIDEST_NARROW_US, SUPPRESSION: SHORTEST_TONIC_MS, LONG_SHARE: LARGEST_LONG_SHARE},
     values=(DURATION, SUPPRESSION, LONG_SHARE),
     judge=judge,
-    suits=suits,
+    parts=frozenset({STRIATUM}),
+    needs_region=True,
 )

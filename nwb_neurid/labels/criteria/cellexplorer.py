@@ -8,12 +8,11 @@ from nwb_neurid.labels.criteria.criterion import NO_WAVEFORM, Criterion, Unit, V
 from nwb_neurid.labels.criteria.regions import CORTEX, HIPPOCAMPUS, find_part
 from nwb_neurid.labels.criteria.timing import NARROW_S, correlate_narrowly, fit_rise_ms
 from nwb_neurid.labels.criteria.waveform import measure_trough_to_peak_ms
-from nwb_neurid.population import Population, Spikes
 
 NARROW, WIDE, PYRAMIDAL = "narrow interneuron", "wide interneuron", "pyramidal"
+PARTS = frozenset({HIPPOCAMPUS, CORTEX})
 WIDEST_NARROW_MS = 0.425
 SLOWEST_PYRAMIDAL_MS = 6.0
-FEWEST_SPIKES = 100
 ROUNDING = 1e-9
 
 TROUGH_TO_PEAK = "trough_to_peak_ms"
@@ -26,10 +25,10 @@ def judge(unit: Unit) -> Verdict:
     cut = False
     if unit.waveform is not None:
         values[TROUGH_TO_PEAK], cut = measure_trough_to_peak_ms(unit.waveform, unit.rate_hz)
-    uncountable = _find_reason(unit)
+    uncountable = unit.explain_uncountable(NARROW_S)
     if unit.waveform is not None and not uncountable:  # without a waveform the fit would decide nothing
         values[RISE] = fit_rise_ms(correlate_narrowly(unit.train_s, unit.runs_s))
-    if unit.region and find_part(unit.region) not in {HIPPOCAMPUS, CORTEX}:
+    if unit.region and find_part(unit.region) not in PARTS:
         return Verdict(reason=f"not valid in its region: {unit.region}", values=values)
     if unit.waveform is None:
         return Verdict(reason=NO_WAVEFORM, values=values)
@@ -41,23 +40,6 @@ def judge(unit: Unit) -> Verdict:
     if uncountable:
         return Verdict(reason=uncountable, values=values)
     return Verdict(label=WIDE if values[RISE] > SLOWEST_PYRAMIDAL_MS else PYRAMIDAL, values=values)
-
-
-def suits(population: Population) -> bool:
-    """Whether some unit has spikes and lies in hippocampus or cortex, or no region is known."""
-    if not isinstance(population.activity, Spikes):
-        return False
-    regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
-    return not regions or not {HIPPOCAMPUS, CORTEX}.isdisjoint(map(find_part, regions))
-
-
-def _find_reason(unit: Unit) -> str:
-    """Why the autocorrelogram cannot be fitted; "" where it can."""
-    if unit.resolution_s > NARROW_S:
-        return f"spike times too coarse for an autocorrelogram: {unit.resolution_s * 1e3:g} ms"
-    if len(unit.train_s) < FEWEST_SPIKES:
-        return f"too few spikes: {len(unit.train_s)} of {FEWEST_SPIKES}"
-    return ""
 
 
 CRITERION = Criterion(
@@ -75,5 +57,5 @@ CRITERION = Criterion(
     thresholds={TROUGH_TO_PEAK: WIDEST_NARROW_MS, RISE: SLOWEST_PYRAMIDAL_MS},
     values=(TROUGH_TO_PEAK, RISE),
     judge=judge,
-    suits=suits,
+    parts=PARTS,
 )

@@ -9,12 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.labels.criteria.regions import find_part
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
 
 KIND = "a published criterion: thresholds on measured values, no classifier, so that it has no probabilities"
 NO_WAVEFORM = "no mean waveform with a known sampling rate"
 FEWEST_SAMPLES = 4
+FEWEST_SPIKES = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -41,6 +43,25 @@ class Unit:
     waveform: Float[np.ndarray, " samples"] | None
     rate_hz: float
     region: str
+
+    def explain_uncountable(self, coarsest_s: float) -> str:
+        """Explain why its autocorrelogram cannot be used, in bins of this many seconds; "" if it can be.
+
+        Parameters
+        ----------
+        coarsest_s
+            The coarsest resolution of spike times at which it can be, in seconds.
+
+        Returns
+        -------
+        str
+            The reason.
+        """
+        if self.resolution_s > coarsest_s:
+            return f"spike times too coarse for an autocorrelogram: {self.resolution_s * 1e3:g} ms"
+        if len(self.train_s) < FEWEST_SPIKES:
+            return f"too few spikes: {len(self.train_s)} of {FEWEST_SPIKES}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +107,8 @@ class Criterion:
         Names of the measurements, with their physical units.
     judge
         Function that applies it to one unit.
-    suits
-        Function that tells whether `embed` applies it to a recording by default.
+    parts, needs_region
+        Parts of the brain for which it is valid, and whether some unit must be known to lie there.
     """
 
     name: str
@@ -100,7 +121,25 @@ class Criterion:
     thresholds: Mapping[str, float]
     values: tuple[str, ...]
     judge: Callable[[Unit], Verdict]
-    suits: Callable[[Population], bool]
+    parts: frozenset[str]
+    needs_region: bool = False
+
+    def suits(self, population: Population) -> bool:
+        """Whether `embed` applies it to a recording by default: to spikes of units that lie where it is valid.
+
+        Parameters
+        ----------
+        population
+            The recording.
+
+        Returns
+        -------
+        bool
+            Also true where no region is known, unless one is needed.
+        """
+        regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
+        there = not self.parts.isdisjoint(map(find_part, regions)) or not (regions or self.needs_region)
+        return population.activity.kind == "spikes" and there
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

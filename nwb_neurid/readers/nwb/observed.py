@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float64
 
 from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
-from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import LATEST_S, extent_s
@@ -58,9 +57,7 @@ def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
     splits = units.splits("obs_intervals")
     rows = units.dataset("obs_intervals").numbers().astype(np.float64)
     if rows.shape[1:] != (2,) or not np.all(np.abs(rows) < LATEST_S) or np.any(rows[:, 1] < rows[:, 0]):
-        raise InvalidSource(
-            f"{units.where}/obs_intervals must be pairs of start and stop in seconds, some are not. Validate the file."
-        )
+        raise invalid(f"{units.where}/obs_intervals", "must be pairs of start and stop in seconds, some are not")
     return np.split(rows, splits[1:-1])
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from nwb_neurid.workflows.archive.digests import (
     take_source_digest,
 )
 from nwb_neurid.workflows.archive.manifest import DONE, FAILED, Entry, Manifest
-from nwb_neurid.workflows.archive.options import ClusterOptions
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
 from nwb_neurid.workflows.archive.plan import name_place, plan_recordings
 from nwb_neurid.workflows.archive.task import Asked, Claimed, mark_results
-from nwb_neurid.writers.dataset import MANIFEST, prepare_folder
+from nwb_neurid.writers.dataset import MANIFEST, prepare_folder, rename_recording
 from nwb_neurid.writers.options import NWB
 from nwb_neurid.writers.stored import find_results
 
@@ -36,8 +36,6 @@ LOOK_S, LOOKS = 1.0, 2
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 """Before a recording is tried again: doubled every time, up to a minute."""
-
-EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "same recording"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +194,7 @@ class _Run:
         uses_gpu = self.asked.model.device != "cpu"
         with (
             start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
-            Crew(address, self.cluster.workers or 1, self.limit_s) as crew,
+            closing(Crew(address, self.cluster.workers or 1, self.limit_s)) as crew,
         ):
             if crew.dashboard:
                 announce(crew.dashboard)
@@ -227,7 +225,9 @@ class _Run:
                 continue
             if not crew.has_room:
                 return
-            found = self.manifest.claim(replace(entry, facts={"before": mark_results(entry.source)}))
+            found = self.manifest.claim(
+                replace(entry, facts={"before": mark_results(entry.source, self.asked.writing.format)})
+            )
             if found is None:
                 self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
             elif found.state in (DONE, FAILED):
@@ -240,7 +240,10 @@ class _Run:
     def _describe(self, entry: Entry, found: Entry) -> Claimed:
         """A claimed recording for a worker."""
         digests = [digest for digest in (entry.digest, entry.after) if digest]
-        return Claimed(source=self.names[entry.key], key=entry.key, digests=digests, before=found.facts.get("before"))
+        # after a failure, which was reported, tables beside a recording may be of somebody else
+        knows = self.asked.writing.format == NWB or not found.reason
+        before = found.facts.get("before") if knows else None
+        return Claimed(source=self.names[entry.key], key=entry.key, digests=digests, before=before)
 
     def _collect(self, crew: Crew) -> Iterator[Report]:
         """Note what became of recordings."""
@@ -278,7 +281,11 @@ class _Run:
 def _find_results(done: Entry, source: str, asked: Asked) -> str | None:
     """The file that holds the results of what is done; None if they are gone. A recording may have been moved."""
     if asked.dataset is not None:
-        return done.path if (asked.dataset / done.path).is_file() else None
+        with suppress(NeuridError):  # a damaged file is made again
+            if name_place(source) != done.source and (asked.dataset / done.path).is_file():
+                rename_recording(asked.dataset / done.path, source)
+            return done.path if (asked.dataset / done.path).is_file() else None
+        return None
     if not done.after:
         return done.path if Path(done.path).exists() else None
     path = name_place(source)

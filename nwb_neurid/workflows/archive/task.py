@@ -3,14 +3,15 @@
 import errno
 import os
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from nwb_neurid._system.names import PREFIX
 from nwb_neurid.contracts import ReadOptions, is_url
 from nwb_neurid.contracts.training import TrainingOptions
 from nwb_neurid.errors import (
@@ -29,13 +30,13 @@ from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
-from nwb_neurid.workflows.embed import Outcome, embed_file
+from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.workflows.models import ModelChoice
-from nwb_neurid.workflows.report import check_page, report_outcome
-from nwb_neurid.writers.dataset import Part
+from nwb_neurid.workflows.report import check_page, name_report, report_outcome
+from nwb_neurid.writers.dataset import choose_part
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
-from nwb_neurid.writers.outputs import name_after, name_output
+from nwb_neurid.writers.outputs import PHY, name_after, name_output
 from nwb_neurid.writers.stored import find_results
 
 TRANSIENT = frozenset(
@@ -131,27 +132,55 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def mark_results(source: str) -> dict[str, list[int]]:
+def mark_results(source: str, kind: str = NWB) -> dict[str, list[int]]:
     """Take size and date of the files that hold results on a recording, to see later whether some were written.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    kind
+        The format of the results.
 
     Returns
     -------
     dict
-        Those of existing files, under "recording" and "beside". They can be stored as JSON.
+        Those of existing files: under "recording" and "report", and results in files of their own under the names of
+        these. They can be stored as JSON.
     """
     if is_url(source):
         return {}
     path = Path(source)
     found = {}
-    for name, file in (("recording", path), ("beside", _name_beside(path))):
+    files = {"recording": path, "report": name_report(path), **{file.name: file for file in _list_beside(path, kind)}}
+    for name, file in files.items():
         with suppress(OSError):
             status = file.stat()
             found[name] = [status.st_size, status.st_mtime_ns]
     return found
 
 
-def _name_beside(path: Path) -> Path:
-    return name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)
+def _list_beside(path: Path, kind: str) -> list[Path]:
+    """Files of their own for results on a recording in a format, whatever the results are called."""
+    if kind == NWB:
+        return [name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)]
+    if kind == PHY:
+        return [*path.glob(f"cluster_{PREFIX}*.tsv")]
+    begin = name_output(path, kind=kind, name=PREFIX).removesuffix(f"{PREFIX}.{kind}")
+    return [*path.parent.glob(f"{escape(begin)}*.{kind}")]
+
+
+def _choose_overwrite(asked: Asked, claimed: Claimed) -> tuple[bool, bool]:
+    """Whether to replace results in files of their own, and a report.
+
+    A lost worker, or a killed run, wrote them already if there were none when the recording was claimed first.
+    """
+    if asked.writing.overwrite or claimed.before is None or is_url(claimed.source):
+        return (asked.writing.overwrite,) * 2
+    there = mark_results(claimed.source, asked.writing.format).keys()
+    others = {"recording", "report"}
+    new = asked.writing.format != NWB and not claimed.before.keys() - others and bool(there - others)
+    return new, "report" in there - claimed.before.keys()
 
 
 def embed_recording(asked: Asked, claimed: Claimed) -> Answer:
@@ -198,17 +227,19 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
     _enter(asked.folder)
     source = claimed.source
     model = _load_model(asked.model, asked.model_digest)
-    page = check_page(source, asked.writing) if asked.report else None
+    replaces, replaces_page = _choose_overwrite(asked, claimed)
+    writing = replace(asked.writing, overwrite=replaces)
+    page = check_page(source, replace(writing, overwrite=replaces_page)) if asked.report else None
     part = None
     if asked.dataset is not None:
-        part = Part(folder=asked.dataset, source=source, key=claimed.key, find_neurons=lambda one: find_neurons([one]))
+        part = choose_part(asked.dataset, source, claimed.key, lambda one: find_neurons([one]))
     try:
         _check_same(claimed)
         outcome = embed_file(
             source,
             model,
             reading=asked.reading,
-            writing=asked.writing,
+            writing=writing,
             device=asked.model.device,
             pool_groups=asked.pool_groups,
             training=asked.training,
@@ -217,7 +248,10 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
             output=part,
         )
     except CannotWrite:
-        if claimed.before == mark_results(source) or (found := _find_own(asked, source, model)) is None:
+        if (
+            claimed.before == mark_results(source, asked.writing.format)
+            or (found := _find_own(asked, source, model)) is None
+        ):
             raise
         path, facts = found
         return Answer(path=str(path.absolute()), after=take_source_digest(source), facts=facts)
@@ -228,10 +262,11 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
             outcome.path.unlink()  # nobody knows of what these vectors are
             raise
     if page is not None:
-        report_outcome(outcome, page, overwrite=asked.writing.overwrite)
+        report_outcome(outcome, page, overwrite=replaces_page)
     after = take_source_digest(source) if outcome.changed else ""
     path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
-    return Answer(path=str(path), after=after, facts=_collect_facts(outcome))
+    facts = {**outcome.count_units(), "subject": outcome.population.subject_id}
+    return Answer(path=str(path), after=after, facts=facts)
 
 
 def _check_same(claimed: Claimed) -> None:
@@ -279,7 +314,7 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
     model = choice.build()
     if digest and take_model_digest(model) != digest:
         raise InvalidModel(
-            f"A worker found another model under {choice.folder or choice.encoder or 'the names of those that ship'}, "
+            f"A worker found another model under {choice.folder or choice.encoder or 'a name of an included model'}, "
             "or has another version of nwb-neurid. Install the same on every machine, and put the model where all can "
             "read it."
         )
@@ -299,20 +334,6 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
         if model is None or identify_encoder(each.embeddings.provenance) == model.identity:
             return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
     return None
-
-
-def _collect_facts(outcome: Outcome) -> dict[str, Any]:
-    embeddings = outcome.embeddings
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    return {
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "subject": outcome.population.subject_id,
-        "encoder": embeddings.provenance.encoder,
-        "changed": outcome.changed,
-        "names": list(outcome.names),
-    }
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -52,7 +52,8 @@ def test_guesses_have_the_frequencies_of_the_training_units(animals):
 
 
 def test_rate_and_duration_are_all_that_the_control_sees(make_animal):
-    vectors = controls.embed_rates([make_animal(0, duration_s=100.0)])[0].vectors
+    animal = make_animal(0, duration_s=100.0)
+    vectors = controls.embed_rates(Cohort.of("cell_type", [animal], np.full(len(animal), "a")))[0].vectors
     assert vectors.shape == (8, 2)
     assert vectors[0, 0] == pytest.approx(np.log10(30), abs=0.05)
     assert vectors[:, 1] == pytest.approx(2.0)

@@ -29,15 +29,6 @@ def test_each_subject_has_its_confusion():
     assert second.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]
 
 
-def test_classes_are_scored_one_by_one():
-    (confusion,) = confusion_of(["a", "a", "b", "b"], ["a", "b", "b", "b"])
-    scores = metrics.score_classes(confusion, CLASSES)
-    assert list(scores) == ["a", "b"]
-    assert (scores["a"].precision, scores["a"].recall, scores["a"].units) == (1.0, 0.5, 2)
-    assert scores["a"].f1 == pytest.approx(2 / 3)
-    assert scores["b"].precision == pytest.approx(2 / 3)
-
-
 def test_there_is_no_interval_under_six_subjects():
     few = confusion_of(["a", "b"] * 5, ["a", "b"] * 5, np.repeat(range(5), 2))
     assert metrics.bootstrap_intervals(few, 0) == {}
@@ -57,8 +48,9 @@ def test_an_honest_forecaster_has_no_calibration_error():
     rng = np.random.default_rng(0)
     probability = rng.uniform(0.5, 1, 20_000)
     right = rng.uniform(size=20_000) < probability
-    assert metrics.measure_reliability(probability, right).error < 0.02
-    assert metrics.measure_reliability(np.ones(4), np.array([True, False, False, False])).error == pytest.approx(0.75)
+    assert metrics.compute_calibration_error(*metrics.measure_reliability(probability, right)) < 0.02
+    sure = metrics.measure_reliability(np.ones(4), np.array([True, False, False, False]))
+    assert metrics.compute_calibration_error(*sure) == pytest.approx(0.75)
 
 
 def test_the_surest_are_named_first():

@@ -129,6 +129,8 @@ def test_classes_are_renamed_and_doubts_are_told(make_animal):
         nwb_neurid.evaluate("isi", animals, **LABEL, baseline="")
     scores = nwb_neurid.evaluate("isi", animals, **LABEL, baseline="", map={"Pvalb": "PV"}).scores
     assert list(scores["per_class"]) == ["PV", "SST"]
+    assert all(own.keys() == {"precision", "recall", "f1", "units"} for own in scores["per_class"].values())
+    assert [own["units"] for own in scores["per_class"].values()] == [8, 8]
 
 
 @pytest.mark.parametrize(("types", "words"), [(("fast",), "needs two classes"), (("",), "No unit has a known")])

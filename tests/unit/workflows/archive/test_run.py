@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,12 +27,12 @@ from nwb_neurid.workflows.archive import plan as plans
 from nwb_neurid.workflows.archive import run as runs
 from nwb_neurid.workflows.archive import task as tasks
 from nwb_neurid.workflows.archive.manifest import Manifest
-from nwb_neurid.workflows.archive.options import ClusterOptions
-from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME, embed_archive
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
+from nwb_neurid.workflows.archive.run import embed_archive
 from nwb_neurid.workflows.archive.task import Asked, Claimed, embed_recording, mark_results
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.writers.dataset import read_dataset
-from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.options import Output, WriteOptions
 from nwb_neurid.writers.stored import find_results
 
 pytest.importorskip("distributed", reason="workers need nwb-neurid[cluster]")
@@ -63,6 +64,16 @@ def archive(simulated, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "LOOK_S", 0.05)
     monkeypatch.setattr(crews, "embed_apart", lambda asked, claimed, _: embed_recording(asked, claimed))
     return [Path(shutil.copy(path, path.name)).name for path in simulated]
+
+
+def make_phy():
+    """A folder of phy with two clusters; its name."""
+    folder, rng = Path("sorted"), np.random.default_rng(0)
+    folder.mkdir()
+    np.save(folder / "spike_times.npy", np.sort(rng.integers(0, 600_000, 400)))
+    np.save(folder / "spike_clusters.npy", rng.integers(0, 2, 400))
+    (folder / "params.py").write_text("sample_rate = 30000.0\n")
+    return folder.name
 
 
 def embed_all(scheduler, sources, *, retries=1, **asked):
@@ -118,6 +129,8 @@ def test_recordings_that_exchange_their_places_keep_their_vectors(scheduler, arc
     Path(archive[0]).rename("moved.nwb")
     shutil.copy(simulated[2], archive[0])
     assert outcomes(embed_all(scheduler, ["moved.nwb"], dataset=Path("vectors"))) == {"moved.nwb": EARLIER}
+    (moved,) = read_dataset("vectors")
+    assert (moved.population.source, moved.population.subject_id) == ("moved.nwb", read("moved.nwb").subject_id)
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
     assert outcomes(found) == {archive[0]: EMBEDDED}
     assert len(read_dataset("vectors")) == 2
@@ -218,6 +231,25 @@ def test_results_that_a_lost_worker_wrote_count(archive, sidecar):
     assert "--overwrite" in refused.reason
 
 
+@pytest.mark.parametrize("kind", ["csv", "phy"])
+def test_tables_and_reports_that_a_lost_worker_wrote_are_written_again(archive, kind):
+    source = make_phy() if kind == "phy" else archive[0]
+    asked = Asked(model=ISI, writing=WriteOptions(format=kind), report=True)
+    claimed = Claimed(source=source, key="k", before=mark_results(source, kind))
+    first = embed_recording(asked, claimed)
+    assert first.reason == ""
+    again = embed_recording(asked, claimed)  # Dask gives it to another worker
+    assert (again.reason, again.path) == ("", first.path)
+    later = replace(claimed, before=mark_results(source, kind))
+    refused = embed_recording(replace(asked, report=False), later)
+    assert "exists" in refused.reason
+    assert "exists" in embed_recording(asked, later).reason
+    Path(first.path).write_text("of somebody else", "utf-8")
+    unknown = embed_recording(asked, replace(claimed, before=None))  # it failed before, and this was reported
+    assert "exists" in unknown.reason
+    assert Path(first.path).read_text("utf-8") == "of somebody else"
+
+
 def test_a_recording_that_is_replaced_before_its_turn_is_refused_and_the_next_run_takes_it(
     scheduler, archive, simulated, monkeypatch
 ):
@@ -270,10 +302,10 @@ def test_what_may_pass_is_tried_again_and_what_is_refused_is_not(scheduler, arch
 
 
 def test_a_full_disk_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
-    def write(self, *_):
+    def write(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tasks.Part, "write", write)
+    monkeypatch.setattr(tasks, "choose_part", lambda *_: Output(write=write))
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
     assert found[archive[0]].reason == "0.nwb: No space left on device."
 
@@ -403,7 +435,7 @@ def test_a_server_that_gives_no_answer_is_asked_again(archive, tmp_path, monkeyp
 
 def test_a_scheduler_that_comes_back_is_returned_to(scheduler, archive, monkeypatch):
     monkeypatch.setattr(crews, "AGAIN_S", 0.01)
-    with crews.Crew(scheduler, 1) as crew:
+    with closing(crews.Crew(scheduler, 1)) as crew:
         crew._client.close()
         assert crew.collect(0.01) == []
         crew.submit(Asked(model=ISI, dataset=Path("vectors").absolute()), Claimed(source=archive[0], key="k"))

@@ -19,7 +19,7 @@ from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 MANY_SPIKES, MOST = 100, 0.9
 """Of so many spikes, or more, this share is not left out by design."""
 
-PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
+_PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
@@ -348,14 +348,14 @@ class Population:
         bins = _whole_bins(runs, bin_s)
         first = np.cumsum(bins) - bins
         counts = np.zeros((len(self), int(bins.sum())), np.uint8)
-        pieces = range(0, max(counts.shape[1], 1), PIECE_BINS)
+        pieces = range(0, max(counts.shape[1], 1), _PIECE_BINS)
         for unit in range(len(self)):
             train = self.spikes.train_s(unit)
             run = find_intervals(train, runs)
             index = ((train - (runs[run, 0] - EDGE_S)) / bin_s).astype(np.int64)
             column = (index + first[run])[index < bins[run]]
             for piece, spikes in zip(pieces, np.split(column, np.searchsorted(column, pieces[1:])), strict=True):
-                row = np.bincount(spikes - piece, minlength=min(PIECE_BINS, counts.shape[1] - piece))
+                row = np.bincount(spikes - piece, minlength=min(_PIECE_BINS, counts.shape[1] - piece))
                 if row.max(initial=0) > 255:
                     raise CountOverflow(
                         f"Unit {self.unit_ids[unit]} (row {unit}) fires {row.max()} spikes in one bin of {bin_s:g} s, "

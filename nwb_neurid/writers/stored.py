@@ -51,9 +51,9 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
         raise NoResults(
             f"{source} has no results beside it: {sidecar} does not exist. Embed it: nwb-neurid embed {source}"
         )
-    paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
-    for path in paths[:-1]:
-        with suppress(NoResults), limits.reading(path):
-            return path, store.read(path, name)
-    with limits.reading(paths[-1]):
-        return paths[-1], store.read(paths[-1], name)
+    if own and sidecar.exists():
+        with suppress(NoResults), limits.reading(source):
+            return source, store.read(source, name)
+    path = sidecar if sidecar.exists() else source
+    with limits.reading(path):
+        return path, store.read(path, name)

@@ -196,4 +196,5 @@ def _draw_network(
     drive = drive + DRIVE_SPREAD * rng.standard_normal(units) + level.drive_shift
     local = np.array([part.local for part in parts])
     targets, weights = draw_synapses(rng, region, local, strength * level.synapse_factor)
-    return Network.of(abcd * (1 + spread), drive, noise * level.noise_factor, targets, weights)
+    noise = noise * level.noise_factor
+    return Network(abcd=abcd * (1 + spread), drive=drive, noise=noise, targets=targets, weights=weights)

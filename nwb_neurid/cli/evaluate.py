@@ -26,6 +26,7 @@ from nwb_neurid.cli.options import (
     encoder_option,
     flag,
     option,
+    split_words,
     with_json,
     with_reading,
 )
@@ -142,7 +143,7 @@ def evaluate(
         label=label,
         protocol=protocol,
         train=train or [],
-        test_subjects=_split_words(test_subjects),
+        test_subjects=split_words(test_subjects),
         map=map_,
         subjects=subjects,
         head=head,
@@ -151,7 +152,7 @@ def evaluate(
         seed=seed,
         smooth=smooth,
         label_fractions=fractions,
-        animals=_split_words(animals),
+        animals=split_words(animals),
         steps=steps,
         windows=windows,
         reading=reading,
@@ -164,13 +165,9 @@ def evaluate(
     out.say(f"{output}: scores.json, scores.csv, predictions.csv and figures")
 
 
-def _split_words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _parse_numbers(text: str) -> list[float]:
     try:
-        return [float(word) for word in _split_words(text)]
+        return [float(word) for word in split_words(text)]
     except ValueError:
         raise InvalidOption(f"--label-fractions must be numbers such as 0.01,0.1,1, got {text!r}.") from None
 

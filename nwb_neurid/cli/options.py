@@ -279,6 +279,11 @@ CLUSTER: Mapping[str, OptionInfo] = {
 }
 
 
+def split_words(text: str) -> list[str]:
+    """Split words that are separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def spell_reading(reading: ReadOptions) -> list[str]:
     """The options for reading, as arguments of a command line."""
     words: list[str] = []

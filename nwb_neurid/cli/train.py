@@ -19,6 +19,7 @@ from nwb_neurid.cli.options import (
     encoder_option,
     flag,
     option,
+    split_words,
     with_reading,
     with_terminal,
 )
@@ -107,7 +108,7 @@ def train(
             reading=reading,
             pool_groups=pool_groups,
             cache=cache,
-            held_out=[name.strip() for name in held_out.split(",") if name.strip()],
+            held_out=split_words(held_out),
             tell=out.say if first else None,
             watch=LiveLoss(out) if first else None,
             progress=out.progress,

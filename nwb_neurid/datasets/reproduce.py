@@ -12,9 +12,8 @@ from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Trainable
 from nwb_neurid.datasets.brainwidebench import write_submission
-from nwb_neurid.datasets.check import find_test_subjects
+from nwb_neurid.datasets.check import check_found, find_test_subjects
 from nwb_neurid.datasets.dataset import Dataset
-from nwb_neurid.errors import SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
@@ -141,10 +140,7 @@ def reproduce(
     NeuridWarning
         If `cache` is of no use.
     """
-    if not sources:
-        raise SourceNotFound(
-            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
-        )
+    check_found(dataset, sources)
     check_evaluation_folder(output / "scores", overwrite=overwrite or resume)
     learning, splits = dataset.learning, dataset.splits
     chosen, number = preset or learning.preset or None, steps or learning.steps

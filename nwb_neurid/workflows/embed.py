@@ -157,7 +157,11 @@ def embed_file(
     check_fits(population, model)
     plan.check(population, prediction, writing.name)
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
-    model = model if training is None else _train_on(model, population, training, pool_groups, progress)
+    if training is not None:
+        model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+        if not log.finished:  # Ctrl-C: nothing is to be written then
+            raise KeyboardInterrupt
+        model = replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
     embeddings, predictions = embed_and_predict(model, population, asked, pool_groups=pool_groups, progress=progress)
     cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
     beside = [each.results for each in cell_types if each.is_worth_keeping]
@@ -253,15 +257,6 @@ def embed(
 def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
     """Add the name of the results to the options, as far as it is known."""
     return replace(writing, name=writing.name or name_after(model.name if model else "encoder"))
-
-
-def _train_on(
-    model: Model, population: Population, training: TrainingOptions, pool_groups: bool, progress: Progress
-) -> Model:
-    model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
-    if not log.finished:  # Ctrl-C: nothing is to be written then
-        raise KeyboardInterrupt
-    return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
 
 
 def _list_tables(name: str, results: Results) -> list[str]:

@@ -117,7 +117,7 @@ class Fingerprint:
                     options.watch(Step(number=number, steps=options.steps, loss=loss[-1], matched=units))
         except KeyboardInterrupt:
             pass
-        self._networks = read_state(pack_state(trainer.finish(self._networks)), self._codes)
+        self._networks = read_state(pack_state(trainer.finish()), self._codes)
         return TrainingLog(
             loss=np.array(loss),
             matched=np.full(len(loss), units, np.int64),

@@ -26,13 +26,14 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.labels.criteria import AUTO
 from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
 from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.workflows.report import check_page, name_report, report_outcome
-from nwb_neurid.writers.dataset import Part
+from nwb_neurid.writers.dataset import choose_part
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
 from nwb_neurid.writers.outputs import PHY, name_after, name_output
@@ -231,7 +232,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
     page = check_page(source, replace(writing, overwrite=replaces_page)) if asked.report else None
     part = None
     if asked.dataset is not None:
-        part = Part(folder=asked.dataset, source=source, key=claimed.key, find_neurons=lambda one: find_neurons([one]))
+        part = choose_part(asked.dataset, source, claimed.key, lambda one: find_neurons([one]))
     try:
         _check_same(claimed)
         outcome = embed_file(
@@ -330,8 +331,7 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
     except NoResults:
         return None
     for each in found:
-        about = each.embeddings.provenance
-        if model is None or (about.encoder, about.weights_sha256) == (model.name, model.weights_sha256):
+        if model is None or identify_encoder(each.embeddings.provenance) == model.identity:
             return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
     return None
 

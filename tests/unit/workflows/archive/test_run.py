@@ -32,7 +32,7 @@ from nwb_neurid.workflows.archive.run import embed_archive
 from nwb_neurid.workflows.archive.task import Asked, Claimed, embed_recording, mark_results
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.writers.dataset import read_dataset
-from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.options import Output, WriteOptions
 from nwb_neurid.writers.stored import find_results
 
 pytest.importorskip("distributed", reason="workers need nwb-neurid[cluster]")
@@ -302,10 +302,10 @@ def test_what_may_pass_is_tried_again_and_what_is_refused_is_not(scheduler, arch
 
 
 def test_a_full_disk_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
-    def write(self, *_):
+    def write(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tasks.Part, "write", write)
+    monkeypatch.setattr(tasks, "choose_part", lambda *_: Output(write=write))
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
     assert found[archive[0]].reason == "0.nwb: No space left on device."
 

@@ -19,11 +19,14 @@ from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 MANY_SPIKES, MOST = 100, 0.9
 """Of so many spikes, or more, this share is not left out by design."""
 
-PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
+_PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
 
 SAMPLING_S = 2.5e-4  # what is finer may be the sampling of the voltage
 
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CHARACTER = 0xD800, 0xDFFF, 0x10FFFF
+
+
+_PER_UNIT = ("unit_observed", "group", "positions_um", "waveforms_uv")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -118,7 +121,7 @@ class Population:
                 raise InvalidPopulation(f"excluded refers to row {row}, but there are {len(self)} units.")
             if not why:
                 raise InvalidPopulation(f"excluded must give a reason for row {row}.")
-        for name in ("unit_ids", "observed_s", "unit_observed", "group", "positions_um", "waveforms_uv"):
+        for name in ("unit_ids", "observed_s", *_PER_UNIT):
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_view(array))
         for name, series in self.covariates.items():
@@ -136,10 +139,7 @@ class Population:
     def _check_lengths(self) -> None:
         parts = {
             "activity": self.activity,
-            "unit_observed": self.unit_observed,
-            "group": self.group,
-            "positions_um": self.positions_um,
-            "waveforms_uv": self.waveforms_uv,
+            **{name: getattr(self, name) for name in _PER_UNIT},
             "masks_px": self.masks_px,
             **{f"labels[{name!r}]": values for name, values in self.labels.items()},
         }
@@ -260,10 +260,7 @@ class Population:
             tables=(),
             unit_ids=self.unit_ids[rows],
             activity=self.activity.select(rows),
-            unit_observed=None if self.unit_observed is None else self.unit_observed[rows],
-            group=None if self.group is None else self.group[rows],
-            positions_um=None if self.positions_um is None else self.positions_um[rows],
-            waveforms_uv=None if self.waveforms_uv is None else self.waveforms_uv[rows],
+            **{name: part[rows] for name in _PER_UNIT if (part := getattr(self, name)) is not None},
             labels={name: values[rows] for name, values in self.labels.items()},
             masks_px=None if self.masks_px is None else tuple(self.masks_px[row] for row in rows.tolist()),
             excluded={index: self.excluded[row] for index, row in enumerate(rows.tolist()) if row in self.excluded},
@@ -351,14 +348,14 @@ class Population:
         bins = _whole_bins(runs, bin_s)
         first = np.cumsum(bins) - bins
         counts = np.zeros((len(self), int(bins.sum())), np.uint8)
-        pieces = range(0, max(counts.shape[1], 1), PIECE_BINS)
+        pieces = range(0, max(counts.shape[1], 1), _PIECE_BINS)
         for unit in range(len(self)):
             train = self.spikes.train_s(unit)
             run = find_intervals(train, runs)
             index = ((train - (runs[run, 0] - EDGE_S)) / bin_s).astype(np.int64)
             column = (index + first[run])[index < bins[run]]
             for piece, spikes in zip(pieces, np.split(column, np.searchsorted(column, pieces[1:])), strict=True):
-                row = np.bincount(spikes - piece, minlength=min(PIECE_BINS, counts.shape[1] - piece))
+                row = np.bincount(spikes - piece, minlength=min(_PIECE_BINS, counts.shape[1] - piece))
                 if row.max(initial=0) > 255:
                     raise CountOverflow(
                         f"Unit {self.unit_ids[unit]} (row {unit}) fires {row.max()} spikes in one bin of {bin_s:g} s, "

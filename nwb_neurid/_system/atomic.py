@@ -78,15 +78,12 @@ def replace_file(target: Path, *, overwrite: bool, like: Sequence[Path] = ()) ->
         before = _identify(place)
         if before is not None and not overwrite:
             raise CannotWrite(_explain_existing(target, "write elsewhere (--output)"))
-        folder = make_hidden_folder(place)
-        try:
+        with make_hidden_folder(place) as folder:
             made = Replacement(folder / place.name, None if before is None else place)
             yield made
             set_permissions(made.path, made.old, like)
             sync(made.path)
             _put(made.path, place, before)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         sync(place.parent)
 
 
@@ -148,11 +145,29 @@ def convert_errors(target: Path) -> Iterator[None]:
         raise CannotWrite(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
-def make_hidden_folder(target: Path) -> Path:
-    """A new folder beside `target`, which nobody else can enter."""
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those that it lies in, unless they exist.
+
+    Raises
+    ------
+    CannotWrite
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+
+
+@contextmanager
+def make_hidden_folder(target: Path) -> Iterator[Path]:
+    """Make a folder beside `target` that nobody else can enter. It is removed when the block ends."""
     folder = name_hidden(target, secrets.token_hex(8))
     folder.mkdir(0o700)
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(target: Path) -> None:

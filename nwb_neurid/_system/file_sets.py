@@ -46,8 +46,7 @@ def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequ
     """
     finish(folder, key, own=own)
     remove_leftovers(folder / key)
-    made = make_hidden_folder(folder / key)
-    try:
+    with make_hidden_folder(folder / key) as made:
         yield made
         names = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]
         for name in names:
@@ -58,8 +57,6 @@ def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequ
         (made / LIST).write_text(json.dumps(names), encoding="utf-8")
         sync(made / LIST)
         made.rename(name_hidden(folder / key, NEW))
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     sync(folder)
     finish(folder, key, own=own)
 
@@ -91,8 +88,7 @@ def make_folder(folder: Path, *, like: Sequence[Path] = ()) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    made = make_hidden_folder(folder)
-    try:
+    with make_hidden_folder(folder) as made:
         inner = made / folder.name
         inner.mkdir()
         yield inner
@@ -102,8 +98,6 @@ def make_folder(folder: Path, *, like: Sequence[Path] = ()) -> Iterator[Path]:
                 sync(path)
         limit_readers(inner, like)
         inner.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     sync(folder.parent)
 
 

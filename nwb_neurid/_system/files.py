@@ -8,10 +8,36 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nwb_neurid.errors import InvalidModel, InvalidOption
+from nwb_neurid.errors import InvalidModel, InvalidOption, SourceNotFound, UnreadableSource
 
 LARGEST_JSON_BYTES = 2**26
 """More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a path at which there is nothing.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is nothing, or a link that leads nowhere.
+    UnreadableSource
+        If its folder may not be entered.
+    """
+    try:
+        if path.exists():
+            return
+    except PermissionError as error:
+        raise UnreadableSource(
+            f"{path} cannot be reached: permission denied. Ask the owner of its folder for access, or copy it to a "
+            "folder of your own."
+        ) from error
+    if path.is_symlink():
+        raise SourceNotFound(
+            f"{path} is a broken link. If git-annex or DataLad manages it, download its content "
+            "(git annex get, datalad get)."
+        )
+    raise SourceNotFound(f"{path} does not exist.")
 
 
 def check_regular(path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, read_population, register
-from nwb_neurid.analyzer.rows import spread_embeddings
+from nwb_neurid.analyzer.rows import spread_results
 from nwb_neurid.analyzer.serialization import pack_embeddings, unpack_embeddings
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
@@ -68,16 +68,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         pool_groups: bool = False,
         weights_sha256: str | None = None,
     ) -> dict[str, Any]:
-        return self._add_model(
-            model=model,
-            encoder=encoder,
-            preset=preset,
-            untrained=untrained,
-            seed=seed,
-            device=device,
-            pool_groups=pool_groups,
-            weights_sha256=weights_sha256,
-        )
+        return self._add_model(**{name: value for name, value in locals().items() if name != "self"})
 
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
         model = self._load_model()
@@ -86,7 +77,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
         return pack_embeddings(model.embed(population, pool_groups=self.params["pool_groups"], progress=progress))
 
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return pack_embeddings(spread_embeddings(self.embeddings(), rows, unit_ids, WITHOUT_MODEL))
+        return pack_embeddings(spread_results(self.embeddings(), rows, unit_ids, WITHOUT_MODEL))
 
     @property
     def is_whole(self) -> bool:

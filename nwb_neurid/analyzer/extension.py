@@ -42,7 +42,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
     def __init__(self, sorting_analyzer: SortingAnalyzer) -> None:
         super().__init__(sorting_analyzer)
         self._computing = False
-        self._saved: Saved | None = None
+        self._is_loaded = False
 
     @abstractmethod
     def _compute(self, analyzer: SortingAnalyzer, progress: Progress) -> dict[str, np.ndarray]:
@@ -93,25 +93,22 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     def load_params(self) -> None:
         """Read saved results; SpikeInterface calls this first."""
-        self._saved = read_saved(self)
-        if self._saved is None:
+        saved = read_saved(self)
+        self._is_loaded = saved is not None
+        if saved is None:
             super().load_params()
         else:
-            self.params = dict(self._saved.params)
+            self.params, self.run_info, self.data = dict(saved.params), dict(saved.run_info), dict(saved.data)
 
     def load_run_info(self) -> None:
-        """Set whether the run was completed."""
-        if self._saved is None:
+        """Set whether the run was completed, if `load_params` did not."""
+        if not self._is_loaded:
             super().load_run_info()
-        else:
-            self.run_info = dict(self._saved.run_info)
 
     def load_data(self, lazy: bool = False) -> None:
-        """Set the arrays."""
-        if self._saved is None:
+        """Set the arrays, if `load_params` did not."""
+        if not self._is_loaded:
             super().load_data(lazy=lazy)
-        else:
-            self.data = dict(self._saved.data)
 
     def _delete_extension_folder(self) -> None:
         """Delete saved results; but after an error, when SpikeInterface calls this too, keep them."""
@@ -132,27 +129,8 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         return select_rows(self.data, self.sorting_analyzer.sorting.ids_to_indices(unit_ids))
 
     def _merge_extension_data(
-        self,
-        merge_unit_groups: object,  # noqa: ARG002
-        new_unit_ids: object,  # noqa: ARG002
-        new_sorting_analyzer: SortingAnalyzer,
-        keep_mask: object = None,  # noqa: ARG002
-        verbose: bool = False,  # noqa: ARG002
-        **job_kwargs: Any,
+        self, _groups: object, _unit_ids: object, analyzer: SortingAnalyzer, *_: object, **job_kwargs: Any
     ) -> dict[str, np.ndarray]:
-        return self._recompute(new_sorting_analyzer, job_kwargs)
-
-    def _split_extension_data(
-        self,
-        split_units: object,  # noqa: ARG002
-        new_unit_ids: object,  # noqa: ARG002
-        new_sorting_analyzer: SortingAnalyzer,
-        verbose: bool = False,  # noqa: ARG002
-        **job_kwargs: Any,
-    ) -> dict[str, np.ndarray]:
-        return self._recompute(new_sorting_analyzer, job_kwargs)
-
-    def _recompute(self, analyzer: SortingAnalyzer, job_kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Compute again for merged or split units, as an encoder may look at all units.
 
         Without the model, unchanged units keep their rows.
@@ -168,6 +146,8 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             rows = np.array([old.get(unit, -1) for unit in analyzer.unit_ids.tolist()], np.int64)
             return self._keep_rows(np.asarray(analyzer.unit_ids), rows)
         return self._compute(analyzer, _make_bar(self.extension_name, job_kwargs))
+
+    _split_extension_data = _merge_extension_data
 
 
 def list_parameters(extension: type[NeuridExtension]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from spikeinterface.core import SortingAnalyzer, load_sorting_analyzer
 
-from nwb_neurid.errors import SourceNotFound
+from nwb_neurid._system.files import check_exists
 
 
 def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
@@ -44,6 +44,6 @@ def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
     >>> load_analyzer(folder).has_extension("neurid_embeddings")
     True
     """
-    if "://" not in str(folder) and not Path(folder).exists():
-        raise SourceNotFound(f"{folder} does not exist.")
+    if "://" not in str(folder):
+        check_exists(Path(folder))
     return load_sorting_analyzer(folder, **options)

@@ -11,7 +11,7 @@ from spikeinterface.core import SortingAnalyzer
 from nwb_neurid._system.atomic import replace_file
 from nwb_neurid.analyzer.embeddings import ComputeNeuridEmbeddings
 from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions
-from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
+from nwb_neurid.analyzer.rows import spread_results
 from nwb_neurid.errors import CannotWrite, NoResults
 from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.readers import read
@@ -123,9 +123,9 @@ def _write(
 
 def _spread(embeddings: Embeddings, rows: np.ndarray, ids: np.ndarray) -> Embeddings:
     """Embeddings and their predictions, for the units of a file."""
-    predictions = {label: spread_predictions(part, rows, ids, ABSENT) for label, part in embeddings.predictions.items()}
+    predictions = {label: spread_results(part, rows, ids, ABSENT) for label, part in embeddings.predictions.items()}
     plain = replace(embeddings, predictions={}, beside={})
-    return replace(spread_embeddings(plain, rows, ids, ABSENT), predictions=predictions)
+    return replace(spread_results(plain, rows, ids, ABSENT), predictions=predictions)
 
 
 def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:

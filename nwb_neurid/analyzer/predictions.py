@@ -10,7 +10,7 @@ from spikeinterface.core import SortingAnalyzer
 
 from nwb_neurid.analyzer.extension import WITHOUT_MODEL, NeuridExtension, read_population, register
 from nwb_neurid.analyzer.models import names_model
-from nwb_neurid.analyzer.rows import spread_embeddings, spread_predictions
+from nwb_neurid.analyzer.rows import spread_results
 from nwb_neurid.analyzer.serialization import pack_beside, pack_predictions, unpack_beside, unpack_predictions
 from nwb_neurid.contracts import Progress
 from nwb_neurid.errors import InvalidOption
@@ -109,23 +109,11 @@ class ComputeNeuridPredictions(NeuridExtension):
         criteria: str = "",
         cell_types: bool | None = None,
     ) -> dict[str, Any]:
-        named = names_model({"model": model, "encoder": encoder, "preset": preset, "untrained": untrained})
-        return self._add_model(
-            model=model,
-            label=label,
-            coverage=coverage,
-            prior=prior,
-            smooth=smooth,
-            encoder=encoder,
-            preset=preset,
-            untrained=untrained,
-            seed=seed,
-            device=device,
-            pool_groups=pool_groups,
-            weights_sha256=weights_sha256,
-            criteria=criteria or (NONE if named else AUTO),
-            cell_types=not named if cell_types is None else cell_types,
-        )
+        params = {name: value for name, value in locals().items() if name != "self"}
+        named = names_model(params)
+        params["criteria"] = criteria or (NONE if named else AUTO)
+        params["cell_types"] = not named if cell_types is None else cell_types
+        return self._add_model(**params)
 
     def _load_model(self) -> Model:
         found = super()._load_model()
@@ -172,8 +160,8 @@ class ComputeNeuridPredictions(NeuridExtension):
         return model.embed(population, pool_groups=self.params["pool_groups"], progress=progress)
 
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        kept = {name: spread_embeddings(each, rows, unit_ids, WITHOUT_MODEL) for name, each in self.beside().items()}
-        parts = [spread_predictions(part, rows, unit_ids, WITHOUT_MODEL) for part in self.all_predictions()]
+        kept = {name: spread_results(each, rows, unit_ids, WITHOUT_MODEL) for name, each in self.beside().items()}
+        parts = [spread_results(part, rows, unit_ids, WITHOUT_MODEL) for part in self.all_predictions()]
         return {**pack_predictions(parts), **pack_beside(kept)}
 
     def predictions(self, label: str = "") -> Predictions:

@@ -18,6 +18,7 @@ Arrays = Mapping[str, np.ndarray]
 
 ABOUT, BESIDE = "about", "beside"
 OF_EMBEDDINGS = ("vectors", "n_windows", "stability", "reasons")
+OF_A_LABEL = ("label_name", "scope", "coverage", "notes")
 OF_PREDICTIONS = ("class_probabilities", "prediction_set", "abstained", "reasons", "ood_score")
 
 
@@ -43,13 +44,10 @@ def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
         arrays[f"prevalence_{at}"] = np.array(part.prevalence)
         about.append(
             {
-                "label_name": part.label_name,
-                "scope": part.scope,
+                **{name: getattr(part, name) for name in OF_A_LABEL},
                 "classes": part.classes.tolist(),
-                "coverage": part.coverage,
                 "provenance": asdict(part.provenance),
                 "descriptions": dict(part.descriptions),
-                "notes": part.notes,
             }
         )
     return {**arrays, ABOUT: _to_json(about)}

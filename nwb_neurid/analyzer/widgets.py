@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Shaped
 from spikeinterface.core import SortingAnalyzer
 from spikeinterface.widgets.base import BaseWidget
 
@@ -14,7 +14,6 @@ from nwb_neurid.analyzer.properties import get_predictions
 from nwb_neurid.errors import InvalidOption, NoResults
 from nwb_neurid.plots.embedding import draw_points, project_vectors
 from nwb_neurid.plots.predictions import plot_predictions
-from nwb_neurid.results import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,26 +24,71 @@ FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Vectors:
-    """Points of units, and the values that colour them."""
+class _Shown:
+    """What draws some units on axes, the units to choose from, and those that are chosen at first."""
 
-    unit_ids: Shaped[np.ndarray, " units"]
-    points: Float64[np.ndarray, "units 2"]
-    colours: Shaped[np.ndarray, " units"]
-    title: str
+    draw: Callable[["Axes", Sequence[Any]], None]
+    unit_ids: Sequence[Any]
     chosen: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Names:
-    """Probabilities of units, and which of them are chosen."""
+class _NeuridWidget(BaseWidget):  # type: ignore[misc]
+    """A drawing of units, on axes of matplotlib or beside a list for choosing units."""
 
-    predictions: Predictions
-    chosen: Sequence[Any]
+    def plot_matplotlib(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
+        """Draw on axes of matplotlib. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            The data that the constructor collected.
+        **backend_kwargs
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
+        from spikeinterface.widgets.utils_matplotlib import make_mpl_figure
+
+        self.figure, self.axes, self.ax = make_mpl_figure(**backend_kwargs)
+        data_plot.draw(self.ax, data_plot.chosen)
+
+    def plot_ipywidgets(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
+        """Draw beside a list for choosing units, again whenever other units are chosen. Called by SpikeInterface.
+
+        Parameters
+        ----------
+        data_plot
+            The data that the constructor collected.
+        **backend_kwargs
+            Options of SpikeInterface's backend, such as `ax` and `figsize`.
+        """
+        import matplotlib.pyplot as plt
+        from IPython.display import display
+        from ipywidgets import widgets
+        from spikeinterface.widgets.utils_ipywidgets import UnitSelector, check_ipywidget_backend
+
+        check_ipywidget_backend()
+        with plt.ioff():
+            self.figure = plt.figure(
+                figsize=(0.85 * backend_kwargs["width_cm"] / CM_PER_INCH, backend_kwargs["height_cm"] / CM_PER_INCH)
+            )
+        self.unit_selector = UnitSelector(list(data_plot.unit_ids))
+
+        def redraw(_: object = None) -> None:
+            self.figure.clear()
+            self.ax = self.figure.add_subplot()
+            data_plot.draw(self.ax, self.unit_selector.value)
+            self.figure.canvas.draw_idle()
+
+        redraw()
+        self.unit_selector.observe(redraw, names="value", type="change")
+        self.widget = widgets.AppLayout(
+            left_sidebar=self.unit_selector, center=self.figure.canvas, pane_widths=[0.15, 0.85, 0]
+        )
+        if backend_kwargs["display"]:
+            display(self.widget)
 
 
 @final
-class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
+class NeuridEmbeddingsWidget(_NeuridWidget):
     """t-SNE of the vectors: units with similar vectors lie close to each other.
 
     Parameters
@@ -85,45 +129,23 @@ class NeuridEmbeddingsWidget(BaseWidget):  # type: ignore[misc]
         seen = embeddings.reasons == ""
         if seen.sum() < FEWEST:
             raise NoResults(f"{seen.sum()} units have a vector, the plot needs at least {FEWEST}.")
-        shown = _Vectors(
-            unit_ids=embeddings.unit_ids[seen],
-            points=project_vectors(embeddings.vectors[seen], seed=seed),
-            colours=_choose_colours(sorting_analyzer, color_by)[seen],
-            title=color_by if isinstance(color_by, str) else "",
-            chosen=_choose_units(sorting_analyzer, unit_ids),
-        )
+        unit_list = embeddings.unit_ids[seen].tolist()
+        points = project_vectors(embeddings.vectors[seen], seed=seed)
+        colours = _choose_colours(sorting_analyzer, color_by)[seen]
+
+        def draw(axes: "Axes", chosen: Sequence[Any]) -> None:
+            standing_out = set(chosen)
+            alpha = np.array([0.9 if unit in standing_out else 0.15 for unit in unit_list])
+            draw_points(axes, points, colours, title=color_by if isinstance(color_by, str) else "", alpha=alpha)
+            axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
+            axes.spines[["top", "right"]].set_visible(False)
+
+        shown = _Shown(draw=draw, unit_ids=unit_list, chosen=_choose_units(sorting_analyzer, unit_ids))
         super().__init__(shown, backend=backend, **backend_kwargs)
-
-    def plot_matplotlib(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib. Called by SpikeInterface.
-
-        Parameters
-        ----------
-        data_plot
-            The data that the constructor collected.
-        **backend_kwargs
-            Options of SpikeInterface's backend, such as `ax` and `figsize`.
-        """
-        _make_axes(self, backend_kwargs)
-        _draw_vectors(self.ax, data_plot, data_plot.chosen)
-
-    def plot_ipywidgets(self, data_plot: _Vectors, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units. Called by SpikeInterface.
-
-        Parameters
-        ----------
-        data_plot
-            The data that the constructor collected.
-        **backend_kwargs
-            Options of SpikeInterface's backend, such as `ax` and `figsize`.
-        """
-        _show_beside_units(
-            self, data_plot.unit_ids, lambda axes, chosen: _draw_vectors(axes, data_plot, chosen), backend_kwargs
-        )
 
 
 @final
-class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
+class NeuridPredictionsWidget(_NeuridWidget):
     """The probability of each class for each unit: a dot at the predicted class, a ring where the model abstains.
 
     Parameters
@@ -154,36 +176,13 @@ class NeuridPredictionsWidget(BaseWidget):  # type: ignore[misc]
         **backend_kwargs: Any,
     ) -> None:
         found = get_predictions(sorting_analyzer).predictions(label)
-        shown = _Names(predictions=found, chosen=_choose_units(sorting_analyzer, unit_ids))
-        super().__init__(shown, backend=backend, **backend_kwargs)
+        row_of = {unit: row for row, unit in enumerate(found.unit_ids.tolist())}
 
-    def plot_matplotlib(self, data_plot: _Names, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib. Called by SpikeInterface.
+        def draw(axes: "Axes", chosen: Sequence[Any]) -> None:
+            plot_predictions(found, rows=np.array([row_of[unit] for unit in chosen], np.int64), ax=axes)
 
-        Parameters
-        ----------
-        data_plot
-            The data that the constructor collected.
-        **backend_kwargs
-            Options of SpikeInterface's backend, such as `ax` and `figsize`.
-        """
-        _make_axes(self, backend_kwargs)
-        _draw_names(self.ax, data_plot.predictions, data_plot.chosen)
-
-    def plot_ipywidgets(self, data_plot: _Names, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units. Called by SpikeInterface.
-
-        Parameters
-        ----------
-        data_plot
-            The data that the constructor collected.
-        **backend_kwargs
-            Options of SpikeInterface's backend, such as `ax` and `figsize`.
-        """
-        found = data_plot.predictions
-        _show_beside_units(
-            self, data_plot.chosen, lambda axes, chosen: _draw_names(axes, found, chosen), backend_kwargs
-        )
+        units = _choose_units(sorting_analyzer, unit_ids)
+        super().__init__(_Shown(draw=draw, unit_ids=units, chosen=units), backend=backend, **backend_kwargs)
 
 
 plot_neurid_embeddings = NeuridEmbeddingsWidget
@@ -205,9 +204,7 @@ def _choose_colours(
     units = len(analyzer.unit_ids)
     if color_by is None:
         return np.full(units, "")
-    if isinstance(color_by, str):
-        return _look_up_colours(analyzer, color_by)
-    values = np.asarray(color_by)
+    values = _look_up_colours(analyzer, color_by) if isinstance(color_by, str) else np.asarray(color_by)
     if values.shape != (units,):
         raise InvalidOption(f"color_by must have one value for each of {units} units, got shape {values.shape}.")
     return values if values.dtype.kind in "biuf" else values.astype(np.str_)
@@ -219,62 +216,8 @@ def _look_up_colours(analyzer: SortingAnalyzer, name: str) -> Shaped[np.ndarray,
     if name in predicted:
         return find_names(predicted[name])
     if name in analyzer.sorting.get_property_keys():
-        values = np.asarray(analyzer.sorting.get_property(name))
-        return values if values.dtype.kind in "biuf" else values.astype(np.str_)
+        return np.asarray(analyzer.sorting.get_property(name))
     raise InvalidOption(
         f"There is no prediction and no property {name!r} to colour by. Choose one of: "
         f"{', '.join([*predicted, *analyzer.sorting.get_property_keys()]) or 'none'}."
     )
-
-
-def _draw_vectors(axes: "Axes", shown: _Vectors, chosen: Sequence[Any]) -> None:
-    standing_out = set(chosen)
-    alpha = np.array([0.9 if unit in standing_out else 0.15 for unit in shown.unit_ids.tolist()])
-    draw_points(axes, shown.points, shown.colours, title=shown.title, alpha=alpha)
-    axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_names(axes: "Axes", found: Predictions, chosen: Sequence[Any]) -> None:
-    row_of = {unit: row for row, unit in enumerate(found.unit_ids.tolist())}
-    plot_predictions(found, rows=np.array([row_of[unit] for unit in chosen], np.int64), ax=axes)
-
-
-def _make_axes(widget: BaseWidget, backend_kwargs: dict[str, Any]) -> None:
-    from spikeinterface.widgets.utils_matplotlib import make_mpl_figure
-
-    widget.figure, widget.axes, widget.ax = make_mpl_figure(**backend_kwargs)
-
-
-def _show_beside_units(
-    widget: BaseWidget,
-    unit_ids: Sequence[Any] | np.ndarray,
-    draw: Callable[["Axes", Sequence[Any]], None],
-    backend_kwargs: dict[str, Any],
-) -> None:
-    """Show a figure that is drawn again whenever other units are chosen."""
-    import matplotlib.pyplot as plt
-    from IPython.display import display
-    from ipywidgets import widgets
-    from spikeinterface.widgets.utils_ipywidgets import UnitSelector, check_ipywidget_backend
-
-    check_ipywidget_backend()
-    with plt.ioff():
-        widget.figure = plt.figure(
-            figsize=(0.85 * backend_kwargs["width_cm"] / CM_PER_INCH, backend_kwargs["height_cm"] / CM_PER_INCH)
-        )
-    widget.unit_selector = UnitSelector(np.asarray(unit_ids).tolist())
-
-    def redraw(_: object = None) -> None:
-        widget.figure.clear()
-        widget.ax = widget.figure.add_subplot()
-        draw(widget.ax, widget.unit_selector.value)
-        widget.figure.canvas.draw_idle()
-
-    redraw()
-    widget.unit_selector.observe(redraw, names="value", type="change")
-    widget.widget = widgets.AppLayout(
-        left_sidebar=widget.unit_selector, center=widget.figure.canvas, pane_widths=[0.15, 0.85, 0]
-    )
-    if backend_kwargs["display"]:
-        display(widget.widget)

@@ -10,10 +10,10 @@ import typer
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption, NeuridError
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
 from nwb_neurid.writers.options import NWB, WriteOptions
 
 if TYPE_CHECKING:
-    from nwb_neurid.workflows.archive.options import ClusterOptions
     from nwb_neurid.workflows.archive.run import Report
     from nwb_neurid.workflows.archive.task import Asked
 
@@ -46,9 +46,9 @@ def ask_of_each(writing: WriteOptions, report: bool, **asked: Any) -> "Asked":
     return Asked(dataset=writing.output, **asked)
 
 
-def embed_over_workers(out: Terminal, sources: Sequence[str], asked: "Asked", cluster: "ClusterOptions") -> None:
+def embed_over_workers(out: Terminal, sources: Sequence[str], asked: "Asked", cluster: ClusterOptions) -> None:
     """Embed recordings over workers, and print one line for each; failures are listed at the end, with code 1."""
-    from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, embed_archive
+    from nwb_neurid.workflows.archive.run import embed_archive
 
     names = list(dict.fromkeys(sources))
     found: Counter[str] = Counter()
@@ -93,8 +93,6 @@ def _conclude(
 
 
 def _spell(report: "Report") -> str:
-    from nwb_neurid.workflows.archive.run import SAME
-
     if report.what == SAME:
         return f"{report.source}: the same recording as {report.reason}"
     facts = report.facts
@@ -102,8 +100,6 @@ def _spell(report: "Report") -> str:
 
 
 def _describe(report: "Report") -> dict[str, Any]:
-    from nwb_neurid.workflows.archive.run import REFUSED, SAME
-
     if report.what == REFUSED:
         return {"source": report.source, "error": report.reason}
     same = {"same_as": report.reason} if report.what == SAME else {}
@@ -111,8 +107,6 @@ def _describe(report: "Report") -> dict[str, Any]:
 
 
 def _sum_up(found: Counter[str], count: int, units: int) -> str:
-    from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME
-
     parts = [f"{found[EMBEDDED] + found[EARLIER]} of {count} recordings embedded, {units:,} units"]
     if found[EARLIER]:
         parts.append(f"{found[EARLIER]} of them by earlier or parallel runs")
@@ -129,8 +123,6 @@ def _reporting_interrupt(out: Terminal, found: Counter[str], count: int) -> Iter
     try:
         yield
     except KeyboardInterrupt:
-        from nwb_neurid.workflows.archive.run import REFUSED
-
         done = sum(found.values()) - found[REFUSED]
         out.fail(
             NeuridError(f"Interrupted. {done} of {count} recordings are done; run the same command again to continue.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from nwb_neurid.cli.archive import ask_of_each, embed_over_workers
-from nwb_neurid.cli.completion import complete_criteria, complete_encoders, complete_models
+from nwb_neurid.cli.completion import complete_criteria, complete_models
 from nwb_neurid.cli.guard import each
 from nwb_neurid.cli.options import (
     COMPUTE,
@@ -19,6 +19,7 @@ from nwb_neurid.cli.options import (
     Preset,
     Untrained,
     argument,
+    encoder_option,
     flag,
     option,
     with_cluster,
@@ -62,13 +63,7 @@ def embed(
     ] = None,
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "Use an installed encoder instead of a model, see nwb-neurid plugins.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
-        ),
+        encoder_option("Use an installed encoder instead of a model, see nwb-neurid plugins."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,

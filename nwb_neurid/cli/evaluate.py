@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from nwb_neurid.cli.completion import complete_encoders, complete_protocols
+from nwb_neurid.cli.completion import complete_protocols
 from nwb_neurid.cli.options import (
     COMPUTE,
     MODEL,
@@ -23,8 +23,10 @@ from nwb_neurid.cli.options import (
     Untrained,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
+    split_words,
     with_json,
     with_reading,
 )
@@ -34,7 +36,6 @@ from nwb_neurid.errors import InvalidOption
 
 if TYPE_CHECKING:
     from nwb_neurid.evaluation.results import Evaluation
-    from nwb_neurid.model.model import Model
 
 SCORING = "What to score"
 
@@ -92,9 +93,7 @@ def evaluate(
     model: Models = None,
     encoder: Annotated[
         list[str] | None,
-        option(
-            "--encoder", "NAME", "An installed encoder; may be repeated.", panel=MODEL, autocompletion=complete_encoders
-        ),
+        encoder_option("An installed encoder; may be repeated."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,
@@ -130,16 +129,21 @@ def evaluate(
     """
     from nwb_neurid.evaluation.results import check_evaluation_folder
     from nwb_neurid.evaluation.run import evaluate as run
+    from nwb_neurid.model.making import load_model, new_model
 
     fractions = _parse_numbers(label_fractions)
     check_evaluation_folder(output, overwrite=overwrite)
+    random = untrained or steps is not None
     found = run(
-        _load_models(model or [], encoder or [], preset, untrained or steps is not None, seed, device),
+        [
+            *(load_model(folder, device=device) for folder in model or []),
+            *(new_model(name, preset=preset, untrained=random, seed=seed, device=device) for name in encoder or []),
+        ],
         sources,
         label=label,
         protocol=protocol,
         train=train or [],
-        test_subjects=_split_words(test_subjects),
+        test_subjects=split_words(test_subjects),
         map=map_,
         subjects=subjects,
         head=head,
@@ -148,7 +152,7 @@ def evaluate(
         seed=seed,
         smooth=smooth,
         label_fractions=fractions,
-        animals=_split_words(animals),
+        animals=split_words(animals),
         steps=steps,
         windows=windows,
         reading=reading,
@@ -161,22 +165,9 @@ def evaluate(
     out.say(f"{output}: scores.json, scores.csv, predictions.csv and figures")
 
 
-def _load_models(
-    folders: list[str], names: list[str], preset: str | None, untrained: bool, seed: int, device: str
-) -> "list[Model]":
-    from nwb_neurid.model.making import load_model, new_model
-
-    loaded = [load_model(folder, device=device) for folder in folders]
-    return [*loaded, *(new_model(name, preset=preset, untrained=untrained, seed=seed, device=device) for name in names)]
-
-
-def _split_words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _parse_numbers(text: str) -> list[float]:
     try:
-        return [float(word) for word in _split_words(text)]
+        return [float(word) for word in split_words(text)]
     except ValueError:
         raise InvalidOption(f"--label-fractions must be numbers such as 0.01,0.1,1, got {text!r}.") from None
 

@@ -17,6 +17,7 @@ from nwb_neurid.cli.options import (
     argument,
     flag,
     option,
+    output_option,
     with_reading,
     with_terminal,
 )
@@ -63,7 +64,7 @@ def fit_labels(
     pool_groups: PoolGroups = False,
     output: Annotated[
         Path | None,
-        option("--output", "FOLDER", "The model folder to write; MODEL itself by default.", short="-o", panel=WRITE),
+        output_option("FOLDER", "The model folder to write; MODEL itself by default."),
     ] = None,
     overwrite: Annotated[
         bool, flag("--overwrite", "Replace an existing head for this label, or an existing output folder.", panel=WRITE)

@@ -19,6 +19,7 @@ from typer.models import OptionInfo
 
 from nwb_neurid.cli.completion import (
     complete_devices,
+    complete_encoders,
     complete_formats,
     complete_heads,
     complete_kinds,
@@ -53,7 +54,17 @@ def argument(metavar: str, help: str, **declared: Any) -> Any:
     return typer.Argument(metavar=metavar, help=help, show_default=False, **declared)
 
 
-OutputFolder: TypeAlias = Annotated[Path, option("--output", "FOLDER", "The folder to write.", short="-o", panel=WRITE)]
+def encoder_option(help: str) -> Any:
+    """Which installed encoder."""
+    return option("--encoder", "NAME", help, panel=MODEL, autocompletion=complete_encoders)
+
+
+def output_option(metavar: str, help: str) -> Any:
+    """Where results go."""
+    return option("--output", metavar, help, short="-o", panel=WRITE)
+
+
+OutputFolder: TypeAlias = Annotated[Path, output_option("FOLDER", "The folder to write.")]
 Overwrite: TypeAlias = Annotated[bool, flag("--overwrite", "Replace existing output.", panel=WRITE)]
 Resume: TypeAlias = Annotated[bool, flag("--resume", "Continue an interrupted training into this folder.", panel=WRITE)]
 ResultsName: TypeAlias = Annotated[
@@ -266,6 +277,11 @@ CLUSTER: Mapping[str, OptionInfo] = {
         panel=WORKERS,
     ),
 }
+
+
+def split_words(text: str) -> list[str]:
+    """Split words that are separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def spell_reading(reading: ReadOptions) -> list[str]:

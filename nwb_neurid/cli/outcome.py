@@ -68,17 +68,11 @@ def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
 
 def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
     """The outcome for a recording, for printing and for JSON."""
-    embeddings, provenance = outcome.embeddings, outcome.embeddings.provenance
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
+    provenance = outcome.embeddings.provenance
     return {
         "source": source,
         "path": str(outcome.path),
-        "names": list(outcome.names),
-        "changed": outcome.changed,
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "encoder": provenance.encoder,
+        **outcome.count_units(),
         "weights_sha256": provenance.weights_sha256,
         "window_s": provenance.window_s,
         "stitched": provenance.stitched,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import WRITE, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import argument, flag, option, output_option, with_terminal
 from nwb_neurid.cli.pages import Command, Group
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
@@ -151,9 +151,7 @@ def new(
     ] = False,
     output: Annotated[
         Path,
-        option(
-            "--output", "FOLDER", "Folder in which to create it; by default, the current one.", short="-o", panel=WRITE
-        ),
+        output_option("FOLDER", "Folder in which to create it; by default, the current one."),
     ] = Path(),
     out: Terminal,
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from nwb_neurid._system import limits
-from nwb_neurid.cli.options import WRITE, Overwrite, argument, option, with_terminal
+from nwb_neurid.cli.options import Overwrite, argument, option, output_option, with_terminal
 from nwb_neurid.cli.terminal import Terminal
 
 
@@ -15,13 +15,7 @@ def remove(
     name: Annotated[str, option("--name", "NAME", "Name of the results (nwb-neurid show lists them).")],
     output: Annotated[
         Path | None,
-        option(
-            "--output",
-            "PATH",
-            "Write a copy without the results to this file; FILE stays as it is.",
-            short="-o",
-            panel=WRITE,
-        ),
+        output_option("PATH", "Write a copy without the results to this file; FILE stays as it is."),
     ] = None,
     overwrite: Overwrite = False,
     out: Terminal,

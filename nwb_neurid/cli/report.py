@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from nwb_neurid.cli.options import WRITE, Overwrite, ResultsName, argument, option, with_json, with_reading
+from nwb_neurid.cli.options import Overwrite, ResultsName, argument, output_option, with_json, with_reading
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 
@@ -22,7 +22,7 @@ def report(
     reading: ReadOptions,
     output: Annotated[
         Path | None,
-        option("--output", "FILE", "The HTML file to write; SOURCE.report.html by default.", short="-o", panel=WRITE),
+        output_option("FILE", "The HTML file to write; SOURCE.report.html by default."),
     ] = None,
     overwrite: Overwrite = False,
     out: Terminal,

@@ -40,7 +40,8 @@ def show(
 
     path, results = find_results(source, name)
     population = _read_recording(path)
-    known = {} if population is None else _find_known(population)
+    labels = {} if population is None else population.labels
+    known = {label: labels[label].tolist() for label in KNOWN if label in labels}
     if path != source:
         out.say(f"The results on {source} are in {path}")
     found = [_facts(each, population, known, rows) for each in results]
@@ -62,11 +63,6 @@ def _read_recording(path: Path) -> "Population | None":
             return read(path)
     except NeuridError:
         return None
-
-
-def _find_known(population: "Population") -> dict[str, Sequence[str]]:
-    """What is known of units, by label."""
-    return {label: population.labels[label].tolist() for label in KNOWN if label in population.labels}
 
 
 def _facts(

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from nwb_neurid.cli.completion import complete_encoders
-from nwb_neurid.cli.options import MODEL, WRITE, Overwrite, argument, flag, option, with_terminal
+from nwb_neurid.cli.options import Overwrite, argument, encoder_option, flag, option, output_option, with_terminal
 from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.errors import InvalidOption
@@ -119,19 +118,11 @@ def demo(
     *,
     output: Annotated[
         Path,
-        option(
-            "--output", "FOLDER", "The folder for the recording, the picture and the report.", short="-o", panel=WRITE
-        ),
+        output_option("FOLDER", "The folder for the recording, the picture and the report."),
     ] = Path("neurid-demo"),
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "An installed encoder that needs no training; by default {default encoder for baseline}.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
-        ),
+        encoder_option("An installed encoder that needs no training; by default {default encoder for baseline}."),
     ] = None,
     units: Units = 150,
     duration: Duration = 60.0,

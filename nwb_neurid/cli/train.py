@@ -3,10 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from nwb_neurid.cli.completion import complete_encoders
 from nwb_neurid.cli.options import (
     COMPUTE,
-    MODEL,
     READ,
     Cache,
     Device,
@@ -18,8 +16,10 @@ from nwb_neurid.cli.options import (
     Seed,
     Windows,
     argument,
+    encoder_option,
     flag,
     option,
+    split_words,
     with_reading,
     with_terminal,
 )
@@ -45,12 +45,8 @@ def train(
     pool_groups: PoolGroups = False,
     encoder: Annotated[
         str | None,
-        option(
-            "--encoder",
-            "NAME",
-            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}.",
-            panel=MODEL,
-            autocompletion=complete_encoders,
+        encoder_option(
+            "An installed encoder to train, see nwb-neurid plugins; by default {default encoder for training}."
         ),
     ] = None,
     preset: Preset = None,
@@ -112,7 +108,7 @@ def train(
             reading=reading,
             pool_groups=pool_groups,
             cache=cache,
-            held_out=[name.strip() for name in held_out.split(",") if name.strip()],
+            held_out=split_words(held_out),
             tell=out.say if first else None,
             watch=LiveLoss(out) if first else None,
             progress=out.progress,

@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -132,17 +133,15 @@ def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list
     with _explain(f"{dataset.name}: {where}", [dataset.name]):
         found = client.get_dandiset(source.dandiset, source.version or None)
         assets = [each for each in found.get_assets() if _fits(each.path, source.files, source.exclude)]
-    chosen = sorted((each for each in assets if not only or fnmatch.fnmatchcase(each.path, only)), key=_path_of)
+    chosen = sorted(
+        (each for each in assets if not only or fnmatch.fnmatchcase(each.path, only)), key=attrgetter("path")
+    )
     if not chosen:
         what = f"{counted(len(assets), 'recording')} of {dataset.name}, but none matches {only!r}" if assets else ""
         raise SourceNotFound(
             f"{where[0].upper()}{where[1:]} holds {what or f'no recording that matches {source.files}'}."
         )
     return chosen
-
-
-def _path_of(asset: "RemoteAsset") -> str:
-    return asset.path
 
 
 @contextmanager

@@ -79,14 +79,8 @@ def write_submission(
     places = [each.positions_um for each in cohort.populations]
     if all(place is not None for place in places):
         depth = np.concatenate([_find_depth(place) for place in places if place is not None])
-        probe = np.concatenate(
-            [
-                np.char.add(f"{at}/", np.asarray("" if each.group is None else each.group, np.str_)).repeat(
-                    len(each) if each.group is None else 1
-                )
-                for at, each in enumerate(cohort.populations)
-            ]
-        )
+        groups = [[""] * len(each) if each.group is None else each.group.tolist() for each in cohort.populations]
+        probe = np.array([f"{at}/{name}" for at, names in enumerate(groups) for name in names])
         averaged = average_neighbours(shares, depth[tested], probe[tested])
         written.append(_write(folder, f"{label}-multi-unit", seed, names[tested], averaged, overwrite))
     return written

@@ -65,10 +65,7 @@ def check(
     SourceNotFound
         If there are no recordings.
     """
-    if not paths:
-        raise SourceNotFound(
-            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
-        )
+    check_found(dataset, paths)
     found = [_look(dataset, path, reading) for path in progress(paths, label="recordings", total=len(paths))]
     subjects, sessions = {each.subject for each in found}, {each.session for each in found}
     lacking = []
@@ -79,6 +76,20 @@ def check(
     if missing := [name for name in dataset.splits.test_sessions if name not in sessions]:
         lacking.append(f"{len(missing)} of {len(dataset.splits.test_sessions)} test sessions were not found.")
     return found, lacking
+
+
+def check_found(dataset: Dataset, sources: Sequence[object]) -> None:
+    """Check that there is a recording.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is none.
+    """
+    if not sources:
+        raise SourceNotFound(
+            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
+        )
 
 
 def find_test_subjects(dataset: Dataset, populations: Sequence[Population]) -> list[str]:

@@ -12,7 +12,6 @@ from nwb_neurid.errors import InvalidModel, InvalidOption, SourceNotFound
 
 FOLDER = Path(__file__).parent
 LARGEST_BYTES = 2**20
-FORMAT = 1
 
 
 def _is_texts(value: Any) -> bool:

@@ -12,15 +12,13 @@ from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import Progress, ReadOptions
 from nwb_neurid.contracts.training import Trainable
 from nwb_neurid.datasets.brainwidebench import write_submission
-from nwb_neurid.datasets.check import find_test_subjects
+from nwb_neurid.datasets.check import check_found, find_test_subjects
 from nwb_neurid.datasets.dataset import Dataset
-from nwb_neurid.errors import SourceNotFound
 from nwb_neurid.evaluation.protocols import INDUCTIVE
 from nwb_neurid.evaluation.results import Evaluation, check_evaluation_folder
 from nwb_neurid.evaluation.run import evaluate
 from nwb_neurid.model.making import new_model
 from nwb_neurid.model.model import Model
-from nwb_neurid.population import Population
 from nwb_neurid.results import Json
 from nwb_neurid.workflows.train import read_recordings, train
 
@@ -142,39 +140,36 @@ def reproduce(
     NeuridWarning
         If `cache` is of no use.
     """
-    if not sources:
-        raise SourceNotFound(
-            f"No recordings of {dataset.name} were found. Download them, or pass the folder that holds them."
-        )
+    check_found(dataset, sources)
     check_evaluation_folder(output / "scores", overwrite=overwrite or resume)
     learning, splits = dataset.learning, dataset.splits
     chosen, number = preset or learning.preset or None, steps or learning.steps
     model = new_model(learning.encoder, preset=chosen, untrained=True, seed=seed, device=device)
     populations = read_recordings(sources, model, reading or dataset.reading(), progress)
     tested = find_test_subjects(dataset, populations)
-    anew = None
-    if isinstance(model.encoder, Trainable):
-        if splits.protocol == INDUCTIVE and not tested:
-            anew = number  # each fold needs an encoder that has not seen its subjects
-        else:
-            held_out = tested if splits.protocol == INDUCTIVE else []
-            model = train(
-                _drop_subjects(sources if cache is not None else populations, populations, held_out),
-                output / "model",
-                encoder=learning.encoder,
-                preset=chosen,
-                steps=number,
-                windows=windows,
-                seed=seed,
-                device=device,
-                reading=reading or dataset.reading(),
-                cache=cache,
-                resume=resume,
-                overwrite=overwrite,
-                watch=watch,
-                progress=progress,
-            )
-    _check_cache(cache, model, in_folds=anew is not None)
+    learns, inductive = isinstance(model.encoder, Trainable), splits.protocol == INDUCTIVE
+    anew = number if learns and inductive and not tested else None  # each fold needs one that has not seen its subjects
+    if learns and anew is None:
+        given = zip(sources if cache is not None else populations, populations, strict=True)
+        model = train(
+            [each for each, own in given if not inductive or own.subject_id not in tested],
+            output / "model",
+            encoder=learning.encoder,
+            preset=chosen,
+            steps=number,
+            windows=windows,
+            seed=seed,
+            device=device,
+            reading=reading or dataset.reading(),
+            cache=cache,
+            resume=resume,
+            overwrite=overwrite,
+            watch=watch,
+            progress=progress,
+        )
+    elif cache is not None:
+        why = f"{model.name} needs no training" if anew is None else "each fold trains an encoder of its own"
+        warn(f"The cache {cache} is not used: {why}.")
     evaluation = evaluate(
         model,
         populations,
@@ -194,27 +189,6 @@ def reproduce(
     return found
 
 
-def _drop_subjects(
-    sources: Sequence[object], populations: Sequence[Population], subjects: Sequence[str]
-) -> list[object]:
-    """The sources that are not of these subjects."""
-    return [each for each, own in zip(sources, populations, strict=True) if own.subject_id not in subjects]
-
-
-def _check_cache(cache: Path | None, model: Model, *, in_folds: bool) -> None:
-    """Warn that a cache is of no use."""
-    if cache is not None and (in_folds or not isinstance(model.encoder, Trainable)):
-        why = "each fold trains an encoder of its own" if in_folds else f"{model.name} needs no training"
-        warn(f"The cache {cache} is not used: {why}.")
-
-
-def _compare_units(dataset: Dataset, reading: ReadOptions | None) -> list[str]:
-    """Whether other units were read than the recipe says."""
-    if reading is None or reading.where == dataset.units.where:
-        return []
-    return [f"Units: {reading.where}, the recipe has {dataset.units.where or 'no condition'}."]
-
-
 def _list_differences(
     dataset: Dataset,
     reading: ReadOptions | None,
@@ -227,7 +201,9 @@ def _list_differences(
 ) -> tuple[str, ...]:
     """In what our run differs from the paper's."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
-    found = _compare_units(dataset, reading)
+    found = []
+    if reading is not None and reading.where != dataset.units.where:
+        found.append(f"Units: {reading.where}, the recipe has {dataset.units.where or 'no condition'}.")
     if expected is not None and sessions != expected:
         found.append(f"{sessions} of {expected} recordings.")
     if isinstance(model.encoder, Trainable) and steps != learning.steps:

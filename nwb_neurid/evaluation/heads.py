@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.errors import CannotFit, NeuridWarning
@@ -14,7 +14,7 @@ from nwb_neurid.evaluation.models import Vectors, stack_vectors
 from nwb_neurid.evaluation.protocols import TRANSDUCTIVE, Split
 from nwb_neurid.labels.fitting import fit_head
 from nwb_neurid.labels.head import LabelHead
-from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours
+from nwb_neurid.labels.neighbours import check_smoothable, find_neighbours, stack_rows
 from nwb_neurid.labels.prediction import UNIFORM, predict
 from nwb_neurid.results import Predictions, select
 
@@ -98,7 +98,10 @@ def predict_folds(
     InvalidOption
         If neighbours should vote, but the label is not a brain region, or positions are not known.
     """
-    near = _find_neighbours(cohort) if options.smooth else None
+    near = None
+    if options.smooth:
+        check_smoothable(cohort.label)
+        near = stack_rows([find_neighbours(population) for population in cohort.populations])
     units, classes = len(cohort.truth), np.unique(np.concatenate([cohort.truth[split.train] for split in splits]))
     label = np.full(units, "", dtype=object)
     reasons = np.full(units, "", dtype=object)
@@ -129,16 +132,6 @@ def predict_folds(
         abstained=abstained,
         reasons=reasons.astype(np.str_),
     )
-
-
-def _find_neighbours(cohort: Cohort) -> Int64[np.ndarray, "units nearest"]:
-    check_smoothable(cohort.label)
-    found, first = [], 0
-    for population in cohort.populations:
-        rows = find_neighbours(population)
-        found.append(np.where(rows >= 0, rows + first, -1))
-        first += len(population)
-    return np.concatenate(found)
 
 
 def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near: np.ndarray | None) -> LabelHead:

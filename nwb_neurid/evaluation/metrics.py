@@ -1,7 +1,5 @@
 """Scores of predicted labels, and how certain they are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
@@ -66,40 +64,27 @@ def bootstrap_intervals(confusion: Int64[np.ndarray, "subjects classes classes"]
     return {name: np.percentile(metric(resampled), INTERVAL).tolist() for name, metric in METRICS.items()}
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Reliability:
-    """Accuracy against confidence, in equal bins of confidence.
+def measure_reliability(
+    probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]
+) -> tuple[Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"], Int64[np.ndarray, " bins"]]:
+    """Compare the probability of the most probable class with how often it is right, in equal bins of probability.
 
-    Parameters
-    ----------
-    probability, right
-        Mean probability of the most probable class, and share in which it was true, shape (bins,); NaN where empty.
-    units
-        Units in each bin, shape (bins,).
+    Returns
+    -------
+    tuple
+        The mean probability, and the share in which the class was right, NaN in an empty bin; and the number of units.
     """
-
-    probability: Float64[np.ndarray, " bins"]
-    right: Float64[np.ndarray, " bins"]
-    units: Int64[np.ndarray, " bins"]
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: the mean distance between both, over units."""
-        full = self.units > 0
-        gaps = np.abs(self.probability - self.right)[full] * self.units[full]
-        return float(gaps.sum() / max(self.units.sum(), 1))
-
-
-def measure_reliability(probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]) -> Reliability:
-    """Compare the probability of the most probable class with how often it is right."""
     step = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
     units = np.bincount(step, minlength=BINS)
     with np.errstate(invalid="ignore"):
-        return Reliability(
-            probability=np.bincount(step, probability, BINS) / units,
-            right=np.bincount(step, right, BINS) / units,
-            units=units,
-        )
+        return np.bincount(step, probability, BINS) / units, np.bincount(step, right, BINS) / units, units
+
+
+def compute_calibration_error(
+    probability: Float64[np.ndarray, " bins"], right: Float64[np.ndarray, " bins"], units: Int64[np.ndarray, " bins"]
+) -> float:
+    """Compute the expected calibration error: the mean difference of what `measure_reliability` returns, over units."""
+    return float(np.nansum(np.abs(probability - right) * units) / max(units.sum(), 1))
 
 
 def compute_risk_curve(

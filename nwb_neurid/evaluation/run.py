@@ -172,7 +172,10 @@ def evaluate(
         pool_groups=pool_groups,
         progress=progress,
     )
-    _check_encoders(loaded, cohort, aliases, protocol, test_subjects)
+    tested = {*test_subjects} or {*cohort.subject[(cohort.truth != "") & ~cohort.train_only].tolist()}
+    names = sorted({name for subject in tested for name in aliases.get(subject, {subject})})
+    for name, each in loaded.items():
+        check_encoder(name, each.details, protocol, names, learns=is_trained(each))
     models = ModelSet(
         models=loaded,
         vectors=embed_cohort(loaded, cohort, steps, pool_groups=pool_groups, progress=progress),
@@ -201,20 +204,6 @@ def evaluate(
         **assessment.describe(),
     }
     return Evaluation(cohort=cohort, predictions=predictions, splits=assessment.splits, scores=scores)
-
-
-def _check_encoders(
-    models: Mapping[str, Model],
-    cohort: Cohort,
-    aliases: Mapping[str, set[str]],
-    protocol: str,
-    test_subjects: Sequence[str],
-) -> None:
-    """Check that the protocol allows the models, under every name of the test subjects."""
-    tested = {*test_subjects} or {*cohort.subject[(cohort.truth != "") & ~cohort.train_only].tolist()}
-    names = sorted({name for subject in tested for name in aliases.get(subject, {subject})})
-    for name, model in models.items():
-        check_encoder(name, model.details, protocol, names, learns=is_trained(model))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

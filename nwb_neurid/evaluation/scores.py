@@ -11,6 +11,7 @@ from nwb_neurid.evaluation.metrics import (
     METRICS,
     average_risk,
     bootstrap_intervals,
+    compute_calibration_error,
     compute_risk_curve,
     count_confusions,
     measure_reliability,
@@ -67,7 +68,7 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
     most_probable = found.classes[found.probabilities[tested].argmax(axis=1)]
     probability = found.probabilities[tested].max(axis=1)
     right = most_probable == truth
-    reliable = measure_reliability(probability, right)
+    reliability = measure_reliability(probability, right)
     share, risk = compute_risk_curve(probability, right)
     named = ~found.abstained[tested]
     return {
@@ -75,10 +76,10 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
         "per_class": _score_classes(truth, predicted),
         "confusion": {"classes": classes.tolist(), "units": confusion.tolist()},
         "calibration": {
-            "expected_error": round(reliable.error, 4),
-            "probability": _round(reliable.probability),
-            "right": _round(reliable.right),
-            "units": reliable.units.tolist(),
+            "expected_error": round(compute_calibration_error(*reliability), 4),
+            "probability": _round(reliability[0]),
+            "right": _round(reliability[1]),
+            "units": reliability[2].tolist(),
         },
         "sets": _score_sets(cohort, found),
         "at_coverage": _score_coverage(cohort, found, coverage),

@@ -1,5 +1,7 @@
 """Neighbours of a unit over which probabilities are averaged: the nearest units on the same probe."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
 
@@ -71,3 +73,9 @@ def find_nearest_rows(
             others = [rows[at] for at, um in zip(own, far, strict=True) if np.isfinite(um) and rows[at] != row]
             found[row, 1 : 1 + len(others[:NEAREST])] = others[:NEAREST]
     return found
+
+
+def stack_rows(found: Sequence[Int64[np.ndarray, "_ nearest"]]) -> Int64[np.ndarray, "units nearest"]:
+    """Put the neighbours of the units of several recordings one below the other, as rows of all units together."""
+    first = np.cumsum([0, *map(len, found)])
+    return np.concatenate([np.where(rows >= 0, rows + at, -1) for rows, at in zip(found, first, strict=False)])

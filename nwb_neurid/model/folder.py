@@ -4,7 +4,6 @@ Nothing in it is pickled, and reading it runs no code from it.
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -21,7 +20,6 @@ from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.results import Json
 
 FORMAT = 1
-OF_EARLIER = "checkpoint.safetensors.partial"  # what a training of 0.1 left when it broke off
 ABOUT = "model.json"
 WEIGHTS = "weights.safetensors"
 HEADS = ("heads/*.json", "heads/*.safetensors")
@@ -62,6 +60,7 @@ class Description:
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
     """Compose the model card in Markdown, including the given lines about the label heads."""
     predicted = list(heads)
+    training = [f"- {name}: {json.dumps(value)}" for name, value in about.details.items()]
     lines = [
         f"# {spec.name} {spec.version}",
         "",
@@ -74,7 +73,7 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         f"- Package that provides the encoder: {about.distribution or 'unknown'}",
         f"- Citation: {spec.citation or 'not stated'}",
         "",
-        *_format_section("Training", about.details),
+        *(["## Training", "", *training, ""] if training else []),
         *(["## Labels that the model predicts", "", *predicted] if predicted else []),
         "## Configuration",
         "",
@@ -83,13 +82,6 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "```",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _format_section(title: str, details: Mapping[str, Json]) -> list[str]:
-    """Format a section of the card, with nested values as JSON; no lines without details."""
-    if not details:
-        return []
-    return [f"## {title}", "", *(f"- {name}: {json.dumps(value)}" for name, value in details.items()), ""]
 
 
 def write_folder(
@@ -134,7 +126,8 @@ def write_folder(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with lock(folder):
-            _restore(folder)
+            if folder.is_dir():
+                finish(folder, ABOUT, own=HEADS)
             check_free(folder, overwrite=overwrite)
             with write_files(folder, ABOUT, own=HEADS, like=like) as made:
                 for name, content in files.items():
@@ -165,29 +158,7 @@ def is_ours(folder: Path) -> bool:
     if has_set(folder, ABOUT) or (folder / CHECKPOINT).is_file():
         return True
     inside = [each.name for each in folder.iterdir()]
-    return bool(inside) and all(is_hidden(name) or name == OF_EARLIER for name in inside)
-
-
-def find_old(folder: Path) -> Path:
-    """Find the folder of a model, even if nwb-neurid 0.1 was killed while it replaced the folder by a new one."""
-    old = _name_old(folder)
-    return old if not folder.exists() and (old / ABOUT).is_file() else folder
-
-
-def _restore(folder: Path) -> None:
-    """Take back what nwb-neurid 0.1 did when it was killed, and end what a later version began."""
-    old = find_old(folder)
-    if old != folder:
-        old.replace(folder)
-    if folder.is_dir():
-        finish(folder, ABOUT, own=HEADS)
-    for left in (_name_old(folder), folder.with_name(f".{folder.name}.neurid-partial")):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def _name_old(folder: Path) -> Path:
-    folder = folder.absolute()
-    return folder.with_name(f".{folder.name}.neurid-old")
+    return bool(inside) and all(map(is_hidden, inside))
 
 
 def read_description(folder: Path) -> Description:

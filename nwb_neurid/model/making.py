@@ -11,7 +11,7 @@ from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
 from nwb_neurid.errors import InvalidModel, InvalidOption, UnknownPlugin, UntrainedEncoder
 from nwb_neurid.labels.folder import read_heads
 from nwb_neurid.model.bundled import find_model_folder
-from nwb_neurid.model.folder import explain_misfit, find_old, read_description, read_weights
+from nwb_neurid.model.folder import explain_misfit, read_description, read_weights
 from nwb_neurid.model.model import Model
 from nwb_neurid.results import UNTRAINED, Json
 
@@ -148,7 +148,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     >>> load_model("default-spikes", device="cpu").name
     'neurpir'
     """
-    folder = find_old(find_model_folder(folder))
+    folder = find_model_folder(folder)
     with limits.reading(folder):
         about = read_description(folder)
     encoders = registry.encoders()

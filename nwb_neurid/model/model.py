@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from nwb_neurid import __version__
 from nwb_neurid._system.arrays import hash_arrays
@@ -155,11 +156,9 @@ class Model:
         return replace(vectors, provenance=self._provenance(population, parts))
 
     def _provenance(self, population: Population, parts: list[Provenance]) -> Provenance:
+        identity: dict[str, Any] = self.identity
         return Provenance(
-            encoder=self.name,
-            encoder_version=self.plugin.spec.version,
-            config=self.encoder.config,
-            weights_sha256=self.weights_sha256,
+            **identity,
             training=self.training,
             window_s=max((part.window_s for part in parts), default=0.0),
             stitched=any(part.stitched for part in parts),
@@ -281,14 +280,12 @@ class Model:
         Description
             Encoder, config, training, hash of the weights and versions of software.
         """
+        identity: dict[str, Any] = self.identity
         return Description(
-            encoder=self.name,
-            encoder_version=self.plugin.spec.version,
+            **identity,
             distribution=self.distribution,
-            config=dict(self.encoder.config),
             training=self.training,
             details=dict(self.details),
-            weights_sha256=self.weights_sha256,
             software=list_software(),
         )
 

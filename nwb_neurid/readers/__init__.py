@@ -10,6 +10,7 @@ import numpy as np
 
 from nwb_neurid import registry
 from nwb_neurid._system import limits
+from nwb_neurid._system.files import check_exists
 from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import EncoderSpec, ReaderPlugin, ReadOptions, is_url
 from nwb_neurid.contracts.attribution import attribute_errors, name_plugin
@@ -17,7 +18,6 @@ from nwb_neurid.errors import (
     BrokenPlugin,
     IncompatiblePlugin,
     InvalidOption,
-    SourceNotFound,
     UnknownSource,
     UnreadableSource,
 )
@@ -197,23 +197,6 @@ def _list_folders(folder: Path) -> list[Path]:
         return []
 
 
-def _check_exists(path: Path) -> None:
-    try:
-        if path.exists():
-            return
-    except PermissionError as error:
-        raise UnreadableSource(
-            f"{path} cannot be reached: permission denied. Ask the owner of its folder for access, or copy it to a "
-            "folder of your own."
-        ) from error
-    if path.is_symlink():
-        raise SourceNotFound(
-            f"{path} is a broken link. If git-annex or DataLad manages it, download its content "
-            "(git annex get, datalad get)."
-        )
-    raise SourceNotFound(f"{path} does not exist.")
-
-
 def _check_may_enter(*folders: Path) -> None:
     for folder in folders:
         try:
@@ -253,7 +236,7 @@ def reader_for(source: object) -> ReaderPlugin:
         If access to the source is denied, or nothing is recognised in a folder that has an inaccessible subfolder.
     """
     if isinstance(source, str | Path) and not is_url(source):
-        _check_exists(Path(source))
+        check_exists(Path(source))
     readers = registry.readers()
     found: list[ReaderPlugin] = []
     is_folder = isinstance(source, str | Path) and Path(source).is_dir()

@@ -54,8 +54,8 @@ def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
         return stated_s
     rate = f" If that number is the sampling rate, the resolution is 1/{stated_s:g} s." if stated_s >= 1 else ""
     warn(
-        f"{where} states a resolution of {stated_s:g} s, but {len(finer)} of {len(steps)} intervals between spikes are "
-        f"shorter than half of that: the stated resolution is ignored.{rate}"
+        f"{where}: the source states a resolution of {stated_s:g} s, but {len(finer)} of {len(steps)} intervals "
+        f"between spikes are shorter than half of that: the stated resolution is ignored.{rate}"
     )
     return 0.0
 

@@ -43,17 +43,22 @@ def parse_excluded(text: str) -> Intervals:
 
 def _parse_interval(part: str, text: str) -> tuple[float, float]:
     start, colon, stop = part.partition(":")
-    try:
-        start_s, stop_s = float(start or "-inf"), float(stop or "inf")
-    except ValueError:
-        start_s = stop_s = np.nan
-    if not colon or not start_s < stop_s:
+    found = _parse_times(start or "-inf", stop or "inf")
+    if not colon or found is None:
         raise InvalidOption(
             "--exclude must be START:STOP in seconds, such as 600:900,3200:4300, or a csv or tsv file with the "
-            "columns "
-            f"start_time and stop_time, got {part!r} in {text[:80]!r}."
+            f"columns start_time and stop_time, got {part!r} in {text[:80]!r}."
         )
-    return start_s, stop_s
+    return found
+
+
+def _parse_times(start: str, stop: str) -> tuple[float, float] | None:
+    """A start and a stop after it; None where they are not."""
+    try:
+        start_s, stop_s = float(start), float(stop)
+    except ValueError:
+        return None
+    return (start_s, stop_s) if start_s < stop_s else None
 
 
 def _read_intervals(path: Path) -> Intervals:
@@ -65,14 +70,11 @@ def _read_intervals(path: Path) -> Intervals:
         )
     found = []
     for number, line in lines:
-        try:
-            start_s, stop_s = (float(line[name]) for name in names)
-        except ValueError:
-            start_s = stop_s = np.nan
-        if not start_s < stop_s:
+        start, stop = (line[name] for name in names)
+        if (times := _parse_times(start, stop)) is None:
             raise InvalidOption(
-                f"{path} must have intervals in seconds that end after they start, row {number} has "
-                f"{line[names[0]]!r} and {line[names[1]]!r}."
+                f"{path} must have intervals in seconds that end after they start, row {number} has {start!r} and "
+                f"{stop!r}."
             )
-        found.append((start_s, stop_s))
+        found.append(times)
     return np.array(found, np.float64).reshape(-1, 2)

@@ -1,5 +1,7 @@
 """The largest plausible size of decompressed data. Data that claim a larger size count as damaged."""
 
+from nwb_neurid.errors import UnreadableSource
+
 EXPANSION = 2**16
 """More than any filter or codec expands a chunk."""
 
@@ -7,6 +9,18 @@ ALWAYS_READ_BYTES = 2**26
 """What is read whatever it is stored in."""
 
 
-def claims_too_much(size: int, stored: int) -> bool:
-    """Whether the claimed size of an array is impossible for the number of stored bytes, and would fill the memory."""
-    return size > ALWAYS_READ_BYTES + EXPANSION * stored
+def check_size(size: int, stored: int, where: str) -> None:
+    """Refuse an array whose claimed size is impossible for the number of stored bytes, and would fill the memory.
+
+    Raises
+    ------
+    UnreadableSource
+        If it is.
+    """
+    if size > ALWAYS_READ_BYTES + EXPANSION * stored:
+        raise damaged(where, f"it has {stored} bytes, but its shape needs {size}")
+
+
+def damaged(where: str, fault: str) -> UnreadableSource:
+    """Make the error about a damaged part of a file."""
+    return UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.")

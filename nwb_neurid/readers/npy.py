@@ -2,8 +2,10 @@
 
 import math
 import os
+from mmap import mmap
 from pathlib import Path
 from tokenize import TokenError
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Shaped
@@ -38,9 +40,6 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
     """
     try:
         with open_regular(path) as file:
-            version = np.lib.format.read_magic(file)
-            old = version == (1, 0)
-            read_header = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
             shape, by_column, dtype = read_header(file)
             if dtype.hasobject:
                 raise InvalidSource(f"{path} must hold numbers or text, it holds Python objects. {again}")
@@ -59,6 +58,13 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
     except HEADER_ERRORS as error:
         raise UnreadableSource(f"{path} is damaged: {in_one_line(error)}. {again}") from error
     return check_elements(array, str(path), again)
+
+
+def read_header(file: BinaryIO | mmap) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read the shape, whether the first index varies fastest, and the type; raises one of `HEADER_ERRORS`."""
+    is_old = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if is_old else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> Shaped[np.ndarray, "..."]:

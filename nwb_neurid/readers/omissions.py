@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nwb_neurid._system.warning import warn
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import NeuridError
 
 Read = TypeVar("Read")
 Otherwise = TypeVar("Otherwise")
@@ -27,7 +27,7 @@ class Omissions:
         """Read something, or note why it cannot be read and return the alternative."""
         try:
             return read()
-        except (InvalidSource, UnreadableSource) as error:
+        except NeuridError as error:
             self.note(str(error))
             return otherwise
 
@@ -35,8 +35,8 @@ class Omissions:
         """Note that something was left out, and why."""
         self._faults.append(fault)
 
-    def warn(self) -> None:
+    def warn(self, what: str = "some data cannot be used and are left out") -> None:
         """Warn of everything that was left out, if anything was."""
         if self._faults:
             listed = "\n  - ".join(dict.fromkeys(self._faults))
-            warn(f"{self.source}: some data cannot be used and are left out:\n  - {listed}")
+            warn(f"{self.source}: {what}:\n  - {listed}")

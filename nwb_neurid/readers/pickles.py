@@ -120,14 +120,11 @@ ADMITTED: Mapping[tuple[str, str], type] = {
     ("numpy._core.multiarray", "_reconstruct"): PickledArray,
     ("numpy.core.multiarray", "scalar"): _Scalar,
     ("numpy._core.multiarray", "scalar"): _Scalar,
-    ("pathlib", "PosixPath"): _Ignored,
-    ("pathlib", "PurePosixPath"): _Ignored,
-    ("pathlib", "WindowsPath"): _Ignored,
-    ("pathlib", "PureWindowsPath"): _Ignored,
-    ("pathlib._local", "PosixPath"): _Ignored,  # the module in which Python 3.13 keeps them
-    ("pathlib._local", "PurePosixPath"): _Ignored,
-    ("pathlib._local", "WindowsPath"): _Ignored,
-    ("pathlib._local", "PureWindowsPath"): _Ignored,
+    **{
+        (module, name): _Ignored
+        for module in ("pathlib", "pathlib._local")  # the second is where Python 3.13 keeps them
+        for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
+    },
     ("datetime", "datetime"): _Ignored,  # every ops.npy has the date of its processing, with its time zone
     ("datetime", "timezone"): _Ignored,
     ("datetime", "timedelta"): _Ignored,

@@ -16,7 +16,7 @@ from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S, Intervals
 from nwb_neurid.population import Population
 from nwb_neurid.readers.trains import Segment as Segment
-from nwb_neurid.readers.trains import check_times, lie_at_a_time, spikes_of
+from nwb_neurid.readers.trains import check_segments, lie_at_a_time, spikes_of
 
 GAP_S = 1.0
 
@@ -54,7 +54,7 @@ def population_of(
     """
     _check_any(segments, source, unit_ids)
     if not all(lie_at_a_time(segment.extent_s) for segment in segments if segment.is_guessed):
-        check_times(segments, source, unit_ids)
+        check_segments(segments, source, unit_ids)
     _tell_of_guesses(segments, source)
     lasting = [segment for segment in segments if np.any(segment.span_s())]
     if not lasting:
@@ -81,7 +81,7 @@ def population_of(
         session_id=session_id,
         source=source,
     )
-    _check_kept(population, sum(map(len, segments)))
+    check_kept(population, sum(map(len, segments)), "Correct its start and stop times.")
     return population
 
 
@@ -139,8 +139,8 @@ def _observation(
     return intervals[lasts], None if unit_observed.all() else unit_observed[:, lasts]
 
 
-def _check_kept(population: Population, total: int) -> None:
-    """Tell of spikes that were left out.
+def check_kept(population: Population, total: int, advice: str, *, chosen: bool = False) -> None:
+    """Tell of spikes that were left out, unless the user chose the time.
 
     Raises
     ------
@@ -150,8 +150,7 @@ def _check_kept(population: Population, total: int) -> None:
     kept, (start, stop) = len(population.spikes.times_s), population.observed_s[[0, -1], [0, 1]]
     if kept == 0:
         raise UnreadableSource(
-            f"{population.source}: none of its {total} spikes lies in observed time ({start:g} to {stop:g} s). "
-            "Correct its start and stop times."
+            f"{population.source}: none of its {total} spikes lies in observed time ({start:g} to {stop:g} s). {advice}"
         )
-    if kept < total:
+    if kept < total and not chosen:
         warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")

@@ -106,24 +106,57 @@ def spikes_of(
         If spikes had to be sorted.
     """
     times, splits = _by_unit(segments, len(unit_ids))
+    parts = [segment for segment, _ in segments]
+    return sort_spikes(
+        times, splits, resolution_s, f"{source}: spike times", lambda: check_segments(parts, source, unit_ids)
+    )
+
+
+def sort_spikes(
+    times_s: Float64[np.ndarray, " spikes"],
+    splits: Int64[np.ndarray, " units_and_one"],
+    resolution_s: float,
+    where: str,
+    check: Callable[[], None],
+) -> Spikes:
+    """Make spike trains of times that lie unit after unit. Trains that are not in ascending order are sorted.
+
+    Parameters
+    ----------
+    times_s
+        Spike times in seconds.
+    splits
+        Where each unit begins, and where the last one ends.
+    resolution_s
+        Resolution that the source states, in seconds; 0 for none.
+    where
+        Name of the spike times in messages.
+    check
+        Raises the error that names an invalid time. It is called only if there is one, as it looks at every time.
+
+    Raises
+    ------
+    InvalidSource
+        If times are invalid, or the clock restarts.
+
+    Warns
+    -----
+    NeuridWarning
+        If spikes had to be sorted, or contradict the resolution.
+    """
     try:
-        spikes = Spikes(times_s=times, splits=splits, resolution_s=resolution_s)
-    except InvalidPopulation:  # looked for only now, as millions of times take their time
-        check_times([segment for segment, _ in segments], source, unit_ids)
-        check_one_clock(times, splits, f"{source}: spike times")
-        trains = np.split(times, splits[1:-1])
+        spikes = Spikes(times_s=times_s, splits=splits, resolution_s=resolution_s)
+    except InvalidPopulation:
+        check()
+        check_one_clock(times_s, splits, where)
+        trains = np.split(times_s, splits[1:-1])
         unsorted = sum(bool(np.any(np.diff(train) < 0)) for train in trains)
-        told = (
-            f"{source}: spike times were not in ascending order in {unsorted} of {len(unit_ids)} units, and were "
-            "sorted."
-        )
-        warn(told)
+        warn(f"{where} were not in ascending order in {unsorted} of {len(trains)} units, and were sorted.")
         spikes = Spikes.of([np.sort(train) for train in trains], resolution_s=resolution_s)
-    if (believed := check_resolution(spikes, resolution_s, source)) != resolution_s:
-        spikes = replace(spikes, resolution_s=believed)
-    if len(times) and not lie_at_a_time(np.array(extent_s(spikes))):
-        check_times([segment for segment, _ in segments], source, unit_ids)
-    return spikes
+    if len(times_s) and not lie_at_a_time(np.array(extent_s(spikes))):
+        check()
+    believed = check_resolution(spikes, resolution_s, where)
+    return spikes if believed == resolution_s else replace(spikes, resolution_s=believed)
 
 
 def extent_s(spikes: Spikes) -> tuple[float, float]:
@@ -171,22 +204,27 @@ def _block_by_unit(
     return by_unit.data, by_unit.indptr
 
 
-def check_times(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
+def check_segments(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
+    """Refuse spike times of segments that are not valid times; raises as `check_times` does."""
+    for segment in segments:
+        times_s, rows = segment.to_s(segment.times), segment.rows
+        check_times(times_s, f"{source}: spike times", lambda at, rows=rows: f"of unit {unit_ids[rows[at]]}")  # type: ignore[misc]
+
+
+def check_times(times_s: Float64[np.ndarray, " spikes"], where: str, name_unit: Callable[[int], str]) -> None:
     """Refuse spike times that are not valid times.
 
     Raises
     ------
     InvalidSource
-        If a spike time is NaN, infinite, or more than 136 years away.
+        If a spike time is NaN, infinite, or more than 136 years away. `name_unit` tells whose spike has an index.
     """
-    for segment in segments:
-        times_s = segment.to_s(segment.times)
-        wrong = np.flatnonzero(~(np.abs(times_s) < LATEST_S))
-        if len(wrong):
-            raise InvalidSource(
-                f"{source}: spike times must be finite seconds, {len(wrong)} of {len(times_s)} are not, the "
-                f"first of unit {unit_ids[segment.rows[wrong[0]]]}: {times_s[wrong[0]]} s. Correct them."
-            )
+    wrong = np.flatnonzero(~(np.abs(times_s) < LATEST_S))
+    if len(wrong):
+        raise InvalidSource(
+            f"{where} must be finite seconds, {len(wrong)} of {len(times_s)} are not, the first "
+            f"{name_unit(int(wrong[0]))}: {times_s[wrong[0]]} s. Correct them."
+        )
 
 
 def lie_at_a_time(times_s: Float64[np.ndarray, "..."]) -> bool:

@@ -45,7 +45,8 @@ def measure_units(population: Population) -> dict[str, tuple[str, Float64[np.nda
     activity = population.activity
     if isinstance(activity, Spikes):
         rate = np.diff(activity.splits) / np.where(observed_s > 0, observed_s, np.nan)
-        short = np.array([_share_short(population, unit) for unit in range(len(population))])
+        steps_s = [population.intervals_s(unit) for unit in range(len(population))]
+        short = np.array([np.mean(own < REFRACTORY_S) if len(own) else np.nan for own in steps_s], np.float64)
         found = {
             "firing rate (Hz)": ("Spikes per second of observed time", rate),
             "intervals < 2 ms (%)": ("Share of inter-spike intervals under 2 ms", 100 * short),
@@ -57,11 +58,6 @@ def measure_units(population: Population) -> dict[str, tuple[str, Float64[np.nda
             spread = np.array([np.std(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in values])
         found = {f"SD of {activity.kind}": ("Standard deviation of the trace", spread), **found}
     return found
-
-
-def _share_short(population: Population, unit: int) -> float:
-    intervals = population.intervals_s(unit)
-    return float(np.mean(intervals < REFRACTORY_S)) if len(intervals) else np.nan
 
 
 def _encode_waveforms(population: Population) -> dict[str, Any] | None:

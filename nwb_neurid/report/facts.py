@@ -274,12 +274,9 @@ def _describe_recording(population: Population, embeddings: Embeddings, about: A
 
 
 def _describe_observed(population: Population) -> str:
-    runs = len(population.runs_s())
-    return f"{_describe_seconds(population.duration_s)} in {counted(runs, 'run')}" if runs else ""
-
-
-def _describe_seconds(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.3g} s"
+    runs, seconds = len(population.runs_s()), population.duration_s
+    shown = f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.3g} s"
+    return f"{shown} in {counted(runs, 'run')}" if runs else ""
 
 
 def _describe_runs(population: Population) -> list[list[float]]:

@@ -9,45 +9,10 @@ import numpy as np
 from nwb_neurid import __version__
 from nwb_neurid.population import Population
 from nwb_neurid.report.encoding import clip
+from nwb_neurid.report.page import read_asset
 from nwb_neurid.results import UNTRAINED, Embeddings, Predictions
 
 TSNE = "t-SNE"
-
-SOFTWARE = f"""@software{{nwb_neurid,
-  title = {{nwb-neurid}},
-  author = {{{{The nwb-neurid developers}}}},
-  version = {{{__version__}}},
-  license = {{Apache-2.0}}
-}}"""
-
-NWB = """@article{ruebel2022nwb,
-  title = {The Neurodata Without Borders ecosystem for neurophysiological data science},
-  author = {R\\"ubel, Oliver and Tritt, Andrew and Ly, Ryan and Dichter, Benjamin K. and others},
-  journal = {eLife},
-  volume = {11},
-  pages = {e78362},
-  year = {2022},
-  doi = {10.7554/eLife.78362}
-}"""
-
-TSNE_ENTRY = """@article{vandermaaten2008tsne,
-  title = {Visualizing data using {t-SNE}},
-  author = {van der Maaten, Laurens and Hinton, Geoffrey},
-  journal = {Journal of Machine Learning Research},
-  volume = {9},
-  pages = {2579--2605},
-  year = {2008}
-}"""
-
-
-HDBSCAN_ENTRY = """@inproceedings{campello2013hdbscan,
-  title = {Density-based clustering based on hierarchical density estimates},
-  author = {Campello, Ricardo J. G. B. and Moulavi, Davoud and Sander, J\\"org},
-  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)},
-  pages = {160--172},
-  year = {2013},
-  doi = {10.1007/978-3-642-37456-2_14}
-}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +72,11 @@ def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: So
     cited |= {
         part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions
     } | cited
-    entries = [SOFTWARE, NWB, *(_cite_text(name, text) for name, text in cited.items() if text)]
-    entries += [TSNE_ENTRY] if sources.projection == TSNE else []
-    return "\n\n".join([*entries, *([HDBSCAN_ENTRY] if sources.has_clusters else [])])
+    known = read_asset("references.bib").strip().replace("%%VERSION%%", __version__)
+    software, nwb, tsne, hdbscan = known.split("\n\n")
+    entries = [software, nwb, *(_cite_text(name, text) for name, text in cited.items() if text)]
+    entries += [tsne] if sources.projection == TSNE else []
+    return "\n\n".join([*entries, *([hdbscan] if sources.has_clusters else [])])
 
 
 def _cite_text(name: str, text: str) -> str:

@@ -29,8 +29,8 @@ def make_page(facts: Mapping[str, Any]) -> str:
     str
         The HTML document.
     """
-    library, style = _read(LIBRARY), _read("page.css")
-    script = '"use strict";\n(() => {\n' + "\n".join(_read(name) for name in SCRIPTS) + "\n})();\n"
+    library, style = read_asset(LIBRARY), read_asset("page.css")
+    script = '"use strict";\n(() => {\n' + "\n".join(read_asset(name) for name in SCRIPTS) + "\n})();\n"
     policy = (
         f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src {_hash(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -43,12 +43,13 @@ def make_page(facts: Mapping[str, Any]) -> str:
         "FACTS": encode_json(facts),
         "SCRIPT": script,
     }
-    page = _read("page.html")
+    page = read_asset("page.html")
     pieces = page.split("%%")
     return "".join(parts[piece] if index % 2 else piece for index, piece in enumerate(pieces))
 
 
-def _read(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Read a file of the page, with line ends of Unix."""
     return (files("nwb_neurid.report") / "page" / name).read_text("utf-8").replace("\r\n", "\n")
 
 

@@ -127,8 +127,9 @@ def simulate(
     if regions > 1:
         slow = draw_slow_drives(of_slow, parts, SLOW_HZ * math.ceil(steps / BLOCK_STEPS))  # a block lasts a second
         speed_cm_s = compute_speed_cm_s(slow[: math.ceil(duration_s * SLOW_HZ)])
-        coupling = _draw_coupling(of_regions, cell_type)
-        shared = draw_shared_currents(of_rhythms, parts, region, slow, *coupling, BLOCK_STEPS, STEP_S)
+        spread = 1 + COUPLING_SPREAD * of_regions.standard_normal((2, units))
+        to_slow, to_rhythm = _find_parameters(cell_type)[7:] * spread
+        shared = draw_shared_currents(of_rhythms, parts, region, slow, to_slow, to_rhythm, BLOCK_STEPS, STEP_S)
     times_s, rows = run_network(network, rng, steps, progress, shared)
     times_s = np.rint(times_s * CLOCK_HZ) / CLOCK_HZ
     times_s, rows = times_s[times_s < duration_s], rows[times_s < duration_s]
@@ -195,12 +196,5 @@ def _draw_network(
     drive = drive + DRIVE_SPREAD * rng.standard_normal(units) + level.drive_shift
     local = np.array([part.local for part in parts])
     targets, weights = draw_synapses(rng, region, local, strength * level.synapse_factor)
-    return Network.of(abcd * (1 + spread), drive, noise * level.noise_factor, targets, weights)
-
-
-def _draw_coupling(
-    rng: np.random.Generator, cell_type: Shaped[np.ndarray, " units"]
-) -> tuple[Float64[np.ndarray, " units"], Float64[np.ndarray, " units"]]:
-    """Draw how strongly each neuron is coupled to the slow drive and to the rhythm of its region."""
-    slow, rhythm = _find_parameters(cell_type)[7:] * (1 + COUPLING_SPREAD * rng.standard_normal((2, len(cell_type))))
-    return slow, rhythm
+    noise = noise * level.noise_factor
+    return Network(abcd=abcd * (1 + spread), drive=drive, noise=noise, targets=targets, weights=weights)

@@ -2,13 +2,14 @@
 
 import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from nwb_neurid._system.atomic import make_folders
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import CannotWrite, InvalidOption
+from nwb_neurid.errors import InvalidOption
 from nwb_neurid.simulate.animal import check_size, simulate
 from nwb_neurid.simulate.fluorescence import count_frames
 from nwb_neurid.simulate.nwb import check_path, write_nwb
@@ -76,16 +77,22 @@ def write_animals(
     check_size(units, duration_s, seed, regions, 0)
     if imaging_hz is not None:
         count_frames(duration_s, imaging_hz)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    make_folders(folder)
     which = [(animal, False) for animal in range(animals)] + [(animal, True) for animal in range(out_of_domain)]
     paths = [folder / f"{'outside' if outside else 'animal'}-{animal:03d}.nwb" for animal, outside in which]
     for path in paths:
         check_path(path, overwrite=overwrite)
     write = partial(_write, units, duration_s, seed, regions, imaging_hz, overwrite)
-    _write_all(write, [(path, *own) for path, own in zip(paths, which, strict=True)], jobs, progress)
+    own = (paths, *zip(*which, strict=True))
+    if jobs == 1:
+        for each in progress(zip(*own, strict=True), label="Animals", total=len(paths)):
+            write(*each)
+        return paths
+    # Spawned, not forked: threads of the caller do not survive a fork. After an error, no other animal is begun.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool, closing(pool.map(write, *own)) as done:  # type: ignore[type-var]
+        for _ in progress(done, label="Animals", total=len(paths)):
+            pass
     return paths
 
 
@@ -103,22 +110,3 @@ def _write(
     """Simulate and write one animal; at the top level, where another process finds it."""
     simulation = simulate(units, duration_s, seed, regions=regions, animal=animal, out_of_domain=out_of_domain)
     write_nwb(simulation, path, imaging_hz=imaging_hz, overwrite=overwrite)
-
-
-def _write_all(
-    write: "partial[None]", animals: Sequence[tuple[Path, int, bool]], jobs: int, progress: Progress
-) -> None:
-    """Write every animal; the first error stops it, after the animals in progress are finished."""
-    if jobs == 1:
-        for own in progress(animals, label="Animals"):
-            write(*own)
-        return
-    # Spawned, not forked: threads of the caller do not survive a fork.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures: list[Future[None]] = [pool.submit(write, *own) for own in animals]
-        try:
-            for future in progress(as_completed(futures), label="Animals", total=len(futures)):
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

@@ -22,42 +22,18 @@ _PEAK = 0.02 * 30 + 1.75
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Network:
-    """Neurons and synapses in the scaled units x = 0.02 v + 1.75 and y = 0.01 u + 0.875 b.
+    """Neurons and synapses, with the parameters of the paper and all currents in its units.
 
-    In these units, the half step v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and
-    u + a (b v - u) is (1 - a) y + (a b / 2) x. This needs far fewer operations than in the units of the paper.
+    They are simulated in the scaled units x = 0.02 v + 1.75 and y = 0.01 u + 0.875 b. In these, the half step
+    v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and u + a (b v - u) is
+    (1 - a) y + (a b / 2) x. This needs far fewer operations.
     """
 
-    keep: Float64[np.ndarray, " units"]
-    gain: Float64[np.ndarray, " units"]
-    reset: Float64[np.ndarray, " units"]
-    kick: Float64[np.ndarray, " units"]
+    abcd: Float64[np.ndarray, "4 units"]
     drive: Float64[np.ndarray, " units"]
     noise: Float64[np.ndarray, " units"]
     targets: Int64[np.ndarray, "units fanout"]
     weights: Float64[np.ndarray, "units fanout"]
-
-    @classmethod
-    def of(
-        cls,
-        abcd: Float64[np.ndarray, "4 units"],
-        drive: Float64[np.ndarray, " units"],
-        noise: Float64[np.ndarray, " units"],
-        targets: Int64[np.ndarray, "units fanout"],
-        weights: Float64[np.ndarray, "units fanout"],
-    ) -> "Network":
-        """Build a network from the parameters of the paper, with all currents in its units."""
-        a, b, c, d = abcd
-        return cls(
-            keep=1 - a,
-            gain=a * b / 2,
-            reset=0.02 * c + 1.75,
-            kick=0.01 * d,
-            drive=0.01 * drive + 0.875 * b + 0.0875,
-            noise=0.01 * noise,
-            targets=targets,
-            weights=0.01 * weights,
-        )
 
 
 def run_network(
@@ -87,21 +63,24 @@ def run_network(
     tuple
         Spike times in seconds and the rows that fired, in the order of the steps.
     """
-    units = len(network.reset)
-    currents, before, mid, after = (np.empty((BLOCK_STEPS + extra, units)) for extra in (0, 1, 0, 0))
-    before[0] = network.reset
-    y = network.gain / (1 - network.keep) * network.reset
-    synaptic = np.zeros(units)
+    a, b, c, d = network.abcd
+    keep, gain, reset, _ = scaled = np.stack([1 - a, a * b / 2, 0.02 * c + 1.75, 0.01 * d])
+    drive, noise, weights = 0.01 * network.drive + 0.875 * b + 0.0875, 0.01 * network.noise, 0.01 * network.weights
+    currents, before, mid, after = (np.empty((BLOCK_STEPS + extra, len(a))) for extra in (0, 1, 0, 0))
+    before[0] = reset
+    y = gain / (1 - keep) * reset
+    synaptic = np.zeros(len(a))
     times_s, rows = [], []
     for start in progress(range(0, steps, BLOCK_STEPS), label="Simulating"):
         count = min(BLOCK_STEPS, steps - start)
         current = currents[:count]
         rng.standard_normal(out=current)
-        current *= network.noise
-        current += network.drive
+        current *= noise
+        current += drive
         if shared is not None:
             current += 0.01 * next(shared)[:count]
-        _integrate(network, current, before[: count + 1], mid[:count], after[:count], y, synaptic)
+        blocks = current, before[: count + 1], mid[:count], after[:count]
+        _integrate(scaled, network.targets, weights, *blocks, y, synaptic)
         step, row = np.nonzero(after[:count] >= _PEAK)
         crossed = _find_crossing(before[step, row], mid[step, row], after[step, row])
         times_s.append((start + step + crossed) * STEP_S)
@@ -111,7 +90,9 @@ def run_network(
 
 
 def _integrate(
-    network: Network,
+    scaled: Float64[np.ndarray, "4 units"],
+    targets: Int64[np.ndarray, "units fanout"],
+    weights: Float64[np.ndarray, "units fanout"],
     current: Float64[np.ndarray, "steps units"],
     before: Float64[np.ndarray, "steps_and_one units"],
     mid: Float64[np.ndarray, "steps units"],
@@ -123,7 +104,7 @@ def _integrate(
 
     Every operation writes into existing memory: with a few hundred neurons, the calls take most of the time.
     """
-    keep, gain, reset, kick = network.keep, network.gain, network.reset, network.kick
+    keep, gain, reset, kick = scaled
     rise = np.empty_like(y)
     for total, x, half, full, following in zip(current, before[:-1], mid, after, before[1:], strict=True):
         np.add(total, synaptic, out=total)
@@ -141,7 +122,7 @@ def _integrate(
         if len(fired):
             following[fired] = reset[fired]
             y[fired] += kick[fired]
-            np.add.at(synaptic, network.targets[fired], network.weights[fired])
+            np.add.at(synaptic, targets[fired], weights[fired])
 
 
 def _find_crossing(

@@ -8,7 +8,6 @@ import numpy as np
 from nwb_neurid.contracts import Config, Encoder, EncoderPlugin, EncoderSpec
 from nwb_neurid.population import Population
 from nwb_neurid.testing.populations import mock_population
-from nwb_neurid.testing.rules import import_alone
 
 
 class EncoderKit:
@@ -85,6 +84,7 @@ class EncoderKit:
         """Build the encoder, on the CPU, with untrained weights."""
         return self.plugin.build(self.config, self.draw_state(), "cpu")
 
-    def import_plugin(self) -> tuple[frozenset[str], str]:
-        """Import the plugin in a fresh interpreter; returns the modules that this imports, and the printed output."""
-        return import_alone(self.module or self.plugin.build.__module__)
+    @property
+    def plugin_module(self) -> str:
+        """Name of the module of the plugin."""
+        return self.module or self.plugin.build.__module__

@@ -11,7 +11,7 @@ from nwb_neurid.population import ACTIVITIES
 from nwb_neurid.results import Embeddings
 from nwb_neurid.testing.building import EncoderKit
 from nwb_neurid.testing.populations import mock_population
-from nwb_neurid.testing.rules import capture_output, require, require_close
+from nwb_neurid.testing.rules import capture_output, import_alone, require, require_close
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ class EmbeddingRules(EncoderKit):
 
         Put what the user should know into `Provenance.notes`, or raise a `NeuridWarning`.
         """
-        _, said = self.import_plugin()
+        _, said = import_alone(self.plugin_module)
         require(not said, f"importing prints {said[:60]!r}")
         with capture_output() as lines:
             self.build().embed(self.make())

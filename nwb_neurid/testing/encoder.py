@@ -7,10 +7,10 @@ from unittest import SkipTest
 
 import numpy as np
 
-from nwb_neurid.contracts import CONTRACT, Config, EncoderPlugin, State
+from nwb_neurid.contracts import Config, EncoderPlugin, State
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.testing.embedding import EmbeddingRules
-from nwb_neurid.testing.rules import HEAVY, require, require_close
+from nwb_neurid.testing.rules import require, require_close, require_light, require_spec
 from nwb_neurid.testing.training import TrainingRules
 
 WORKSPACE_BYTES = 2**26
@@ -32,25 +32,14 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
 
         Fill in the `EncoderSpec`; the summary is one line for `nwb-neurid plugins`.
         """
-        require(
-            isinstance(self.plugin, EncoderPlugin), f"it must be an EncoderPlugin, got {type(self.plugin).__name__}"
-        )
-        spec = self.plugin.spec
-        require(
-            spec.contract == CONTRACT,
-            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
-        )
-        require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
-        require("\n" not in spec.summary, "the summary must be one line")
+        require_spec(self.plugin, EncoderPlugin)
 
     def test_importing_it_is_light(self) -> None:
         """Importing the plugin imports no heavy library.
 
         Import torch, scipy and the like inside the functions that use them: `build`, `embed`, `initial_state`.
         """
-        modules, _ = self.import_plugin()
-        heavy = sorted(modules & HEAVY)
-        require(not heavy, f"importing it imports {', '.join(heavy)}")
+        require_light(self.plugin_module)
 
     def test_config_and_state_rebuild_it(self) -> None:
         """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Shaped
+from jaxtyping import Float32, Float64, Shaped
 
 from nwb_neurid.population import Population, Spikes, Traces
 
@@ -85,7 +85,7 @@ def mock_population(
         unit_ids=np.arange(units) if unit_ids is None else unit_ids,
         activity=activity,
         observed_s=runs + start_s,
-        unit_observed=None if observed is None else _repeat_observed(observed, len(runs)),
+        unit_observed=None if observed is None else np.repeat(np.array(observed, bool)[:, None], len(runs), axis=1),
         positions_um=rng.uniform(0, 1000, (units, 3)).astype(np.float32),
         waveforms_uv=rng.normal(0, 50, (units, 60)).astype(np.float32) if kind == "spikes" else None,
         waveform_rate_hz=SAMPLING_HZ if kind == "spikes" else None,
@@ -110,7 +110,3 @@ def _draw_traces(
     kernel = np.exp(-np.arange(int(5 * DECAY_S * rate_hz) + 1) / (DECAY_S * rate_hz))
     glow = np.array([np.convolve(row, kernel)[:samples] for row in counts])
     return np.asarray(0.3 * glow + 0.05 * np.abs(rng.normal(size=glow.shape)), np.float32)
-
-
-def _repeat_observed(observed: Sequence[bool], intervals: int) -> Bool[np.ndarray, "units intervals"]:
-    return np.repeat(np.array(observed, bool)[:, None], intervals, axis=1)

@@ -11,10 +11,10 @@ from unittest import SkipTest
 
 import numpy as np
 
-from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReadOptions
+from nwb_neurid.contracts import ReaderPlugin, ReadOptions
 from nwb_neurid.errors import NeuridError
 from nwb_neurid.population import Population, Spikes
-from nwb_neurid.testing.rules import HEAVY, capture_output, import_alone, require
+from nwb_neurid.testing.rules import capture_output, import_alone, require, require_light, require_spec
 
 NONSENSE = "no_such_thing_17"
 TEXTS = frozenset({"where", "part", "intervals", "activity"})
@@ -104,23 +104,14 @@ class ReaderConformance:
 
         Fill in the `ReaderSpec`; the summary is one line for `nwb-neurid plugins`.
         """
-        require(isinstance(self.plugin, ReaderPlugin), f"it must be a ReaderPlugin, got {type(self.plugin).__name__}")
-        spec = self.plugin.spec
-        require(
-            spec.contract == CONTRACT,
-            f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
-        )
-        require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
-        require("\n" not in spec.summary, "the summary must be one line")
+        require_spec(self.plugin, ReaderPlugin)
 
     def test_importing_it_is_light(self) -> None:
         """Importing the plugin imports no heavy library.
 
         Import the library of the format inside `read`.
         """
-        modules, _ = import_alone(self.module or self.plugin.read.__module__)
-        heavy = sorted(modules & HEAVY)
-        require(not heavy, f"importing it imports {', '.join(heavy)}")
+        require_light(self.module or self.plugin.read.__module__)
 
     def test_it_recognises_its_source(self) -> None:
         """Its own source is recognised.

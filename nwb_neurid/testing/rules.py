@@ -13,6 +13,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
+from nwb_neurid.contracts import CONTRACT, EncoderPlugin, ReaderPlugin
+
 HEAVY = frozenset(
     {
         "h5py",
@@ -62,6 +64,28 @@ def require_close(
         known = np.isfinite(apart)
         largest = f"by up to {apart[known].max():.3g}" if known.any() else "in which units have a vector"
         raise RuleBroken(f"{otherwise}: vectors differ {largest}")
+
+
+def require_spec(plugin: object, kind: type[EncoderPlugin] | type[ReaderPlugin]) -> None:
+    """Fail unless this is such a plugin, of this version of the contract, that says what it is."""
+    require(
+        isinstance(plugin, kind),
+        f"it must be {'an' if kind is EncoderPlugin else 'a'} {kind.__name__}, got {type(plugin).__name__}",
+    )
+    spec = plugin.spec  # type: ignore[attr-defined]
+    require(
+        spec.contract == CONTRACT,
+        f"it was written for version {spec.contract} of the contract, this is version {CONTRACT}",
+    )
+    require(bool(spec.name and spec.version and spec.summary), "name, version and summary must not be empty")
+    require("\n" not in spec.summary, "the summary must be one line")
+
+
+def require_light(module: str) -> None:
+    """Fail if importing a module imports a heavy library."""
+    modules, _ = import_alone(module)
+    heavy = sorted(modules & HEAVY)
+    require(not heavy, f"importing it imports {', '.join(heavy)}")
 
 
 @cache

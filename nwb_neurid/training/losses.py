@@ -138,19 +138,10 @@ class ContrastiveLoss(nn.Module):
         within = [view[:, rows] @ view.transpose(1, 2) / self.within for view in (first, second)]
         columns = seen.sum((0, 2))[:, None].log()
         far = torch.cat([within[0], forth], dim=-1), torch.cat([back, within[1]], dim=-1)
-        mean_log = torch.stack([_log_sum(part, negatives, counted) for part in far]).mean(0) - columns
+        kept = (part.masked_fill(~negatives, -torch.inf).masked_fill(~counted[:, :, None], 0.0) for part in far)
+        mean_log = torch.stack([torch.logsumexp(part, -1) for part in kept]).mean(0) - columns
         alike = torch.diagonal(forth, offset=rows.start, dim1=1, dim2=2)
         return (1 / self.temperature - alike + mean_log).masked_select(counted).sum()
-
-
-def _log_sum(
-    similarities: Float[Tensor, "windows units both"],
-    negatives: Bool[Tensor, "windows units both"],
-    counted: Bool[Tensor, "windows units"],
-) -> Float[Tensor, "windows units"]:
-    """Compute the log of summed exponentials over the negatives; 0 without any, where it would not be finite."""
-    kept = similarities.masked_fill(~negatives, -torch.inf)
-    return torch.logsumexp(kept.masked_fill(~counted[:, :, None], 0.0), -1)
 
 
 class VICRegLoss(nn.Module):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nwb_neurid._system.atomic import make_folders
 from nwb_neurid.contracts import Progress, silent
-from nwb_neurid.errors import CannotWrite
 from nwb_neurid.labels.probe import ProbeScore, probe
 from nwb_neurid.model.making import new_model
 from nwb_neurid.plots.embedding import draw_embedding, project_vectors
@@ -84,10 +84,7 @@ def run_demo(
     True
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    make_folders(folder)
     recording = folder / "simulated.nwb"
     simulation = simulate(units, duration_s, seed, progress)
     write_nwb(simulation, recording, overwrite=True)

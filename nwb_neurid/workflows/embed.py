@@ -1,5 +1,6 @@
 """The main workflow: read, choose the model, check, embed, predict, write."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,24 @@ class Outcome:
     changed: bool = False
     tables: tuple[str, ...] = ()
     cell_types: tuple[CellTypes, ...] = ()
+
+    def count_units(self) -> dict[str, Any]:
+        """Count the units, those with a vector, and the reasons of the others, with what the results are called.
+
+        Returns
+        -------
+        dict
+            Values that can be stored as JSON.
+        """
+        missing = Counter(reason for reason in self.embeddings.reasons.tolist() if reason)
+        return {
+            "names": list(self.names),
+            "changed": self.changed,
+            "units": len(self.embeddings),
+            "embedded": len(self.embeddings) - missing.total(),
+            "reasons": dict(missing.most_common()),
+            "encoder": self.embeddings.provenance.encoder,
+        }
 
 
 def embed_file(
@@ -138,7 +157,11 @@ def embed_file(
     check_fits(population, model)
     plan.check(population, prediction, writing.name)
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
-    model = model if training is None else _train_on(model, population, training, pool_groups, progress)
+    if training is not None:
+        model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
+        if not log.finished:  # Ctrl-C: nothing is to be written then
+            raise KeyboardInterrupt
+        model = replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
     embeddings, predictions = embed_and_predict(model, population, asked, pool_groups=pool_groups, progress=progress)
     cell_types = plan.apply(population, prediction, pool_groups=pool_groups, progress=progress)
     beside = [each.results for each in cell_types if each.is_worth_keeping]
@@ -234,15 +257,6 @@ def embed(
 def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
     """Add the name of the results to the options, as far as it is known."""
     return replace(writing, name=writing.name or name_after(model.name if model else "encoder"))
-
-
-def _train_on(
-    model: Model, population: Population, training: TrainingOptions, pool_groups: bool, progress: Progress
-) -> Model:
-    model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
-    if not log.finished:  # Ctrl-C: nothing is to be written then
-        raise KeyboardInterrupt
-    return replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
 
 
 def _list_tables(name: str, results: Results) -> list[str]:

@@ -1,11 +1,11 @@
 """Fit a label head: read recordings, embed them, collect the known labels of their units, fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Int64
 
 from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.text import join_some
@@ -15,23 +15,13 @@ from nwb_neurid.errors import CannotFit, InvalidOption
 from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.fitting import check_head, check_label, fit_head
 from nwb_neurid.labels.mapping import check_table, check_unambiguous, find_subject, map_labels, read_subjects
-from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows
+from nwb_neurid.labels.neighbours import REGION_LABELS, find_nearest_rows, stack_rows
 from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 from nwb_neurid.readers import check_each_once, read_for, reader_for
 from nwb_neurid.workflows.datasets import is_stored, open_datasets
 from nwb_neurid.workflows.models import resolve_model
 from nwb_neurid.writers.dataset import StoredRecording
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Units:
-    """Units of some recordings with what is known of them, one row each."""
-
-    vectors: Float32[np.ndarray, "units dim"]
-    labels: Shaped[np.ndarray, " units"]
-    subjects: Shaped[np.ndarray, " units"]
-    neighbours: Int64[np.ndarray, "units nearest"] | None
 
 
 def fit_labels(
@@ -125,16 +115,17 @@ def fit_labels(
     populations, aliases = read_named(built, opened, named, reading or ReadOptions(), progress)
     known = select_labelled(populations, label)
     stored = match_stored(opened, populations, known)
-    vectors = (
-        [each.embeddings.vectors for each in stored] if stored else _embed_each(built, known, pool_groups, progress)
-    )
-    units = _collect_units(vectors, known, label)
-    seen = _find_seen(built, {name: aliases[name] for name in units.subjects.tolist()})
-    alone = len(np.unique(units.subjects)) == 1  # then folds split neurons, and otherwise animals
+    vectors = [each.embeddings.vectors for each in stored] or [
+        built.embed(each, pool_groups=pool_groups, progress=progress).vectors
+        for each in progress(known, label="embedding", total=len(known))
+    ]
+    names = [each.subject_id for each in known]
+    seen = _find_seen(built, {name: aliases[name] for name in names})
+    alone = len({*names}) == 1  # then folds split neurons, and otherwise animals
     fitted = fit_head(
-        units.vectors,
-        map_labels(units.labels, map),
-        units.subjects,
+        np.concatenate(vectors),
+        map_labels(np.concatenate([each.labels[label].astype(np.str_) for each in known]), map),
+        np.repeat(names, [len(each) for each in known]),
         label_name=label,
         scope=scope,
         kind=head,
@@ -143,7 +134,7 @@ def fit_labels(
         groups=find_neurons(known, found=[each.neuron for each in stored] or None, progress=progress)
         if alone
         else None,
-        neighbours=units.neighbours,
+        neighbours=_find_voters(known) if label in REGION_LABELS else None,
         encoder=built.identity,
         details={
             "activities": sorted({each.activity.kind for each in known}),
@@ -230,35 +221,14 @@ def match_stored(
     return [origin[id(population)] for population in known]
 
 
-def _embed_each(
-    model: Model, populations: Sequence[Population], pool: bool, progress: Progress
-) -> list[Float32[np.ndarray, "units dim"]]:
-    return [
-        model.embed(population, pool_groups=pool, progress=progress).vectors
-        for population in progress(populations, label="embedding", total=len(populations))
-    ]
-
-
-def _collect_units(vectors: Sequence[np.ndarray], populations: Sequence[Population], label: str) -> _Units:
-    sizes = [len(population) for population in populations]
-    near = _find_voters(populations, np.cumsum([0, *sizes[:-1]]).tolist()) if label in REGION_LABELS else None
-    return _Units(
-        vectors=np.concatenate(vectors),
-        labels=np.concatenate([population.labels[label].astype(np.str_) for population in populations]),
-        subjects=np.repeat([population.subject_id for population in populations], sizes),
-        neighbours=near,
-    )
-
-
-def _find_voters(populations: Sequence[Population], first: Sequence[int]) -> Int64[np.ndarray, "units nearest"] | None:
+def _find_voters(populations: Sequence[Population]) -> Int64[np.ndarray, "units nearest"] | None:
     """Rows of the units that vote together, over all recordings; None unless all have groups and positions."""
     found = []
-    for population, offset in zip(populations, first, strict=True):
+    for population in populations:
         if population.group is None or population.positions_um is None:
             return None
-        rows = find_nearest_rows(population.group, population.positions_um)
-        found.append(np.where(rows >= 0, rows + offset, -1))
-    return np.concatenate(found)
+        found.append(find_nearest_rows(population.group, population.positions_um))
+    return stack_rows(found)
 
 
 def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:

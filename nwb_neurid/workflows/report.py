@@ -306,9 +306,8 @@ def _learn_about(name: str, path: Path, embeddings: Embeddings) -> About:
         summary, citation = spec.summary, spec.citation
     with suppress(NeuridError, OSError):
         for each in list_bundled():
-            if (
-                provenance.weights_sha256
-                and read_description(FOLDER / each).weights_sha256 == provenance.weights_sha256
-            ):
+            about = read_description(FOLDER / each)
+            made = (provenance.weights_sha256, dict(provenance.config))
+            if provenance.weights_sha256 and (about.weights_sha256, about.config) == made:
                 card = (FOLDER / each / "README.md").read_text("utf-8")
     return About(name=name, path=str(path), summary=summary, citation=citation, card=card)

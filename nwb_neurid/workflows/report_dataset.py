@@ -1,12 +1,13 @@
 """The report on a dataset: the vectors of many recordings on one page."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int64
 
 from nwb_neurid._system.text import counted
 from nwb_neurid._system.warning import warn
@@ -14,6 +15,9 @@ from nwb_neurid.population import Population, Spikes
 from nwb_neurid.report.facts import Origins
 from nwb_neurid.results import Embeddings
 from nwb_neurid.writers.dataset import StoredRecording, read_dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_UNITS = 10_000
 """A page with more units is slow to make and to look at."""
@@ -70,21 +74,24 @@ def join_dataset(folder: Path) -> Joined:
     NeuridWarning
         If there are vectors of several models, or very many units, and only some are shown.
     """
+    import pandas as pd
+
     found = _keep_one_model(read_dataset(folder), folder)
-    sizes = [len(each.population) for each in found]
-    rows = _draw_rows(sum(sizes), folder)
+    units, vectors = pd.concat(map(_tabulate, found), ignore_index=True), [each.embeddings for each in found]
+    rows = _draw_rows(len(units), folder)
+    units, seconds = units.iloc[rows], units["observed_s"].to_numpy()[rows]
+    known = _stack(found, lambda each: each.population.labels)
+    predicted = _stack(found, lambda each: {f"predicted {name}": own for name, own in each.predicted.items()})
+    labels = pd.concat([known.iloc[rows], predicted.iloc[rows], units[["subject", "session", "recording"]]], axis=1)
     population = Population(
-        unit_ids=_join(found, lambda each: [f"{_name(each)}:{unit}" for unit in each.population.unit_ids.tolist()])[
-            rows
-        ],
+        unit_ids=(units["recording"] + ":" + units["id"]).to_numpy(np.str_),
         activity=Spikes.of([np.empty(0)] * len(rows)),
         observed_s=np.empty((0, 2)),
-        labels={name: values[rows] for name, values in _collect_labels(found).items()},
+        labels={str(name): values.to_numpy(np.str_) for name, values in labels.items()},
         subject_id=counted(len({each.population.subject_id for each in found}), "subject"),
         session_id=counted(len(found), "recording"),
         source=str(folder),
     )
-    vectors = [each.embeddings for each in found]
     embeddings = Embeddings(
         vectors=np.concatenate([each.vectors for each in vectors])[rows],
         unit_ids=population.unit_ids,
@@ -93,19 +100,46 @@ def join_dataset(folder: Path) -> Joined:
         reasons=np.concatenate([each.reasons.astype(object) for each in vectors])[rows].astype(np.str_),
         provenance=vectors[0].provenance,
     )
-    measured = {name: (about, values[rows]) for name, (about, values) in _measure(found).items()}
-    origins = Origins(
-        sources=_join(found, lambda each: [each.population.source] * len(each.population))[rows].tolist(),
-        ids=_join(found, lambda each: each.population.unit_ids.tolist())[rows].tolist(),
-        rows=np.concatenate([np.arange(size) for size in sizes])[rows],
-    )
+    rate_hz = units["spikes"].to_numpy(np.float64) / np.where(seconds > 0, seconds, np.nan)
     return Joined(
         population=population,
         embeddings=embeddings,
-        measured=measured,
-        origins=origins,
+        measured={
+            "firing rate (Hz)": ("Spikes per second of observed time", rate_hz),
+            "observed (s)": ("How long the unit was observed", seconds),
+        },
+        origins=Origins(sources=units["source"].tolist(), ids=units["id"].tolist(), rows=units["row"].to_numpy()),
         files=[each.path for each in found],
     )
+
+
+def _tabulate(each: StoredRecording) -> "pd.DataFrame":
+    """The units of a recording, and where each is from."""
+    import pandas as pd
+
+    population = each.population
+    return pd.DataFrame(
+        {
+            "id": population.unit_ids.astype(np.str_).astype(object),
+            "row": np.arange(len(population)),
+            "source": population.source,
+            "subject": population.subject_id,
+            "session": population.session_id,
+            "recording": Path(population.source.partition("?")[0]).name,
+            "spikes": np.nan if each.spikes is None else each.spikes,
+            "observed_s": each.observed_s,
+        }
+    )
+
+
+def _stack(
+    found: Sequence[StoredRecording], of: Callable[[StoredRecording], Mapping[str, np.ndarray]]
+) -> "pd.DataFrame":
+    """The labels of the units of all recordings, by name; "" where a recording does not have one."""
+    import pandas as pd
+
+    parts = [pd.DataFrame(dict(of(each)), range(len(each.population)), dtype=object) for each in found]
+    return pd.concat(parts, ignore_index=True).fillna("").sort_index(axis=1)
 
 
 def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[StoredRecording]:
@@ -125,38 +159,3 @@ def _draw_rows(units: int, folder: Path) -> Int64[np.ndarray, " drawn"]:
         return np.arange(units)
     warn(f"{folder} has {units:,} units; {MOST_UNITS:,} drawn at random are shown.")
     return np.sort(np.random.default_rng(SEED).choice(units, MOST_UNITS, replace=False))
-
-
-def _join(
-    found: Sequence[StoredRecording], column: Callable[[StoredRecording], Sequence[object]]
-) -> Shaped[np.ndarray, " units"]:
-    return np.array([str(value) for each in found for value in column(each)], np.str_)
-
-
-def _collect_labels(found: Sequence[StoredRecording]) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Known and predicted labels, and where each unit is from; "" where it is not known."""
-    known = [each.population.labels for each in found]
-    predicted = [{f"predicted {name}": values for name, values in each.predicted.items()} for each in found]
-    labels = {}
-    for columns in (known, predicted):
-        for name in sorted({name for own in columns for name in own}):
-            parts = [own.get(name, [""] * len(each.population)) for own, each in zip(columns, found, strict=True)]
-            labels[name] = np.array([str(value) for part in parts for value in part], np.str_)
-    labels["subject"] = _join(found, lambda each: [each.population.subject_id] * len(each.population))
-    labels["session"] = _join(found, lambda each: [each.population.session_id] * len(each.population))
-    labels["recording"] = _join(found, lambda each: [_name(each)] * len(each.population))
-    return labels
-
-
-def _measure(found: Sequence[StoredRecording]) -> Measured:
-    seconds = np.concatenate([each.observed_s for each in found])
-    unknown = [np.full(len(each.population), np.nan) if each.spikes is None else each.spikes for each in found]
-    rate = np.concatenate(unknown) / np.where(seconds > 0, seconds, np.nan)
-    return {
-        "firing rate (Hz)": ("Spikes per second of observed time", rate),
-        "observed (s)": ("How long the unit was observed", seconds),
-    }
-
-
-def _name(each: StoredRecording) -> str:
-    return Path(each.population.source.partition("?")[0]).name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nwb_neurid._system.atomic import convert_errors, replace_file
+from nwb_neurid._system.atomic import convert_errors, make_folders, replace_file
 from nwb_neurid._system.bars import automatic
 from nwb_neurid._system.file_sets import has_set
 from nwb_neurid._system.lock import lock
@@ -144,7 +144,7 @@ def train(
     """
     folder = Path(output)
     listing = expand(sources, held_out)
-    finished = resume and _is_finished(folder)
+    finished = resume and has_set(folder, ABOUT) and not (folder / CHECKPOINT).exists()
     if not finished:
         _check_free(folder, resume=resume, overwrite=overwrite)
         check_each_once(listing.sources)
@@ -226,10 +226,6 @@ def _keep(folder: Path, like: Sequence[Path], model: Model, log: TrainingLog) ->
             limit_readers(folder / CHECKPOINT, like)
 
 
-def _is_finished(folder: Path) -> bool:
-    return has_set(folder, ABOUT) and not (folder / CHECKPOINT).exists()
-
-
 def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     there = folder.exists() and any(folder.iterdir()) if folder.is_dir() else folder.exists()
     if resume and not (folder / CHECKPOINT).is_file():
@@ -267,12 +263,10 @@ def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[st
 def _make_folder(folder: Path, like: Sequence[Path]) -> Iterator[None]:
     """The folder, which is taken away again if it was made for a training that kept nothing."""
     new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if new:
+    make_folders(folder)
+    if new:
+        with convert_errors(folder):
             limit_readers(folder, like)
-    except OSError as error:
-        raise CannotWrite(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
     try:
         yield
     except BaseException:

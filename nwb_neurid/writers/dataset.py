@@ -21,6 +21,7 @@ from nwb_neurid.contracts import is_url
 from nwb_neurid.errors import CannotWrite, InvalidResults, NeuridError, NoResults, UnreadableSource
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.results import Embeddings, Predictions, Provenance
+from nwb_neurid.writers.options import Output
 from nwb_neurid.writers.table import PROVENANCE, check_parquet
 
 if TYPE_CHECKING:
@@ -38,9 +39,8 @@ AXES = ("x_um", "y_um", "z_um")
 FindNeurons = Callable[[Population], Int64[np.ndarray, " units"]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The place of one recording in a dataset: an `nwb_neurid.writers.outputs.Output`.
+def choose_part(folder: Path, source: str, key: str, find_neurons: FindNeurons) -> Output:
+    """Choose the place of one recording in a dataset. An existing file of the recording is replaced.
 
     Parameters
     ----------
@@ -54,33 +54,20 @@ class Part:
         Function that finds which of its units may be the same neuron.
     """
 
-    folder: Path
-    source: str
-    key: str
-    find_neurons: FindNeurons
-
-    def check(self, population: Population) -> None:
-        """Accept any population."""
-
-    def write(self, population: Population, results: "Sequence[Results]") -> Path:
-        """Write the file of the recording, completely or not at all. An existing file is replaced.
-
-        Raises
-        ------
-        CannotWrite
-            If the operating system refuses.
-        """
+    def write(population: Population, results: "Sequence[Results]") -> Path:
         import pyarrow.parquet
 
         every = [part for each in results for part in each.predictions]
-        table = _make_table(self.source, population, results[0].embeddings, every, self.find_neurons(population))
-        target = self.folder / _name_part(self.source, population.subject_id, self.key)
+        table = _make_table(source, population, results[0].embeddings, every, find_neurons(population))
+        target = folder / _name_part(source, population.subject_id, key)
         with convert_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-        like = [] if is_url(self.source) else [Path(self.source)]
+        like = [] if is_url(source) else [Path(source)]
         with replace_file(target, overwrite=True, like=like) as made:
             pyarrow.parquet.write_table(table, made.path)
         return target
+
+    return Output(write=write)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

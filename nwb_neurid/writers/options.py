@@ -1,7 +1,14 @@
 """The options for writing results, as one value that is passed from the command line to the writer."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nwb_neurid.population import Population
+
+if TYPE_CHECKING:
+    from nwb_neurid.writers.nwb.entry import Results
 
 NWB = "nwb"
 
@@ -38,3 +45,20 @@ class WriteOptions:
     overwrite: bool = False
     sidecar: bool = False
     units_columns: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An output for results. When it is made, everything that is possible before reading the source is checked.
+
+    Parameters
+    ----------
+    write
+        Function that writes results, completely or not at all, and returns their path. The first results have the name
+        of the options.
+    check
+        Function that checks everything that is possible before the computation. It raises the same errors as `write`.
+    """
+
+    write: "Callable[[Population, Sequence[Results]], Path]"
+    check: Callable[[Population], None] = lambda _: None

@@ -1,9 +1,9 @@
 """Outputs for results, in the requested format: an NWB file, a flat table, or columns for phy."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nwb_neurid._system import limits
@@ -18,106 +18,11 @@ from nwb_neurid.writers.nwb.entry import Results as Results
 from nwb_neurid.writers.nwb.objects import MODEL, name_object
 from nwb_neurid.writers.nwb.store import name_after as name_after
 from nwb_neurid.writers.options import NWB as NWB
+from nwb_neurid.writers.options import Output as Output
 from nwb_neurid.writers.options import WriteOptions
 from nwb_neurid.writers.targets import check_format, check_outside
 
 PHY = "phy"
-
-
-@runtime_checkable
-class Output(Protocol):
-    """An output for results. When it is made, everything that is possible before reading the source is checked."""
-
-    def check(self, population: Population) -> None:
-        """Check everything that is possible before the computation. It raises the same errors as `write`."""
-        ...
-
-    def write(self, population: Population, results: Sequence[Results]) -> Path:
-        """Write results, completely or not at all, and return their path. The first have the name of the options."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _IntoRecording:
-    """The tables of an NWB file that is the source."""
-
-    file: Path
-    options: WriteOptions
-    fingerprint: store.Fingerprint
-    labels: tuple[str, ...] = ()
-
-    def check(self, population: Population) -> None:
-        if not population.tables:
-            raise CannotWrite(
-                f"{self.file} has no NWB table with its units as rows, so results in NWB cannot refer to them. "
-                "Choose another --format."
-            )
-        with limits.reading(self.file):
-            store.check_writable(self.file, self.options, table=population.tables)
-
-    def write(self, population: Population, results: Sequence[Results]) -> Path:
-        with limits.reading(self.file):
-            return store.write_results(
-                self.file,
-                results,
-                self.options,
-                table=population.tables,
-                expected=self.fingerprint,
-                labels={name: population.labels[name] for name in self.labels if name in population.labels},
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Standalone:
-    """An NWB file of its own, with the units."""
-
-    target: Path
-    overwrite: bool
-
-    def check(self, population: Population) -> None:
-        """Any population has a place there."""
-
-    def write(self, population: Population, results: Sequence[Results]) -> Path:
-        return standalone.write_standalone(population, results, self.target, overwrite=self.overwrite)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """A flat table in a file of its own."""
-
-    target: Path
-    kind: str
-    overwrite: bool
-    like: Sequence[Path]
-
-    def check(self, population: Population) -> None:
-        """Any population has a place there."""
-
-    def write(self, population: Population, results: Sequence[Results]) -> Path:
-        embeddings = results[0].embeddings
-        made = table.make_table(population, embeddings, [part for each in results for part in each.predictions])
-        provenance = embeddings.provenance
-        table.write_table(made, provenance, self.target, self.kind, overwrite=self.overwrite, like=self.like)
-        return self.target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PhyColumns:
-    """Columns in the folder of phy that is the source."""
-
-    folder: Path
-    overwrite: bool
-
-    def check(self, population: Population) -> None:
-        phy.check_ids(population)
-
-    def write(self, population: Population, results: Sequence[Results]) -> Path:
-        main, *beside = results
-        columns = phy.make_columns(*main)
-        others: phy.Columns = {}
-        for each in beside:
-            others = {**others, **phy.make_labels(each.name, each.predictions)}
-        return phy.write_columns(self.folder, population.unit_ids, columns, overwrite=self.overwrite, beside=others)[0]
 
 
 def choose_output(
@@ -159,10 +64,7 @@ def choose_output(
             "another file."
         )
     with convert_errors(options.output or Path(str(source))):
-        made = FORMATS[kind](source, options, seen)
-    if labels and options.units_columns and isinstance(made, _IntoRecording):
-        return replace(made, labels=tuple(labels))
-    return made
+        return FORMATS[kind](source, options, seen, labels if options.units_columns else ())
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
@@ -170,32 +72,59 @@ def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
     return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
-def _choose_nwb(source: str | Path, options: WriteOptions, seen: store.Fingerprint | None) -> Output:
+def _choose_nwb(
+    source: str | Path, options: WriteOptions, seen: store.Fingerprint | None, labels: Sequence[str]
+) -> Output:
+    """The tables of an NWB file that is the source, or an NWB file of its own, with the units."""
     if is_url(source) or not is_nwb(Path(source)):
         target = _choose_target(source, options, name_output(source))
-        return _Standalone(target=target, overwrite=options.overwrite)
+        return Output(write=partial(standalone.write_standalone, target=target, overwrite=options.overwrite))
     file = Path(source)
     with limits.reading(file):
         store.check_writable(file, options)
-    return _IntoRecording(file=file, options=options, fingerprint=seen or store.Fingerprint.of(file))
+    fingerprint = seen or store.Fingerprint.of(file)
+
+    def check(population: Population) -> None:
+        if not population.tables:
+            raise CannotWrite(
+                f"{file} has no NWB table with its units as rows, so results in NWB cannot refer to them. "
+                "Choose another --format."
+            )
+        with limits.reading(file):
+            store.check_writable(file, options, table=population.tables)
+
+    def write(population: Population, results: Sequence[Results]) -> Path:
+        own = {name: population.labels[name] for name in labels if name in population.labels}
+        with limits.reading(file):
+            return store.write_results(
+                file, results, options, table=population.tables, expected=fingerprint, labels=own
+            )
+
+    return Output(check=check, write=write)
 
 
-def _choose_table(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
+def _choose_table(source: str | Path, options: WriteOptions, *_: object) -> Output:
+    """A flat table in a file of its own."""
     kind = options.format
     if kind == table.PARQUET:
         table.check_parquet()
     own = name_output(source, kind=kind, name=options.name)
     if options.output is not None and options.output.is_dir():
         options = replace(options, output=options.output / own)
-    return _Table(
-        target=_choose_target(source, options, own),
-        kind=kind,
-        overwrite=options.overwrite,
-        like=[] if is_url(source) else [Path(source)],
-    )
+    target = _choose_target(source, options, own)
+
+    def write(population: Population, results: Sequence[Results]) -> Path:
+        embeddings = results[0].embeddings
+        made = table.make_table(population, embeddings, [part for each in results for part in each.predictions])
+        like = [] if is_url(source) else [Path(source)]
+        table.write_table(made, embeddings.provenance, target, kind, overwrite=options.overwrite, like=like)
+        return target
+
+    return Output(write=write)
 
 
-def _choose_phy(source: str | Path, options: WriteOptions, _: store.Fingerprint | None) -> Output:
+def _choose_phy(source: str | Path, options: WriteOptions, *_: object) -> Output:
+    """Columns in the folder of phy that is the source."""
     phy.check_folder(source)
     if options.output is not None:
         raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
@@ -206,10 +135,17 @@ def _choose_phy(source: str | Path, options: WriteOptions, _: store.Fingerprint 
         overwrite=options.overwrite,
         instead="choose another name (--name)",
     )
-    return _PhyColumns(folder=folder, overwrite=options.overwrite)
+
+    def write(population: Population, results: Sequence[Results]) -> Path:
+        main, *others = results
+        columns = phy.make_columns(*main)
+        beside = dict(pair for each in others for pair in phy.make_labels(each.name, each.predictions).items())
+        return phy.write_columns(folder, population.unit_ids, columns, overwrite=options.overwrite, beside=beside)[0]
+
+    return Output(check=phy.check_ids, write=write)
 
 
-FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None], Output]] = {
+FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | None, Sequence[str]], Output]] = {
     NWB: _choose_nwb,
     **dict.fromkeys(table.KINDS, _choose_table),
     PHY: _choose_phy,

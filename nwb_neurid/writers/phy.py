@@ -19,11 +19,11 @@ from nwb_neurid._system.names import PREFIX
 from nwb_neurid.clusters import find_clusters
 from nwb_neurid.errors import CannotWrite, InvalidOption
 from nwb_neurid.population import Population
+from nwb_neurid.readers.spikeinterface import is_phy
 from nwb_neurid.results import Embeddings, Predictions
 from nwb_neurid.writers.nwb.objects import PREDICTIONS, name_object
 
 EMBEDDED = "embedded"
-CLUSTERS = ("spike_clusters.npy", "spike_templates.npy")
 
 Columns = Mapping[str, Shaped[np.ndarray, " units"]]
 
@@ -36,11 +36,10 @@ def check_folder(source: str | Path) -> None:
     InvalidOption
         If it is not a folder of phy or Kilosort.
     """
-    folder = Path(source)
-    if not (folder / "spike_times.npy").is_file() or not any((folder / name).is_file() for name in CLUSTERS):
+    if not is_phy(Path(source)):
         raise InvalidOption(
             f"--format phy writes columns into a folder of phy or Kilosort, but {source} is not one: it must hold "
-            f"spike_times.npy, and {' or '.join(CLUSTERS)}. Choose another --format."
+            f"spike_times.npy, and spike_clusters.npy or spike_templates.npy. Choose another --format."
         )
 
 

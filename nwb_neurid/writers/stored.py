@@ -4,8 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from nwb_neurid._system import limits
+from nwb_neurid._system.files import check_exists
 from nwb_neurid._system.names import PREFIX
-from nwb_neurid.errors import NoResults, SourceNotFound
+from nwb_neurid.errors import NoResults
 from nwb_neurid.writers.nwb import store
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.nwb.store import Results
@@ -38,8 +39,7 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
     UnreadableSource
         If they cannot be read.
     """
-    if not source.exists():
-        raise SourceNotFound(f"{source} does not exist.")
+    check_exists(source)
     own = is_nwb(source)
     sidecar = name_sidecar(source) if own else source.parent / name_output(source)
     if not own and not sidecar.exists() and source.is_dir() and any(source.glob(f"cluster_{PREFIX}*.tsv")):
@@ -51,9 +51,9 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
         raise NoResults(
             f"{source} has no results beside it: {sidecar} does not exist. Embed it: nwb-neurid embed {source}"
         )
-    paths = [source, sidecar] if own and sidecar.exists() else [source if own else sidecar]
-    for path in paths[:-1]:
-        with suppress(NoResults), limits.reading(path):
-            return path, store.read(path, name)
-    with limits.reading(paths[-1]):
-        return paths[-1], store.read(paths[-1], name)
+    if own and sidecar.exists():
+        with suppress(NoResults), limits.reading(source):
+            return source, store.read(source, name)
+    path = sidecar if sidecar.exists() else source
+    with limits.reading(path):
+        return path, store.read(path, name)

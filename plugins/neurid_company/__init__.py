@@ -62,7 +62,14 @@ PLUGIN = EncoderPlugin(
     build=build,
     presets={
         "spikes": {"activity": "spikes", "own": 32, "company": 32, "neighbours": 40, "rounds": 2, "waveform": True},
-        "spikes-transfer": {"activity": "spikes", "own": 32, "company": 32, "rounds": 0, "waveform": True},
+        "spikes-transfer": {
+            "activity": "spikes",
+            "own": 32,
+            "company": 32,
+            "rounds": 0,
+            "own_of_neighbours": 8,
+            "waveform": True,
+        },
         "imaging": WITHOUT_SIZES,
         "imaging-dff": {**WITHOUT_SIZES, "sizes": True},
     },

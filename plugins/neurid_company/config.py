@@ -29,6 +29,9 @@ class CompanyConfig:
     relative
         Whether features are standardised within the recording. This is needed for imaging, because gain, noise and
         indicator differ between setups. It is not needed for spike trains.
+    own_of_neighbours
+        Number of dimensions by which the block `company` is longer, so that it also holds the mean own timing of the
+        functional neighbours, relative to the population. All dimensions of the block are mixed by one rotation.
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
     waveform
@@ -43,10 +46,15 @@ class CompanyConfig:
     company: Annotated[int, COUNT] = 32
     neighbours: Annotated[int, COUNT] = 40
     rounds: Annotated[int, OPTIONAL_COUNT] = 2
+    own_of_neighbours: Annotated[int, OPTIONAL_COUNT] = 0
     relative: bool = False
     sharpness: Annotated[float, POSITIVE] = 0.5
     waveform: bool = False
     sizes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.own_of_neighbours > self.own:
+            raise ValueError(f"own_of_neighbours must be at most own, {self.own}, got {self.own_of_neighbours}")
 
     @classmethod
     def from_json(cls, config: Config) -> "CompanyConfig":
@@ -60,10 +68,16 @@ class CompanyConfig:
         return read_config(cls, config, "the company encoder")
 
     @property
+    def listens(self) -> bool:
+        """Whether functional neighbours are part of the vector."""
+        return self.rounds > 0 or self.own_of_neighbours > 0
+
+    @property
     def blocks(self) -> Mapping[str, slice]:
         """The dimensions of each block of a vector, in order."""
-        both = self.own + self.company
-        sizes = {"own": self.own, "company": self.company}
+        company = self.company + self.own_of_neighbours
+        both = self.own + company
+        sizes = {"own": self.own, "company": company}
         sizes |= {f"neighbours_{number + 1}": both for number in range(self.rounds)}
         sizes |= {"waveform": WAVEFORM_DIM} if self.waveform else {}
         found, start = {}, 0

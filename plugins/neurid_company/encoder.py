@@ -7,10 +7,10 @@ from jaxtyping import Float64
 
 from neurid_company import portrait, waveform
 from neurid_company.config import CompanyConfig
-from neurid_company.correlation import find_neighbours
+from neurid_company.correlation import Neighbours, find_neighbours
 from neurid_company.log import Log
 from neurid_company.portrait import Portrait
-from neurid_company.projection import Projection
+from neurid_company.projection import Features, Projection, draw_rotation
 from neurid_company.segments import SHORTEST_S, draw_halves, draw_pair
 from nwb_neurid.contracts import Progress, State, TrainingLog, TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain, WrongWeights
@@ -67,7 +67,7 @@ class CompanyEncoder:
         The stability of a unit is the cosine similarity of its vectors in two parts of the recording, without the block
         of the waveform, which is the same in both.
         """
-        measured = self._measure(population, progress)
+        measured = self._measure(population, progress, neighbours=self._settings.listens)
         vectors = self._join(measured, population)
         return Embeddings.of(
             population,
@@ -82,12 +82,16 @@ class CompanyEncoder:
         vectors = np.zeros((len(population), self.dim))
         usable = measured.usable
         if len(usable):
+            own = measured.own[usable]
             blocks = [
-                self._projections["own"].project(measured.own[usable]),
+                self._projections["own"].project(own),
                 self._projections["company"].project(measured.company[usable]),
             ]
-            alone = np.concatenate(blocks, axis=1)
-            blocks += self._listen(alone, measured.loadings[usable])
+            if self._settings.listens:
+                most = self._settings.neighbours
+                neighbours = find_neighbours(measured.loadings[usable], np.arange(len(usable)), most)
+                blocks[1] = self._mix(blocks[1], own, neighbours)
+                blocks += self._listen(np.concatenate(blocks, axis=1), neighbours)
             if self._settings.waveform:
                 blocks.append(waveform.describe(population)[usable])
             vectors[usable] = np.concatenate(blocks, axis=1)
@@ -98,8 +102,10 @@ class CompanyEncoder:
         halves = draw_halves(population)
         if halves is None:
             return np.full(len(population), np.nan)
+        listens = self._settings.listens
         block = self._settings.blocks.get("waveform", slice(self.dim, None))  # the same in every part
-        first, second = (self._join(self._measure(half, silent), half)[:, : block.start] for half in halves)
+        measured = [self._measure(half, silent, neighbours=listens) for half in halves]
+        first, second = (self._join(*part)[:, : block.start] for part in zip(measured, halves, strict=True))
         norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
         return np.divide((first * second).sum(axis=1), norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
@@ -140,7 +146,7 @@ class CompanyEncoder:
             return _ratio(parts), int(self._projections["own"].pairs.max())
         population, pair = populations[number % len(populations)], number // len(populations)
         rng = np.random.default_rng([seed, number % len(populations), pair])
-        first, second = (self._measure(part, silent) for part in draw_pair(population, rng))
+        first, second = (self._measure(part, silent, neighbours=False) for part in draw_pair(population, rng))
         both = np.intersect1d(first.usable, second.usable)
         if len(both) < 2:
             return float("nan"), len(both)
@@ -164,17 +170,29 @@ class CompanyEncoder:
         settings = self._settings
         return Projection.from_state(state, block, relative=settings.relative, sharpness=settings.sharpness)
 
-    def _measure(self, population: Population, progress: Progress) -> Portrait:
-        neighbours = self._settings.rounds > 0
+    def _measure(self, population: Population, progress: Progress, *, neighbours: bool) -> Portrait:
         if self._settings.activity == "spikes":
             return portrait.measure_spikes(population, progress, neighbours=neighbours)
         return portrait.measure_traces(population, progress, neighbours=neighbours, sizes=self._settings.sizes)
 
+    def _mix(
+        self, company: Float64[np.ndarray, "usable company"], own: Features, neighbours: Neighbours
+    ) -> Float64[np.ndarray, "usable mixed"]:
+        """Rotate the coordinates of the company together with how the own timing of the neighbours differs.
+
+        A probe that standardises coordinates thus leaves both their weights, as within a block.
+        """
+        number = self._settings.own_of_neighbours
+        if not number:
+            return company
+        leading = self._projections["own"].project_leading(own, number)
+        both = np.concatenate([company, neighbours.average(leading - leading.mean(axis=0))], axis=1)
+        return both @ draw_rotation(both.shape[1])
+
     def _listen(
-        self, alone: Float64[np.ndarray, "usable both"], loadings: Float64[np.ndarray, "usable components"]
+        self, alone: Float64[np.ndarray, "usable both"], neighbours: Neighbours
     ) -> Iterator[Float64[np.ndarray, "usable both"]]:
         """What the neighbours have in common that the population has not; then what theirs have; and so on."""
-        neighbours = find_neighbours(loadings, np.arange(len(alone)), self._settings.neighbours)
         heard = alone - alone.mean(axis=0)
         for _ in range(self._settings.rounds):
             heard = neighbours.average(heard)

@@ -104,6 +104,10 @@ class Projection:
         """Compute the vectors of units that were recorded together."""
         return self._standardise(features) @ self.directions
 
+    def project_leading(self, features: Features, dim: int) -> Float64[np.ndarray, "units dim"]:
+        """Compute the coordinates of the highest signal-to-noise ratio, best first, as they are before the rotation."""
+        return self._standardise(features) @ (self.directions @ draw_rotation(self.directions.shape[1]).T)[:, :dim]
+
     def _standardise(self, features: Features) -> Features:
         scores = (features - self.mean) / self.scale
         if self.relative:
@@ -171,11 +175,15 @@ class Projection:
         weights *= np.sqrt(dim / (weights**2).sum())
         found = np.zeros((len(scale), dim))
         found[:, : len(best)] = directions * weights
-        rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((dim, dim)))[0]
-        self.directions = found @ rotation
+        self.directions = found @ draw_rotation(dim)
 
 
 ARRAYS = ("pairs", "known", "total", "square", "noise", "signal", "directions")
+
+
+def draw_rotation(dim: int) -> Float64[np.ndarray, "dim dim"]:
+    """Draw the fixed rotation of so many coordinates."""
+    return np.linalg.qr(np.random.default_rng(0).standard_normal((dim, dim)))[0]
 
 
 def standardise_within(scores: Features, *, whole: bool = False) -> Features:

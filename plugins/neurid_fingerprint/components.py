@@ -6,7 +6,7 @@ its code is then rotated to components and whitened. Unknown numbers count as th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -113,19 +113,17 @@ class Trainer:
     """
 
     def __init__(self, networks: Mapping[str, Network], inputs: Inputs) -> None:
-        self.spreads: dict[str, tuple[Float64[np.ndarray, " _"], Float64[np.ndarray, " _"]]] = {}
+        self.networks = dict(networks)
         self.covariances: dict[str, Matrix] = {}
         self.decoders: dict[str, Matrix] = {}
         for name, network in networks.items():
             values = inputs[name][np.isfinite(inputs[name]).any(axis=1)]
             if len(values) < 2:  # nothing to learn from: it stays as it is
-                self.spreads[name] = network.center, network.scale
                 continue
             center = np.nan_to_num(_average(values))
             scale = np.sqrt(np.nan_to_num(_average((values - center) ** 2)))
-            scale = np.where(scale > LEAST_SPREAD, scale, 1.0)
-            self.spreads[name] = center, scale
-            standard = Network(center=center, scale=scale, weights=network.weights).standardise(values)
+            self.networks[name] = replace(network, center=center, scale=np.where(scale > LEAST_SPREAD, scale, 1.0))
+            standard = self.networks[name].standardise(values)
             standard = standard - standard.mean(axis=0)
             self.covariances[name] = standard.T @ standard / len(standard)
             self.decoders[name] = _orthogonalise(network.weights)
@@ -147,24 +145,14 @@ class Trainer:
                 self.decoders[name] = _orthogonalise(covariance @ decoder)
         return float(np.mean(lost)) if lost else 0.0
 
-    def finish(self, networks: Mapping[str, Network]) -> dict[str, Network]:
+    def finish(self) -> dict[str, Network]:
         """Return the trained networks. Their codes are rotated to principal components and whitened."""
-        trained = {}
-        for name, network in networks.items():
-            center, scale = self.spreads[name]
-            weights = network.weights
-            if name in self.covariances and name not in MEASURED:
-                weights = _whiten(self.decoders[name], self.covariances[name])
-            trained[name] = Network(center=center, scale=scale, weights=weights)
-        return trained
-
-
-def train(networks: Mapping[str, Network], inputs: Inputs, steps: int) -> dict[str, Network]:
-    """Train the networks for a number of steps on these inputs."""
-    trainer = Trainer(networks, inputs)
-    for _ in range(steps):
-        trainer.step()
-    return trainer.finish(networks)
+        whitened = {
+            name: replace(self.networks[name], weights=_whiten(self.decoders[name], covariance))
+            for name, covariance in self.covariances.items()
+            if name not in MEASURED
+        }
+        return self.networks | whitened
 
 
 def _average(values: Values) -> Float64[np.ndarray, " _"]:

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from neurid_fingerprint.components import MEASURED, Network, Trainer, list_sizes, pack_state, read_state
 from neurid_fingerprint.config import Sizes
-from neurid_fingerprint.inputs import CODED, Cells, Inputs, convert_histograms, measure_population
+from neurid_fingerprint.inputs import CODED, Inputs, measure_population
 from nwb_neurid.contracts import Config, Progress, State, Step, TrainingLog, TrainingOptions, silent
 from nwb_neurid.errors import CannotTrain
 from nwb_neurid.population import Population
@@ -78,10 +78,6 @@ class Fingerprint:
             provenance=Provenance(notes=notes),
         )
 
-    def embed_histograms(self, cells: Cells) -> Float64[np.ndarray, "cells dim"]:
-        """Compute the vectors of cells for which only histograms are known, see `Cells`."""
-        return self.encode(convert_histograms(cells))
-
     def encode(self, inputs: Inputs) -> Float64[np.ndarray, "units dim"]:
         """Compute vectors from inputs. A part without any known value is 0."""
         codes = [self._networks[name].encode(inputs[name]) * WEIGHTS.get(name, 1.0) for name in PARTS]
@@ -121,7 +117,7 @@ class Fingerprint:
                     options.watch(Step(number=number, steps=options.steps, loss=loss[-1], matched=units))
         except KeyboardInterrupt:
             pass
-        self._networks = read_state(pack_state(trainer.finish(self._networks)), self._codes)
+        self._networks = read_state(pack_state(trainer.finish()), self._codes)
         return TrainingLog(
             loss=np.array(loss),
             matched=np.full(len(loss), units, np.int64),

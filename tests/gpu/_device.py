@@ -8,7 +8,7 @@ from unittest import mock
 
 import torch
 
-import neurid_nuclr.network
+from neurid_nuclr import attention, feed_forward, network, products
 from nwb_neurid.training import schedule, views
 
 COMPILE = torch.compile
@@ -101,7 +101,8 @@ class Device:
         """Let a CPU take the ways through the code that are a GPU's."""
         with ExitStack() as changes:
             if not self.is_gpu:
-                changes.enter_context(mock.patch.object(neurid_nuclr.network, "on_cpu", return_value=False))
+                for module in (products, attention, feed_forward, network):
+                    changes.enter_context(mock.patch.object(module, "on_cpu", return_value=False))
                 for rules in (views.PADDING, schedule.SHARE):
                     changes.enter_context(mock.patch.dict(rules, cpu=rules["cuda"]))
             yield
@@ -121,7 +122,7 @@ class Device:
         """Let NuCLR find no more memory than this, in bytes, beside what is taken."""
         if not self.is_gpu:
             lack = torch.OutOfMemoryError(LACK)
-            with mock.patch.object(neurid_nuclr.network.Network, "forward", side_effect=lack):
+            with mock.patch.object(network.Network, "forward", side_effect=lack):
                 yield
             return
         torch.cuda.empty_cache()

@@ -23,7 +23,7 @@ def test_embed_writes_one_row_per_unit_and_says_so(run, recording):
 
 def test_without_a_name_the_model_that_ships_is_taken(run, recording, tmp_path):
     run("simulate", "imaged.nwb", "--imaging", "--units", 8, "--duration", 40)
-    for path, dim in ((recording, 80), (tmp_path / "imaged.nwb", 96)):
+    for path, dim in ((recording, 88), (tmp_path / "imaged.nwb", 96)):
         assert "Encoder company has no label head" in run("embed", path).stdout
         (found,) = nwb_neurid.read_results(path)
         assert (found.name, found.embeddings.vectors.shape[1]) == ("neurid_company", dim)

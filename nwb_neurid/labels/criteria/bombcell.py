@@ -10,7 +10,6 @@ from nwb_neurid.labels.criteria.criterion import NO_WAVEFORM, Criterion, Unit, V
 from nwb_neurid.labels.criteria.regions import CORTEX, STRIATUM, find_part
 from nwb_neurid.labels.criteria.timing import WIDE_S, measure_long_share, measure_suppression_ms
 from nwb_neurid.labels.criteria.waveform import measure_peak_trough_us
-from nwb_neurid.population import Population, Spikes
 
 MSN, FSI, TAN, UIN = "MSN", "FSI", "TAN", "UIN"
 WIDE, NARROW = "wide-spiking", "narrow-spiking"
@@ -55,12 +54,6 @@ def judge(unit: Unit) -> Verdict:
     return Verdict(label=MSN if values[SUPPRESSION] < SHORTEST_TONIC_MS else TAN, values=values)
 
 
-def suits(population: Population) -> bool:
-    """Whether some unit has spikes and is known to lie in striatum."""
-    regions = {str(region) for region in population.labels.get("brain_region", ())}
-    return isinstance(population.activity, Spikes) and STRIATUM in map(find_part, regions)
-
-
 CRITERION = Criterion(
     name="bombcell",
     version="1",
@@ -79,5 +72,6 @@ CRITERION = Criterion(
     thresholds={DURATION: WIDEST_NARROW_US, SUPPRESSION: SHORTEST_TONIC_MS, LONG_SHARE: LARGEST_LONG_SHARE},
     values=(DURATION, SUPPRESSION, LONG_SHARE),
     judge=judge,
-    suits=suits,
+    parts=frozenset({STRIATUM}),
+    needs_region=True,
 )

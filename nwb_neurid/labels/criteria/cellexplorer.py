@@ -8,9 +8,9 @@ from nwb_neurid.labels.criteria.criterion import NO_WAVEFORM, Criterion, Unit, V
 from nwb_neurid.labels.criteria.regions import CORTEX, HIPPOCAMPUS, find_part
 from nwb_neurid.labels.criteria.timing import NARROW_S, correlate_narrowly, fit_rise_ms
 from nwb_neurid.labels.criteria.waveform import measure_trough_to_peak_ms
-from nwb_neurid.population import Population, Spikes
 
 NARROW, WIDE, PYRAMIDAL = "narrow interneuron", "wide interneuron", "pyramidal"
+PARTS = frozenset({HIPPOCAMPUS, CORTEX})
 WIDEST_NARROW_MS = 0.425
 SLOWEST_PYRAMIDAL_MS = 6.0
 ROUNDING = 1e-9
@@ -28,7 +28,7 @@ def judge(unit: Unit) -> Verdict:
     uncountable = unit.explain_uncountable(NARROW_S)
     if unit.waveform is not None and not uncountable:  # without a waveform the fit would decide nothing
         values[RISE] = fit_rise_ms(correlate_narrowly(unit.train_s, unit.runs_s))
-    if unit.region and find_part(unit.region) not in {HIPPOCAMPUS, CORTEX}:
+    if unit.region and find_part(unit.region) not in PARTS:
         return Verdict(reason=f"not valid in its region: {unit.region}", values=values)
     if unit.waveform is None:
         return Verdict(reason=NO_WAVEFORM, values=values)
@@ -40,14 +40,6 @@ def judge(unit: Unit) -> Verdict:
     if uncountable:
         return Verdict(reason=uncountable, values=values)
     return Verdict(label=WIDE if values[RISE] > SLOWEST_PYRAMIDAL_MS else PYRAMIDAL, values=values)
-
-
-def suits(population: Population) -> bool:
-    """Whether some unit has spikes and lies in hippocampus or cortex, or no region is known."""
-    if not isinstance(population.activity, Spikes):
-        return False
-    regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
-    return not regions or not {HIPPOCAMPUS, CORTEX}.isdisjoint(map(find_part, regions))
 
 
 CRITERION = Criterion(
@@ -65,5 +57,5 @@ CRITERION = Criterion(
     thresholds={TROUGH_TO_PEAK: WIDEST_NARROW_MS, RISE: SLOWEST_PYRAMIDAL_MS},
     values=(TROUGH_TO_PEAK, RISE),
     judge=judge,
-    suits=suits,
+    parts=PARTS,
 )

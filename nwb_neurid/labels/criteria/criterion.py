@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nwb_neurid.contracts import Progress, silent
+from nwb_neurid.labels.criteria.regions import find_part
 from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
 
@@ -106,8 +107,8 @@ class Criterion:
         Names of the measurements, with their physical units.
     judge
         Function that applies it to one unit.
-    suits
-        Function that tells whether `embed` applies it to a recording by default.
+    parts, needs_region
+        Parts of the brain for which it is valid, and whether some unit must be known to lie there.
     """
 
     name: str
@@ -120,7 +121,25 @@ class Criterion:
     thresholds: Mapping[str, float]
     values: tuple[str, ...]
     judge: Callable[[Unit], Verdict]
-    suits: Callable[[Population], bool]
+    parts: frozenset[str]
+    needs_region: bool = False
+
+    def suits(self, population: Population) -> bool:
+        """Whether `embed` applies it to a recording by default: to spikes of units that lie where it is valid.
+
+        Parameters
+        ----------
+        population
+            The recording.
+
+        Returns
+        -------
+        bool
+            Also true where no region is known, unless one is needed.
+        """
+        regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
+        there = not self.parts.isdisjoint(map(find_part, regions)) or not (regions or self.needs_region)
+        return population.activity.kind == "spikes" and there
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -8,40 +8,31 @@ from collections.abc import Mapping, Sequence
 
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions
 from nwb_neurid.population import Population
+from nwb_neurid.readers.instances import is_of
 
 PYNAPPLE = frozenset({"TsGroup", "TsdFrame", "Ts", "Tsd"})
 OTHERS = frozenset({"neo", "spikeinterface", "pynwb", "hdmf"})
 """Libraries whose objects, also where they are arrays, have readers of their own."""
 
 
-def is_of_pynapple(source: object) -> bool:
-    """Whether this is a group of spike trains or a frame of traces of pynapple. pynapple is not imported for it."""
-    return any(cls.__name__ in PYNAPPLE and _library(cls) == "pynapple" for cls in type(source).__mro__)
-
-
 def is_of_others(source: object) -> bool:
     """Whether this, or its first element, is an object of a library that has its own reader."""
-    if isinstance(source, list | tuple) and source:
-        source = source[0]
-    return any(_library(cls) in OTHERS for cls in type(source).__mro__)
-
-
-def _library(cls: type) -> str:
-    return cls.__module__.partition(".")[0]
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    return any(is_of(first, library) for library in OTHERS)
 
 
 def recognises(source: object) -> bool:
     """Whether this is a list or a dict of arrays, an array, or an object of pynapple."""
     if isinstance(source, str | bytes) or is_of_others(source):
         return False
-    return is_of_pynapple(source) or isinstance(source, Sequence | Mapping) or hasattr(source, "__array__")
+    return is_of(source, "pynapple", PYNAPPLE) or isinstance(source, Sequence | Mapping) or hasattr(source, "__array__")
 
 
 def read(source: object, options: ReadOptions) -> Population:
     """Read arrays or an object of pynapple; see `arrays` and `pynapple` in this package."""
     from nwb_neurid.readers.memory import arrays, pynapple
 
-    if is_of_pynapple(source):
+    if is_of(source, "pynapple", PYNAPPLE):
         return pynapple.read_object(source, options)
     return arrays.read_arrays(source, options)
 

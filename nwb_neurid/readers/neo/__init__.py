@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions, is_url
 from nwb_neurid.population import Population
+from nwb_neurid.readers.instances import is_of
 
 CLASSES = frozenset({"Block", "Segment"})
 TRAINS = frozenset({"SpikeTrain", "SpikeTrainProxy"})
@@ -36,16 +37,11 @@ FOLDER_FORMATS: Mapping[str, str] = {
 """The same for folders, by the files in them."""
 
 
-def is_of(source: object, names: frozenset[str]) -> bool:
-    """Whether this is an instance of a class of Neo with one of these names. Neo is not imported for it."""
-    return any(cls.__name__ in names and cls.__module__.partition(".")[0] == "neo" for cls in type(source).__mro__)
-
-
 def is_list_of_trains(source: object) -> bool:
     """Whether this is a list of spike trains."""
     if isinstance(source, list | tuple):
-        return len(source) > 0 and all(is_of(train, TRAINS) for train in source)
-    return is_of(source, frozenset({"SpikeTrainList"}))
+        return len(source) > 0 and all(is_of(train, "neo", TRAINS) for train in source)
+    return is_of(source, "neo", ("SpikeTrainList",))
 
 
 def format_of(path: Path) -> str | None:
@@ -58,7 +54,7 @@ def format_of(path: Path) -> str | None:
 def recognises(source: object) -> bool:
     """Whether this is a block, a segment, spike trains, or the path of a file with spike trains."""
     if not isinstance(source, str | Path):
-        return is_of(source, CLASSES | TRAINS) or is_list_of_trains(source)
+        return is_of(source, "neo", CLASSES | TRAINS) or is_list_of_trains(source)
     if is_url(source):
         return False
     try:

@@ -22,8 +22,9 @@ from nwb_neurid.errors import InvalidSource, UnreadableSource
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population
 from nwb_neurid.readers.columns import UnitColumns
+from nwb_neurid.readers.instances import is_of
 from nwb_neurid.readers.labels import find_labels
-from nwb_neurid.readers.neo import TRAINS, is_of
+from nwb_neurid.readers.neo import TRAINS
 from nwb_neurid.readers.neo.verdicts import drop_twins, find_verdict
 from nwb_neurid.readers.segments import Segment, population_of
 from nwb_neurid.readers.selection import leave_out_noise
@@ -91,7 +92,7 @@ def load_trains(source: Any) -> list[list[Any]]:
     elif hasattr(source, "spiketrains"):
         segments = [source.spiketrains]
     else:
-        segments = [[source] if is_of(source, TRAINS) else source]
+        segments = [[source] if is_of(source, "neo", TRAINS) else source]
     return [[train.load() if hasattr(train, "load") else train for train in trains] for trains in segments]
 
 

@@ -5,18 +5,12 @@ from pathlib import Path
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions, is_url
 from nwb_neurid.population import Population
+from nwb_neurid.readers.instances import is_of
 
 SCHEMES = ("http", "https", "s3", "dandi")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZARR = ".nwb.zarr"
 MOST_ATTRIBUTES = 2**16  # bytes
-
-
-def is_object(source: object) -> bool:
-    """Whether this is an `NWBFile` of PyNWB. PyNWB is not imported for it."""
-    return any(
-        cls.__name__ == "NWBFile" and cls.__module__.partition(".")[0] == "pynwb" for cls in type(source).__mro__
-    )
 
 
 def recognises(source: object) -> bool:
@@ -25,7 +19,7 @@ def recognises(source: object) -> bool:
     URLs are recognised by their text alone, without a request.
     """
     if not isinstance(source, str | Path):
-        return is_object(source)
+        return is_of(source, "pynwb", ("NWBFile",))  # imported by whoever made it
     if is_url(source):
         return str(source).partition(":")[0].lower() in SCHEMES
     path = Path(source)

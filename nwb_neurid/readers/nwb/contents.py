@@ -13,7 +13,7 @@ from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
 
-Rows: TypeAlias = slice | Int64[np.ndarray, " rows"] | tuple[slice, slice] | None  # ascending, or None for all
+Rows: TypeAlias = slice | tuple[slice, slice] | None  # None for all
 Holding: TypeAlias = Literal["numbers", "text", "references", "records", "else"]
 ELEMENTS_AT_ONCE = 2**22
 
@@ -21,6 +21,11 @@ ELEMENTS_AT_ONCE = 2**22
 def _text(value: object) -> str | None:
     """An attribute as text."""
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def invalid(where: str, fault: str) -> InvalidSource:
+    """Make the error about a part of a file that is not as the schema of NWB prescribes."""
+    return InvalidSource(f"{where} {fault}. Validate the file.")
 
 
 class Dataset(ABC):
@@ -40,10 +45,6 @@ class Dataset(ABC):
     @abstractmethod
     def holding(self) -> Holding:
         """The kind of its values. Booleans count as numbers, but complex numbers do not."""
-
-    @abstractmethod
-    def record_type(self) -> np.dtype:
-        """The type of its records."""
 
     @abstractmethod
     def check_readable(self) -> None:
@@ -98,7 +99,7 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if not self.is_number:
-            raise InvalidSource(f"{self.where} must hold numbers. Validate the file.")
+            raise invalid(self.where, "must hold numbers")
         self.check_readable()
         return self._values(rows)
 
@@ -119,8 +120,8 @@ class Dataset(ABC):
                 rows, columns = slice(top, min(shape[0], top + high)), slice(left, min(shape[1], left + wide))
                 yield rows, columns, self.numbers((rows, columns))
 
-    def fields(self, names: Sequence[str], rows: Rows = None) -> list[Shaped[np.ndarray, "..."]] | None:
-        """These fields of the records in these rows, or in all rows; None unless all fields exist and hold numbers.
+    def fields(self, names: Sequence[str]) -> list[Shaped[np.ndarray, "..."]] | None:
+        """These fields of all records; None unless all fields exist and hold numbers.
 
         Raises
         ------
@@ -129,12 +130,11 @@ class Dataset(ABC):
         """
         if self.holding() != "records":
             return None
-        dtype = self.record_type()
-        if any(name not in (dtype.names or ()) or dtype[name].kind not in "biuf" for name in names):
-            return None
         self.check_readable()
-        records = self._values(rows)
-        return [records[name] for name in names]
+        records = self._values(None)
+        kinds = {name: records.dtype[name].kind for name in records.dtype.names or ()}
+        has_all = all(kinds.get(name, "O") in "biuf" for name in names)
+        return [records[name] for name in names] if has_all else None
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
         """The numbers in these rows, or in all rows, with one number per row. Shape (rows, 1) becomes (rows,).
@@ -147,18 +147,16 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if self.shape[1:] not in {(), (1,)}:
-            raise InvalidSource(
-                f"{self.where} must have one element per row, its shape is {self.shape}. Validate the file."
-            )
+            raise invalid(self.where, f"must have one element per row, its shape is {self.shape}")
         return self.numbers(rows).ravel()
 
-    def integers(self, rows: Rows = None, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
+    def integers(self, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
         """Like `column`, for whole numbers of any stored type; NaN becomes `missing`, if given."""
-        values = self.column(rows)
+        values = self.column()
         rough = values.astype(np.float64)
         whole = (np.abs(rough) < 2.0**63) & (np.trunc(rough) == rough)
         if not np.all(whole | (np.isnan(rough) & (missing is not None))):
-            raise InvalidSource(f"{self.where} must hold whole numbers. Validate the file.")
+            raise invalid(self.where, "must hold whole numbers")
         integers = np.full(len(values), missing or 0, np.int64)
         integers[whole] = values[whole]
         return integers
@@ -174,7 +172,7 @@ class Dataset(ABC):
             If it cannot be read.
         """
         if not self.is_text:
-            raise InvalidSource(f"{self.where} must hold text. Validate the file.")
+            raise invalid(self.where, "must hold text")
         self.check_readable()
         return self._texts()
 
@@ -232,7 +230,11 @@ class Group(ABC):
     @property
     def where(self) -> str:
         """The file and the path in it, for messages."""
-        return f"{self.file}: {self.path or '/'}"
+        return self.place("")
+
+    def place(self, path: str) -> str:
+        """The file and a path below this group, for messages."""
+        return f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
 
     def groups(self, path: str = "") -> list["Group"]:
         """The groups in it, or in the group at a path; none if there is no such group."""

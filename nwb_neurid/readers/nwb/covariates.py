@@ -11,15 +11,15 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidSource, NeuridError
 from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Series
-from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group, invalid
 from nwb_neurid.readers.nwb.opto import is_opto
 from nwb_neurid.readers.nwb.series import times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.variables import categories, variable, variable_names
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.trains import LATEST_S
 
 MOST_VALUES = 50_000_000
@@ -73,23 +73,17 @@ def covariates(file: Group) -> dict[str, Series]:
         If series are left out; the warning lists them with reasons.
     """
     found: dict[str, Series] = {}
-    faults: list[str] = []
+    omissions = Omissions(file.file)
     for place in PLACES:
         try:
             for path, make in _candidates(file, place):
                 name = path.removeprefix(f"/{place}/")
-                try:
-                    series = make()
-                except NeuridError as error:
-                    faults.append(str(error))
-                    continue
+                series = omissions.attempt(make, None)
                 if series is not None:
                     found[path.strip("/") if name in found else name] = series
         except NeuridError as error:  # of the folder itself
-            faults.append(str(error))
-    if faults:
-        listed = "\n  - ".join(dict.fromkeys(faults))
-        warn(f"{file.file}: left out of the covariates:\n  - {listed}")
+            omissions.note(str(error))
+    omissions.warn("left out of the covariates")
     return dict(sorted(found.items()))
 
 
@@ -160,7 +154,7 @@ def _data(series: Group) -> Dataset:
         If there are none.
     """
     if (data := series.dataset("data")) is None or not data.shape:
-        raise InvalidSource(f"{series.where} must have data. Validate the file.")
+        raise invalid(series.where, "must have data")
     return data
 
 
@@ -187,7 +181,7 @@ def _events(group: Group, name: str) -> Series | None:
     moments = times.column().astype(np.float64)
     moments = np.sort(moments[~np.isnan(moments)])
     if not np.all(np.abs(moments) < LATEST_S):
-        raise InvalidSource(f"{times.where} must be in seconds. Validate the file.")
+        raise invalid(times.where, "must be in seconds")
     return Series.of_events(moments) if len(moments) else None
 
 

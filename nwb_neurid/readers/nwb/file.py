@@ -6,8 +6,9 @@ from pathlib import Path
 
 import h5py
 
+from nwb_neurid._system.files import check_exists
 from nwb_neurid.contracts import is_url
-from nwb_neurid.errors import SourceNotFound, UnreadableSource
+from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.readers.nwb import zarr
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.hdf5 import H5PY_ERRORS, Hdf5Group
@@ -33,30 +34,32 @@ def open_file(source: object) -> Iterator[Group]:
         If it is neither HDF5 nor Zarr, is not NWB 2, is truncated or damaged, is open for writing elsewhere, or access
         is denied.
     """
-    if not isinstance(source, str | Path):
-        with open_object(source) as (file, name):
-            if isinstance(file, Path):
-                yield _of_nwb_2(_open_folder(file), "a Zarr folder")
-            else:
-                yield _of_nwb_2(Hdf5Group(file, name), "an HDF5 file")
+    with _open(source) if isinstance(source, str | Path) else open_object(source) as (file, name):
+        root = _open_folder(file) if isinstance(file, Path) else Hdf5Group(file, name)
+        if root.attribute("nwb_version") is None:
+            if root.dataset("nwb_version") is not None:
+                raise UnreadableSource(f"{root.file} is of NWB 1. Convert it to NWB 2.")
+            what = "a Zarr folder" if isinstance(file, Path) else "an HDF5 file"
+            raise UnreadableSource(
+                f"{root.file} is {what} but not an NWB file: it states no nwb_version. Convert it to NWB."
+            )
+        yield root
+
+
+@contextmanager
+def _open(source: str | Path) -> Iterator[tuple[h5py.File | Path, str]]:
+    """The HDF5 file at a path or URL, or the path of a Zarr folder, and its name for messages."""
+    if is_url(source):
+        with _open_url(str(source)) as file:
+            yield file, name_url(str(source))
         return
-    if not is_url(source):
-        _check_present(Path(source))
-        if Path(source).is_dir():
-            yield _of_nwb_2(_open_folder(Path(source)), "a Zarr folder")
-            return
-    with _open_url(str(source)) if is_url(source) else _open_path(Path(source)) as file:
-        yield _of_nwb_2(Hdf5Group(file, name_url(str(source)) if is_url(source) else str(source)), "an HDF5 file")
-
-
-def _of_nwb_2(root: Group, what: str) -> Group:
-    if root.attribute("nwb_version") is None:
-        if root.dataset("nwb_version") is not None:
-            raise UnreadableSource(f"{root.file} is of NWB 1. Convert it to NWB 2.")
-        raise UnreadableSource(
-            f"{root.file} is {what} but not an NWB file: it states no nwb_version. Convert it to NWB."
-        )
-    return root
+    path = Path(source)
+    _check_present(path)
+    if path.is_dir():
+        yield path, str(path)
+        return
+    with _open_path(path) as file:
+        yield file, str(path)
 
 
 def _open_folder(path: Path) -> Group:
@@ -83,21 +86,12 @@ def _open_url(url: str) -> h5py.File:
 
 
 def _check_present(path: Path) -> None:
-    try:
-        size = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if path.is_symlink():
-            raise SourceNotFound(
-                f"{path} is a broken link. If DataLad manages it, download its content (datalad get)."
-            ) from error
-        raise SourceNotFound(f"{path} does not exist. Check the path.") from error
-    except OSError as error:
-        raise UnreadableSource(f"{path} {_fault(path, error)}") from error
+    check_exists(path)
     if path.is_dir():
         return
     if not path.is_file():
         raise UnreadableSource(f"{path} is a device or a pipe, an NWB file in HDF5 was expected. Choose a file.")
-    if size == 0:
+    if path.stat().st_size == 0:
         raise UnreadableSource(f"{path} is empty: it has 0 bytes. Fetch it again.")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.expansion import claims_too_much
+from nwb_neurid.readers.expansion import check_size, damaged
 from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
 
@@ -37,7 +37,7 @@ def _reading(where: str) -> Iterator[None]:
         yield
     except H5PY_ERRORS as error:
         fault = error.args[0] if error.args else type(error).__name__
-        raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+        raise damaged(where, str(fault)) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,11 +74,6 @@ class Hdf5Dataset(Dataset):
         """Determined from the HDF5 type class, because some HDF5 types have no equivalent in NumPy."""
         with _reading(self.where):
             return _HOLDING.get(int(self.h5.id.get_type().get_class()), "else")
-
-    def record_type(self) -> np.dtype:
-        """As in `Dataset`."""
-        with _reading(self.where):
-            return np.dtype(self.h5.dtype)
 
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         with _reading(self.where):
@@ -122,11 +117,8 @@ class Hdf5Dataset(Dataset):
                 f"{self.where} is compressed with {missing[0]}, which is not installed. Install hdf5plugin and set "
                 "HDF5_PLUGIN_PATH to its folder of plugins."
             )
-        if not virtual and claims_too_much(size, stored):
-            raise UnreadableSource(
-                f"{self.where} is damaged: it has {stored} bytes, but its shape needs {size}. Validate the "
-                "file, or fetch it again."
-            )
+        if not virtual:
+            check_size(size, stored, self.where)
         self._checked.append(True)
 
 
@@ -150,7 +142,7 @@ class Hdf5Group(Group):
 
     def dataset(self, path: str) -> Hdf5Dataset | None:
         """As in `Group`."""
-        item, where = self._item(path), self._where(path)
+        item, where = self._item(path), self.place(path)
         with _reading(where):
             known = isinstance(item, h5py.Dataset) and item.shape is not None
         return Hdf5Dataset(item, self.file, where) if known else None
@@ -162,26 +154,23 @@ class Hdf5Group(Group):
 
     def names(self) -> list[str]:
         """As in `Group`."""
-        with _reading(self._where("")):
+        with _reading(self.where):
             return [name for name in self.h5 if isinstance(name, str)]
 
     def raw_attribute(self, name: str) -> object:
         """As in `Group`."""
-        with _reading(self._where("")):
+        with _reading(self.where):
             return self.h5.attrs.get(name)
 
     def name_of(self, path: str) -> str:
         """As in `Group`."""
-        with _reading(self._where(path)):
+        with _reading(self.place(path)):
             link = self.h5.get(path, getlink=True)
             return str(getattr(link, "path", path)).rsplit("/", 1)[-1]
 
-    def _where(self, path: str) -> str:
-        return f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
-
     def _item(self, path: str) -> h5py.HLObject | None:
-        with _reading(self._where(path)):
-            check_links(self.h5, path, self._where(path))
+        with _reading(self.place(path)):
+            check_links(self.h5, path, self.place(path))
             if path not in self.h5:
                 return None
             if not isinstance(self.h5.get(path, getlink=True), h5py.HardLink) and self.h5.get(path) is None:

@@ -9,15 +9,15 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid._system.warning import warn
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
+from nwb_neurid.errors import InvalidOption, UnreadableSource
 from nwb_neurid.population import Population, Traces
 from nwb_neurid.readers.flat import find_flat
 from nwb_neurid.readers.grid import Grid
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.responses import Responses
 from nwb_neurid.readers.nwb.rois import plane_name, positions_um, read_labels, reject_rois
-from nwb_neurid.readers.nwb.sampling import read_grid
+from nwb_neurid.readers.nwb.series import read_grid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.omissions import Omissions
@@ -129,7 +129,7 @@ def _planes(series: Sequence[Responses]) -> _Planes:
     planes = _Planes(series, list(tables.values()), rows)
     traces = sum(map(len, rows))
     if len(planes) > MOST_ROWS * max(1, traces):
-        raise InvalidSource(f"{planes.tables[0].where} has {len(planes)} rows for {traces} traces. Validate the file.")
+        raise invalid(planes.tables[0].where, f"has {len(planes)} rows for {traces} traces")
     return planes
 
 

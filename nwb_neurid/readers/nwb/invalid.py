@@ -1,7 +1,6 @@
 """Time that a file declares invalid: for all units, or for the probes and planes that are given by tags."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -19,14 +18,9 @@ IDS = ("probe_id", "id", "name")
 """Attributes by which extensions identify a probe beside the name of its group."""
 
 
-class Invalid(NamedTuple):
-    """Intervals in seconds, which may have no end, and the groups for which they are invalid; None for all groups."""
-
-    intervals_s: Intervals
-    groups: frozenset[str] | None
-
-
-def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omissions: Omissions) -> list[Invalid]:
+def read_invalid(
+    file: Group, groups: Shaped[np.ndarray, " units"] | None, omissions: Omissions
+) -> dict[frozenset[str] | None, Intervals]:
     """Read the time that a file declares invalid.
 
     Parameters
@@ -37,10 +31,15 @@ def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omiss
         Probe or plane of each unit; None if the file does not state it.
     omissions
         Collects the tags that cannot be read.
+
+    Returns
+    -------
+    dict
+        Intervals in seconds, which may have no end, by the groups for which they are invalid; None for all groups.
     """
     group = file.group(TABLE)
     if group is None or not (table := Table(group)).has_spans:
-        return []
+        return {}
     names = omissions.attempt(lambda: _names_of_groups(file, groups), None) or {}
     own = list(dict.fromkeys(names.values()))
     by_name = {squeeze(name): group for name, group in names.items()}
@@ -52,7 +51,7 @@ def read_invalid(file: Group, groups: Shaped[np.ndarray, " units"] | None, omiss
             named = [each for word in said if (each := find_named(word, by_name, own)) is not None]
             scope = frozenset(counted).union(*named) if named or counted else None
             found.setdefault(scope, []).append(row)
-    return [Invalid(np.array(rows_s), scope) for scope, rows_s in found.items()]
+    return {scope: np.array(rows_s) for scope, rows_s in found.items()}
 
 
 def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -> Mapping[str, str]:

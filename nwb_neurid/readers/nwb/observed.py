@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float64
 
 from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import Spikes
-from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, Intervals, merged
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.trains import LATEST_S, extent_s
@@ -58,9 +57,7 @@ def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
     splits = units.splits("obs_intervals")
     rows = units.dataset("obs_intervals").numbers().astype(np.float64)
     if rows.shape[1:] != (2,) or not np.all(np.abs(rows) < LATEST_S) or np.any(rows[:, 1] < rows[:, 0]):
-        raise InvalidSource(
-            f"{units.where}/obs_intervals must be pairs of start and stop in seconds, some are not. Validate the file."
-        )
+        raise invalid(f"{units.where}/obs_intervals", "must be pairs of start and stop in seconds, some are not")
     return np.split(rows, splits[1:-1])
 
 
@@ -86,21 +83,14 @@ def _split_at_changes(
 
 def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
     """Start and stop of the epochs and of each raw electrical recording, in seconds."""
-    epochs = _intervals(file, "intervals/epochs")
-    if len(epochs := epochs[np.all(np.abs(epochs) < LATEST_S, axis=1)]):
-        yield float(epochs[:, 0].min()), float(epochs[:, 1].max())
+    epochs = file.group("intervals/epochs")
+    if epochs is not None and (table := Table(epochs)).has_spans:
+        spans = table.spans_s()
+        if len(known := spans[np.all(np.abs(spans) < LATEST_S, axis=1)]):  # neither is NaN
+            yield float(known[:, 0].min()), float(known[:, 1].max())
     for series in file.groups("acquisition"):
         data = series.dataset("data")
         if series.attribute("neurodata_type") == "ElectricalSeries" and data is not None and len(data) > 1:
             start, stop = sample_times_s(series, np.array([0, len(data) - 1])).tolist()
             if max(abs(start), abs(stop)) < LATEST_S:
                 yield start, stop
-
-
-def _intervals(file: Group, path: str) -> Intervals:
-    """The rows of a TimeIntervals table that have a start and a stop, in seconds; none where there is no table."""
-    group = file.group(path)
-    if group is None or not (table := Table(group)).has_spans:
-        return np.empty((0, 2))
-    rows = table.spans_s()
-    return rows[~np.isnan(rows).any(axis=1)]

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64
 
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import Intervals
+from nwb_neurid.readers.labels import is_number
 from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
@@ -18,7 +19,6 @@ OPTO_MARGIN_S = 300.0
 
 SAMPLES_AT_ONCE = 2**20
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
 _OPTO = re.compile(
     r"opto(?!kinetic|motor|physiolog|met|trak|[\W_]?coupl|[\W_]?isolat|acoust|[\W_]?electr|mechan|[\W_]?sensor|[\W_]?switch|des?(?![a-z]))"
@@ -99,7 +99,7 @@ def _as_numbers(trials: Table, name: str) -> Float64[np.ndarray, " trials"]:
     if not trials.is_text(name):
         return np.full(len(trials), np.nan)
     texts = trials.texts(name).tolist()
-    return np.array([float(text) if _NUMBER.fullmatch(text.strip()) else np.nan for text in texts])
+    return np.array([float(text) if is_number(text) else np.nan for text in texts])
 
 
 def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[np.ndarray, " trials"]:

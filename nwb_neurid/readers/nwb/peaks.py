@@ -2,15 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
 from nwb_neurid._system.warning import warn
-from nwb_neurid.errors import InvalidSource
+from nwb_neurid.readers.nwb.contents import invalid
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.omissions import Omissions
 
+Rows: TypeAlias = Int64[np.ndarray, " units"]
+Splits: TypeAlias = Int64[np.ndarray, " units_and_one"]
 NO_ELECTRODE = -1
 UNITS_AT_ONCE = 256
 REGION = "DynamicTableRegion"
@@ -45,11 +48,11 @@ class _Evidence:
     """
 
     among: Int64[np.ndarray, " referred"]
-    splits: Int64[np.ndarray, " units_and_one"]
+    splits: Splits
     groups: Shaped[np.ndarray, " electrodes"] | None
     own_group: Shaped[np.ndarray, " units"]
 
-    def agrees(self, rows: Int64[np.ndarray, " units"]) -> Bool[np.ndarray, " units"]:
+    def agrees(self, rows: Rows) -> Bool[np.ndarray, " units"]:
         """Whether the electrode in these rows can be that of the unit; so can one that is none, or not there."""
         agrees = np.ones(len(rows), bool)
         for unit, row in enumerate(rows.tolist()):
@@ -60,7 +63,7 @@ class _Evidence:
                 agrees[unit] = self.groups[row] == self.own_group[unit]
         return agrees
 
-    def within_groups(self, numbers: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+    def within_groups(self, numbers: Rows) -> Rows:
         """Rows of the electrodes with these numbers, counted from 0 within the group of each unit."""
         rows = np.full(len(numbers), NO_ELECTRODE, np.int64)
         if self.groups is None:
@@ -79,7 +82,7 @@ def find_peaks(
     groups: Shaped[np.ndarray, " electrodes"] | None,
     own_group: Shaped[np.ndarray, " units"] | None,
     omissions: Omissions,
-) -> Int64[np.ndarray, " units"]:
+) -> Rows:
     """Find the row in the electrodes table of the electrode nearest to each unit; -1 if none is stated.
 
     Three columns are tried in turn: `peak_channel_id` (an id, not a row), `max_electrode` (a row), and the references
@@ -117,9 +120,7 @@ def find_peaks(
     return np.where(rows == NO_ELECTRODE, referred, rows)
 
 
-def _told(
-    units: Table, electrodes: Table, column: str
-) -> tuple[Int64[np.ndarray, " units"], Int64[np.ndarray, " units"]] | None:
+def _told(units: Table, electrodes: Table, column: str) -> tuple[Rows, Rows] | None:
     """Numbers of a column that names one electrode, and the rows that they mean; None where there is no such column.
 
     Raises
@@ -136,13 +137,7 @@ def _told(
     return numbers, numbers
 
 
-def _believed(
-    units: Table,
-    column: str,
-    numbers: Int64[np.ndarray, " units"],
-    rows: Int64[np.ndarray, " units"],
-    evidence: _Evidence,
-) -> Int64[np.ndarray, " units"]:
+def _believed(units: Table, column: str, numbers: Rows, rows: Rows, evidence: _Evidence) -> Rows:
     """The rows of a column that agree with the columns beside it, with a warning where some do not."""
     agrees = evidence.agrees(rows)
     if agrees.all():
@@ -163,7 +158,7 @@ def _believed(
 
 def _named_groups(
     among: Int64[np.ndarray, " referred"],
-    splits: Int64[np.ndarray, " units_and_one"],
+    splits: Splits,
     groups: Shaped[np.ndarray, " electrodes"] | None,
     own_group: Shaped[np.ndarray, " units"] | None,
 ) -> Shaped[np.ndarray, " units"]:
@@ -178,7 +173,7 @@ def _named_groups(
     return np.array(named, np.str_)
 
 
-def _rows_of_ids(electrodes: Table, wanted: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+def _rows_of_ids(electrodes: Table, wanted: Rows) -> Rows:
     """Rows of these ids; none for an id that is not there, or there more than once."""
     ids = electrodes.ids().tolist()
     times = Counter(ids)
@@ -186,9 +181,7 @@ def _rows_of_ids(electrodes: Table, wanted: Int64[np.ndarray, " units"]) -> Int6
     return np.array([row_of.get(id_, NO_ELECTRODE) for id_ in wanted.tolist()], np.int64)
 
 
-def _referred(
-    units: Table, electrodes: Table, name: str
-) -> tuple[Int64[np.ndarray, " units_and_one"], Int64[np.ndarray, " referred"]]:
+def _referred(units: Table, electrodes: Table, name: str) -> tuple[Splits, Int64[np.ndarray, " referred"]]:
     """Rows of the electrodes that the units refer to, and where those of each unit begin."""
     splits = units.splits(name)
     referred = units.dataset(name).integers()
@@ -198,13 +191,10 @@ def _referred(
 
 def _check_rows(rows: Int64[np.ndarray, " rows"], units: Table, electrodes: Table) -> None:
     for row in rows[(rows < NO_ELECTRODE) | (rows >= len(electrodes))]:
-        raise InvalidSource(
-            f"{units.where} refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows. Validate "
-            "the file."
-        )
+        raise invalid(units.where, f"refers to electrode row {row}, but {electrodes.where} has {len(electrodes)} rows")
 
 
-def _largest_waveform(units: Table, counts: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+def _largest_waveform(units: Table, counts: Rows) -> Rows:
     """Which of its first `counts` waveforms has the largest peak-to-peak amplitude; 0 where that is not told."""
     largest = np.zeros(len(units), np.int64)
     if counts.max(initial=0) < 2 or "waveform_mean" not in units or units.is_ragged("waveform_mean"):

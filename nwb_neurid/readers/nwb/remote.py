@@ -1,8 +1,7 @@
 """Files at a URL. Only the parts that are read are fetched."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -50,8 +49,14 @@ class RemoteFile:
 
     def read(self, size: int) -> bytes:
         """Read the next bytes."""
-        with _fetching(self._url, self._ranges):
+        try:
             found = bytes(self._file.read(size))
+        except Exception as error:  # remfile raises no narrower ones
+            lost, why = UnreadableSource if self._ranges.is_refused else SourceUnreachable, self._ranges.fault
+            raise lost(
+                f"{name_url(self._url)} could not be read completely: the connection broke ({why or reason(error)}). "
+                "Try again, or download the file."
+            ) from error
         self._read_bytes += len(found)
         limits.allow(self._read_bytes)
         return found
@@ -63,19 +68,6 @@ class RemoteFile:
     def tell(self) -> int:
         """The position of the next byte."""
         return int(self._file.tell())
-
-
-@contextmanager
-def _fetching(url: str, ranges: Ranges) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # remfile raises no narrower ones
-        lost = UnreadableSource if ranges.is_refused else SourceUnreachable
-        raise lost(
-            f"{name_url(url)} could not be read completely: the connection broke ({ranges.fault or reason(error)}). "
-            "Try again, "
-            "or download the file."
-        ) from error
 
 
 def _addresses(url: str, waiting: Waiting) -> Iterable[str]:

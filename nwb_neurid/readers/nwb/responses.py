@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int64, Shaped
 
 from nwb_neurid.activity import TraceKind
 from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group, invalid
 from nwb_neurid.readers.nwb.table import Table
 
 _NO_NEURONS = re.compile(r"neuropil|background|surround", re.IGNORECASE)
@@ -57,7 +57,7 @@ class Responses:
         rois = self._dataset("rois")
         group = rois.referred_by("table")
         if group is None:
-            raise InvalidSource(f"{rois.where} must refer to a table of ROIs, but does not. Validate the file.")
+            raise invalid(rois.where, "must refer to a table of ROIs, but does not")
         return Table(group)
 
     def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
@@ -71,10 +71,7 @@ class Responses:
         rois = self._dataset("rois")
         rows = rois.integers()
         if np.any((rows < 0) | (rows >= len(table))) or len(np.unique(rows)) < len(rows):
-            raise InvalidSource(
-                f"{rois.where} must refer to the {len(table)} rows of {table.where}, to each at most once. "
-                "Validate the file."
-            )
+            raise invalid(rois.where, f"must refer to the {len(table)} rows of {table.where}, to each at most once")
         return rows
 
     def is_transposed(self) -> bool:
@@ -90,9 +87,7 @@ class Responses:
             return False
         if len(shape) == 2 and shape[0] == rois:
             return True
-        raise InvalidSource(
-            f"{self.data.where} must have one column for each of {rois} ROIs, its shape is {shape}. Validate the file."
-        )
+        raise invalid(self.data.where, f"must have one column for each of {rois} ROIs, its shape is {shape}")
 
     def samples(self) -> int:
         """Number of samples of each trace."""
@@ -135,7 +130,7 @@ class Responses:
     def _dataset(self, name: str) -> Dataset:
         dataset = self.series.dataset(name)
         if dataset is None:
-            raise InvalidSource(f"{self.series.where} has no {name}. Validate the file.")
+            raise invalid(self.series.where, f"has no {name}")
         return dataset
 
 

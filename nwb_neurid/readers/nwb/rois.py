@@ -6,9 +6,8 @@ from functools import partial
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
-from nwb_neurid.errors import InvalidSource
 from nwb_neurid.readers.labels import find_labels
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.masks import centroids_px
 from nwb_neurid.readers.nwb.metadata import text
 from nwb_neurid.readers.nwb.selection import leave_out_before
@@ -103,9 +102,10 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
     if squeeze(name) in WORDED_COLUMNS:
         return None
     if column.shape not in {(len(rois),), (len(rois), 1), (len(rois), 2)}:
-        raise InvalidSource(
-            f"{column.where} must have one verdict for each of {len(rois)} ROIs, or a verdict and its probability, "
-            f"its shape is {column.shape}. Validate the file."
+        raise invalid(
+            column.where,
+            f"must have one verdict for each of {len(rois)} ROIs, or a verdict and its probability, its shape "
+            f"is {column.shape}",
         )
     verdict = column.numbers().reshape(len(rois), -1)[:, 0]
     if squeeze(name) not in STATED and not np.all(np.isin(verdict, (0, 1)) | np.isnan(verdict)):
@@ -122,17 +122,12 @@ def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarra
 
     The region is that of the imaging plane.
     """
-    columns = {name: omissions.attempt(partial(_texts, rois, name), None) for name in rois.group.names()}
-    labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
+    labels = find_labels(rois.known_texts(omissions))
     plane = rois.group.group("imaging_plane")
     if plane is not None and "brain_region" not in labels:
         region = omissions.attempt(lambda: text(plane, "location"), "")
         labels |= find_labels({"brain_region": [region] * len(rois)})
     return labels
-
-
-def _texts(rois: Table, name: str) -> list[str] | None:
-    return rois.texts(name).tolist() if rois.is_text(name) else None
 
 
 def plane_name(rois: Table) -> str:

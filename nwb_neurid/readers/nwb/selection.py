@@ -1,8 +1,8 @@
 """Selection of rows of a table and of time: by the user's options, or by the quality columns of the data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool
@@ -42,37 +42,36 @@ GOOD = frozenset(
 """What data sets call the quality of a unit that is well isolated, in lower case, without signs and numbers."""
 
 
-class Judgement(NamedTuple):
-    """The quality criterion of a data set: the columns that it needs, the good rows, and the reason for other rows."""
-
-    texts: tuple[str, ...]
-    numbers: tuple[str, ...]
-    find_good: Callable[[Table], Bool[np.ndarray, " rows"]]
-    otherwise: str
+Good: TypeAlias = Bool[np.ndarray, " rows"] | None
+"""Which rows are good; None where a data set does not have the columns that tell."""
 
 
-def _of_good_quality(units: Table) -> Bool[np.ndarray, " rows"]:
+def _have_good_quality(units: Table) -> Good:
+    if not units.is_text("quality"):
+        return None
     words = [" ".join(split_words(text)) for text in units.texts("quality").tolist()]
     return np.array([each in GOOD for each in words], bool)
 
 
-def _is_one(name: str, units: Table) -> Bool[np.ndarray, " rows"]:
-    return np.asarray(units.numbers(name) == 1)
+def _reach(least: int, name: str, units: Table, *, beside: str = "") -> Good:
+    """By a column of numbers, which may only count beside a column of text."""
+    if not units.is_number(name) or (beside and not units.is_text(beside)):
+        return None
+    return np.asarray(units.numbers(name) >= least)
 
 
-JUDGEMENTS = (
+JUDGEMENTS: Sequence[tuple[Callable[[Table], Good], str]] = (
     # Allen Institute, Visual Coding Neuropixels: "good" or "noise" (Siegle et al. 2021, 10.1038/s41586-020-03171-x);
     # Svoboda lab: "Excellent", "Good", "Fair" and so on (DANDI 000009 to 000011)
-    Judgement(("quality",), (), _of_good_quality, "quality is not 'good' or better"),
+    (_have_good_quality, "quality is not 'good' or better"),
     # Steinmetz et al. 2019 (10.1038/s41586-019-1787-x): 0 noise, 1 multi-unit, 2 good, 3 unsorted
-    Judgement(
-        (), ("phy_annotations",), lambda units: units.numbers("phy_annotations") >= 2, "phy_annotations is below 2"
-    ),
+    (partial(_reach, 2, "phy_annotations"), "phy_annotations is below 2"),
     # International Brain Laboratory: the share of its three criteria that a unit meets (10.6084/m9.figshare.19705522)
-    Judgement((), ("ibl_quality_score",), partial(_is_one, "ibl_quality_score"), "ibl_quality_score is below 1"),
+    (partial(_reach, 1, "ibl_quality_score"), "ibl_quality_score is below 1"),
     # The same in its files of 2021, which are told by their other columns
-    Judgement(("ks2_label",), ("label",), partial(_is_one, "label"), "label is below 1"),
+    (partial(_reach, 1, "label", beside="ks2_label"), "label is below 1"),
 )
+"""The quality criteria of data sets, and the reasons for rows that are not good."""
 
 
 def leave_out_before(table: Table) -> dict[int, str]:
@@ -111,25 +110,18 @@ def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) ->
         return leave_out([units], options)
     if before := omissions.attempt(lambda: leave_out_before(units), None):
         return before
-    for judgement in JUDGEMENTS:
-        good = omissions.attempt(partial(_judge, units, judgement), None)
+    for find_good, otherwise in JUDGEMENTS:
+        good = omissions.attempt(partial(find_good, units), None)
         if good is None or not good.any():
             continue
         rows = np.flatnonzero(~good).tolist()
         if rows:
             warn(
-                f"{units.where}: left out {len(rows)} of {len(units)} units: {judgement.otherwise}; --where {ALL} "
+                f"{units.where}: left out {len(rows)} of {len(units)} units: {otherwise}; --where {ALL} "
                 "keeps every unit."
             )
-        return dict.fromkeys(rows, judgement.otherwise)
+        return dict.fromkeys(rows, otherwise)
     return leave_out_noise(units, omissions.attempt(lambda: find_verdicts(units), {}), options)
-
-
-def _judge(units: Table, judgement: Judgement) -> Bool[np.ndarray, " rows"] | None:
-    """Which rows are good; None where the data set does not have the columns."""
-    if not all(map(units.is_text, judgement.texts)) or not all(map(units.is_number, judgement.numbers)):
-        return None
-    return judgement.find_good(units)
 
 
 def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:

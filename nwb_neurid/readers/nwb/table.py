@@ -1,13 +1,20 @@
 """A DynamicTable of an NWB file, read in columns."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from nwb_neurid.errors import InvalidSource
-from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Dataset, Group, invalid
+from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.vocabulary import is_unknown
+
+PREDICTED = '\nndx-neurid {"results"'
+"""In the description of a prediction that we wrote (see docs/reference/format.md): it is no known label.
+
+Labels of the user, which we write too, are known: their mark begins otherwise.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +53,7 @@ class Table:
         """
         dataset = self._dataset(name)
         if dataset is None:
-            raise InvalidSource(f"{self.where} has no column {name}. Validate the file.")
+            raise invalid(self.where, f"has no column {name}")
         return dataset
 
     def names(self) -> list[str]:
@@ -112,6 +119,11 @@ class Table:
         texts = [text.strip() for text in self.texts(name).tolist()]
         return np.array(["" if is_unknown(text) else text for text in texts], np.str_)
 
+    def known_texts(self, omissions: Omissions) -> dict[str, list[str]]:
+        """Every column of text that can be read, by its name, except predictions that we wrote."""
+        columns = {name: omissions.attempt(partial(self._known_texts, name), None) for name in self.names()}
+        return {name: texts for name, texts in columns.items() if texts is not None}
+
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """The names of the objects to which a column of references points."""
         return np.array(self._one_per_row(name).referred(), np.str_)
@@ -130,16 +142,18 @@ class Table:
         elif elements == len(self):
             splits = np.arange(elements + 1)
         else:
-            raise InvalidSource(
-                f"{self.where}/{name} must have {len(self)} rows, it has {elements}. Validate the file."
-            )
+            raise invalid(f"{self.where}/{name}", f"must have {len(self)} rows, it has {elements}")
         if np.any(np.diff(splits) < 0) or splits[-1] != elements:
-            raise InvalidSource(
-                f"{self.where}/{name}_index must increase from 0 to the {elements} elements of {name}, but its "
-                f"largest value is {splits.max()} and its last {splits[-1]}: the values may have overflowed their "
-                "type. Validate the file."
+            raise invalid(
+                f"{self.where}/{name}_index",
+                f"must increase from 0 to the {elements} elements of {name}, but its largest value is "
+                f"{splits.max()} and its last {splits[-1]}: the values may have overflowed their type",
             )
         return splits
+
+    def _known_texts(self, name: str) -> list[str] | None:
+        is_known = self.is_text(name) and PREDICTED not in self.description(name)
+        return self.texts(name).tolist() if is_known else None
 
     def _dataset(self, name: str) -> Dataset | None:
         if name not in self._known:
@@ -149,8 +163,8 @@ class Table:
     def _one_per_row(self, name: str) -> Dataset:
         dataset = self.dataset(name)
         if dataset.shape not in {(len(self),), (len(self), 1)}:
-            raise InvalidSource(
-                f"{self.where}/{name} must have one element for each of {len(self)} rows, its shape is "
-                f"{dataset.shape}. Validate the file."
+            raise invalid(
+                f"{self.where}/{name}",
+                f"must have one element for each of {len(self)} rows, its shape is {dataset.shape}",
             )
         return dataset

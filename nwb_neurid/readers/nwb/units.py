@@ -1,17 +1,14 @@
 """The units table of an NWB file as a `Population`."""
 
-from functools import partial
-
 import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid._system.warning import warn
-from nwb_neurid.activity import Spikes
 from nwb_neurid.contracts import ReadOptions
-from nwb_neurid.errors import InvalidSource, UnreadableSource
+from nwb_neurid.errors import UnreadableSource
 from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import find_labels
-from nwb_neurid.readers.nwb.contents import Group
+from nwb_neurid.readers.nwb.contents import Group, invalid
 from nwb_neurid.readers.nwb.electrodes import Places, read_places
 from nwb_neurid.readers.nwb.metadata import session_id, subject_id
 from nwb_neurid.readers.nwb.observed import observation
@@ -21,12 +18,7 @@ from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.readers.nwb.usable_time import find_usable
 from nwb_neurid.readers.nwb.waveforms import read_waveforms
 from nwb_neurid.readers.omissions import Omissions
-
-PREDICTED = '\nndx-neurid {"results"'
-"""In the description of a prediction that we wrote (see docs/reference/format.md): it is no known label.
-
-Labels of the user, which we write too, are known: their mark begins otherwise.
-"""
+from nwb_neurid.readers.segments import check_kept
 
 
 def read_units(file: Group, group: Group | None, options: ReadOptions) -> Population:
@@ -68,7 +60,7 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     omissions = Omissions(file.file)
     places = read_places(file, units, omissions)
     observed_s, unit_observed = find_usable(*observation(file, units, spikes), file, places.group, options, omissions)
-    waveforms = read_waveforms(units, options.rate_hz)
+    waveforms_uv, waveform_rate_hz = read_waveforms(units, options.rate_hz)
     population = Population(
         unit_ids=ids,
         activity=spikes.within(observed_s, unit_observed),
@@ -76,8 +68,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         unit_observed=unit_observed,
         group=places.group,
         positions_um=places.positions_um,
-        waveforms_uv=None if waveforms is None else waveforms.values_uv,
-        waveform_rate_hz=None if waveforms is None else waveforms.rate_hz,
+        waveforms_uv=waveforms_uv,
+        waveform_rate_hz=waveform_rate_hz,
         labels=_labels(units, places, omissions),
         excluded=leave_out_units(units, options, omissions),
         subject_id=subject_id(file),
@@ -86,7 +78,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
         tables=(units.group.path,),
     )
     omissions.warn()
-    _check_kept(population, spikes, chosen=bool(options.intervals))
+    advice = "Correct obs_intervals in the file; --keep-opto keeps what follows optogenetic stimulation."
+    check_kept(population, len(spikes.times_s), advice, chosen=bool(options.intervals))
     return population
 
 
@@ -101,44 +94,13 @@ def _units_table(file: Group, group: Group | None) -> Table:
     if len(units) == 0:
         raise UnreadableSource(f"{file.file} has no units: its units table is empty. Choose a file with units.")
     if not units.is_ragged("spike_times"):
-        raise InvalidSource(
-            f"{units.where} has spike_times but no spike_times_index, so spikes cannot be assigned to units. "
-            "Validate the file."
-        )
+        raise invalid(units.where, "has spike_times but no spike_times_index, so spikes cannot be assigned to units")
     return units
-
-
-def _check_kept(population: Population, read: Spikes, *, chosen: bool) -> None:
-    """Tell of spikes that were left out, unless the user chose the time.
-
-    Raises
-    ------
-    UnreadableSource
-        If none is left.
-    """
-    kept, total = len(population.spikes.times_s), len(read.times_s)
-    if kept == 0:
-        raise UnreadableSource(
-            f"{population.source}: none of its {total} spikes lies in observed time "
-            f"({population.observed_s[0, 0]:g} to {population.observed_s[-1, 1]:g} s). Correct obs_intervals in the "
-            "file; --keep-opto keeps what follows optogenetic stimulation."
-        )
-    if kept < total and not chosen:
-        warn(f"{population.source}: {total - kept} of {total} spikes lie outside observed time and are left out.")
 
 
 def _labels(units: Table, places: Places, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " units"]]:
     """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
-    columns = {name: omissions.attempt(partial(_known, units, name), None) for name in units.group.names()}
-    labels = find_labels({name: texts for name, texts in columns.items() if texts is not None})
+    labels = find_labels(units.known_texts(omissions))
     if "brain_region" not in labels:
         labels |= find_labels({"brain_region": places.regions})
     return labels
-
-
-def _known(units: Table, name: str) -> list[str] | None:
-    """A column of text; None for one that holds something else, or that we wrote."""
-    if not units.is_text(name) or PREDICTED in (units.dataset(name).text_attribute("description") or ""):
-        return None
-    texts: list[str] = units.texts(name).tolist()
-    return texts

@@ -54,13 +54,12 @@ def find_usable(
     limits = observed_s[[0, -1], [0, 1]]
     invalid = read_invalid(file, groups, omissions)
     pieces: Pieces = observed_s
-    for intervals_s, scope in invalid:
-        if scope is None:
-            pieces = subtracted(pieces, intervals_s.clip(*limits))
+    if None in invalid:
+        pieces = subtracted(pieces, invalid[None].clip(*limits))
     if not options.keep_opto:
         pieces = _without_opto(pieces, file)
     seen = None if unit_observed is None else unit_observed[:, find_intervals(pieces.mean(axis=1), observed_s)]
-    for intervals_s, scope in invalid:
+    for scope, intervals_s in invalid.items():
         if scope is not None and groups is not None:
             pieces, seen = _hide(pieces, seen, intervals_s.clip(*limits), np.isin(groups, sorted(scope)))
     if len(pieces) == 0:

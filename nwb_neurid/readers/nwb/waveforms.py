@@ -6,7 +6,6 @@ samples of several electrodes, with an index.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -35,24 +34,9 @@ ELEMENTS_AT_ONCE = 2**23
 Unit: TypeAlias = Float64[np.ndarray, "channels samples"]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Waveforms:
-    """The mean waveforms of units in a file.
-
-    Parameters
-    ----------
-    values_uv
-        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, shape (units,
-        samples), NaN where unknown. In microvolts if the file states the unit, and in the unit of the file otherwise.
-    rate_hz
-        Samples per second.
-    """
-
-    values_uv: Float32[np.ndarray, "units samples"]
-    rate_hz: float
-
-
-def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | None:
+def read_waveforms(
+    units: Table, rate_hz: float | None = None
+) -> tuple[Float32[np.ndarray, "units samples"], float] | tuple[None, None]:
     """Read the mean waveform of every unit on its peak channel.
 
     Parameters
@@ -64,8 +48,10 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
 
     Returns
     -------
-    Waveforms or None
-        None if there are none, or if their sampling rate is not known, so that nothing could be measured.
+    tuple
+        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, NaN where
+        unknown, in microvolts if the file states the unit, and in the unit of the file otherwise; and samples per
+        second. None twice if there are none, or if their sampling rate is not known, so that nothing could be measured.
 
     Raises
     ------
@@ -80,29 +66,29 @@ def read_waveforms(units: Table, rate_hz: float | None = None) -> Waveforms | No
         If the layout is not known, the rate cannot be right, or some units have another rate than most.
     """
     if COLUMN not in units or not units.dataset(COLUMN).is_number:
-        return None
+        return None, None
     rates = _read_rates_hz(units, rate_hz)
     if not np.isfinite(rates).any():
-        return None
+        return None, None
     layout = _choose_layout(units)
     if layout is None:
         shape = units.dataset(COLUMN).shape
         warn(f"{units.where}/{COLUMN} has shape {shape}, which is not a known layout: its waveforms are not used.")
-        return None
+        return None, None
     known, counts = np.unique(rates[np.isfinite(rates)], return_counts=True)
     usual = float(known[counts.argmax()])
     if others := int((np.isfinite(rates) & (rates != usual)).sum()):
         warn(f"{units.where}: the waveforms of {others} units have another rate than {usual:g} Hz: they are not used.")
     values = _stack([_pick_peak(unit) if rate == usual else None for unit, rate in zip(layout(), rates, strict=True)])
     if not np.isfinite(values).any():
-        return None
+        return None, None
     if not SHORTEST_S <= values.shape[1] / usual <= LONGEST_S:
         warn(
             f"{units.where}/{COLUMN} has {values.shape[1]} samples at {usual:g} Hz, so a spike would last "
             f"{values.shape[1] / usual:.3g} s: its waveforms are not used. State sampling_rate in Hz."
         )
-        return None
-    return Waveforms(values_uv=_scale(values, units.dataset(COLUMN)), rate_hz=usual)
+        return None, None
+    return _scale(values, units.dataset(COLUMN)), usual
 
 
 def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, " units"]:

@@ -6,13 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
-from queue import Empty, Queue
 from threading import Thread
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
 from nwb_neurid.errors import SourceNotFound, SourceUnreachable, UnreadableSource
@@ -228,32 +228,25 @@ def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
     h5py holds its lock while it asks for bytes of a file. Garbage that was collected in the thread could be objects of
     h5py, which wait for that lock: so none is collected meanwhile.
     """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return _wait_for(call, seconds)
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _wait_for(call: Callable[[], Result], seconds: float) -> Result:
-    done: Queue[tuple[Result | None, BaseException | None]] = Queue()
+    done: Future[Result] = Future()
 
     def run() -> None:
         try:
-            done.put((call(), None))
+            done.set_result(call())
         except BaseException as error:
-            done.put((None, error))
+            done.set_exception(error)
 
-    Thread(target=run, daemon=True).start()
+    collects = gc.isenabled()
+    gc.disable()
     try:
-        found, error = done.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s") from None
-    if error is not None:
-        raise error
-    return cast("Result", found)
+        Thread(target=run, daemon=True).start()
+        wait([done], seconds)
+        if not done.done():
+            raise TimeoutError(errno.ETIMEDOUT, f"no complete answer within {seconds:.2g} s")
+        return done.result()
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Ranges:

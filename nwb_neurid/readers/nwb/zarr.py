@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from nwb_neurid.errors import UnreadableSource
+from nwb_neurid.readers.expansion import damaged
 from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 from nwb_neurid.readers.zarr.arrays import Array
@@ -53,7 +53,7 @@ class ZarrDataset(Dataset):
 
     @cached_property
     def _array(self) -> Array:
-        return self.node.array()
+        return Array.at(self.node.root / self.node.path, self.node.where)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,10 +73,6 @@ class ZarrDataset(Dataset):
             return "references" if self.node.attributes.get(TYPE) == REFERENCES else "text"
         return "numbers" if dtype.kind in "biuf" else "text" if dtype.kind in "SU" else "else"
 
-    def record_type(self) -> np.dtype:
-        """As in `Dataset`."""
-        return self._array.dtype
-
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
         found = self._array.read(rows)
         return found.reshape(()) if rows is None and self._is_scalar else found
@@ -92,10 +88,7 @@ class ZarrDataset(Dataset):
         for reference in self._array.read(unpickle=_unpickled).flat:
             node = self.node.referred(reference)
             if node is None and isinstance(reference, dict) and reference.get("path"):
-                raise UnreadableSource(
-                    f"{self.where} is damaged: it refers to {str(reference['path'])[:100]!r}, which is not there. "
-                    "Validate the file, or fetch it again."
-                )
+                raise damaged(self.where, f"it refers to {str(reference['path'])[:100]!r}, which is not there")
             paths.append("" if node is None else f"/{node.path}")
         return paths
 
@@ -144,8 +137,7 @@ class ZarrGroup(Group):
     def dataset(self, path: str) -> ZarrDataset | None:
         """As in `Group`."""
         node = self.node.at(path)
-        where = f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
-        return ZarrDataset(node, self.file, where) if node is not None and node.is_array else None
+        return ZarrDataset(node, self.file, self.place(path)) if node is not None and node.is_array else None
 
     def group(self, path: str) -> "ZarrGroup | None":
         """As in `Group`."""

@@ -9,15 +9,9 @@ from pathlib import Path
 
 from nwb_neurid.contracts import CONTRACT, ReaderPlugin, ReaderSpec, ReadOptions
 from nwb_neurid.population import Population
+from nwb_neurid.readers.instances import is_of
 
 CLASSES = frozenset({"BaseSorting", "SortingAnalyzer"})
-
-
-def is_object(source: object) -> bool:
-    """Whether this is a sorting or an analyzer in Python. SpikeInterface is not imported for it."""
-    return any(
-        cls.__name__ in CLASSES and cls.__module__.partition(".")[0] == "spikeinterface" for cls in type(source).__mro__
-    )
 
 
 def is_sorting(folder: Path) -> bool:
@@ -48,7 +42,7 @@ FOLDERS: tuple[Callable[[Path], bool], ...] = (is_analyzer, is_sorting, is_zarr,
 def recognises(source: object) -> bool:
     """Whether this is a sorting or an analyzer, or a folder with one (or a folder of phy or Kilosort)."""
     if not isinstance(source, str | Path):
-        return is_object(source)
+        return is_of(source, "spikeinterface", CLASSES)  # imported by whoever made it
     try:
         return any(marked(Path(source)) for marked in FOLDERS)
     except OSError:  # not ours to look into

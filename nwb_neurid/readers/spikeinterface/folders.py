@@ -40,7 +40,7 @@ def read_sorting(folder: Path, options: ReadOptions) -> Population:
         Always, because observed time lasts from the first spike to the last. Also if a property is left out because it
         is pickled.
     """
-    return _read(folder, options, Omissions(str(folder)))
+    return _read(folder, options)
 
 
 def read_analyzer(folder: Path, options: ReadOptions) -> Population:
@@ -48,18 +48,7 @@ def read_analyzer(folder: Path, options: ReadOptions) -> Population:
 
     It raises the same errors and warnings as `read_sorting`, except the warning about observed time.
     """
-    omissions = Omissions(str(folder))
-    attributes = folder / "recording_info" / "recording_attributes.json"
-    computed = folder / "extensions"
-    is_in_uv = omissions.attempt(partial(_is_in_uv, folder / "settings.json"), False)
-    return _read(
-        folder / "sorting",
-        options,
-        omissions,
-        lasted_samples=lasted_samples_of(load_json(attributes).get("num_samples"), f"{attributes}: num_samples"),
-        locations_um=_computed(computed / "unit_locations" / "unit_locations.npy", omissions),
-        templates_uv=_computed(computed / "templates" / "average.npy", omissions) if is_in_uv else None,
-    )
+    return _read(folder / "sorting", options, folder)
 
 
 def _computed(path: Path, omissions: Omissions) -> Shaped[np.ndarray, "..."] | None:
@@ -71,19 +60,19 @@ def _is_in_uv(settings: Path) -> bool:
     return settings.exists() and load_json(settings).get("return_in_uV") is True
 
 
-def _read(
-    folder: Path,
-    options: ReadOptions,
-    omissions: Omissions,
-    *,
-    lasted_samples: list[int] | None = None,
-    locations_um: Shaped[np.ndarray, "..."] | None = None,
-    templates_uv: Shaped[np.ndarray, "..."] | None = None,
-) -> Population:
+def _read(folder: Path, options: ReadOptions, analyzer: Path | None = None) -> Population:
+    source = str(analyzer or folder)
+    omissions = Omissions(source)
+    lasted_samples, locations_um, templates_uv = None, None, None
+    if analyzer is not None:
+        attributes, computed = analyzer / "recording_info" / "recording_attributes.json", analyzer / "extensions"
+        lasted_samples = lasted_samples_of(load_json(attributes).get("num_samples"), f"{attributes}: num_samples")
+        locations_um = _computed(computed / "unit_locations" / "unit_locations.npy", omissions)
+        if omissions.attempt(partial(_is_in_uv, analyzer / "settings.json"), False):
+            templates_uv = _computed(computed / "templates" / "average.npy", omissions)
     info_path = folder / "numpysorting_info.json"
     info = load_json(info_path)
     properties = _properties(folder / "properties", omissions)
-    source = omissions.source
     sorting = Sorting(
         source=source,
         unit_ids=unit_ids_of(info.get("unit_ids"), f"{info_path}: unit_ids"),

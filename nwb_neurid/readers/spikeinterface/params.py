@@ -1,9 +1,8 @@
 """`params.py` of phy, which is parsed and never run: assignments of numbers, texts, or lists of them."""
 
 import ast
-import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,7 @@ CASTS = frozenset(
 )
 """Functions that a number may stand in, as it does where a script wrote the repr of a scalar."""
 
-OPERATIONS: Mapping[type, Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-
-ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError, ZeroDivisionError)
+ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError)
 """Errors of Python on text that is no expression of constants."""
 
 
@@ -100,17 +92,14 @@ def _evaluate(node: ast.expr) -> object:
     name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
     try:
         if isinstance(node, ast.Call) and name in CASTS:
-            value = _take_single(ast.literal_eval(node.args[0]))
+            value = take_single(ast.literal_eval(node.args[0]))
             return int(value) if "int" in name else float(value)
-        if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
-            sides = [ast.literal_eval(side) for side in (node.left, node.right)]
-            return OPERATIONS[type(node.op)](*map(float, sides))
         return ast.literal_eval(node)
     except ERRORS:
         return Unparsed(_unparse(node))
 
 
-def _take_single(value: Any) -> Any:
+def take_single(value: Any) -> Any:
     """The element of a list of one, or the value itself."""
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 

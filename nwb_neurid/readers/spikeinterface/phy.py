@@ -16,11 +16,12 @@ from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import is_number
 from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.spikeinterface.files import as_integers, load_array
-from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params
+from nwb_neurid.readers.spikeinterface.params import Unparsed, read_params, take_single
 from nwb_neurid.readers.spikeinterface.probes import find_rate_of_probe
 from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz, segment_of
 from nwb_neurid.readers.spikeinterface.tables import read_columns
 from nwb_neurid.readers.spikeinterface.templates import read_layout, read_templates
+from nwb_neurid.readers.words import squeeze
 
 LARGEST_CLUSTER = 2**24
 SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")
@@ -74,15 +75,15 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
     unit_ids, rows = _units(clusters, clusters_path)
     omissions = Omissions(str(folder))
     columns = read_columns(folder, unit_ids, omissions)
-    templates = read_templates(folder, rows, len(unit_ids))
+    waveforms, positions_um = read_templates(folder, rows, len(unit_ids))
     sorting = Sorting(
         source=str(folder),
         unit_ids=unit_ids,
         rate_hz=_rate_hz(folder, params, options),
         properties={name: values for name, values in columns.items() if name not in SHANKS},
         group=next((columns[name] for name in SHANKS if name in columns), None),
-        locations_um=_depths(columns) if templates is None else templates.positions_um,
-        templates_uv=None if templates is None else templates.waveforms[:, :, None],
+        locations_um=_depths(columns) if waveforms is None else positions_um,
+        templates_uv=None if waveforms is None else waveforms[:, :, None],
     )
     lasted = _raw_samples(folder, params)
     if lasted is not None and lasted <= samples.max(initial=0):
@@ -98,7 +99,7 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
     InvalidOption, InvalidSource
         As for `check_rate_hz`, and if none of these tells it, or the option is no rate.
     """
-    stated = next((params[name] for name in params if _squeeze(name) in RATES and params[name] is not None), None)
+    stated = next((params[name] for name in params if squeeze(name) in RATES and params[name] is not None), None)
     if stated is None and options.rate_hz is None:
         found = "params.py has no sample_rate" if params else "there is no params.py with a sample_rate"
         if (probe := find_rate_of_probe(read_layout(folder))) is not None:
@@ -111,8 +112,7 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
         raise InvalidOption(
             f"{folder} does not state its sampling rate: {found}. Give it as rate_hz (--rate-hz on the command line)."
         )
-    if isinstance(stated, list | tuple) and len(stated) == 1:
-        stated = stated[0]
+    stated = take_single(stated)
     if stated is None:
         stated = options.rate_hz
     elif isinstance(stated, str) and not isinstance(stated, Unparsed) and is_number(stated):
@@ -126,10 +126,6 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
         )
         stated = stated * 1e3
     return check_rate_hz(str(folder / "params.py"), stated, options)
-
-
-def _squeeze(name: str) -> str:
-    return name.replace("_", "").casefold()
 
 
 def _units(

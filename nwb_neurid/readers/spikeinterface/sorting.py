@@ -232,14 +232,10 @@ def segments_of(
             f"{sorting.source}: unit_index must be the row of one of {len(sorting.unit_ids)} units for each of "
             f"{len(samples)} spikes. Save it again."
         )
+    lasted: Sequence[int | None] = lasted_samples or [None] * many
     return [
-        segment_of(
-            samples[start:stop],
-            rows[start:stop],
-            sorting.rate_hz,
-            None if lasted_samples is None else lasted_samples[at],
-        )
-        for at, (start, stop) in enumerate(pairwise(splits.tolist()))
+        segment_of(samples[start:stop], rows[start:stop], sorting.rate_hz, own)
+        for (start, stop), own in zip(pairwise(splits.tolist()), lasted, strict=True)
     ]
 
 

@@ -5,8 +5,8 @@ therefore multiplied by `whitening_mat_inv.npy`, which undoes the whitening. A c
 of several templates. Its waveform is the mean over its spikes: each spike counts with its template and its amplitude.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Integer, Shaped
@@ -23,24 +23,12 @@ CHANNELS = ("templates_ind.npy", "template_ind.npy")
 """What versions of phy call the channels that the columns of each template are of."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Templates:
-    """Waveforms and positions of the clusters of a folder, from their templates.
-
-    Parameters
-    ----------
-    waveforms
-        Waveform on the channel with the largest peak-to-peak amplitude, shape (units, samples), in an unknown unit; NaN
-        for a cluster without a template.
-    positions_um
-        Position of that channel on the probe (across, along), shape (units, 2); None if the folder does not state it.
-    """
-
-    waveforms: Float32[np.ndarray, "units samples"]
-    positions_um: Float64[np.ndarray, "units 2"] | None
+Templates: TypeAlias = tuple[Float32[np.ndarray, "units samples"], Float64[np.ndarray, "units 2"] | None]
+"""Of each cluster, the waveform on the channel with the largest peak-to-peak amplitude, in an unknown unit, NaN for a
+cluster without a template; and the position of that channel (across, along), None if the folder does not state it."""
 
 
-def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates | None:
+def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates | tuple[None, None]:
     """Read the templates of the clusters in a folder.
 
     Parameters
@@ -54,8 +42,8 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
 
     Returns
     -------
-    Templates or None
-        None if there are no templates, or they cannot be used.
+    tuple
+        Waveforms and positions of the clusters; None twice if there are no templates, or they cannot be used.
 
     Warns
     -----
@@ -63,12 +51,12 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
         If there are templates that cannot be used; the warning states why.
     """
     if not (folder / TEMPLATES).is_file():
-        return None
+        return None, None
     try:
         return _read(folder, rows, units)
     except (InvalidSource, UnreadableSource) as error:
         warn(f"Templates are left out: {error}")
-        return None
+        return None, None
 
 
 def read_layout(folder: Path) -> Float64[np.ndarray, "channels 2"] | None:
@@ -110,7 +98,7 @@ def _read(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Tem
             waveforms[unit] = mean[:, peaks[unit]]
     if positions is not None:
         positions = np.where(peaks[:, None] >= 0, positions[peaks], np.nan)
-    return Templates(waveforms=waveforms, positions_um=positions)
+    return waveforms, positions
 
 
 def _unwhiten(

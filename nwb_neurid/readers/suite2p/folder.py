@@ -1,7 +1,6 @@
 """Where in a suite2p folder the traces lie."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 COMBINED = "combined"
@@ -32,14 +31,11 @@ def trace_folders(path: Path) -> list[Path]:
 
 def plane_folders(root: Path) -> list[Path]:
     """The folders `plane0`, `plane1` and so on, with or without traces (flyback planes have none)."""
-    numbered = sorted((int(found[1]), entry) for entry in _entries(root) if (found := _PLANE.fullmatch(entry.name)))
+    entries = root.iterdir() if root.is_dir() else ()
+    numbered = sorted((int(found[1]), entry) for entry in entries if (found := _PLANE.fullmatch(entry.name)))
     return [entry for _, entry in numbered]
 
 
 def has_traces(folder: Path) -> bool:
     """Whether this folder contains fluorescence or deconvolved traces."""
     return (folder / "F.npy").is_file() or (folder / "spks.npy").is_file()
-
-
-def _entries(root: Path) -> Iterator[Path]:
-    return root.iterdir() if root.is_dir() else iter(())

@@ -8,7 +8,7 @@ import numpy as np
 
 from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import InvalidSource, UnreadableSource
-from nwb_neurid.readers.npy import HEADER_ERRORS, in_one_line
+from nwb_neurid.readers.npy import HEADER_ERRORS, in_one_line, read_header
 from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_objects
 
 
@@ -27,7 +27,7 @@ def objects(path: Path) -> list[Any]:
     try:
         # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
         with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
-            if not _holds_objects(mapped):
+            if read_header(mapped)[2] != np.dtype(object):
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")
             return load_objects(mapped)
     except OSError as error:
@@ -43,10 +43,3 @@ def objects(path: Path) -> list[Any]:
         raise UnreadableSource(
             f"{path} is damaged: {why}. Copy it again, or move it away and pass --rate-hz."
         ) from error
-
-
-def _holds_objects(file: mmap) -> bool:
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    _, _, dtype = read_header(file)
-    return dtype == np.dtype(object)

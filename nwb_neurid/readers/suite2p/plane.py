@@ -117,13 +117,13 @@ def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois
                 f"{folder / name}.npy has {len(array)} ROIs and {array.shape[1]} frames, but {first}.npy has "
                 f"{len(arrays[first])} and {arrays[first].shape[1]}: they come from different runs. Run suite2p again."
             )
-    units = len(arrays[first])
+    units, red = len(arrays[first]), folder / "redcell.npy"
     return Plane(
         name=folder.name,
         settings=read_settings(folder),
         traces=arrays,
         cell=np.ones(units, bool) if all_rois else _cells(folder / "iscell.npy", units, omissions),
-        red=_flags_if_any(folder / "redcell.npy", units, omissions),
+        red=omissions.attempt(partial(flags, red, units), None) if red.exists() else None,
         rois=omissions.attempt(partial(_rois, folder / "stat.npy", units), []),
     )
 
@@ -133,10 +133,6 @@ def _cells(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " u
         warn(f"{path} is missing, so all {units} ROIs count as cells.")
         return np.ones(units, bool)
     return omissions.attempt(partial(flags, path, units), np.ones(units, bool))
-
-
-def _flags_if_any(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " units"] | None:
-    return omissions.attempt(partial(flags, path, units), None) if path.exists() else None
 
 
 def _rois(stat: Path, units: int) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from nwb_neurid._system.warning import warn
 from nwb_neurid.activity import TraceKind, Traces
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.dff import FLOOR, compute_dff
-from nwb_neurid.errors import InvalidOption, NeuridError, SourceNotFound, UnreadableSource
+from nwb_neurid.errors import InvalidOption, NeuridError
 from nwb_neurid.population import Population
 from nwb_neurid.readers.columns import UnitColumns
 from nwb_neurid.readers.omissions import Omissions
@@ -99,17 +99,7 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
 
 def _folders(path: Path) -> list[Path]:
     """Where the traces lie; tells of planes that have none."""
-    try:
-        if not path.exists():
-            raise SourceNotFound(f"{path} does not exist. Check the path.")
-        folders = trace_folders(path)
-    except PermissionError as error:
-        raise UnreadableSource(f"{path} cannot be opened: {error.strerror}.") from error
-    if not folders:
-        raise UnreadableSource(
-            f"{path} holds no traces of suite2p: there is no F.npy or spks.npy in it, or in its plane0, plane1, ... "
-            "Pass the folder that suite2p wrote."
-        )
+    folders = trace_folders(path)  # not empty, or the folder would not have been recognised
     if path not in folders and folders[0].name != COMBINED:
         for plane in plane_folders(folders[0].parent):
             if plane not in folders:

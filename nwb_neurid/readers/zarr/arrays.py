@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Shaped
 
 from nwb_neurid._system.files import read_bytes, read_json
 from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import UnreadableSource
-from nwb_neurid.readers.expansion import claims_too_much
+from nwb_neurid.readers.expansion import check_size, damaged
+from nwb_neurid.readers.npy import in_one_line
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
 MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are
 
-Axis: TypeAlias = slice | Int64[np.ndarray, " _"]
 Unpickle: TypeAlias = Callable[[bytes], list[Any]]
 
 _FILL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -42,8 +42,7 @@ def reading(where: str) -> Iterator[None]:
     except PermissionError as error:
         raise UnreadableSource(f"{where} cannot be read: permission denied. Ask its owner for access.") from error
     except DECODING_ERRORS as error:
-        fault = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise UnreadableSource(f"{where} is damaged: {fault}. Validate the file, or fetch it again.") from error
+        raise damaged(where, in_one_line(error)) from error
 
 
 def load_json(path: Path, where: str) -> dict[str, Any]:
@@ -179,14 +178,10 @@ class Array:
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         one = math.prod(self.chunks) * self.dtype.itemsize
-        if claims_too_much(max(size, one), self._stored_bytes):
-            raise UnreadableSource(
-                f"{self.where} is damaged: it has {self._stored_bytes} bytes, but its shape needs {max(size, one)}. "
-                "Validate the file, or fetch it again."
-            )
+        check_size(max(size, one), self._stored_bytes, self.where)
 
     def read(
-        self, place: Axis | tuple[slice, ...] | None = None, unpickle: Unpickle | None = None
+        self, place: slice | tuple[slice, ...] | None = None, unpickle: Unpickle | None = None
     ) -> Shaped[np.ndarray, "..."]:
         """Read some rows, or ranges along several axes, or the whole array.
 
@@ -197,12 +192,11 @@ class Array:
         """
         self.check_readable(pickled=unpickle is not None)
         first = place if isinstance(place, tuple) else () if place is None else (place,)
-        axes = [_axis(axis, length) for axis, length in zip(first, self.shape, strict=False)]
-        axes += [slice(0, length) for length in self.shape[len(axes) :]]
-        lengths = [axis.stop - axis.start if isinstance(axis, slice) else len(axis) for axis in axes]
+        axes = [range(*axis.indices(length)) for axis, length in zip(first, self.shape, strict=False)]
+        axes += map(range, self.shape[len(axes) :])
         with reading(self.where):
-            found = np.full(lengths, self.fill, self.dtype)
-        wanted = [_wanted(axis, size) for axis, size in zip(axes, self.chunks, strict=True)]
+            found = np.full([len(axis) for axis in axes], self.fill, self.dtype)
+        wanted = [_find_chunks(axis, size) for axis, size in zip(axes, self.chunks, strict=True)]
         present = self._present(wanted)
         for index in present:
             pairs = [_overlap(*each) for each in zip(axes, index, self.chunks, strict=True)]
@@ -215,11 +209,10 @@ class Array:
             )
         return found
 
-    def _present(self, wanted: Sequence[range | list[int]]) -> list[tuple[int, ...]]:
+    def _present(self, wanted: Sequence[range]) -> list[tuple[int, ...]]:
         """Those of the wanted chunks that exist."""
         if math.prod(map(len, wanted)) > MOST_ASKED:
-            among = [set(each) if isinstance(each, list) else each for each in wanted]
-            pairs = [(index, zip(index, among, strict=True)) for index in self._listed]
+            pairs = [(index, zip(index, wanted, strict=True)) for index in self._listed]
             return [index for index, parts in pairs if all(number in own for number, own in parts)]
         return [index for index in product(*wanted) if is_there(self._path(index), self.where)]
 
@@ -254,10 +247,9 @@ class Array:
         elements = math.prod(self.chunks)
         if self.dtype.kind == "O":
             plain = unpacked(data, self.codecs[1:], self.where)
-            pickled = self.object_codec == PICKLED and unpickle is not None
-            found = unpickle(plain) if pickled and unpickle else objects(plain, self.object_codec, elements)
+            is_pickled = self.object_codec == PICKLED
             values = np.empty(elements, object)
-            values[:] = found
+            values[:] = unpickle(plain) if is_pickled and unpickle else objects(plain, self.object_codec, elements)
         else:
             values = np.frombuffer(unpacked(data, self.codecs, self.where), self.dtype)
         return values.reshape(self.chunks, order="F" if self.metadata.get("order") == "F" else "C")
@@ -276,25 +268,12 @@ def _dtype(told: Any) -> np.dtype:
     return np.dtype(fields)
 
 
-def _axis(axis: Axis, length: int) -> Axis:
-    if isinstance(axis, slice):
-        start, stop, _ = axis.indices(length)
-        return slice(start, max(start, stop))
-    return axis
-
-
-def _wanted(axis: Axis, size: int) -> range | list[int]:
+def _find_chunks(axis: range, size: int) -> range:
     """Which chunks along an axis hold anything of it."""
-    if isinstance(axis, slice):
-        return range(axis.start // size, -(-axis.stop // size)) if axis.stop > axis.start else range(0)
-    return [int(number) for number in np.unique(axis // size)]
+    return range(axis.start // size, -(-axis.stop // size)) if len(axis) else range(0)
 
 
-def _overlap(axis: Axis, index: int, size: int) -> tuple[slice, Axis]:
+def _overlap(axis: range, index: int, size: int) -> tuple[slice, slice]:
     """Where a chunk's part of an axis goes, and where it stands in the chunk."""
-    low, high = index * size, (index + 1) * size
-    if isinstance(axis, slice):
-        low, high = max(low, axis.start), min(high, axis.stop)
-        return slice(low - axis.start, high - axis.start), slice(low - index * size, high - index * size)
-    first, last = np.searchsorted(axis, [low, high]).tolist()
-    return slice(first, last), axis[first:last] - low
+    low, high = max(index * size, axis.start), min((index + 1) * size, axis.stop)
+    return slice(low - axis.start, high - axis.start), slice(low - index * size, high - index * size)

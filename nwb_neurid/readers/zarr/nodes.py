@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nwb_neurid.readers.zarr.arrays import Array, is_there, load_json, reading
+from nwb_neurid.readers.zarr.arrays import is_there, load_json, reading
 
 GROUP, ARRAY, ATTRIBUTES = ".zgroup", ".zarray", ".zattrs"
 LINKS = "zarr_link"
@@ -63,16 +63,6 @@ class Node:
             If they are damaged.
         """
         return load_json(self.file(ATTRIBUTES), self.where)
-
-    def array(self) -> Array:
-        """Open it as an array.
-
-        Raises
-        ------
-        UnreadableSource
-            If its metadata is damaged.
-        """
-        return Array.at(self.root / self.path, self.where)
 
     def links(self) -> dict[str, Mapping[str, Any]]:
         """Links in a group, by their names."""

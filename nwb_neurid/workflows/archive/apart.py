@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
 from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -124,18 +123,12 @@ class Process:
             is_transient=True,
         )
 
-    @cached_property
-    def _usage(self) -> Any:
-        import psutil
-
-        return psutil.Process(self._process.pid)
-
     def _resident(self) -> int:
         """Bytes of memory that it has; 0 when it has ended."""
         import psutil
 
         with suppress(psutil.NoSuchProcess):
-            return int(self._usage.memory_info().rss)
+            return int(psutil.Process(self._process.pid).memory_info().rss)
         return 0
 
 

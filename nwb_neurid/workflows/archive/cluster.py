@@ -160,8 +160,7 @@ def _silence_logs() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-@contextmanager
-def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Iterator[Any]:
+def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Any:
     """Worker processes of this machine, each with one thread and its share of the memory, that are started again."""
     from distributed import Nanny, Scheduler, SpecCluster
 
@@ -171,12 +170,10 @@ def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Iterator[Any]:
         "options": {"host": "127.0.0.1", "port": 0, "dashboard": True, "dashboard_address": DASHBOARD},
     }
     workers = {number: {"cls": Nanny, "options": each} for number, each in enumerate(described)}
-    with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.ERROR) as cluster:
-        yield cluster
+    return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.ERROR)
 
 
-@contextmanager
-def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
+def _start_jobs(options: ClusterOptions, _: bool) -> Any:
     """Workers that are jobs of SLURM. What is not asked here comes from the configuration of dask-jobqueue."""
     try:
         from dask_jobqueue.slurm import SLURMCluster, SLURMJob
@@ -195,6 +192,4 @@ def _start_jobs(options: ClusterOptions, _: bool) -> Iterator[Any]:
         raise InvalidOption(
             f"The SLURM jobs cannot be set up: {why}. Give the memory of each, such as --memory 16GB."
         ) from error
-    with SLURMCluster(**describe_jobs(options)) as cluster:
-        cluster.scale(jobs=options.workers)
-        yield cluster
+    return SLURMCluster(**describe_jobs(options), n_workers=options.workers)

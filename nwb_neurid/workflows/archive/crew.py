@@ -4,7 +4,6 @@ import time
 from contextlib import suppress
 from functools import partial
 from queue import Empty, Queue
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nwb_neurid.errors import InvalidOption, NeuridError
@@ -50,10 +49,8 @@ class Crew:
         self._futures: dict[str, Future] = {}
         self._ended: Queue[tuple[str, Future]] = Queue()
 
-    def __enter__(self) -> "Crew":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Leave the workers. What they still compute is given up."""
         with suppress(Exception):  # what is still computed need not end
             if self._futures:
                 self._client.cancel(list(self._futures.values()), force=True)

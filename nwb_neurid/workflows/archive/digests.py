@@ -79,8 +79,9 @@ def take_model_digest(model: Model | None) -> str:
     if model is not None:
         heads = {name: hashlib.sha256(content).hexdigest() for name, content in pack_heads(model.heads).items()}
         return hash_values({"model": model.identity, "training": model.training, "heads": heads})
-    weights = {name: read_description(FOLDER / name).weights_sha256 for name in list_bundled()}
-    return hash_values({"bundled": weights, "version": __version__})
+    about = {name: read_description(FOLDER / name) for name in list_bundled()}
+    bundled = {name: [each.weights_sha256, each.config] for name, each in about.items()}
+    return hash_values({"bundled": bundled, "version": __version__})
 
 
 def describe_reading(reading: ReadOptions) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Manifest:
             The present entry in the manifest: claimed for this run, done, or failed during this run.
         """
         with self._change() as database:
-            found = _find(database, wanted.key)
+            found = next(iter(_select(database, "key = ?", wanted.key)), None)
             if found is not None and found.state == CLAIMED and self._is_held(database, found.run):
                 return None
             if found is not None and (found.state == DONE or (found.state == FAILED and found.ended >= self.began)):
@@ -168,7 +168,7 @@ class Manifest:
                     *(CLAIMED, self.run, attempts, json.dumps(dict(wanted.facts))),
                 ),
             )
-            return _find(database, wanted.key)
+            return _select(database, "key = ?", wanted.key)[0]
 
     def finish(self, key: str, path: str, after: str, facts: Mapping[str, Any]) -> None:
         """Note that a recording is done, even if another run has claimed it in the meantime."""
@@ -190,43 +190,29 @@ class Manifest:
 
     def find(self, key: str) -> Entry | None:
         """Find the entry of a recording."""
-        with self._open() as database:
-            return _find(database, key)
+        return next(iter(self._select("key = ?", key)), None)
 
     def find_written(self, digest: str, model: str, options: str) -> Entry | None:
         """Find the entry that is done and whose source has this digest after its results were written into it."""
-        with self._open() as database:
-            row = database.execute(
-                "SELECT * FROM recordings WHERE after = ? AND model = ? AND options = ? AND state = ?",
-                (digest, model, options, DONE),
-            ).fetchone()
-        return None if row is None else _entry(row)
+        found = self._select("after = ? AND model = ? AND options = ? AND state = ?", digest, model, options, DONE)
+        return next(iter(found), None)
 
     def find_begun(self, source: str, model: str, options: str) -> Entry | None:
         """Find an entry of this source that was begun and is not done. Its results may have changed the source."""
-        with self._open() as database:
-            row = database.execute(
-                "SELECT * FROM recordings WHERE source = ? AND model = ? AND options = ? AND state != ?",
-                (source, model, options, DONE),
-            ).fetchone()
-        return None if row is None else _entry(row)
+        found = self._select("source = ? AND model = ? AND options = ? AND state != ?", source, model, options, DONE)
+        return next(iter(found), None)
 
     def find_older(self, source: str, key: str) -> list[Entry]:
         """Find the entry that is done for an earlier content of this source."""
-        with self._open() as database:
-            rows = database.execute(
-                "SELECT * FROM recordings WHERE source = ? AND state = ? AND key != ?", (source, DONE, key)
-            ).fetchall()
-        return [_entry(row) for row in rows]
+        return self._select("source = ? AND state = ? AND key != ?", source, DONE, key)
 
     def holds_other(self, model: str, options: str) -> bool:
         """Whether any recording is done with another model or other options."""
+        return bool(self._select("state = ? AND (model != ? OR options != ?) LIMIT 1", DONE, model, options))
+
+    def _select(self, where: str, *values: str) -> list[Entry]:
         with self._open() as database:
-            (found,) = database.execute(
-                "SELECT EXISTS (SELECT 1 FROM recordings WHERE state = ? AND (model != ? OR options != ?))",
-                (DONE, model, options),
-            ).fetchone()
-        return bool(found)
+            return _select(database, where, *values)
 
     def _end(self, key: str, state: str, **values: str) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
@@ -301,11 +287,6 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
         raise UnreadableSource(f"{path} is a database of another program. Choose another --manifest.")
 
 
-def _find(database: sqlite3.Connection, key: str) -> Entry | None:
-    row = database.execute("SELECT * FROM recordings WHERE key = ?", (key,)).fetchone()
-    return None if row is None else _entry(row)
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    values = dict(row)
-    return Entry(**{**values, "facts": json.loads(values["facts"])})
+def _select(database: sqlite3.Connection, where: str, *values: str) -> list[Entry]:
+    rows = map(dict, database.execute(f"SELECT * FROM recordings WHERE {where}", values).fetchall())
+    return [Entry(**{**row, "facts": json.loads(row["facts"])}) for row in rows]

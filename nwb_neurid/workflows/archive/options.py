@@ -5,6 +5,9 @@ from pathlib import Path
 
 from nwb_neurid.errors import InvalidOption
 
+EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "same recording"
+"""What became of a recording."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOptions:

@@ -112,11 +112,12 @@ def _take_digest(source: str) -> str | NeuridError:
         name_place(source).encode()
     except UnicodeEncodeError:
         return UnreadableSource(f"{source!a} has a name that is no text in UTF-8, which no table can hold. Rename it.")
-    for wait_s in (*WAITS_S, None):
+    for wait_s in (0.0, *WAITS_S):
+        time.sleep(wait_s)
         try:
             return take_source_digest(source)
         except NeuridError as error:
-            if wait_s is None or not isinstance(error, SourceUnreachable):
-                return error
-            time.sleep(wait_s)
-    return NeuridError(source)  # not reached
+            found = error
+        if not isinstance(found, SourceUnreachable):
+            break
+    return found

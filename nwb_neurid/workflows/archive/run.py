@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from nwb_neurid.workflows.archive.digests import (
     take_source_digest,
 )
 from nwb_neurid.workflows.archive.manifest import DONE, FAILED, Entry, Manifest
-from nwb_neurid.workflows.archive.options import ClusterOptions
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
 from nwb_neurid.workflows.archive.plan import name_place, plan_recordings
 from nwb_neurid.workflows.archive.task import Asked, Claimed, mark_results
 from nwb_neurid.writers.dataset import MANIFEST, prepare_folder, rename_recording
@@ -36,8 +36,6 @@ LOOK_S, LOOKS = 1.0, 2
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 """Before a recording is tried again: doubled every time, up to a minute."""
-
-EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "same recording"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +194,7 @@ class _Run:
         uses_gpu = self.asked.model.device != "cpu"
         with (
             start_cluster(self.cluster, uses_gpu=uses_gpu) as address,
-            Crew(address, self.cluster.workers or 1, self.limit_s) as crew,
+            closing(Crew(address, self.cluster.workers or 1, self.limit_s)) as crew,
         ):
             if crew.dashboard:
                 announce(crew.dashboard)

@@ -3,7 +3,6 @@
 import errno
 import os
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,13 +26,14 @@ from nwb_neurid.errors import (
 )
 from nwb_neurid.labels.criteria import AUTO
 from nwb_neurid.labels.duplicates import find_neurons
+from nwb_neurid.labels.head import identify_encoder
 from nwb_neurid.labels.prediction import PredictionOptions
 from nwb_neurid.model.model import Model
 from nwb_neurid.workflows.archive.digests import take_model_digest, take_source_digest
-from nwb_neurid.workflows.embed import Outcome, embed_file
+from nwb_neurid.workflows.embed import embed_file
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.workflows.report import check_page, name_report, report_outcome
-from nwb_neurid.writers.dataset import Part
+from nwb_neurid.writers.dataset import choose_part
 from nwb_neurid.writers.nwb.destination import is_nwb, name_sidecar
 from nwb_neurid.writers.options import NWB, WriteOptions
 from nwb_neurid.writers.outputs import PHY, name_after, name_output
@@ -232,7 +232,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
     page = check_page(source, replace(writing, overwrite=replaces_page)) if asked.report else None
     part = None
     if asked.dataset is not None:
-        part = Part(folder=asked.dataset, source=source, key=claimed.key, find_neurons=lambda one: find_neurons([one]))
+        part = choose_part(asked.dataset, source, claimed.key, lambda one: find_neurons([one]))
     try:
         _check_same(claimed)
         outcome = embed_file(
@@ -265,7 +265,8 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
         report_outcome(outcome, page, overwrite=replaces_page)
     after = take_source_digest(source) if outcome.changed else ""
     path = outcome.path.relative_to(asked.dataset) if asked.dataset is not None else outcome.path.absolute()
-    return Answer(path=str(path), after=after, facts=_collect_facts(outcome))
+    facts = {**outcome.count_units(), "subject": outcome.population.subject_id}
+    return Answer(path=str(path), after=after, facts=facts)
 
 
 def _check_same(claimed: Claimed) -> None:
@@ -330,24 +331,9 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
     except NoResults:
         return None
     for each in found:
-        about = each.embeddings.provenance
-        if model is None or (about.encoder, about.weights_sha256) == (model.name, model.weights_sha256):
+        if model is None or identify_encoder(each.embeddings.provenance) == model.identity:
             return path, {"units": len(each.embeddings), "embedded": int((each.embeddings.reasons == "").sum())}
     return None
-
-
-def _collect_facts(outcome: Outcome) -> dict[str, Any]:
-    embeddings = outcome.embeddings
-    missing = Counter(reason for reason in embeddings.reasons.tolist() if reason)
-    return {
-        "units": len(embeddings),
-        "embedded": len(embeddings) - missing.total(),
-        "reasons": dict(missing.most_common()),
-        "subject": outcome.population.subject_id,
-        "encoder": embeddings.provenance.encoder,
-        "changed": outcome.changed,
-        "names": list(outcome.names),
-    }
 
 
 def _is_transient(error: BaseException) -> bool:

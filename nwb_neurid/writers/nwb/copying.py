@@ -53,12 +53,9 @@ def reserve_room(path: Path, extra_bytes: int) -> None:
 
 
 def _can_clone(source: Path, target: Path) -> bool:
-    folder = make_hidden_folder(target)
-    try:
+    with make_hidden_folder(target) as folder:
         (folder / "probe").touch()
         return _clone(source, folder / "probe")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clone(source: Path, copy: Path) -> bool:

@@ -130,9 +130,7 @@ class Entry:
     def put(self, file: h5py.File) -> None:
         """Write the results, and replace results of the same name."""
         remove_objects(file, self.name, but=self._sort_others(file)[0])
-        table = find_own_group(file, self.table)
-        if table is None:
-            raise CannotWrite(f"Results cannot refer to {self.table}: it is in another file, to which this one links.")
+        table = file[self.table]
         columns = unit_columns.make_columns(table, self.name, self.columns_of, self.labels)
         layout.write_objects(file, self.objects, table)
         layout.add_columns(table, columns)

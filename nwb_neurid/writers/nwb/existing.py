@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from nwb_neurid.errors import InvalidResults
-from nwb_neurid.readers.nwb.contents import Dataset, Group
+from nwb_neurid.readers.nwb.contents import Group
 from nwb_neurid.readers.nwb.table import Table
 from nwb_neurid.writers.nwb.objects import (
     ATTRIBUTES,
@@ -123,11 +123,8 @@ def _read_column(table: Group, name: str, rows: int) -> Column:
     if ends is not None and len(ends) != rows:
         raise InvalidResults(f"{dataset.where}_index must have {rows} rows, it has {len(ends)}.")
     description = dataset.text_attribute("description") or ""
-    return Column(name=name, description=description, values=_read_values(dataset), ends=ends)
-
-
-def _read_values(dataset: Dataset) -> Shaped[np.ndarray, "..."]:
-    return dataset.texts() if dataset.is_text else dataset.numbers()
+    values = dataset.texts() if dataset.is_text else dataset.numbers()
+    return Column(name=name, description=description, values=values, ends=ends)
 
 
 def _read_heads(group: Group) -> tuple[NwbObject, ...]:

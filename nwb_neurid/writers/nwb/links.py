@@ -112,16 +112,8 @@ def name_data_files(file: h5py.File) -> set[str]:
 
 
 def _name_external(file: h5py.File) -> set[str]:
-    names, groups, seen = set(), [file], {file.id}
-    while groups:
-        group = groups.pop()
-        for name in group:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                names.add(os.fsdecode(link.filename))
-            elif isinstance(link, h5py.HardLink) and group.get(name, getclass=True) is h5py.Group:
-                inner = group[name]
-                if inner.id not in seen:
-                    seen.add(inner.id)
-                    groups.append(inner)
+    names: set[str] = set()
+    file.visititems_links(
+        lambda _, link: names.add(os.fsdecode(link.filename)) if isinstance(link, h5py.ExternalLink) else None
+    )
     return names

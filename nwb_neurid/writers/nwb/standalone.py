@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from nwb_neurid._system.atomic import replace_file
-from nwb_neurid.errors import CannotWrite
 from nwb_neurid.intervals import subtracted
 from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.readers.nwb.electrodes import POSITION
@@ -35,7 +34,7 @@ UNKNOWN = "NaN where unknown."
 PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
 
 
-def write_recording(population: Population, path: Path, *, recorded: datetime | None = None) -> str:
+def write_recording(population: Population, path: Path) -> str:
     """Write a valid NWB file with the units or ROIs of a population, and their labels and other properties.
 
     Parameters
@@ -45,8 +44,6 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
         that are not whole numbers are written into the column `name_in_source`.
     path
         The file. It must not exist.
-    recorded
-        Start time of the session, if known. NWB requires a time, so 1 January 2000 means "not known".
 
     Returns
     -------
@@ -55,19 +52,17 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
 
     Raises
     ------
-    CannotWrite
-        If the file cannot be written.
+    OSError
+        Whatever the system refuses.
     """
     from pynwb import NWBHDF5IO, NWBFile
     from pynwb.file import Subject
 
-    if path.exists():
-        raise CannotWrite(f"{path} cannot be written: it exists.")
-    unknown = "" if recorded else " The time at which it started is not known; 1 January 2000 is a placeholder."
+    unknown = "The time at which it started is not known; 1 January 2000 is a placeholder."
     nwbfile = NWBFile(
-        session_description=f"Activity of neurons from {Path(population.source).name or 'memory'}.{unknown}",
+        session_description=f"Activity of neurons from {Path(population.source).name or 'memory'}. {unknown}",
         identifier=str(uuid.uuid4()),
-        session_start_time=recorded or datetime(2000, 1, 1, tzinfo=UTC),
+        session_start_time=datetime(2000, 1, 1, tzinfo=UTC),
         session_id=population.session_id or None,
         subject=Subject(
             subject_id=population.subject_id or "unknown",
@@ -80,12 +75,9 @@ def write_recording(population: Population, path: Path, *, recorded: datetime | 
         table = _add_units(nwbfile, population)
     else:
         table = _add_rois(nwbfile, population, population.activity)
-    try:
-        with h5py.File(path, "w-") as file, NWBHDF5IO(file=file, mode="w") as io:
-            reserve_room(path, _estimate_bytes(population))  # HDF5 can crash where the disk is full
-            io.write(nwbfile)
-    except OSError as error:
-        raise CannotWrite(f"{path} cannot be written: {error.strerror or error}.") from error
+    with h5py.File(path, "w-") as file, NWBHDF5IO(file=file, mode="w") as io:
+        reserve_room(path, _estimate_bytes(population))  # HDF5 can crash where the disk is full
+        io.write(nwbfile)
     return table
 
 

@@ -11,7 +11,7 @@ from neurid_company.clock import Clock
 from neurid_company.config import CompanyConfig
 from neurid_company.correlation import Signals, find_neighbours, load, standardise
 from neurid_company.portrait import measure_spikes, measure_traces
-from neurid_company.projection import Projection
+from neurid_company.projection import Projection, draw_rotation
 from neurid_company.segments import draw_halves
 from neurid_company.traces import Film
 from neurid_company.traces import describe as describe_traces
@@ -77,6 +77,36 @@ class TestBlocks:
         alone = encoder.embed(whole.select(np.arange(12))).vectors
         found = encoder.embed(whole).vectors[:12]
         np.testing.assert_allclose(found[:, :32], alone[:, :32], rtol=1e-5)
+
+
+class TestOwnOfNeighbours:
+    def test_the_company_says_how_the_timing_of_the_neighbours_differs(self):
+        population = communities()
+        config = {**PLUGIN.presets["spikes-transfer"], "neighbours": 3}
+        state = PLUGIN.initial_state(config, 0)
+        found = PLUGIN.build(config, state, "cpu").embed(population)
+        without = PLUGIN.build({**config, "own_of_neighbours": 0}, state, "cpu").embed(population).vectors
+        assert found.name_dimensions()[32:72] == tuple(f"company_{axis}" for axis in range(40))
+        turned = found.vectors[:, 32:72] @ draw_rotation(40).T
+        np.testing.assert_allclose(turned[:, :32], without[:, 32:64], atol=1e-4)
+        measured = measure_spikes(population, silent)
+        leading = (without[:, :32] @ draw_rotation(32).T)[:, :8]
+        heard = find_neighbours(measured.loadings, measured.usable, 3).average(leading - leading.mean(axis=0))
+        np.testing.assert_allclose(turned[:, 32:], heard, atol=1e-4)
+        np.testing.assert_array_equal(
+            found.vectors[:, [*range(32), *range(72, 88)]], without[:, [*range(32), *range(64, 80)]]
+        )
+
+    def test_the_order_of_units_changes_nothing(self):
+        encoder, population = encoder_of("spikes-transfer"), communities()
+        order = np.random.default_rng(0).permutation(len(population))
+        turned = encoder.embed(population.select(order)).vectors
+        np.testing.assert_allclose(turned, encoder.embed(population).vectors[order], atol=1e-4)
+
+    def test_it_has_no_more_dimensions_than_own(self):
+        message = "own_of_neighbours must be at most own, 4, got 5"
+        with pytest.raises(InvalidModel, match=message):
+            encoder_of("spikes-transfer", own=4, own_of_neighbours=5)
 
 
 class TestNeighbours:

@@ -72,7 +72,7 @@ def as_cells(population):
 
 
 def test_a_cell_has_one_vector_as_spikes_and_as_histograms(model, population):
-    spikes, histograms = embed(model, population), model.encoder.embed_histograms(as_cells(population))
+    spikes, histograms = embed(model, population), model.encoder.encode(convert_histograms(as_cells(population)))
     cosine = (spikes * histograms).sum(axis=1) / np.linalg.norm(spikes, axis=1) / np.linalg.norm(histograms, axis=1)
     assert cosine.min() > 0.98
     for head in model.heads.values():
@@ -92,7 +92,7 @@ def test_a_recorded_cell_has_one_vector_as_spikes_and_as_histograms(model, share
     long = [part.duration_s >= model.spec.min_observed_s for part in recorded]
     assert (len(recorded), sum(long)) == (23, 22)
     spikes = np.concatenate([embed(model, part) for part, enough in zip(recorded, long, strict=True) if enough])
-    histograms = model.encoder.embed_histograms(known)[long]
+    histograms = model.encoder.encode(convert_histograms(known))[long]
     cosine = (spikes * histograms).sum(axis=1) / np.linalg.norm(spikes, axis=1) / np.linalg.norm(histograms, axis=1)
     assert cosine.min() > 0.98
     assert np.median(cosine) > 0.998

@@ -10,25 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurid_nuclr import initial_state
+from neurid_nuclr import attention, feed_forward, initial_state, products
 from neurid_nuclr import network as module
 from neurid_nuclr.checkpoint import load_network, read_checkpoint
 from neurid_nuclr.config import NetworkConfig
 from neurid_nuclr.network import Network, RotaryPositions
 from nwb_neurid.errors import InvalidModel
 
-SMALL = {
-    "activity": "spikes",
-    "bin_s": 0.02,
-    "patch": 5,
-    "tokens": 4,
-    "dim": 16,
-    "heads": 2,
-    "dim_head": 8,
-    "temporal_blocks": 1,
-    "spatiotemporal_blocks": 2,
-    "dropout": 0.2,
-}
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PATCH = 5
 BASE = {
     "activity": "spikes",
     "bin_s": 0.02,
@@ -43,26 +34,6 @@ BASE = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for one another over tensors this small stall on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def network():
-    """An untrained network whose biases and norms are not trivial either."""
-    network = load_network(SMALL, initial_state(SMALL, 0))
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
-    return network
-
-
 @pytest.fixture(params=["spikes", "calcium"])
 def golden(request, shared_golden):
     """A network with official weights, and what the official code computed with them."""
@@ -73,7 +44,7 @@ def golden(request, shared_golden):
 
 def counts(seed, windows=2, units=6, tokens=4):
     generator = torch.Generator().manual_seed(seed)
-    shape = (windows, units, tokens * SMALL["patch"])
+    shape = (windows, units, tokens * PATCH)
     return torch.randint(0, 4, shape, dtype=torch.uint8, generator=generator)
 
 
@@ -135,14 +106,6 @@ def test_the_order_of_tokens_matters(network):
     assert (network(tokens.flip(2).flatten(2)) - network(tokens.flatten(2))).abs().max() > 1e-3
 
 
-@given(shift=st.integers(1, 30))
-def test_only_time_differences_count(network, shift):
-    attention, _ = network.t_blocks[0]
-    x = torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(shift))
-    turns = network.rotary_emb(4 + shift)
-    close(attention(x, turns=turns[shift:]), attention(x, turns=turns[:4]))
-
-
 @pytest.mark.parametrize("tokens", [1, 2, 37])
 def test_windows_may_have_any_number_of_tokens(network, tokens):
     vectors = network(counts(0, tokens=tokens))
@@ -170,7 +133,8 @@ def test_pieces_without_gradients_give_the_same(network, monkeypatch, piece_toke
     activity = counts(0, windows=5)
     present = torch.arange(6) < torch.tensor([6, 3, 1, 5, 0])[:, None] if masked else None
     with_gradients = network(activity, present)
-    monkeypatch.setattr(module, "PIECE_TOKENS", piece_tokens)
+    for part in (module, attention):
+        monkeypatch.setattr(part, "PIECE_TOKENS", piece_tokens)
     with torch.inference_mode():
         close(network(activity, present).clone(), with_gradients)
 
@@ -202,36 +166,11 @@ def test_however_it_is_computed_vectors_and_gradients_are_the_same(network, monk
 
     with torch.inference_mode(not gradients):
         expected = compute()
-        monkeypatch.setattr(module, name, value)
+        for part in (products, attention, feed_forward, module):
+            if hasattr(part, name):
+                monkeypatch.setattr(part, name, value)
         found = compute()
     assert (found - expected).norm() < 1e-5 * expected.norm()
-
-
-@pytest.mark.parametrize("gelu", [True, False])
-@pytest.mark.parametrize(("dim", "other"), [(16, 40), (40, 16)])
-def test_products_are_those_of_torch_with_their_gradients(monkeypatch, dim, other, gelu):
-    generator = torch.Generator().manual_seed(0)
-    tensors = [torch.randn(*shape, generator=generator) for shape in ((30, 10, dim), (other, dim), (other,))]
-
-    def compute():
-        x, weight, bias = (tensor.clone().requires_grad_() for tensor in tensors)
-        found = module._multiply(x, weight, bias, gelu=gelu)
-        found.square().sum().backward()
-        with torch.inference_mode():
-            close(module._multiply(x, weight, bias, gelu=gelu).clone(), found)
-        return [found, x.grad, weight.grad, bias.grad]
-
-    own = compute()
-    monkeypatch.setattr(module, "_find_product", lambda: None)
-    for found, expected in zip(own, compute(), strict=True):
-        assert found.shape == expected.shape
-        assert (found - expected).norm() < 1e-5 * expected.norm()
-
-
-def test_attention_to_few_tokens_bears_scores_of_any_size(network):
-    query, key, value = torch.randn(3, 4, 2, 10, 8, generator=torch.Generator().manual_seed(0))
-    expected = torch.nn.functional.scaled_dot_product_attention(1e3 * query, key, value)
-    close(module._attend_briefly(1e3 * query, key, value), expected, 1e-4)
 
 
 def test_layers_are_compiled_for_a_network_of_the_same_weights(network, monkeypatch):
@@ -248,38 +187,6 @@ def test_layers_are_compiled_for_a_network_of_the_same_weights(network, monkeypa
     assert all(own is other for own, other in zip(network.parameters(), compiled.parameters(), strict=True))
     with torch.inference_mode():
         close(compiled(activity), network(activity))
-
-
-@pytest.mark.parametrize("back", [True, False])
-def test_compiled_code_rotates_without_complex_numbers(network, monkeypatch, back):
-    x, turns = torch.randn(3, 4, 2, 8, generator=torch.Generator().manual_seed(0)), network.rotary_emb(4)
-    expected = module._rotate(x, turns, back=back)
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    close(module._rotate(x, turns, back=back), expected, 1e-6)
-
-
-@pytest.mark.parametrize("product", [True, False])
-def test_feed_forward_layers_in_pieces_give_the_same_gradients(network, monkeypatch, product):
-    """Also where rows do not lie one after the other, and the slope is one number for many tokens."""
-    if not product:
-        monkeypatch.setattr(module, "_find_product", lambda: None)
-    monkeypatch.setattr(module, "LEAST_ROWS", 1)
-    layer = network.t_blocks[0][1]
-    start = torch.randn(16, 7, 4, generator=torch.Generator().manual_seed(0)).permute(2, 1, 0)
-
-    def compute(pieces):
-        layer.zero_grad()
-        x = start.clone(memory_format=torch.preserve_format).requires_grad_()
-        found = module._add_residual(x, layer, pieces)
-        found.square().mean(1).sum().backward()
-        return [found.detach(), x.grad, *(weight.grad.clone() for weight in layer.parameters())]
-
-    monkeypatch.setattr(layer.dropout, "share", 0.0)
-    expected = compute(1)
-    for pieces in (2, 3, 100):
-        for found, wanted in zip(compute(pieces), expected, strict=True):
-            assert found.shape == wanted.shape
-            assert (found - wanted).norm() < 1e-5 * wanted.norm()
 
 
 def test_training_keeps_no_hidden_units_without_dropout(network, monkeypatch):
@@ -333,19 +240,19 @@ def test_dropout_acts_in_training_alone(network):
     network.eval()
 
 
-def test_untrained_weights_follow_from_the_seed_alone():
+def test_untrained_weights_follow_from_the_seed_alone(small):
     before = torch.get_rng_state()
-    first = initial_state(SMALL, 7)
+    first = initial_state(small, 7)
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(1)
-    again, other = initial_state(SMALL, 7), initial_state(SMALL, 8)
+    again, other = initial_state(small, 7), initial_state(small, 8)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["read_in.weight"], other["read_in.weight"])
 
 
-def test_untrained_weights_need_a_config():
+def test_untrained_weights_need_a_config(small):
     with pytest.raises(InvalidModel, match="tokens must be a positive whole number, got 0"):
-        initial_state(SMALL | {"tokens": 0}, 0)
+        initial_state(small | {"tokens": 0}, 0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")

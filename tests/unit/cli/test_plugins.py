@@ -29,7 +29,8 @@ def _made(monkeypatch, installed, entry_points_of):
     sys.modules["made_plugins"].BROKEN, sys.modules["made_plugins"].NEO = broken, NEO
     readers = entry_points_of("lab-a", group="nwb_neurid.readers", neo="made_plugins:NEO")
     installed([*entry_points_of("lab-a", "2.5", broken="made_plugins:BROKEN"), *readers])
-    monkeypatch.setattr("nwb_neurid.testing.building.import_alone", lambda _: (frozenset(), ""))
+    for module in ("rules", "embedding"):
+        monkeypatch.setattr(f"nwb_neurid.testing.{module}.import_alone", lambda _: (frozenset(), ""))
 
 
 @pytest.mark.usefixtures("_made")

@@ -10,7 +10,7 @@ import pytest
 from nwb_neurid._system.arrays import hash_arrays, pack_arrays
 from nwb_neurid.errors import CannotWrite, InvalidModel, WrongWeights
 from nwb_neurid.model import folder as model_folder
-from nwb_neurid.model.folder import Description, find_old, read_description, read_weights, write_folder
+from nwb_neurid.model.folder import Description, read_description, read_weights, write_folder
 
 STATE = {"weights": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(3)}
 ABOUT = Description(
@@ -161,22 +161,9 @@ def test_what_else_is_in_the_folder_stays(folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_an_earlier_version_was_replacing_is_found_again(folder):
-    """0.1 moved the old folder out of the way, and was killed before the new one was in place."""
-    old = folder.rename(folder.with_name(".model.neurid-old"))
-    (folder.with_name(".model.neurid-partial")).mkdir()
-    assert find_old(folder) == old
-    with pytest.raises(CannotWrite, match=r"model exists\."):
-        write(folder)
-    assert (folder / "README.md").read_text("utf-8") == "# Card\n"
-    assert names(folder.parent) == ["model"]
-    assert find_old(folder) == folder
-
-
-@pytest.mark.parametrize("left", ["checkpoint.safetensors.partial", ".checkpoint.safetensors.neurid-0123456789abcdef"])
-def test_a_folder_with_nothing_but_the_leftovers_of_a_killed_training_can_be_overwritten(tmp_path, left):
+def test_a_folder_with_nothing_but_the_leftovers_of_a_killed_training_can_be_overwritten(tmp_path):
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / left).touch()
+    (tmp_path / "model" / ".checkpoint.safetensors.neurid-0123456789abcdef").touch()
     write(tmp_path / "model", overwrite=True)
     (tmp_path / "model" / "thesis").touch()
     read_description(tmp_path / "model")
@@ -187,15 +174,6 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         write(tmp_path / "model")
     assert names(tmp_path) == []
-
-
-def test_remains_of_a_killed_replacement_are_no_obstacle(folder):
-    for remains in (".model.neurid-partial", ".model.neurid-old"):
-        (folder.parent / remains).mkdir()
-        (folder.parent / remains / "README.md").touch()
-    write(folder, card="# Other\n", overwrite=True)
-    assert (folder / "README.md").read_text("utf-8") == "# Other\n"
-    assert names(folder.parent) == ["model"]
 
 
 def test_a_folder_without_description_is_no_model_folder(tmp_path):

@@ -15,7 +15,9 @@ def poisson(seed=0, units=4, rate_hz=5.0, duration_s=200.0):
 
 @pytest.mark.parametrize("stated_s", [30_000.0, 30.0, 1.0, 0.1, 0.02, 0.005])
 def test_a_resolution_that_spikes_are_finer_than_is_not_believed(stated_s):
-    with pytest.warns(NeuridWarning, match=rf"^the times states a resolution of {stated_s:g} s, but \d+ of"):
+    with pytest.warns(
+        NeuridWarning, match=rf"^the times: the source states a resolution of {stated_s:g} s, but \d+ of"
+    ):
         assert check_resolution(Spikes.of(poisson()), stated_s, "the times") == 0.0
 
 

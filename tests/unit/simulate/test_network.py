@@ -105,8 +105,8 @@ def published(a, b, c, d, current, steps):
 
 def network(abcd, drive, targets=((),), weights=((),)):
     drive = np.asarray(drive, float)
-    return Network.of(
-        np.array(abcd, float).reshape(-1, 4).T,
+    return Network(
+        abcd=np.array(abcd, float).reshape(-1, 4).T,
         drive=drive,
         noise=np.zeros_like(drive),
         targets=np.array(targets, np.int64),

@@ -14,7 +14,7 @@ from nwb_neurid.labels.duplicates import find_neurons
 from nwb_neurid.labels.folder import pack_heads
 from nwb_neurid.simulate import simulate
 from nwb_neurid.workflows import report_dataset
-from nwb_neurid.writers.dataset import MANIFEST, Part
+from nwb_neurid.writers.dataset import MANIFEST, choose_part
 from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
@@ -39,12 +39,8 @@ def write(populations, model, folder):
     (folder / MANIFEST).touch()
     for each in populations:
         embeddings = model.embed(each)
-        part = Part(
-            folder=folder,
-            source=each.source,
-            key=each.source + embeddings.provenance.encoder + "0" * 12,
-            find_neurons=lambda one: find_neurons([one]),
-        )
+        key = each.source + embeddings.provenance.encoder + "0" * 12
+        part = choose_part(folder, each.source, key, lambda one: find_neurons([one]))
         part.write(each, [Results("isi", embeddings, [])])
     return folder
 

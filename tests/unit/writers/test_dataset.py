@@ -10,14 +10,14 @@ from nwb_neurid.errors import CannotWrite, NoResults, UnreadableSource
 from nwb_neurid.population import Population, Traces
 from nwb_neurid.results import Embeddings, Provenance
 from nwb_neurid.testing import mock_population
-from nwb_neurid.writers.dataset import MANIFEST, Part, is_dataset, prepare_folder, read_dataset
+from nwb_neurid.writers.dataset import MANIFEST, choose_part, is_dataset, prepare_folder, read_dataset
 from nwb_neurid.writers.nwb.entry import Results
 
 pytest.importorskip("pyarrow", reason="datasets need nwb-neurid[parquet]")
 
 
 def part(folder, source, key="0123456789abcdef"):
-    return Part(folder=folder, source=source, key=key, find_neurons=lambda one: np.arange(len(one)))
+    return choose_part(folder, source, key, lambda one: np.arange(len(one)))
 
 
 def embed(population, dim=3, reasons=None):

@@ -23,20 +23,19 @@ def refusal(read, path, kind=UnreadableSource):
 
 def test_a_missing_file(read, tmp_path):
     path = tmp_path / "missing.nwb"
-    assert refusal(read, path, SourceNotFound) == f"{path} does not exist. Check the path."
-    assert refusal(read, path / "below.nwb", SourceNotFound) == f"{path / 'below.nwb'} does not exist. Check the path."
+    assert refusal(read, path, SourceNotFound) == f"{path} does not exist."
+    assert refusal(read, path / "below.nwb", SourceNotFound) == f"{path / 'below.nwb'} does not exist."
 
 
 def test_a_path_through_a_file(read, hdf5, sound):
     path = hdf5(sound) / "below.nwb"
-    assert refusal(read, path, SourceNotFound) == f"{path} does not exist. Check the path."
+    assert refusal(read, path, SourceNotFound) == f"{path} does not exist."
 
 
 def test_a_link_to_nothing(read, tmp_path):
     path = tmp_path / "annexed.nwb"
     path.symlink_to(tmp_path / ".git" / "annex" / "missing")
-    message = f"{path} is a broken link. If DataLad manages it, download its content (datalad get)."
-    assert refusal(read, path, SourceNotFound) == message
+    assert f"{path} is a broken link. If git-annex or DataLad manages it" in refusal(read, path, SourceNotFound)
 
 
 def test_a_folder(read, tmp_path):
@@ -138,8 +137,8 @@ def test_a_file_of_somebody_else(hdf5, sound):
     assert str(refused.value) == message
 
 
-@pytest.mark.parametrize("call", ["pathlib.Path.stat", "h5py.File"])
-def test_permission_is_denied(hdf5, sound, monkeypatch, call):
+@pytest.mark.parametrize(("call", "what"), [("pathlib.Path.stat", "reached"), ("h5py.File", "read")])
+def test_permission_is_denied(hdf5, sound, monkeypatch, call, what):
     path = hdf5(sound)
 
     def denied(*_, **__):
@@ -148,8 +147,7 @@ def test_permission_is_denied(hdf5, sound, monkeypatch, call):
     monkeypatch.setattr(call, denied)
     with pytest.raises(UnreadableSource) as refused:
         open_file(path).__enter__()
-    message = f"{path} cannot be read: permission denied. Ask its owner for access, or copy it to a folder of your own."
-    assert str(refused.value) == message
+    assert str(refused.value).startswith(f"{path} cannot be {what}: permission denied. Ask ")
 
 
 def test_a_refused_file_is_closed(read, hdf5, sound):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S, find_intervals
 from nwb_neurid.readers.grid import Grid, fit_grid
-from nwb_neurid.readers.nwb.sampling import read_grid
+from nwb_neurid.readers.nwb.series import read_grid
 
 PLACE = "acquisition/series"
 

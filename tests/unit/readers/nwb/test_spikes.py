@@ -77,8 +77,8 @@ def test_times_that_are_none_are_refused(read, hdf5, sound, wrong, count, row, i
     path = hdf5({**sound, "units/spike_times": wrong})
     first = next(time for time in wrong if not abs(time) < 2**32)
     assert refusal(read, path) == (
-        f"{path}: /units/spike_times must be finite seconds of the session clock, {count} of 6 are not, the first in "
-        f"row {row} (id {id_}): {first} s. Correct them in the file."
+        f"{path}: /units/spike_times must be finite seconds, {count} of 6 are not, the first in "
+        f"row {row} (id {id_}): {first} s. Correct them."
     )
 
 
@@ -187,7 +187,7 @@ def poisson(per_second=1.0, units=4):
 @pytest.mark.parametrize("stated", [30_000.0, 30.0, 1.0])
 def test_a_resolution_that_is_a_rate_is_not_believed(read, hdf5, stated):
     path = hdf5({**poisson(), "units/spike_times@resolution": stated})
-    with pytest.warns(NeuridWarning, match=rf"/units/spike_times states a resolution of {stated:g} s, but"):
+    with pytest.warns(NeuridWarning, match=rf"/units/spike_times: the source states a resolution of {stated:g} s, but"):
         assert read(path).resolution_s() == 0
 
 

@@ -75,6 +75,17 @@ def test_models_differ_by_their_training_and_heads():
     assert take_model_digest(isi) == take_model_digest(new_model("isi"))
 
 
+def test_included_models_differ_by_their_config_too(monkeypatch):
+    found = [take_model_digest(None)]
+    read = digests.read_description
+    for setting in (1, 2):
+        monkeypatch.setattr(
+            digests, "read_description", lambda path, to=setting: replace(read(path), config={"own": to})
+        )
+        found.append(take_model_digest(None))
+    assert len(set(found)) == 3
+
+
 def test_a_table_of_labels_counts_by_its_content(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("unit_id,cell_type\n1,PV\n")

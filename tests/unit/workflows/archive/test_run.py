@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,12 +27,12 @@ from nwb_neurid.workflows.archive import plan as plans
 from nwb_neurid.workflows.archive import run as runs
 from nwb_neurid.workflows.archive import task as tasks
 from nwb_neurid.workflows.archive.manifest import Manifest
-from nwb_neurid.workflows.archive.options import ClusterOptions
-from nwb_neurid.workflows.archive.run import EARLIER, EMBEDDED, REFUSED, SAME, embed_archive
+from nwb_neurid.workflows.archive.options import EARLIER, EMBEDDED, REFUSED, SAME, ClusterOptions
+from nwb_neurid.workflows.archive.run import embed_archive
 from nwb_neurid.workflows.archive.task import Asked, Claimed, embed_recording, mark_results
 from nwb_neurid.workflows.models import ModelChoice
 from nwb_neurid.writers.dataset import read_dataset
-from nwb_neurid.writers.options import WriteOptions
+from nwb_neurid.writers.options import Output, WriteOptions
 from nwb_neurid.writers.stored import find_results
 
 pytest.importorskip("distributed", reason="workers need nwb-neurid[cluster]")
@@ -301,10 +302,10 @@ def test_what_may_pass_is_tried_again_and_what_is_refused_is_not(scheduler, arch
 
 
 def test_a_full_disk_is_a_failure_of_one_recording(scheduler, archive, monkeypatch):
-    def write(self, *_):
+    def write(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tasks.Part, "write", write)
+    monkeypatch.setattr(tasks, "choose_part", lambda *_: Output(write=write))
     found = embed_all(scheduler, archive[:1], dataset=Path("vectors"))
     assert found[archive[0]].reason == "0.nwb: No space left on device."
 
@@ -434,7 +435,7 @@ def test_a_server_that_gives_no_answer_is_asked_again(archive, tmp_path, monkeyp
 
 def test_a_scheduler_that_comes_back_is_returned_to(scheduler, archive, monkeypatch):
     monkeypatch.setattr(crews, "AGAIN_S", 0.01)
-    with crews.Crew(scheduler, 1) as crew:
+    with closing(crews.Crew(scheduler, 1)) as crew:
         crew._client.close()
         assert crew.collect(0.01) == []
         crew.submit(Asked(model=ISI, dataset=Path("vectors").absolute()), Claimed(source=archive[0], key="k"))

@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -19,12 +21,33 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+
+def skip_functions_without_arrays(jaxtyped: Callable[..., Callable]) -> Callable[..., Callable]:
+    """Make the decorator that checks shapes leave out functions whose annotations have none.
+
+    It takes longer than most small functions, which are called half a million times in the suite. Their types are
+    checked by mypy.
+    """
+
+    def make_decorator(typechecker: Callable) -> Callable:
+        check = jaxtyped(typechecker=typechecker)
+
+        def decorate(made: object) -> object:
+            bare = isinstance(made, FunctionType) and "jaxtyping." not in repr(made.__annotations__)
+            return made if bare else check(made)
+
+        return decorate
+
+    return make_decorator
+
+
 # Shapes in annotations are checked in every package of ours, before any of them is imported. `make gpu` leaves it out,
 # since PyTorch cannot compile such code, and so does a machine that has PyTorch and no beartype.
 if find_spec("beartype") is not None and "NWB_NEURID_UNCHECKED" not in os.environ:
     install_import_hook(
         ["nwb_neurid", *(path.parent.name for path in ROOT.glob("plugins/*/__init__.py"))], "beartype.beartype"
     )
+    jaxtyping.jaxtyped = skip_functions_without_arrays(jaxtyping.jaxtyped)
 
 gc.disable()  # until everything is imported and collected, little of which can be freed
 

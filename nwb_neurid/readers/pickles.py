@@ -82,7 +82,9 @@ class _Scalar(_StandIn):
 
     __slots__ = ()
 
-    def __new__(cls, dtype: _Dtype, data: bytes) -> Any:
+    def __new__(cls, dtype: object, data: bytes) -> Any:
+        if not isinstance(dtype, _Dtype):
+            raise TypeError("it makes a number without a dtype")
         values = dtype.values(data)
         return None if values is None else values.item()
 

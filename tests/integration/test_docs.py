@@ -263,7 +263,7 @@ def test_the_spikeinterface_page_runs(tmp_path, monkeypatch, capsys):
     blocks = "\n".join(python_blocks("howto/spikeinterface.md"))
     exec(compile(blocks, "spikeinterface.md", "exec"), {})
     out = capsys.readouterr().out
-    assert "(12, 80)" in out
+    assert "(12, 88)" in out
     assert "(11, 53)" in out
     assert "['neurid_cell_type', 'neurid_cell_type_probability']" in out
     assert out.endswith("True\n")

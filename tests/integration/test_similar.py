@@ -301,7 +301,6 @@ def test_a_table_that_joins_to_nothing_is_named(phy, table, why):
             "[30000.0]",
             "(30000.,)",
             "'30000'",
-            "30*1000",
             "np.double(30000)",
         ),
         *("torch.tensor(30000.)", 'Decimal("30000")', "30_000", "3e4  # Hz", "np.float64('30000')"),

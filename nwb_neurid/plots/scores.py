@@ -39,7 +39,7 @@ def _draw_confusion(axes: "Axes", confusion: Mapping[str, Any]) -> str:
     """Predicted class by true class, as shares of the row with the numbers of units."""
     classes = [str(name) for name in confusion["classes"]]
     size = max(4.8, 1.6 + 0.62 * len(classes))
-    axes.get_figure(root=True).set_size_inches(size + 0.8, size)  # type: ignore[union-attr]
+    axes.get_figure().set_size_inches(size + 0.8, size)  # type: ignore[union-attr]
     draw_counts(axes, np.asarray(confusion["units"], np.int64), classes, classes)
     return ""
 

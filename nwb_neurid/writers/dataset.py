@@ -117,7 +117,8 @@ def prepare_folder(folder: Path) -> None:
     check_parquet()
     if folder.is_file():
         raise CannotWrite(f"{folder} is a file. The vectors of several recordings go into a folder: choose another.")
-    if folder.is_dir() and not is_dataset(folder) and any(folder.iterdir()):
+    held = folder.is_dir() and any(folder.iterdir())
+    if held and not is_dataset(folder):  # asked for last: another run may begin the dataset meanwhile
         raise CannotWrite(f"{folder} holds other files. Choose a new or empty folder for the vectors (--output).")
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,18 @@ def test_names_of_files_are_harmless(folder, source):
     assert len(read_dataset(folder)) == 1
 
 
+def test_a_dataset_that_another_run_begins_meanwhile_is_one(tmp_path, monkeypatch):
+    listing = Path.iterdir
+
+    def begin(folder):
+        (folder / MANIFEST).touch()
+        return listing(folder)
+
+    monkeypatch.setattr(Path, "iterdir", begin)
+    prepare_folder(tmp_path)
+    assert is_dataset(tmp_path)
+
+
 def test_only_a_new_or_an_empty_folder_becomes_a_dataset(tmp_path):
     (tmp_path / "file").write_text("theirs")
     with pytest.raises(CannotWrite, match="is a file"):

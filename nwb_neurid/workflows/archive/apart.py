@@ -93,8 +93,8 @@ class Process:
                     return self._end(f"{source}: not finished after {_spell_time(limit_s or 0)} (--time-limit).")
                 if memory is not None and (took := self._resident()) > memory:
                     return self._end(
-                        f"{source}: embedding took {took / 1e9:.1f} GB of memory, and a worker has {memory / 1e9:.1f} GB. "
-                        "Give each worker more (--memory)."
+                        f"{source}: embedding took {took / 1e9:.1f} GB of memory, and a worker has {memory / 1e9:.1f} "
+                        "GB. Give each worker more (--memory)."
                     )
                 if stuck.is_over(LOOK_S):
                     return self._end(f"{source} {limits.WAITS}", is_transient=True)

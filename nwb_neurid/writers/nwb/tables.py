@@ -106,8 +106,8 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
     if not np.isnan(embeddings.stability).all():
         halves = (
-            "Cosine similarity, from -1 to 1, of the neuron's mean vectors in two random halves of its windows or, if the "
-            "recording is used as a whole, of its vectors in two parts of the recording; NaN if there is too little data."
+            "Cosine similarity, from -1 to 1, of the neuron's mean vectors in two random halves of its windows or, if "
+            "the recording is used as a whole, of its vectors in two parts of it; NaN if there is too little data."
         )
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
     why = "Why the neuron has no vector; empty where it has one."

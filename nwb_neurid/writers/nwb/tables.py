@@ -102,12 +102,12 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
         )
     ]
     if not np.array_equal(embeddings.n_windows, count_one_window(embeddings.reasons)):
-        seen = "How many windows of the recording the neuron was seen in."
+        seen = "Number of windows in which the neuron was observed and active."
         columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
     if not np.isnan(embeddings.stability).all():
         halves = (
-            "Cosine similarity of the neuron's vectors in two random halves of its windows, or in two parts of a "
-            "recording that is taken as a whole, from -1 to 1; NaN where there is too little."
+            "Cosine similarity, from -1 to 1, of the neuron's mean vectors in two random halves of its windows or, if "
+            "the recording is used as a whole, of its vectors in two parts of it; NaN if there is too little data."
         )
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
     why = "Why the neuron has no vector; empty where it has one."

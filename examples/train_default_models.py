@@ -4,8 +4,8 @@
     python examples/train_default_models.py dff nwb_neurid/model/weights/default-calcium --recordings FOLDER
 
 The script trains on simulated animals, and on the sessions in `RECORDINGS` that are in FOLDER. Without FOLDER, it
-trains on simulated animals only. Sessions with few units are left out, because they last for hours and a unit has hardly any
-others with which it can be compared. No labels are used for training.
+trains on simulated animals only. Sessions with few units are left out, because they last for hours and contain hardly
+any other units with which a unit can be compared. No labels are used for training.
 
 The scores are the macro F1 of a linear probe. The probe is fitted to simulated animals of a seed that is not used for
 training, and scored on further animals of this seed. If FOLDER contains sessions of the mouse Hench, a second probe is

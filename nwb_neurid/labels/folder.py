@@ -80,7 +80,7 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         yield f"- Predictions are valid for: {head.scope or 'not stated'}"
         yield f"- Classes, each with the frequency that the probabilities assume: {_format_shares(head)}"
         units, animals = head.details.get("units"), head.details.get("animals")
-        yield f"- Fitted to: {units} units of {animals} animals, as a {head.kind} head"
+        yield f"- Fitted to: {units} units of {animals} animals, {head.kind} head"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
         if guessing := head.explain_guessing():
             yield f"- {guessing}"

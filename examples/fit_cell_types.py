@@ -1,19 +1,19 @@
-"""Train the fingerprint that ships, fit its label heads to identified cells, and score both on held-out animals.
+"""Make the model `cell-types`: train the encoder `fingerprint`, fit its head to identified cells, and score both.
 
     python examples/fit_cell_types.py FOLDER nwb_neurid/model/weights/cell-types
 
 FOLDER holds `identified_cells/cellexplorer.npz`: identified cells of the CellExplorer ground truth (Petersen et al.
-2021) as histograms and waveforms. Recordings of such cells lie beside it as NWB files: their spike trains train the
-code of the autocorrelogram conditional on the firing rate, which histograms do not have, and they say which
-juxtacellular cells are pyramidal.
+2021) as histograms and waveforms. FOLDER also holds recordings of such cells as NWB files. Their spike trains are
+needed for the autocorrelogram conditional on the firing rate, which cannot be computed from histograms. The recordings
+also state which juxtacellular cells are pyramidal.
 
-Every score is of cells of held-out animals: the encoder is trained anew without each animal, and so is the head. The
-same is done without each project (the recordings of one group of animals in one laboratory), as types and projects
-partly coincide. No setting of a head is chosen: it is the mean of linear heads over several inputs and strengths of
-regularisation.
+All scores are for held-out animals: for each animal, the encoder and the head are trained again without this animal.
+The same is done for each project (the recordings of one group of animals in one laboratory), because types and
+projects partly coincide. No setting of a head is chosen by its scores: the head is the mean of linear heads with
+several inputs and strengths of regularisation.
 
-The head for `cell_type` ships. Scores of a head for `excitatory_inhibitory` are printed: on held-out projects it is no
-better than CellExplorer's criterion, and so it does not ship.
+The model contains the head for `cell_type`. For a head for `excitatory_inhibitory`, only the scores are printed. It is
+not included, because on held-out projects it is no better than CellExplorer's criterion.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from nwb_neurid.results import Json
 
 STEPS = 200
 WAVEFORM_RATE_HZ = 1e3 / 0.03
-"""Of the waveforms in the table of cells: with it, trough-to-peak agrees with CellExplorer's own to one sample."""
+"""Sampling rate of the waveforms in the table: with it, trough-to-peak is CellExplorer's value to one sample."""
 
 TYPES = {"PV": "PV", "SST": "SST", "VIP": "VIP", "Axo_": "AAC", "Pyra": "pyramidal"}
 KINDS = {**dict.fromkeys(("PV", "SST", "VIP", "Axo_", "VGAT"), "inhibitory"), "Pyra": "excitatory"}
@@ -58,20 +58,20 @@ INPUTS = (
     ("shape", "lags", "linear"),
 )
 STRENGTHS = (0.01, 0.05, 0.25)
-"""A head is the mean of a linear head for each of these inputs and regularisations: nothing is chosen among them."""
+"""A head is the mean of the linear heads for all combinations of these inputs and regularisations."""
 
 MISSING = ((), ("waveform", "shape"), ("lags", "linear", "intervals", "timing", "conditional"))
-"""A head is fitted to every cell three times: with all of its inputs, and without its waveform or its timing."""
+"""A head is fitted to every cell three times: with all inputs, without the waveform, and without the timing."""
 
 WHOLE, TIMING = 0, 1
 UNSEEN = 1e30
-"""Scale of a dimension that a head does not look at."""
+"""Scale of a dimension that a head does not use."""
 
 SPELLED = {"PV": "PV", "SST": "SST", "VIP": "VIP", "Axo": "AAC", "AAC": "AAC", "pyr": "pyramidal", "Pyr": "pyramidal"}
 """Parts of the names of types in recordings."""
 
 LENGTH_MS = 1.6
-"""How long waveforms are whose rate the recording lacks, but those of the Allen Institute."""
+"""Duration of a waveform, if the recording states no sampling rate and is not from the Allen Institute."""
 
 ALLEN_HZ = 30000.0
 
@@ -80,23 +80,23 @@ STRETCHES = 4
 
 SHIPS, TRIED = "cell_type", "excitatory_inhibitory"
 COVERAGE = 0.8
-"""Of the prediction sets."""
+"""Coverage of the prediction sets."""
 
 PARTS = ("hippocampus", "cortex")
 SCOPE = (
-    "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them, "
-    "a biased sample: one type an animal, most of them from two laboratories"
+    "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them "
+    "(a biased sample: each animal has cells of one type only, and most animals come from two laboratories)"
 )
 SHARES = (
     "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "
     "depend on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
 )
 STIMULATION = (
-    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when light "
-    "was on, leave out this time with --exclude."
+    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when the "
+    "light was on, leave out the times with light, using --exclude."
 )
 FEWEST_OF_CLASS = 10
-"""A head never predicts a class alone of which fewer cells are known."""
+"""A head abstains if its most probable class has fewer labelled cells than this."""
 
 SOURCES = (
     "CellExplorer ground truth (Petersen et al. 2021, Neuron 109, 3594; github.com/petersenpeter/CellExplorer, "
@@ -107,8 +107,8 @@ NEOCORTEX = {"PV": 0.057, "AAC": 0.003, "SST": 0.045, "VIP": 0.0225, "pyramidal"
 PRIORS = {
     "neocortex": PublishedPrior(
         shares=NEOCORTEX,
-        source="15% GABAergic (Beaulieu 1993); of these 40% PV, 30% SST and 15% VIP (Rudy et al. 2011), with a "
-        "twentieth of PV as axo-axonic cells",
+        source="15% of the neurons are GABAergic (Beaulieu 1993); of the GABAergic neurons, 40% are PV, 30% SST and "
+        "15% VIP (Rudy et al. 2011); a twentieth of the PV cells are axo-axonic",
     ),
 }
 
@@ -120,15 +120,15 @@ class Recorded:
     Parameters
     ----------
     animal, session
-        Whose they are, and when.
+        The animal and the session of the cells.
     population
-        As it was read.
+        The cells, as they were read.
     types
-        The type of each cell, shape (cells,); "" where it is none of `TYPES`.
+        The type of each cell, shape (cells,), or "" if it is not in `TYPES`.
     inputs
-        Of the fingerprint, measured of the whole recording.
+        The inputs of the fingerprint, measured on the whole recording.
     stretches
-        The same of `STRETCHES` equal stretches of it, and in which of them each cell has spikes enough.
+        For each of `STRETCHES` equal stretches of the recording: the inputs, and which cells have enough spikes.
     """
 
     animal: str
@@ -140,7 +140,7 @@ class Recorded:
 
     @property
     def kinds(self) -> np.ndarray:
-        """Excitatory or inhibitory, shape (cells,); "" where not known."""
+        """Whether each cell is excitatory or inhibitory, shape (cells,), or "" if this is unknown."""
         said = self.population.labels["cell_type"].tolist()
         pairs = zip(self.types.tolist(), map(str, said), strict=True)
         inhibitory = re.compile("VGAT|IN$|interneuron", re.IGNORECASE)
@@ -160,13 +160,13 @@ class Table:
     Parameters
     ----------
     inputs
-        Of the fingerprint, a row for each cell.
+        The inputs of the fingerprint, with one row for each cell.
     labels
-        By name, "cell_type" and "excitatory_inhibitory", shape (cells,); "" where unknown.
+        The labels "cell_type" and "excitatory_inhibitory" by name, shape (cells,), or "" if unknown.
     animals
         The animal of each cell, shape (cells,).
     trains
-        Cells with spike trains. Most of them are among the cells above too.
+        Cells with spike trains. Most of these cells are in the table as well.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -176,7 +176,7 @@ class Table:
 
 
 def read_recording(path: Path) -> Recorded:
-    """Read identified cells with spike trains, and measure them."""
+    """Read the identified cells of a recording with their spike trains, and measure the inputs."""
     import h5py
 
     with h5py.File(path) as file:
@@ -200,7 +200,7 @@ def read_recording(path: Path) -> Recorded:
 
 
 def measure_recording(population: Population, animal: str, session: str, types: np.ndarray) -> Recorded:
-    """Measure the cells of a recording and of stretches of it."""
+    """Measure the inputs of the cells in the whole recording and in its stretches."""
     parts = [population.restrict(stretch_s) for stretch_s in divided(population.observed_s, STRETCHES)]
     return Recorded(
         animal=animal,
@@ -213,13 +213,13 @@ def measure_recording(population: Population, animal: str, session: str, types: 
 
 
 def can_embed(population: Population) -> np.ndarray:
-    """Which cells of a recording the fingerprint takes, shape (cells,)."""
+    """Tell which cells of a recording have enough data for the fingerprint, shape (cells,)."""
     long_enough = population.duration_s >= PLUGIN.spec.min_observed_s
     return (population.spikes.counts() >= FEWEST_SPIKES) & long_enough
 
 
 def read_table(folder: Path) -> Table:
-    """Read the identified cells, and the recordings beside them."""
+    """Read the table of identified cells and the recordings."""
     cells = np.load(folder / "identified_cells" / "cellexplorer.npz")
     types, animals = cells["cell_type"].astype("U16"), cells["animal"].astype("U40")
     kinds = np.array([KINDS.get(name, "") for name in types.tolist()], "U16")
@@ -247,12 +247,12 @@ def read_table(folder: Path) -> Table:
 
 
 def find_projects(animals: np.ndarray) -> np.ndarray:
-    """The project of each animal: all of one laboratory, or those whose names begin alike."""
+    """Find the project of each animal, which is the first part of the name of the animal."""
     return np.array([re.split(r"[\d_ ]", name)[0] for name in animals.tolist()])
 
 
 def train_encoder(table: Table, left_out: str = "") -> Fingerprint:
-    """Train a fingerprint on all cells, labelled or not, but for those of one animal."""
+    """Train a fingerprint on all cells, labelled or not, except the cells of one animal."""
     encoder = new_model("fingerprint", untrained=True).encoder
     kept = table.animals != left_out
     parts = [{name: values[kept] for name, values in table.inputs.items()}]
@@ -265,17 +265,17 @@ def train_encoder(table: Table, left_out: str = "") -> Fingerprint:
 
 
 def drop(inputs: Mapping[str, np.ndarray], missing: Collection[str]) -> dict[str, np.ndarray]:
-    """The inputs, some of them missing."""
+    """Replace some of the inputs by NaN."""
     return {name: np.nan * values if name in missing else values for name, values in inputs.items()}
 
 
 def encode(encoder: Fingerprint, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Vectors of the cells in single precision, once for each way in which inputs are missing."""
+    """Compute the vectors of the cells in single precision, once for each entry of `MISSING`."""
     return [encoder.encode(drop(inputs, missing)).astype(np.float32).astype(np.float64) for missing in MISSING]
 
 
 def weigh(truth: np.ndarray, animals: np.ndarray) -> np.ndarray:
-    """Weights with which every animal counts the same within a class."""
+    """Compute weights of the cells that give all animals of a class the same total weight."""
     pairs = [f"{kind} {animal}" for kind, animal in zip(truth.tolist(), animals.tolist(), strict=True)]
     _, at, counts = np.unique(pairs, return_inverse=True, return_counts=True)
     return 1 / counts[at]
@@ -284,7 +284,7 @@ def weigh(truth: np.ndarray, animals: np.ndarray) -> np.ndarray:
 def fit_mean(
     encoder: Fingerprint, vectors: list[np.ndarray], truth: np.ndarray, animals: np.ndarray, classes: int
 ) -> Classifier:
-    """The mean of the linear heads over `INPUTS` and `STRENGTHS`, as one classifier."""
+    """Fit a linear head for each of `INPUTS` and `STRENGTHS`, and return their mean as one classifier."""
     center, scale = vectors[WHOLE].mean(axis=0), vectors[WHOLE].std(axis=0)
     scale = np.where(scale > 0, scale, UNSEEN)
     seen = np.zeros(encoder.dim, np.bool_)
@@ -309,11 +309,11 @@ def fit_mean(
 
 
 def score_left_out(table: Table, label: str) -> tuple[pd.DataFrame, list[str]]:
-    """Score every labelled cell by an encoder and a head that have not seen its animal; return the classes too.
+    """Score every labelled cell by an encoder and a head that were trained without its animal; also return the classes.
 
-    A row is a cell: the scores by class, the distance from cells of other animals, the index of its class, its animal,
-    how it is known (a "histogram", "timing" for the histogram without its waveform, or a spike "train"), whether its
-    waveform is, and whether its most probable class is the same in all stretches of its recording.
+    Each row is a cell. The columns are the score of each class, the distance from cells of other animals, the index of
+    the true class, the animal, the kind of data (a "histogram", "timing" for the histogram without the waveform, or a
+    spike "train"), whether there is a waveform, and whether the most probable class is the same in all stretches.
     """
     labels = table.labels[label]
     classes, known = np.unique(labels[labels != ""]), labels != ""
@@ -349,7 +349,7 @@ def score_left_out(table: Table, label: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def compare_stretches(recorded: Recorded, encoder: Fingerprint, head: Classifier) -> np.ndarray:
-    """Whether the most probable class of each cell is the same in all stretches of its recording, shape (cells,)."""
+    """Tell whether the most probable class of a cell is the same in all stretches of the recording, shape (cells,)."""
     best, *parts = (
         head.score(encode(encoder, inputs)[WHOLE]).argmax(axis=1)
         for inputs in (recorded.inputs, *(inputs for inputs, _ in recorded.stretches))
@@ -360,9 +360,9 @@ def compare_stretches(recorded: Recorded, encoder: Fingerprint, head: Classifier
 def calibrate(
     found: pd.DataFrame, classes: list[str], left_out: Collection[str] = ()
 ) -> tuple[Calibration, np.ndarray]:
-    """The calibration that scores of held-out animals give, and quantiles of the distances.
+    """Calibrate on the scores of held-out animals, and compute quantiles of the distances.
 
-    Cells known as histograms count, with all inputs and by their timing alone.
+    Only cells with histograms are used, once with all inputs and once with the timing only.
     """
     both = found[(found["kind"] != "train") & ~found["animal"].isin(left_out)].sort_values("kind", kind="stable")
     scores, truth = both[classes].to_numpy(), both["truth"].to_numpy()
@@ -382,10 +382,10 @@ def calibrate(
 
 
 def judge(found: pd.DataFrame, classes: list[str], cells: pd.DataFrame, group: str = "animal") -> pd.DataFrame:
-    """Predict cells as a calibration gives them that has not seen any animal of their group.
+    """Predict the type of each cell, with a calibration from which all animals of its group are held out.
 
-    The columns tell of each cell whether the set holds its type, the size of the set, whether it is labelled, and
-    whether the most probable type is right.
+    The columns state whether the prediction set contains the true type, the size of the set, whether the cell is
+    labelled, and whether the most probable type is correct.
     """
     known = np.bincount(found.loc[found["kind"] == "timing", "truth"], minlength=len(classes))
     parts = []
@@ -411,7 +411,7 @@ def judge(found: pd.DataFrame, classes: list[str], cells: pd.DataFrame, group: s
 
 
 def summarise(judged: pd.DataFrame) -> dict[str, float]:
-    """What predictions are worth."""
+    """Compute the scores of the predictions."""
     named, wrong = judged["labelled"], ~judged["right"]
     found = {
         "cells": len(judged),
@@ -431,7 +431,7 @@ def summarise(judged: pd.DataFrame) -> dict[str, float]:
 
 
 def bound_errors(judged: pd.DataFrame, draws: int = 10_000) -> float:
-    """The share of errors that 95 % of draws of animals do not exceed."""
+    """Compute the 95th percentile of the share of wrong labels, over bootstrap samples of the animals."""
     by_animal = judged.assign(wrong=judged["labelled"] & ~judged["right"]).groupby("animal")[["labelled", "wrong"]]
     named, wrong = by_animal.sum().to_numpy().T
     drawn = np.random.default_rng(0).integers(len(named), size=(draws, len(named)))
@@ -441,18 +441,18 @@ def bound_errors(judged: pd.DataFrame, draws: int = 10_000) -> float:
 
 
 def score_projects(table: Table, label: str, found: pd.DataFrame) -> dict[str, float]:
-    """What predictions are worth where the whole project of a cell is held out.
+    """Compute the scores of predictions for which the whole project of a cell was held out.
 
     Parameters
     ----------
     table, label
-        The cells, and which label.
+        The cells, and the name of the label.
     found
-        Scores of held-out animals: the calibration is by those of other projects.
+        Scores of held-out animals. Those of the other projects are used for the calibration.
     """
     projects, labelled = find_projects(table.animals), table.labels[label] != ""
     held_out, classes = score_left_out(replace(table, animals=projects, trains=()), label)
-    # in the order of the projects: the animals are those of the same cells in the table, in that order
+    # score_left_out returns the cells sorted by project: put the animals into the same order
     order = np.concatenate([np.flatnonzero(labelled & (projects == name)) for name in np.unique(projects[labelled])])
     cells = held_out[held_out["kind"] == "histogram"].assign(project=projects[order], animal=table.animals[order])
     judged = judge(found, classes, cells, "project")
@@ -466,18 +466,18 @@ def score_projects(table: Table, label: str, found: pd.DataFrame) -> dict[str, f
 
 
 def warn_of_projects(found: Mapping[str, float]) -> str:
-    """What who predicts on recordings of other laboratories must know."""
+    """Write the warning about recordings of other laboratories."""
     return (
         "The SST, VIP and axo-axonic cells in the training data come from one project each, so that types and "
         "laboratories cannot be told apart. When a whole project was held out, the balanced accuracy was "
         f"{found['balanced_accuracy']:.2f}, and {COVERAGE:.0%} prediction sets contained the true type of "
-        f"{found['coverage_of_sets']:.0%} of the cells; {found['share_predicted']:.0%} of the cells were labelled, "
-        f"{found['share_wrong_among_predicted']:.0%} of them wrongly."
+        f"{found['coverage_of_sets']:.0%} of the cells. The head labelled {found['share_predicted']:.0%} of the cells, "
+        f"and {found['share_wrong_among_predicted']:.0%} of these labels were wrong."
     )
 
 
 def fit_head(model: Model, table: Table, label: str) -> LabelHead:
-    """The head that ships: fitted to all cells, calibrated and scored on held-out animals."""
+    """Fit the included head to all cells, and calibrate and score it on held-out animals."""
     found, names = score_left_out(table, label)
     elsewhere = score_projects(table, label, found)
     labels, known = table.labels[label], table.labels[label] != ""
@@ -531,16 +531,16 @@ def fit_head(model: Model, table: Table, label: str) -> LabelHead:
 
 
 def round_numbers(value: Json) -> Json:
-    """Numbers with three decimals, however deep they stand."""
+    """Round all numbers to three decimals, also in nested dictionaries."""
     if isinstance(value, Mapping):
         return {name: round_numbers(each) for name, each in value.items()}
     return round(value, 3) if isinstance(value, float) else value
 
 
 def main() -> None:
-    """Train, fit, score, print and save."""
+    """Train the encoder, fit the head, print the scores and save the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where identified_cells/ lies")
+    parser.add_argument("folder", type=Path, help="folder that contains identified_cells/")
     parser.add_argument("output", type=Path, help="the model folder to write")
     options = parser.parse_args()
     table = read_table(options.folder)

@@ -4,9 +4,10 @@
     python examples/fit_worm_classes.py FOLDER --score company-calcium
 
 FOLDER holds `worms/*.nwb`, whole-head recordings with NeuroPAL names, and `ophys/allen_552195520_excerpt.nwb`. The
-encoder sees simulated animals, the excerpt and all worms, without labels. The head is fitted to moving worms, and to
-classes that all of them have. For the scores both are fitted anew without each worm; nothing is chosen on it. With
-`--score MODEL` the vectors are those of a model that is not trained again, and only the scores are printed.
+encoder is trained on simulated animals, the excerpt and all worms, without labels. The head is fitted to the moving
+worms, and to the classes that all of them have. For the scores, encoder and head are fitted again without each worm,
+and no setting is chosen by these scores. With `--score MODEL`, the vectors are computed by MODEL, which is not trained
+again, and only the scores are printed.
 """
 
 import argparse
@@ -26,11 +27,11 @@ from nwb_neurid.model.model import Model
 from nwb_neurid.population import Population
 
 IMMOBILE = "kato"
-"""Worms that cannot move have other activity, and other names."""
+"""Immobilised worms have this in their names. They are not used for heads, because their activity differs."""
 
 SCOPE = (
-    "neurons of the head of freely moving adult C. elegans, of the classes that six worms of one laboratory all have: "
-    "a neuron of another class gets a wrong prediction set"
+    "head neurons of freely moving adult C. elegans that belong to one of the classes found in all six worms of one "
+    "laboratory (the prediction set of a neuron of another class is always wrong)"
 )
 SOURCES = (
     "whole-head calcium imaging with NeuroPAL names of github.com/flavell-lab/NSM_5HTR_analysis (no licence stated)"
@@ -40,7 +41,7 @@ SMALL_SET = 5
 
 
 def read_recordings(folder: Path) -> tuple[dict[str, Population], list[Population]]:
-    """The worms by name, and the excerpt and simulated animals that the encoder sees besides."""
+    """Read the worms, by name, and the other training data of the encoder: the excerpt and simulated animals."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NeuridWarning)
         worms = {path.stem: read(path) for path in sorted((folder / "worms").glob("*.nwb"))}
@@ -49,7 +50,7 @@ def read_recordings(folder: Path) -> tuple[dict[str, Population], list[Populatio
 
 
 def train(worms: Sequence[Population], others: Sequence[Population]) -> Model:
-    """An encoder without labels."""
+    """Train an encoder without labels."""
     pairs = train_company.PAIRS
     steps = pairs * (len(worms) + len(others))
     untrained = new_model("company", preset="imaging", untrained=True)
@@ -57,12 +58,12 @@ def train(worms: Sequence[Population], others: Sequence[Population]) -> Model:
 
 
 def find_classes(worms: Mapping[str, Population]) -> set[str]:
-    """The classes that all of these worms have."""
+    """Find the classes that all of these worms have."""
     return set.intersection(*(set(worm.labels["cell_type"].tolist()) for worm in worms.values())) - {""}
 
 
 def fit_head(model: Model, worms: Mapping[str, Population], held_out: str = "") -> Model:
-    """The model with a head, which has not seen one of the worms."""
+    """Fit a head to all moving worms except the held-out one, and add it to the model."""
     moving = {name: worm for name, worm in worms.items() if IMMOBILE not in name and name != held_out}
     classes = list(find_classes(moving))
     known = []
@@ -70,16 +71,17 @@ def fit_head(model: Model, worms: Mapping[str, Population], held_out: str = "") 
         names = worm.labels["cell_type"]
         known.append(replace(worm, labels={"cell_type": np.where(np.isin(names, classes), names, "")}))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NeuridWarning)  # the encoder has seen these worms too; held-out ones decide
+        warnings.simplefilter("ignore", NeuridWarning)  # that the encoder was trained on these worms
         return fit_labels(model, known, label="cell_type", scope=SCOPE, coverage=COVERAGE)
 
 
 def score(
     worms: Mapping[str, Population], others: Sequence[Population], model: Model | None = None
 ) -> dict[str, object]:
-    """Shares of neurons of held-out worms whose class is first, among the first five, and in the prediction set.
+    """Score the predicted classes of held-out worms.
 
-    The encoder is trained without each worm, unless a model is given.
+    The scores are the shares of neurons for which the true class is the most probable class, one of the five most
+    probable classes, or in the prediction set. Without a model, an encoder is trained without each worm.
     """
     moving = {name: worm for name, worm in worms.items() if IMMOBILE not in name}
     common = find_classes(moving)
@@ -114,11 +116,11 @@ def score(
 
 
 def main() -> None:
-    """Score, train on all, write."""
+    """Score held-out worms, train on all worms, and save the model."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("folder", type=Path, help="where worms/ and ophys/ lie")
+    asked.add_argument("folder", type=Path, help="folder that contains worms/ and ophys/")
     asked.add_argument("output", type=Path, nargs="?", help="folder of the model")
-    asked.add_argument("--score", metavar="MODEL", help="print the scores of this model, and write none")
+    asked.add_argument("--score", metavar="MODEL", help="only print the scores of this model")
     options = asked.parse_args()
     if (options.output is None) == (options.score is None):
         asked.error("Give either the folder of the model to write, or --score MODEL.")

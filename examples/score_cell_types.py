@@ -1,13 +1,13 @@
-"""Cell types of recorded spike trains by heads that have not seen the animal, with laser epochs and without.
+"""Predict cell types of recorded spike trains on held-out animals, with and without laser epochs.
 
     python examples/score_cell_types.py FOLDER
 
-FOLDER holds `identified_cells/` and the recordings `cellexplorer*/`, as for `fit_cell_types.py`. The encoder and the
-head are fitted anew without each animal.
+FOLDER holds `identified_cells/` and the recordings `cellexplorer*/`, as for `fit_cell_types.py`. For each animal, the
+encoder and the head are fitted again without this animal.
 
-The recordings do not mark when the laser was on. CellExplorer left such time out when it computed the histograms of
-axo-axonic cells: it is found here as the stretch of a session without which the autocorrelograms of all its cells come
-closest to their histograms. Of other cells, the histograms are those of the whole recording, and nothing is left out.
+The recordings do not state when the laser was on. CellExplorer left out this time when it computed the histograms of
+axo-axonic cells. The script finds this time: without it, the autocorrelograms of all cells of the session are most
+similar to their histograms. The histograms of the other cells cover the whole recording, so nothing is left out.
 """
 
 import argparse
@@ -24,17 +24,17 @@ from nwb_neurid.intervals import Intervals, divided, subtracted
 from nwb_neurid.population import Population
 
 BINS = 24
-"""Laser epochs are sought in so many equal stretches of a recording."""
+"""To find laser epochs, a recording is divided into this number of equal stretches."""
 
 EDGES_S = (np.arange(1, 102) - 0.5) * 5e-4
-"""Of the narrow autocorrelogram of CellExplorer, from 0.25 ms on."""
+"""Bin edges of CellExplorer's narrow autocorrelogram, from 0.25 ms on."""
 
 LEAST_GAIN = 0.5
-"""Time is left out where that halves what the histograms leave unexplained, one minus the correlation."""
+"""A stretch is left out only if this at least halves 1 - correlation of autocorrelograms and histograms."""
 
 
 def correlate(counts: np.ndarray, histograms: np.ndarray) -> float:
-    """Mean correlation of autocorrelograms with histograms, each of shape (cells, lags)."""
+    """Compute the mean correlation of autocorrelograms with histograms, both of shape (cells, lags)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(counts, histograms, strict=True)]))
 
@@ -77,7 +77,7 @@ def find_left_out(population: Population, histograms: np.ndarray) -> Intervals:
 
 
 def leave_out(folder: Path, trains: Sequence[fitting.Recorded]) -> list[fitting.Recorded]:
-    """The recordings without laser epochs, where all cells of an animal are known as histograms too."""
+    """Leave out laser epochs from the recordings of animals for which there is a histogram of each cell."""
     cells = np.load(folder / "identified_cells" / "cellexplorer.npz")
     animals, histograms = cells["animal"].astype("U40"), cells["acg_narrow"]
     found = []
@@ -100,7 +100,7 @@ def leave_out(folder: Path, trains: Sequence[fitting.Recorded]) -> list[fitting.
 
 
 def report(name: str, found: pd.DataFrame, classes: list[str]) -> None:
-    """Print what predictions on spike trains are worth."""
+    """Print the scores of the predictions on spike trains."""
     cells = found[(found["kind"] == "train") & found["waveform"]]
     for asked, kept in (("", cells), (" if stretches are not compared", cells.assign(agree=True))):
         judged = fitting.judge(found, classes, kept)
@@ -117,9 +117,9 @@ def report(name: str, found: pd.DataFrame, classes: list[str]) -> None:
 
 
 def main() -> None:
-    """Read, fit without each animal, predict, and print."""
+    """Read the recordings, predict each animal by a head that was fitted without it, and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where identified_cells/ and cellexplorer*/ lie")
+    parser.add_argument("folder", type=Path, help="folder that contains identified_cells/ and cellexplorer*/")
     folder = parser.parse_args().folder
     table = fitting.read_table(folder)
     report("as recorded", *fitting.score_left_out(table, fitting.SHIPS))

@@ -1,4 +1,4 @@
-"""From a sorted recording to an NWB file with a vector and a predicted type for each unit, through SpikeInterface."""
+"""Compute vectors and predicted types of the units of a SpikeInterface analyzer, and write them to an NWB file."""
 
 import sys
 from pathlib import Path
@@ -9,11 +9,11 @@ import nwb_neurid
 from nwb_neurid.analyzer import write_neurid_results
 from nwb_neurid.simulate import simulate
 
-SCOPE = "simulated neurons, so that on a real recording the names mean nothing"
+SCOPE = "simulated neurons: on a real recording, the predicted types mean nothing"
 
 
 def toy_model(duration_s: float) -> nwb_neurid.Model:
-    """Knows the types of simulated neurons. In your work: `nwb_neurid.load_model("your/model")`."""
+    """Fit a model to simulated neurons. For your own data, use `nwb_neurid.load_model("your/model")` instead."""
     animals = [simulate(units=60, duration_s=duration_s, seed=0, animal=number).population() for number in range(4)]
     return nwb_neurid.fit_labels("isi", animals, label="cell_type", scope=SCOPE)
 

@@ -1,12 +1,12 @@
-"""Train models of the encoder `company`, and score them on simulated animals that took part in nothing.
+"""Train models of the encoder `company`, and score them on held-out simulated animals.
 
     python examples/train_company.py spikes-transfer MODEL_FOLDER --recordings FOLDER
     python examples/train_company.py imaging-dff MODEL_FOLDER --recordings FOLDER
 
-These make `company-spikes` and `company-calcium`, which ship. Any preset of the encoder can be named.
+These commands make the included models `company-spikes` and `company-calcium`. You can give any preset of the encoder.
 
-The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
-trained on. No label is used for training.
+The script trains on simulated animals, and on the sessions in `RECORDINGS` that are in FOLDER. Without FOLDER, it
+trains on simulated animals only. It uses no labels for training.
 """
 
 import argparse
@@ -41,7 +41,7 @@ RECORDINGS = {
 """By preset, or by kind of activity."""
 
 LEFT_OUT = "2022-08-02-31"
-"""A worm on which the model can be tested."""
+"""A worm that is not used for training, so that the model can be tested on it."""
 
 IN_WORDS = {
     "spikes": "Neuropixels recordings of mice by Steinmetz et al. (2019), Cori and Forssmann; identified cells of mice "
@@ -54,13 +54,13 @@ LONGEST_S = 600.0
 
 
 def make_animal(kind, seed, animal, *, out_of_domain=False, rate_hz=None):
-    """A simulated animal, with spikes or with fluorescence, which animals have at various frame rates unless named."""
+    """Simulate an animal with spikes or fluorescence. Without `rate_hz`, the frame rate depends on the animal."""
     made = simulate(UNITS, SECONDS, seed, regions=REGIONS, animal=animal, out_of_domain=out_of_domain)
     return made.population() if kind == "spikes" else made.imaged_population(rate_hz or FRAMES_HZ[(seed + animal) % 4])
 
 
 def make_animals(kind, rate_hz=None):
-    """The simulated animals that are trained on; the last one of each seed lies outside the domain."""
+    """Simulate the animals for training. The last animal of each seed is out of the domain."""
     return [
         make_animal(kind, seed, animal, out_of_domain=animal == ANIMALS - 1, rate_hz=rate_hz)
         for seed in SEEDS
@@ -69,12 +69,12 @@ def make_animals(kind, rate_hz=None):
 
 
 def read_recordings(kind, folder):
-    """The recordings of two units or more that lie in a folder, from their beginning."""
+    """Read the start of each recording in a folder. Recordings of a single unit are left out."""
     found = []
     paths = sorted(path for pattern in RECORDINGS[kind] for path in folder.glob(pattern) if LEFT_OUT not in path.name)
     for path in paths:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NeuridWarning)  # that no observed time is stated
+            warnings.simplefilter("ignore", NeuridWarning)  # the file does not state the observed time
             whole = read(path)
         begin_s = whole.observed_s[0, 0]
         population = whole.slice(begin_s, begin_s + LONGEST_S) if "cellexplorer" in str(path) else whole
@@ -84,7 +84,7 @@ def read_recordings(kind, folder):
 
 
 def score(model, kind):
-    """Macro F1 of a linear probe for types and regions on the animals that were left out."""
+    """Compute the macro F1 of a linear probe for types and regions on the held-out animals."""
     populations = [make_animal(kind, 0, animal, rate_hz=FRAME_HZ) for animal in [*PROBE, *SCORED]]
     vectors = [model.embed(population).vectors for population in populations]
     found = {}
@@ -102,7 +102,7 @@ def score(model, kind):
 
 
 def main() -> None:
-    """Train, score, write."""
+    """Train a model, score it and save it."""
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     asked.add_argument("preset", choices=list(registry.encoders().load("company").presets))
     asked.add_argument("output", type=Path)

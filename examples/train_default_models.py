@@ -1,13 +1,15 @@
-"""Train the models that ship, and score them on animals that took part in nothing.
+"""Train the models `default-spikes` and `default-calcium`, and score them on held-out animals.
 
     python examples/train_default_models.py spikes nwb_neurid/model/weights/default-spikes --recordings FOLDER
     python examples/train_default_models.py dff nwb_neurid/model/weights/default-calcium --recordings FOLDER
 
-The recordings are those of the sessions in `RECORDINGS`, where they lie under FOLDER; without it, simulations alone are
-trained on. Sessions of a few units are left out: there is hardly another unit to be told from, and they last for hours.
-No label is used for training. Scores are macro F1 of a linear probe that was fitted to simulated animals of
-another seed than those trained on, on further ones; the probe and the encoder saw nothing of these. Where sessions of
-the mouse Hench lie under FOLDER too, a probe that was fitted to the regions of the other mice is scored on them once.
+The script trains on simulated animals, and on the sessions in `RECORDINGS` that are in FOLDER. Without FOLDER, it
+trains on simulated animals only. Sessions with few units are left out, because they last for hours and contain hardly
+any other units with which a unit can be compared. No labels are used for training.
+
+The scores are the macro F1 of a linear probe. The probe is fitted to simulated animals of a seed that is not used for
+training, and scored on further animals of this seed. If FOLDER contains sessions of the mouse Hench, a second probe is
+fitted to the regions of the other mice, and scored once on Hench.
 """
 
 import argparse
@@ -38,17 +40,17 @@ REGIONS_OF = {
     "TH": "LP LD RT MD MG LGd VPM VPL PO POL",
     "HPF": "POST SUB DG CA1 CA3",
 }
-"""Groups of regions of the NuCLR authors; units elsewhere are not scored."""
+"""Groups of regions as defined by the authors of NuCLR. Units in other regions are not scored."""
 LONGEST_S = 600.0
-"""Of a recording this much is taken, or long ones would be nearly all that is seen."""
+"""Maximum duration that is used of a recording. Otherwise, most of the training data would come from long ones."""
 
 
 def recorded(kind, folder):
-    """The recordings that lie in a folder, from their beginning."""
+    """Read the start of each recording in a folder."""
     found = []
     for path in sorted(path for pattern in RECORDINGS[kind] for path in folder.glob(pattern)):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NeuridWarning)  # that no observed time is stated
+            warnings.simplefilter("ignore", NeuridWarning)  # the file does not state the observed time
             begin = read(path, covariates=True).observed_s[0, 0]
             population = read(path, covariates=True, start_s=begin, stop_s=begin + LONGEST_S)
         if len(population) > 1:
@@ -57,7 +59,7 @@ def recorded(kind, folder):
 
 
 def recorded_scores(model, kind, folder):
-    """Macro F1 for groups of regions in a mouse that took part in nothing; None where there is no such recording."""
+    """Compute the macro F1 for groups of regions in the held-out mouse. None if it has no recording in the folder."""
     pattern, mouse = LEFT_OUT
     if kind != "spikes" or folder is None or not any(folder.glob(pattern)):
         return None
@@ -71,7 +73,7 @@ def recorded_scores(model, kind, folder):
 
 
 def arguments():
-    """Of the command line."""
+    """Parse the command line."""
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     asked.add_argument("kind", choices=list(RECORDINGS))
     asked.add_argument("output", type=Path)
@@ -84,7 +86,7 @@ def arguments():
 
 
 def main() -> None:
-    """Train, score, write."""
+    """Train a model, score it and save it."""
     options = arguments()
     kind = options.kind
     preset = options.preset if kind == "spikes" else f"{options.preset}-calcium"

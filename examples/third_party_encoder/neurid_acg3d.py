@@ -1,7 +1,8 @@
-"""Autocorrelograms by firing rate ("3D-ACG"): how a neuron's rhythm changes as it fires slower or faster.
+"""Autocorrelograms by firing rate ("3D-ACG"): how the rhythm of a neuron depends on its firing rate.
 
-A plain autocorrelogram mixes the states of a neuron, and changes when the animal moves more. Taken apart by the firing
-rate around each spike, as for cerebellar cell types in Beau et al. 2025, it keeps what is the neuron's own.
+An ordinary autocorrelogram averages over the states of a neuron, and changes if the animal moves more. This encoder
+groups the spikes by the firing rate around each spike and computes one autocorrelogram for each group, as Beau et al.
+(2025) did to classify cerebellar cells.
 """
 
 from collections.abc import Mapping
@@ -17,20 +18,20 @@ from nwb_neurid.results import Embeddings, Json, Provenance
 
 LAG_EDGES_S = np.geomspace(1e-3, 0.5, 17) - EDGE_S
 AROUND = 5
-"""The rate around a spike is that of so many intervals before it and after it."""
+"""Number of intervals before and after a spike from which the firing rate around this spike is computed."""
 
 Train = Float64[np.ndarray, " spikes"]
 
 
 class Acg3d:
-    """One autocorrelogram for each level of the firing rate, one after another.
+    """Vectors that consist of one autocorrelogram for each level of the firing rate.
 
     Parameters
     ----------
     levels
-        How many levels, each with the same number of spikes.
+        Number of levels. Each level has the same number of spikes.
     min_spikes
-        The fewest spikes of a unit that gets a vector.
+        Minimum number of spikes. A unit with fewer spikes gets no vector.
     """
 
     def __init__(self, levels: int, min_spikes: int) -> None:
@@ -38,16 +39,16 @@ class Acg3d:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """What rebuilds it."""
+        """The settings, from which `build` makes the same encoder."""
         return {"levels": self._levels, "min_spikes": self._min_spikes}
 
     @property
     def dim(self) -> int:
-        """Length of a vector: levels times lags."""
+        """Length of a vector: number of levels times number of lags."""
         return self._levels * (len(LAG_EDGES_S) - 1)
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """The autocorrelograms of each unit; a reason for one with too few spikes."""
+        """Compute the autocorrelograms of each unit. A unit with too few spikes gets a reason instead."""
         resolution_s = population.resolution_s()
         vectors = np.zeros((len(population), self.dim))
         reasons = []
@@ -62,16 +63,17 @@ class Acg3d:
         return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes))
 
     def state(self) -> State:
-        """Nothing is learned."""
+        """The weights: none, because this encoder is not trained."""
         return {}
 
 
 def autocorrelograms(
     train_s: Train, runs_s: Float64[np.ndarray, "runs 2"], levels: int, resolution_s: float = 0.0
 ) -> Float64[np.ndarray, "levels lags"]:
-    """Spikes beside the spikes of each level of the firing rate, against a Poisson train, as log2(1 + ratio).
+    """Compute the autocorrelogram at each level of the firing rate, as log2(1 + ratio).
 
-    No pair reaches across a gap in the observation, and what lies beyond the end of a run is not expected there.
+    The ratio is the number of pairs of spikes divided by the number that is expected for a Poisson train. Only pairs
+    within one interval of observed time are counted and expected.
     """
     run = located(train_s, runs_s)
     level = levels_of(train_s, run, levels)
@@ -85,7 +87,7 @@ def autocorrelograms(
         if len(first) == 0:
             break
         bin_ = np.searchsorted(LAG_EDGES_S, train_s[first + shift] - train_s[first], "right") - 1
-        for spike in (first, first + shift):  # the later spike lies after the first one, and the first before it
+        for spike in (first, first + shift):  # each pair is counted at the levels of both its spikes
             seen = bin_ >= 0
             found += np.bincount(level[spike][seen] * lags + bin_[seen], minlength=len(found))
     rate_hz = len(train_s) / np.diff(runs_s).sum()
@@ -97,20 +99,20 @@ def autocorrelograms(
 
 
 def levels_of(train_s: Train, run: Int64[np.ndarray, " spikes"], levels: int) -> Int64[np.ndarray, " spikes"]:
-    """Which level of the firing rate each spike is in, from 0, the slowest; each has the same number of spikes."""
+    """Assign each spike to a level of the firing rate. Level 0 is the lowest. All levels have equally many spikes."""
     spike = np.arange(len(train_s))
     begins, stops = np.searchsorted(run, run, "left"), np.searchsorted(run, run, "right") - 1
     before, after = np.maximum(spike - AROUND, begins), np.minimum(spike + AROUND, stops)
     mean_s = (train_s[after] - train_s[before]) / np.maximum(after - before, 1)
-    mean_s[after == before] = np.inf  # alone in its run
-    slowest_first = np.argsort(-np.round(mean_s, 7), kind="stable")  # equal on every clock, so that ties stay ties
+    mean_s[after == before] = np.inf  # the only spike of its run
+    slowest_first = np.argsort(-np.round(mean_s, 7), kind="stable")  # rounded, so that ties do not depend on the clock
     level = np.empty(len(train_s), np.int64)
     level[slowest_first] = spike * levels // len(train_s)
     return level
 
 
 def build(config: Config, state: State, device: str) -> Acg3d:  # noqa: ARG001 - NumPy has one device
-    """The encoder."""
+    """Make the encoder from its settings."""
     known = {"levels", "min_spikes"}
     fits = config.keys() == known and all(type(value) is int and value > 0 for value in config.values())
     if not fits or state:

@@ -1,4 +1,4 @@
-"""What every encoder owes, and what this one is for."""
+"""Test the rules for every encoder, and the results of this encoder."""
 
 import numpy as np
 import pytest

@@ -44,10 +44,13 @@ Name: TypeAlias = Annotated[
 Data: TypeAlias = Annotated[Path, option("--data", "FOLDER", "Folder that recordings are downloaded into.", panel=READ)]
 Only: TypeAlias = Annotated[
     str,
-    option("--only", "PATTERN", "Only recordings whose path matches this pattern, such as 'sub-Cori/*'.", panel=READ),
+    option(
+        "--only", "PATTERN", "Use only recordings whose path matches this pattern, such as 'sub-Cori/*'.", panel=READ
+    ),
 ]
 Most: TypeAlias = Annotated[
-    int | None, option("--most", "N", "At most this many recordings, in the order of their paths.", panel=READ, min=1)
+    int | None,
+    option("--most", "N", "Use only the first N recordings, in the order of their paths.", panel=READ, min=1),
 ]
 
 
@@ -64,7 +67,7 @@ def data() -> None:
 @app.command("list", cls=Command)
 @with_json
 def list_datasets(*, out: Terminal) -> None:
-    """List the datasets with a recipe: where to find them, their licence and the published score.
+    """List the datasets that have a recipe, with their address, their licence and the published score.
 
     $ nwb-neurid data list
     """
@@ -158,13 +161,13 @@ def reproduce(
         option(
             "--preset",
             "NAME",
-            "Use another preset than the dataset states; small can be trained on a laptop.",
+            "Preset to use instead of the one in the recipe. The preset small can be trained on a laptop.",
             panel=MODEL,
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        option("--steps", "N", "Number of training steps; by default, as the dataset states.", panel=COMPUTE, min=1),
+        option("--steps", "N", "Number of training steps; by default, as in the recipe.", panel=COMPUTE, min=1),
     ] = None,
     windows: Windows = None,
     cache: Cache = None,
@@ -175,7 +178,7 @@ def reproduce(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Download a dataset, train, evaluate, and print the score beside the published one.
+    """Download a dataset, train, evaluate, and print our score beside the published score.
 
     $ nwb-neurid reproduce steinmetz-2019 --most 6 --preset small --steps 300 --output result
 

@@ -55,15 +55,15 @@ def embed(
         option(
             "--model",
             "FOLDER",
-            "A model folder, or the name of an included model, see nwb-neurid plugins. By default, the one that "
-            "ships for the activity of the recording.",
+            "A model folder, or the name of an included model (nwb-neurid plugins lists them); by default, the "
+            "included model for spikes or for imaging.",
             panel=MODEL,
             autocompletion=complete_models,
         ),
     ] = None,
     encoder: Annotated[
         str | None,
-        encoder_option("Use an installed encoder instead of a model, see nwb-neurid plugins."),
+        encoder_option("Use an installed encoder instead of a model (nwb-neurid plugins lists them)."),
     ] = None,
     preset: Preset = None,
     untrained: Untrained = False,
@@ -71,7 +71,7 @@ def embed(
         bool,
         flag(
             "--fit",
-            "Train the encoder on each recording first. Vectors are then comparable within that recording only.",
+            "Train the encoder on each recording first. Vectors can then only be compared within one recording.",
             panel=MODEL,
         ),
     ] = False,
@@ -111,8 +111,8 @@ def embed(
         option(
             "--criteria",
             "NAME",
-            "Published criterion for cell types (nwb-neurid plugins lists them); auto applies those that are valid "
-            "for the recording, none applies no criterion. A criterion is a set of thresholds and gives no "
+            "Published criterion for cell types (nwb-neurid plugins lists them). auto applies all criteria that are "
+            "valid for the recording, and none applies no criterion. A criterion is a set of thresholds and gives no "
             "probabilities.",
             panel=LABELS,
             autocompletion=complete_criteria,

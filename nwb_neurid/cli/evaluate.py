@@ -67,7 +67,7 @@ def evaluate(
         option(
             "--folds",
             "N",
-            "Number of folds, which split neurons if the protocol is transductive, and otherwise subjects.",
+            "Number of folds. With the protocol transductive, folds split neurons; otherwise, they split subjects.",
             panel=SCORING,
             min=2,
         ),
@@ -82,7 +82,13 @@ def evaluate(
         ),
     ] = "",
     animals: Annotated[
-        str, option("--animals", "1,3,all", "Also score label heads that are fitted to fewer animals.", panel=SCORING)
+        str,
+        option(
+            "--animals",
+            "1,3,all",
+            "Also score label heads that are fitted to only these numbers of animals.",
+            panel=SCORING,
+        ),
     ] = "",
     smooth: Annotated[
         bool,
@@ -218,7 +224,7 @@ def compare(
     seed: Annotated[int, option("--seed", "N", "Random seed of the bootstrap.", panel=COMPUTE, min=0)] = 0,
     out: Terminal,
 ) -> None:
-    """Compare evaluations, with paired bootstrap differences from the first.
+    """Compare evaluations: paired bootstrap differences between the first evaluation and each other evaluation.
 
     $ nwb-neurid compare scores-a scores-b
     """

@@ -25,7 +25,7 @@ def import_checkpoint(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Convert a checkpoint of a method's original code into a model folder. No code in it is run.
+    """Convert a checkpoint of a method's original code into a model folder. No code in the checkpoint is run.
 
     $ nwb-neurid import nuclr checkpoint.pt --output model
     """

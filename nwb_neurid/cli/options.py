@@ -75,7 +75,7 @@ Preset: TypeAlias = Annotated[
     option(
         "--preset",
         "NAME",
-        "Preset of the encoder; by default, its first one. The preset small can be trained on a laptop.",
+        "Preset of the encoder; by default, its first preset. The preset small can be trained on a laptop.",
         panel=MODEL,
         autocompletion=complete_presets,
     ),
@@ -266,14 +266,14 @@ CLUSTER: Mapping[str, OptionInfo] = {
     "time_limit": option(
         "--time-limit",
         "TIME",
-        "How long a recording may take, such as 2h or 90m; one that takes longer is reported as failed.",
+        "How long a recording may take, such as 2h or 90m. A recording that takes longer is reported as failed.",
         panel=WORKERS,
     ),
     "manifest": option(
         "--manifest",
         "FILE",
-        "File that records which recordings are done; by default, neurid-manifest.sqlite. With --output, this file "
-        "is in the output folder.",
+        "File that lists the recordings that are done; by default, neurid-manifest.sqlite in the current folder "
+        "or, with --output, _manifest.sqlite in the output folder.",
         panel=WORKERS,
     ),
 }

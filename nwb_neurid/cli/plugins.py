@@ -88,10 +88,11 @@ def check(
     ],
     *,
     preset: Annotated[
-        str | None, option("--preset", "NAME", "Preset of the encoder; by default, its first one.")
+        str | None, option("--preset", "NAME", "Preset of the encoder; by default, its first preset.")
     ] = None,
     source: Annotated[
-        Path | None, option("--source", "PATH", "A small recording to test a reader with; it is copied first.")
+        Path | None,
+        option("--source", "PATH", "A small recording to test a reader with. The reader is tested on a copy."),
     ] = None,
     out: Terminal,
 ) -> None:
@@ -151,7 +152,7 @@ def new(
     ] = False,
     output: Annotated[
         Path,
-        output_option("FOLDER", "Folder in which to create it; by default, the current one."),
+        output_option("FOLDER", "Folder in which to create the package; by default, the current folder."),
     ] = Path(),
     out: Terminal,
 ) -> None:

@@ -27,7 +27,7 @@ def report(
     overwrite: Overwrite = False,
     out: Terminal,
 ) -> None:
-    """Write a report on results as an HTML page: map of the units, their activity, predictions, labelling, methods.
+    """Write a report on results as an HTML page, with a map of the units, their activity and their predictions.
 
     $ nwb-neurid report recording.nwb
 

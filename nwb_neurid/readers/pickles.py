@@ -173,7 +173,7 @@ class _Kinds:
         ValueError, TypeError
             If the unpickler must not take it.
         LookupError
-            If it takes a value that is not there.
+            If it refers to a value that was not stored.
         """
         if step.name not in STEPS:
             raise ValueError(f"it contains the instruction {step.name}, which arrays do not need")

@@ -247,7 +247,8 @@ def _collect_numbers(
         "Cosine similarity of the vectors in two parts of the recording",
         embeddings.stability,
     )
-    found["windows"] = ("Windows of the recording in which the unit was seen", embeddings.n_windows.astype(float))
+    active = "Number of windows in which the unit was observed and active"
+    found["windows"] = (active, embeddings.n_windows.astype(float))
     shown = {name: pair for name, pair in found.items() if len({*encode_numbers(pair[1].astype(np.float64))}) > 1}
     return [
         {"name": clip(name), "about": about, "values": encode_numbers(np.asarray(values, np.float64))}

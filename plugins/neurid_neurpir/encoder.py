@@ -83,5 +83,6 @@ class CebraFirst:
             progress=progress,
         )
         span_s = SPAN * self._latents.stride * config.step_s
-        unheard = f"CEBRA: no recording has {span_s:g} s of behaviour without a gap ({', '.join(config.behaviour)})."
+        behaviour = ", ".join(config.behaviour)
+        unheard = f"CEBRA, since no recording has {span_s:g} s of behaviour without a gap ({behaviour})."
         return () if learnt else (unheard,)

@@ -383,7 +383,7 @@ def hang(folder: Path, truth: Mapping[str, np.ndarray], _: int) -> str:
     for process in run.beside():
         process.suspend()
     code = run.end()
-    failed = {str(line["source"]): f"it was not done after {HANG_S}s" for line in run.lines if "error" in line}
+    failed = {str(line["source"]): f"not finished after {HANG_S}s" for line in run.lines if "error" in line}
     if code != 1 or not failed:
         return f"WRONG code {code}, {len(failed)} failed: {run.said[-300:]!r}"
     if fault := check_report(run, truth, failed) or judge(folder, truth, failed=list(failed)):

@@ -18,7 +18,7 @@ from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_out_noise
 from nwb_neurid.readers.words import split_words
 
-KEPT = ("left_out", "Why the source leaves it out")
+KEPT = ("left_out", "Why the source rejects the unit")
 """A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
 GOOD = frozenset(

@@ -39,7 +39,7 @@ def objects(path: Path) -> list[Any]:
             "--rate-hz."
         ) from None
     except (*HEADER_ERRORS, *UNPICKLING_ERRORS) as error:
-        why = "it takes a value that is not there" if isinstance(error, LookupError) else in_one_line(error)
+        why = "it refers to a value that was not stored" if isinstance(error, LookupError) else in_one_line(error)
         raise UnreadableSource(
             f"{path} is damaged: {why}. Copy it again, or move it away and pass --rate-hz."
         ) from error

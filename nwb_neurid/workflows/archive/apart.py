@@ -90,11 +90,11 @@ class Process:
             until, stuck = time.monotonic() + (limit_s or float("inf")), limits.Wait(self._watch)
             while not wait([self._pipe, self._process.sentinel], LOOK_S):
                 if time.monotonic() > until:
-                    return self._end(f"{source}: it was not done after {_spell_time(limit_s or 0)} (--time-limit).")
+                    return self._end(f"{source}: not finished after {_spell_time(limit_s or 0)} (--time-limit).")
                 if memory is not None and (took := self._resident()) > memory:
                     return self._end(
-                        f"{source}: it took {took / 1e9:.1f} GB of memory, and a worker has {memory / 1e9:.1f} GB. "
-                        "Give each worker more (--memory)."
+                        f"{source}: embedding took {took / 1e9:.1f} GB of memory, and a worker has {memory / 1e9:.1f} "
+                        "GB. Give each worker more (--memory)."
                     )
                 if stuck.is_over(LOOK_S):
                     return self._end(f"{source} {limits.WAITS}", is_transient=True)
@@ -118,8 +118,8 @@ class Process:
         if name != "SIGKILL" and code < 0 and self._watch.source:
             return Answer(reason=f"{source} {limits.explain_end(self._watch, name)}")
         return Answer(
-            reason=f"{source}: the process that embedded it ended ({name}): it was killed, as the system does when "
-            "memory runs out, or a library crashed.",
+            reason=f"{source}: the process that embedded it ended ({name}): it was killed, for example because "
+            "memory ran out, or a library crashed.",
             is_transient=True,
         )
 

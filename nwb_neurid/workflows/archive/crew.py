@@ -136,8 +136,8 @@ def _read(future: "Future") -> Answer:
     error = future.exception()
     if isinstance(error, KilledWorker):
         return Answer(
-            reason="its worker ended again and again: it was killed, as the system does when memory runs out, or as "
-            "SLURM does when the time of a job is over.",
+            reason="its workers were killed several times, for example because memory ran out or because a SLURM job "
+            "reached its time limit.",
             is_transient=True,
         )
     return Answer(

@@ -86,7 +86,7 @@ def _write(
     from pynwb import NWBHDF5IO, NWBFile
     from pynwb.file import Subject
 
-    named = VectorData(name=UNIT_ID, description=f"Id in {table} of the recording, row for row.", data=ids)
+    named = VectorData(name=UNIT_ID, description=f"Id of the neuron in {table} of the recording.", data=ids)
     neurons = DynamicTable(
         name=NEURONS,
         description=f"The neurons: the rows of {table} of the recording.",

@@ -228,7 +228,7 @@ def _describe_columns(population: Population) -> dict[str, tuple[str, Any]]:
     }
     own: dict[str, tuple[str, Any]] = {}
     if _list_ids(population) != population.unit_ids.tolist():
-        own[NAME] = ("How the source calls it.", [str(id_) for id_ in population.unit_ids])
+        own[NAME] = ("Name in the source.", [str(id_) for id_ in population.unit_ids])
     if population.group is not None:
         name, said = (
             ("probe_name", "Probe or shank.") if population.activity.kind == "spikes" else ("plane", "Imaging plane.")
@@ -245,7 +245,7 @@ def _describe_columns(population: Population) -> dict[str, tuple[str, Any]]:
         )
     if population.excluded:
         reasons = [population.excluded.get(row, "") for row in range(len(population))]
-        own["left_out"] = ("Why the source leaves it out; empty where it does not.", reasons)
+        own["left_out"] = ("Why the source rejects the unit; empty for a unit that it keeps.", reasons)
     return columns | own
 
 

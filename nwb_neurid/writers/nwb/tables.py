@@ -97,20 +97,21 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
     columns = [
         Column(
             name="embedding",
-            description=f"Vector of the neuron, {dim} dimensions; NaN where it has none.",
+            description=f"Vector of the neuron, {dim} dimensions. All values are NaN if the neuron has no vector.",
             values=embeddings.vectors,
         )
     ]
     if not np.array_equal(embeddings.n_windows, count_one_window(embeddings.reasons)):
-        seen = "How many windows of the recording the neuron was seen in."
+        seen = "Number of windows in which the neuron was observed and active."
         columns.append(Column(name="n_windows", description=seen, values=embeddings.n_windows))
     if not np.isnan(embeddings.stability).all():
         halves = (
-            "Cosine similarity of the neuron's vectors in two random halves of its windows, or in two parts of a "
-            "recording that is taken as a whole, from -1 to 1; NaN where there is too little."
+            "Cosine similarity, from -1 to 1, between two mean vectors of the neuron, each computed from a random half "
+            "of its windows. If the encoder uses no windows, it is the similarity between the vectors of the neuron in "
+            "two parts of the recording. NaN if the neuron has too few data."
         )
         columns.append(Column(name="stability", description=halves, values=embeddings.stability))
-    why = "Why the neuron has no vector; empty where it has one."
+    why = "Why the neuron has no vector. Empty if the neuron has a vector."
     columns.append(Column(name="reason", description=why, values=make_text(embeddings.reasons)))
     columns += _describe_clusters(embeddings)
     provenance = embeddings.provenance
@@ -133,10 +134,10 @@ def _describe_clusters(embeddings: Embeddings) -> list[Column]:
     found = find_clusters(embeddings)
     if found is None:
         return []
-    of = "principal component of the standardised vectors of this recording; NaN for a neuron without a vector."
+    of = "principal component of the standardised vectors of this recording. NaN if the neuron has no vector."
     which = (
-        "Cluster of the vector within this recording, by HDBSCAN on principal components, from 0 for the largest; -1 "
-        "for a neuron in none."
+        "Cluster of the vector within this recording, by HDBSCAN on principal components. 0 is the largest cluster. "
+        "-1 means that the neuron belongs to no cluster."
     )
     places = found.places.astype(np.float32)
     return [
@@ -177,14 +178,14 @@ def _describe_classes(predictions: Predictions) -> tuple[str, ...]:
 
 
 def _describe_columns(predictions: Predictions) -> Iterator[Column]:
-    label = "The most probable class; empty for a neuron without a vector."
+    label = "The most probable class. Empty if the neuron has no vector."
     yield Column(name="predicted_label", description=label, values=make_text(predictions.label))
     if not np.isnan(predictions.class_probabilities).all():
-        one = "Probability of predicted_label, from 0 to 1; NaN for a neuron without a vector."
+        one = "Probability of predicted_label, from 0 to 1. NaN if the neuron has no vector."
         yield Column(name="probability", description=one, values=predictions.probability)
         each = (
             "Probability of each class, from 0 to 1, in the order of the classes: "
-            f"{', '.join(map(str, predictions.classes))}. NaN for a neuron without a vector."
+            f"{', '.join(map(str, predictions.classes))}. NaN if the neuron has no vector."
         )
         yield Column(name="class_probabilities", description=each, values=predictions.class_probabilities)
     if predictions.prediction_set.any():
@@ -192,12 +193,15 @@ def _describe_columns(predictions: Predictions) -> Iterator[Column]:
         members = make_text(predictions.classes[np.nonzero(predictions.prediction_set)[1]])
         ends = np.cumsum(predictions.prediction_set.sum(axis=1, dtype=np.int64))
         yield Column(name="prediction_set", description=plausible, values=members, ends=ends)
-    whether = "Whether the model abstains."
+    whether = "Whether the model abstains for this neuron."
     yield Column(name="abstained", description=whether, values=predictions.abstained)
-    why = "Why the model abstains, or why the neuron has no vector; empty otherwise."
+    why = "Why the model abstains, or why the neuron has no vector. Empty otherwise."
     yield Column(name="reason", description=why, values=make_text(predictions.reasons))
     if not np.isnan(predictions.ood_score).all():
-        unlike = "How unlike the training data the neuron is: the higher, the less alike. NaN where not known."
+        unlike = (
+            "How much the neuron differs from the training data. Higher values mean a larger difference. NaN if the "
+            "difference is not known."
+        )
         yield Column(name="ood_score", description=unlike, values=predictions.ood_score)
 
 

@@ -61,7 +61,7 @@ def make_columns(
         found += _make_columns(label, name, part)
     for own, values in (labels or {}).items():
         label = f"{LABELS}{own}" if own in there or own in RESERVED or own.endswith("_index") else own
-        said = f"{own}, as the user labelled the neuron; empty where not labelled."
+        said = f"{own}, as the user labelled the neuron. Empty if the user gave no label."
         found.append(
             Column(name=label, description=f"{said}{_write_mark(name, own, given=True)}", values=make_text(values))
         )
@@ -81,12 +81,13 @@ def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
     found = [
         Column(
             name=label,
-            description=f"{said}; empty where the model abstains.{_write_mark(name, part.label_name)}",
+            description=f"{said}. Empty if the model abstains or the neuron has no vector."
+            + _write_mark(name, part.label_name),
             values=make_text(shown),
         )
     ]
     if not np.isnan(part.class_probabilities).all():
-        how = f"Probability, from 0 to 1, of the most probable {part.label_name}, also where the model abstains."
+        how = f"Probability, from 0 to 1, of the most probable {part.label_name}, even if the model abstains."
         values = part.probability.astype(np.float32)
         found.append(
             Column(name=f"{label}_probability", description=f"{how}{_write_mark(name, part.label_name)}", values=values)

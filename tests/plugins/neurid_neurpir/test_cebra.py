@@ -176,7 +176,7 @@ def test_cebra_is_imported_without_a_warning():
 def test_without_behaviour_cebra_learns_nothing_and_the_model_never_looks(populations):
     blind = [replace(population, covariates={}) for population in populations]
     trained, log = fit(untrained(), blind, OPTIONS)
-    assert log.notes == (f"CEBRA: no recording has 2 s of behaviour without a gap ({', '.join(ROLES)}).",)
+    assert log.notes == (f"CEBRA, since no recording has 2 s of behaviour without a gap ({', '.join(ROLES)}).",)
     np.testing.assert_array_equal(trained.embed(populations[0]).vectors, trained.embed(blind[0]).vectors)
 
 

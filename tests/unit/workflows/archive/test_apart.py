@@ -25,12 +25,12 @@ def ask(process, *question, limit_s=None, memory=None):
 
 def test_a_recording_that_never_ends_is_ended_when_its_time_is_over():
     answer = ask(Process(time.sleep), 600, limit_s=0.3)
-    assert (answer.reason, answer.is_transient) == ("a.nwb: it was not done after 0.3s (--time-limit).", False)
+    assert (answer.reason, answer.is_transient) == ("a.nwb: not finished after 0.3s (--time-limit).", False)
 
 
 def test_a_recording_that_takes_more_memory_than_a_worker_has_is_ended():
     answer = ask(Process(time.sleep), 600, memory=1_000_000)
-    assert "a.nwb: it took 0." in answer.reason
+    assert "a.nwb: embedding took 0." in answer.reason
     assert "GB of memory, and a worker has 0.0 GB. Give each worker more (--memory)." in answer.reason
     assert not answer.is_transient
 

@@ -1,6 +1,7 @@
 """The code of the page on reading results prints what the page says; that on the format shows what lies in a file."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from nwb_neurid.writers.nwb.store import write
 
 DOCS = Path(__file__).parents[4] / "docs"
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|r|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def sections():
@@ -24,20 +25,29 @@ def test_every_reader_is_shown():
     assert list(sections()) == [*libraries, "MATLAB", "R", "From a sidecar", "nwb-neurid"]
 
 
-@pytest.mark.parametrize("reader", ["PyNWB", "h5py", "SpikeInterface", "hdmf-zarr", "From a sidecar", "nwb-neurid"])
+def has_rhdf5():
+    code = 'quit(status = !requireNamespace("rhdf5", quietly = TRUE))'
+    return shutil.which("Rscript") and subprocess.run(["Rscript", "-e", code], check=False).returncode == 0
+
+
+READERS = ["PyNWB", "h5py", "SpikeInterface", "hdmf-zarr", "R", "From a sidecar", "nwb-neurid"]
+
+
+@pytest.mark.parametrize("reader", READERS)
 def test_the_code_prints_what_the_page_says(recording, embeddings, predictions, reader):
     if reader == "SpikeInterface":
         pytest.importorskip("spikeinterface", reason="SpikeInterface is not installed")
     if reader == "hdmf-zarr":
         pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed")
         pytest.importorskip("hdmf", "5.0", reason="hdmf before 5.0 cannot export the file into Zarr")
+    if reader == "R" and not has_rhdf5():
+        pytest.skip("R with the package rhdf5 is not installed")
     write(recording, embeddings, [predictions], sidecar=True)
     write(recording, embeddings, [predictions], units_columns=True)
     blocks = sections()[reader]
-    code = "".join(block for kind, block in blocks if kind == "python")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=recording.parent, capture_output=True, text=True, check=False
-    )
+    code = "".join(block for kind, block in blocks if kind in {"python", "r"})
+    interpreter = ["Rscript", "-e"] if reader == "R" else [sys.executable, "-c"]
+    done = subprocess.run([*interpreter, code], cwd=recording.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     printed = [line.rstrip() for line in done.stdout.splitlines()]
     assert printed == [line.rstrip() for kind, block in blocks if kind == "text" for line in block.splitlines()]

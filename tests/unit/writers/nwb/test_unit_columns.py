@@ -32,7 +32,7 @@ def test_pynwb_shows_them(recording, embeddings, predictions, everything):
         np.testing.assert_array_equal(units["neurid_cell_type_probability"][:], predictions.probability)
         assert units["cell_type"][:].tolist() == ["Pvalb"] * 6
         said = units["neurid_cell_type"].description
-        assert said.startswith("Predicted cell_type among opto-tagged interneurons of mouse V1; empty where the model")
+        assert said.startswith("Predicted cell_type among opto-tagged interneurons of mouse V1. Empty if the model")
     assert not validate(path=recording)
     assert [str(found) for found in inspect_nwbfile(nwbfile_path=recording) if "neurid" in str(found)] == []
     after = everything(recording)

@@ -84,16 +84,16 @@ COVERAGE = 0.8
 
 PARTS = ("hippocampus", "cortex")
 SCOPE = (
-    "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them, "
-    "a biased sample: one type an animal, most of them from two laboratories"
+    "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them "
+    "(a biased sample: each animal has cells of one type only, and most animals come from two laboratories)"
 )
 SHARES = (
     "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "
     "depend on what was opto-tagged. If you know how common the classes are, give these frequencies with --prior."
 )
 STIMULATION = (
-    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when light "
-    "was on, leave out this time with --exclude."
+    "Optogenetic stimulation changes firing, and therefore these predictions. If a recording does not state when the "
+    "light was on, leave out the times with light, using --exclude."
 )
 FEWEST_OF_CLASS = 10
 """A head abstains if its most probable class has fewer labelled cells than this."""
@@ -107,8 +107,8 @@ NEOCORTEX = {"PV": 0.057, "AAC": 0.003, "SST": 0.045, "VIP": 0.0225, "pyramidal"
 PRIORS = {
     "neocortex": PublishedPrior(
         shares=NEOCORTEX,
-        source="15% GABAergic (Beaulieu 1993); of these 40% PV, 30% SST and 15% VIP (Rudy et al. 2011), with a "
-        "twentieth of PV as axo-axonic cells",
+        source="15% of the neurons are GABAergic (Beaulieu 1993); of the GABAergic neurons, 40% are PV, 30% SST and "
+        "15% VIP (Rudy et al. 2011); a twentieth of the PV cells are axo-axonic",
     ),
 }
 
@@ -471,8 +471,8 @@ def warn_of_projects(found: Mapping[str, float]) -> str:
         "The SST, VIP and axo-axonic cells in the training data come from one project each, so that types and "
         "laboratories cannot be told apart. When a whole project was held out, the balanced accuracy was "
         f"{found['balanced_accuracy']:.2f}, and {COVERAGE:.0%} prediction sets contained the true type of "
-        f"{found['coverage_of_sets']:.0%} of the cells; {found['share_predicted']:.0%} of the cells were labelled, "
-        f"{found['share_wrong_among_predicted']:.0%} of them wrongly."
+        f"{found['coverage_of_sets']:.0%} of the cells. The head labelled {found['share_predicted']:.0%} of the cells, "
+        f"and {found['share_wrong_among_predicted']:.0%} of these labels were wrong."
     )
 
 

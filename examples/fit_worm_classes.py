@@ -30,8 +30,8 @@ IMMOBILE = "kato"
 """Immobilised worms have this in their names. They are not used for heads, because their activity differs."""
 
 SCOPE = (
-    "neurons of the head of freely moving adult C. elegans, of the classes that six worms of one laboratory all have: "
-    "a neuron of another class gets a wrong prediction set"
+    "head neurons of freely moving adult C. elegans that belong to one of the classes found in all six worms of one "
+    "laboratory (the prediction set of a neuron of another class is always wrong)"
 )
 SOURCES = (
     "whole-head calcium imaging with NeuroPAL names of github.com/flavell-lab/NSM_5HTR_analysis (no licence stated)"

@@ -78,7 +78,7 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
         yield f"### {head.label_name}"
         yield ""
         yield f"- Predictions are valid for: {head.scope or 'not stated'}"
-        yield f"- Classes, with the class frequencies that the probabilities assume: {_format_shares(head)}"
+        yield f"- Classes, each with the frequency that the probabilities assume: {_format_shares(head)}"
         units, animals = head.details.get("units"), head.details.get("animals")
         yield f"- Fitted to: {units} units of {animals} animals, {head.kind} head"
         yield f"- On {head.left_out}: macro F1 {scores['macro_f1']}, balanced accuracy {scores['balanced_accuracy']}"
@@ -102,7 +102,11 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
     if head.parts:
         yield f"- The head abstains from units outside {' and '.join(head.parts)}, if their region is known"
     if head.rare:
-        yield f"- The head never predicts {' or '.join(head.rare)} alone, because too few such units were known"
+        rare = " or ".join(head.rare)
+        yield (
+            f"- The head abstains from a unit if its prediction set holds only {rare}, because too few training "
+            "units have this class"
+        )
     if head.stretches:
         yield (
             f"- The head abstains from a unit if its most probable class differs between {head.stretches} equal parts "

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 SPEC = EncoderSpec(
     name="neurpir",
     version="1",
-    summary="NeurPIR: MLP over segments of one neuron and what surrounds it, VICReg; needs a trained model",
+    summary="NeurPIR: MLP on the activity of a neuron, its population and behaviour, with VICReg; "
+    "needs a trained model",
     citation="Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning, ICLR 2025, "
     "arXiv 2502.10425",
     contract=CONTRACT,

@@ -71,7 +71,8 @@ def test_what_a_head_says_of_itself_is_kept(tmp_path, head):
         "- Classes were chosen.",
         "- The head abstains from units outside cortex, if their region is known",
         "- The head abstains from units with no waveform",
-        "- The head never predicts FS alone, because too few such units were known",
+        "- The head abstains from a unit if its prediction set holds only FS, because too few training units have this "
+        "class",
         "- The head abstains from a unit if its most probable class differs between 4 equal parts of the recording",
     ):
         assert line in card

@@ -102,7 +102,7 @@ SOURCES = (
     "CellExplorer ground truth (Petersen et al. 2021, Neuron 109, 3594; github.com/petersenpeter/CellExplorer, "
     "BSD-3-Clause), as features of github.com/EricKenjiLee/PhysMAP_Manuscript (no licence stated)"
 )
-NEEDS_WAVEFORM = "no waveform: by spike times alone, too many predictions are wrong"
+NEEDS_WAVEFORM = "no waveform (from spike times alone, too many predictions are wrong)"
 NEOCORTEX = {"PV": 0.057, "AAC": 0.003, "SST": 0.045, "VIP": 0.0225, "pyramidal": 0.85}
 PRIORS = {
     "neocortex": PublishedPrior(

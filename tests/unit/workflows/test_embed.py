@@ -10,7 +10,7 @@ from pynwb import NWBHDF5IO
 import nwb_neurid
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.contracts.training import TrainingOptions
-from nwb_neurid.errors import CannotWrite, InvalidModel, InvalidOption, SourceNotFound, UntrainedEncoder
+from nwb_neurid.errors import CannotWrite, InvalidModel, InvalidOption, NeuridWarning, SourceNotFound, UntrainedEncoder
 from nwb_neurid.results import select
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows import embed as workflow
@@ -140,7 +140,8 @@ def test_own_labels_become_columns_of_the_units(tmp_path):
     table.write_text("row,layer,cell_type,electrodes\n0,4,PV,a\n3,2/3,,b\n")
     reading = ReadOptions(labels=table)
     options = {"model": nwb_neurid.new_model("isi"), "criteria": "none"}
-    embed_file(path, reading=reading, writing=WriteOptions(units_columns=True), **options)
+    with pytest.warns(NeuridWarning, match=r"labels.csv has no cell_type for 4 of 5 units of .*recording.nwb, which keep"):
+        embed_file(path, reading=reading, writing=WriteOptions(units_columns=True), **options)
     with NWBHDF5IO(path, "r") as file:
         units = file.read().units
         assert units["layer"].data[:].tolist() == ["4", "", "", "2/3", ""]

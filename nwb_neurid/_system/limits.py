@@ -49,7 +49,7 @@ class Watch(ctypes.Structure):
 
 CRASHES = "crashes the library that reads it"
 DAMAGED = "It is probably damaged: check it (h5dump), or fetch it again."
-WAITS = "does not respond: reading it never ends. Check that it is a file, not a pipe, and that its disk responds."
+WAITS = "does not respond: reading it never ends. It may be a pipe, it may be damaged, or its disk may not respond."
 FAULTS = {
     "SIGKILL": "made the operating system kill the command, as it does when memory runs out",
     "SIGPROF": "exceeded its CPU-time limit inside the library that reads it",

@@ -78,8 +78,8 @@ def test_a_file_of_which_opening_never_returns_is_named_in_one_line(tmp_path):
     code, said, complained = ended(command)
     assert (code, said) == (2, "")
     assert complained == (
-        "nwb-neurid: sub-1.nwb does not respond: reading it never ends. Check that it is a file, not a pipe, "
-        "and that its disk responds.\n"
+        "nwb-neurid: sub-1.nwb does not respond: reading it never ends. It may be a pipe, it may be damaged, "
+        "or its disk may not respond.\n"
     )
 
 

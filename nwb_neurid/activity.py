@@ -1,4 +1,4 @@
-"""What the units of a population did: spike trains, or fluorescence traces."""
+"""The activity of the units of a population: spike trains, or fluorescence traces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ def frozen_view(array: AnyArray) -> AnyArray:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Spikes:
-    """Spike trains, one after another in one array.
+    """Spike trains of units, concatenated in one array.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ class Spikes:
     splits
         Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
     resolution_s
-        Resolution of the times that the source states, in seconds; 0 if it states none.
+        Resolution of the spike times as stated by the source, in seconds; 0 if the source states none.
 
     Raises
     ------
     InvalidPopulation
-        If the splits do not cover the times, or times are not finite or not ascending within a unit.
+        If the splits do not cover all times, or if times are not finite or not ascending within a unit.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class Spikes:
         trains_s
             Spike times of each unit in seconds of the session clock, ascending.
         resolution_s
-            Resolution of the times that the source states, in seconds; 0 if it states none.
+            Resolution of the spike times as stated by the source, in seconds; 0 if the source states none.
 
         Returns
         -------
@@ -157,7 +157,8 @@ class Spikes:
         intervals_s
             Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
         observed
-            Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all.
+            Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
+            intervals.
 
         Returns
         -------
@@ -202,14 +203,14 @@ def _first_fall(times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarra
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Traces:
-    """Fluorescence traces, sampled together.
+    """Fluorescence traces. All units are sampled at the same times.
 
     Parameters
     ----------
     values
         Samples of each unit (ROI), shape (units, samples). NaN where there is no sample.
     rate_hz
-        Samples (frames) a second.
+        Number of samples (frames) per second.
     start_s
         Time of the first sample in seconds of the session clock.
     kind
@@ -218,7 +219,7 @@ class Traces:
     Raises
     ------
     InvalidPopulation
-        If the rate is not positive or the start not finite.
+        If the rate is not positive or the start is not finite.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Checks of configs under the names that they had in nwb-neurid 0.1: see `nwb_neurid.contracts.config`."""
+"""Checks of configs under their names of nwb-neurid 0.1. See `nwb_neurid.contracts.config`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,16 +17,17 @@ from nwb_neurid.contracts.config import is_share as is_share
 def checked_values(config: Config, expected: Mapping[str, Entry], owner: str) -> dict[str, Any]:
     """Check a config that has `bin_s` for spikes and `rate_hz` for traces, and return its values with `bin_s` for both.
 
-    Kept for plugins written for 0.1; `nwb_neurid.contracts.config.read_config` reads settings of any kind.
+    This function is kept for plugins that were written for nwb-neurid 0.1. For new plugins, use
+    `nwb_neurid.contracts.config.read_config`, which reads settings of any kind.
 
     Parameters
     ----------
     config
         The config of a model folder, or of a user.
     expected
-        For each key, what its value must be; it contains both `bin_s` and `rate_hz`.
+        The condition on the value of each key. There are conditions for both `bin_s` and `rate_hz`.
     owner
-        Name of the owner of the config, for the message.
+        What the config belongs to, such as "the network", for the message.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def checked_values(config: Config, expected: Mapping[str, Entry], owner: str) ->
     Raises
     ------
     InvalidModel
-        As `check_config`.
+        For the same reasons as in `check_config`.
 
     Examples
     --------

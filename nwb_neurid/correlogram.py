@@ -11,7 +11,7 @@ def count_pairs(
     runs_s: Float64[np.ndarray, "runs 2"],
     edges_s: Float64[np.ndarray, " edges"],
 ) -> Int64[np.ndarray, " lags"]:
-    """Count the pairs of spikes with a lag between two edges; no pair spans a gap in the observation.
+    """Count pairs of spikes by their lag. Pairs across a gap in the observation are not counted.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def count_pairs(
     Returns
     -------
     array
-        Shape (lags,).
+        Number of pairs in each bin of lags, shape (lags,).
 
     Examples
     --------

@@ -21,20 +21,21 @@ class Series:
     Parameters
     ----------
     values
-        Values of the series, shape (samples, channels). In a continuous series, one row per sample (NaN where missing);
-        for events, the number of events of each channel at each time; for intervals, the values in each interval (NaN
-        where unknown).
+        Values of the series, shape (samples, channels). In a continuous series, a row contains one sample, with NaN for
+        missing values. In a series of events, a row contains the number of events in each channel at this time. In a
+        series of intervals, a row contains the values in one interval, with NaN for unknown values.
     times_s
         Times of the samples or events, or starts of the intervals, in seconds of the session clock, shape (samples,),
         ascending.
     stops_s
-        Ends of the intervals, in seconds, shape (samples,). Intervals must not overlap. None for the other kinds.
+        Ends of the intervals, in seconds, shape (samples,). Intervals must not overlap. None for samples and events.
     kind
         "continuous", "events" or "intervals".
     unit
         Unit of the values, as stated in the source.
     channels
-        Names of the channels; () if they have none. A category is a channel with the values 0 and 1.
+        Names of the channels; () if they have none. Each category of a categorical variable is a channel with the
+        values 0 and 1.
 
     Raises
     ------
@@ -101,7 +102,7 @@ class Series:
         Returns
         -------
         Series
-            With one event at each time.
+            A series with one event at each time.
         """
         return cls(values=np.ones((len(times_s), 1), np.float32), times_s=times_s, kind="events")
 
@@ -119,10 +120,10 @@ class Series:
     def binned(self, starts_s: Float64[np.ndarray, " bins"], bin_s: float) -> Float32[np.ndarray, "bins channels"]:
         """Bin the series.
 
-        For a continuous series, a bin gets the mean of its samples. If it has no sample because sampling is coarser, it
-        gets the value at the bin centre by linear interpolation, unless there is a gap between the neighbouring
-        samples. For events, it gets their count, and for intervals, the value at the bin centre. Bins in which nothing
-        was observed are NaN, except for events.
+        For a continuous series, the value of a bin is the mean of the samples in it. If the sampling is coarser than
+        the bins, a bin may contain no sample. Its value is then interpolated linearly at the bin centre, unless there
+        is a gap between the neighbouring samples. For events, the value of a bin is the number of events, and for
+        intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN, except for events.
 
         Parameters
         ----------

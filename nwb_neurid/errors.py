@@ -29,7 +29,7 @@ class CountOverflow(NeuridError, OverflowError):
 
 
 class SourceNotFound(NeuridError, FileNotFoundError):
-    """There is nothing at the path."""
+    """No file or folder exists at the path of the source."""
 
 
 class UnknownSource(NeuridError):
@@ -37,7 +37,7 @@ class UnknownSource(NeuridError):
 
 
 class UnreadableSource(NeuridError):
-    """The source is damaged, locked by another program, or holds nothing that can be read."""
+    """The source is damaged, is locked by another program, or contains nothing that can be read."""
 
 
 class SourceUnreachable(UnreadableSource):
@@ -49,7 +49,7 @@ class InvalidSource(NeuridError):
 
 
 class CannotEncode(NeuridError):
-    """The encoder cannot embed the recording. The message lists all reasons, and models and encoders that can.
+    """The encoder cannot embed the recording. The message lists all reasons, and what else can embed the recording.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class CannotEncode(NeuridError):
     source
         The recording; "" if it has no name.
     problems
-        Every reason.
+        All reasons, as sentences.
     instead
         Models and encoders that can embed the recording, with the option for each ("model" or "encoder").
     presets
@@ -85,12 +85,12 @@ class CannotEncode(NeuridError):
 
 
 class CannotTrain(NeuridError):
-    """The encoder cannot be trained on these recordings; every reason is listed.
+    """The encoder cannot be trained on these recordings. The message lists all reasons.
 
     Parameters
     ----------
     problems
-        Every reason.
+        All reasons, as sentences.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -99,14 +99,14 @@ class CannotTrain(NeuridError):
 
 
 class CannotFetch(NeuridError):
-    """Recordings of a dataset could not be fetched; every reason is listed.
+    """Recordings of a dataset could not be fetched. The message lists all reasons.
 
     Parameters
     ----------
     dataset
         Name of the dataset.
     problems
-        Every reason.
+        All reasons, as sentences.
     fetched
         Number of recordings that were fetched.
     """
@@ -131,19 +131,19 @@ class Leak(NeuridError):
 
 
 class UntrainedEncoder(NeuridError):
-    """The encoder needs training, but neither trained weights nor the option for untrained ones were given."""
+    """The encoder needs training, but neither trained weights nor the option for untrained weights was given."""
 
 
 class UnknownPlugin(NeuridError, LookupError):
-    """No installed distribution provides a plugin of that name."""
+    """No installed distribution provides a plugin with this name."""
 
 
 class BrokenPlugin(NeuridError):
-    """A plugin cannot be imported, is not of the kind that its entry point states, or breaks the contract."""
+    """A plugin cannot be imported, has another kind than its entry point states, or breaks the contract."""
 
 
 class DuplicatePlugin(NeuridError):
-    """Two distributions provide a plugin of the same name."""
+    """Two distributions provide a plugin with the same name."""
 
 
 class IncompatiblePlugin(NeuridError):
@@ -151,7 +151,7 @@ class IncompatiblePlugin(NeuridError):
 
 
 class InvalidModel(NeuridError):
-    """A model folder is missing, incomplete, or of a format that this version does not know."""
+    """A model folder is missing, is incomplete, or has a format that this version cannot read."""
 
 
 class WrongWeights(NeuridError):
@@ -163,15 +163,15 @@ class CannotWrite(NeuridError):
 
 
 class ResultsExist(CannotWrite):
-    """The file already contains results of this name."""
+    """The file already contains results with this name."""
 
 
 class SourceChanged(CannotWrite):
-    """The file changed, or vanished, between reading and writing."""
+    """The file was changed or removed between reading and writing."""
 
 
 class NoResults(NeuridError):
-    """The file contains no results of nwb-neurid, or none of this name."""
+    """The file contains no results of nwb-neurid, or no results with this name."""
 
 
 class NeuridWarning(UserWarning):

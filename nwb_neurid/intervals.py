@@ -1,8 +1,8 @@
 """Sets of time as arrays of half-open intervals [start, stop), in seconds.
 
-Every edge is moved `EDGE_S` earlier. A spike on an edge is then always on the same side of it, wherever the session
-clock starts. Otherwise, a shift of the clock would move a third of the spikes on 20 ms edges to the other side, by
-rounding alone.
+When times are assigned to intervals, every edge is moved earlier by `EDGE_S`. A spike on an edge is then always
+assigned to the same side of the edge, no matter where the session clock starts. Without this, a shift of the clock
+would move a third of the spikes on the edges of 20 ms bins to the other side, because of rounding.
 """
 
 from itertools import pairwise
@@ -26,7 +26,7 @@ def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "ru
     Returns
     -------
     array
-        The same time as unbroken runs, ascending, shape (runs, 2). Intervals of up to 1 µs are dropped.
+        The same set of time as unbroken runs, ascending, shape (runs, 2). Intervals of up to 1 µs are dropped.
 
     Examples
     --------
@@ -57,8 +57,8 @@ def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarr
     Returns
     -------
     array
-        The time that lies in both, shape (intervals, 2). Intervals of `left_s` that touch are not joined; `rows_of`
-        finds the interval from which each piece was cut.
+        The time that lies in both sets, shape (intervals, 2). Intervals of `left_s` that touch are not joined. The
+        function `rows_of` finds the interval of `left_s` from which each piece was cut.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def intersected(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarr
 
 
 def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarray, "right 2"]) -> Intervals:
-    """Subtract intervals from others.
+    """Subtract one set of intervals from another.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ def subtracted(left_s: Float64[np.ndarray, "left 2"], right_s: Float64[np.ndarra
     Returns
     -------
     array
-        The time of `left_s` that does not lie in `right_s`, shape (intervals, 2), in pieces as for `intersected`.
+        The time of `left_s` that does not lie in `right_s`, shape (intervals, 2). As in `intersected`, intervals of
+        `left_s` that touch are not joined.
 
     Examples
     --------
@@ -160,19 +161,19 @@ def divided(intervals_s: Float64[np.ndarray, "any 2"], count: int) -> list[Inter
 
 
 def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> Int64[np.ndarray, " intervals"]:
-    """Find the interval that each piece was cut from.
+    """Find the interval from which each piece was cut.
 
     Parameters
     ----------
     pieces_s
         The pieces that `intersected` or `subtracted` returned, shape (pieces, 2), in seconds.
     intervals_s
-        Ascending and disjoint intervals, shape (rows, 2), in seconds.
+        The intervals from which the pieces were cut, ascending and disjoint, shape (rows, 2), in seconds.
 
     Returns
     -------
     array
-        Index of the interval of each piece, shape (pieces,).
+        Index of the interval from which each piece was cut, shape (pieces,).
 
     Examples
     --------
@@ -183,7 +184,7 @@ def rows_of(pieces_s: Intervals, intervals_s: Float64[np.ndarray, "rows 2"]) -> 
 
 
 def bounds(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, "intervals 2"]:
-    """Find the times in each interval.
+    """Find the range of times that lie in each interval.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def bounds(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> In
     Returns
     -------
     array
-        First index and last index + 1 of the times in each interval, shape (intervals, 2).
+        For each interval, the index of its first time, and the index of its last time plus 1, shape (intervals, 2).
 
     Examples
     --------
@@ -207,7 +208,7 @@ def bounds(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> In
 
 
 def find_intervals(times_s: Float64[np.ndarray, " times"], intervals_s: Intervals) -> Int64[np.ndarray, " times"]:
-    """Find the interval of each time.
+    """Find the interval that contains each time.
 
     Parameters
     ----------
@@ -219,7 +220,7 @@ def find_intervals(times_s: Float64[np.ndarray, " times"], intervals_s: Interval
     Returns
     -------
     array
-        Index of the interval that contains each time, -1 if none does, shape (times,).
+        Index of the interval that contains each time, shape (times,); -1 if no interval contains the time.
 
     Examples
     --------

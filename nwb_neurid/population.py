@@ -31,9 +31,10 @@ _PER_UNIT = ("unit_observed", "group", "positions_um", "waveforms_uv")
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Population:
-    """Units that were recorded together in one session. Selecting time or units gives another `Population`.
+    """Units that were recorded together in one session. Selecting time or units returns a new `Population`.
 
-    It contains only activity within observed time: other spikes are dropped when it is made.
+    A population contains only activity within observed time. Spikes outside observed time are dropped when the
+    population is made.
 
     Parameters
     ----------
@@ -43,34 +44,37 @@ class Population:
         `Spikes` or `Traces`, one row per unit.
     observed_s
         Observed time: half-open intervals in seconds of the session clock, shape (intervals, 2), ascending and
-        disjoint. Intervals may touch: they are split wherever the set of observed units changes.
+        disjoint. Intervals may touch, because a new interval begins wherever the set of observed units changes.
     unit_observed
-        Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all.
+        Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
+        intervals.
     group
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
         Positions in micrometres, shape (units, 3); NaN where unknown.
     waveforms_uv
         Mean waveform of each unit on its peak channel, in its original polarity, shape (units, samples); NaN where
-        unknown. In microvolts, or in the unit of the source if that is not known, so computations must not depend on
-        the scale.
+        unknown. The values are in microvolts. If the source does not state their scale, they are in the unit of the
+        source. Computations must therefore not depend on the scale.
     waveform_rate_hz
         Sampling rate of the waveforms, in Hz; None if there are none.
     covariates
-        Behaviour and stimulus by name. A series is kept as a whole, including the time outside observed time.
+        Behaviour and stimulus by name. The whole series is kept, including its values outside observed time.
     labels
-        Known labels by name, each of shape (units,): text, "" where unknown. Readers provide cell types and regions as
-        "cell_type" and "brain_region", in addition to the names in the source.
+        Known labels by name. Each value is an array of text of shape (units,), with "" where the label is unknown.
+        Readers provide cell types and regions as "cell_type" and "brain_region", in addition to the names in the
+        source.
     excluded
-        Rows that are not embedded, with the reasons. They stay in every result, without a vector.
+        Rows of units that are not embedded, with the reasons. These units keep their rows in every result, without a
+        vector.
     subject_id, session_id, source
         Subject and session as stated by the source, and the path of the source.
     tables
-        Paths in the source of the tables whose rows are the units: first all rows of the first table, then those of the
-        next. Empty if there are none.
+        The tables whose rows are the units, as paths within the source. The units are ordered by table: first all rows
+        of the first table, then all rows of the next table. Empty if there are no tables.
     masks_px
-        Pixels of each ROI: x, y and weight, one array of shape (pixels, 3) per unit, which is empty for a unit without
-        a mask. None if masks are not known.
+        Pixels of each ROI: one array of shape (pixels, 3) per unit, with the columns x, y and weight. The array is
+        empty for a unit without a mask. None if masks are not known.
     notes
         Sentences about how the activity was computed or converted. They go into the provenance of every result.
 
@@ -185,7 +189,7 @@ class Population:
         Raises
         ------
         InvalidPopulation
-            If it consists of traces.
+            If the activity consists of traces.
         """
         if not isinstance(self.activity, Spikes):
             raise InvalidPopulation(f"This needs spikes, the population has traces ({self.activity.kind}).")
@@ -198,7 +202,7 @@ class Population:
         Raises
         ------
         InvalidPopulation
-            If it consists of spikes.
+            If the activity consists of spikes.
         """
         if not isinstance(self.activity, Traces):
             raise InvalidPopulation("This needs traces, the population has spikes.")
@@ -290,7 +294,7 @@ class Population:
         Parameters
         ----------
         start_s, stop_s
-            Seconds of the session clock; the stop is not included.
+            Start and stop in seconds of the session clock. The stop is not included.
 
         Returns
         -------
@@ -300,7 +304,7 @@ class Population:
         return self.restrict(np.array([[start_s, stop_s]]))
 
     def intervals_s(self, unit: int) -> Float64[np.ndarray, " intervals"]:
-        """Compute inter-spike intervals; none of them crosses a gap in the observation of the unit.
+        """Compute inter-spike intervals. Intervals across a gap in the observation of the unit are left out.
 
         Parameters
         ----------
@@ -323,7 +327,7 @@ class Population:
         return steps[run[1:] == run[:-1]]
 
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
-        """Count spikes in the whole bins of each run of observed time.
+        """Count spikes in bins. Each run of observed time is divided into whole bins.
 
         A spike up to 1 µs before an edge counts in the next bin, so that rounding errors have no effect.
 
@@ -393,8 +397,9 @@ class Population:
         Returns
         -------
         float
-            Resolution in seconds: the one that the source states, or the grid of inter-spike intervals, whichever is
-            coarser. Only grids that are too coarse to come from the sampling of voltage (over 0.25 ms) are found.
+            Resolution in seconds: the resolution that the source states, or the step of the time grid on which the
+            inter-spike intervals lie, whichever is coarser. A grid is found only if its step is over 0.25 ms, which is
+            too coarse for the sampling of voltage.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

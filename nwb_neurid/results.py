@@ -1,4 +1,4 @@
-"""Results: `Embeddings` and `Predictions`, with one row per unit, and the `Provenance` of both."""
+"""Results: `Embeddings` and `Predictions`, with one row per unit, and their `Provenance`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,14 +41,15 @@ class Provenance:
     encoder, encoder_version, config
         The encoder and its config.
     weights_sha256
-        Hash of its weights; "" for an encoder that does not learn.
+        Hash of the weights of the encoder; "" for an encoder that does not learn.
     training
-        Description of the training data, in words; `UNTRAINED` for random weights, "" if the encoder does not learn.
+        Description of the training data, in words. It is `UNTRAINED` for random weights, and "" if the encoder does not
+        learn.
     window_s
         Length of the windows over which vectors were averaged, in seconds; 0 if the recording was used as a whole.
     stitched
         Whether windows were joined from shorter stretches of observed time. Scores on such vectors are not comparable
-        with published ones.
+        with published scores.
     notes
         Sentences about further processing of the activity.
     source, session_id, subject_id
@@ -56,7 +57,7 @@ class Provenance:
     software
         Versions of the software that computed the vectors.
     dimensions
-        Names of the dimensions of a vector, if the dimensions have meanings; otherwise empty.
+        Names of the dimensions of a vector. Empty if the dimensions have no meaning.
     """
 
     encoder: str = ""
@@ -81,32 +82,33 @@ class Embeddings:
     Parameters
     ----------
     vectors
-        Vectors, shape (units, dim), float32. All values of a row are finite, or all are NaN and there is a reason.
+        Vectors, shape (units, dim), float32. The values of a row are all finite, or all NaN. A row of NaN has a reason
+        in `reasons`.
     unit_ids
         Ids of the units, as in the population, shape (units,).
     n_windows
-        Number of windows in which each unit was observed and active, shape (units,); 1 if the recording is used as a
-        whole.
+        Number of windows in which each unit was observed and active, shape (units,). It is 1 if the encoder uses the
+        recording as a whole.
     stability
-        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the recording
-        is used as a whole, cosine similarity of the vectors in two parts of it. NaN if there are too few data, such as
-        fewer than four windows.
+        Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the encoder
+        uses the recording as a whole, the cosine similarity of the unit's vectors in two parts of the recording. NaN if
+        there are too few data, such as fewer than four windows.
     reasons
-        The reason why a unit has no vector, shape (units,); "" if it has one.
+        The reason why a unit has no vector, shape (units,); "" if the unit has a vector.
     provenance
         How the vectors were computed.
     predictions
-        Predicted labels by name, from `nwb_neurid.embed`; otherwise empty. Their provenance is that of the vectors, or
-        of the results in `beside`.
+        The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions. The
+        predictions have the provenance of these vectors, or the provenance of the results in `beside`.
     beside
-        Results of published criteria, and of bundled models with label heads, by name, from `nwb_neurid.embed`;
-        otherwise empty.
+        Further results of `nwb_neurid.embed`, by name: the results of published criteria, and of included models with
+        label heads. Empty for embeddings from other functions.
 
     Raises
     ------
     InvalidResults
-        If lengths differ, a row is neither a finite vector nor NaN with a reason, or the names of dimensions have the
-        wrong number or repeat.
+        If lengths differ, a row is neither a finite vector nor NaN with a reason, the number of names of dimensions is
+        wrong, or names of dimensions repeat.
     """
 
     vectors: Float32[np.ndarray, "units dim"]
@@ -148,7 +150,7 @@ class Embeddings:
         reasons: Sequence[str] | None = None,
         provenance: Provenance | None = None,
     ) -> "Embeddings":
-        """Make the embeddings of a population; rows with a reason become NaN.
+        """Make the embeddings of a population. The vectors of units with a reason become NaN.
 
         Parameters
         ----------
@@ -161,10 +163,10 @@ class Embeddings:
         stability
             Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
         reasons
-            The reason why a unit has no vector, "" if it has one. By default, all units have one.
+            The reason why a unit has no vector; "" if the unit has a vector. By default, all units have a vector.
         provenance
-            How the vectors were computed. An encoder provides `window_s`, `stitched`, `notes` and `dimensions`; the
-            model adds the rest.
+            How the vectors were computed. An encoder provides `window_s`, `stitched`, `notes` and `dimensions`. The
+            model adds the other fields.
 
         Returns
         -------
@@ -231,7 +233,7 @@ class Embeddings:
         }
 
     def most_alike(self, row: int, count: int = 3) -> Int[np.ndarray, " nearest"]:
-        """Find the units whose vectors are nearest to that of one unit.
+        """Find the units whose vectors are nearest to the vector of a given unit.
 
         Parameters
         ----------
@@ -243,8 +245,8 @@ class Embeddings:
         Returns
         -------
         array
-            Rows of the nearest units, nearest first, by the Euclidean distance of standardised vectors; shape (up to
-            `count`,). Empty for a unit without a vector.
+            Rows of the nearest units, nearest first, shape (up to `count`,). The distance is the Euclidean distance
+            between standardised vectors. Empty for a unit without a vector.
         """
         seen = np.flatnonzero(self.reasons == "")
         if row not in seen:
@@ -261,8 +263,8 @@ class Embeddings:
         Returns
         -------
         pandas.DataFrame
-            One row per unit: `unit_id`, `n_windows`, `stability`, `reason`, and the vector: `e0`, `e1`, ..., or the
-            names of its dimensions.
+            One row per unit. The columns are `unit_id`, `n_windows`, `stability`, `reason`, and one column for each
+            dimension of the vector. These columns have the names that `name_dimensions` returns.
         """
         import pandas as pd
 
@@ -280,7 +282,7 @@ class Embeddings:
         Returns
         -------
         tuple of str
-            The names that the encoder provides, or otherwise `e0`, `e1` and so on.
+            The names that the encoder provides. If it provides none, they are `e0`, `e1` and so on.
 
         Examples
         --------
@@ -293,13 +295,13 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Predictions:
-    """A predicted label per unit, with its probability, and whether the model abstains.
+    """The predicted label of each unit, its probability, and whether the model abstains from the unit.
 
     Parameters
     ----------
     label_name, scope
-        The label that is predicted ("cell_type"), and the kind of neurons for which the predictions are valid
-        ("opto-tagged interneurons of mouse V1").
+        The label that is predicted, such as "cell_type", and a description of the neurons for which the predictions are
+        valid, such as "opto-tagged interneurons of mouse V1".
     classes
         Names of the classes, shape (classes,).
     unit_ids
@@ -307,29 +309,29 @@ class Predictions:
     label
         The most probable class of each unit, shape (units,); "" for a unit without a vector.
     class_probabilities
-        Probabilities of the classes, shape (units, classes); rows sum to 1. NaN for units without a vector, and for
-        predictions without probabilities.
+        Probabilities of the classes, shape (units, classes). Each row sums to 1. NaN for units without a vector, and
+        for predictions without probabilities.
     prediction_set
-        Which classes are plausible at `coverage`, shape (units, classes).
+        Whether each class is in the prediction set of the unit at `coverage`, shape (units, classes).
     abstained, reasons
-        Whether the model abstains from the unit, and why, shape (units,).
+        Whether the model abstains from the unit, and the reason, shape (units,).
     ood_score
-        Dissimilarity of a unit to the training data, shape (units,); NaN where not known.
+        Dissimilarity of a unit to the training data, shape (units,); NaN where it is not known.
     prevalence
         Share of each class in the training data, shape (classes,).
     coverage
-        The share of units whose prediction set should contain the true class; NaN if there are no such sets.
+        The share of units whose prediction set should contain the true class; NaN if there are no prediction sets.
     provenance
         Provenance of the embeddings that were classified.
     descriptions
-        Descriptions of the classes, by their names; a class may have none.
+        Descriptions of the classes, by the name of the class. A class may have no description.
     notes
         Further information for the user, one sentence each.
 
     Raises
     ------
     InvalidResults
-        If lengths differ, the probabilities of a unit do not sum to 1, or a description is not of a class.
+        If lengths differ, the probabilities of a unit do not sum to 1, or there is a description of an unknown class.
     """
 
     label_name: str
@@ -400,8 +402,9 @@ class Predictions:
         Returns
         -------
         pandas.DataFrame
-            One row per unit: `unit_id`, `predicted_label`, `probability`, `prediction_set` (labels joined by `|`),
-            `abstained`, `reason`, `ood_score`, and the probability of each class as `p_<class>`.
+            One row per unit. The columns are `unit_id`, `predicted_label`, `probability`, `prediction_set` (labels
+            joined by `|`), `abstained`, `reason`, `ood_score`, and for each class a column `p_<class>` with its
+            probability.
         """
         import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The former name of the training part of the contract. New plugins import it from `nwb_neurid.contracts`."""
+"""The part of the contract on training, under its former name. New plugins should use `nwb_neurid.contracts`."""
 
 from nwb_neurid.contracts.training import PRECISIONS as PRECISIONS
 from nwb_neurid.contracts.training import Step as Step

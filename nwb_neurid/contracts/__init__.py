@@ -1,10 +1,11 @@
 """The whole plugin contract: the interfaces of encoders and readers.
 
-A plugin is a module with one value, `PLUGIN`, to which an entry point in the group `nwb_neurid.encoders` or
-`nwb_neurid.readers` refers. This value can be made without importing a framework such as PyTorch.
+A plugin is a module with one value, `PLUGIN`. An entry point in the group `nwb_neurid.encoders` or `nwb_neurid.readers`
+refers to this value. The value can be made without importing a framework such as PyTorch.
 
-The version of the contract is one number, `CONTRACT`. As long as it stays the same, fields and methods are only added,
-with a default. Any other change increases it, and a plugin that was written for another number is refused.
+The version of the contract is one number, `CONTRACT`. As long as this number stays the same, the only changes are new
+fields and methods with a default. Any other change increases the number. A plugin that was written for another number
+is refused.
 """
 
 from nwb_neurid.contracts.encoder import DEVICES as DEVICES

@@ -9,7 +9,8 @@ of a dataclass, and returns an instance of this dataclass:
         dropout: Annotated[float, SHARE] = 0.1
         activity: Literal["spikes", "dff"] = "spikes"
 
-A field with a default may be missing. `__post_init__` checks conditions on several fields, and raises a `ValueError`.
+A field with a default may be missing. The method `__post_init__` can check conditions that involve several fields. It
+raises a `ValueError` if they are not met.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +41,7 @@ def is_positive(value: Any) -> bool:
     Returns
     -------
     bool
-        Whether it is. False for the Boolean values true and false.
+        Whether the value is a positive, finite number. False for the Boolean values true and false.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def is_count(value: Any) -> bool:
     Returns
     -------
     bool
-        Whether it is.
+        Whether the value is a positive whole number, at most `LARGEST`.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def is_share(value: Any) -> bool:
     Returns
     -------
     bool
-        Whether it is.
+        Whether the value is a number from 0 to below 1.
 
     Examples
     --------
@@ -111,9 +112,9 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     config
         The config of a model folder, or of a user.
     expected
-        For each key, what its value must be.
+        The condition on the value of each key.
     owner
-        Name of the owner of the config, for the message.
+        What the config belongs to, such as "the network", for the message.
 
     Raises
     ------
@@ -128,18 +129,18 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
 
 
 def read_config(settings: type[Settings], config: Config, owner: str) -> Settings:
-    """Check the settings in a config against the fields of a dataclass, and return an instance of it.
+    """Check the settings in a config against the fields of a dataclass, and return an instance of the dataclass.
 
     Parameters
     ----------
     settings
-        A dataclass. The annotation of a field says what its value must be: `Annotated[int, COUNT]` (or another
+        A dataclass. The annotation of a field states which values it may have: `Annotated[int, COUNT]` (or another
         `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these `| None`. A field without a
-        default is required. Whole numbers become floats, and lists become tuples, where the annotation says so.
+        default is required. Whole numbers become floats, and lists become tuples, where the annotation requires it.
     config
         The config of a model folder, or of a user.
     owner
-        Name of the owner of the config, for the message.
+        What the config belongs to, such as "the network", for the message.
 
     Returns
     -------
@@ -149,8 +150,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used. The message lists all of them. Also if
-        `__post_init__` of the dataclass raises a `ValueError`, whose message is listed.
+        If keys are missing or unknown, or their values cannot be used. The message lists all of them. This error is
+        also raised if `__post_init__` of the dataclass raises a `ValueError`. The message then contains the message of
+        the `ValueError`.
 
     Examples
     --------

@@ -33,28 +33,29 @@ class EncoderSpec:
     Parameters
     ----------
     name, version, summary, citation
-        Name of the encoder, its own version, one line for `nwb-neurid plugins`, and what to cite.
+        Name and version of the encoder, a one-line summary for `nwb-neurid plugins`, and the publication to cite.
     contract
-        The value of `CONTRACT` that it was written for.
+        The value of `CONTRACT` for which the encoder was written.
     accepts
-        The kinds of activity that it accepts: "spikes", "dff", "fluorescence", "deconvolved". If it accepts "dff" but
-        not fluorescence or deconvolved activity, these are converted to dF/F.
+        The kinds of activity that the encoder accepts: "spikes", "dff", "fluorescence", "deconvolved". If the encoder
+        accepts "dff" but not fluorescence or deconvolved activity, such activity is converted to dF/F.
     rate_hz
-        Lowest and highest frame rate of traces that it accepts, in Hz; None for any.
+        Lowest and highest frame rate of traces that the encoder accepts, in Hz; None for any frame rate.
     needs_positions
         Whether every unit must have a position.
     min_units, min_observed_s
-        The smallest population, in units and in seconds of observed time.
+        The smallest number of units, and the shortest observed time in seconds, that the encoder needs.
     uses_covariates
-        Whether it uses behaviour and stimulus. If so, they are read, provided that the reader supports this.
+        Whether the encoder uses behaviour and stimulus. If it does, they are read by readers that support this.
     default_for
-        The uses for which it is the default encoder: "baseline" (it needs no training, and others are compared with it)
-        or "training". If several encoders claim the same use, those of nwb-neurid itself take precedence.
+        The uses for which this is the default encoder: "baseline" (an encoder without training, with which other
+        encoders are compared) or "training". If several encoders claim the same use, those of nwb-neurid itself take
+        precedence.
 
     Raises
     ------
     BrokenPlugin
-        If the spec cannot be used; every fault is listed.
+        If the spec cannot be used. The message lists all faults.
 
     Examples
     --------
@@ -97,11 +98,11 @@ class EncoderSpec:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """An encoder with loaded weights, on a device. Used by `nwb_neurid.model.model`."""
+    """An encoder with loaded weights, on a device. `nwb_neurid.Model` uses this interface."""
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings from which the encoder can be rebuilt, together with `state`; JSON values only."""
+        """Settings from which the encoder can be rebuilt, together with `state`. They contain only JSON values."""
         ...
 
     @property
@@ -116,14 +117,14 @@ class Encoder(Protocol):
         ----------
         population
             Units that may be compared with one another: one group (probe, imaging plane), unless the user pools the
-            groups. It contains no excluded units, and only activity that the spec accepts.
+            groups. The population contains no excluded units, and only activity that the spec accepts.
         progress
             Wrapper for the long loop: `for item in progress(items, label="embedding", total=len(items))`.
 
         Returns
         -------
         Embeddings
-            One row per unit, in the order of `population`; NaN, with a reason, for a unit without a vector.
+            One row per unit, in the order of `population`. A unit without a vector has NaN and a reason.
         """
         ...
 
@@ -163,8 +164,9 @@ class EncoderPlugin:
         Function that converts a checkpoint of the method's original code, with settings of the user, into config and
         state.
     spec_for_config
-        Function that returns the spec of an encoder with a given config, if the requirements depend on the config; None
-        if they do not. The result may only narrow `spec`: same name and version, and no further kinds of activity.
+        Function that returns the spec of an encoder with a given config. It is None if the requirements do not depend
+        on the config. The returned spec may only narrow `spec`: it has the same name and version, and accepts no
+        further kinds of activity.
 
     Raises
     ------
@@ -173,7 +175,7 @@ class EncoderPlugin:
 
     Examples
     --------
-    A plugin's module holds one such value, `PLUGIN`, which an entry point names:
+    The module of a plugin contains one such value, `PLUGIN`. An entry point refers to it:
 
     >>> from neurid_isi import PLUGIN
     >>> PLUGIN.spec.name, list(PLUGIN.presets)
@@ -210,7 +212,7 @@ class EncoderPlugin:
         Returns
         -------
         EncoderSpec
-            The spec of the plugin, or a narrower one of the same encoder.
+            The spec of the plugin, or a narrower spec of the same encoder.
         """
         narrow = self.spec_for_config or self.narrowed
         return self.spec if narrow is None else narrow(config)

@@ -16,11 +16,11 @@ class Progress(Protocol):
         Parameters
         ----------
         items
-            What the loop runs over.
+            The items of the loop.
         label
-            What is done, for the reader of the progress.
+            What the loop does, in words for the user.
         total
-            How many items there are; needed where they have no `len`.
+            Number of items. It is needed if `items` has no `len`.
 
         Returns
         -------
@@ -31,7 +31,7 @@ class Progress(Protocol):
 
 
 def silent(items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:  # noqa: ARG001
-    """Report nothing. This is the default progress.
+    """Report no progress. This is the default progress callback.
 
     Parameters
     ----------

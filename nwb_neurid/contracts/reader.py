@@ -12,21 +12,23 @@ from nwb_neurid.population import Population
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """Options for reading a recording. A reader lists the options that it supports in its spec; others are refused.
+    """Options for reading a recording.
 
-    `start_s`, `stop_s`, `duration_s`, `exclude` and `labels` are handled outside the reader: they work for all readers.
+    A reader lists the options that it supports in its spec. Other options are refused. The options `start_s`, `stop_s`,
+    `duration_s`, `exclude` and `labels` are handled outside the reader. They work for all readers.
 
     Parameters
     ----------
     keep_opto
-        Keep optogenetic stimulation and the time after it, which are left out by default.
+        Keep the time during and after optogenetic stimulation. By default, this time is left out.
     part
         Which recording to read if the source contains several: its name, or its path in the source.
     where
-        Which units to use: a condition on their columns. The other units stay as excluded rows.
+        Which units to use, as a condition on the columns of the units. The other units keep their rows, but are
+        excluded.
     intervals
-        Which time to use: the name of a table of intervals, optionally followed by a colon and a condition on its
-        columns.
+        Which time to use, as the name of a table of intervals. The name can be followed by a colon and a condition on
+        the columns of the table.
     all_rois
         Read all ROIs, including those that the segmentation's classifier rejects.
     activity
@@ -34,9 +36,9 @@ class ReadOptions:
     rate_hz
         Sampling or frame rate, if the source does not state it.
     covariates
-        Whether to read behaviour and stimulus. With None, they are read if the reader supports it.
+        Whether to read behaviour and stimulus. With None, they are read if the reader supports this.
     start_s, stop_s
-        Use only the time between these two, in seconds of the session clock.
+        Use only the time between these two times, in seconds of the session clock.
     duration_s
         Use only this many seconds of observed time, from the start. A shorter recording is used as a whole.
     labels
@@ -69,17 +71,17 @@ class ReadOptions:
 
 
 def is_url(source: object) -> bool:
-    """Tell whether a source is a URL. Only a reader that supports its scheme can find out what it contains.
+    """Tell whether a source is a URL. Only a reader that supports the scheme of the URL can read it.
 
     Parameters
     ----------
     source
-        Anything.
+        Any object.
 
     Returns
     -------
     bool
-        Whether it is text that begins with a scheme, as in "https://".
+        Whether the source is text that begins with a scheme, such as "https://".
 
     Examples
     --------
@@ -96,16 +98,16 @@ class ReaderSpec:
     Parameters
     ----------
     name, version, summary
-        Name of the reader, its own version, and one line for `nwb-neurid plugins`.
+        Name and version of the reader, and a one-line summary for `nwb-neurid plugins`.
     contract
-        The value of `CONTRACT` that it was written for.
+        The value of `CONTRACT` for which the reader was written.
     options
-        The fields of `ReadOptions` that it supports.
+        The fields of `ReadOptions` that the reader supports.
 
     Raises
     ------
     BrokenPlugin
-        If the spec cannot be used; every fault is listed.
+        If the spec cannot be used. The message lists all faults.
 
     Examples
     --------
@@ -135,7 +137,7 @@ class ReaderPlugin:
         Description of the reader.
     recognises
         Function that returns whether a source (a path, a URL, or an object) is of the format of the reader. It must be
-        fast (look at the name or the first bytes, and fetch nothing), and must not raise.
+        fast: it may look at the name or the first bytes, but must not download anything. It must not raise an error.
     read
         Function that reads a source into a `Population`, or raises one of `nwb_neurid.errors`.
 

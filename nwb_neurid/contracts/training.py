@@ -23,11 +23,11 @@ class Step:
     Parameters
     ----------
     number, steps
-        Number of steps that are done, and total number of steps.
+        Number of completed steps, and planned number of steps.
     loss
-        Mean loss over the matched units of the step; NaN if there were none.
+        Mean loss over the matched units of the step. NaN if no unit was matched.
     matched
-        Units that were in both views, over all windows of the step.
+        Number of matched units, that is, units that were in both views, summed over all windows of the step.
     """
 
     number: int
@@ -43,27 +43,29 @@ class TrainingOptions:
     Parameters
     ----------
     steps
-        Steps of the optimiser.
+        Number of optimiser steps.
     seed
-        Random seed, for reproducible results: on a CPU the same weights bit for bit.
+        Random seed, for reproducible results. On a CPU, the weights are reproducible bit for bit.
     windows, learning_rate
-        Pairs of windows in a step, and the peak learning rate; None for those of the preset.
+        Number of pairs of windows in a step, and peak learning rate. With None, the values of the preset are used.
     precision
         Precision of matrix multiplications: "float32", "bfloat16", or "auto" for bfloat16 on a GPU that supports it.
     compile
-        Let torch compile the network.
+        Compile the network with `torch.compile`.
     checkpoint
-        A file for the state of the training; None to save none.
+        The file in which the state of the training is saved. With None, the state is not saved.
     resume
         Continue from the checkpoint, if there is one.
     checkpoint_s
-        Least time between two checkpoints, in seconds.
+        Shortest time between two checkpoints, in seconds.
     watch
-        Callback, called with every step.
+        Callback that is called with a `Step` after every step.
     saved
-        Callback, called whenever a checkpoint was written. The encoder can then be used in its present state.
+        Callback that is called after each checkpoint was written. During the call, the encoder can be used with its
+        current weights.
     tell
-        Callback, called with a line about the setup, such as which recordings are in the memory of the device.
+        Callback that is called with a message about the setup, such as which recordings are kept in the memory of the
+        device.
 
     Raises
     ------
@@ -109,9 +111,9 @@ class TrainingLog:
     Parameters
     ----------
     loss
-        Loss of each completed step, shape (steps,); NaN where no unit was in both views.
+        Loss of each completed step, shape (steps,); NaN for a step in which no unit was in both views.
     matched
-        Units that were in both views in each step, shape (steps,).
+        Number of matched units, that is, units that were in both views, in each step, shape (steps,).
     steps
         The planned number of steps.
     seconds
@@ -141,7 +143,7 @@ class Binned:
     source, subject_id, session_id
         The same as in the population.
     duration_s
-        Its observed time, in seconds.
+        Observed time of the population, in seconds.
     values
         Spike counts (uint8) or samples (float32), shape (units, bins); may be mapped from a file.
     runs
@@ -178,7 +180,7 @@ class BinsRecordings(Protocol):
 
     @property
     def binning(self) -> str:
-        """A text that identifies the binning: it differs between encoders that bin differently."""
+        """A text that identifies the binning. Encoders that bin differently have different texts."""
         ...
 
     def bin(self, population: Population) -> Binned:
@@ -206,7 +208,8 @@ class Trainable(Encoder, Protocol):
     ) -> TrainingLog:
         """Train the encoder in place. Used by `nwb_neurid.train`.
 
-        An interruption (`KeyboardInterrupt`) ends the training early and raises nothing: the log shows it.
+        An interruption (`KeyboardInterrupt`) ends the training early, without an error. `TrainingLog.finished` is then
+        False.
 
         Parameters
         ----------
@@ -220,11 +223,11 @@ class Trainable(Encoder, Protocol):
         Returns
         -------
         TrainingLog
-            Loss and matched units of every step that was done.
+            Loss and number of matched units of every completed step.
 
         Raises
         ------
         CannotTrain
-            If none of the populations can be trained on; every reason is listed.
+            If none of the populations can be used for training. The message lists all reasons.
         """
         ...

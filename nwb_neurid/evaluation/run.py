@@ -1,4 +1,4 @@
-"""`evaluate`: read recordings, split them, fit heads, score."""
+"""`evaluate`: read recordings, split them, fit heads, and compute scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,47 +76,53 @@ def evaluate(
     pool_groups: bool = False,
     progress: Progress = automatic,
 ) -> Evaluation:
-    """Score how well the vectors of a model predict labels, under one of the protocols of the NuCLR paper.
+    """Score how well the vectors of a model predict labels, with one of the protocols of the NuCLR paper.
 
-    Every score is compared with those of guessing, of the majority class, of rate and duration alone, and of an encoder
-    that needs no training. Source of the protocols: NuCLR, arXiv 2512.01199.
+    The scores of the model are returned together with scores of baselines. The baselines are random guesses, the
+    majority class, a head that uses only the firing rate and observed duration of a unit, and the vectors of an encoder
+    that needs no training. The protocols are those of NuCLR (arXiv 2512.01199).
 
     Parameters
     ----------
     model
-        A model, its folder, or the name of an encoder that needs no training; or several, whose vectors are
-        concatenated.
+        A model, its folder, or the name of an encoder that needs no training. If a sequence of several models is given,
+        their vectors are concatenated.
     sources
-        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`; or the folders of
-        datasets of vectors that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset does not contain the
-        activity, so its vectors cannot be compared with another encoder or with neighbours in activity.
+        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are
+        accepted as well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset does not
+        contain the activity of the units. Baselines that need the activity are then left out: another encoder, and the
+        labels of units with correlated activity.
     label
-        The label to predict: "cell_type", "brain_region", or the name of a column of text.
+        The label to predict: "cell_type", "brain_region", or the name of a text column.
     protocol
         "transductive", "transductive-zero-shot" or "inductive-zero-shot".
     train
-        Further recordings, which are only used to train the head.
+        Further recordings, which are used only to train the head.
     test_subjects
-        Test these subjects only; in the zero-shot protocols, all others are used for training.
+        Test only these subjects. In the zero-shot protocols, all other subjects are used for training.
     map, subjects, head, coverage
         As for `nwb_neurid.fit_labels`.
     folds
-        Number of folds: over neurons if the protocol is transductive, over subjects otherwise.
+        Number of folds. With the protocol "transductive", neurons are split into folds. With the other protocols,
+        subjects are split into folds.
     seed
-        Random seed of folds, heads, guesses and training, for reproducible results.
+        Random seed of the folds, heads, guesses and training, for reproducible results.
     smooth
-        Also score with probabilities that are averaged over neighbours on the probe; for regions only.
+        Also compute scores from probabilities that are averaged over neighbouring units on the probe. This option is
+        only for brain regions.
     label_fractions
-        Also score heads that are fitted to these shares of the labels, above 0 and at most 1.
+        Also score heads that are fitted to only a share of the labels. Each share must be above 0 and at most 1.
     animals
-        Also score with these numbers of animals (or "all") for training the head, or the encoder if `steps` is given.
+        Also compute scores with these numbers of training animals ("all" for all of them). The head is trained on these
+        animals. If `steps` is given, the encoder is trained on them instead, and the head on all animals.
     steps
-        Train the encoder anew for each split, for this number of steps, without labels: on the training subjects, and
-        in the transductive protocols also on the test subjects.
+        If given, the encoder is trained anew for each split, without labels, for this number of steps. It is trained on
+        the training subjects. In the transductive protocols, it is also trained on the test subjects.
     windows
-        Pairs of windows in each of these steps; the number of the encoder's recipe by default.
+        Number of pairs of windows in each of these steps. By default, the number in the recipe of the encoder is used.
     baseline
-        An encoder that needs no training, for comparison; "" for none. By default `isi`.
+        Name of an encoder that needs no training, with which the model is compared. By default, this is `isi`. With "",
+        the model is not compared with another encoder.
     reading
         Options for the readers.
     pool_groups, progress
@@ -141,7 +147,7 @@ def evaluate(
     Warns
     -----
     NeuridWarning
-        If labels are doubtful, as for `nwb_neurid.fit_labels`, or units or recordings are left out.
+        If labels are doubtful, as in `nwb_neurid.fit_labels`, or if units or recordings are left out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions that make models: from an installed encoder, from a checkpoint of its authors, or from a model folder."""
+"""Functions that make models: from an installed encoder, from a published checkpoint, or from a model folder."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,16 +19,16 @@ from nwb_neurid.results import UNTRAINED, Json
 def new_model(
     encoder: str, *, preset: str | None = None, untrained: bool = False, seed: int = 0, device: str = "auto"
 ) -> Model:
-    """Make a model without trained weights, of an installed encoder.
+    """Make a model from an installed encoder, without trained weights.
 
     Parameters
     ----------
     encoder
         Name of the encoder, or `name@distribution`.
     preset
-        One of its presets; the first by default.
+        Name of a preset of the encoder. By default, its first preset is used.
     untrained
-        Accept random weights, if the encoder learns.
+        Accept random weights. This is required if the encoder learns.
     seed
         Random seed of the weights.
     device
@@ -76,7 +76,7 @@ def new_model(
 
 
 def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -> Model:
-    """Make a model from a checkpoint of the method's original code. No code in it is run.
+    """Make a model from a checkpoint that the original code of the method saved. Code in the checkpoint is never run.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     checkpoint
         The file.
     settings
-        Entries of the config that the checkpoint does not contain, or that should replace those of the checkpoint.
+        Settings of the encoder that the checkpoint does not contain, or that replace the settings in the checkpoint.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
     InvalidModel
         If the folder is not a model folder, or its format or encoder is not supported.
     WrongWeights
-        If the weights, or those of a label head, are damaged or do not fit.
+        If the weights of the encoder or of a label head are damaged, or do not fit the encoder or the label head.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""`Model`: an encoder with its weights, and its folder.
+"""`Model`: an encoder with its weights, and the folder in which it is saved.
 
 A model folder contains `model.json` (description), `weights.safetensors` (nothing pickled) and `README.md` (model
-card). Loading one never runs code from it: the encoder comes from an installed plugin.
+card). Loading a model never runs code from its folder, because the encoder comes from an installed plugin.
 """
 
 import sys
@@ -35,7 +35,7 @@ from nwb_neurid.results import Embeddings, Json, Predictions, Provenance
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Model:
-    """An encoder with its weights, ready to embed, and the label heads that were fitted to its vectors.
+    """An encoder with its weights, and the label heads that were fitted to its vectors.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class Model:
     distribution
         Name and version of the distribution that provides the plugin.
     details
-        Numbers on the training data: subjects, sessions, units, hours, steps and more.
+        Facts about the training as numbers, such as the numbers of subjects, sessions, units, hours and steps.
     device
-        The device for which it was built: "auto", "cpu" or "cuda".
+        The device for which the encoder was built: "auto", "cpu" or "cuda".
     heads
-        Label heads that were fitted to its vectors, by label.
+        Label heads that were fitted to vectors of the encoder. The keys are the names of the labels.
     weights_sha256
         Hash of the weights as safetensors; "" if there are none.
 
@@ -100,22 +100,22 @@ class Model:
 
     @property
     def spec(self) -> EncoderSpec:
-        """The spec of its encoder."""
+        """The spec of the encoder."""
         return self.plugin.spec_for(self.encoder.config)
 
     @property
     def name(self) -> str:
-        """The name of its encoder."""
+        """The name of the encoder."""
         return self.plugin.spec.name
 
     @property
     def who(self) -> str:
-        """Its encoder and the distribution that provides it, for messages."""
+        """Names of the encoder and of the distribution that provides it, for messages."""
         return name_plugin("Encoder", self.name, self.distribution)
 
     @property
     def identity(self) -> dict[str, Json]:
-        """The identity of the encoder and its weights, which a label head must match."""
+        """The encoder's name, version and config, and the hash of its weights. A label head must match them."""
         spec, config = self.plugin.spec, dict(self.encoder.config)
         return {
             "encoder": spec.name,
@@ -125,7 +125,7 @@ class Model:
         }
 
     def embed(self, population: Population, *, pool_groups: bool = False, progress: Progress = automatic) -> Embeddings:
-        """Compute one vector for each unit that can have one; the others are NaN with a reason.
+        """Compute one vector for each unit. A unit that cannot be embedded gets NaN and a reason.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Model:
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
-            Progress callback, called at every window or unit; bars in a notebook by default.
+            Progress callback, called at every window or unit. By default, progress bars are shown in a notebook.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class Model:
         Raises
         ------
         CannotEncode
-            If the encoder cannot embed this population; all reasons are listed.
+            If the encoder cannot embed this population. The message lists all reasons.
         BrokenPlugin
             If the encoder breaks its contract.
         """
@@ -182,7 +182,9 @@ class Model:
         min_spikes: int = MIN_SPIKES,
         min_windows: int = MIN_WINDOWS,
     ) -> Predictions:
-        """Predict a label of each unit with a label head of this model, or abstain with a reason.
+        """Predict a label for each unit with a label head of this model.
+
+        The head may abstain from a unit. It then gives a reason.
 
         Parameters
         ----------
@@ -191,19 +193,20 @@ class Model:
         label
             Name of the label, such as "cell_type"; "" if the model has only one head.
         coverage
-            Share of units, between 0 and 1, whose prediction set should contain the true class; by default that of the
-            head.
+            Share of units, between 0 and 1, whose prediction set should contain the true class. By default, the
+            coverage of the head is used.
         prior
-            Frequency of each class in this recording, as shares or counts by name; "uniform" for equal shares. By
-            default the shares in the training data of the head.
+            Assumed frequency of each class in this recording: a mapping from class to share or count, or "uniform" for
+            equal shares. By default, the shares of the classes in the training data of the head are used.
         smooth
-            Average the probabilities over a unit and up to five nearest units within 60 µm on its probe; for regions
-            only.
+            Average the probabilities of each unit with those of up to five nearest units within 60 µm on the same
+            probe. This option is only for brain regions.
         population
-            The embedded units. Their number of spikes counts as evidence, smoothing needs their groups and positions,
-            and some heads compare predictions between parts of the recording.
+            The embedded units. It is used for `min_spikes`, for the groups and positions that `smooth` needs, and by
+            heads that compare predictions between parts of the recording.
         min_spikes, min_windows
-            The head abstains from units with fewer spikes (if `population` has spikes) or fewer windows.
+            The head abstains from units with fewer spikes or fewer windows than these. `min_spikes` has an effect only
+            if `population` contains spikes.
 
         Returns
         -------
@@ -213,7 +216,8 @@ class Model:
         Raises
         ------
         InvalidOption
-            If there is no such head, there are several and `label` is empty, or an option cannot be used.
+            If there is no head for this label, `label` is empty although there are several heads, or an option cannot
+            be used.
         WrongWeights
             If the vectors are from another encoder, or from other weights.
 
@@ -252,7 +256,8 @@ class Model:
         overwrite
             Replace an existing model.
         like
-            The recordings from which the model was made. The folder gets the same restrictions on who may read it.
+            The recordings from which the model was made. The read permissions of the folder are restricted like those
+            of these recordings.
 
         Returns
         -------
@@ -262,7 +267,7 @@ class Model:
         Raises
         ------
         CannotWrite
-            If the folder exists and `overwrite` is False, or it cannot be written.
+            If the folder exists and `overwrite` is False, or the folder cannot be written.
         """
         folder = Path(folder)
         about = self.describe()

@@ -1,4 +1,4 @@
-"""Recordings and results as matplotlib figures. Each function draws on given axes or new ones, and returns them."""
+"""Figures of recordings and results. Each function draws on given axes or on new axes, and returns the axes."""
 
 from nwb_neurid.plots.confusion import plot_confusion as plot_confusion
 from nwb_neurid.plots.embedding import plot_embedding as plot_embedding

@@ -19,7 +19,9 @@ ABSTAINED = "abstained"
 def plot_confusion(
     predictions: Predictions, truth: Shaped[np.ndarray, " units"], *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the confusion matrix: true classes as rows, predicted ones as columns, coloured by the share of the row.
+    """Draw the confusion matrix of the predictions.
+
+    Rows are true classes, and columns are predicted classes. The colour of a cell shows its share of the row.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def plot_confusion(
     Raises
     ------
     InvalidResults
-        If the number of labels is not the number of units, or no unit has both labels.
+        If the number of labels is not the number of units, or no unit has both a known and a predicted label.
 
     Examples
     --------

@@ -43,15 +43,17 @@ def plot_embedding(
     Parameters
     ----------
     embeddings
-        The vectors; units without one are left out.
+        The vectors. Units without a vector are left out.
     color_by
         Values that determine the colours: one value for each unit (text or numbers), or a name. The name is a predicted
         label (`embeddings.predictions`), a known label (`population.labels`), "stability", "n_windows", "group" or
-        "firing_rate". If a label is both predicted and known, the prediction is used. None for one colour.
+        "firing_rate". If a label is both predicted and known, the prediction is used. With None, all points have the
+        same colour.
     population
-        The recording, for known labels, groups and firing rates.
+        The recording. It is needed to colour the points by known labels, groups or firing rates.
     points
-        Two coordinates of each unit, shape (units, 2); by default t-SNE of the standardised vectors.
+        Two coordinates of each unit, shape (units, 2). By default, they are computed from the standardised vectors by
+        t-SNE.
     seed
         Random seed of t-SNE, for reproducible results.
     ax
@@ -65,7 +67,8 @@ def plot_embedding(
     Raises
     ------
     InvalidOption
-        If there are no values of this name, not one value for each unit, or too few vectors.
+        If there are no values of this name, the number of values is not the number of units, or there are too few
+        vectors.
 
     Examples
     --------

@@ -17,14 +17,17 @@ MOST_NAMED = 60
 def plot_predictions(
     predictions: Predictions, *, rows: Int64[np.ndarray, " shown"] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the probability of each class for each unit: a dot at the predicted class, a ring if the model abstains.
+    """Draw the probability of each class for each unit.
+
+    A dot marks the predicted class. If the model abstains from a unit, a ring marks its most probable class.
 
     Parameters
     ----------
     predictions
         Predicted labels.
     rows
-        Rows of the units to draw, in this order; by default all, ordered by predicted class and probability.
+        Rows of the units to draw, in this order. By default, all units are drawn, ordered by predicted class and
+        probability.
     ax
         Axes to draw on; None for a new figure.
 

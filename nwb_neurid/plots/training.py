@@ -21,9 +21,9 @@ def plot_training(
     Parameters
     ----------
     log
-        What `nwb_neurid.contracts.training.Trainable.fit` returned, or the loss of each step, shape (steps,).
+        The log that `nwb_neurid.contracts.training.Trainable.fit` returned, or the loss of each step, shape (steps,).
     label
-        Name of the curve, if several are drawn on the same axes.
+        Name of the curve, if several curves are drawn on the same axes.
     ax
         Axes to draw on; None for a new figure.
 

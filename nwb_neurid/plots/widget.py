@@ -18,13 +18,13 @@ from nwb_neurid.results import Embeddings
 class EmbeddingWidget:
     """A scatter plot of the vectors in a notebook (Jupyter, VS Code, Colab, marimo), in which units can be selected.
 
-    Select units with a lasso (Shift and drag) or a click; `selected_unit_ids` returns them. The plot needs
-    jupyter-scatter: `pip install jupyter-scatter`.
+    Select units with a lasso (Shift and drag) or a click. `selected_unit_ids` contains the ids of the selected units.
+    The plot needs jupyter-scatter: `pip install jupyter-scatter`.
 
     Parameters
     ----------
     embeddings, color_by, population, points, seed
-        As for `nwb_neurid.plots.plot_embedding`.
+        The same as in `nwb_neurid.plots.plot_embedding`.
     height
         Height of the plot, in pixels.
 

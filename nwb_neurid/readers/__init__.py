@@ -38,8 +38,9 @@ def read(source: object, **options: Any) -> Population:
     source
         Path or URL of a recording, or an object that a reader supports.
     **options
-        Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`. Behaviour and stimulus are
-        read if the source has them, because an encoder may use them, unless `covariates=False`.
+        Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`. By default, behaviour and
+        stimulus are read if the source contains them, because an encoder may use them. With `covariates=False`, they
+        are not read.
 
     Returns
     -------
@@ -51,11 +52,11 @@ def read(source: object, **options: Any) -> Population:
     SourceNotFound
         If there is nothing at the path.
     UnknownSource
-        If no reader recognises it.
+        If no installed reader recognises the source.
     InvalidOption
-        If there is no such option.
+        If an option does not exist.
     UnreadableSource, InvalidSource
-        If the reader cannot read it.
+        If the reader cannot read the source.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
     Raises
     ------
     InvalidOption
-        If there is no such option.
+        If an option does not exist.
     """
     try:
         return ReadOptions(**options)

@@ -41,13 +41,13 @@ class Outcome:
     embeddings, predictions
         The results that were written.
     names
-        Names of the results in an NWB file: one name, or one for each of several imaging planes.
+        Names of the results in an NWB file. There is one name, or one name for each imaging plane if there are several.
     changed
         Whether the recording's own file was changed.
     tables
         Names of the tables of vectors and of predictions in an NWB file.
     cell_types
-        Cell types by published criteria, and by bundled models beside the default one.
+        Cell types predicted by published criteria, and by included models other than the default model.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Outcome:
     cell_types: tuple[CellTypes, ...] = ()
 
     def count_units(self) -> dict[str, Any]:
-        """Count the units, those with a vector, and the reasons of the others, with what the results are called.
+        """Count the units with a vector, and the reasons of the other units. Also return the names of the results.
 
         Returns
         -------
@@ -92,16 +92,16 @@ def embed_file(
     output: Output | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Embed the units of a recording, and write the vectors and the predicted labels beside them.
+    """Embed the units of a recording, and write their vectors and predicted labels into a file.
 
     Parameters
     ----------
     source
-        The recording. The results are written into an NWB file itself, completely or not at all, unless `writing`
-        states another output. For other sources, they are written into `SOURCE.neurid.nwb`, an NWB file that also
-        contains the units.
+        The recording. If it is an NWB file, the results are written into this file, unless `writing` states another
+        output. If writing fails, the file is unchanged. For other sources, the results are written into
+        `SOURCE.neurid.nwb`, an NWB file that also contains the units.
     model
-        The model; None for the included model for the activity of the recording.
+        The model. With None, the included model for the kind of activity of the recording is used.
     reading
         Options for reading the recording.
     writing
@@ -109,16 +109,17 @@ def embed_file(
     device
         The device for an included model: "auto", "cpu" or "cuda".
     pool_groups
-        Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
+        Embed all groups of units (probes, imaging planes) together. By default, each group is embedded separately.
     training
-        Train the model on the recording first; its vectors are then comparable within the recording only.
+        If given, the model is trained on the recording before the recording is embedded. Its vectors can then be
+        compared only with other vectors of the same recording.
     prediction
         Options for the label heads of the model or, if no model is given, of the included models.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that are suitable for the recording, see
-        `nwb_neurid.labels.criteria`. Criteria do not give probabilities.
+        The name of a published criterion for cell types, "none", or "auto" for all criteria that are suitable for the
+        recording (see `nwb_neurid.labels.criteria`). Criteria do not give probabilities.
     output
-        A place for the results, instead of the one in `writing`.
+        The place where the results are written, instead of the place in `writing`.
     progress
         Progress callback for the long loops.
 
@@ -201,17 +202,17 @@ def embed(
         Any source that `nwb_neurid.read` accepts (a path, a URL, arrays, an object of another library), or a
         `Population`.
     model
-        A model, its folder, the name of an included model, or the name of an encoder that needs no training; None for
-        the included model for the activity of the recording.
+        A model, its folder, the name of an included model, or the name of an encoder that needs no training. With None,
+        the included model for the kind of activity of the recording is used.
     device
-        The device, if the model is given by a folder or a name: "auto", "cpu" or "cuda".
+        The device onto which the model is loaded, unless `model` is a `Model`: "auto", "cpu" or "cuda".
     pool_groups
-        Embed all groups of units (probes, imaging planes) together; otherwise each is embedded separately.
+        Embed all groups of units (probes, imaging planes) together. By default, each group is embedded separately.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that are suitable for the recording, see
-        `nwb_neurid.labels.criteria`. Criteria do not give probabilities.
+        The name of a published criterion for cell types, "none", or "auto" for all criteria that are suitable for the
+        recording (see `nwb_neurid.labels.criteria`). Criteria do not give probabilities.
     progress
-        Progress callback for the long loops; bars in a notebook by default.
+        Progress callback for the long loops. By default, progress bars are shown in a notebook.
     **reading
         Fields of `nwb_neurid.contracts.ReadOptions`, such as `where="quality == 'good'"`.
 
@@ -219,12 +220,13 @@ def embed(
     -------
     Embeddings
         One vector per unit, in the order of the source. `Embeddings.predictions` contains the predictions of the label
-        heads and of the criteria, by label. `Embeddings.beside` contains the measurements of the criteria.
+        heads and of the criteria, by label. `Embeddings.beside` contains the measurements on which the criteria are
+        based.
 
     Raises
     ------
     NeuridError
-        If the recording cannot be read, or the model cannot embed it. The message states why, and what can be done.
+        If the recording cannot be read, or the model cannot embed it. The message states the reason and a remedy.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Fit a label head: read recordings, embed them, collect the known labels of their units, fit."""
+"""Fit a label head: read recordings, embed them, collect the known labels of their units, and fit the head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,20 +48,22 @@ def fit_labels(
     model
         A model, its folder, the name of an included model, or the name of an encoder that needs no training.
     sources
-        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`; or the folders of datasets of
-        vectors that `nwb-neurid embed --workers N --output FOLDER` writes, which are not embedded again.
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are accepted as
+        well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. Their recordings are not
+        embedded again.
     label
-        The label to learn: "cell_type", "brain_region", or the name of a column of text.
+        The label to learn: "cell_type", "brain_region", or the name of a text column.
     head
         Classifier: "linear" (multinomial logistic regression) or "mlp".
     map
-        New names of classes: a mapping from old to new, a csv table with the columns old and new, or "beryl" or
-        "cosmos" for groups of regions of the Allen CCF.
+        New names of classes: a mapping from old to new names, a csv table with the columns `old` and `new`, or the name
+        of a grouping of Allen CCF regions, which is "beryl" or "cosmos".
     subjects
         The subjects of recordings that do not state one: a mapping from path or file name to subject, or a csv table
-        with the columns source and subject.
+        with the columns `source` and `subject`.
     scope
-        The kind of neurons for which the predictions are valid, in words: "opto-tagged interneurons of mouse V1".
+        A text that describes the neurons for which the predictions are valid, for example "opto-tagged interneurons of
+        mouse V1".
     coverage
         Share of units whose prediction set should contain the true label, between 0 and 1.
     seed
@@ -69,14 +71,16 @@ def fit_labels(
     reading
         Options for reading the recordings.
     pool_groups
-        Embed all groups of units (probes, imaging planes) of a recording together, not each separately.
+        Embed all groups of units (probes, imaging planes) of a recording together. By default, each group is embedded
+        separately.
     progress
-        Progress callback for the long loops; bars in a notebook by default.
+        Progress callback for the long loops. By default, progress bars are shown in a notebook.
 
     Returns
     -------
     Model
-        The model with the new head, which replaces an existing head for the same label. `Model.save` writes it.
+        The model with the new head. If the model already had a head for this label, the new head replaces it.
+        `Model.save` writes the model to a folder.
 
     Raises
     ------
@@ -90,7 +94,8 @@ def fit_labels(
     Warns
     -----
     NeuridWarning
-        If a recording is left out, the encoder was trained on some of the animals, or the classes look doubtful.
+        If a recording is left out, the encoder was trained on some of the animals, or labels are doubtful, for example
+        if two names may mean the same class.
 
     Examples
     --------

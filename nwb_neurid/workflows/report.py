@@ -41,7 +41,7 @@ def write_report(
     reading: ReadOptions | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the report on a recording with results: one HTML file, which needs no network.
+    """Write a report on a recording and its results. The report is one HTML file that can be opened without a network.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def write_report(
         The file to write. By default, it is written beside the results and named after the source:
         `recording.report.html`.
     name
-        Name of the results whose vectors and predictions are shown; None for the longest vectors and all predictions.
+        Name of the results whose vectors and predictions are shown. With None, the report shows the longest vectors and
+        all predictions.
     reading
         Options for reading the recording.
     overwrite
@@ -66,7 +67,7 @@ def write_report(
     Raises
     ------
     SourceNotFound, NoResults
-        If there is no such source, or it has no results.
+        If the source does not exist, or has no results.
     NeuridError
         If the recording cannot be read, or the file cannot be written.
 

@@ -1,4 +1,4 @@
-"""A training run: read the recordings, train, and save model, loss curve and state in one folder."""
+"""A training run: read the recordings, train, and save the model, its loss curve and its state in one folder."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,28 +57,30 @@ def train(
 ) -> Model:
     """Train an encoder on recordings, without labels, and save it in a model folder.
 
-    The folder contains the model, `loss.csv`, `loss.png` and, until the training is finished, `checkpoint.safetensors`,
-    from which `resume` continues. The folder can be used at any time: it contains the model of the last checkpoint.
+    The folder contains the model, `loss.csv` and `loss.png`. Until the training is finished, it also contains
+    `checkpoint.safetensors`, from which an interrupted training can be resumed. The folder can be used as a model
+    folder during the training. It then contains the model of the last checkpoint.
 
     Parameters
     ----------
     sources
-        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`; or lists of recordings: a csv or tsv
-        table with a column `source` (and `split`, `subject`), or the manifest of an embedded archive.
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Lists of recordings are accepted as
+        well. A list is a csv or tsv table with a column `source` and optional columns `split` and `subject`, or the
+        manifest of an embedded archive.
     output
         The model folder to write.
     encoder
         Name of an installed encoder that learns.
     preset
-        One of its presets; its first by default.
+        Name of a preset of the encoder. By default, its first preset is used.
     steps
         Number of optimiser steps.
     windows
-        Pairs of windows in a step; the number of the preset by default.
+        Number of pairs of windows in a step. By default, the number in the preset is used.
     learning_rate
-        Peak learning rate; that of the preset by default.
+        Peak learning rate. By default, the learning rate of the preset is used.
     seed
-        Random seed, for reproducible results; bit for bit on a CPU.
+        Random seed, for reproducible results. On a CPU, results are reproducible bit for bit.
     device
         "auto", "cpu" or "cuda".
     precision
@@ -92,19 +94,21 @@ def train(
     reading
         Options for reading the recordings.
     pool_groups
-        Train on all groups of units (probes, imaging planes) of a recording together, not on each separately.
+        Train on all groups of units (probes, imaging planes) of a recording together. By default, each group is used
+        separately.
     cache
-        A folder in which binned recordings are cached, so that each is read only once; None for no cache.
+        A folder in which binned recordings are cached, so that each recording is read only once. With None, nothing is
+        cached.
     held_out
-        Held-out subjects. A recording of one of them is an error.
+        Held-out subjects. If a recording is from a held-out subject, `Leak` is raised.
     checkpoint_s
         Shortest time between two checkpoints, in seconds.
     watch
-        Callback, called after every step, with its loss.
+        Callback that is called after every step with a `Step`, which contains the loss of this step.
     tell
-        Callback, called with a message that states in which memory the recordings are kept.
+        Callback that is called with a message. The message states in which memory the recordings are kept.
     progress
-        Progress callback for the long loops; bars in a notebook by default.
+        Progress callback for the long loops. By default, progress bars are shown in a notebook.
 
     Returns
     -------

@@ -102,36 +102,39 @@ def write(
     """Write results into the file from which they were computed.
 
     The file is replaced by a verified copy in one step. If anything fails, the recording is unchanged. A Zarr folder is
-    only read: results on it are written into a sidecar.
+    never changed. Its results are written into a sidecar.
 
     Parameters
     ----------
     path
-        The recording, an NWB file in HDF5 or a Zarr folder.
+        The recording: an NWB file in HDF5, or a Zarr folder.
     embeddings, predictions
-        One row for each row of `table`, and at most one prediction per label. By default, the predictions in the
-        embeddings, and the results in `Embeddings.beside`, which replace existing results of the same names.
+        Results with one row for each row of `table`, and at most one `Predictions` per label. If no predictions are
+        given, `Embeddings.predictions` and the results in `Embeddings.beside` are written. The results in `beside`
+        replace existing results with the same names.
     output
-        The file to write; None, or another path of the same file, for the recording itself. Links are followed.
+        The file to write. With None, or with another path to the recording, the results are written into the recording
+        itself. Links are followed.
     overwrite
-        Whether results of that name, and an existing `output`, may be replaced.
+        Whether existing results with the same name, and an existing file `output`, may be replaced.
     name
         Name of the results; `neurid_ENCODER` by default.
     table
-        Path within the file of the Units or the PlaneSegmentation to which the results belong. If there are several,
-        each gets the results for its own rows, with the name `<name>_<name of the table>`. Rows of the first table come
-        first.
+        Path within the file of the Units or the PlaneSegmentation to which the results belong. If there are several
+        tables, the results for the rows of each table are written separately, with the name `<name>_<name of the
+        table>`. In `embeddings` and `predictions`, the rows of the first table come first.
     expected
         Fingerprint of the file when it was read. If the file has changed, nothing is written.
     sidecar
-        Write a small separate file, at `output` or beside the recording as `<recording>.neurid.nwb`, which lists the
-        neurons by `unit_id`. This is also done if the recording is a Zarr folder and, with a warning, if it is larger
-        than 10 GB, is managed by git-annex, or links to another file for `table` or for the processing module, because
-        other files are never changed.
+        Write a small separate file that lists the neurons by `unit_id`. It is written at `output`, or beside the
+        recording as `<recording>.neurid.nwb`. For a Zarr folder, this is always done. It is also done, with a warning,
+        if the recording is larger than 10 GB, is managed by git-annex, or links to another file for `table` or for the
+        processing module. Such linked files are never changed.
     units_columns
         Also write the predictions as columns of `table`.
     population
-        Write a new NWB file at `path` that also contains these units and their activity, for arrays without a file.
+        The units and their activity, if they come from arrays and not from a file. A new NWB file is then written at
+        `path`. It contains these units, their activity and the results.
 
     Returns
     -------
@@ -141,13 +144,13 @@ def write(
     Raises
     ------
     InvalidResults, InvalidOption
-        If the results or their name cannot be stored, or options contradict one another.
+        If the results or their name cannot be stored, or if options contradict one another.
     SourceNotFound
         If there is no file.
     SourceChanged
-        If the file changed or vanished since it was read.
+        If the file has changed, or no longer exists, since it was read.
     ResultsExist
-        If the file already contains results of that name.
+        If the file already contains results with that name.
     CannotWrite
         If the results do not fit the table, or the file cannot be written; the message states why.
 
@@ -241,21 +244,22 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     path
         An NWB file in HDF5 or a Zarr folder.
     name
-        Which results; None for all.
+        Name of the results to read. With None, all results are read.
 
     Returns
     -------
     list of Results
-        Tuples of name, `Embeddings` and `Predictions`, in the order of their names.
+        One tuple for each result: its name, its `Embeddings` and the list of its `Predictions`. The tuples are sorted
+        by name.
 
     Raises
     ------
     SourceNotFound
         If there is no file.
     UnreadableSource
-        If it cannot be read, or the results in it are damaged.
+        If the file cannot be read, or the results in it are damaged.
     NoResults
-        If it contains no results, or none of that name.
+        If the file contains no results, or none with that name.
 
     Examples
     --------
@@ -290,7 +294,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     name
         Name of the results.
     output
-        The file to write; None, or another path of the same file, for the file itself.
+        The file to write. With None, or with another path to the same file, the file itself is changed.
     overwrite
         Whether an existing `output` may be replaced.
 

@@ -61,7 +61,7 @@ def add_labels(population: Population, path: Path, source: str, others: Collecti
         name: np.where(values == "", population.labels[name], values) if name in population.labels else values
         for name, values in found.items()
     }
-    for name in merged.keys() & population.labels.keys() & set(labels):
+    for name in [name for name in labels if name in merged and name in population.labels]:
         if kept := int(((found[name] == "") & (population.labels[name] != "")).sum()):
             warn(
                 f"{path} has no {name} for {kept} of {len(population)} units of {source}, which keep the label that "

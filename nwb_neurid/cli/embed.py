@@ -28,6 +28,7 @@ from nwb_neurid.cli.options import (
     with_writing,
 )
 from nwb_neurid.cli.outcome import collect_facts, print_outcome
+from nwb_neurid.cli.program import spell
 from nwb_neurid.cli.terminal import Terminal
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.errors import InvalidOption, NeuridError
@@ -185,6 +186,8 @@ def embed(
     nothing = ", and --units-columns had nothing to add" if writing.units_columns and reading.labels is None else ""
     for name in sorted(headless):
         out.say(f"Encoder {name} has no label head: vectors were written, but no predictions{nothing}.")
+    if headless:
+        out.say(f"To predict labels, fit a head to labelled recordings: {spell('fit-labels', '--help')}")
 
 
 @contextmanager

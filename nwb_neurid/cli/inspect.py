@@ -59,9 +59,19 @@ def _facts(population: "Population") -> dict[str, Any]:
         "excluded": dict(Counter(population.excluded.values()).most_common()),
         "groups": {} if population.group is None else _count(population.group.tolist()),
         "positions": population.positions_um is not None,
+        "masks": population.masks_px is not None,
+        "waveforms": _count_waveforms(population),
         "labels": {name: _count(values.tolist()) for name, values in population.labels.items()},
         "covariates": {name: _series_facts(series) for name, series in population.covariates.items()},
     }
+
+
+def _count_waveforms(population: "Population") -> int:
+    """How many units have a mean waveform of a known sampling rate."""
+    import numpy as np
+
+    waveforms = population.waveforms_uv
+    return 0 if waveforms is None else int(np.isfinite(waveforms).all(axis=1).sum())
 
 
 def _activity_facts(population: "Population") -> dict[str, Any]:
@@ -110,10 +120,15 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 def _list_models(population: "Population") -> dict[str, Any]:
     """Each included model, and why it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
-    from nwb_neurid.model.bundled import is_on_request, list_bundled, list_labels, read_spec
+    from nwb_neurid.labels.folder import read_heads
+    from nwb_neurid.model.bundled import FOLDER, is_on_request, list_bundled, list_labels, read_spec
+    from nwb_neurid.workflows.cell_types import explain_abstention
 
     specs = {name: read_spec(name) for name in list_bundled()}
     found = {name: list_problems(population, spec) for name, spec in specs.items()}
+    for name in [name for name, problems in found.items() if not problems and list_labels(name)]:
+        if reason := explain_abstention(population, read_heads(FOLDER / name)):
+            found[name] = [f"it would abstain from every unit: {reason}"]
     return {
         name: {
             "encoder": specs[name].name,
@@ -149,7 +164,10 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
         out.say(f"  {counted(count, 'unit')} left out: {reason}")
     if found["groups"]:
         out.say(f"  groups: {_list_counts(found['groups'])}")
-    out.say(f"  positions: {'known' if found['positions'] else 'not known'}")
+    pixels = ", in pixels only" if found["masks"] else ""
+    out.say(f"  positions: {'known' if found['positions'] else f'known{pixels}' if pixels else 'not known'}")
+    if activity["kind"] == "spikes":
+        out.say(f"  mean waveforms: {found['waveforms']} of {counted(found['units'], 'unit')}")
     for name, values in found["labels"].items():
         out.say(f"  {name}: {_list_counts(values)}")
 

@@ -50,7 +50,8 @@ def show(
         _report_embeddings(out, each)
         for prediction in each["predictions"]:
             _report_predictions(out, each["name"], prediction)
-    out.say(f"To remove them: {spell('remove', path, '--name', found[0]['name'])}")
+    for each in found:
+        out.say(f"To remove them: {spell('remove', path, '--name', each['name'])}")
 
 
 def _read_recording(path: Path) -> "Population | None":
@@ -165,6 +166,8 @@ def _report_embeddings(out: Terminal, found: Mapping[str, Any]) -> None:
     known = [label for label in KNOWN if rows and label in rows[0]]
     titles = ("unit", *known, "windows", "stability", "most similar units, or why there is no vector")
     out.say_table(titles, [_describe_unit(row, known) for row in rows])
+    if len(rows) < found["units"]:
+        out.say(f"  {len(rows)} of {found['units']} units are listed; --rows N lists more")
     model = found["model"]
     for line in found["clusters"]:
         out.say(f"  {line}")

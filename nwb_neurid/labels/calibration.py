@@ -45,7 +45,7 @@ def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
     needed = Calibration.count_needed_animals(coverage)
     if animals >= needed:
         return ()
-    return (f"{NOMINAL}: calibrated on {counted(animals, 'animal')}, at least {needed} are needed.",)
+    return (f"{NOMINAL}: calibrated on {counted(animals, 'animal')} (a guarantee needs {needed}).",)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

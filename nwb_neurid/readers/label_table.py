@@ -8,6 +8,7 @@ import numpy as np
 
 from nwb_neurid._system.files import read_rows
 from nwb_neurid._system.text import join_some
+from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 from nwb_neurid.readers.labels import find_labels
@@ -60,6 +61,12 @@ def add_labels(population: Population, path: Path, source: str, others: Collecti
         name: np.where(values == "", population.labels[name], values) if name in population.labels else values
         for name, values in found.items()
     }
+    for name in [name for name in labels if name in merged and name in population.labels]:
+        if kept := int(((found[name] == "") & (population.labels[name] != "")).sum()):
+            warn(
+                f"{path} has no {name} for {kept} of {len(population)} units of {source}, which keep the label that "
+                "the recording has."
+            )
     return replace(population, labels={**population.labels, **merged})
 
 

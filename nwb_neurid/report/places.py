@@ -48,15 +48,19 @@ def _describe_positions(population: Population, places: Float64[np.ndarray, "uni
     up = 1 if ranges[1] >= 0.5 * np.nanmax(ranges) else int(np.nanargmax(ranges))
     across = max((axis for axis in range(3) if axis != up), key=lambda axis: (ranges[axis], -axis))
     x, y = _spread_ties(places[:, across], places[:, up], ranges[up])
+    spread = bool((x != places[:, across])[np.isfinite(x)].any())
     names = [] if population.group is None else sorted({str(name) for name in population.group.tolist()})
     if len(names) > 1:
         width = 1.3 * max(np.nanmax(x) - np.nanmin(x), 0.1 * ranges[up], 1.0)
         x = x + width * np.searchsorted(names, np.array([str(name) for name in population.group.tolist()]))  # type: ignore[union-attr]
+    notes = [", probes side by side"] if len(names) > 1 else []
+    if spread:
+        notes.append(", units at the same place moved apart")
     return {
         "kind": "probe",
         "x": encode_numbers(x, 6),
         "y": encode_numbers(y, 6),
-        "titles": [f"{AXES[across]} (µm)" + (", probes side by side" if len(names) > 1 else ""), f"{AXES[up]} (µm)"],
+        "titles": [f"{AXES[across]} (µm)" + "".join(notes), f"{AXES[up]} (µm)"],
         "outlines": None,
     }
 

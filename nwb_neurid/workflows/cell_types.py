@@ -1,5 +1,6 @@
 """Cell types in addition to the vectors: by published criteria, and by bundled models that have label heads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -7,6 +8,7 @@ from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.contracts.compatibility import list_problems
 from nwb_neurid.errors import InvalidOption
 from nwb_neurid.labels.criteria import Criterion, apply_criterion, choose_criteria
+from nwb_neurid.labels.head import LabelHead
 from nwb_neurid.labels.prediction import PredictionOptions, check_options, predict_all
 from nwb_neurid.model.bundled import list_with_heads, read_spec
 from nwb_neurid.model.making import load_model
@@ -131,7 +133,7 @@ def plan_cell_types(population: Population, criteria: str, *, models: bool, devi
     loaded = {name_after(name.replace("-", "_")): load_model(name, device=device) for name in able}
     return CellTypePlan(
         criteria={name_after(each.name): each for each in choose_criteria(population, criteria)},
-        models={name: model for name, model in loaded.items() if _has_required(population, model)},
+        models={name: model for name, model in loaded.items() if not explain_abstention(population, model.heads)},
     )
 
 
@@ -139,7 +141,9 @@ def _fits(population: Population, name: str) -> bool:
     return not list_problems(population, read_spec(name))
 
 
-def _has_required(population: Population, model: Model) -> bool:
-    """Whether the recording has what some head requires; without it, every unit would be abstained from."""
-    required = [each.required.of for each in model.heads.values() if each.required is not None and each.required.of]
-    return len(required) < len(model.heads) or any(getattr(population, name, None) is not None for name in required)
+def explain_abstention(population: Population, heads: Mapping[str, LabelHead]) -> str:
+    """Why these heads would abstain from every unit of a recording; "" if some head would not."""
+    required = [head.required for head in heads.values() if head.required is not None and head.required.of]
+    if len(required) < len(heads) or any(getattr(population, each.of, None) is not None for each in required):
+        return ""
+    return "; ".join(dict.fromkeys(each.reason for each in required))

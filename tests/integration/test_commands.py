@@ -172,6 +172,10 @@ def test_show_previews_tables_and_model(run, recording):
     assert "neurid_isi: 12 of 12 units with a vector of 53 dimensions" in said
     assert "encoder isi 1" in said
     assert "none needed" in said
+    assert "  2 of 12 units are listed; --rows N lists more" in said
+    run("embed", "--encoder", "isi", recording, "--name", "again")
+    said = run("show", recording).stdout
+    assert all(f"--name {name}" in said for name in ("neurid_isi", "again"))
 
 
 def test_show_without_results(run, recording):

@@ -34,7 +34,7 @@ def test_a_head_is_fitted_and_names_units(made, animals, tmp_path):
     assert first.startswith("model: cell_type of ")
     assert " units of 4 animals: CH " in first
     assert second.startswith("On held-out animals: macro F1 0.")
-    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 4 animals, at least 9 are needed."
+    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 4 animals (a guarantee needs 9)."
     assert last.endswith(" embed SOURCE --model model")
 
     output = tmp_path / "out.nwb"

@@ -79,6 +79,8 @@ def test_inspect_names_models_reasons_by_preset_and_the_next_step(run, recording
     assert "  company-spikes (company): yes, the default for this recording" in said
     assert "  default-spikes (neurpir): yes" in said
     assert "  company-calcium (company): no, it takes " in said
+    assert "  mean waveforms: 0 of 12 units" in said
+    assert "  cell-types (fingerprint): no, it would abstain from every unit: no waveform (" in said
     assert said.rstrip().endswith(f"nwb_neurid embed {recording}")
     run("simulate", "short.nwb", "--units", 3, "--duration", 4)
     said = run("inspect", "short.nwb").stdout

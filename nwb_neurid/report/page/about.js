@@ -4,9 +4,8 @@ function drawAbout() {
   byId("title").textContent = visible(facts.title, 120);
   const about = Object.fromEntries(facts.recording);
   byId("subtitle").textContent = [about.Subject, about.Session].filter(Boolean).map((text) => visible(text, 60)).join(" · ");
-  const first = facts.predictions[0];
   const chips = [["Units", units.toLocaleString("en")], ["With a vector", facts.points.x.filter(isNumber).length.toLocaleString("en")], ["Observed", about["Observed time"]?.split(" in ")[0] ?? "–"], ["Encoder", Object.fromEntries(facts.model).Encoder]];
-  if (first) chips.push([`${visible(first.title, 30)} predicted`, `${first.labelled.toLocaleString("en")} units`]);
+  for (const each of facts.predictions.slice(0, 2)) chips.push([`${visible(each.title, 30)} predicted`, `${each.labelled.toLocaleString("en")} of ${plural(units, "unit")}`]);
   put("chips", ...chips.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: visible(value, 40) }))));
   for (const [id, pairs] of [["recording", facts.recording], ["model", facts.model]]) put(id, ...pairs.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: visible(value, 2000) }))));
   byId("methods").textContent = visible(facts.methods, 20000);
@@ -67,7 +66,7 @@ function drawConfusion(each) {
   });
   const share = (value) => (isNumber(value) ? `${(100 * value).toFixed(1)}%` : "–");
   return make("div", {}, make("h3", { text: "Confusion (share of the true label)" }), make("div", { class: "confusion-wrap" }, make("table", { class: "confusion" }, make("thead", {}, head), make("tbody", {}, ...lines))),
-    make("p", { class: "muted", text: `${known} units with a known label: ${share(accuracy)} right of the ${labelled} labelled, ${share(all)} if all were. No test of the model where it was fitted to these units.` }));
+    make("p", { class: "muted", text: `Of ${known} units with a known label, ${labelled} were labelled, and ${share(accuracy)} of these labels are right. If all had been labelled, ${share(all)} would be right. If the label head was fitted to these units, this is not a test of the model.` }));
 }
 
 function drawReasons(each) {

@@ -84,7 +84,7 @@ const columns = [
 ];
 const columnNamed = (name) => columns.find((column) => column.name === name);
 const probability = facts.predictions.map((each) => columnNamed(each.probability)).find(Boolean);
-const predicted = columns.find((column) => column.role === "predicted");
+const predicted = columns.find((column) => column.role === "predicted" && column.levels.some((level) => level && level !== "abstained"));
 const neighbours = decode(facts.neighbours);
 const nearCount = facts.neighbours.shape[1];
 const neighboursOf = (row) => Array.from(neighbours.subarray(row * nearCount, (row + 1) * nearCount)).filter((other) => other >= 0);

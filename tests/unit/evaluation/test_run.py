@@ -232,6 +232,6 @@ def test_an_encoder_without_windows_does_not_take_them_from_another(animals):
 
 def test_few_animals_promise_nothing_and_say_so(animals, found):
     (note,) = found.scores["notes"]
-    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 2 animals, at least 9 are needed."
+    assert note == "Nominal coverage, not guaranteed for new animals: calibrated on 2 animals (a guarantee needs 9)."
     within = nwb_neurid.evaluate("isi", animals, label="cell_type", protocol="transductive", folds=2, baseline="")
     assert within.scores["notes"][0].endswith("calibrated on other neurons of the animals that are tested.")

@@ -139,10 +139,10 @@ def test_a_prior_that_cannot_be_is_an_error(trained, prior, wanted):
 
 def test_few_animals_promise_nothing_and_say_so(animals, trained):
     few = predict(animals(8).fit(), animals(1).embeddings())
-    note = "Nominal coverage, not guaranteed for new animals: calibrated on 8 animals, at least 9 are needed."
+    note = "Nominal coverage, not guaranteed for new animals: calibrated on 8 animals (a guarantee needs 9)."
     assert few.notes == (note,)
     assert predict(trained, animals(1).embeddings()).notes == ()
-    assert "at least 19 are needed." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
+    assert "(a guarantee needs 19)." in predict(trained, animals(1).embeddings(), coverage=0.95).notes[0]
 
 
 def test_a_head_takes_no_vectors_of_other_weights(animals):

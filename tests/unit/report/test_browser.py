@@ -106,6 +106,17 @@ def test_the_table_sorts_searches_and_exports(open_page, page_file):
     assert opened.page.is_visible("tr:has-text('SST')")
 
 
+def test_the_first_colour_shows_what_is_known(open_page, collect, recorded, tmp_path):
+    facts = collect(recorded)
+    nobody = {**facts["texts"][0], "levels": ["abstained"], "codes": [0] * 60}
+    without = {**facts, "texts": [nobody, *facts["texts"][1:]]}
+    for found, colour in ((facts, "predicted cell_type"), (without, "cell_type")):
+        (tmp_path / "page.html").write_text(make_page(found), "utf-8")
+        opened = open_page(tmp_path / "page.html")
+        assert opened.page.locator("#colour option:checked").inner_text() == colour
+    assert "48 of 60 units" in opened.text("#chips")
+
+
 def test_colours_are_chosen_by_any_column(open_page, page_file, facts):
     opened = open_page(page_file)
     names = opened.page.locator("#colour option").all_inner_texts()

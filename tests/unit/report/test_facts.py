@@ -167,7 +167,9 @@ def test_probes_stand_side_by_side_and_depth_goes_up(facts):
 
 def test_units_at_one_place_are_spread(make_population):
     population = make_population(units=4, positions_um=np.zeros((4, 3), np.float32))
-    assert len({*describe_places(population)["x"]}) == 4
+    places = describe_places(population)
+    assert len({*places["x"]}) == 4
+    assert places["titles"][0].endswith("(µm), units at the same place moved apart")
 
 
 def test_without_places_there_is_no_map_of_them(make_population):

@@ -224,7 +224,7 @@ def test_options_of_predictions_are_for_the_model_that_predicts(recording, tmp_p
     outcome = embed_file(recording, prediction=asked, device="cpu", writing=WriteOptions(output=tmp_path / "copy.nwb"))
     ((types,),) = [each.results.predictions for each in outcome.cell_types if each.results.name == TYPES]
     assert types.coverage == 0.9
-    assert any("the class shares of neocortex: 15% GABAergic" in note for note in types.notes)
+    assert any("the class shares of neocortex: 15% of the neurons are GABAergic" in note for note in types.notes)
     wrong = PredictionOptions(prior="ca1")
     with pytest.raises(InvalidOption, match=r"cell_type, or one of uniform, neocortex, got 'ca1'\."):
         embed_file(recording, prediction=wrong, device="cpu", writing=WriteOptions(output=tmp_path / "other.nwb"))

@@ -10,7 +10,7 @@ from pynwb import NWBHDF5IO
 import nwb_neurid
 from nwb_neurid.contracts import ReadOptions
 from nwb_neurid.contracts.training import TrainingOptions
-from nwb_neurid.errors import CannotWrite, InvalidModel, InvalidOption, SourceNotFound, UntrainedEncoder
+from nwb_neurid.errors import CannotWrite, InvalidModel, InvalidOption, NeuridWarning, SourceNotFound, UntrainedEncoder
 from nwb_neurid.results import select
 from nwb_neurid.simulate import simulate, write_nwb
 from nwb_neurid.workflows import embed as workflow
@@ -140,7 +140,8 @@ def test_own_labels_become_columns_of_the_units(tmp_path):
     table.write_text("row,layer,cell_type,electrodes\n0,4,PV,a\n3,2/3,,b\n")
     reading = ReadOptions(labels=table)
     options = {"model": nwb_neurid.new_model("isi"), "criteria": "none"}
-    embed_file(path, reading=reading, writing=WriteOptions(units_columns=True), **options)
+    with pytest.warns(NeuridWarning, match="has no cell_type for 4 of 5 units of "):
+        embed_file(path, reading=reading, writing=WriteOptions(units_columns=True), **options)
     with NWBHDF5IO(path, "r") as file:
         units = file.read().units
         assert units["layer"].data[:].tolist() == ["4", "", "", "2/3", ""]
@@ -150,7 +151,8 @@ def test_own_labels_become_columns_of_the_units(tmp_path):
         assert units["layer"].description.startswith("layer, as the user labelled the neuron")
         np.testing.assert_array_equal(units["cell_type"].data[:], before["cell_type"].astype(str))
     table.write_text("row,layer\n0,L5\n")
-    embed_file(path, reading=reading, writing=WriteOptions(units_columns=True, overwrite=True), **options)
+    with pytest.warns(NeuridWarning, match="has no layer for 1 of 5 units"):
+        embed_file(path, reading=reading, writing=WriteOptions(units_columns=True, overwrite=True), **options)
     with h5py.File(path, "r") as file:
         assert file["units/layer"][0] == b"L5"
         assert "neurid_labels_electrodes" not in file["units"]

@@ -144,7 +144,7 @@ def predictions(embeddings: Embeddings) -> Predictions:
         unit_ids=embeddings.unit_ids,
         label=np.array(["Pvalb", "Sst", "", "Pvalb", "Vip", "Vip"]),
         class_probabilities=probabilities,
-        prediction_set=np.nan_to_num(probabilities) >= 0.2,
+        prediction_set=np.nan_to_num(probabilities) >= 0.3,
         abstained=np.array([False, False, True, True, False, False]),
         reasons=np.array(["", "", "silent", "three classes are plausible", "", ""]),
         ood_score=np.array([0.1, 0.2, np.nan, 3, 0.4, 0.5], np.float32),

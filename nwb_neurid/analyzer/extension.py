@@ -28,7 +28,7 @@ MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device",
 
 
 class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
-    """An extension that computes first and then replaces what is saved, in one step.
+    """An extension that computes its results first, and then replaces the saved results in one step.
 
     SpikeInterface deletes saved results before it checks the parameters, and again when anything fails. With this
     class, earlier results stay if anything fails, even if the disk is full or the process is killed.

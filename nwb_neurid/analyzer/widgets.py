@@ -96,7 +96,7 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
     sorting_analyzer
         A sorting analyzer with the extension `neurid_embeddings`.
     color_by
-        A predicted label ("cell_type"), a property of the units, or one value for each unit; With None, all units have
+        A predicted label ("cell_type"), a property of the units, or one value for each unit. With None, all units have
         the same colour. Text is shown as classes, and numbers are shown on a colour scale.
     unit_ids
         The units to highlight; None for all units. Units without a vector have no point.

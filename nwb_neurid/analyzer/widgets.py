@@ -36,7 +36,7 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
     """A drawing of units, on axes of matplotlib or beside a list for choosing units."""
 
     def plot_matplotlib(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib. Called by SpikeInterface.
+        """Draw on axes of matplotlib. SpikeInterface calls this method.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
         data_plot.draw(self.ax, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units, again whenever other units are chosen. Called by SpikeInterface.
+        """Draw beside a list for choosing units. SpikeInterface calls this method again when other units are chosen.
 
         Parameters
         ----------
@@ -89,17 +89,17 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
 
 @final
 class NeuridEmbeddingsWidget(_NeuridWidget):
-    """t-SNE of the vectors: units with similar vectors lie close to each other.
+    """Scatter plot of the vectors, by t-SNE. Units with similar vectors lie close to each other.
 
     Parameters
     ----------
     sorting_analyzer
         A sorting analyzer with the extension `neurid_embeddings`.
     color_by
-        A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
-        is shown as classes, numbers on a scale.
+        A predicted label ("cell_type"), a property of the units, or one value for each unit. With None, all units have
+        the same colour. Text is shown as classes, and numbers are shown on a colour scale.
     unit_ids
-        The units to highlight; None for all. Units without a vector have no point.
+        The units to highlight; None for all units. Units without a vector have no point.
     seed
         Random seed of the t-SNE.
     backend, **backend_kwargs
@@ -146,16 +146,18 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
 
 @final
 class NeuridPredictionsWidget(_NeuridWidget):
-    """The probability of each class for each unit: a dot at the predicted class, a ring where the model abstains.
+    """The probability of each class for each unit.
+
+    A dot marks the predicted class. If the model abstains from a unit, a ring marks its most probable class.
 
     Parameters
     ----------
     sorting_analyzer
         A sorting analyzer with the extension `neurid_predictions`.
     label
-        Which label; "" for the only one.
+        Name of the label. It can be "" if there are predictions of only one label.
     unit_ids
-        The units to show, in this order; None for all.
+        The units to show, in this order; None for all units.
     backend, **backend_kwargs
         "matplotlib" or "ipywidgets", and SpikeInterface's options for this backend.
 

@@ -101,7 +101,7 @@ def evaluate(
     test_subjects
         Test only these subjects. In the zero-shot protocols, all other subjects are used for training.
     map, subjects, head, coverage
-        As for `nwb_neurid.fit_labels`.
+        The same as in `nwb_neurid.fit_labels`.
     folds
         Number of folds. With the protocol "transductive", neurons are split into folds. With the other protocols,
         subjects are split into folds.
@@ -126,7 +126,7 @@ def evaluate(
     reading
         Options for the readers.
     pool_groups, progress
-        As for `Model.embed`.
+        The same as in `Model.embed`.
 
     Returns
     -------

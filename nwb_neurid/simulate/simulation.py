@@ -34,13 +34,14 @@ class Simulation:
     brain_region
         "simulated region A" and so on, shape (units,); "" if there is only one region.
     positions_um
-        Across the probe, along it and away from it, in micrometres from its first site; shape (units, 3).
+        Positions across, along and away from the probe, in micrometres from the first site of the probe, shape (units,
+        3).
     running_speed_cm_s
         Running speed of the animal, sampled at `SLOW_HZ`, shape (samples,). None if there is only one region.
     duration_s
         Duration in seconds.
     seed, animal, out_of_domain
-        As given to `simulate`.
+        The values that were passed to `simulate`.
 
     Examples
     --------
@@ -89,18 +90,20 @@ class Simulation:
         return f"-animal-{self.animal}" if self.animal else ""
 
     def population(self) -> Population:
-        """Return the spikes as a population, as read from the file of this simulation, at the positions of the neurons.
+        """Return the spikes as a population, as if they were read from the file of this simulation.
+
+        The positions of the units are those of the neurons.
 
         Returns
         -------
         Population
-            The population with the labels "cell_type" and, for several regions, "brain_region".
+            The population with the label "cell_type" and, if there are several regions, the label "brain_region".
         """
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._build_population(spikes, "probe")
 
     def imaged_population(self, rate_hz: float = FRAME_HZ) -> Population:
-        """Return the dF/F as a population, as read from the imaging file of this simulation.
+        """Return the dF/F as a population, as if it were read from the imaging file of this simulation.
 
         Parameters
         ----------
@@ -135,7 +138,7 @@ class Simulation:
         Raises
         ------
         InvalidOption
-            As for `imaged_population`.
+            For the same reasons as in `imaged_population`.
         """
         noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
         return simulate_fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)

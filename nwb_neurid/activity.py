@@ -89,7 +89,7 @@ class Spikes:
         Returns
         -------
         Spikes
-            Units in the same order.
+            The spikes, with the units in the same order.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Spikes:
         Returns
         -------
         array
-            Seconds of the session clock, ascending, shape (spikes of the unit,).
+            Spike times in seconds of the session clock, ascending, shape (spikes of the unit,).
         """
         return self.times_s[self.splits[unit] : self.splits[unit + 1]]
 
@@ -130,7 +130,7 @@ class Spikes:
         Returns
         -------
         array
-            Shape (units,).
+            Number of spikes of each unit, shape (units,).
         """
         return np.diff(self.splits)
 
@@ -157,8 +157,8 @@ class Spikes:
         intervals_s
             Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
         observed
-            Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
-            intervals.
+            Whether each unit was observed in each interval, shape (units, intervals); None if all units were observed
+            in all intervals.
 
         Returns
         -------
@@ -280,8 +280,8 @@ class Traces:
         Returns
         -------
         Traces
-            The samples from the start of the first interval to the end of the last. Samples between intervals stay, but
-            count as unobserved.
+            The samples from the start of the first interval to the end of the last. Samples between intervals are kept,
+            but count as unobserved.
         """
         if len(intervals_s) == 0:
             return replace(self, values=self.values[:, :0])

@@ -136,7 +136,7 @@ class Series:
         Returns
         -------
         array
-            Shape (bins, channels), float32.
+            Value of each bin, shape (bins, channels), float32.
 
         Raises
         ------

@@ -46,8 +46,8 @@ class Population:
         Observed time: half-open intervals in seconds of the session clock, shape (intervals, 2), ascending and
         disjoint. Intervals may touch, because a new interval begins wherever the set of observed units changes.
     unit_observed
-        Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
-        intervals.
+        Whether each unit was observed in each interval, shape (units, intervals); None if all units were observed in
+        all intervals.
     group
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
@@ -62,8 +62,8 @@ class Population:
         Behaviour and stimulus by name. The whole series is kept, including its values outside observed time.
     labels
         Known labels by name. Each value is an array of text of shape (units,), with "" where the label is unknown.
-        Readers provide cell types and regions as "cell_type" and "brain_region", in addition to the names in the
-        source.
+        Readers provide cell types and regions under the names "cell_type" and "brain_region", and also under their
+        names in the source.
     excluded
         Rows of units that are not embedded, with the reasons. These units keep their rows in every result, without a
         vector.
@@ -219,7 +219,7 @@ class Population:
         Returns
         -------
         array
-            Seconds, shape (units,).
+            Observed time of each unit in seconds, shape (units,).
         """
         lengths = np.diff(self.observed_s)[:, 0]
         if self.unit_observed is None:
@@ -276,7 +276,7 @@ class Population:
         Parameters
         ----------
         intervals_s
-            Intervals of the session clock, shape (intervals, 2), in seconds.
+            Intervals in seconds of the session clock, shape (intervals, 2).
 
         Returns
         -------
@@ -379,7 +379,7 @@ class Population:
         Returns
         -------
         array
-            Seconds of the session clock, shape (bins,).
+            Start of each bin in seconds of the session clock, shape (bins,).
 
         Raises
         ------
@@ -392,14 +392,14 @@ class Population:
         return np.repeat(runs[:, 0], bins) + within * bin_s
 
     def resolution_s(self) -> float:
-        """Estimate the resolution of the times.
+        """Estimate the resolution of the spike times or samples.
 
         Returns
         -------
         float
-            Resolution in seconds: the resolution that the source states, or the step of the time grid on which the
-            inter-spike intervals lie, whichever is coarser. A grid is found only if its step is over 0.25 ms, which is
-            too coarse for the sampling of voltage.
+            Resolution in seconds. For traces, it is the time between two samples. For spikes, it is the resolution that
+            the source states, or the step of the time grid on which the inter-spike intervals lie, whichever is
+            coarser. A grid is found only if its step is over 0.25 ms, which is too coarse for the sampling of voltage.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

@@ -91,8 +91,8 @@ class Embeddings:
         recording as a whole.
     stability
         Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the encoder
-        uses the recording as a whole, the cosine similarity of the unit's vectors in two parts of the recording. NaN if
-        there are too few data, such as fewer than four windows.
+        uses the recording as a whole, it is the cosine similarity of the unit's vectors in two parts of the recording.
+        NaN if there are too few data, such as fewer than four windows.
     reasons
         The reason why a unit has no vector, shape (units,); "" if the unit has a vector.
     provenance

@@ -85,7 +85,7 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
 
 
 def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **options: Any) -> None:
-    """Export an analyzer to phy, with the predictions as columns of its cluster table.
+    """Export an analyzer to phy, with the predictions as columns of phy's cluster table.
 
     This function removes units without spikes, and then calls SpikeInterface's `export_to_phy`. If `export_to_phy`
     removed these units itself, the cluster numbers in the table would not match those of the spikes.
@@ -95,7 +95,7 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
     analyzer
         A sorting analyzer with `neurid_predictions`, and the extensions that `export_to_phy` needs.
     folder
-        The folder to make.
+        The folder to create.
     **options
         The same as in `spikeinterface.exporters.export_to_phy`.
 
@@ -119,7 +119,7 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
 
 
 def neurid_curation(analyzer: SortingAnalyzer) -> dict[str, Any]:
-    """Convert the predictions of an analyzer to a curation of SpikeInterface, format version 2, ready for JSON.
+    """Convert the predictions of an analyzer to a curation of SpikeInterface (format version 2) for a JSON file.
 
     `spikeinterface.curation.apply_curation` sets the predictions as the property `neurid_<label>`. A unit from which
     the model abstains has no label.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CM_PER_INCH = 2.54
 FEWEST = 3
-"""The least number of units with a vector that is plotted."""
+"""The smallest number of units with a vector that can be plotted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -96,7 +96,7 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
     sorting_analyzer
         A sorting analyzer with the extension `neurid_embeddings`.
     color_by
-        A predicted label ("cell_type"), a property of the units, or one value for each unit; With None, all units have
+        A predicted label ("cell_type"), a property of the units, or one value for each unit. With None, all units have
         the same colour. Text is shown as classes, and numbers are shown on a colour scale.
     unit_ids
         The units to highlight; None for all units. Units without a vector have no point.

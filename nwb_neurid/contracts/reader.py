@@ -43,11 +43,11 @@ class ReadOptions:
         Use only this many seconds of observed time, from the start. A shorter recording is used as a whole.
     labels
         A csv or tsv file with labels of units. A column `unit_id` or `row` (counted from 0) identifies the unit, and
-        every other column is a label. If there is a column `source`, only rows that give the path or the file name of
-        the recording are used.
+        every other column is a label. If there is a column `source`, only rows with the path or the file name of the
+        recording in this column are used.
     exclude
-        Time to leave out, such as laser epochs: `START:STOP` in seconds (several are separated by commas), or a csv or
-        tsv file with the columns `start_time` and `stop_time`.
+        Time to leave out, such as laser epochs: `START:STOP` in seconds (separate several ranges by commas), or a csv
+        or tsv file with the columns `start_time` and `stop_time`.
 
     Examples
     --------
@@ -136,10 +136,10 @@ class ReaderPlugin:
     spec
         Description of the reader.
     recognises
-        Function that returns whether a source (a path, a URL, or an object) is of the format of the reader. It must be
+        Function that returns whether a source (a path, a URL, or an object) has the format of the reader. It must be
         fast: it may look at the name or the first bytes, but must not download anything. It must not raise an error.
     read
-        Function that reads a source into a `Population`, or raises one of `nwb_neurid.errors`.
+        Function that reads a source into a `Population`, or raises one of the errors in `nwb_neurid.errors`.
 
     Examples
     --------

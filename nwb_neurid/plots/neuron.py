@@ -37,8 +37,8 @@ def plot_neuron(
     row
         Row of the neuron.
     start_s, duration_s
-        Start of the raster or the trace, in seconds of the session clock, and its duration in seconds. By default, it
-        starts at the start of observed time.
+        Start of the raster or the trace, in seconds of the session clock, and its duration in seconds. By default, the
+        raster or trace starts at the start of observed time.
     axes
         Four axes to draw on; None for a new figure.
 

@@ -74,7 +74,7 @@ class EmbeddingWidget:
         return self._unit_ids[self.selected_rows]
 
     def select(self, rows: Iterable[int]) -> None:
-        """Select units, in place of the current selection.
+        """Select units. They replace the current selection.
 
         Parameters
         ----------

@@ -17,6 +17,8 @@ LAGS_MS = np.arange(0, 51)
 INTERVALS_S = np.logspace(-3, 1, 41)
 RASTER_SPIKES = 400_000
 RASTER_S = (60.0, 30.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
+SHORT_RUN_S = 5.0
+"""If no run of observed time is that long, the raster includes gaps."""
 TRACE_POINTS, TRACE_S, TRACE_BYTES = 400, 120.0, 1_500_000
 WAVEFORM_POINTS = 100
 REFRACTORY_S = 0.002
@@ -105,10 +107,18 @@ def _encode_intervals(population: Population) -> dict[str, Any]:
 
 
 def _encode_raster(population: Population, spikes: Spikes) -> dict[str, Any] | None:
-    """The spikes of all units in one stretch of time, the start of the longest run of observed time."""
+    """The spikes of all units in one stretch of time.
+
+    The stretch is the start of the longest run of observed time. In recordings of short trials, it begins with the
+    first run and includes gaps.
+    """
     start_s, run_s = _find_longest_run(population)
     if run_s == 0:
         return None
+    runs = population.runs_s()
+    has_gaps = run_s < SHORT_RUN_S and len(runs) > 1
+    if has_gaps:
+        start_s, run_s = float(runs[0, 0]), float(runs[-1, 1] - runs[0, 0])
     for length_s in RASTER_S:
         inside = (spikes.times_s >= start_s - EDGE_S) & (spikes.times_s < start_s + length_s)
         if np.count_nonzero(inside) <= RASTER_SPIKES:
@@ -120,6 +130,7 @@ def _encode_raster(population: Population, spikes: Spikes) -> dict[str, Any] | N
     return {
         "start_s": float(f"{start_s:.6g}"),
         "length_s": float(f"{length_s:.6g}"),
+        "gaps": has_gaps,
         "splits": encode_array(before[spikes.splits].astype(np.uint32)),
         "times": encode_array(np.round(share * 65_535).astype(np.uint16)),
     }

@@ -55,7 +55,7 @@ def _describe_positions(population: Population, places: Float64[np.ndarray, "uni
         x = x + width * np.searchsorted(names, np.array([str(name) for name in population.group.tolist()]))  # type: ignore[union-attr]
     notes = [", probes side by side"] if len(names) > 1 else []
     if spread:
-        notes.append(", units at the same place moved apart")
+        notes.append(", overlaps spread")
     return {
         "kind": "probe",
         "x": encode_numbers(x, 6),

@@ -43,7 +43,7 @@ def write_animals(
     animals
         Number of animals, from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain
-        Number of further animals whose drive, noise and synapses lie outside the range of the others.
+        Number of additional animals. Their drive, noise and synapses lie outside the range of the other animals.
     imaging_hz
         Frame rate in Hz. If given, fluorescence is written instead of spikes.
     jobs

@@ -97,7 +97,7 @@ class Simulation:
         Returns
         -------
         Population
-            The population with the labels "cell_type" and, for several regions, "brain_region".
+            The population with the label "cell_type" and, if there are several regions, the label "brain_region".
         """
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._build_population(spikes, "probe")

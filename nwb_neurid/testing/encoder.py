@@ -46,7 +46,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_config_and_state_rebuild_it(self) -> None:
         """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.
 
-        `config` contains everything that `build` needs except the weights, as JSON; `state` returns every array.
+        Return in `config` everything that `build` needs except the weights, as JSON. Return all weights in `state`.
         """
         from safetensors.numpy import load, save
 

@@ -49,7 +49,7 @@ class ReaderConformance:
     module: ClassVar[str] = ""
 
     def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
-        """Make a small source in the format of the reader. Subclasses implement this.
+        """Make a small source in the format of the reader. Subclasses implement this method.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class ReaderConformance:
             yield self.source(Path(folder))
 
     made = make
-    """The name of `make` in nwb-neurid 0.1."""
+    """The former name of `make`, from nwb-neurid 0.1."""
 
     def read(self, source: object, **options: object) -> Population:
         """Read a source with the plugin.
@@ -199,7 +199,7 @@ class ReaderConformance:
     def test_damage_is_an_error_of_ours(self) -> None:
         """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
-        Convert errors of the library of the format into `UnreadableSource`, with the path and the reason.
+        Convert errors of the library that reads the format into `UnreadableSource`, with the path and the reason.
         """
         with self.make() as source:
             root = self._get_path(source)

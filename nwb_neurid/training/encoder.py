@@ -44,12 +44,12 @@ class WindowModule(Protocol):
         present
             False for rows that are padding. Their vectors are not used. None if no row is padding.
         *context
-            One tensor, for an encoder that was made with a `context`.
+            Further input, as one tensor. It is passed only if the encoder was made with a `context`.
 
         Returns
         -------
         Tensor
-            Shape (windows, units, dim).
+            Vectors, shape (windows, units, dim).
         """
         ...
 

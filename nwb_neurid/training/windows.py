@@ -83,9 +83,9 @@ class Windows:
     bins
         Number of columns in a window.
     active
-        Whether a unit is active in a window, shape (windows, units). A unit is active if it was observed during the
-        whole window, and if it fired or its samples vary and are not NaN. Units that are not active are left out of the
-        window.
+        Whether a unit is active in a window, shape (windows, units). An active unit was observed during the whole
+        window. In addition, it fired in the window, or its samples vary and are not NaN. Units that are not active are
+        left out of the window.
     stitched
         Whether windows were joined across gaps in the observation.
     notes

@@ -194,7 +194,7 @@ def embed(
 ) -> Embeddings:
     """Read a recording and embed its units, in one call. Nothing is written.
 
-    It returns the vectors and the predicted labels that `nwb-neurid embed` writes.
+    The function returns the vectors and the predicted labels that `nwb-neurid embed` would write.
 
     Parameters
     ----------

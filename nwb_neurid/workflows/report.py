@@ -62,7 +62,7 @@ def write_report(
     Returns
     -------
     Path
-        The page.
+        Path of the report.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.labels.criteria.regions import find_part
@@ -155,11 +155,14 @@ class Judgement:
         and a reason.
     predictions
         The class of each unit, without a probability.
+    is_excluded
+        Which units the recording excludes, such as noise. They are not counted in the summary.
     """
 
     criterion: Criterion
     measured: Embeddings
     predictions: Predictions
+    is_excluded: Bool[np.ndarray, " units"]
 
     @property
     def summary(self) -> str:
@@ -167,12 +170,13 @@ class Judgement:
         predictions = self.predictions
         counts = Counter(predictions.label[~predictions.abstained].tolist())
         said = [f"{counts[name]} {name}" for name in self.criterion.classes if counts[name]]
-        why = Counter(reason.partition(":")[0] for reason in predictions.reasons[predictions.abstained].tolist())
+        reasons = predictions.reasons[predictions.abstained & ~self.is_excluded]
+        why = Counter(reason.partition(":")[0] for reason in reasons.tolist())
         if why:
-            reasons = "; ".join(f"{count} {reason}" for reason, count in why.most_common())
-            said.append(f"{why.total()} abstained: {reasons}")
+            counts_of_reasons = "; ".join(f"{count} {reason}" for reason, count in why.most_common())
+            said.append(f"{why.total()} abstained: {counts_of_reasons}")
         label = predictions.label_name.replace("_", " ")
-        return f"{label} by {self.criterion.title}: {', '.join(said)}"
+        return f"{label} by {self.criterion.title}: {', '.join(said) or 'no unit'}"
 
 
 def apply_criterion(criterion: Criterion, population: Population, *, progress: Progress = silent) -> Judgement:
@@ -206,6 +210,7 @@ def apply_criterion(criterion: Criterion, population: Population, *, progress: P
     return Judgement(
         criterion=criterion,
         measured=_collect_values(criterion, population, verdicts, provenance),
+        is_excluded=np.isin(np.arange(units), list(population.excluded)),
         predictions=Predictions(
             label_name=criterion.label_name,
             scope=f"{criterion.scope}; {criterion.title}, {KIND}",

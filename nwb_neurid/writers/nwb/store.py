@@ -118,7 +118,7 @@ def write(
     overwrite
         Whether existing results with the same name, and an existing file `output`, may be replaced.
     name
-        Name of the results; `neurid_ENCODER` by default.
+        Name of the results. By default, it is `neurid_ENCODER`.
     table
         Path within the file of the Units or the PlaneSegmentation to which the results belong. If there are several
         tables, the results for the rows of each table are written separately, with the name `<name>_<name of the
@@ -148,11 +148,11 @@ def write(
     SourceNotFound
         If there is no file.
     SourceChanged
-        If the file has changed, or no longer exists, since it was read.
+        If the file was changed or removed after it was read.
     ResultsExist
         If the file already contains results with that name.
     CannotWrite
-        If the results do not fit the table, or the file cannot be written; the message states why.
+        If the results do not fit the table, or the file cannot be written. The message states the reason.
 
     Examples
     --------
@@ -308,7 +308,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     SourceNotFound, UnreadableSource, NoResults
         As for `read`.
     CannotWrite
-        If the file is a Zarr folder or cannot be written; the message states why.
+        If the file is a Zarr folder or cannot be written. The message states the reason.
     """
     path = Path(path)
     with open_file(path) as file:

@@ -99,7 +99,12 @@ def _units_table(file: Group, group: Group | None) -> Table:
 
 
 def _labels(units: Table, places: Places, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
+    """Return every text column under its own name.
+
+    Cell type and region are also returned under the names of this package.
+
+    If the units table has no region, the region of the electrode is used.
+    """
     labels = find_labels(units.known_texts(omissions))
     if "brain_region" not in labels:
         labels |= find_labels({"brain_region": places.regions})

@@ -234,4 +234,4 @@ def find_intervals(times_s: Float64[np.ndarray, " times"], intervals_s: Interval
 
 
 located = find_intervals
-"""What `find_intervals` was called first; plugins may rest on it."""
+"""The former name of `find_intervals`, which plugins may still use."""

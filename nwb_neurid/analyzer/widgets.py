@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CM_PER_INCH = 2.54
 FEWEST = 3
-"""The least number of units with a vector that is plotted."""
+"""The smallest number of units with a vector that can be plotted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -24,10 +24,10 @@ from nwb_neurid.errors import InvalidModel
 Settings = TypeVar("Settings")
 
 Entry: TypeAlias = tuple[str, Callable[[Any], bool]]
-"""What a value must be, in words and as a check of the value as JSON gives it."""
+"""A condition on a value: its description in words, and a function that checks the value as read from JSON."""
 
 LARGEST = 2**31 - 1
-"""The largest count: what is larger is a mistake, or meant to exhaust whoever builds it."""
+"""The largest allowed count. A larger count is a mistake, or is meant to exhaust the memory."""
 
 
 def is_positive(value: Any) -> bool:

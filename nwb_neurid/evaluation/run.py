@@ -88,8 +88,8 @@ def evaluate(
         A model, its folder, or the name of an encoder that needs no training. If a sequence of several models is given,
         their vectors are concatenated.
     sources
-        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are
-        accepted as well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset does not
+        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of
+        vectors, which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. A dataset does not
         contain the activity of the units. Baselines that need the activity are then left out: another encoder, and the
         labels of units with correlated activity.
     label

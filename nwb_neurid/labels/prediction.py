@@ -40,9 +40,9 @@ class PredictionOptions:
     Parameters
     ----------
     label
-        Which label to predict; "" for every label with a head.
+        The label to predict; "" for all labels that have a head.
     coverage, prior, smooth
-        As for `predict`.
+        The same as in `predict`.
     """
 
     label: str = ""
@@ -111,8 +111,8 @@ def predict(
     """Predict the label of every unit, or abstain with a reason.
 
     The head abstains if the prediction set is not a single class, if the probability of this class is too low for the
-    target error rate (see `Calibration.find_confidence`), if the unit is unlike anything seen in training, or if there
-    is too little evidence. The set always contains the most probable class.
+    target error rate (see `Calibration.find_confidence`), if the unit is unlike all units in the training data, or if
+    there are too few spikes or windows. The prediction set always contains the most probable class.
 
     Parameters
     ----------
@@ -121,15 +121,18 @@ def predict(
     embeddings
         Vectors of the encoder for which the head was fitted.
     coverage
-        The share of units whose set should contain the true class; by default that of the head.
+        The share of units whose prediction set should contain the true class. By default, the coverage of the head is
+        used.
     prior
-        Share or count of each class in this recording, by name; "uniform" for equal shares, which gives the predictions
-        of the class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless
-        the head states others.
+        Assumed frequency of each class in this recording: a mapping from class to share or count, "uniform" for equal
+        shares, or the name of one of `LabelHead.priors`. With equal shares, the predictions are those of the
+        class-balanced probe. By default, the shares of the classes in the training data are used, unless the head
+        states other shares.
     smooth
-        Average the probabilities over a unit and up to five nearest units within 60 µm on the same probe.
+        Average the probabilities of each unit with those of up to five nearest units within 60 µm on the same probe.
     population
-        The embedded units: their spikes are evidence, and smoothing needs their groups and positions.
+        The embedded units. Their numbers of spikes are compared with `min_spikes`, and smoothing needs their groups and
+        positions.
     min_spikes
         The head abstains from units with fewer spikes, if the population has spikes.
     min_windows
@@ -148,7 +151,7 @@ def predict(
     Raises
     ------
     WrongWeights
-        If the vectors are of another encoder.
+        If the vectors are from another encoder.
     InvalidOption
         If `coverage` or `prior` is invalid, the units are not those of the population, or the label, the units or the
         head do not allow smoothing.

@@ -53,7 +53,10 @@ def _parse_interval(part: str, text: str) -> tuple[float, float]:
 
 
 def _parse_times(start: str, stop: str) -> tuple[float, float] | None:
-    """A start and a stop after it; None where they are not."""
+    """Convert a start and a stop to numbers.
+
+    Return None if they are not numbers, or the stop is not after the start.
+    """
     try:
         start_s, stop_s = float(start), float(stop)
     except ValueError:

@@ -73,7 +73,7 @@ class EncoderKit:
         return mock_population(**{**self.arguments, **parts})
 
     made = make
-    """The name of `make` in nwb-neurid 0.1."""
+    """The former name of `make`, from nwb-neurid 0.1."""
 
     def draw_state(self) -> Mapping[str, np.ndarray]:
         """Draw untrained weights, as new arrays each time."""

@@ -82,7 +82,7 @@ class ReaderConformance:
             yield self.source(Path(folder))
 
     made = make
-    """The name of `make` in nwb-neurid 0.1."""
+    """The former name of `make`, from nwb-neurid 0.1."""
 
     def read(self, source: object, **options: object) -> Population:
         """Read a source with the plugin.

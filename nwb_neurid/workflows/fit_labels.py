@@ -41,15 +41,16 @@ def fit_labels(
 ) -> Model:
     """Fit a label head to the vectors of recordings whose labels are known. The model itself is not changed.
 
-    The head is calibrated on held-out animals. With one animal, folds split neurons and keep duplicates together.
+    The head is calibrated on held-out animals. If there is only one animal, the folds split its neurons, and duplicates
+    stay in the same fold.
 
     Parameters
     ----------
     model
         A model, its folder, the name of an included model, or the name of an encoder that needs no training.
     sources
-        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are accepted as
-        well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. Their recordings are not
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of vectors,
+        which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. Their recordings are not
         embedded again.
     label
         The label to learn: "cell_type", "brain_region", or the name of a text column.
@@ -59,8 +60,8 @@ def fit_labels(
         New names of classes: a mapping from old to new names, a csv table with the columns `old` and `new`, or the name
         of a grouping of Allen CCF regions, which is "beryl" or "cosmos".
     subjects
-        The subjects of recordings that do not state one: a mapping from path or file name to subject, or a csv table
-        with the columns `source` and `subject`.
+        The subjects of recordings that do not state their subject: a mapping from path or file name to subject, or a
+        csv table with the columns `source` and `subject`.
     scope
         A text that describes the neurons for which the predictions are valid, for example "opto-tagged interneurons of
         mouse V1".

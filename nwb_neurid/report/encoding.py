@@ -56,9 +56,9 @@ def pack_flags(flags: Bool[np.ndarray, "rows columns"]) -> list[list[int]]:
     return [np.flatnonzero(row).tolist() for row in flags]
 
 
-def clip(text: str) -> str:
+def clip(text: str, longest: int = LONGEST) -> str:
     """Shorten a text, because the page contains many of them."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _natural(text: str) -> tuple[tuple[bool, int | str], ...]:

@@ -22,6 +22,7 @@ from nwb_neurid.report.quality import compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5
+LONGEST_NOTE = 1000
 MOST_FOR_TSNE = 3_000
 RUNS = 500
 SEED = 0
@@ -297,7 +298,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
     return {
         "title": clip(title),
         "label": clip(part.label_name),
-        "scope": clip(part.scope),
+        "scope": clip(part.scope, LONGEST_NOTE),
         "classes": [clip(str(name)) for name in part.classes.tolist()],
         "descriptions": [clip(part.descriptions.get(str(name), "")) for name in part.classes.tolist()],
         "prevalence": encode_numbers(part.prevalence.astype(np.float64)),
@@ -311,7 +312,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
         "reasons": encode_texts(part.reasons.tolist()),
         "labelled": int((~part.abstained).sum()),
         "abstained": list_reasons(part),
-        "notes": [clip(note) for note in part.notes],
+        "notes": [clip(note, LONGEST_NOTE) for note in part.notes],
         "truth": None if truth is None else compare_with_truth(part, truth),
     }
 

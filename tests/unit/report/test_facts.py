@@ -1,14 +1,16 @@
 """What the page shows: numbers that are right, and neighbours as everywhere else."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidResults
+from nwb_neurid.model.bundled import FOLDER
 from nwb_neurid.population import Population, Traces
 from nwb_neurid.report.activity import describe_activity
-from nwb_neurid.report.facts import About, collect_facts, find_neighbours
+from nwb_neurid.report.facts import LONGEST_NOTE, About, collect_facts, find_neighbours
 from nwb_neurid.report.places import describe_places
 from nwb_neurid.results import Embeddings, select
 
@@ -183,3 +185,8 @@ def test_without_places_there_is_no_map_of_them(make_population):
     assert describe_places(make_population(units=2)) is None
     nowhere = make_population(units=2, positions_um=np.full((2, 3), np.nan, np.float32))
     assert describe_places(nowhere) is None
+
+
+def test_caveats_of_a_head_are_not_cut():
+    (about,) = [json.loads(path.read_text("utf-8")) for path in (FOLDER / "cell-types").glob("heads/*.json")]
+    assert max(map(len, about["caveats"])) < LONGEST_NOTE

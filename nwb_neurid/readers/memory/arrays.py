@@ -30,7 +30,7 @@ ADVICE = "divide them to get seconds, or give whole numbers of samples and rate_
 FASTEST_HZ = 1e9
 
 RAW = 5.0
-"""dF/F is rarely above, raw fluorescence is rarely below."""
+"""Threshold to distinguish dF/F, which is rarely above it, from raw fluorescence, which is rarely below it."""
 
 
 def read_arrays(source: Any, options: ReadOptions) -> Population:
@@ -150,16 +150,16 @@ def make_population(
 
 
 def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndarray, " spikes"]:
-    """Spike times of a unit in seconds.
+    """Convert the spike times of a unit to seconds.
 
     Raises
     ------
     InvalidSource
-        If they are no times of one axis.
+        If the spike times are not a one-dimensional array of times.
     InvalidOption
-        If `rate_hz` is no rate, or given for what counts no samples.
+        If `rate_hz` is not a valid rate, or is given for times that are not whole numbers of samples.
     """
-    if hasattr(train, "rescale") and hasattr(train, "magnitude"):  # quantities and their like
+    if hasattr(train, "rescale") and hasattr(train, "magnitude"):  # quantities and similar objects
         train = train.rescale("s").magnitude
     try:
         times = np.asarray(train)
@@ -184,7 +184,7 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
 
 
 def is_rate(rate_hz: object) -> bool:
-    """Whether this is a possible sampling rate."""
+    """Return whether this is a possible sampling rate."""
     return isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool) and 0 < rate_hz < FASTEST_HZ
 
 

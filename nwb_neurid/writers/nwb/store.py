@@ -45,7 +45,7 @@ from nwb_neurid.writers.options import WriteOptions
 
 
 def name_after(encoder: str) -> str:
-    """The default name of the results of an encoder."""
+    """Return the default name of the results of an encoder."""
     return f"{PREFIX}{encoder}"
 
 
@@ -76,7 +76,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
                     check_names(file, path, each, names[each], options.overwrite)
             check_room(to.file, copied=path)
             return
-        with open_file(path):  # whether it can be read
+        with open_file(path):  # fails if the file cannot be read
             pass
         if to.file.exists():
             with h5py.File(to.file, "r") as file:
@@ -185,7 +185,7 @@ def write(
 
 
 def _check_new(population: Population, embeddings: Embeddings, options: WriteOptions) -> None:
-    """Refuse what a new file with a population cannot be written with."""
+    """Refuse options that a new file with a population does not allow, and results on other units."""
     given = [name for name in ("output", "sidecar", "units_columns") if getattr(options, name)]
     if given:
         raise InvalidOption(f"With population=, results go into a new file at path. Leave out {', '.join(given)}.")
@@ -279,7 +279,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
         return [_parse(path, each, groups[each]) for each in names]
 
 
-read_results = read  # among the public names, `read` reads a recording
+read_results = read  # in the public interface, `read` reads a recording
 
 
 def remove(path: Path | str, name: str, *, output: Path | str | None = None, overwrite: bool = False) -> Path:
@@ -336,12 +336,12 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
 
 
 def _parse(path: Path, name: str, groups: Sequence[Group]) -> Results:
-    """The results of one name, read.
+    """Parse the results of one name.
 
     Raises
     ------
     UnreadableSource
-        If they are damaged.
+        If the results are damaged.
     """
     try:
         objects = [thing for group in groups for thing in existing.read_objects(group)]
@@ -353,7 +353,7 @@ def _parse(path: Path, name: str, groups: Sequence[Group]) -> Results:
 
 
 def _choose_target(path: Path, places: Sequence[str], options: WriteOptions) -> Destination:
-    """Where results on these tables go, once what a killed process left there is removed."""
+    """Choose the destination of results on these tables, and remove leftovers of killed processes there."""
     for each in (path, options.output or name_sidecar(path)):
         clear_leftovers(each)
     with convert_errors(options.output or path):

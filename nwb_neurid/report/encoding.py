@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 LONGEST = 300
-"""Characters of a label or a name that the page keeps; ids of units are kept whole, since they are exported."""
+"""Maximum length of a label or a name on the page, in characters. Unit ids are not shortened: they are exported."""
 
 Encoded = dict[str, Any]
 
@@ -52,7 +52,7 @@ def scale_rows(values: Float[np.ndarray, "rows columns"], top: int) -> Shaped[np
 
 
 def pack_flags(flags: Bool[np.ndarray, "rows columns"]) -> list[list[int]]:
-    """The columns that are set in each row."""
+    """Return the columns that are set in each row."""
     return [np.flatnonzero(row).tolist() for row in flags]
 
 
@@ -62,7 +62,7 @@ def clip(text: str, longest: int = LONGEST) -> str:
 
 
 def _natural(text: str) -> tuple[tuple[bool, int | str], ...]:
-    """Order `type 2` before `type 10`."""
+    """Return a sort key that puts `type 2` before `type 10`."""
     import re
 
     parts = re.split(r"(\d{1,15})", text)

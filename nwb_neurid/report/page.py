@@ -54,5 +54,5 @@ def read_asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What allows this text in a Content-Security-Policy."""
+    """Return the hash that allows this text in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

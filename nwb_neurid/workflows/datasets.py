@@ -72,7 +72,7 @@ def open_datasets(
 
 
 def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]:
-    """Whether these are recordings of datasets."""
+    """Return whether these are recordings of datasets."""
     return bool(sources) and isinstance(sources[0], StoredRecording)
 
 
@@ -82,7 +82,7 @@ def list_files(sources: Sequence[str]) -> list[str | Path]:
 
 
 def _add_labels(found: Sequence[StoredRecording], path: Path) -> list[StoredRecording]:
-    """The recordings with the labels of a table too, which names each by its source."""
+    """Add the labels of a table to recordings. The table identifies each recording by its source."""
     sources = {each.population.source for each in found}
     check_sources(path, sources)
     return [
@@ -102,7 +102,7 @@ def _check_once(found: Sequence[StoredRecording]) -> None:
 
 
 def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list[StoredRecording]:
-    """The recordings whose vectors are of this model."""
+    """Select the recordings whose vectors were computed with this model."""
     wanted = _as_json(model.identity)
     own = [each for each in found if _as_json(identify_encoder(each.embeddings.provenance)) == wanted]
     if not own:

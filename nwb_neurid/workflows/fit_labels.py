@@ -127,7 +127,7 @@ def fit_labels(
     ]
     names = [each.subject_id for each in known]
     seen = _find_seen(built, {name: aliases[name] for name in names})
-    alone = len({*names}) == 1  # then folds split neurons, and otherwise animals
+    alone = len({*names}) == 1  # whether folds split neurons instead of animals
     fitted = fit_head(
         np.concatenate(vectors),
         map_labels(np.concatenate([each.labels[label].astype(np.str_) for each in known]), map),
@@ -156,7 +156,7 @@ def fit_labels(
 def read_named(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> tuple[list[Population], dict[str, set[str]]]:
-    """Read recordings, each with its subject, and all names of each subject: in the table and in the files.
+    """Read recordings, each with its subject, and return all names of each subject in the table and in the files.
 
     Raises
     ------
@@ -228,7 +228,10 @@ def match_stored(
 
 
 def _find_voters(populations: Sequence[Population]) -> Int64[np.ndarray, "units nearest"] | None:
-    """Rows of the units that vote together, over all recordings; None unless all have groups and positions."""
+    """Return the rows of the units that vote together, over all recordings.
+
+    Return None unless all have groups and positions.
+    """
     found = []
     for population in populations:
         if population.group is None or population.positions_um is None:
@@ -238,7 +241,7 @@ def _find_voters(populations: Sequence[Population]) -> Int64[np.ndarray, "units 
 
 
 def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
-    """Subjects, each with all of its names, that the encoder was trained on."""
+    """Return the subjects on which the encoder was trained. All names of a subject are considered."""
     trained = model.details.get("subjects")
     known = {*map(str, trained)} if isinstance(trained, list | tuple) else set()
     seen = {subject for subject, names in aliases.items() if names & known}

@@ -162,7 +162,7 @@ class Calibration:
         """Find the threshold of the prediction set, which contains all classes whose probability reaches it.
 
         For a share `coverage` of the calibration units, the probability of the true class reaches the threshold. All
-        animals have equal weight. If there are enough animals, one more is counted in which no true class reaches it.
+        animals have equal weight. If there are enough animals, one more animal is counted, in which no true class does.
         Source: hierarchical conformal prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
         of, truth, weight = self._weigh_known(prior, smooth)

@@ -38,8 +38,8 @@ def fit_head(
 ) -> LabelHead:
     """Fit a label head: a classifier of vectors, its calibration, and the bounds of its training data.
 
-    The regularisation, the calibration and the conformal scores come from folds that keep animals together; with one
-    animal only, folds keep the rows of a neuron together.
+    The regularisation, the calibration and the conformal scores come from folds that keep animals together. If there is
+    only one animal, folds keep the rows of a neuron together.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class Clock:
     Parameters
     ----------
     times_s, run, tick
-        Time of each spike in seconds, its run, and its tick of the clock; unit after unit.
+        Time of each spike in seconds, its run, and its tick of the clock. Spikes are stored unit after unit.
     splits
         Spikes of unit `u` are those from `splits[u]` to `splits[u + 1]`.
     first, ticks

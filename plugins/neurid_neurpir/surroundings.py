@@ -36,7 +36,7 @@ def find_role(name: str) -> str:
 def make_channels(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> Float32[np.ndarray, "roles bins"]:
-    """Make one channel for each role, standardised over the recording; NaN if there is no series for a role.
+    """Make one channel for each role, standardised over the recording. It is NaN without a series for the role.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def make_context(
 
 
 def _standardise(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
-    """Scale each channel to mean 0 and standard deviation 1; NaN throughout where it is constant."""
+    """Scale each channel to mean 0 and standard deviation 1. Constant channels become NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # for channels that are all NaN, which stay NaN
         spread = np.nanstd(values, axis=0)

@@ -153,8 +153,8 @@ class Judgement:
     criterion
         The criterion.
     measured
-        Its measurements, as vectors with one dimension for each of `Criterion.values`. A unit has all of them, or none
-        and a reason.
+        Its measurements, as vectors with one dimension for each of `Criterion.values`. A unit has all
+        measurements, or none and a reason.
     predictions
         The class of each unit, without a probability.
     is_excluded

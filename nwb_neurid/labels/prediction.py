@@ -212,7 +212,7 @@ def predict(
 
 
 def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
-    """Parse a prior into shares that sum to 1, shape (classes,); None for those of the training data.
+    """Convert a prior to shares that sum to 1, shape (classes,). Return None for the shares of the training data.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np
 def _explain_little_evidence(
     embeddings: Embeddings, counts: Int64[np.ndarray, " units"] | None, min_spikes: int, min_windows: int
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain that there is too little evidence on a unit; "" where there is enough."""
+    """Explain that there is too little evidence on a unit. Return "" for units with enough evidence."""
     few = np.full(len(embeddings), "", dtype=object)
     if embeddings.provenance.window_s > 0:
         for row in np.flatnonzero(embeddings.n_windows < min_windows):
@@ -296,7 +296,7 @@ def _explain_little_evidence(
 
 
 def _explain_other_activity(head: LabelHead, population: Population | None) -> str:
-    """Explain that the activity is of a kind that the head has not seen; "" where it has."""
+    """Explain that the head was not trained on this kind of activity. Return "" if it was."""
     known = head.details.get("activities")
     if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
         return ""
@@ -306,7 +306,10 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
 def _explain_limits(
     head: LabelHead, embeddings: Embeddings, population: Population | None
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain why a head is not for a unit: its activity, its region or what is known of it; "" where it is."""
+    """Explain why a head is not valid for a unit. Return "" if it is valid.
+
+    The reason may be the activity, the region of the unit, or a missing part of its vector.
+    """
     units = len(embeddings)
     if other := _explain_other_activity(head, population):
         return np.full(units, other)
@@ -335,9 +338,11 @@ def _explain_changes(
     stretches: Sequence[Embeddings],
     shares: Float64[np.ndarray, " classes"] | None,
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain that the most probable class is another in a part of the recording; "" where it is the same in all.
+    """Explain that the most probable class differs in a part of the recording.
 
-    A part in which a unit has no vector says nothing.
+    Return "" if it is the same in all parts.
+
+    A part in which a unit has no vector is ignored.
     """
     names = np.full((len(best), len(stretches)), "", dtype=object)
     for at, part in enumerate(stretches):
@@ -349,7 +354,7 @@ def _explain_changes(
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
-    """Explain that a single plausible class is not probable enough; "" where it is."""
+    """Explain that a single plausible class is not probable enough. Return "" if it is."""
     best = probabilities.max(axis=1)
     if sure == np.inf:
         return np.full(len(best), f"{UNSURE}: no confidence threshold meets the target error rate")
@@ -366,7 +371,10 @@ def _explain(
     unsure: Shaped[np.ndarray, " units"],
     coverage: float,
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain why the head abstains from each unit, by the gravest reason; "" where it predicts."""
+    """Explain why the head abstains from each unit, with the most important reason.
+
+    Return "" for units with a prediction.
+    """
     reasons = []
     for row, missing in enumerate(embeddings.reasons.tolist()):
         count = int(plausible[row].sum())

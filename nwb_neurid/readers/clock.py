@@ -127,7 +127,7 @@ def check_one_clock(
 
 
 def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[np.ndarray, " restarts"]:
-    """Find the indices at which the clock of a train restarts; empty if its times are just not sorted."""
+    """Find the indices at which the clock of a train restarts. There are none if its times are just not sorted."""
     falls = np.flatnonzero(times[1:] < times[:-1])
     again = falls[times[falls + 1] - start <= RESTART * (times[falls] - start)] + 1
     if len(falls) > LONGEST_FALLS * len(times) or len(again) < RESTART * len(falls):

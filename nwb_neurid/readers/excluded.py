@@ -17,8 +17,8 @@ def parse_excluded(text: str) -> Intervals:
     Parameters
     ----------
     text
-        `START:STOP` in seconds (several are separated by commas; an empty number means the start or the end of the
-        recording), or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
+        `START:STOP` in seconds, or the path of a csv or tsv file with the columns `start_time` and `stop_time`. Several
+        intervals are separated by commas. An empty number means the start or the end of the recording.
 
     Returns
     -------

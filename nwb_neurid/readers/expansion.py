@@ -14,8 +14,8 @@ def check_size(size: int, stored: int, where: str) -> None:
 
     Raises
     ------
-    If the claimed size is impossible.
-        If it is.
+    UnreadableSource
+        If the claimed size is impossible.
     """
     if size > ALWAYS_READ_BYTES + EXPANSION * stored:
         raise damaged(where, f"it has {stored} bytes, but its shape needs {size}")

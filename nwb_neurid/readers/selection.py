@@ -66,7 +66,7 @@ def is_undecided(text: str) -> bool:
 
 
 def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]:
-    """Find the rows of these tables, one after another, that `options.where` does not select, and the reasons.
+    """Find the rows that `options.where` does not select, and the reasons. Rows are numbered across all tables.
 
     Raises
     ------

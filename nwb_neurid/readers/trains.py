@@ -59,7 +59,7 @@ class Segment:
 
     @cached_property
     def extent_s(self) -> Float64[np.ndarray, " 2"]:
-        """Return the times of the first and the last spike; NaN if any time is NaN. The segment must have spikes."""
+        """Return the times of the first and the last spike, or NaN if any time is NaN. The segment must have spikes."""
         ends = np.array([[times.min(), times.max()] for times, _ in self.blocks_s(SPIKES_AT_ONCE)])
         return np.array([ends[:, 0].min(), ends[:, 1].max()])
 
@@ -77,7 +77,7 @@ class Segment:
         return self.extent_s[None] + [0, 2 * EDGE_S]
 
     def span_s(self) -> Float64[np.ndarray, " 2"]:
-        """Return the start and end of the observation of any unit; (0, 0) if there is none.
+        """Return the start and end of the observation of any unit, or (0, 0) if there is none.
 
         If observed time is taken from the spikes, it starts with the clock.
         """
@@ -128,13 +128,13 @@ def sort_spikes(
     times_s
         Spike times in seconds.
     splits
-        Where each unit begins, and where the last one ends.
+        Index at which each unit begins, and at which the last one ends.
     resolution_s
         Resolution that the source states, in seconds; 0 for none.
     where
         Name of the spike times in messages.
     check
-        Raises the error that names an invalid time. It is called only if there is one, as it looks at every time.
+        Function that raises an error about an invalid time. It checks all times and is called only if one is invalid.
 
     Raises
     ------

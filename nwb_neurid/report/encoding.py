@@ -32,7 +32,7 @@ def encode_array(values: Shaped[np.ndarray, "..."]) -> Encoded:
 
 
 def encode_numbers(values: Float[np.ndarray, "..."], digits: int = 4) -> list[float | None]:
-    """Round numbers to a number of significant digits; None for values that are not finite."""
+    """Round numbers to a number of significant digits. Values that are not finite become None."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
 
 
@@ -45,7 +45,7 @@ def encode_texts(values: Sequence[object]) -> Encoded:
 
 
 def scale_rows(values: Float[np.ndarray, "rows columns"], top: int) -> Shaped[np.ndarray, "rows columns"]:
-    """Scale each row to signed whole numbers with the largest magnitude `top`; 0 for values that are not finite."""
+    """Scale each row to signed whole numbers with the largest magnitude `top`. Values that are not finite become 0."""
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     peak = np.abs(finite).max(axis=1, keepdims=True, initial=0)
     return np.asarray(np.round(finite / np.where(peak > 0, peak, 1) * top))

@@ -34,8 +34,8 @@ class Outcome:
 
     Parameters
     ----------
-    The file that contains the results.
-        The file that holds the results.
+    path
+        The file that contains the results.
     population
         The recording, as it was read.
     embeddings, predictions

@@ -220,7 +220,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
 def match_stored(
     opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
 ) -> list[StoredRecording]:
-    """Find the stored recordings from which populations were read, in their order; empty if they were embedded."""
+    """Find the stored recordings from which populations were read, in order. There are none if they were embedded."""
     if not is_stored(opened):
         return []
     origin = {id(population): each for population, each in zip(populations, opened, strict=True)}

@@ -50,8 +50,8 @@ def choose_part(folder: Path, source: str, key: str, find_neurons: FindNeurons) 
         The recording, as given by the user.
     key
         Part of the name of its file, in addition to the name of the recording.
-    Function that finds which units may be the same neuron.
-        Function that finds which of its units may be the same neuron.
+    find_neurons
+        Function that finds which units may be the same neuron.
     """
 
     def write(population: Population, results: "Sequence[Results]") -> Path:

@@ -68,7 +68,7 @@ def choose_output(
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
-    """Take the fingerprint of an NWB file, to detect later changes; None for other sources."""
+    """Take the fingerprint of an NWB file, to detect later changes. Return None for other sources."""
     return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 

@@ -42,9 +42,9 @@ def read_arrays(source: Any, options: ReadOptions) -> Population:
         Spike times: a list, a tuple or a dict (by unit) of one-dimensional arrays, in seconds or, with `rate_hz`, as
         whole numbers of samples. Traces: an array of shape (units, samples).
     options
-        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces;
-        dF/F by default. `start_s` and `stop_s` are the start and the end of observed time; by default, these are the
-        first and the last spike. `where` selects units by their `id`.
+        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces,
+        which is dF/F by default. `start_s` and `stop_s` are the start and the end of observed time. By default, these
+        are the first and the last spike. `where` selects units by their `id`.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Pop
 
 
 def check_kind(options: ReadOptions) -> TraceKind:
-    """Return the kind of traces that the option states; dF/F by default.
+    """Return the kind of traces that the option states, which is dF/F by default.
 
     Raises
     ------

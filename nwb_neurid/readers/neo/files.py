@@ -18,7 +18,7 @@ SAID = 300  # characters; some errors list all spikes
 
 
 def read_file(path: Path) -> list[list[Any]]:
-    """Read the trains in each segment of the one block in a file or a folder.
+    """Read the trains in each segment of a file or a folder with a single block.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def find_verdict(train: Any) -> str:
 
 
 def drop_twins(trains: Sequence[Any]) -> list[Any]:
-    """Leave out waveform variables of NeuroExplorer if their neuron is present: they contain the same spikes."""
+    """Leave out waveform variables of NeuroExplorer if their neuron is present. They contain the same spikes."""
     if not trains or _format(trains[0]) != "NeuroExplorerIO":
         return list(trains)
     times = {str(train.name): np.asarray(train.magnitude) for train in trains}

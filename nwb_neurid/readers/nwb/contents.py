@@ -205,8 +205,8 @@ class Dataset(ABC):
 class Group(ABC):
     """A group. Links without a target and datasets without a dataspace are ignored.
 
-    `file` is the path of the file, for messages, and `path` that of the group in it, "" for the root. Every method may
-    raise `UnreadableSource`.
+    `file` is the path of the file, for messages. `path` is the path of the group in the file, which is "" for the root.
+    Every method may raise `UnreadableSource`.
     """
 
     file: str

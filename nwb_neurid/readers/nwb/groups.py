@@ -16,7 +16,7 @@ _STEM = re.compile(r"[\d\W_]+")
 
 
 def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[str | float, str]:
-    """Match each value to a group, by its name or its number; empty unless every value matches a group.
+    """Match each value to a group, by its name or number. The dict is empty unless every value matches.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def number_groups(groups: Sequence[str]) -> dict[float, str]:
 
 
 def find_named(text: str, names: dict[str, str], groups: Sequence[str]) -> frozenset[str] | None:
-    """Find the groups whose names occur in a text, alone or among other words; None if there are none.
+    """Find the groups whose names occur in a text, alone or among other words. Return None if there are none.
 
     Parameters
     ----------

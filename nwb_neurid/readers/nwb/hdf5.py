@@ -2,7 +2,7 @@
 
 Only this module and `outside` call h5py on the content of an open file. They return plain NumPy. h5py raises errors of
 HDF5 as built-in exceptions, and a damaged file can cause any of these. Therefore each call to h5py is wrapped in
-`_reading`, but none of our own code is, so that our own bugs are not mistaken for a damaged file.
+`_reading`, but no other code is, so that bugs of this package are not mistaken for a damaged file.
 """
 
 from collections.abc import Iterator

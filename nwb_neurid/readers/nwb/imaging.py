@@ -63,7 +63,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
     series
         The series to read, all of one kind.
     options
-        `all_rois` includes ROIs that are not cells; `where`, `intervals` and `keep_opto` as for units.
+        `all_rois` includes ROIs that are not cells. `where`, `intervals` and `keep_opto` work as for units.
 
     Raises
     ------

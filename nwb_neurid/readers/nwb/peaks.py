@@ -86,7 +86,7 @@ def find_peaks(
     own_group: Shaped[np.ndarray, " units"] | None,
     omissions: Omissions,
 ) -> Rows:
-    """Find the row in the electrodes table of the electrode nearest to each unit; -1 if none is stated.
+    """Find the row in the electrodes table of the electrode nearest to each unit, or -1 if none is stated.
 
     Three columns are tried in turn: `peak_channel_id` (an id, not a row), `max_electrode` (a row), and the references
     in `electrodes` (if there are several, the electrode with the largest `waveform_mean`). If one of the first two

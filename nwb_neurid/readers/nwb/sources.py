@@ -32,9 +32,9 @@ def read_file(source: object, options: ReadOptions) -> Population:
     source
         An NWB file: its path, a URL, or an `NWBFile` of PyNWB.
     options
-        `part` is the path of a units table, a series of ROIs, or a container of such series; `activity` is the kind to
-        read if there are several, and `covariates` also reads behaviour and stimulus. For the others, see `read_units`
-        and `read_imaging`.
+        `part` is the path of a units table, a series of ROIs, or a container of such series. `activity` is the kind to
+        read if there are several. With `covariates`, behaviour and stimulus are read too. The other options are those
+        of `read_units` and `read_imaging`.
 
     Raises
     ------

@@ -33,8 +33,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     group
         The units table; None if there is none.
     options
-        `keep_opto` keeps optogenetic stimulation and the time after it; by default, observed time ends 300 s before it.
-        `where` selects units by their columns; by default, units are selected by the quality columns of the data set.
+        `keep_opto` keeps optogenetic stimulation and the time after it. By default, observed time ends 300 s before it.
+        `where` selects units by their columns. By default, units are selected by the quality columns of the data set.
         `intervals` restricts observed time. `rate_hz` is the sampling rate of waveforms, if the file does not state it.
 
     Raises

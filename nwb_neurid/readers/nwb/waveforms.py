@@ -51,9 +51,10 @@ def read_waveforms(
     Returns
     -------
     tuple
-        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, NaN where
-        unknown, in microvolts if the file states the unit, and in the unit of the file otherwise; and samples per
-        second. None twice if there are none, or if their sampling rate is not known, so that nothing could be measured.
+        Mean waveforms, and samples per second. Each waveform is that of the channel with the largest peak-to-peak
+        amplitude, in its original polarity, with NaN where unknown. It is in microvolts if the file states the unit,
+        and otherwise in the unit of the file. Both values are None if there are no waveforms, or if their sampling rate
+        is not known, so that nothing could be measured.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def request(
 
 
 def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
-    """Parse the body of an answer as a JSON object; empty if it is another JSON value.
+    """Parse the body of an answer as a JSON object. The result is empty if it is another JSON value.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
 class Ranges:
     """Replacement for the `requests` session of `remfile`, which fetches parts of a file, with limits on time and size.
 
-    `fault` describes the last problem; `is_refused` states whether the server refused permanently.
+    `fault` describes the last problem. `is_refused` states whether the server refused permanently.
     """
 
     def __init__(self, waiting: Waiting) -> None:

@@ -202,7 +202,10 @@ def segment_of(
     rate_hz: float,
     lasted_samples: int | None,
 ) -> Segment:
-    """Make a segment whose times are counted in samples from 0; `lasted_samples` is None if its duration is unknown."""
+    """Make a segment whose times are counted in samples from 0.
+
+    `lasted_samples` is None if the duration of the segment is unknown.
+    """
     observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
     return Segment(times=samples, rows=rows, observed_s=observed, to_s=lambda at: at / rate_hz)
 

@@ -45,7 +45,7 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     Returns
     -------
     tuple
-        Waveforms and positions of the clusters; None twice if there are no templates, or they cannot be used.
+        Waveforms and positions of the clusters. Both are None if there are no templates, or they cannot be used.
 
     Warns
     -----

@@ -46,7 +46,7 @@ def reading(where: str) -> Iterator[None]:
 
 
 def load_json(path: Path, where: str) -> dict[str, Any]:
-    """Load the object in a JSON file; empty if there is no file.
+    """Load the object in a JSON file. Return {} if there is no file.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def dask_setup(_: object) -> None:
 
 
 def embed_apart(asked: Asked, claimed: Claimed, limit_s: float | None = None) -> Answer:
-    """Embed one recording in a process beside the worker, which is kept for the next one.
+    """Embed one recording in a separate process, which is then kept for the next recording.
 
     Parameters
     ----------

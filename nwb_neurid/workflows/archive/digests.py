@@ -77,7 +77,7 @@ def drop_date(digest: str) -> str:
 
 
 def take_model_digest(model: Model | None) -> str:
-    """Compute the digest of a model with its heads; for None, that of all included models."""
+    """Compute the digest of a model with its heads. None stands for all included models."""
     if model is not None:
         heads = {name: hashlib.sha256(content).hexdigest() for name, content in pack_heads(model.heads).items()}
         return hash_values({"model": model.identity, "training": model.training, "heads": heads})

@@ -145,7 +145,7 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
 
 
 def find_linked_place(path: Path, tables: Sequence[str]) -> str:
-    """Find a link to another file because of which a recording cannot hold results itself.
+    """Find a link to another file that prevents writing results into a recording.
 
     Parameters
     ----------
@@ -157,7 +157,8 @@ def find_linked_place(path: Path, tables: Sequence[str]) -> str:
     Returns
     -------
     str
-        For example "/units from raw.nwb"; "" if the tables are in the recording itself, and so is the module, if any.
+        A description such as "/units from raw.nwb". It is "" if the tables, and the module if it exists, are in the
+        recording itself.
 
     Raises
     ------

@@ -23,7 +23,7 @@ BLOCK_ELEMENTS = 2**22  # number of elements of a dataset that are compared at o
 
 
 def copy_without(source: Path, copy: Path, name: str) -> bool:
-    """Copy a file without some results; returns False if their disk space cannot be freed.
+    """Copy a file without some results. Return False if their disk space cannot be freed.
 
     Parameters
     ----------

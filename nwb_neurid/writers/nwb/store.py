@@ -205,7 +205,7 @@ def write_results(
     expected: Fingerprint | None = None,
     labels: Labels | None = None,
 ) -> Path:
-    """Write results like `write`, with the options as one value, in which `name` is that of the first results.
+    """Write results like `write`, with the options as one object. Its `name` is the name of the first results.
 
     Those after the first replace existing results with their names. `labels` of the user are also written as columns
     of the table.

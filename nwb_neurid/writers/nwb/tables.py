@@ -36,7 +36,7 @@ def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Pr
     name
         Name of the results. The names of the objects begin with it.
     embeddings, predictions
-        The results; each label is predicted once.
+        The results. Each label is predicted once.
 
     Raises
     ------

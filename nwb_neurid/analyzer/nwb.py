@@ -55,8 +55,8 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     NoResults
         If the analyzer has no embeddings.
     CannotWrite
-        If the predictions were not computed from the embeddings, the analyzer has units that are not in the file, or
-        the file cannot be written.
+        If the predictions were not computed from the embeddings, if the analyzer has units that are not in the file,
+        or if the file cannot be written.
     NeuridError
         For the same reasons as in `nwb_neurid.write`.
 

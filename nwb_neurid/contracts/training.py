@@ -111,7 +111,8 @@ class TrainingLog:
     Parameters
     ----------
     loss
-        Loss of each completed step, shape (steps,); NaN for a step in which no unit was in both views.
+        Loss of each completed step, shape (steps,). NaN for a step in which no unit was in both windows of a pair (its
+        two views).
     matched
         Number of matched units in each step, shape (steps,). Matched units are units that were in both views.
     steps

@@ -124,7 +124,7 @@ class ReaderConformance:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
-        """Anything else is not recognised, and `recognises` never raises an error, whatever it is given.
+        """Anything else is not recognised: `recognises` returns False, and never raises an error.
 
         A source may be text, a path, a URL, or any object. Test its type first, and catch `OSError` and `ValueError`.
         """

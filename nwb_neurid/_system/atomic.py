@@ -204,7 +204,7 @@ def clear_leftovers(target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to disk. Some systems cannot do this with folders, which is ignored."""
+    """Flush a file, or the entries of a folder, to disk. Failures for folders are ignored."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:

@@ -1,4 +1,4 @@
-"""Text for the terminal and HTML for notebooks that show a model or results."""
+"""Display of models and results, as text on the terminal and as HTML in notebooks."""
 
 import html
 import re
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 ROWS, COLUMNS = 10, 10
 _DIFFERS = re.compile(r" at a coverage|:")
-"""Where to cut a reason. The text that follows differs from unit to unit."""
+"""Position at which a reason is cut, because the text after it differs from unit to unit."""
 
 
 def shorten(text: str, width: int = WIDTH) -> str:

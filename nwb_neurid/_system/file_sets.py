@@ -1,9 +1,8 @@
 """Sets of files in one folder that are replaced together: a model, an evaluation, or columns for phy.
 
 New files are made in a hidden folder inside the folder. This hidden folder is then renamed, which makes all new files
-valid at the same moment. From then on they are valid wherever they are, and they are moved to their places one by one.
-If the process is killed meanwhile, the next process that writes moves the remaining files. Other files in the folder
-are not touched.
+valid at the same moment. The new files are then moved to their places one by one. If the process is killed meanwhile,
+the next process that writes moves the remaining files. Other files in the folder are not touched.
 """
 
 import json
@@ -32,7 +31,7 @@ def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequ
     folder
         The folder. It must exist.
     key
-        One file of the set. The set is identified by its name.
+        Name of one file of the set. It identifies the set.
     own
         Patterns of files that belong only to this set. Old files that match but are not written anew are removed.
     like
@@ -144,7 +143,7 @@ def finish(folder: Path, key: str, *, own: Sequence[str] = ()) -> None:
 
 
 def has_set(folder: Path, key: str) -> bool:
-    """Return whether a folder contains the set (its file `key`), moved to its place or not."""
+    """Return whether a folder contains the file `key` of the set, even if the file was not yet moved to its place."""
     return find_file(folder, key, key).is_file()
 
 

@@ -104,7 +104,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
-    """Read a JSON file of a model: an object with the version of its format.
+    """Read a JSON file of a model. It must contain an object, with this version of the format.
 
     Raises
     ------

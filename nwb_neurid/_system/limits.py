@@ -19,8 +19,8 @@ from pathlib import Path
 from nwb_neurid.errors import UnreadableSource
 
 CALL_S, CALL_S_PER_BYTE = 4.0, 2e-7
-"""CPU-time limit of one call into a library. It allows a tenth of the usual speed of decompression. The total time of
-many calls is not limited, if Python code of this package runs between them.
+"""CPU-time limit of one call into a library. It suffices for decompression at a tenth of the usual speed. The
+total time of many calls is not limited, if Python code of this package runs between them.
 """
 
 WAIT_S, WAIT_S_PER_BYTE = 10.0, 2e-6
@@ -134,7 +134,7 @@ def reading(source: object) -> Iterator[None]:
 
 
 def allow(size: int) -> None:
-    """Set the memory limit to what `size` bytes justify. For a URL, this is the number of bytes fetched."""
+    """Set the memory limit for a source of `size` bytes. For a URL, this is the number of bytes that were fetched."""
     if (watch := _watch.get()) is not None:
         _set_memory(watch, size)
 

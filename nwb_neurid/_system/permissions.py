@@ -1,6 +1,6 @@
 """Permissions of files that are made from a recording.
 
-They never allow more users to read than those of the recording.
+Users who may not read the recording may not read these files either.
 """
 
 import os

@@ -25,7 +25,7 @@ SOME = 0.05
 
 SHARPEST = 3.0  # largest logarithm of the inverse temperature
 ROUNDING = 1e-9
-LEAST = 1e-12  # smallest mean probability whose logarithm is taken
+LEAST = 1e-12  # smallest mean probability; smaller ones are set to this value
 
 NOMINAL = "Nominal coverage, not guaranteed for new animals"
 
@@ -162,7 +162,8 @@ class Calibration:
         """Find the threshold of the prediction set, which contains all classes whose probability reaches it.
 
         For a share `coverage` of the calibration units, the probability of the true class reaches the threshold. All
-        animals have equal weight. If there are enough animals, one more animal is counted, in which no true class does.
+        animals have equal weight. If there are enough animals, one additional animal is counted, in which no true class
+        reaches the threshold.
         Source: hierarchical conformal prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
         of, truth, weight = self._weigh_known(prior, smooth)

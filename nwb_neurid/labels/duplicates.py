@@ -190,7 +190,7 @@ def _count_coincidences(
 
 
 def _choose_stop_s(population: Population) -> float:
-    """Choose the time up to which spikes are compared. With many spikes, it is a corresponding share of the session."""
+    """Choose the time up to which spikes are compared. With many spikes, it is a part of the session."""
     share = min(1.0, _SPIKES / max(len(population.spikes.times_s), 1))
     lengths = np.diff(population.observed_s)[:, 0]
     wanted = share * lengths.sum()

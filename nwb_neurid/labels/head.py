@@ -54,7 +54,7 @@ class RequiredPart:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelHead:
-    """A calibrated classifier of vectors that can abstain. Made by `nwb_neurid.labels.fitting.fit_head`.
+    """A calibrated classifier of vectors that can abstain. `nwb_neurid.labels.fitting.fit_head` makes it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables with two columns (new names of classes, subjects of recordings that state none), and groups of an atlas."""
+"""Tables of new class names and of subjects of recordings, and groups of regions in an atlas."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

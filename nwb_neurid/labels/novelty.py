@@ -53,7 +53,7 @@ def measure_distance(
 def fit_shape(
     standardised: Float64[np.ndarray, "units dim"], truth: Int64[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, "classes dim"], Float64[np.ndarray, "dim dim"]]:
-    """Fit the mean of each class, and the inverse covariance about the means, shrunk by Ledoit and Wolf (2004)."""
+    """Fit the mean of each class, and the inverse covariance with the shrinkage of Ledoit and Wolf (2004)."""
     from sklearn.covariance import LedoitWolf
 
     _, at = np.unique(truth, return_inverse=True)

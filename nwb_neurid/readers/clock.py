@@ -1,4 +1,4 @@
-"""Checks on spike times: against the stated resolution, the unit of seconds, and a clock that restarts."""
+"""Checks of spike times: their resolution, their unit, and whether their clock restarts."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ INTERVALS_PER_UNIT = 1000
 """Number of intervals of each unit that are checked. More intervals would add no information."""
 
 FINER = 0.005
-"""Spike times contradict the stated resolution if at least this share of the intervals is shorter than half of it."""
+"""Spike times contradict a resolution if at least this share of intervals is shorter than half the resolution."""
 
 FEWEST_SPIKES = 20
 """With fewer spikes, whole numbers and decreasing times may be chance."""
@@ -30,8 +30,8 @@ the time of the spike before.
 """
 
 LONGEST_FALLS = 0.25
-"""If a larger share of the spikes is earlier than the spike before, the spikes are in no order and the clock did not
-restart.
+"""If more than this share of the spikes are earlier than the spike before, the spikes are not sorted, and the clock did
+not restart.
 """
 
 

@@ -14,7 +14,7 @@ from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError, MemoryError, RecursionError)
-"""Errors of NumPy on a damaged header of a `.npy` file, or on a file that is none."""
+"""Errors of NumPy on a damaged header of a `.npy` file, or on another kind of file."""
 
 LAST_CHARACTER = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)

@@ -43,8 +43,8 @@ NOISE_ITSELF = frozenset({"bad", "crosstalk", "discard", "discarded", "garbage",
 _DENIED = frozenset({"clean", "free", "less", "low", "no", "non", "not"})
 
 UNDECIDED = frozenset({"not sorted", "unclassified", "unclustered", "unsorted"})
-"""Labels that a sorting program gives to units that were not judged. If spikes were sorted by channel, they mark the
-unsorted spikes.
+"""Labels that a sorting program gives to units that were not judged. If spikes were sorted by channel, these
+labels mark the unsorted spikes.
 """
 
 

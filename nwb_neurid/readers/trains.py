@@ -95,7 +95,7 @@ def spikes_of(
     unit_ids: Shaped[np.ndarray, " units"],
     resolution_s: float,
 ) -> Spikes:
-    """Join the spike trains of all units over segments, which are in the order of time and have a clock offset each.
+    """Join the spike trains of all units over segments in the order of time. Each segment has a clock offset.
 
     Raises
     ------

@@ -139,7 +139,7 @@ def _encode_raster(population: Population, spikes: Spikes) -> dict[str, Any] | N
 def _encode_traces(population: Population, traces: Traces) -> dict[str, Any] | None:
     """Encode a part of all traces, averaged to at most 400 points.
 
-    Each trace is scaled to its own range; 0 is missing.
+    Each trace is scaled to its own range. The value 0 means that a point is missing.
     """
     start_s, run_s = _find_longest_run(population)
     first = int(np.clip(np.ceil((start_s - traces.start_s) * traces.rate_hz - 1e-6), 0, traces.values.shape[1]))

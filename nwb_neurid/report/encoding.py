@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 LONGEST = 300
-"""Maximum length of a label or a name on the page, in characters. Unit ids are not shortened: they are exported."""
+"""Maximum length of a label or a name on the page, in characters. Unit ids are not shortened."""
 
 Encoded = dict[str, Any]
 

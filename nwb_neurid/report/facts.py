@@ -154,7 +154,7 @@ def collect_facts(
 def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np.ndarray, "units nearest"]:
     """Return the rows of the nearest units of each unit, nearest first, as in `Embeddings.most_alike`.
 
-    Missing ones are -1.
+    If there are fewer units, rows are -1.
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -29,8 +29,8 @@ def open_datasets(
     model
         The model that must have computed the vectors.
     reading, pool_groups
-        Options for reading and embedding recordings. Only a table of labels can be used with datasets: its labels are
-        added to theirs.
+        Options for reading and embedding recordings. With datasets, only a table of labels can be used. Its labels
+        are added to those of the datasets.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]
 
 
 def list_files(sources: Sequence[str]) -> list[str | Path]:
-    """List the files of sources (for a dataset, its files), to copy their restrictions on who may read them."""
+    """List the files of sources, including those of datasets. Results get the same read permissions as these files."""
     return [file for source in sources for file in (list_parts(source) if is_dataset(source) else [source])]
 
 

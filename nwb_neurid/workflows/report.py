@@ -170,7 +170,7 @@ def write_page(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write the page on results, completely or not at all. It gets the recording's restrictions on who may read it.
+    """Write the page on results, completely or not at all. Only users who may read the recording may read it.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def _select_plane(population: Population, name: str, sizes: Mapping[str, int]) -
 def _match_units(population: Population, embeddings: Embeddings, source: Path) -> Population:
     """Select the units to which results belong.
 
-    They are all units, or consecutive units if one of several planes was embedded.
+    These are all units, or consecutive units if one of several planes was embedded.
 
     Raises
     ------

@@ -65,7 +65,7 @@ def make_table(
 def _tabulate_clusters(embeddings: Embeddings) -> "pd.DataFrame":
     """Make the columns `cluster` (missing for a unit outside all clusters), `map_x` and `map_y`.
 
-    There are none for few units.
+    There are no such columns if there are too few units.
     """
     import pandas as pd
 
@@ -117,7 +117,7 @@ def write_table(
     overwrite
         Whether an existing file may be replaced.
     like
-        The recording. The table gets the same restrictions on who may read it.
+        The recording. Users who may not read it may not read the table either.
 
     Raises
     ------

@@ -24,7 +24,7 @@ def check_outside(source: Path, target: Path) -> None:
 
 
 def check_format(target: Path, kind: str) -> None:
-    """Refuse to replace a file that is not of this format, and does not have its file name extension either.
+    """Refuse to replace a file that has neither this format nor its file name extension.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """An encoder of the fine timing of a neuron and of its correlations with other neurons.
 
-Its weights have a closed form.
+Its weights are computed in closed form.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 IMAGING = frozenset({"dff", "fluorescence", "deconvolved"})
 
 SHORTEST_SPIKES_S, SHORTEST_IMAGING_S, SHORTEST_DFF_S = 10.0, 30.0, 10.0
-"""Minimum observed time of a recording. The minimum for sizes in dF/F is shorter than for the form of traces."""
+"""Minimum observed time of a recording for spikes, for imaging, and for imaging with sizes in dF/F."""
 
 SPEC = EncoderSpec(
     name="company",

@@ -25,7 +25,7 @@ class CompanyConfig:
     neighbours
         Largest number of functional neighbours of a unit.
     rounds
-        Rounds of averaging over these neighbours; each adds a block of `own + company` dimensions.
+        Rounds of averaging over these neighbours. Each round adds a block of `own + company` dimensions.
     relative
         Whether features are standardised within the recording. This is needed for imaging, because gain, noise and
         indicator differ between setups. It is not needed for spike trains.
@@ -35,7 +35,7 @@ class CompanyConfig:
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
     waveform
-        Whether the vector ends with the shape of the mean waveform; zeros where it is unknown.
+        Whether the vector ends with the shape of the mean waveform, which is 0 if it is unknown.
     sizes
         Whether the block `own` of imaging also contains the size of the trace and of its changes in dF/F. Traces of
         other kinds are then converted to dF/F. If False, all features are computed from traces with standard deviation

@@ -59,7 +59,9 @@ def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray,
 def describe(
     left: Signals, right: Signals, others: Int64[np.ndarray, " others"]
 ) -> Float64[np.ndarray, "units features"]:
-    """Describe the correlations of each row with other rows: quantiles, mean, mean size and root of the mean cube.
+    """Describe the correlations of each row with other rows.
+
+    The features are quantiles, the mean, the mean absolute value, and the cube root of the mean cube.
 
     Parameters
     ----------

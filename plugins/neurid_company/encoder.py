@@ -1,7 +1,4 @@
-"""The encoder.
-
-It projects the features of each unit and of its correlations, and averages over functional neighbours.
-"""
+"""The encoder, which projects the features of units and averages them over functional neighbours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

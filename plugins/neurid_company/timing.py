@@ -31,7 +31,7 @@ Vector = Float64[np.ndarray, " _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sample:
-    """Some spikes of a unit, and the time from the start of their run and to its end for each spike, in ticks."""
+    """Some spikes of a unit, and for each spike the time since the start and until the end of its run, in ticks."""
 
     ticks: Int64[np.ndarray, " spikes"]
     before: Int64[np.ndarray, " spikes"]
@@ -61,7 +61,7 @@ def describe(
 
 
 def _intervals(clock: Clock, unit: int, rate_hz: float, resolution_s: float) -> list[Vector]:
-    """Compute the histogram of intervals, its sum, quantiles, scalars, bursts, and pairs of successive intervals."""
+    """Compute the histogram of intervals, its cumulative sum, quantiles, scalars, bursts, and pairs of intervals."""
     own = clock.rows(unit)
     step = np.diff(clock.times_s[own])
     unbroken = np.diff(clock.run[own]) == 0

@@ -28,11 +28,11 @@ BANDS_HZ = np.geomspace(0.004, 2.5, 15)
 QUANTILES = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
 EVENT_S = 1.2
 EVENTS = 0.03
-"""Share of the frames with the largest changes, which are considered as events."""
+"""Number of events, as a share of the frames. The largest changes count as events."""
 
 DIM = len(QUANTILES) + 2 + len(SPANS_S) + 7 * len(CHANGES_S) + len(BANDS_HZ) - 1 + 2 * len(AROUND_S) + 3
 LOWEST_MEAN = 0.05
-"""Minimum of the mean in its logarithm, as a share of the spread, because noise may make the mean negative."""
+"""Smallest mean, as a share of the spread, whose logarithm is computed. Noise may make the mean negative."""
 
 SIZES_DIM = 2 + len(QUANTILES) + 5 * len(CHANGES_S)
 PIECE = 1024

@@ -18,8 +18,8 @@ PARTS = (*MEASURED, *CODED)
 """The inputs whose codes form a vector, in this order."""
 
 WEIGHTS = {"conditional": 0.1}
-"""Factors of codes. The code of this input is small, because it is missing for cells of which only histograms are
-known. Their vectors must remain comparable with those of other cells.
+"""Factors by which codes are multiplied. The factor of this input is small, because the input is missing for cells of
+which only histograms are known. Their vectors must remain comparable with those of other cells.
 """
 
 FEWEST_SPIKES = 20

@@ -185,7 +185,7 @@ def _divide_by_peak(values: Float64[np.ndarray, " bins"]) -> Float64[np.ndarray,
 def _measure_timing(
     share: Float64[np.ndarray, " bins"], lags: Float64[np.ndarray, " bins"], linear: Float64[np.ndarray, " lags"]
 ) -> Float64[np.ndarray, " measures"]:
-    """Compute the measures in `TIMING`. Unknown ones are NaN."""
+    """Compute the measures in `TIMING`. Unknown measures are NaN."""
     known = np.nan_to_num(share)
     if known.sum() <= 0 or not np.isfinite(lags).any():
         return np.full(len(TIMING), np.nan)

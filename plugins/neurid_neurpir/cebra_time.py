@@ -52,7 +52,7 @@ def learn(
     populations
         The recordings with behaviour and stimulus. No pair spans a gap or two recordings.
     bin_s, roles
-        As for `neurid_neurpir.surroundings.channels`.
+        As for `neurid_neurpir.surroundings.make_channels`.
     masked
         Share of the roles that is hidden at random from each time point, so that latents do not depend on all roles.
     seed

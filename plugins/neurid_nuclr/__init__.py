@@ -35,7 +35,10 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "token
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """Return the spec for a config: its kind of activity, and one window, or 10 s of imaging."""
+    """Return the spec for a config, with its kind of activity and the minimum observed time.
+
+    The minimum is one window. For imaging, it is at most `SHORTEST_S`.
+    """
     checked = NetworkConfig.from_json(config)
     window_s = checked.patch * checked.tokens * checked.step_s
     least_s = window_s if checked.activity == "spikes" else min(window_s, SHORTEST_S)

@@ -22,7 +22,7 @@ DROPOUT = 0.2
 
 _WRAPPERS = re.compile(r"^((module|_orig_mod|model)\.)+")
 _OTHER_PARTS = re.compile(r"^(projector|loss)\.")
-_SIZED_BY = {"read_in.weight": 2, "rotary_emb.omega": 1, "t_blocks.0.0.to_qkv.weight": 2}  # and their number of axes
+_SIZED_BY = {"read_in.weight": 2, "rotary_emb.omega": 1, "t_blocks.0.0.to_qkv.weight": 2}  # name: number of axes
 _SETTINGS_TREE = re.compile(  # names in pickles of OmegaConf, with which the authors store settings
     r"omegaconf\..*|typing\.Any|collections\.defaultdict|pathlib\..*Path|builtins\.(bool|dict|float|int|list|str)"
 )

@@ -20,7 +20,7 @@ HIGHEST = np.array([500, 50, 500, 15, 50, 20, 5, 100.0])
 
 
 def correlate_narrowly(train_s: Train, runs_s: Runs) -> Float64[np.ndarray, " lags"]:
-    """Compute an autocorrelogram as CellExplorer does, to which `fit_rise_ms` is applied.
+    """Compute the autocorrelogram of CellExplorer, which is the input of `fit_rise_ms`.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def measure_suppression_ms(train_s: Train, runs_s: Runs) -> float:
 
     It is NaN if firing never recovers.
 
-    This is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms. Source:
-    `computeACGprop` of bombcell, after Peters et al. 2021 (Nature 591, 420).
+    The duration is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms.
+    Source: `computeACGprop` of bombcell, after Peters et al. 2021 (Nature 591, 420).
 
     Parameters
     ----------

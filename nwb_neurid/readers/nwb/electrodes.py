@@ -1,9 +1,8 @@
 """The electrode of each unit, and its region, position and group.
 
-Real files state the electrode of a unit in three ways. The order in which we use them was found by trials on the
-layouts of the Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that states one electrode
-is used only if it agrees with other columns: the electrode must be among the `electrodes` of its unit, and in its
-group.
+Files state the electrode of a unit in three ways. They are tried in an order that was tested with files of the Allen
+Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that states one electrode is used only if it
+agrees with other columns: the electrode must be among the `electrodes` of its unit, and in its group.
 """
 
 from collections.abc import Mapping

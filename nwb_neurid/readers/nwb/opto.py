@@ -106,7 +106,7 @@ def _as_numbers(trials: Table, name: str) -> Float64[np.ndarray, " trials"]:
 
 
 def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[np.ndarray, " trials"]:
-    """Return in which trials there was light. It is no trial at all if the column does not show this clearly."""
+    """Return in which trials there was light. No trial counts as lit if the column is not clear."""
     on = np.isfinite(values) & (values > 0)
     if (kind is _FLAG and np.any(on & (values != 1))) or (kind is _STRENGTH and len(set(values.tolist())) == 1):
         return np.zeros_like(on)

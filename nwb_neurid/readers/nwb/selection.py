@@ -19,7 +19,7 @@ from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_ou
 from nwb_neurid.readers.words import split_words
 
 KEPT = ("left_out", "Why the source rejects the unit")
-"""Name and start of the description of a column in recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
+"""Name of a column, and start of its description, in recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
 GOOD = frozenset(
     {

@@ -40,7 +40,7 @@ FOLDERS: tuple[Callable[[Path], bool], ...] = (is_analyzer, is_sorting, is_zarr,
 
 
 def recognises(source: object) -> bool:
-    """Return whether this is a sorting or an analyzer, or a folder with one (or a folder of phy or Kilosort)."""
+    """Return whether this is a sorting, an analyzer, or a folder of SpikeInterface, phy or Kilosort."""
     if not isinstance(source, str | Path):
         return is_of(source, "spikeinterface", CLASSES)  # the caller has already imported it
     try:

@@ -66,7 +66,10 @@ def _computed(analyzer: Any, extension: str, name: str) -> Shaped[np.ndarray, ".
 
 
 def _clock(sorting: Any, analyzer: Any) -> tuple[Any, Any]:
-    """Return the object that converts samples to times, and the object with the duration of each segment or None."""
+    """Return the object that converts samples to times, and the object that states the duration of segments.
+
+    The second one is None if no object states the duration.
+    """
     if sorting.has_recording():
         return sorting, sorting
     if analyzer is not None and (analyzer.has_recording() or analyzer.has_temporary_recording()):

@@ -16,7 +16,7 @@ SHANKS = 4
 
 
 def find_rate_of_probe(positions_um: Float64[np.ndarray, "channels 2"] | None) -> tuple[float, str] | None:
-    """Find the sampling rate of a probe that has only one, by the layout of its channels.
+    """Find the sampling rate of a probe from the layout of its channels, if such probes have only one rate.
 
     Parameters
     ----------

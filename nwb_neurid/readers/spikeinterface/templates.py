@@ -1,8 +1,8 @@
-"""Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and where that channel is.
+"""Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and its position.
 
 Kilosort stores whitened templates, and whitening changes their shape and may change their peak channel. They are
 therefore multiplied by `whitening_mat_inv.npy`, which undoes the whitening. A cluster that was merged in phy has spikes
-of several templates. Its waveform is the mean over its spikes: each spike counts with its template and its amplitude.
+of several templates. Its waveform is the mean over its spikes of the template, scaled by the amplitude of the spike.
 """
 
 from pathlib import Path

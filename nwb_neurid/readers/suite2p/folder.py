@@ -1,4 +1,4 @@
-"""Where in a suite2p folder the traces lie."""
+"""The location of the traces in a suite2p folder."""
 
 import re
 from pathlib import Path

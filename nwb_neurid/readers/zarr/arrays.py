@@ -157,7 +157,7 @@ class Array:
         )
 
     def check_readable(self, *, pickled: bool = False) -> None:
-        """Refuse an array that needs a codec which is not known to be harmless, or cannot have the size that is stated.
+        """Refuse an array that needs an unknown codec, or cannot have the size that is stated.
 
         Parameters
         ----------

@@ -21,7 +21,7 @@ GRACE_S = 5.0
 """Maximum time to wait for the end of a killed process. A process that waits for a disk may never end."""
 
 _idle: "deque[Process]" = deque()
-"""Processes that have loaded the model and wait for a recording. Each thread of a worker takes one or starts one."""
+"""Idle processes, which have loaded the model. Each thread of a worker takes an idle process or starts a new one."""
 
 
 def dask_setup(_: object) -> None:

@@ -181,12 +181,12 @@ class Manifest:
         self._end(key, FAILED, reason=reason)
 
     def move(self, key: str, source: str, path: str) -> None:
-        """Note under which path a recording is found now, and the file that holds its results."""
+        """Note the present path of a recording, and the file with its results."""
         with self._change() as database:
             database.execute("UPDATE recordings SET source = ?, path = ? WHERE key = ?", (source, path, key))
 
     def forget(self, key: str) -> None:
-        """Delete the note that a recording is done, because its results are gone or belong to another content."""
+        """Delete the entry of a finished recording, because its results are gone or belong to another content."""
         with self._change() as database:
             database.execute("DELETE FROM recordings WHERE key = ? AND state = ?", (key, DONE))
 
@@ -195,7 +195,7 @@ class Manifest:
         return next(iter(self._select("key = ?", key)), None)
 
     def find_written(self, digest: str, model: str, options: str) -> Entry | None:
-        """Find the entry that is done and whose source has this digest after its results were written into it."""
+        """Find the finished entry of a source that has this digest since its results were written into it."""
         found = self._select("after = ? AND model = ? AND options = ? AND state = ?", digest, model, options, DONE)
         return next(iter(found), None)
 
@@ -205,7 +205,7 @@ class Manifest:
         return next(iter(found), None)
 
     def find_older(self, source: str, key: str) -> list[Entry]:
-        """Find the entry that is done for an earlier content of this source."""
+        """Find the finished entries for earlier contents of this source."""
         return self._select("source = ? AND state = ? AND key != ?", source, DONE, key)
 
     def holds_other(self, model: str, options: str) -> bool:

@@ -95,7 +95,8 @@ def name_place(source: str) -> str:
 def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str, into_recordings: bool) -> Entry:
     """Return the entry of a source.
 
-    It is an earlier entry if only the results of that entry changed the source, or a new one.
+    It is an earlier entry if the source has only changed because results of that entry were written into it.
+    Otherwise, it is a new entry.
     """
     written = manifest.find_written(digest, model, options)
     if written is not None:

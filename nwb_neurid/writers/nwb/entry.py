@@ -280,7 +280,7 @@ def _name_model(model: NwbObject) -> tuple[object, ...]:
 
 
 def _read_back(group: h5py.Group) -> Sequence[NwbObject]:
-    """Read the objects in a group that was just written. Return none if the group cannot be read."""
+    """Read the objects in a group that was just written. Return () if the group cannot be read."""
     try:
         return existing.read_objects(wrap_group(group))
     except NeuridError:

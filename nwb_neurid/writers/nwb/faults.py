@@ -1,4 +1,4 @@
-"""Errors of the file system and of HDF5 are converted into errors of nwb-neurid, with a message of one line."""
+"""Conversion of errors of the file system and of HDF5 into errors of nwb-neurid, with a message of one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -230,7 +230,7 @@ def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
 
 
 def name_columns(table: h5py.Group, names: Sequence[str], *, like: h5py.Group | None = None) -> None:
-    """Write the names of the columns of a table, in their order, in the text type of this table or of another one."""
+    """Write the column names of a table in order, in the text type of this table or of the table `like`."""
     write_names(table, names, ascii_names=has_ascii_names(table if like is None else like))
 
 

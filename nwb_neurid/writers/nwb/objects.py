@@ -108,7 +108,7 @@ def make_text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
 
 
 def check_text(found: NwbObject) -> None:
-    """Refuse text that HDF5 cannot store: text must not contain NUL, and must be valid Unicode.
+    """Refuse text that HDF5 cannot store. Text must be valid Unicode without NUL.
 
     Raises
     ------

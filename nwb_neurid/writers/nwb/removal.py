@@ -157,7 +157,7 @@ def _is_reference(dtype: np.dtype) -> bool:
 
 
 def _lead_to(values: np.ndarray, file: h5py.File, new: h5py.File) -> np.ndarray:
-    """Return the values with each reference replaced by one to the object of the same name in the new file."""
+    """Return the values with each reference replaced by a reference to the object of the same name in the new file."""
     led = values.copy()
     if values.dtype.names:
         for name in values.dtype.names:
@@ -178,7 +178,7 @@ def _name_target(reference: h5py.Reference, file: h5py.File) -> str:
 
 
 def _list_places(file: h5py.File, without: Set[str] = frozenset()) -> dict[str, Any]:
-    """Return all objects and links by path. An object with several paths is returned at the first of them."""
+    """Return all objects and links by path. An object with several paths is returned under its first path."""
     found: dict[str, Any] = {"/": file}
     seen = {_address(file)}
     groups: list[h5py.Group] = [file]

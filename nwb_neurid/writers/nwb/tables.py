@@ -172,7 +172,7 @@ def _describe_predictions(name: str, predictions: Predictions) -> NwbObject:
 
 
 def _describe_classes(predictions: Predictions) -> tuple[str, ...]:
-    """Return a description for each class, "" if a class has none. Return an empty tuple if no class has one."""
+    """Return the description of each class, "" if it has none. If no class has one, return ()."""
     known = predictions.descriptions
     return tuple(known.get(name, "") for name in predictions.classes.tolist()) if any(known.values()) else ()
 

@@ -38,7 +38,8 @@ class Spikes:
     times_s
         Spike times in seconds of the session clock, shape (spikes,), ascending within a unit.
     splits
-        Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of the unit in row `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     resolution_s
         Resolution of the spike times as stated by the source, in seconds; 0 if the source states none.
 
@@ -163,7 +164,7 @@ class Spikes:
         Returns
         -------
         Spikes
-            The spikes in those intervals in which their unit was observed.
+            The spikes of each unit within the intervals in which this unit was observed.
         """
         if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
             return self

@@ -48,7 +48,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     Returns
     -------
     Path
-        The file that holds the results.
+        The file with the results.
 
     Raises
     ------

@@ -134,7 +134,7 @@ class Encoder(Protocol):
         Returns
         -------
         mapping of str to array
-            The arrays for `weights.safetensors`; empty if the encoder does not learn.
+            The arrays to be saved in `weights.safetensors`; empty if the encoder does not learn.
         """
         ...
 
@@ -145,15 +145,15 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderPlugin:
-    """A plugin that provides an encoder: its description, and functions to make it.
+    """A plugin that provides an encoder. It consists of a description of the encoder and functions that make it.
 
     Parameters
     ----------
     spec
         Description of the encoder and of its requirements.
     build
-        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` or
-        `WrongWeights` if the config or the state does not fit.
+        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` if
+        the config does not fit, and `WrongWeights` if the state does not fit.
     presets
         Configs by name. The first config is the default.
     initial_state

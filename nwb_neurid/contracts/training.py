@@ -116,7 +116,7 @@ class TrainingLog:
     matched
         Number of matched units in each step, shape (steps,). Matched units are units that were in both views.
     steps
-        The planned number of steps.
+        Planned number of steps.
     seconds
         Duration of the completed steps, including the steps before the training was resumed.
     notes
@@ -215,7 +215,7 @@ class Trainable(Encoder, Protocol):
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another. Each is one group without excluded units.
+            Populations to train on. Each population is one group of units, without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress

@@ -142,7 +142,7 @@ def evaluate(
     InvalidOption
         If an option is invalid, or a recording has no subject.
     NeuridError
-        If something is wrong with a recording or a model.
+        If a recording or a model cannot be read or used.
 
     Warns
     -----

@@ -50,7 +50,7 @@ def plot_neuron(
     Raises
     ------
     InvalidOption
-        If there is no such row, or the number of axes is not four.
+        If the row does not exist, or the number of axes is not four.
 
     Examples
     --------

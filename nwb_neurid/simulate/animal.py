@@ -71,7 +71,7 @@ def simulate(
     animal: int = 0,
     out_of_domain: bool = False,
 ) -> Simulation:
-    """Simulate a sparse random network of neurons of known types, in one region or several.
+    """Simulate a sparse random network of neurons of known types, in one or several regions.
 
     Neurons of the types RS (regular spiking), IB (intrinsically bursting) and CH (chattering) are excitatory. Neurons
     of the types FS (fast spiking) and LTS (low-threshold spiking) are inhibitory. Three in seven neurons are RS. A
@@ -84,7 +84,7 @@ def simulate(
     units
         Number of neurons.
     duration_s
-        Duration in seconds. A longer simulation begins with the spikes of a shorter one.
+        Duration in seconds. A longer simulation begins with the same spikes as a shorter simulation.
     seed
         Random seed, for results that are reproducible bit for bit. Animals with the same seed have the same cell types
         and regions.
@@ -102,7 +102,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions; `population()` returns them in the form that encoders accept.
+        Spikes, types, regions and positions. The method `population()` returns them in the form that encoders accept.
 
     Raises
     ------

@@ -192,7 +192,7 @@ def embed(
     progress: Progress = automatic,
     **reading: Any,
 ) -> Embeddings:
-    """Read a recording and embed its units, in one call. Nothing is written.
+    """Read a recording and embed its units, in one call. No file is written.
 
     The function returns the vectors and the predicted labels that `nwb-neurid embed` would write.
 

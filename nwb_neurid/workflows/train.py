@@ -90,7 +90,7 @@ def train(
     resume
         Continue an interrupted training in this folder. All other options must be the same as before.
     overwrite
-        Replace the folder.
+        Replace an existing folder.
     reading
         Options for reading the recordings.
     pool_groups
@@ -118,7 +118,7 @@ def train(
     Raises
     ------
     CannotWrite
-        If the folder cannot be written, or if it exists and neither `resume` nor `overwrite` is set.
+        If the folder cannot be written, or if the folder exists and neither `resume` nor `overwrite` is set.
     InvalidOption, CannotTrain
         If the encoder needs no training, a recording is listed twice, or no recording can be used for training.
     Leak

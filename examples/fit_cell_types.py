@@ -469,10 +469,11 @@ def warn_of_projects(found: Mapping[str, float]) -> str:
     """Write the warning about recordings of other laboratories."""
     return (
         "The SST, VIP and axo-axonic cells in the training data come from one project each, so that types and "
-        "laboratories cannot be told apart. When a whole project was held out, the balanced accuracy was "
-        f"{found['balanced_accuracy']:.2f}, and {COVERAGE:.0%} prediction sets contained the true type of "
-        f"{found['coverage_of_sets']:.0%} of the cells. The head labelled {found['share_predicted']:.0%} of the cells, "
-        f"and {found['share_wrong_among_predicted']:.0%} of these labels were wrong."
+        "laboratories cannot be told apart. When a whole project was held out, the head labelled "
+        f"{found['share_predicted']:.0%} of its cells, and {found['share_wrong_among_predicted']:.0%} of these labels "
+        "were wrong. The head would do badly on the other cells: if it labelled all of them, its balanced accuracy "
+        f"would be {found['balanced_accuracy']:.2f}. Its {COVERAGE:.0%} prediction sets contained the true type of "
+        f"only {found['coverage_of_sets']:.0%} of the cells."
     )
 
 

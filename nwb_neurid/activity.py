@@ -38,7 +38,8 @@ class Spikes:
     times_s
         Spike times in seconds of the session clock, shape (spikes,), ascending within a unit.
     splits
-        Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of the unit in row `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     resolution_s
         Resolution of the spike times as stated by the source, in seconds; 0 if the source states none.
 
@@ -89,7 +90,7 @@ class Spikes:
         Returns
         -------
         Spikes
-            Units in the same order.
+            The spikes, with the units in the same order.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class Spikes:
         Returns
         -------
         array
-            Seconds of the session clock, ascending, shape (spikes of the unit,).
+            Spike times in seconds of the session clock, ascending, shape (spikes of the unit,).
         """
         return self.times_s[self.splits[unit] : self.splits[unit + 1]]
 
@@ -130,7 +131,7 @@ class Spikes:
         Returns
         -------
         array
-            Shape (units,).
+            Number of spikes of each unit, shape (units,).
         """
         return np.diff(self.splits)
 
@@ -157,13 +158,13 @@ class Spikes:
         intervals_s
             Observed intervals, shape (intervals, 2), in seconds, ascending and disjoint.
         observed
-            Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
-            intervals.
+            Whether each unit was observed in each interval, shape (units, intervals); None if all units were observed
+            in all intervals.
 
         Returns
         -------
         Spikes
-            The spikes in those intervals in which their unit was observed.
+            The spikes of each unit within the intervals in which this unit was observed.
         """
         if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
             return self
@@ -280,8 +281,8 @@ class Traces:
         Returns
         -------
         Traces
-            The samples from the start of the first interval to the end of the last. Samples between intervals stay, but
-            count as unobserved.
+            The samples from the start of the first interval to the end of the last. Samples between intervals are kept,
+            but count as unobserved.
         """
         if len(intervals_s) == 0:
             return replace(self, values=self.values[:, :0])

@@ -16,7 +16,7 @@ GAP_STEPS = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Series:
-    """One covariate: samples, events, or values that hold for an interval.
+    """One covariate: continuous samples, events, or one value for each interval.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class Series:
         missing values. In a series of events, a row contains the number of events in each channel at this time. In a
         series of intervals, a row contains the values in one interval, with NaN for unknown values.
     times_s
-        Times of the samples or events, or starts of the intervals, in seconds of the session clock, shape (samples,),
-        ascending.
+        Times of the samples or events, or start times of the intervals, in seconds of the session clock, shape
+        (samples,), ascending.
     stops_s
         Ends of the intervals, in seconds, shape (samples,). Intervals must not overlap. None for samples and events.
     kind
@@ -136,7 +136,7 @@ class Series:
         Returns
         -------
         array
-            Shape (bins, channels), float32.
+            Value of each bin, shape (bins, channels), float32.
 
         Raises
         ------

@@ -39,15 +39,15 @@ class Population:
     Parameters
     ----------
     unit_ids
-        Ids of the units in the source, shape (units,). They may repeat: identify units by row index.
+        Ids of the units in the source, shape (units,). Ids may repeat, so identify units by row index.
     activity
         `Spikes` or `Traces`, one row per unit.
     observed_s
         Observed time: half-open intervals in seconds of the session clock, shape (intervals, 2), ascending and
         disjoint. Intervals may touch, because a new interval begins wherever the set of observed units changes.
     unit_observed
-        Which unit was observed in which interval, shape (units, intervals); None if all units were observed in all
-        intervals.
+        Whether each unit was observed in each interval, shape (units, intervals); None if all units were observed in
+        all intervals.
     group
         Probe, shank or imaging plane of each unit, shape (units,).
     positions_um
@@ -57,13 +57,13 @@ class Population:
         unknown. The values are in microvolts. If the source does not state their scale, they are in the unit of the
         source. Computations must therefore not depend on the scale.
     waveform_rate_hz
-        Sampling rate of the waveforms, in Hz; None if there are none.
+        Sampling rate of the waveforms, in Hz; None if there are no waveforms.
     covariates
         Behaviour and stimulus by name. The whole series is kept, including its values outside observed time.
     labels
         Known labels by name. Each value is an array of text of shape (units,), with "" where the label is unknown.
-        Readers provide cell types and regions as "cell_type" and "brain_region", in addition to the names in the
-        source.
+        Readers provide cell types and regions under the names "cell_type" and "brain_region", and also under their
+        names in the source.
     excluded
         Rows of units that are not embedded, with the reasons. These units keep their rows in every result, without a
         vector.
@@ -76,7 +76,8 @@ class Population:
         Pixels of each ROI: one array of shape (pixels, 3) per unit, with the columns x, y and weight. The array is
         empty for a unit without a mask. None if masks are not known.
     notes
-        Sentences about how the activity was computed or converted. They go into the provenance of every result.
+        Sentences about how the activity was computed or converted. They are copied into the provenance of every
+        result.
 
     Raises
     ------
@@ -219,7 +220,7 @@ class Population:
         Returns
         -------
         array
-            Seconds, shape (units,).
+            Observed time of each unit in seconds, shape (units,).
         """
         lengths = np.diff(self.observed_s)[:, 0]
         if self.unit_observed is None:
@@ -276,12 +277,12 @@ class Population:
         Parameters
         ----------
         intervals_s
-            Intervals of the session clock, shape (intervals, 2), in seconds.
+            Intervals in seconds of the session clock, shape (intervals, 2).
 
         Returns
         -------
         Population
-            The same units. Their observed time is restricted to these intervals.
+            The same units, with observed time restricted to these intervals.
         """
         observed = intersected(self.observed_s, intervals_s)
         rows = rows_of(observed, self.observed_s)
@@ -329,7 +330,7 @@ class Population:
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
         """Count spikes in bins. Each run of observed time is divided into whole bins.
 
-        A spike up to 1 µs before an edge counts in the next bin, so that rounding errors have no effect.
+        A spike up to 1 µs before the edge of a bin counts in the next bin, so that rounding errors have no effect.
 
         Parameters
         ----------
@@ -379,7 +380,7 @@ class Population:
         Returns
         -------
         array
-            Seconds of the session clock, shape (bins,).
+            Start of each bin in seconds of the session clock, shape (bins,).
 
         Raises
         ------
@@ -392,14 +393,14 @@ class Population:
         return np.repeat(runs[:, 0], bins) + within * bin_s
 
     def resolution_s(self) -> float:
-        """Estimate the resolution of the times.
+        """Estimate the resolution of the spike times or samples.
 
         Returns
         -------
         float
-            Resolution in seconds: the resolution that the source states, or the step of the time grid on which the
-            inter-spike intervals lie, whichever is coarser. A grid is found only if its step is over 0.25 ms, which is
-            too coarse for the sampling of voltage.
+            Resolution in seconds. For traces, it is the time between two samples. For spikes, it is the resolution that
+            the source states, or the step of the time grid on which the inter-spike intervals lie, whichever is
+            coarser. A grid is found only if its step is over 0.25 ms, which is too coarse for the sampling of voltage.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

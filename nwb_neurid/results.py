@@ -39,7 +39,7 @@ class Provenance:
     Parameters
     ----------
     encoder, encoder_version, config
-        The encoder and its config.
+        Name, version and config of the encoder.
     weights_sha256
         Hash of the weights of the encoder; "" for an encoder that does not learn.
     training
@@ -77,7 +77,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Embeddings:
-    """One vector per unit, in the order of the source's table.
+    """One vector per unit, in the order of the units in the source.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ class Embeddings:
         recording as a whole.
     stability
         Cosine similarity of the mean vectors of two random halves of a unit's windows, shape (units,). If the encoder
-        uses the recording as a whole, the cosine similarity of the unit's vectors in two parts of the recording. NaN if
-        there are too few data, such as fewer than four windows.
+        uses the recording as a whole, it is the cosine similarity of the unit's vectors in two parts of the recording.
+        NaN if there are too few data, such as fewer than four windows.
     reasons
         The reason why a unit has no vector, shape (units,); "" if the unit has a vector.
     provenance
@@ -161,7 +161,8 @@ class Embeddings:
         n_windows
             Number of windows in which each unit was observed and active, shape (units,); 1 by default.
         stability
-            Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
+            Cosine similarity between the mean vectors of two random halves of a unit's windows, shape (units,); NaN
+            by default.
         reasons
             The reason why a unit has no vector; "" if the unit has a vector. By default, all units have a vector.
         provenance
@@ -277,7 +278,7 @@ class Embeddings:
         return pd.DataFrame(columns | dict(zip(self.name_dimensions(), self.vectors.T, strict=True)))
 
     def name_dimensions(self) -> tuple[str, ...]:
-        """Name the dimensions of the vectors.
+        """Return the names of the dimensions of the vectors.
 
         Returns
         -------
@@ -322,7 +323,7 @@ class Predictions:
     coverage
         The share of units whose prediction set should contain the true class; NaN if there are no prediction sets.
     provenance
-        Provenance of the embeddings that were classified.
+        Provenance of the vectors from which the labels were predicted.
     descriptions
         Descriptions of the classes, by the name of the class. A class may have no description.
     notes

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 UNKNOWN = frozenset({"", "[]", "-", "?", "n/a", "nan", "none", "null", "root", "undefined", "unknown", "void"})
-"""Some of what stands for "not known" in place of a type or a region, in lower case; see `is_unknown`."""
+"""Common words in lower case that mean "not known" in place of a type or a region. See `is_unknown`."""
 
 UNKNOWN_WORDS = frozenset(
     {

@@ -1,1 +1,1 @@
-"""What is asked of the operating system: replacing files whole, locks, limits."""
+"""Functions that use the operating system: atomic replacement of files, locks and resource limits."""

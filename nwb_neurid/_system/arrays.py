@@ -1,4 +1,4 @@
-"""Arrays in the safetensors format: nothing in such a file can run."""
+"""Arrays in the safetensors format. Files in this format cannot contain code."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from nwb_neurid.errors import WrongWeights
 
 
 def pack_arrays(state: Mapping[str, np.ndarray]) -> bytes:
-    """Weights in the safetensors format."""
+    """Return weights as bytes in the safetensors format."""
     from safetensors.numpy import save
 
     return save({name: np.asarray(array, order="C") for name, array in state.items()})
 
 
 def hash_arrays(state: Mapping[str, np.ndarray]) -> str:
-    """Hash of the weights as they are stored; "" where there are none."""
+    """Return a hash of the weights in the safetensors format, or "" if there are no weights."""
     return hashlib.sha256(pack_arrays(state)).hexdigest() if state else ""
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file of safetensors.
+    """Read the arrays in a safetensors file.
 
     Raises
     ------
     WrongWeights
-        If it is missing or damaged, or of a type that NumPy has not.
+        If the file is missing or damaged, or contains a data type that NumPy does not have.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

@@ -1,8 +1,9 @@
-"""The one way in which files are written: made aside, where nobody else can reach them, and put in place whole.
+"""Atomic writing of files. All files are written with this module.
 
-What is made lies in a hidden folder beside its target, made exclusively and open to its owner alone. Under the lock of
-the target it is decided what is there and whether it may be replaced; the last step never replaces what appeared or
-changed since. A killed process leaves the hidden folder, which the next one to write the same target removes.
+A new file is made in a hidden folder beside its target. Only the owner can enter this folder. The target is locked
+while the code checks whether it exists and whether it may be replaced. A target that appeared or changed after this
+check is never replaced. A killed process leaves its hidden folder behind. The next process that writes the same target
+removes it.
 """
 
 import errno
@@ -27,7 +28,7 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, err
 
 
 class Identity(NamedTuple):
-    """What tells that a file is still the one that it was."""
+    """Properties of a file that show whether it was changed or replaced."""
 
     device: int
     inode: int
@@ -37,14 +38,14 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A file that is being made.
+    """A new file that is being written.
 
     Parameters
     ----------
     path
-        Where to make it: nothing is there yet.
+        Path at which to write the new file. Nothing exists there yet.
     old
-        The file that it will replace; None if there is none.
+        The file that will be replaced, or None if there is none.
     """
 
     path: Path
@@ -53,24 +54,24 @@ class Replacement:
 
 @contextmanager
 def replace_file(target: Path, *, overwrite: bool, like: Sequence[Path] = ()) -> Iterator[Replacement]:
-    """Where to make a file; it takes the place of `target` when the block ends without an error.
+    """Yield a path for a new file, which replaces `target` when the block ends without an error.
 
-    Links are followed. Mode and owner of what is replaced are kept.
+    Links are followed. The mode and the owner of a replaced file are kept.
 
     Parameters
     ----------
     target
-        The file.
+        The file to write.
     overwrite
-        Whether one that is there may be replaced.
+        Whether an existing file may be replaced.
     like
-        The recordings that it is made from: nobody may read it who may not read them.
+        The recordings from which the file is made. Users who may not read the recordings may not read the file either.
 
     Raises
     ------
     CannotWrite
-        If there is a file that may not be replaced, another process writes it, it changed or appeared meanwhile, or the
-        system refuses.
+        If the file exists and may not be replaced, another process is writing it, it appeared or changed after the
+        check, or the operating system refuses.
     """
     place = target.resolve()
     with convert_errors(target), lock(place):
@@ -88,21 +89,22 @@ def replace_file(target: Path, *, overwrite: bool, like: Sequence[Path] = ()) ->
 
 
 def check_target(*targets: Path, overwrite: bool, instead: str = "write elsewhere (--output)") -> None:
-    """Raise now what writing would raise later, as far as it can be known, and refuse to replace what is there.
+    """Check before a long computation that files can be written, and refuse to replace existing files.
 
     Parameters
     ----------
     targets
         The files.
     overwrite
-        Whether they may be replaced.
+        Whether existing files may be replaced.
     instead
-        What can be done otherwise, for the message.
+        Advice for the message if a file exists.
 
     Raises
     ------
     CannotWrite
-        If a file exists and is not to be replaced, is a folder, or has no folder.
+        If a file exists and may not be replaced, if it is a folder, or if its parent folder does not exist or is
+        read-only.
     """
     for target in targets:
         with convert_errors(target):
@@ -114,12 +116,14 @@ def check_target(*targets: Path, overwrite: bool, instead: str = "write elsewher
 
 
 def check_folder(target: Path) -> None:
-    """Refuse a file whose folder is missing or read-only, by its mode too: to root everything seems writable.
+    """Check that the parent folder of a file exists and is writable.
+
+    Its mode is checked too, because root may always write.
 
     Raises
     ------
     CannotWrite
-        If it is.
+        If the folder does not exist or is read-only.
     """
     folder = target.resolve().parent
     if not folder.is_dir():
@@ -130,28 +134,28 @@ def check_folder(target: Path) -> None:
 
 @contextmanager
 def convert_errors(target: Path) -> Iterator[None]:
-    """Whatever the system refuses in the block is one line that names the target.
+    """Convert any operating-system error in the block into an error of one line that gives the path of the target.
 
     Raises
     ------
     CannotWrite
-        In place of an error of the system.
+        Instead of an operating-system error.
     """
     try:
         yield
-    except NeuridError:  # some are errors of the system as well
+    except NeuridError:  # some of them are OSErrors too
         raise
     except OSError as error:
         raise CannotWrite(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
 def make_folders(folder: Path) -> None:
-    """Make a folder, and those that it lies in, unless they exist.
+    """Make a folder and its parent folders, unless they exist.
 
     Raises
     ------
     CannotWrite
-        If it cannot be made.
+        If the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +165,7 @@ def make_folders(folder: Path) -> None:
 
 @contextmanager
 def make_hidden_folder(target: Path) -> Iterator[Path]:
-    """Make a folder beside `target` that nobody else can enter. It is removed when the block ends."""
+    """Make a hidden folder beside `target` that only the owner can enter. The folder is removed when the block ends."""
     folder = name_hidden(target, secrets.token_hex(8))
     folder.mkdir(0o700)
     try:
@@ -171,7 +175,7 @@ def make_hidden_folder(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove what killed processes left of `target`: under its lock none is alive."""
+    """Remove hidden folders that killed processes left beside `target`. The caller must hold the lock of `target`."""
     start = name_hidden(target, "").name
     with os.scandir(target.parent) as entries:
         left = [
@@ -186,7 +190,7 @@ def remove_leftovers(target: Path) -> None:
 
 
 def clear_leftovers(target: Path) -> None:
-    """Remove what killed processes left of `target`, if none is at work on it now."""
+    """Remove hidden folders that killed processes left beside `target`, unless another process is writing it now."""
     place = target.resolve()
     start = name_hidden(place, "").name
     try:
@@ -195,12 +199,12 @@ def clear_leftovers(target: Path) -> None:
                 return
         with lock(place, wait_s=0.0):
             remove_leftovers(place)
-    except (OSError, CannotWrite):  # whatever stands in the way is reported when the target is written
+    except (OSError, CannotWrite):  # any such problem is reported when the target is written
         pass
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, last; not every system can do that with a folder."""
+    """Flush a file, or the entries of a folder, to disk. Failures for folders are ignored."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
@@ -221,7 +225,7 @@ def _explain_existing(target: Path, instead: str) -> str:
 
 
 def _identify(place: Path) -> Identity | None:
-    """The file that is there; None if there is none."""
+    """Return the identity of the file at this place, or None if there is no file."""
     try:
         status = place.lstat()
     except FileNotFoundError:
@@ -233,7 +237,7 @@ def _identify(place: Path) -> Identity | None:
 
 
 def _put(made: Path, place: Path, before: Identity | None) -> None:
-    """Let a file that was made take its place, if that is as it was."""
+    """Move a new file to its place, unless the file there has changed since `before`."""
     if before is None:
         try:
             _move(made, place)
@@ -246,7 +250,7 @@ def _put(made: Path, place: Path, before: Identity | None) -> None:
 
 
 def _move(made: Path, place: Path) -> None:
-    """Move a file to where none is; FileExistsError if there is one by now."""
+    """Move a file to a place where no file exists. Raises FileExistsError if a file has appeared there."""
     try:
         os.link(made, place, follow_symlinks=False)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Progress bars in notebooks: what `nwb_neurid` shows there unless another progress is passed."""
+"""Progress bars in notebooks, which `nwb_neurid` shows unless another progress callback is passed."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 STEP_S = 0.1
-"""A bar is drawn again after so long at the earliest."""
+"""Minimum time between two updates of a bar."""
 
 
 def automatic(items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
@@ -18,11 +18,11 @@ def automatic(items: Iterable[T], *, label: str = "", total: int | None = None) 
     Parameters
     ----------
     items
-        What the loop runs over.
+        Items of the loop.
     label
-        What is done.
+        Description of the work, shown beside the bar.
     total
-        How many items there are; needed where they have no `len`.
+        Number of items. It is needed if `items` has no `len`.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def automatic(items: Iterable[T], *, label: str = "", total: int | None = None) 
 
 
 def _is_notebook() -> bool:
-    """Whether this runs in the kernel of a notebook (Jupyter, VS Code, Colab)."""
+    """Return whether this code runs in the kernel of a notebook (Jupyter, VS Code, Colab)."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None

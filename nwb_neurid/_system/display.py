@@ -1,4 +1,4 @@
-"""How models and results show themselves: some lines of text, and a small table in a notebook."""
+"""Display of models and results, as text on the terminal and as HTML in notebooks."""
 
 import html
 import re
@@ -12,28 +12,31 @@ if TYPE_CHECKING:
 WIDTH = 100
 ROWS, COLUMNS = 10, 10
 _DIFFERS = re.compile(r" at a coverage|:")
-"""What follows in a reason differs from unit to unit."""
+"""Position at which a reason is cut, because the text after it differs from unit to unit."""
 
 
 def shorten(text: str, width: int = WIDTH) -> str:
-    """The text on one line, cut where it is longer."""
+    """Put a text on one line, and cut it if it is longer than `width`."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def list_some(items: list[str], most: int = 8) -> str:
-    """The first of some items, and how many more there are."""
+    """List the first items, and the total number if there are more."""
     more = f", … ({len(items)} in all)" if len(items) > most else ""
     return ", ".join(items[:most]) + more
 
 
 def count_reasons(reasons: Iterable[object]) -> dict[str, int]:
-    """How many units there are for each reason, the most common first; what differs from unit to unit is left out."""
+    """Count the units for each reason, most common first.
+
+    The part of a reason that differs from unit to unit is ignored.
+    """
     return dict(Counter(_DIFFERS.split(str(reason))[0] for reason in reasons).most_common())
 
 
 def format_lines(title: str, facts: Mapping[str, str]) -> str:
-    """A title and a line for each fact that is known.
+    """Format a title, and one line for each fact that is not empty.
 
     >>> print(format_lines("Thing", {"size": "3", "colour": ""}))
     Thing
@@ -43,7 +46,7 @@ def format_lines(title: str, facts: Mapping[str, str]) -> str:
 
 
 def format_html(title: str, facts: Mapping[str, str], table: "pd.DataFrame | None" = None) -> str:
-    """The same for a notebook, with the first and last rows and columns of a table below."""
+    """Format a title and facts for a notebook, followed by the first and last rows and columns of a table."""
     rows = [
         f"<tr><th style='text-align: left'>{html.escape(name)}</th>"
         f"<td style='text-align: left'>{html.escape(shorten(value, 300))}</td></tr>"

@@ -1,8 +1,8 @@
-"""Files of one folder that take their places together: a model, an evaluation, columns of phy.
+"""Sets of files in one folder that are replaced together: a model, an evaluation, or columns for phy.
 
-They are made in a hidden folder inside the folder. Renaming that is the step from the old files to the new: from then
-on the new ones count, wherever they lie, and are moved one by one. Whoever writes next ends what a killed process
-began. Nothing else in the folder is touched.
+New files are made in a hidden folder inside the folder. This hidden folder is then renamed, which makes all new files
+valid at the same moment. The new files are then moved to their places one by one. If the process is killed meanwhile,
+the next process that writes moves the remaining files. Other files in the folder are not touched.
 """
 
 import json
@@ -22,27 +22,27 @@ LIST = "files.json"
 
 @contextmanager
 def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequence[Path] = ()) -> Iterator[Path]:
-    """Where to make files of `folder`, by their paths in it; they take their places when the block ends.
+    """Yield a folder for new files. They replace the files at the same relative paths of `folder` when the block ends.
 
-    The caller holds a lock.
+    The caller must hold a lock.
 
     Parameters
     ----------
     folder
-        The folder, which exists.
+        The folder. It must exist.
     key
-        One of the files, after which the set is called.
+        Name of one file of the set. It identifies the set.
     own
-        Patterns of files that are of the set alone: those that are not made anew are removed.
+        Patterns of files that belong only to this set. Old files that match but are not written anew are removed.
     like
         As for `nwb_neurid._system.atomic.replace_file`.
 
     Raises
     ------
     CannotWrite
-        If a folder has the name of a file, or a link leads out of the folder.
+        If a folder is at the place of a file, or a link leads out of the folder.
     OSError
-        Whatever the system refuses.
+        If the operating system refuses.
     """
     finish(folder, key, own=own)
     remove_leftovers(folder / key)
@@ -63,7 +63,7 @@ def replace_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequ
 
 @contextmanager
 def write_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequence[Path] = ()) -> Iterator[Path]:
-    """As `replace_files`; where there is no folder, it is made. The caller holds the lock of the folder."""
+    """Like `replace_files`, but make the folder if it does not exist. The caller must hold the lock of the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     with replace_files(folder, key, own=own, like=like) if folder.exists() else make_folder(folder, like=like) as made:
@@ -72,19 +72,19 @@ def write_files(folder: Path, key: str, *, own: Sequence[str] = (), like: Sequen
 
 @contextmanager
 def make_folder(folder: Path, *, like: Sequence[Path] = ()) -> Iterator[Path]:
-    """Where to make a new folder; it takes its place when the block ends. The caller holds a lock.
+    """Yield a path for a new folder, which is moved to its place when the block ends. The caller must hold a lock.
 
     Parameters
     ----------
     folder
-        The folder, which does not exist.
+        The folder. It must not exist yet.
     like
         As for `nwb_neurid._system.atomic.replace_file`.
 
     Raises
     ------
     OSError
-        Whatever the system refuses.
+        If the operating system refuses.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
@@ -102,13 +102,13 @@ def make_folder(folder: Path, *, like: Sequence[Path] = ()) -> Iterator[Path]:
 
 
 def find_file(folder: Path, key: str, name: str) -> Path:
-    """Where a file of a set is, also when a killed process has not moved it to its place."""
+    """Return the path of a file of a set, even if a killed process did not move the file to its place."""
     new = name_hidden(folder / key, NEW) / name
     return new if (_read_names(folder, key) is not None and new.is_file()) else folder / name
 
 
 def find_files(folder: Path, key: str, pattern: str) -> list[Path]:
-    """Where the files of a set are whose paths fit a pattern, in the order of their names."""
+    """Return the paths of the files of a set that match a pattern, sorted by name."""
     names = _read_names(folder, key)
     if names is None:
         names = [path.relative_to(folder).as_posix() for path in folder.glob(pattern)]
@@ -116,12 +116,12 @@ def find_files(folder: Path, key: str, pattern: str) -> list[Path]:
 
 
 def finish(folder: Path, key: str, *, own: Sequence[str] = ()) -> None:
-    """Move the files that a killed process had made to their places. The caller holds a lock.
+    """Move new files of a killed process to their places. The caller must hold a lock.
 
     Raises
     ------
     OSError
-        Whatever the system refuses.
+        If the operating system refuses.
     """
     names, new = _read_names(folder, key), name_hidden(folder / key, NEW)
     if names is None:
@@ -135,7 +135,7 @@ def finish(folder: Path, key: str, *, own: Sequence[str] = ()) -> None:
     for path in [path for pattern in own for path in folder.glob(pattern)]:
         if path.relative_to(folder).as_posix() not in names:
             path.unlink()
-            with suppress(OSError):  # it holds something else
+            with suppress(OSError):  # the folder contains other files
                 path.parent.rmdir()
     sync(folder)
     shutil.rmtree(new)
@@ -143,12 +143,12 @@ def finish(folder: Path, key: str, *, own: Sequence[str] = ()) -> None:
 
 
 def has_set(folder: Path, key: str) -> bool:
-    """Whether a folder holds the file that a set is called after, or is about to."""
+    """Return whether a folder contains the file `key` of the set, even if the file was not yet moved to its place."""
     return find_file(folder, key, key).is_file()
 
 
 def _read_names(folder: Path, key: str) -> list[str] | None:
-    """The files of a set that a killed process was about to move; None if there is none."""
+    """Return the names of the files that a killed process did not finish moving, or None if there is no such list."""
     try:
         names = json.loads((name_hidden(folder / key, NEW) / LIST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -162,7 +162,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _check_place(folder: Path, name: str) -> None:
-    """Refuse to put a file where a folder is, or through a link that leads out of the folder."""
+    """Refuse to write a file where a folder is, or through a link that leads out of the folder."""
     place = folder / name
     if place.is_dir() and not place.is_symlink():
         raise CannotWrite(f"{place} is a folder, but a file has to be written there. Move the folder away.")

@@ -1,4 +1,4 @@
-"""Reading files that may be anything: a pipe, a device, or JSON that is nested too deep."""
+"""Safe reading of paths that may be a pipe, a device, or JSON with too many nested levels."""
 
 import csv
 import errno
@@ -11,18 +11,18 @@ from typing import Any, BinaryIO
 from nwb_neurid.errors import InvalidModel, InvalidOption, SourceNotFound, UnreadableSource
 
 LARGEST_JSON_BYTES = 2**26
-"""More than any description of a model has, of 5,000 subjects with 5,000 sessions too."""
+"""Size limit of a JSON file. The description of a model with 5,000 subjects and 5,000 sessions is smaller."""
 
 
 def check_exists(path: Path) -> None:
-    """Refuse a path at which there is nothing.
+    """Check that something exists at a path.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing, or a link that leads nowhere.
+        If nothing exists at the path, or it is a broken link.
     UnreadableSource
-        If its folder may not be entered.
+        If access to the folder of the path is denied.
     """
     try:
         if path.exists():
@@ -41,28 +41,30 @@ def check_exists(path: Path) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no regular file, links followed.
+    """Check that a path is a regular file. Links are followed.
 
     Raises
     ------
     OSError
-        If there is nothing, it may not be looked at, or it is a folder, a pipe, a socket or a device.
+        If nothing exists at the path, access is denied, or the path is a folder, a pipe, a socket or a device.
     """
     _check_mode(path.stat().st_mode, path)
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading bytes. From a pipe or a device, reading might never come back.
+    """Open a regular file for reading bytes.
+
+    Pipes and devices are refused, because reading from them might never return.
 
     Raises
     ------
     OSError
-        As `check_regular`, and if it may not be read.
+        As for `check_regular`, and if the file may not be read.
     """
     check_regular(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _check_mode(os.fstat(descriptor).st_mode, path)  # it may have been replaced meanwhile
+        _check_mode(os.fstat(descriptor).st_mode, path)  # the file may have been replaced since the check
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -70,26 +72,26 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a regular file.
+    """Read the content of a regular file.
 
     Raises
     ------
     OSError
-        If it cannot be read, or is no regular file.
+        If the file cannot be read, or is not a regular file.
     """
     with open_regular(path) as file:
         return file.read()
 
 
 def read_json(path: Path) -> Any:
-    """Read a file of JSON.
+    """Read a JSON file.
 
     Raises
     ------
     OSError
-        As `read_bytes`.
+        As for `read_bytes`.
     ValueError
-        If it is not JSON, nested too deep, or too large.
+        If the file is not JSON, has too many nested levels, or is too large.
     """
     content = read_bytes(path)
     if len(content) > LARGEST_JSON_BYTES:
@@ -102,12 +104,12 @@ def read_json(path: Path) -> Any:
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
-    """Read what a file of a model describes: an object of JSON that says which format it has.
+    """Read a JSON file of a model. It must contain an object, with this version of the format.
 
     Raises
     ------
     InvalidModel
-        If it cannot be read, or is of another format.
+        If the file cannot be read, or has another format.
     """
     try:
         found = read_json(path)
@@ -122,12 +124,12 @@ def read_versioned(path: Path, version: int) -> dict[str, Any]:
 
 
 def read_rows(path: Path, what: str) -> list[list[str]]:
-    """Read the rows of a csv file, or of a tsv file by its name, without empty rows.
+    """Read the rows of a csv file, or of a tsv file if its name ends in `.tsv`. Empty rows are skipped.
 
     Raises
     ------
     InvalidOption
-        If it cannot be read. The message calls the file `what`.
+        If the file cannot be read. The message describes the file as `what`.
     """
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
@@ -140,7 +142,10 @@ def read_rows(path: Path, what: str) -> list[list[str]]:
 
 
 def _replace_surrogates(found: Any) -> Any:
-    """The same with U+FFFD for halves of characters, which JSON can spell and no file can hold."""
+    """Replace surrogates (halves of characters) by U+FFFD.
+
+    JSON can contain surrogates, but UTF-8 cannot encode them.
+    """
     text = json.dumps(found, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 

@@ -1,7 +1,8 @@
-"""Limits on reading, for a process that may be lost: on a damaged file HDF5 can compute for ever, or fill the memory.
+"""Limits on CPU time, waiting time and memory while a file is read.
 
-They hold where `enforce` was called, as the command line does in a process of its own (`nwb_neurid.cli.guard`). In
-Python there are none: they end the process that reads.
+On a damaged file, HDF5 can compute for ever or fill the memory. The limits end the process that reads. They apply only
+after `enforce` was called. The command line calls it in a separate process (`nwb_neurid.cli.guard`). There are no
+limits when the package is used from Python.
 """
 
 import ctypes
@@ -18,15 +19,19 @@ from pathlib import Path
 from nwb_neurid.errors import UnreadableSource
 
 CALL_S, CALL_S_PER_BYTE = 4.0, 2e-7
-"""CPU time of one call into a library: a tenth of the speed at which one unpacks. Many calls, with our own code between
-them, may take as long as they like."""
+"""CPU-time limit of one call into a library. It suffices for decompression at a tenth of the usual speed. The
+total time of many calls is not limited, if Python code of this package runs between them.
+"""
 
 WAIT_S, WAIT_S_PER_BYTE = 10.0, 2e-6
-"""Time by the clock of one call, for a pipe or a device in place of a file, of which opening never returns. A disk or
-network that gives 0.5 MB/s is waited for. Requests to a server have deadlines of their own."""
+"""Wall-clock limit of one call. Opening a pipe or a device in place of a file never returns. A disk or network that
+delivers 0.5 MB/s is fast enough. Requests to a server have their own time limits.
+"""
 
 GROWTH_BYTES, GROWTH_PER_CORE, GROWTH_PER_BYTE = 2**29, 2**25, 256
-"""Memory that reading may ask for: for libraries that it loads, for the stacks of their threads, for what is read."""
+"""Additional memory that reading may use: for libraries that are imported, for the stacks of their threads, and for the
+data.
+"""
 
 BEAT_S = 0.2
 UNKNOWN_BYTES = 2**30
@@ -35,15 +40,18 @@ NAME_BYTES = 4096
 
 
 class Watch(ctypes.Structure):
-    """What another process sees of the one that reads. Made by `watch` in memory that both share."""
+    """State that the reading process shares with the process that watches it.
+
+    `share_watch` makes it in shared memory.
+    """
 
     _fields_ = (
-        ("source", ctypes.c_char * NAME_BYTES),  # what is being read; empty while nothing is
-        ("wait_s", ctypes.c_double),  # how long one call may take by the clock
-        ("beats", ctypes.c_uint64),  # counted on between calls
-        ("held", ctypes.c_uint64),  # memory that the process had before, in bytes
-        ("begun", ctypes.c_uint64),  # how many items were begun,
-        ("items", ctypes.c_uint64),  # and how many there are
+        ("source", ctypes.c_char * NAME_BYTES),  # the source that is being read; empty if none is being read
+        ("wait_s", ctypes.c_double),  # wall-clock limit of one call
+        ("beats", ctypes.c_uint64),  # counter that increases between calls
+        ("held", ctypes.c_uint64),  # memory of the process before it read, in bytes
+        ("begun", ctypes.c_uint64),  # number of items that were begun
+        ("items", ctypes.c_uint64),  # total number of items
     )
 
 
@@ -57,13 +65,16 @@ FAULTS = {
 
 
 class Wait:
-    """Looks from another process whether a call of the one that reads takes too long by the clock."""
+    """Checks from another process whether a call of the reading process exceeds the wall-clock limit."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch, self._beats, self._waited_s = watch, 0, 0.0
 
     def is_over(self, since_s: float) -> bool:
-        """Whether the limit is exceeded, so many seconds after the last look; the watch then tells why it was ended."""
+        """Return whether the limit is exceeded, `since_s` seconds after the last check.
+
+        If so, note this reason in the watch.
+        """
         watch = self._watch
         self._waited_s = self._waited_s + since_s if watch.source and watch.beats == self._beats else 0.0
         self._beats = watch.beats
@@ -74,7 +85,7 @@ class Wait:
 
 
 def explain_end(watch: Watch, name: str) -> str:
-    """Why a process ended by a signal of this name while it read, as what is said of the source."""
+    """Explain why a process was ended by this signal while it read. The text continues a sentence about the source."""
     return f"{FAULTS.get(name, f'{CRASHES} ({name})')}. {DAMAGED}" if watch.wait_s else WAITS
 
 
@@ -82,26 +93,26 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 def share_watch() -> Watch:
-    """A `Watch` that processes share that are forked from now on."""
+    """Make a `Watch` that is shared with all processes that are forked later."""
     return Watch.from_buffer(mmap.mmap(-1, ctypes.sizeof(Watch)))
 
 
 def enforce(watch: Watch) -> None:
-    """Limit what is read from now on in this process, and note it in `watch`."""
+    """Limit all further reading in this process, and report its state in `watch`."""
     _watch.set(watch)
 
 
 @contextmanager
 def reading(source: object) -> Iterator[None]:
-    """Around what reads a source, or a file with results, and computes nothing else.
+    """Apply the limits to a block that reads a source or a file with results, and does no other computation.
 
-    Where a call into a library does not come back, the process ends by SIGPROF if it computes; if it waits, the process
-    that watches it has to end it.
+    If a call into a library does not return but uses CPU time, SIGPROF ends the process. If the call only waits, the
+    process that watches has to end it.
 
     Raises
     ------
     UnreadableSource
-        If limits are enforced and reading asks for more memory than its size accounts for.
+        If limits are enforced and reading needs more memory than the size of the source justifies.
     """
     watch = _watch.get()
     if watch is None:
@@ -123,13 +134,16 @@ def reading(source: object) -> Iterator[None]:
 
 
 def allow(size: int) -> None:
-    """Let reading take the memory that so many bytes account for: of a URL, as many as were fetched."""
+    """Set the memory limit for a source of `size` bytes. For a URL, this is the number of bytes that were fetched."""
     if (watch := _watch.get()) is not None:
         _set_memory(watch, size)
 
 
 def size_bytes(source: object) -> int:
-    """How large a file, or all that is in a folder; 0 for what is no path, such as a URL (see `allow`)."""
+    """Return the size of a file, or of all files in a folder.
+
+    It is 0 for anything else, such as a URL (see `allow`).
+    """
     path = Path(str(source))
     try:
         if not path.is_dir():
@@ -143,9 +157,9 @@ def size_bytes(source: object) -> int:
 
 @contextmanager
 def _limit_calls(watch: Watch, limit_s: float) -> Iterator[None]:
-    """End the process when it computed for so long without our own code coming to its turn."""
+    """End the process if one call uses this much CPU time without returning to Python code."""
 
-    def beat(*_: object) -> None:  # Python calls it between two of its own steps, never within a library
+    def beat(*_: object) -> None:  # Python runs it between two instructions, never in a library
         watch.beats += 1
         signal.setitimer(signal.ITIMER_PROF, limit_s)
 
@@ -163,14 +177,14 @@ def _limit_calls(watch: Watch, limit_s: float) -> Iterator[None]:
 
 @contextmanager
 def _limit_memory(watch: Watch, size: int) -> Iterator[None]:
-    """Let requests for memory fail beyond what the process has and what so many bytes account for; Linux alone can."""
+    """Make memory allocation fail beyond the memory in use plus what `size` bytes justify. This works only on Linux."""
     if sys.platform != "linux":
         yield
         return
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])  # of data and stacks
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])  # pages of data and stacks
     watch.held = pages * resource.getpagesize()
     _set_memory(watch, size)
     try:

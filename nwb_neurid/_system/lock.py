@@ -1,8 +1,8 @@
-"""One writer of a file at a time, also where the file system knows no locks.
+"""Locks that allow only one writer of a file at a time, even on file systems without locks.
 
-The lock is a file beside the target, made exclusively. What is found under its name is opened without following links,
-and never written to: a lock that nobody holds was left by a killed process, and is removed. Anything else is no lock of
-ours, and is left alone.
+The lock is a file beside the target, which is created exclusively. An existing lock file is opened without following
+links and is never written to. A lock file that no process holds was left by a killed process and is removed. Any other
+file at this path is not a lock of this package and is left alone.
 """
 
 import errno
@@ -21,18 +21,18 @@ from nwb_neurid.errors import CannotWrite
 
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-FAR = 2**20  # Windows locks bytes against reading too, and the holder's name must be readable
+FAR = 2**20  # Windows locks also prevent reading of the locked bytes, but the name of the holder must be readable
 SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 HOLDER = re.compile(r"(?P<process>\d+) on (?P<host>.*)")
 HIDDEN = re.compile(r"\..+\.neurid-(lock|training|new|[0-9a-f]{16})", re.DOTALL)
-LONGEST_NAME = 150  # bytes of a name that leave room for what is added to it
+LONGEST_NAME = 150  # bytes; leaves room for the prefix and the ending
 
 WAIT_S, POLL_S = 10.0, 0.05
-"""How long another process is waited for, which mostly needs seconds, and how often we look."""
+"""Maximum time to wait for another process, which usually needs seconds, and the interval between checks."""
 
 
 def name_hidden(target: Path, ending: str) -> Path:
-    """The hidden file or folder beside `target` that is called after it, with an ending of ours."""
+    """Return the path of the hidden file or folder beside `target` whose name ends in `ending`."""
     name = target.name
     if len(os.fsencode(name)) > LONGEST_NAME:
         name = sha256(os.fsencode(name)).hexdigest()[:32]
@@ -40,7 +40,7 @@ def name_hidden(target: Path, ending: str) -> Path:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether something is called as what we put beside files while we write, and a killed process leaves there."""
+    """Return whether this is the name of a hidden file or folder that this package makes while it writes."""
     return HIDDEN.fullmatch(name) is not None
 
 
@@ -48,41 +48,41 @@ def is_hidden(name: str) -> bool:
 def lock(
     target: Path, doing: str = "is being written by", *, kind: str = "lock", wait_s: float | None = None
 ) -> Iterator[None]:
-    """No other process of ours writes `target` meanwhile; one that does is waited for.
+    """Prevent other processes of this package from writing `target` during the block. Wait if one is writing it now.
 
     Parameters
     ----------
     target
         A file or folder, which need not exist.
     doing
-        What another process does with it, for the message.
+        What another process does with the target, for the message.
     kind
-        Which of several locks on the target; each is a file of its own.
+        Kind of the lock. Each kind of lock on a target is a separate file.
     wait_s
-        How long another process is waited for; None for `WAIT_S`.
+        Maximum time to wait for another process; None for `WAIT_S`.
 
     Raises
     ------
     CannotWrite
-        If another process still does: its id is named; or something else has the name of the lock.
+        If another process still holds the lock (the message gives its id), or another file is at the path of the lock.
     """
     path = name_hidden(target, kind)
     descriptor = _acquire(path, f"{target} {doing} another nwb-neurid command", WAIT_S if wait_s is None else wait_s)
     try:
         yield
     finally:
-        if os.name != "nt":  # while it is held: afterwards it may be another's
+        if os.name != "nt":  # remove it while the lock is held; afterwards another process may hold it
             path.unlink(missing_ok=True)
         os.close(descriptor)
-        if os.name == "nt":  # which lets nobody remove what is open
+        if os.name == "nt":  # Windows cannot remove an open file
             with suppress(OSError):
                 path.unlink()
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this machine goes on; one that ended and that nobody waited for does not.
+    """Return whether a process of this machine is running. A process that ended but was not reaped is not running.
 
-    On Windows, where asking would end it, each counts as alive.
+    On Windows, every process counts as running, because a check with `os.kill` would end it.
     """
     if os.name == "nt":
         return True
@@ -99,7 +99,7 @@ def is_alive(process: int) -> bool:
 
 
 def _acquire(path: Path, taken: str, wait_s: float) -> int:
-    """The lock, open and held."""
+    """Return the descriptor of the lock file, which is open and held."""
     deadline = time.monotonic() + wait_s
     while True:
         with suppress(FileExistsError):
@@ -112,10 +112,13 @@ def _acquire(path: Path, taken: str, wait_s: float) -> int:
 
 
 def _make(path: Path) -> int:
-    """A new lock that is held; FileExistsError if there is one, or another process took this one for a leftover."""
+    """Create and hold a lock file.
+
+    Raises FileExistsError if there is one, or another process removed it as a leftover.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFELY, 0o666)
     try:
-        with suppress(OSError):  # a full disk; the name is for a message
+        with suppress(OSError):  # for example, the disk is full; the name is only used in a message
             os.write(descriptor, f"{os.getpid()} on {socket.gethostname()}".encode())
         if not _hold(descriptor) or os.fstat(descriptor).st_nlink:
             return descriptor
@@ -130,7 +133,7 @@ def _make(path: Path) -> int:
 
 
 def _find_holder(path: Path) -> str:
-    """Who holds the lock that is there; "" if nobody does, and it is gone."""
+    """Describe the holder of an existing lock. If nobody holds the lock, remove it and return ""."""
     try:
         try:
             descriptor = os.open(path, os.O_RDWR | SAFELY)
@@ -175,12 +178,12 @@ def _explain_obstacle(path: Path) -> str:
 
 
 def _hold(descriptor: int) -> bool:
-    """Lock an open file; False where the file system knows no locks.
+    """Lock an open file. Return False if the file system does not support locks.
 
     Raises
     ------
     BlockingIOError
-        If another process holds it.
+        If another process holds the lock.
     """
     try:
         _lock(descriptor)

@@ -1,4 +1,7 @@
-"""Who may read what is made from a recording: no more people than may read the recording."""
+"""Permissions of files that are made from a recording.
+
+Users who may not read the recording may not read these files either.
+"""
 
 import os
 import shutil
@@ -8,22 +11,23 @@ from contextlib import suppress
 from pathlib import Path
 
 READ = stat.S_IRUSR, stat.S_IRGRP, stat.S_IROTH
-MOST_FILES = 1_000  # of a folder, that are looked at
+MOST_FILES = 1_000  # maximum number of files of a folder that are checked
 
 
 def set_permissions(made: Path, old: Path | None, like: Sequence[Path]) -> None:
-    """Give a new file the mode, the owner and the group of what it replaces, or else of a new file in its folder.
+    """Set the mode, owner and group of a new file. They are taken from the file that it replaces, if there is one.
 
-    Owner and group stay where the system allows that. Nobody may read the file who may not read the recordings.
+    The owner and the group are set if the system allows it. Users who may not read the recordings may not read the
+    file.
 
     Parameters
     ----------
     made
-        The file, as it was just made.
+        The new file.
     old
-        What it replaces; None if there is nothing.
+        The file that it replaces, or None if there is none.
     like
-        The recordings that it was made from, files or folders; what is not there does not count.
+        The recordings from which it was made, as files or folders. Paths that do not exist are ignored.
     """
     owners = [status for path in [old or made, *like] if path != made and (status := _stat(path)) is not None]
     for status in owners[:1] if hasattr(os, "chown") else ():
@@ -37,7 +41,7 @@ def set_permissions(made: Path, old: Path | None, like: Sequence[Path]) -> None:
 
 
 def limit_readers(made: Path, like: Sequence[Path]) -> None:
-    """Take from a file or folder what lets others in than may read the recordings."""
+    """Remove permissions of a file or folder for users who may not read the recordings."""
     status = made.stat()
     mode = stat.S_IMODE(status.st_mode)
     for path in like:
@@ -46,12 +50,12 @@ def limit_readers(made: Path, like: Sequence[Path]) -> None:
 
 
 def _find_readers(path: Path, group: int) -> int:
-    """The mode that lets in, of a file of this group, at most those who may read the recording."""
+    """Return the mode for a file of this group that allows at most the readers of the recording to read it."""
     status = _stat(path)
     if status is None:
         return 0o7777
     mode = status.st_mode
-    if stat.S_ISDIR(mode):  # who may not enter it reads nothing in it
+    if stat.S_ISDIR(mode):  # files can be read only by users who may enter the folder
         enters = [stat.S_IXUSR, stat.S_IXGRP, stat.S_IXOTH]
         mode = sum(read for read, enter in zip(READ, enters, strict=True) if mode & enter)
         inside = (each for each in os.scandir(path) if each.is_file())
@@ -63,7 +67,7 @@ def _find_readers(path: Path, group: int) -> int:
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """None where nothing is: a recording may be called what is no path."""
+    """Return the status of a path, or None if nothing exists there or the source is not a path."""
     try:
         return path.stat()
     except (OSError, ValueError):

@@ -1,23 +1,23 @@
-"""Numbers and names of things in sentences."""
+"""Formatting of numbers, names and values in messages."""
 
 from collections.abc import Sequence
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How cells of a csv file begin that a spreadsheet computes."""
+"""First characters that make spreadsheets evaluate a cell of a csv file as a formula."""
 
 
 def counted(number: int, thing: str) -> str:
-    """`1 unit`, `2 units`."""
+    """Write a number with its noun: `1 unit`, `2 units`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def join_some(names: Sequence[str], most: int = 3) -> str:
-    """`a, b, c, ...`."""
+    """Join the first names with commas: `a, b, c, ...`."""
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 def show_value(value: object) -> str:
-    """Show what stands where a number was expected, in a few characters: a number, a short text, or a type."""
+    """Describe a value that is not a valid number in a few characters: as a number, a short text, or a type."""
     if isinstance(value, str):
         return repr(str(value)[:40])
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -29,5 +29,5 @@ def show_value(value: object) -> str:
 
 
 def escape_cell(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula; anything else stays as it is."""
+    """Put an apostrophe before a text that a spreadsheet would evaluate as a formula. Return other values unchanged."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,4 +1,4 @@
-"""Warnings about the data of the user, which the command line prints and after which the work continues."""
+"""Warnings about the user's data. The command line prints them, and the work continues."""
 
 import sys
 import warnings
@@ -9,7 +9,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def warn(message: str) -> None:
-    """Warn the owner of the data, at the line outside of this package from which it was called."""
+    """Issue a NeuridWarning that points to the line outside this package from which the package was called."""
     level = 1
     while sys._getframe(level).f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
         level += 1

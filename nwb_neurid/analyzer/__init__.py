@@ -1,6 +1,6 @@
 """Extensions of SpikeInterface's `SortingAnalyzer`: one vector and a predicted label for each unit.
 
-Importing this module registers them; SpikeInterface does not find extensions of others by itself.
+Importing this module registers the extensions. SpikeInterface does not find extensions of other packages by itself.
 
 Examples
 --------

@@ -21,29 +21,31 @@ if TYPE_CHECKING:
 
 @final
 class ComputeNeuridEmbeddings(NeuridExtension):
-    """One vector per unit, from its spike times: units that fire alike have similar vectors.
+    """One vector per unit, computed from its spike times. Units with similar firing have similar vectors.
 
-    Neither a recording nor another extension is needed; unit locations are passed on to encoders that use them.
+    The extension needs neither a recording nor another extension. If there are unit locations, they are passed on to
+    encoders that use them.
 
     Parameters
     ----------
     model
-        A `nwb_neurid.Model`, the folder of a model, or the name of an included model. By default, unless `encoder` is
-        given, the model that `nwb-neurid embed` uses: "company-spikes".
+        A `nwb_neurid.Model`, the folder of a model, or the name of an included model. If neither `model` nor `encoder`
+        is given, the default model of `nwb-neurid embed` is used, which is "company-spikes".
     encoder, preset, untrained, seed
-        As for `nwb_neurid.new_model`: an encoder without trained weights, instead of a model.
+        An encoder without trained weights, instead of a model. The parameters are the same as in
+        `nwb_neurid.new_model`.
     device
         "auto", "cpu" or "cuda".
     pool_groups
-        Embed all units together. By default, units are embedded separately per value of the property "group" (probe,
-        shank).
+        Embed all units together. By default, each group of units (probe, shank) is embedded separately. The property
+        "group" states the group of a unit.
     weights_sha256
-        Refuse a model with other weights. Stored with the results.
+        Hash of the weights. A model with another hash is refused. The hash is stored with the results.
 
     Raises
     ------
     NeuridError
-        If the units cannot be embedded or saved; earlier results stay as they were.
+        If the units cannot be embedded or the results cannot be saved. Earlier results are then unchanged.
 
     Examples
     --------
@@ -81,11 +83,11 @@ class ComputeNeuridEmbeddings(NeuridExtension):
 
     @property
     def is_whole(self) -> bool:
-        """Whether no unit was merged or split since it was embedded."""
+        """False if units were merged or split later and could not be embedded again."""
         return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:
-        """Return the results with reasons and provenance.
+        """Return the embeddings, with reasons and provenance.
 
         Returns
         -------

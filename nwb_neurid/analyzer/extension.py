@@ -28,7 +28,7 @@ MODEL_PARAMETERS = ("model", "encoder", "preset", "untrained", "seed", "device",
 
 
 class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
-    """An extension that computes first and then replaces what is saved, in one step.
+    """An extension that computes its results first, and then replaces the saved results in one step.
 
     SpikeInterface deletes saved results before it checks the parameters, and again when anything fails. With this
     class, earlier results stay if anything fails, even if the disk is full or the process is killed.
@@ -54,7 +54,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     @classmethod
     def get_required_dependencies(cls, **params: Any) -> list[str]:
-        """Return no dependencies, but check the parameters: SpikeInterface calls this before it deletes anything.
+        """Check the parameters and return no dependencies. SpikeInterface calls this before it deletes anything.
 
         Raises
         ------
@@ -71,13 +71,13 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         return ["templates", "unit_locations"]
 
     def set_params(self, save: bool = True, **params: Any) -> None:  # noqa: ARG002
-        """Set the parameters; saved results stay until `run` has finished."""
+        """Set the parameters. Saved results stay until `run` has finished."""
         check_parameters(self.extension_name, params, list_parameters(type(self)))
         self._computing = True
         self.params = self._set_params(**params)
 
     def run(self, save: bool = True, verbose: bool = False, **job_kwargs: Any) -> None:  # noqa: ARG002
-        """Compute, then replace saved results. Of the job parameters, only `progress_bar` is used."""
+        """Compute the results, and then replace saved results. Of the job parameters, only `progress_bar` is used."""
         started = perf_counter()
         self.data = self._compute(self.sorting_analyzer, _make_bar(self.extension_name, job_kwargs))
         self.run_info = {"run_completed": True, "runtime_s": perf_counter() - started}
@@ -86,13 +86,13 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
         self._computing = False
 
     def save(self) -> None:
-        """Replace saved results. A model that was given as an object is not stored, only its hash and encoder are."""
+        """Replace saved results. If a model was given as an object, only its hash and its encoder are stored."""
         model = self.params["model"]
         params = {**self.params, "model": "" if isinstance(model, Model) else str(model)}
         write_saved(self, Saved(data=self.data, params=params, run_info=self.run_info))
 
     def load_params(self) -> None:
-        """Read saved results; SpikeInterface calls this first."""
+        """Read saved results. SpikeInterface calls this method first."""
         saved = read_saved(self)
         self._is_loaded = saved is not None
         if saved is None:
@@ -101,12 +101,12 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             self.params, self.run_info, self.data = dict(saved.params), dict(saved.run_info), dict(saved.data)
 
     def load_run_info(self) -> None:
-        """Set whether the run was completed, if `load_params` did not."""
+        """Set whether the run was completed, unless `load_params` has set it."""
         if not self._is_loaded:
             super().load_run_info()
 
     def load_data(self, lazy: bool = False) -> None:
-        """Set the arrays, if `load_params` did not."""
+        """Set the arrays, unless `load_params` has set them."""
         if not self._is_loaded:
             super().load_data(lazy=lazy)
 

@@ -11,21 +11,23 @@ from nwb_neurid._system.files import check_exists
 def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
     """Load a saved analyzer with its extensions of nwb_neurid.
 
-    `spikeinterface.load_sorting_analyzer` does the same after `import nwb_neurid.analyzer`. Without that import it
-    warns that the extensions are unknown, and leaves them out of copies of the analyzer. They stay in the folder.
+    `spikeinterface.load_sorting_analyzer` does the same after `import nwb_neurid.analyzer`. Without that import,
+    SpikeInterface warns that the extensions are unknown, and leaves them out of copies of the analyzer. The extensions
+    stay in the folder.
 
     Parameters
     ----------
     folder
-        Folder of the analyzer, in the format "binary_folder" or "zarr". SpikeInterface opens it, which may run code
-        that the folder names: only open folders from people that you trust.
+        Folder of the analyzer, in the format "binary_folder" or "zarr". SpikeInterface opens the folder, and may run
+        code that is named in it. Therefore, open only folders from people whom you trust.
     **options
-        As for `spikeinterface.load_sorting_analyzer`; `read_only=True` computes without changing the folder.
+        The same as in `spikeinterface.load_sorting_analyzer`. With `read_only=True`, computing extensions does not
+        change the folder.
 
     Returns
     -------
     SortingAnalyzer
-        With its extensions.
+        The analyzer with its extensions.
 
     Raises
     ------

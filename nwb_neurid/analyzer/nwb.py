@@ -28,9 +28,9 @@ ABSENT = "not in the sorting analyzer"
 
 
 def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bool = False, **options: Any) -> Path:
-    """Write the results of an analyzer into an NWB file with the same units, row for row by unit id.
+    """Write the results of an analyzer into an NWB file with the same units. Units are matched by their ids.
 
-    This can be the file from which the analyzer was made, or a file that NeuroConv made from the analyzer. As in
+    The file can be the one from which the analyzer was made, or one that NeuroConv made from the analyzer. As in
     SpikeInterface, units are identified by the column `unit_name` if there is one, and otherwise by `id`. Units of the
     file that are not in the analyzer, because they were removed in curation, get a reason instead of results.
 
@@ -41,24 +41,24 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     path
         The NWB file.
     new
-        Make a new file with the units of the analyzer; it must not exist.
+        Make a new file with the units of the analyzer. There must be no file at `path`.
     **options
-        As for `nwb_neurid.write`.
+        The same as in `nwb_neurid.write`.
 
     Returns
     -------
     Path
-        The file that holds the results.
+        The file with the results.
 
     Raises
     ------
     NoResults
         If the analyzer has no embeddings.
     CannotWrite
-        If the predictions were not computed from the embeddings, the analyzer has units that are not in the file, or
-        the file cannot be written.
+        If the predictions were not computed from the embeddings, if the analyzer has units that are not in the file,
+        or if the file cannot be written.
     NeuridError
-        As `nwb_neurid.write`.
+        For the same reasons as in `nwb_neurid.write`.
 
     Examples
     --------

@@ -30,34 +30,34 @@ OPTIONS = ("coverage", "prior", "smooth")
 
 @final
 class ComputeNeuridPredictions(NeuridExtension):
-    """The predicted label of each unit with its calibrated probability, by the label heads of a model.
+    """The predicted label of each unit and its calibrated probability, computed by the label heads of a model.
 
-    Without a model, this predicts the cell types that `nwb-neurid embed` writes: by published criteria, and by the
-    included model for cell types. Both need the extension `templates`.
+    If no model is given, cell types are predicted as in `nwb-neurid embed`, with published criteria and with the
+    included model for cell types. The criteria and this model need the extension `templates`.
 
-    The vectors of `neurid_embeddings` are used if they are of the same model; otherwise vectors are computed and not
-    kept. Unit locations are needed for `smooth` only.
+    If `neurid_embeddings` was computed with the same model, its vectors are used. Otherwise, vectors are computed but
+    not kept. Unit locations are needed only for `smooth`.
 
     Parameters
     ----------
     model
-        A `nwb_neurid.Model` with label heads, or the folder of one.
+        A `nwb_neurid.Model` with label heads, or the folder of such a model.
     label
-        Which label to predict; "" for every label.
+        The label to predict; "" for all labels of the model.
     coverage, prior, smooth
-        As for `nwb_neurid.labels.prediction.predict`.
+        The same as in `nwb_neurid.labels.prediction.predict`.
     encoder, preset, untrained, seed, device, pool_groups, weights_sha256
-        As for `neurid_embeddings`.
+        The same as in `neurid_embeddings`.
     criteria
-        A published criterion for cell types, "none", or "auto" for those that fit; by default "auto" without a model,
-        and "none" with one.
+        The name of a published criterion for cell types, "none", or "auto" for all suitable criteria. The default is
+        "none" if a model is given, and "auto" otherwise.
     cell_types
-        Also predict with the included models that have label heads; by default only if no model is given.
+        Also predict with the included models that have label heads. By default, this is done only if no model is given.
 
     Raises
     ------
     NeuridError
-        If labels cannot be predicted or saved; earlier results stay as they were.
+        If labels cannot be predicted or saved. Earlier results are then unchanged.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class ComputeNeuridPredictions(NeuridExtension):
 
     @classmethod
     def get_optional_dependencies(cls, **params: Any) -> list[str]:
-        """List the extensions that are used if they are there. Called by SpikeInterface.
+        """List the extensions that are used if they exist. SpikeInterface calls this method.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         list of str
-            Names of extensions, the vectors among them.
+            Names of the extensions, including `neurid_embeddings`.
         """
         return [*super().get_optional_dependencies(**params), "neurid_embeddings"]
 
@@ -170,7 +170,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         Parameters
         ----------
         label
-            Which label; "" for the only one.
+            Name of the label. It can be "" if there are results for only one label.
 
         Returns
         -------
@@ -180,7 +180,8 @@ class ComputeNeuridPredictions(NeuridExtension):
         Raises
         ------
         InvalidOption
-            If there are no results for this label, or for several labels and `label` is empty.
+            If there are no results for this label, or if `label` is empty although there are results for several
+            labels.
         """
         found = {part.label_name: part for part in self.all_predictions()}
         if label in found or (not label and len(found) == 1):
@@ -193,7 +194,7 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         list of Predictions
-            One for each label that was predicted, one row per unit of the analyzer.
+            One `Predictions` for each predicted label, with one row per unit of the analyzer.
         """
         return unpack_predictions(self.data, np.asarray(self.sorting_analyzer.unit_ids))
 
@@ -203,8 +204,9 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         dict of Embeddings
-            The embeddings by the name of the result, each with its predictions and one row per unit of the analyzer;
-            empty if a model was given.
+            The measurements of each criterion and the vectors of each included model, as embeddings by their names.
+            Each contains its predictions, and has one row per unit of the analyzer. The dictionary is empty if a model
+            was given.
         """
         vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
         parts = self.all_predictions()

@@ -33,15 +33,15 @@ def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
 def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> list[str]:
     """Set the predictions of an analyzer as properties of its units.
 
-    `neurid_<label>` is the predicted class, "" where the model abstains, and `neurid_<label>_probability` the
-    probability of the most probable class.
+    The property `neurid_<label>` is the predicted class, or "" if the model abstains. The property
+    `neurid_<label>_probability` is the probability of the most probable class.
 
     Parameters
     ----------
     analyzer
         A sorting analyzer with the extension `neurid_predictions`.
     save
-        Also write them into the folder of the analyzer.
+        Also write the properties into the folder of the analyzer.
 
     Returns
     -------
@@ -85,24 +85,24 @@ def set_neurid_properties(analyzer: SortingAnalyzer, *, save: bool = True) -> li
 
 
 def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **options: Any) -> None:
-    """Export an analyzer to phy, with the predictions as columns of its cluster table.
+    """Export an analyzer to phy, with the predictions as columns of phy's cluster table.
 
-    This calls SpikeInterface's `export_to_phy`, after removing units without spikes. `export_to_phy` would also leave
-    these units out, but would then number clusters and spikes differently.
+    This function removes units without spikes, and then calls SpikeInterface's `export_to_phy`. If `export_to_phy`
+    removed these units itself, the cluster numbers in the table would not match those of the spikes.
 
     Parameters
     ----------
     analyzer
         A sorting analyzer with `neurid_predictions`, and the extensions that `export_to_phy` needs.
     folder
-        The folder to make.
+        The folder to create.
     **options
-        As for `spikeinterface.exporters.export_to_phy`.
+        The same as in `spikeinterface.exporters.export_to_phy`.
 
     Raises
     ------
     NoResults, CannotWrite
-        As `set_neurid_properties`.
+        For the same reasons as in `set_neurid_properties`.
 
     Examples
     --------
@@ -119,10 +119,10 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
 
 
 def neurid_curation(analyzer: SortingAnalyzer) -> dict[str, Any]:
-    """Convert the predictions of an analyzer to a curation of SpikeInterface, format version 2, ready for JSON.
+    """Convert the predictions of an analyzer to a curation of SpikeInterface (format version 2) for a JSON file.
 
-    `spikeinterface.curation.apply_curation` sets them as the property `neurid_<label>`. A unit has no label where the
-    model abstains.
+    `spikeinterface.curation.apply_curation` sets the predictions as the property `neurid_<label>`. A unit from which
+    the model abstains has no label.
 
     Parameters
     ----------

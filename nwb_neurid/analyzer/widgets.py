@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CM_PER_INCH = 2.54
 FEWEST = 3
-"""The least number of units with a vector that is plotted."""
+"""The smallest number of units with a vector that can be plotted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -36,7 +36,7 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
     """A drawing of units, on axes of matplotlib or beside a list for choosing units."""
 
     def plot_matplotlib(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
-        """Draw on axes of matplotlib. Called by SpikeInterface.
+        """Draw on axes of matplotlib. SpikeInterface calls this method.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
         data_plot.draw(self.ax, data_plot.chosen)
 
     def plot_ipywidgets(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
-        """Draw beside a list for choosing units, again whenever other units are chosen. Called by SpikeInterface.
+        """Draw beside a list for choosing units. SpikeInterface calls this method again when other units are chosen.
 
         Parameters
         ----------
@@ -89,17 +89,17 @@ class _NeuridWidget(BaseWidget):  # type: ignore[misc]
 
 @final
 class NeuridEmbeddingsWidget(_NeuridWidget):
-    """t-SNE of the vectors: units with similar vectors lie close to each other.
+    """Scatter plot of the vectors, by t-SNE. Units with similar vectors lie close to each other.
 
     Parameters
     ----------
     sorting_analyzer
         A sorting analyzer with the extension `neurid_embeddings`.
     color_by
-        A predicted label ("cell_type"), a property of the units, or one value for each unit; None for one colour. Text
-        is shown as classes, numbers on a scale.
+        A predicted label ("cell_type"), a property of the units, or one value for each unit. With None, all units have
+        the same colour. Text is shown as classes, and numbers are shown on a colour scale.
     unit_ids
-        The units to highlight; None for all. Units without a vector have no point.
+        The units to highlight; None for all units. Units without a vector have no point.
     seed
         Random seed of the t-SNE.
     backend, **backend_kwargs
@@ -110,7 +110,7 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is no such label, property or unit, or the number of values is not the number of units.
+        If the label, the property or a unit does not exist, or if the number of values is not the number of units.
     """
 
     def __init__(
@@ -146,16 +146,18 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
 
 @final
 class NeuridPredictionsWidget(_NeuridWidget):
-    """The probability of each class for each unit: a dot at the predicted class, a ring where the model abstains.
+    """The probability of each class for each unit.
+
+    A dot marks the predicted class. If the model abstains from a unit, a ring marks its most probable class.
 
     Parameters
     ----------
     sorting_analyzer
         A sorting analyzer with the extension `neurid_predictions`.
     label
-        Which label; "" for the only one.
+        Name of the label. It can be "" if there are predictions of only one label.
     unit_ids
-        The units to show, in this order; None for all.
+        The units to show, in this order; None for all units.
     backend, **backend_kwargs
         "matplotlib" or "ipywidgets", and SpikeInterface's options for this backend.
 
@@ -164,7 +166,7 @@ class NeuridPredictionsWidget(_NeuridWidget):
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are no predictions of this label, or there is no such unit.
+        If there are no predictions of this label, or if a unit does not exist.
     """
 
     def __init__(

@@ -24,14 +24,14 @@ from nwb_neurid.errors import InvalidModel
 Settings = TypeVar("Settings")
 
 Entry: TypeAlias = tuple[str, Callable[[Any], bool]]
-"""What a value must be, in words and as a check of the value as JSON gives it."""
+"""A condition on a value: its description in words, and a function that checks the value as read from JSON."""
 
 LARGEST = 2**31 - 1
-"""The largest count: what is larger is a mistake, or meant to exhaust whoever builds it."""
+"""The largest allowed count. A larger count is a mistake, or is meant to exhaust the memory."""
 
 
 def is_positive(value: Any) -> bool:
-    """Tell whether a value of a config is a positive, finite number.
+    """Check whether a value of a config is a positive, finite number.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def is_positive(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Tell whether a value of a config is a positive whole number, at most `LARGEST`.
+    """Check whether a value of a config is a positive whole number of at most `LARGEST`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def is_count(value: Any) -> bool:
 
 
 def is_share(value: Any) -> bool:
-    """Tell whether a value of a config is a number from 0 to below 1.
+    """Check whether a value of a config is a number from 0 to below 1.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used. The message lists all of them.
+        If keys are missing or unknown, or their values cannot be used. The message lists all faults.
 
     Examples
     --------
@@ -150,9 +150,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used. The message lists all of them. This error is
-        also raised if `__post_init__` of the dataclass raises a `ValueError`. The message then contains the message of
-        the `ValueError`.
+        If keys are missing or unknown, or their values cannot be used. The message lists all faults. This error is
+        also raised if `__post_init__` of the dataclass raises a `ValueError`. The message then contains the message
+        of the `ValueError`.
 
     Examples
     --------

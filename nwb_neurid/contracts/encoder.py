@@ -111,7 +111,7 @@ class Encoder(Protocol):
         ...
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
-        """Compute one vector per unit. Used by `nwb_neurid.Model.embed`.
+        """Compute one vector per unit. `nwb_neurid.Model.embed` calls this method.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Encoder(Protocol):
         Returns
         -------
         mapping of str to array
-            The arrays for `weights.safetensors`; empty if the encoder does not learn.
+            The arrays to be saved in `weights.safetensors`; empty if the encoder does not learn.
         """
         ...
 
@@ -145,24 +145,24 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderPlugin:
-    """A plugin that provides an encoder: its description, and functions to make it.
+    """A plugin that provides an encoder. It consists of a description of the encoder and functions that make it.
 
     Parameters
     ----------
     spec
         Description of the encoder and of its requirements.
     build
-        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` or
-        `WrongWeights` if the config or the state does not fit.
+        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` if
+        the config does not fit, and `WrongWeights` if the state does not fit.
     presets
-        Named configs. The first one is the default.
+        Configs by name. The first config is the default.
     initial_state
         Function that returns untrained weights for a config and a seed; None if the encoder does not learn.
     narrowed
-        The name of `spec_for_config` in nwb-neurid 0.1. Plugins that use this name still work.
+        The former name of `spec_for_config`, from nwb-neurid 0.1. Plugins that use this name still work.
     import_checkpoint
-        Function that converts a checkpoint of the method's original code, with settings of the user, into config and
-        state.
+        Function that converts a checkpoint, saved by the original code of the method, and settings of the user into a
+        config and a state.
     spec_for_config
         Function that returns the spec of an encoder with a given config. It is None if the requirements do not depend
         on the config. The returned spec may only narrow `spec`: it has the same name and version, and accepts no

@@ -27,7 +27,7 @@ class Step:
     loss
         Mean loss over the matched units of the step. NaN if no unit was matched.
     matched
-        Number of matched units, that is, units that were in both views, summed over all windows of the step.
+        Number of matched units, summed over all windows of the step. Matched units are units that were in both views.
     """
 
     number: int
@@ -111,13 +111,14 @@ class TrainingLog:
     Parameters
     ----------
     loss
-        Loss of each completed step, shape (steps,); NaN for a step in which no unit was in both views.
+        Loss of each completed step, shape (steps,). NaN for a step in which no unit was in both windows of a pair (its
+        two views).
     matched
-        Number of matched units, that is, units that were in both views, in each step, shape (steps,).
+        Number of matched units in each step, shape (steps,). Matched units are units that were in both views.
     steps
-        The planned number of steps.
+        Planned number of steps.
     seconds
-        Duration of the completed steps, including those before a `resume`.
+        Duration of the completed steps, including the steps before the training was resumed.
     notes
         Sentences about data that were left out.
     """
@@ -130,7 +131,7 @@ class TrainingLog:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were completed, so that the training was not interrupted."""
+        """Whether all planned steps were completed. False if the training was interrupted."""
         return len(self.loss) == self.steps
 
 
@@ -206,7 +207,7 @@ class Trainable(Encoder, Protocol):
     def fit(
         self, populations: Sequence[Population], options: TrainingOptions, *, progress: Progress = silent
     ) -> TrainingLog:
-        """Train the encoder in place. Used by `nwb_neurid.train`.
+        """Train the encoder in place. `nwb_neurid.train` calls this method.
 
         An interruption (`KeyboardInterrupt`) ends the training early, without an error. `TrainingLog.finished` is then
         False.
@@ -214,7 +215,7 @@ class Trainable(Encoder, Protocol):
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another. Each is one group without excluded units.
+            Populations to train on. Each population is one group of units, without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress

@@ -36,7 +36,7 @@ class Evaluation:
     Parameters
     ----------
     cohort
-        The units.
+        The units and their known labels.
     predictions
         Predictions for the tested units, each by a head that was not trained on the label of the unit.
     splits
@@ -69,8 +69,8 @@ class Evaluation:
         Returns
         -------
         list of dict
-            One row for the models, then one for each baseline: `system` (its name), `macro_f1` and its interval,
-            `balanced_accuracy`, `units`.
+            One row for the models, and then one row for each baseline. The keys are `system` (name of the model or
+            baseline), `macro_f1` and its interval, `balanced_accuracy` and `units`.
         """
         systems = {self.scores["name"]: self.scores}
         if "smoothed" in self.scores:
@@ -117,7 +117,7 @@ class Evaluation:
                 }
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write scores, predictions and figures into a folder: all of them or none.
+        """Write scores, predictions and figures into a folder. If writing fails, nothing is written.
 
         Parameters
         ----------

@@ -88,8 +88,8 @@ def evaluate(
         A model, its folder, or the name of an encoder that needs no training. If a sequence of several models is given,
         their vectors are concatenated.
     sources
-        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are
-        accepted as well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset does not
+        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of
+        vectors, which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. A dataset does not
         contain the activity of the units. Baselines that need the activity are then left out: another encoder, and the
         labels of units with correlated activity.
     label
@@ -101,7 +101,7 @@ def evaluate(
     test_subjects
         Test only these subjects. In the zero-shot protocols, all other subjects are used for training.
     map, subjects, head, coverage
-        As for `nwb_neurid.fit_labels`.
+        The same as in `nwb_neurid.fit_labels`.
     folds
         Number of folds. With the protocol "transductive", neurons are split into folds. With the other protocols,
         subjects are split into folds.
@@ -126,7 +126,7 @@ def evaluate(
     reading
         Options for the readers.
     pool_groups, progress
-        As for `Model.embed`.
+        The same as in `Model.embed`.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def evaluate(
     InvalidOption
         If an option is invalid, or a recording has no subject.
     NeuridError
-        If something is wrong with a recording or a model.
+        If a recording or a model cannot be read or used.
 
     Warns
     -----

@@ -13,35 +13,37 @@ from nwb_neurid._system.text import counted
 from nwb_neurid.errors import InvalidOption
 
 ENOUGH_ANIMALS = 9
-"""With at least so many animals, the conformal sets may hold for new ones (at a coverage of 0.9)."""
+"""Minimum number of animals for which prediction sets may hold for new animals (at a coverage of 0.9)."""
 
 FEWER = (0.3, 0.5)
-"""Largest error rate among labelled units, as a share of that of all; the second where no threshold meets the first."""
+"""Largest error rate among labelled units, as a share of the error rate if all units were labelled. The second value is
+used if no threshold meets the first.
+"""
 
 SOME = 0.05
-"""The least share of units that must remain labelled."""
+"""Minimum share of units that must be labelled."""
 
 SHARPEST = 3.0  # largest logarithm of the inverse temperature
 ROUNDING = 1e-9
-LEAST = 1e-12  # smallest mean probability whose logarithm is taken
+LEAST = 1e-12  # smallest mean probability; smaller ones are set to this value
 
 NOMINAL = "Nominal coverage, not guaranteed for new animals"
 
 
 def check_coverage(coverage: float) -> None:
-    """Check that a coverage lies above 0 and below 1.
+    """Check that a coverage is above 0 and below 1.
 
     Raises
     ------
     InvalidOption
-        If it does not.
+        If it is not.
     """
     if not 0 < coverage < 1:
         raise InvalidOption(f"coverage must lie above 0 and below 1, such as 0.9, got {coverage}.")
 
 
 def note_few_animals(animals: int, coverage: float) -> tuple[str, ...]:
-    """Return a note if a coverage was calibrated on too few animals; empty if there are enough."""
+    """Return a note if a coverage was calibrated on too few animals. The tuple is empty if there are enough."""
     needed = Calibration.count_needed_animals(coverage)
     if animals >= needed:
         return ()
@@ -84,23 +86,23 @@ class Calibration:
 
     @property
     def animals(self) -> int:
-        """Number of animals."""
+        """Return the number of animals."""
         return len(np.unique(self.animal[self.truth >= 0]))
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean recall of the classes, by classifiers that had not seen the animal."""
+        """Return the mean recall of the classes, computed with classifiers that had not seen the animal."""
         truth, predicted, _ = self._predict_known()
         return float(np.mean([np.mean(predicted[truth == name] == name) for name in np.unique(truth)]))
 
     @property
     def guessing_limit(self) -> float:
-        """The balanced accuracy below which classifiers are no better than guessing, at about 95% confidence.
+        """Return the balanced accuracy below which classifiers are no better than guessing, at about 95% confidence.
 
-        The expected balanced accuracy of guessing is one over the number of classes. Its spread is estimated from the
-        variation of recall between animals, because units of one animal are similar; a class that comes from one animal
-        counts as one unit. If there is only one animal, the spread is computed from the number of units, and the limit
-        says nothing about other animals.
+        The expected balanced accuracy of guessing is 1 divided by the number of classes. Its spread is estimated from
+        the variation of recall between animals, because units of one animal are similar. A class that comes from one
+        animal counts as one unit. If there is only one animal, the spread is computed from the number of units. The
+        limit then says nothing about other animals.
         """
         truth, predicted, animal = self._predict_known()
         names = np.unique(truth)
@@ -116,7 +118,7 @@ class Calibration:
         return float(1 / len(names) + 1.96 * np.sqrt(variance) / len(names))
 
     def _predict_known(self) -> tuple[Int64[np.ndarray, " known"], ...]:
-        """Class, predicted class and animal of the units whose class is known."""
+        """Return the class, the predicted class and the animal of the units whose class is known."""
         known = self.truth >= 0
         return self.truth[known], self.scores[known].argmax(axis=1), self.animal[known]
 
@@ -160,12 +162,13 @@ class Calibration:
         """Find the threshold of the prediction set, which contains all classes whose probability reaches it.
 
         For a share `coverage` of the calibration units, the probability of the true class reaches the threshold. All
-        animals have equal weight. If there are enough animals, one more is counted in which no true class reaches it.
+        animals have equal weight. If there are enough animals, one additional animal is counted, in which no true class
+        reaches the threshold.
         Source: hierarchical conformal prediction, Lee, Barber and Willett 2023, arXiv 2306.06342.
         """
         of, truth, weight = self._weigh_known(prior, smooth)
         reached = of[np.arange(len(truth)), truth]
-        animals = round(weight.sum())  # without those that have only classes that the prior excludes
+        animals = round(weight.sum())  # without animals that only have classes that the prior excludes
         animals += animals >= self.count_needed_animals(coverage)
         order = np.argsort(-reached, kind="stable")
         share = np.cumsum(weight[order]) / animals
@@ -175,15 +178,16 @@ class Calibration:
     def find_confidence(self, *, prior: Float64[np.ndarray, " classes"] | None = None, smooth: bool = False) -> float:
         """Find the confidence threshold: the most probable class is predicted if its probability reaches it.
 
-        Among the calibration units that reach the threshold, the error rate is at most `FEWER` times that of all units
-        (the second value of `FEWER` is used if no threshold meets the first). Infinite if no threshold meets either.
+        Among the calibration units that reach the threshold, the error rate is at most `FEWER` times that of all units.
+        The second value of `FEWER` is used if no threshold meets the first. The threshold is infinite if no threshold
+        meets either.
         """
         of, truth, weight = self._weigh_known(prior, smooth)
         best = of.max(axis=1)
         order = np.argsort(-best, kind="stable")
         named = np.cumsum(weight[order])
         wrong = np.cumsum((weight * (of.argmax(axis=1) != truth))[order]) / np.maximum(named, LEAST)
-        last = np.r_[np.diff(best[order]) != 0, True]  # units of one probability are labelled together
+        last = np.r_[np.diff(best[order]) != 0, True]  # units with equal probabilities must be labelled together
         for fewer in FEWER:
             enough = np.flatnonzero(last & (wrong <= fewer * wrong[-1] + ROUNDING) & (named >= SOME * named[-1]))
             if len(enough):
@@ -193,7 +197,7 @@ class Calibration:
     def _weigh_known(
         self, prior: Float64[np.ndarray, " classes"] | None, smooth: bool
     ) -> tuple[Float64[np.ndarray, "known classes"], Int64[np.ndarray, " known"], Float64[np.ndarray, " known"]]:
-        """Weigh the units of known class: probabilities, class, and weights that sum to 1 in each animal."""
+        """Return probabilities and class of the units of known class, and weights that sum to 1 in each animal."""
         known = self.truth >= 0
         of = self.compute_probabilities(self.scores, prior=prior, neighbours=self.neighbours if smooth else None)
         weight = np.ones(known.sum()) if prior is None else (prior / self.prevalence)[self.truth[known]]
@@ -208,7 +212,7 @@ def temper(
     sharpness: float,
     lapse: float,
 ) -> Float64[np.ndarray, "units classes"]:
-    """Compute probabilities from scores, see `Calibration`; a prior of 0 gives a probability of 0."""
+    """Compute probabilities from scores, see `Calibration`. A prior of 0 gives a probability of 0."""
     with np.errstate(divide="ignore"):
         logits = sharpness * scores + np.log(prior)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -218,7 +222,7 @@ def temper(
 def average_neighbours(
     probabilities: Float64[np.ndarray, "units classes"], neighbours: Int64[np.ndarray, "units nearest"]
 ) -> Float64[np.ndarray, "units classes"]:
-    """Average over those neighbours of each unit that have probabilities; NaN for a unit without probabilities."""
+    """Average over the neighbours of each unit that have probabilities. A unit without probabilities gets NaN."""
     votes = np.where((neighbours >= 0)[:, :, None], probabilities[neighbours], np.nan)
     counted = np.asarray(np.isfinite(votes).all(axis=2))
     total = np.where(counted[:, :, None], votes, 0.0).sum(axis=1)
@@ -262,7 +266,7 @@ def fit_temperature(
     def compute_loss(values: Float64[np.ndarray, " parameters"]) -> float:
         log_sharpness = float(np.clip(values[0], -SHARPEST, SHARPEST))
         reached = temper(scores, prevalence, math.exp(log_sharpness), float(expit(values[1])))[rows, truth]
-        weak = 1e-3 * (values[0] ** 2 + (values[1] + 4) ** 2)  # holds them where the data say nothing
+        weak = 1e-3 * (values[0] ** 2 + (values[1] + 4) ** 2)  # weak prior for values that the data do not determine
         return float(-(weights * np.log(np.maximum(reached, 1e-300))).sum() + weak)
 
     best = minimize(compute_loss, [0.0, -4.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x

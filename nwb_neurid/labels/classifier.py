@@ -13,7 +13,7 @@ STRENGTHS = {"linear": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "mlp": (0.1, 1.0, 10.0)
 HIDDEN = 64
 STEPS = 2000
 UNSEEN = 5.0
-"""How far a class without training units is placed below the mean of the other scores."""
+"""Distance by which the score of a class without training units lies below the mean of the other scores."""
 
 Layer = tuple[Float64[np.ndarray, "_ _"], Float64[np.ndarray, " _"]]  # (inputs, outputs) and (outputs,)
 
@@ -39,7 +39,7 @@ class Classifier:
         return (vectors.astype(np.float64) - self.center) / self.scale
 
     def score(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
-        """Compute the log odds of each class, as if all classes were equally common; NaN for a vector of NaN."""
+        """Compute the log odds of each class, as if all classes were equally common. A vector of NaN gets NaN."""
         values = self.standardise(vectors)
         for weights, bias in self.layers[:-1]:
             values = np.maximum(values @ weights + bias, 0.0)
@@ -95,9 +95,9 @@ def fit_classifier(
             _fit_network(values, at, strength, seed) if kind == "mlp" else [_fit_logistic(values, at, strength, own)]
         )
     last, bias = layers.pop()
-    if last.shape[1] == 1 and len(known) == 2:  # two classes have one score between them
+    if last.shape[1] == 1 and len(known) == 2:  # two classes share one score
         last, bias = np.hstack([-last, last]) / 2, np.r_[-bias, bias] / 2
-    if kind == "mlp":  # it has learned how common the classes are
+    if kind == "mlp":  # the network has also learned the frequencies of the classes
         bias = bias - np.log(np.bincount(at) / len(at))
     return Classifier(
         center=np.asarray(scaler.mean_, np.float64),
@@ -130,7 +130,10 @@ def _fit_network(values: np.ndarray, truth: np.ndarray, strength: float, seed: i
 
 
 def _widen(weights: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int) -> Layer:
-    """Give the layer a column for every class; one that was not seen lies below the mean of the others."""
+    """Add a column for every class to a layer.
+
+    Classes without training units get a score below the mean of the others.
+    """
     wide = np.repeat(weights.mean(axis=1, keepdims=True), classes, axis=1)
     low = np.full(classes, bias.mean() - UNSEEN)
     wide[:, known], low[known] = weights, bias

@@ -19,30 +19,32 @@ UNIQUE_IDS = ("unique_id", "unique_neuron_id", "unique_cell_id", "neuron_id", "u
 """Columns that identify a neuron across the recordings of an animal."""
 
 OVERLAP_UM = 5.0
-"""Two ROIs with centres closer than this are taken for one cell, which measures 10 µm or more.
+"""Two ROIs count as one cell if their centres are closer than this. A cell measures 10 µm or more.
 
-Masks are not compared: where centres lie farther apart, or the size of a pixel is not known, only correlated traces
-identify duplicates.
+Masks are not compared. If the centres are farther apart, or the size of a pixel is not known, duplicates are only
+identified by correlated traces.
 """
 
 COINCIDENCE_S = 5e-4
 """Two spikes this close in time are one event to a spike sorter."""
 
 SHARE = 0.3
-"""Two units may be one neuron if this share of the spikes of the sparser one coincides with the other's."""
+"""Two units may be one neuron if this share of the spikes of the unit with fewer spikes coincides with spikes of the
+other.
+"""
 
 ABOVE_CHANCE = 5.0
-"""Coincidences must be at least this many times those of independent units."""
+"""The number of coincidences must be at least this many times that of independent units."""
 
 CORRELATION = 0.9
-"""Two traces that correlate above this may be one cell, such as one seen in two planes."""
+"""Two traces with a higher correlation may be one cell, for example a cell that is visible in two planes."""
 
-_SPIKES = 1_000_000  # the first ones; enough to tell
+_SPIKES = 1_000_000  # at most this many spikes from the start are compared, which is enough
 _SAMPLES = 20_000
-_ELEMENTS = 2**23  # of what is in memory at a time: correlations, or coincidences
+_ELEMENTS = 2**23  # maximum number of correlations or coincidences in memory at once
 
 Pairs: TypeAlias = tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]
-"""Two rows for each pair, the lower one first."""
+"""The two rows of each pair. The lower row comes first."""
 
 
 def find_neurons(
@@ -109,7 +111,7 @@ def _find_pairs(population: Population) -> Int64[np.ndarray, "pairs 2"]:
 
 
 def _find_pairs_by_id(populations: Sequence[Population], first: Int64[np.ndarray, " recordings"]) -> np.ndarray:
-    """Find pairs of rows of one animal that a column gives the same id."""
+    """Find pairs of rows of one animal that have the same id in a column."""
     seen: dict[tuple[str, str, str], int] = {}
     pairs = []
     for offset, population in zip(first, populations, strict=False):
@@ -157,7 +159,7 @@ def _find_coincident(population: Population) -> Pairs:
     order = np.argsort(times, kind="stable")
     left, right, together = _count_coincidences(times[order], np.repeat(np.arange(units), counts)[order], units)
     observed_s = max(np.clip(np.diff(np.minimum(population.observed_s, stop_s)), 0, None).sum(), 2 * COINCIDENCE_S)
-    width_s = max(2 * COINCIDENCE_S, population.resolution_s())  # on a coarse grid, all spikes of a step coincide
+    width_s = max(2 * COINCIDENCE_S, population.resolution_s())  # with coarse times, all spikes of a step coincide
     by_chance = counts[left] * counts[right] * (width_s / observed_s)
     sparser = np.minimum(counts[left], counts[right])
     alike = (together >= np.maximum(SHARE * sparser, ABOVE_CHANCE * by_chance)) & (together >= ABOVE_CHANCE)
@@ -167,7 +169,10 @@ def _find_coincident(population: Population) -> Pairs:
 def _count_coincidences(
     times_s: Float64[np.ndarray, " spikes"], rows: Int64[np.ndarray, " spikes"], units: int
 ) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
-    """Count the coincidences of each two units that have any: the lower row, the higher one, and how many."""
+    """Count the coincidences of all pairs of units that have any.
+
+    Return the lower row, the higher row, and the count of each pair.
+    """
     pairs, together = np.empty(0, np.int64), np.empty(0, np.int64)
     waiting: list[Int64[np.ndarray, " found"]] = []
     step = 1
@@ -185,7 +190,7 @@ def _count_coincidences(
 
 
 def _choose_stop_s(population: Population) -> float:
-    """Choose when to stop comparing: after a proportional part of the session, where there are many spikes."""
+    """Choose the time up to which spikes are compared. With many spikes, it is a part of the session."""
     share = min(1.0, _SPIKES / max(len(population.spikes.times_s), 1))
     lengths = np.diff(population.observed_s)[:, 0]
     wanted = share * lengths.sum()
@@ -195,7 +200,10 @@ def _choose_stop_s(population: Population) -> float:
 
 
 def _find_correlated(values: Float32[np.ndarray, "units samples"]) -> Pairs:
-    """Find units whose traces correlate, a block of units at a time; those with a NaN or without variation do not."""
+    """Find units with correlated traces, in blocks of units.
+
+    Traces with a NaN or without variation are not correlated.
+    """
     centred = values - values.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     usable = np.isfinite(norms) & (norms > 0)

@@ -38,8 +38,8 @@ def fit_head(
 ) -> LabelHead:
     """Fit a label head: a classifier of vectors, its calibration, and the bounds of its training data.
 
-    The regularisation, the calibration and the conformal scores come from folds that keep animals together; with one
-    animal only, folds keep the rows of a neuron together.
+    The regularisation, the calibration and the conformal scores come from folds that keep animals together. If there is
+    only one animal, folds keep the rows of a neuron together.
 
     Parameters
     ----------
@@ -133,12 +133,12 @@ def fit_head(
 
 
 def check_label(name: str) -> None:
-    """Check that the name of a label can be used: it becomes part of the names of files and columns.
+    """Check that the name of a label can be part of the names of files and columns.
 
     Raises
     ------
     InvalidOption
-        If it cannot.
+        If it cannot be.
     """
     if not is_fit_name(name):
         raise InvalidOption(f"A head cannot predict a label called {name!r}: {RULE}. Rename it in the recordings.")
@@ -160,7 +160,7 @@ def check_head(kind: str, coverage: float) -> None:
 def _fit_without(
     examples: Examples, left_out: np.ndarray, kind: str, strength: float, seed: int
 ) -> tuple[Classifier, np.ndarray]:
-    """Fit a classifier without these rows; also return the rows that it was fitted to."""
+    """Fit a classifier without some rows. Also return the rows to which it was fitted."""
     rows = np.setdiff1d(np.flatnonzero(examples.known), left_out)
     count = len(examples.classes)
     truth = examples.truth[rows]
@@ -187,7 +187,10 @@ def _choose_strength(examples: Examples, kind: str, seed: int, progress: Progres
 def _calibrate(
     examples: Examples, kind: str, strength: float, seed: int, progress: Progress
 ) -> tuple[Calibration, Float64[np.ndarray, " known"]]:
-    """Calibrate on held-out animals; also return how far each known unit lies from the other animals."""
+    """Calibrate on held-out animals.
+
+    Also return the distance of each known unit from the units of the other animals.
+    """
     known = examples.known
     scores = np.zeros((len(known), len(examples.classes)))
     distances = np.zeros(len(known))
@@ -220,7 +223,7 @@ def _calibrate(
 def _describe_data(
     calibration: Calibration, examples: Examples, subjects: Shaped[np.ndarray, " units"]
 ) -> dict[str, Json]:
-    """Describe the training: subjects, units of each class, and scores on held-out animals (or units of one animal)."""
+    """Describe the training: subjects, units of each class, and scores on held-out animals or units."""
     from sklearn.metrics import balanced_accuracy_score, f1_score
 
     known = examples.known

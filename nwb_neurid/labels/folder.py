@@ -23,9 +23,9 @@ from nwb_neurid.labels.novelty import Novelty
 FORMAT = 1
 FOLDER = "heads"
 MODEL = "model.json"
-"""The file that the files of a model are called after."""
+"""The file that identifies the set of files of a model."""
 UNSAID: Mapping[str, Any] = {"caveats": [], "priors": {}, "required": None, "parts": [], "rare": [], "stretches": 0}
-"""What heads of version 0.1 do not say."""
+"""Values of fields that heads of version 0.1 do not have."""
 
 MOST_STRETCHES = 100
 
@@ -33,13 +33,13 @@ AS_THEY_ARE = (
     *("label_name", "scope", "kind", "coverage", "encoder", "details"),
     *("caveats", "parts", "rare", "stretches"),
 )
-"""Fields of a head that are stored under their names."""
+"""Fields of a head that are stored under the same names."""
 TEMPERS = ("sharpness", "lapse", "voted_sharpness", "voted_lapse")
 KNOWN = {"truth": np.int64, "animal": np.int64, "neighbours": np.int64}
 
 
 def pack_heads(heads: Mapping[str, LabelHead]) -> dict[str, bytes]:
-    """Convert heads to files; returns the content of each file by its path within the model folder."""
+    """Convert heads to files. Return the content of each file by its path within the model folder."""
     files = {}
     for name, head in heads.items():
         arrays = _collect_arrays(head)
@@ -63,16 +63,16 @@ def read_heads(folder: Path) -> dict[str, LabelHead]:
     Raises
     ------
     InvalidModel
-        If the description of one is damaged, or of another format.
+        If the description of a head is damaged, or has another format.
     WrongWeights
-        If the arrays of a head are missing, damaged, not those that it describes, or contradictory.
+        If the arrays of a head are missing or damaged, contradict each other, or differ from its description.
     """
     heads = [_read_head(folder, path) for path in find_files(folder, MODEL, f"{FOLDER}/*.json")]
     return {head.label_name: head for head in heads}
 
 
 def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
-    """Describe heads for the model card, in Markdown."""
+    """Describe heads for the model card, in Markdown. Yield one line at a time."""
     for head in heads.values():
         scores = {name: head.details.get(name) for name in ("macro_f1", "balanced_accuracy")}
         yield f"### {head.label_name}"
@@ -90,7 +90,7 @@ def describe_heads(heads: Mapping[str, LabelHead]) -> Iterator[str]:
 
 
 def _describe_further(head: LabelHead) -> Iterator[str]:
-    """Describe what some heads say beyond what all do."""
+    """Describe properties that only some heads have. Yield one line at a time."""
     for name, value in head.details.items():
         if isinstance(value, Mapping) and (name.startswith("on held-out") or name.endswith("of_class")):
             numbers = ", ".join(f"{key.replace('_', ' ')} {number}" for key, number in value.items())
@@ -178,7 +178,7 @@ def _read_head(folder: Path, path: Path) -> LabelHead:
 
 
 def _check_names(about: Mapping[str, Any], path: Path) -> None:
-    """Refuse names of the label and of classes that become part of other names, or are none."""
+    """Refuse a name of the label or of a class that cannot be part of the names of files and columns."""
     if not is_fit_name(about["label_name"]):
         raise InvalidModel(
             f"{path} predicts the label {about['label_name'][:100]!r}, which cannot be used in names of files "
@@ -221,7 +221,7 @@ def _are_dims(value: Any) -> bool:
 
 
 def _is_required(value: Any) -> bool:
-    """Whether this describes a part of a vector that the head needs, or none."""
+    """Return whether a value describes the part of a vector that the head needs, or is None."""
     return value is None or (
         isinstance(value, dict)
         and {"dims", "reason"} <= value.keys() <= {"dims", "reason", "of"}
@@ -231,7 +231,7 @@ def _is_required(value: Any) -> bool:
 
 
 def _is_prior(prior: object, classes: list[str]) -> bool:
-    """Whether these are shares of all classes, with their source."""
+    """Return whether a value contains shares of all classes and their source."""
     if not isinstance(prior, dict) or prior.keys() != {"shares", "source"} or not isinstance(prior["source"], str):
         return False
     shares = prior["shares"]
@@ -253,7 +253,7 @@ RULES: Mapping[str, Callable[[Any], bool]] = {
     "required": _is_required,
     "stretches": lambda value: type(value) is int and 0 <= value <= MOST_STRETCHES,
 }
-"""What each part of a description must be."""
+"""Requirement on each field of a description."""
 
 
 def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:
@@ -261,7 +261,7 @@ def _count_layers(arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _find_fault(arrays: Mapping[str, np.ndarray], classes: int) -> str:
-    """Find what is missing among the arrays or of another shape; "" if nothing is."""
+    """Find an array that is missing or has a wrong shape. Return "" if there is none."""
     dim, rows = arrays.get("center", np.empty(0)).shape, arrays.get("truth", np.empty(0)).shape
     wanted: dict[str, tuple[int, ...]] = {
         "center": dim,

@@ -54,7 +54,7 @@ class RequiredPart:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelHead:
-    """A calibrated classifier of vectors that can abstain. Made by `nwb_neurid.labels.fitting.fit_head`.
+    """A calibrated classifier of vectors that can abstain. `nwb_neurid.labels.fitting.fit_head` makes it.
 
     Parameters
     ----------
@@ -111,20 +111,20 @@ class LabelHead:
 
     @property
     def dim(self) -> int:
-        """Length of the vectors that it accepts."""
+        """Return the length of the vectors that the head accepts."""
         return len(self.classifier.center)
 
     def compute_probabilities(self, vectors: Float[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units classes"]:
-        """Compute the calibrated probability of each class, shape (units, classes); NaN for a vector of NaN."""
+        """Compute the calibrated probability of each class, shape (units, classes). A vector of NaN gets NaN."""
         return self.calibration.compute_probabilities(self.classifier.score(vectors))
 
     @property
     def left_out(self) -> str:
-        """The data for its scores: held-out animals, or held-out units if there is only one animal."""
+        """Return the data for the scores: held-out animals, or held-out units if there is only one animal."""
         return "held-out animals" if self.details.get("animals") != 1 else "held-out units of the one animal"
 
     def explain_guessing(self) -> str:
-        """Explain that the head is no better than guessing; "" if it is better.
+        """Explain that the head is no better than guessing. Return "" if it is better.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class LabelHead:
 
 
 def choose_head(heads: Mapping[str, LabelHead], label: str) -> LabelHead:
-    """Choose the head for a label; "" for the only one.
+    """Choose the head for a label. If the label is "", the only head is chosen.
 
     Raises
     ------

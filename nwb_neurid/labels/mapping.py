@@ -1,4 +1,4 @@
-"""Tables with two columns (new names of classes, subjects of recordings that state none), and groups of an atlas."""
+"""Tables of new class names and of subjects of recordings, and groups of regions in an atlas."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.vocabulary import is_unknown
 
 ATLASES = {"beryl": "Beryl", "cosmos": "Cosmos"}
-"""Groupings of the Allen CCF by Steinmetz and the IBL, as iblatlas calls them."""
+"""Groupings of the Allen CCF by Steinmetz and the IBL, and their names in iblatlas."""
 
 REST = "*"
-"""In a table of names: every name that is not listed."""
+"""Entry of a table of names that stands for every name that is not listed."""
 
 NAMES = ("old", "new")
 SUBJECTS = ("source", "subject")
@@ -25,7 +25,7 @@ SUBJECTS = ("source", "subject")
 def map_labels(
     labels: Shaped[np.ndarray, " units"], how: Mapping[str, str] | str | Path | None
 ) -> Shaped[np.ndarray, " units"]:
-    """Map labels to new names; "" for labels that are unknown, `root` or similar, or have an empty new name.
+    """Map labels to new names. Labels that are unknown, `root` or similar, or that have an empty new name, become "".
 
     Parameters
     ----------
@@ -70,19 +70,19 @@ def map_labels(
 
 
 def check_table(how: Mapping[str, str] | str | Path | None) -> None:
-    """Check that `map_labels` can read a table, before recordings are read.
+    """Check that `map_labels` can read a table. This is done before recordings are read.
 
     Raises
     ------
     InvalidOption
-        If it cannot.
+        If it cannot be read.
     """
     if how is not None and not isinstance(how, Mapping) and how not in ATLASES:
         read_pairs(Path(how), NAMES)
 
 
 def read_subjects(how: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
-    """Read the subject of each recording by its path or file name; {} for no table."""
+    """Read the subject of each recording, by its path or file name. Return {} if there is no table."""
     if how is None:
         return {}
     return how if isinstance(how, Mapping) else read_pairs(Path(how), SUBJECTS)
@@ -120,7 +120,7 @@ def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
     Raises
     ------
     InvalidOption
-        If one does, because these files may be of different animals.
+        If a file name belongs to several files, because these files may be from different animals.
     """
     meant: dict[str, set[str]] = {}
     for source in set(sources) - table.keys():
@@ -134,7 +134,7 @@ def check_unambiguous(sources: Sequence[str], table: Mapping[str, str]) -> None:
 
 
 def _look_up(acronyms: Sequence[str], atlas: str) -> dict[str, str]:
-    """Look up the group of each acronym; "" for one that the Allen CCF does not have, with a warning."""
+    """Look up the group of each acronym. Acronyms that the Allen CCF does not have get "", with a warning."""
     try:
         from iblatlas.regions import BrainRegions
     except ImportError as error:

@@ -12,7 +12,7 @@ from nwb_neurid.vocabulary import ALIASES
 NEAREST = 5
 REACH_UM = 60.0
 REGION_LABELS = tuple(ALIASES["brain_region"])
-"""The labels that neighbours share: types mix at every depth, regions do not."""
+"""Labels that neighbouring units share. Regions are shared by neighbours, but cell types are mixed at every depth."""
 
 
 def check_smoothable(label_name: str) -> None:
@@ -56,7 +56,7 @@ def find_neighbours(population: Population) -> Int64[np.ndarray, "units nearest"
 def find_nearest_rows(
     group: Shaped[np.ndarray, " units"], positions_um: Float[np.ndarray, "units 3"]
 ) -> Int64[np.ndarray, "units nearest"]:
-    """Find neighbours like `find_neighbours`, but a unit without a position is only its own neighbour."""
+    """Find neighbours like `find_neighbours`. The only neighbour of a unit without a position is the unit itself."""
     from scipy.spatial import KDTree
 
     found = np.full((len(group), NEAREST + 1), -1, np.int64)
@@ -76,6 +76,6 @@ def find_nearest_rows(
 
 
 def stack_rows(found: Sequence[Int64[np.ndarray, "_ nearest"]]) -> Int64[np.ndarray, "units nearest"]:
-    """Put the neighbours of the units of several recordings one below the other, as rows of all units together."""
+    """Stack the neighbours of the units of several recordings, as rows of all units together."""
     first = np.cumsum([0, *map(len, found)])
     return np.concatenate([np.where(rows >= 0, rows + at, -1) for rows, at in zip(found, first, strict=False)])

@@ -1,4 +1,4 @@
-"""Novelty: how unlike the training data a unit is."""
+"""Novelty: a measure of how different a unit is from the training data."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from nwb_neurid.labels.calibration import weigh_animals
 
 STEPS = 1000
 UNLIKE = 0.99
-"""A unit farther away than this share of the training units is unlike the training data."""
+"""A unit is unlike the training data if its distance is larger than that of this share of the training units."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -32,7 +32,7 @@ class Novelty:
     distances: Float64[np.ndarray, " steps"]
 
     def score(self, standardised: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, " units"]:
-        """Compute the share of training units with a smaller distance, from 0 to 1; NaN for a vector of NaN."""
+        """Compute the share of training units with a smaller distance, from 0 to 1. A vector of NaN gets NaN."""
         distance = measure_distance(standardised, self.means, self.precision)
         share = np.searchsorted(self.distances, distance) / len(self.distances)
         return np.where(np.isfinite(distance), share, np.nan)
@@ -53,7 +53,7 @@ def measure_distance(
 def fit_shape(
     standardised: Float64[np.ndarray, "units dim"], truth: Int64[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, "classes dim"], Float64[np.ndarray, "dim dim"]]:
-    """Fit the mean of each class, and the inverse covariance about the means, shrunk by Ledoit and Wolf (2004)."""
+    """Fit the mean of each class, and the inverse covariance with the shrinkage of Ledoit and Wolf (2004)."""
     from sklearn.covariance import LedoitWolf
 
     _, at = np.unique(truth, return_inverse=True)

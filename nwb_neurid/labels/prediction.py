@@ -40,9 +40,9 @@ class PredictionOptions:
     Parameters
     ----------
     label
-        Which label to predict; "" for every label with a head.
+        The label to predict; "" for all labels that have a head.
     coverage, prior, smooth
-        As for `predict`.
+        The same as in `predict`.
     """
 
     label: str = ""
@@ -111,8 +111,8 @@ def predict(
     """Predict the label of every unit, or abstain with a reason.
 
     The head abstains if the prediction set is not a single class, if the probability of this class is too low for the
-    target error rate (see `Calibration.find_confidence`), if the unit is unlike anything seen in training, or if there
-    is too little evidence. The set always contains the most probable class.
+    target error rate (see `Calibration.find_confidence`), if the unit is unlike all units in the training data, or if
+    there are too few spikes or windows. The prediction set always contains the most probable class.
 
     Parameters
     ----------
@@ -121,15 +121,18 @@ def predict(
     embeddings
         Vectors of the encoder for which the head was fitted.
     coverage
-        The share of units whose set should contain the true class; by default that of the head.
+        The share of units whose prediction set should contain the true class. By default, the coverage of the head is
+        used.
     prior
-        Share or count of each class in this recording, by name; "uniform" for equal shares, which gives the predictions
-        of the class-balanced probe; or one of `LabelHead.priors`. By default the shares of the training data, unless
-        the head states others.
+        Assumed frequency of each class in this recording: a mapping from class to share or count, "uniform" for equal
+        shares, or the name of one of `LabelHead.priors`. With equal shares, the predictions are those of the
+        class-balanced probe. By default, the shares of the classes in the training data are used, unless the head
+        states other shares.
     smooth
-        Average the probabilities over a unit and up to five nearest units within 60 µm on the same probe.
+        Average the probabilities of each unit with those of up to five nearest units within 60 µm on the same probe.
     population
-        The embedded units: their spikes are evidence, and smoothing needs their groups and positions.
+        The embedded units. Their numbers of spikes are compared with `min_spikes`, and smoothing needs their groups and
+        positions.
     min_spikes
         The head abstains from units with fewer spikes, if the population has spikes.
     min_windows
@@ -148,7 +151,7 @@ def predict(
     Raises
     ------
     WrongWeights
-        If the vectors are of another encoder.
+        If the vectors are from another encoder.
     InvalidOption
         If `coverage` or `prior` is invalid, the units are not those of the population, or the label, the units or the
         head do not allow smoothing.
@@ -209,7 +212,7 @@ def predict(
 
 
 def parse_prior(head: LabelHead, prior: Prior) -> Float64[np.ndarray, " classes"] | None:
-    """Parse a prior into shares that sum to 1, shape (classes,); None for those of the training data.
+    """Convert a prior to shares that sum to 1, shape (classes,). Return None for the shares of the training data.
 
     Raises
     ------
@@ -281,7 +284,7 @@ def _find_neighbours(head: LabelHead, population: Population | None) -> Int64[np
 def _explain_little_evidence(
     embeddings: Embeddings, counts: Int64[np.ndarray, " units"] | None, min_spikes: int, min_windows: int
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain that there is too little evidence on a unit; "" where there is enough."""
+    """Explain that there is too little evidence on a unit. Return "" for units with enough evidence."""
     few = np.full(len(embeddings), "", dtype=object)
     if embeddings.provenance.window_s > 0:
         for row in np.flatnonzero(embeddings.n_windows < min_windows):
@@ -293,7 +296,7 @@ def _explain_little_evidence(
 
 
 def _explain_other_activity(head: LabelHead, population: Population | None) -> str:
-    """Explain that the activity is of a kind that the head has not seen; "" where it has."""
+    """Explain that the head was not trained on this kind of activity. Return "" if it was."""
     known = head.details.get("activities")
     if population is None or not isinstance(known, list | tuple) or population.activity.kind in known:
         return ""
@@ -303,7 +306,10 @@ def _explain_other_activity(head: LabelHead, population: Population | None) -> s
 def _explain_limits(
     head: LabelHead, embeddings: Embeddings, population: Population | None
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain why a head is not for a unit: its activity, its region or what is known of it; "" where it is."""
+    """Explain why a head is not valid for a unit. Return "" if it is valid.
+
+    The reason may be the activity, the region of the unit, or a missing part of its vector.
+    """
     units = len(embeddings)
     if other := _explain_other_activity(head, population):
         return np.full(units, other)
@@ -332,9 +338,11 @@ def _explain_changes(
     stretches: Sequence[Embeddings],
     shares: Float64[np.ndarray, " classes"] | None,
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain that the most probable class is another in a part of the recording; "" where it is the same in all.
+    """Explain that the most probable class differs in a part of the recording.
 
-    A part in which a unit has no vector says nothing.
+    Return "" if it is the same in all parts.
+
+    A part in which a unit has no vector is ignored.
     """
     names = np.full((len(best), len(stretches)), "", dtype=object)
     for at, part in enumerate(stretches):
@@ -346,7 +354,7 @@ def _explain_changes(
 
 
 def _explain_unsure(probabilities: Float64[np.ndarray, "units classes"], sure: float) -> Shaped[np.ndarray, " units"]:
-    """Explain that a single plausible class is not probable enough; "" where it is."""
+    """Explain that a single plausible class is not probable enough. Return "" if it is."""
     best = probabilities.max(axis=1)
     if sure == np.inf:
         return np.full(len(best), f"{UNSURE}: no confidence threshold meets the target error rate")
@@ -363,7 +371,10 @@ def _explain(
     unsure: Shaped[np.ndarray, " units"],
     coverage: float,
 ) -> Shaped[np.ndarray, " units"]:
-    """Explain why the head abstains from each unit, by the gravest reason; "" where it predicts."""
+    """Explain why the head abstains from each unit, with the most important reason.
+
+    Return "" for units with a prediction.
+    """
     reasons = []
     for row, missing in enumerate(embeddings.reasons.tolist()):
         count = int(plausible[row].sum())

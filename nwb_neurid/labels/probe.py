@@ -1,4 +1,4 @@
-"""The usual linear probe: how well vectors separate known types."""
+"""The standard linear probe, which measures how well vectors separate known types."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,10 @@ SYNONYMS = {"pvalb": "pv", "parvalbumin": "pv", "sst": "som", "somatostatin": "s
 
 
 def group_variants(names: Sequence[str]) -> list[list[str]]:
-    """Group names that differ in case or punctuation only, or are known synonyms; `PV-` is not `PV`."""
+    """Group names that differ only in case or punctuation, or are known synonyms.
+
+    `PV-` and `PV` are different names.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
         bare = re.sub(r"[^\w]|_", "", name).casefold() or name

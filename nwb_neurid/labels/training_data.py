@@ -39,7 +39,7 @@ class Examples:
 
     @property
     def known(self) -> Bool[np.ndarray, " rows"]:
-        """Which rows have a known class."""
+        """Return which rows have a known class."""
         return self.truth >= 0
 
 
@@ -131,7 +131,10 @@ def _find_doubts(
 
 
 def draw_folds(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
-    """Draw the rows that are held out in each fold: whole animals, or whole neurons if there is only one animal."""
+    """Draw the rows that are held out in each fold.
+
+    They are whole animals, or whole neurons if there is only one animal.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     group = examples.animal if len(np.unique(examples.animal[examples.known])) > 1 else examples.apart
@@ -144,12 +147,12 @@ def draw_folds(examples: Examples, count: int, seed: int) -> list[np.ndarray]:
         )
     count = min(count, neurons, int(np.bincount(examples.truth[rows]).max()))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer units than folds
+        warnings.simplefilter("ignore", UserWarning)  # about classes with fewer units than folds
         splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(
             rows, examples.truth[rows], group[rows]
         )
         left_out = [np.unique(group[rows[test]]) for _, test in splits]
     folds = [np.flatnonzero(np.isin(group, names)) for names in left_out if len(names)]
-    rest = np.setdiff1d(np.arange(len(group)), np.concatenate(folds))  # neighbours of unknown class, in one animal
+    rest = np.setdiff1d(np.arange(len(group)), np.concatenate(folds))  # neighbours of unknown class, with one animal
     folds[0] = np.concatenate([folds[0], rest])
     return folds

@@ -1,7 +1,8 @@
 """`Model`: an encoder with its weights, and the folder in which it is saved.
 
-A model folder contains `model.json` (description), `weights.safetensors` (nothing pickled) and `README.md` (model
-card). Loading a model never runs code from its folder, because the encoder comes from an installed plugin.
+A model folder contains `model.json` (description), `weights.safetensors` (weights, without pickled objects) and
+`README.md` (model card). Loading a model never runs code from its folder, because the encoder comes from an installed
+plugin.
 """
 
 import sys
@@ -54,7 +55,7 @@ class Model:
     heads
         Label heads that were fitted to vectors of the encoder. The keys are the names of the labels.
     weights_sha256
-        Hash of the weights as safetensors; "" if there are none.
+        SHA-256 hash of the weights as safetensors; "" if the encoder has no weights.
 
     Raises
     ------
@@ -130,7 +131,8 @@ class Model:
         Parameters
         ----------
         population
-            The units to embed. If the encoder accepts dF/F only, fluorescence and deconvolved activity are converted.
+            The units to embed. If the encoder accepts only dF/F, fluorescence and deconvolved activity are converted
+            to dF/F.
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
@@ -256,8 +258,8 @@ class Model:
         overwrite
             Replace an existing model.
         like
-            The recordings from which the model was made. The read permissions of the folder are restricted like those
-            of these recordings.
+            The recordings from which the model was made. The folder gets the same limits on read permissions as these
+            recordings.
 
         Returns
         -------
@@ -283,7 +285,7 @@ class Model:
         Returns
         -------
         Description
-            Encoder, config, training, hash of the weights and versions of software.
+            The encoder, its config, its training, the hash of its weights, and versions of software.
         """
         identity: dict[str, Any] = self.identity
         return Description(

@@ -28,7 +28,7 @@ def plot_confusion(
     predictions
         Predicted labels. Units from which the model abstains have a separate column.
     truth
-        The known label of each unit, shape (units,), "" where unknown, such as `population.labels["cell_type"]`.
+        The known label of each unit, shape (units,), such as `population.labels["cell_type"]`; "" where unknown.
     title
         Title of the axes; the name of the label by default.
     ax

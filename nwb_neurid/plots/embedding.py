@@ -38,7 +38,7 @@ def plot_embedding(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the vectors in two dimensions, with one point for each unit. Classes differ in colour and shape.
+    """Draw the vectors in two dimensions, with one point for each unit. Each class has its own colour and shape.
 
     Parameters
     ----------

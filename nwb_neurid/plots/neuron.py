@@ -37,8 +37,8 @@ def plot_neuron(
     row
         Row of the neuron.
     start_s, duration_s
-        Start of the raster or the trace, in seconds of the session clock, and its duration in seconds. By default, it
-        starts at the start of observed time.
+        Start of the raster or the trace, in seconds of the session clock, and its duration in seconds. By default, the
+        raster or trace starts at the start of observed time.
     axes
         Four axes to draw on; None for a new figure.
 
@@ -50,7 +50,7 @@ def plot_neuron(
     Raises
     ------
     InvalidOption
-        If there is no such row, or the number of axes is not four.
+        If the row does not exist, or the number of axes is not four.
 
     Examples
     --------

@@ -31,7 +31,7 @@ class EmbeddingWidget:
     Raises
     ------
     InvalidOption
-        If jupyter-scatter is not installed, or for the same reasons as in `plot_embedding`.
+        If jupyter-scatter is not installed, or for the reasons given for `plot_embedding`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EmbeddingWidget:
         return self._unit_ids[self.selected_rows]
 
     def select(self, rows: Iterable[int]) -> None:
-        """Select units, in place of the current selection.
+        """Select units. They replace the current selection.
 
         Parameters
         ----------

@@ -27,7 +27,7 @@ from nwb_neurid.readers.excluded import parse_excluded
 from nwb_neurid.readers.label_table import add_labels
 
 FOR_ALL = ("start_s", "stop_s", "duration_s", "labels", "exclude")
-"""Options that need nothing of a reader."""
+"""Options that work with every reader."""
 
 
 def read(source: object, **options: Any) -> Population:
@@ -156,7 +156,7 @@ def name_source(source: object) -> str:
 
 
 def _stretch(population: Population, source: str, options: ReadOptions) -> Population:
-    """The time of a population that was asked for."""
+    """Return the part of a population in the time that the options select."""
     if options.duration_s is not None and not options.duration_s > 0:
         raise InvalidOption(f"The duration of {source} must be a positive number of seconds, got {options.duration_s}.")
     if options.exclude:
@@ -180,7 +180,7 @@ def _stretch(population: Population, source: str, options: ReadOptions) -> Popul
 
 
 def _leave_out(population: Population, source: str, text: str) -> Population:
-    """A population without some time."""
+    """Return a population without the excluded time."""
     left_s = subtracted(population.observed_s, parse_excluded(text))
     if len(left_s) == 0 and len(population.observed_s):
         raise InvalidOption(
@@ -191,7 +191,7 @@ def _leave_out(population: Population, source: str, text: str) -> Population:
 
 
 def _list_folders(folder: Path) -> list[Path]:
-    """The folders in a folder; none where it may not be listed."""
+    """List the folders in a folder. The list is empty if access to the folder is denied."""
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir())
     except PermissionError:
@@ -210,7 +210,7 @@ def _check_may_enter(*folders: Path) -> None:
 
 
 def _who(reader: ReaderPlugin) -> str:
-    """A reader and where it comes from, for messages."""
+    """Name a reader and the package that it comes from, for messages."""
     name, readers = reader.spec.name, registry.readers()
     return name_plugin("Reader", name, readers.distribution(name) if name in set(readers) else "")
 

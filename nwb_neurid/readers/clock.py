@@ -1,4 +1,4 @@
-"""Checks on spike times: against the stated resolution, the unit of seconds, and a clock that restarts."""
+"""Checks of spike times: their resolution, their unit, and whether their clock restarts."""
 
 from itertools import pairwise
 
@@ -11,22 +11,28 @@ from nwb_neurid.errors import InvalidSource
 from nwb_neurid.intervals import EDGE_S
 
 INTERVALS_PER_UNIT = 1000
-"""More of each unit say no more."""
+"""Number of intervals of each unit that are checked. More intervals would add no information."""
 
 FINER = 0.005
-"""A resolution is contradicted where this share of the intervals, at least, is shorter than half of it."""
+"""Spike times contradict a resolution if at least this share of intervals is shorter than half the resolution."""
 
 FEWEST_SPIKES = 20
-"""With fewer spikes, whole numbers and falls may be chance."""
+"""With fewer spikes, whole numbers and decreasing times may be chance."""
 
 FEWEST_INTERVALS, SHORT_S, SHORT_SHARE = 500, 0.5, 0.001
-"""Of so many intervals between spikes of a neuron, in seconds, more than this share is shorter than half a second."""
+"""Spike times are in seconds if more than the share `SHORT_SHARE` of the intervals of a unit are shorter than
+`SHORT_S`. This is checked only if there are at least `FEWEST_INTERVALS` intervals.
+"""
 
 RESTART = 0.5
-"""A clock starts again where a time lies at most this share of the time before it from the first of all times."""
+"""Times are measured from the earliest spike time. The clock restarts at a spike if its time is at most this share of
+the time of the spike before.
+"""
 
 LONGEST_FALLS = 0.25
-"""Spikes in no order fall more often than at this share of them."""
+"""If more than this share of the spikes are earlier than the spike before, the spikes are not sorted, and the clock did
+not restart.
+"""
 
 
 def check_resolution(spikes: Spikes, stated_s: float, where: str) -> float:
@@ -121,7 +127,7 @@ def check_one_clock(
 
 
 def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[np.ndarray, " restarts"]:
-    """Find the indices at which the clock of a train restarts; empty if its times are just not sorted."""
+    """Find the indices at which the clock of a train restarts. There are none if its times are just not sorted."""
     falls = np.flatnonzero(times[1:] < times[:-1])
     again = falls[times[falls + 1] - start <= RESTART * (times[falls] - start)] + 1
     if len(falls) > LONGEST_FALLS * len(times) or len(again) < RESTART * len(falls):
@@ -134,6 +140,6 @@ def _are_whole(times: Float64[np.ndarray, " spikes"]) -> bool:
 
 
 def _intervals_s(spikes: Spikes) -> Float64[np.ndarray, " intervals"]:
-    """Intervals between the first spikes of each unit."""
+    """Return the inter-spike intervals of the first spikes of each unit."""
     parts = [np.diff(spikes.train_s(unit)[: INTERVALS_PER_UNIT + 1]) for unit in range(len(spikes))]
     return np.concatenate(parts) if parts else np.empty(0)

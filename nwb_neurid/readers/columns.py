@@ -20,22 +20,22 @@ class Columns(Protocol):
 
     @property
     def where(self) -> str:
-        """The place of the columns in the source, for messages."""
+        """Return the place of the columns in the source, for messages."""
 
     def names(self) -> list[str]:
-        """Their names."""
+        """Return the names of the columns, except `id`."""
 
     def is_text(self, name: str) -> bool:
-        """Whether there is such a column, with one text in each row."""
+        """Return whether there is a column of this name with one text in each row."""
 
     def is_number(self, name: str) -> bool:
-        """Whether there is such a column, with one number in each row."""
+        """Return whether there is a column of this name with one number in each row."""
 
     def texts(self, name: str) -> Column:
-        """A column of text."""
+        """Return a column of text."""
 
     def numbers(self, name: str) -> Column:
-        """A column of numbers."""
+        """Return a column of numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,28 +65,28 @@ class UnitColumns:
         return len(self.values["id"])
 
     def names(self) -> list[str]:
-        """As in `Columns`."""
+        """Return the names of the columns, except `id`."""
         return sorted(self.values.keys() - {"id"})
 
     def is_text(self, name: str) -> bool:
-        """As in `Columns`."""
+        """Same as in `Columns`."""
         return name in self.values and self.values[name].dtype.kind == "U"
 
     def is_number(self, name: str) -> bool:
-        """As in `Columns`."""
+        """Same as in `Columns`."""
         return name in self.values and self.values[name].dtype.kind in "biuf"
 
     def texts(self, name: str) -> Column:
-        """As in `Columns`."""
+        """Same as in `Columns`."""
         return self.values[name]
 
     def numbers(self, name: str) -> Column:
-        """As in `Columns`."""
+        """Same as in `Columns`."""
         return self.values[name]
 
 
 def _column(values: Sequence[object]) -> Column | None:
-    """Texts or numbers; None where they are neither."""
+    """Convert values to texts or numbers. Return None if they are neither."""
     if all(isinstance(value, str) for value in values):
         texts = [str(value).strip() for value in values]
         if any(texts) and all(is_number(text) for text in texts if text):

@@ -66,7 +66,7 @@ def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, 
     no_condition = InvalidOption(f"{where} is not a valid condition. A valid one is, for example, {EXAMPLE}.")
     try:
         tree = ast.parse(_QUOTED.sub(plain, condition).strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # whatever Python's parser makes of text
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # errors of Python's parser on any text
         raise no_condition from None
     try:
         return _Evaluation(table, where, in_backticks).truth(tree)
@@ -76,16 +76,16 @@ def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """What a condition is worth in each row.
+    """Evaluation of a condition in each row.
 
     Parameters
     ----------
     table
-        Where names are looked up.
+        The table with the columns.
     where
         The option and the condition, for messages.
     in_backticks
-        Names of columns by the Python name that stands for them.
+        Column names in backticks, by the valid Python name that replaces each of them.
     """
 
     table: Columns
@@ -93,7 +93,7 @@ class _Evaluation:
     in_backticks: Mapping[str, str]
 
     def truth(self, node: ast.expr) -> Bool[np.ndarray, " rows"]:
-        """Of a whole condition or a part of it."""
+        """Evaluate a whole condition or a part of it as true or false in each row."""
         match node:
             case ast.BoolOp(ast.And(), parts):
                 return np.logical_and.reduce([self.truth(part) for part in parts])
@@ -130,7 +130,7 @@ class _Evaluation:
         return np.broadcast_to(compare(one, other), len(self.table))
 
     def _values(self, node: ast.expr) -> list[Constant]:
-        """What stands behind `in`: constants of one kind."""
+        """Return the constants after `in`, which must all be texts or all be numbers."""
         if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
             values = [self._value(element) for element in node.elts]
             constants = [value for value in values if isinstance(value, str | int | float)]
@@ -139,7 +139,7 @@ class _Evaluation:
         raise self._refused(node)
 
     def _value(self, node: ast.expr) -> Column | Constant:
-        """A column or a constant."""
+        """Return the value of a column or a constant."""
         match node:
             case ast.Name(name):
                 return self._column(name)
@@ -167,7 +167,7 @@ class _Evaluation:
         )
 
     def _told(self, node: ast.expr) -> str:
-        """A part of the condition as the user wrote it."""
+        """Format a part of the condition as the user wrote it."""
         told = ast.unparse(node)
         for stand_in, name in self.in_backticks.items():
             told = re.sub(rf"\b{stand_in}\b", lambda _, name=name: f"`{name}`", told)  # type: ignore[misc]

@@ -17,8 +17,8 @@ def parse_excluded(text: str) -> Intervals:
     Parameters
     ----------
     text
-        `START:STOP` in seconds (several are separated by commas; an empty number means the start or the end of the
-        recording), or the path of a csv or tsv file with the columns `start_time` and `stop_time`.
+        `START:STOP` in seconds, or the path of a csv or tsv file with the columns `start_time` and `stop_time`. Several
+        intervals are separated by commas. An empty number means the start or the end of the recording.
 
     Returns
     -------
@@ -53,7 +53,10 @@ def _parse_interval(part: str, text: str) -> tuple[float, float]:
 
 
 def _parse_times(start: str, stop: str) -> tuple[float, float] | None:
-    """A start and a stop after it; None where they are not."""
+    """Convert a start and a stop to numbers.
+
+    Return None if they are not numbers, or the stop is not after the start.
+    """
     try:
         start_s, stop_s = float(start), float(stop)
     except ValueError:

@@ -3,10 +3,10 @@
 from nwb_neurid.errors import UnreadableSource
 
 EXPANSION = 2**16
-"""More than any filter or codec expands a chunk."""
+"""Largest plausible ratio of decompressed to stored bytes. No filter or codec reaches it."""
 
 ALWAYS_READ_BYTES = 2**26
-"""What is read whatever it is stored in."""
+"""Data up to this size are always accepted, no matter how few bytes are stored."""
 
 
 def check_size(size: int, stored: int, where: str) -> None:
@@ -15,7 +15,7 @@ def check_size(size: int, stored: int, where: str) -> None:
     Raises
     ------
     UnreadableSource
-        If it is.
+        If the claimed size is impossible.
     """
     if size > ALWAYS_READ_BYTES + EXPANSION * stored:
         raise damaged(where, f"it has {stored} bytes, but its shape needs {size}")

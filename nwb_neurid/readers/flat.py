@@ -15,7 +15,7 @@ def find_flat(population: Population) -> dict[int, str]:
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     inside = find_intervals(starts_s, population.runs_s()) >= 0
     values = traces.values if inside.all() else traces.values[:, inside]
-    lowest = np.fmin.reduce(values, axis=1, initial=np.inf)  # fmin and fmax pass over NaN
+    lowest = np.fmin.reduce(values, axis=1, initial=np.inf)  # fmin and fmax ignore NaN
     highest = np.fmax.reduce(values, axis=1, initial=-np.inf)
     why = {row: "its trace is NaN" for row in np.flatnonzero(lowest > highest).tolist()}
     return why | {row: "its trace is constant" for row in np.flatnonzero(lowest == highest).tolist()}

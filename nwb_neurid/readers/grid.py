@@ -11,22 +11,22 @@ from nwb_neurid.intervals import Intervals
 from nwb_neurid.readers.trains import LATEST_S
 
 GAP = 1.5
-"""Steps longer than this many usual ones are gaps."""
+"""A step longer than this many median steps is a gap."""
 
 JITTER = 0.25
-"""A step that differs from the usual one by more than this share of it is irregular ..."""
+"""A step is irregular if it differs from the median step by more than this share of it."""
 
 IRREGULAR = 0.05
-"""... and so is the series, where more than this share of its steps are ..."""
+"""A series is irregular if more than this share of its steps are irregular."""
 
 RUN_SAMPLES = 4
-"""... or where gaps leave runs that are shorter than this on average ..."""
+"""A series is irregular if gaps split it into runs with fewer samples than this on average."""
 
 DRIFT_S = 1.0
-"""... or where the clock runs off from the grid by more than this, and by more than a sample ..."""
+"""A series is irregular if its clock deviates from the grid by more than this time and by more than one sample."""
 
 MOST_GAPS = 10
-"""... or where the grid would have more than this many times as many places as there are samples."""
+"""A series is irregular if its grid would have more than this many points per sample."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -48,22 +48,22 @@ class Grid:
     place: Int64[np.ndarray, " samples"]
 
     def first(self, samples: int) -> "Grid":
-        """The grid of a given number of samples from the start."""
+        """Return the grid of the first `samples` samples."""
         return Grid(rate_hz=self.rate_hz, start_s=self.start_s, place=self.place[:samples])
 
     @property
     def places(self) -> int:
-        """Number of grid points up to the last sample."""
+        """Return the number of grid points up to the last sample."""
         return int(self.place[-1]) + 1
 
     def observed_s(self) -> Intervals:
-        """The time of the samples, in unbroken runs."""
+        """Return the time of the samples, as intervals without gaps."""
         first = np.r_[True, np.diff(self.place) > 1]
         runs = np.column_stack([self.place[first], self.place[np.r_[first[1:], True]] + 1])
         return self.start_s + runs / self.rate_hz
 
     def agrees(self, other: "Grid") -> bool:
-        """Whether the sample times of both grids agree to within one sample, as far as both have samples."""
+        """Return whether two grids agree to within one sample, over the samples that both grids have."""
         both = min(len(self.place), len(other.place))
         shift = abs(self.start_s - other.start_s) * self.rate_hz
         drift = abs(self.rate_hz / other.rate_hz - 1) * self.place[both - 1]
@@ -116,7 +116,7 @@ def fit_grid(times_s: Float64[np.ndarray, " samples"], where: str) -> Grid:
 
 
 def _places(rough: Float64[np.ndarray, " samples"], gap: np.ndarray) -> Int64[np.ndarray, " samples"]:
-    """Whole numbers near to these that step by one but over gaps."""
+    """Round grid positions to whole numbers that increase by one, except over gaps."""
     place = np.zeros(len(rough), np.int64)
     next_place = 0
     for first, stop in pairwise([0, *(np.flatnonzero(gap) + 1).tolist(), len(rough)]):

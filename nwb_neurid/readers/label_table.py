@@ -34,7 +34,8 @@ def add_labels(population: Population, path: Path, source: str, others: Collecti
     source
         Path of the recording, for the column `source` and for messages.
     others
-        Paths of other recordings: rows with one of them are about that, also where it is the file name of this one.
+        Paths of other recordings. Rows that give one of these paths belong to that recording, even if this recording
+        has the same file name.
 
     Raises
     ------
@@ -71,12 +72,12 @@ def add_labels(population: Population, path: Path, source: str, others: Collecti
 
 
 def check_sources(path: Path, sources: Collection[str]) -> None:
-    """Refuse a table of labels that is about none of several recordings, or does not say about which it is.
+    """Refuse a table of labels whose rows do not state the recording, or in which no row belongs to these recordings.
 
     Raises
     ------
     InvalidOption
-        If it is so, or it cannot be read.
+        If this is the case, or the table cannot be read.
     """
     header, lines = read_table(path, WHAT)
     if len(sources) > 1 and SOURCE not in header:
@@ -125,14 +126,14 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
 
 
 def _is_about(said: str | None, source: str, others: Collection[str]) -> bool:
-    """Whether a row is about this recording."""
+    """Return whether a row belongs to this recording."""
     return said is None or said == source or (said == Path(source).name and said not in others)
 
 
 def _find_rows(
     population: Population, path: Path, source: str, key: str, lines: Sequence[tuple[int, Mapping[str, str]]]
 ) -> list[int]:
-    """The row of the population that each row of the table names."""
+    """Return the row of the population that belongs to each row of the table."""
     names = [str(row) for row in range(len(population))]
     if key != ROW:
         names = list(map(str, population.unit_ids.tolist()))

@@ -42,7 +42,7 @@ def find_labels(columns: Mapping[str, Sequence[object]]) -> dict[str, Shaped[np.
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number."""
+    """Return whether a text is a number."""
     try:
         float(text)
     except ValueError:
@@ -51,7 +51,7 @@ def is_number(text: str) -> bool:
 
 
 def _is_quantity(text: str) -> bool:
-    """Whether a text is a number, also one with a unit or of a channel: "120 µm", "CH12"."""
+    """Return whether a text is a number, a number with a unit, or the name of a channel: "120 µm", "CH12"."""
     return is_number(text) or _QUANTITY.fullmatch(text) is not None
 
 
@@ -60,6 +60,6 @@ _QUANTITY = re.compile(
 )
 
 _IDENTIFIER = re.compile(r"(^|_)(channels?|chans?|ch|contacts?|electrodes?|ids?|uuids?)($|_)", re.IGNORECASE)
-"""In the names of columns that tell units or their channels apart."""
+"""Words in the names of columns that contain identifiers of units or channels."""
 
 _NAMED = frozenset(squeeze(name) for names in ALIASES.values() for name in names)

@@ -14,11 +14,11 @@ from nwb_neurid._system.files import open_regular
 from nwb_neurid.errors import InvalidSource, UnreadableSource
 
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError, MemoryError, RecursionError)
-"""Errors of NumPy on a damaged header of a `.npy` file, or on a file that is none."""
+"""Errors of NumPy on a damaged header of a `.npy` file, or on another kind of file."""
 
 LAST_CHARACTER = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)
-"""Numbers of Unicode that are no characters."""
+"""Code points that are not Unicode characters."""
 
 
 def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
@@ -61,7 +61,7 @@ def map_array(path: Path, again: str) -> Shaped[np.ndarray, "..."]:
 
 
 def read_header(file: BinaryIO | mmap) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read the shape, whether the first index varies fastest, and the type; raises one of `HEADER_ERRORS`."""
+    """Read the shape, whether the array is in Fortran order, and the dtype. Raises one of `HEADER_ERRORS`."""
     is_old = np.lib.format.read_magic(file) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if is_old else np.lib.format.read_array_header_2_0
     return read(file)

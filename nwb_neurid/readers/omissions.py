@@ -36,7 +36,7 @@ class Omissions:
         self._faults.append(fault)
 
     def warn(self, what: str = "some data cannot be used and are left out") -> None:
-        """Warn of everything that was left out, if anything was."""
+        """Issue a warning that lists everything that was left out, if anything was."""
         if self._faults:
             listed = "\n  - ".join(dict.fromkeys(self._faults))
             warn(f"{self.source}: {what}:\n  - {listed}")

@@ -30,18 +30,20 @@ UNPICKLING_ERRORS = (
 """Errors that a damaged pickle causes."""
 
 MOST_STEPS = 8_000_000
-"""Settings take a few thousand steps, and `stat.npy` some 260 for each ROI."""
+"""Maximum number of instructions in a pickle. Settings need a few thousand, and `stat.npy` needs about 260 for each
+ROI.
+"""
 
 NUMBERS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
-"""The dtypes of which values are made."""
+"""The dtypes that are converted to numbers."""
 
 
 class NotAdmitted(Exception):
-    """A name that is not in `ADMITTED`."""
+    """Raised for a name that is not in `ADMITTED`."""
 
 
 class _StandIn:
-    """What stands in the place of a name. Its state cannot be set, whether it is called or not."""
+    """Base class of the replacements for the names in a pickle. The state of a replacement cannot be set."""
 
     __slots__ = ()
 
@@ -53,7 +55,7 @@ class _StandIn:
 
 
 class _Ignored(_StandIn):
-    """A path or a date, whose value nobody asks for."""
+    """A path or a date. Its value is not needed."""
 
     __slots__ = ()
 
@@ -71,14 +73,14 @@ class _Dtype(_StandIn):
         self.order = state[1]
 
     def values(self, data: bytes) -> Shaped[np.ndarray, " values"] | None:
-        """The numbers in some bytes; None where it is no dtype of numbers."""
+        """Return the numbers in some bytes, or None if the dtype is not one of numbers."""
         if self.name not in NUMBERS:
             return None
         return np.frombuffer(data, np.dtype(str(self.name)).newbyteorder(self.order))
 
 
 class _Scalar(_StandIn):
-    """A NumPy scalar, which becomes a number of Python; None where it is no number."""
+    """A NumPy scalar. It becomes a Python number, or None if it is not a number."""
 
     __slots__ = ()
 
@@ -90,7 +92,7 @@ class _Scalar(_StandIn):
 
 
 class PickledArray(_StandIn):
-    """An array: a list of its elements, if they are objects, or its numbers."""
+    """An array, as a list of its elements if they are objects, or otherwise as numbers."""
 
     __slots__ = ("numbers", "objects")
 
@@ -107,7 +109,7 @@ class PickledArray(_StandIn):
 
 
 class _Reference(dict[str, Any]):
-    """A reference of hdmf-zarr, which is a dict; its items come after it."""
+    """A reference of hdmf-zarr. It is a dict, whose items are set after it is made."""
 
     __slots__ = ()
 
@@ -124,17 +126,17 @@ ADMITTED: Mapping[tuple[str, str], type] = {
     ("numpy._core.multiarray", "scalar"): _Scalar,
     **{
         (module, name): _Ignored
-        for module in ("pathlib", "pathlib._local")  # the second is where Python 3.13 keeps them
+        for module in ("pathlib", "pathlib._local")  # Python 3.13 has the classes in the second module
         for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
     },
-    ("datetime", "datetime"): _Ignored,  # every ops.npy has the date of its processing, with its time zone
+    ("datetime", "datetime"): _Ignored,  # every ops.npy contains the date of processing with its time zone
     ("datetime", "timezone"): _Ignored,
     ("datetime", "timedelta"): _Ignored,
     ("hdmf_zarr.utils", "ZarrReference"): _Reference,
 }
-"""By module and name, and nothing else: the class in the place of what the file names.
+"""The only names that a pickle may use, by module and name, and the class that replaces each of them.
 
-Each is a class with a `__setstate__`, so that the step BUILD cannot set attributes of it or of its instances.
+Each class has a `__setstate__`, so that the instruction BUILD cannot set attributes of the class or its instances.
 """
 
 PUT = frozenset({"BINPUT", "LONG_BINPUT", "MEMOIZE"})
@@ -151,14 +153,17 @@ STEPS = (
         *("GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD"),
     }
 )
-"""Steps that arrays need."""
+"""Instructions that arrays need."""
 
 KEYS = frozenset({"str", "int"})
-"""Kinds of keys in a dict, in the words of `pickletools`. To hash a nest of tuples can take for ever."""
+"""Types of the keys that a dict may have, in the terms of `pickletools`. Hashing nested tuples could take for ever."""
 
 
 class _Kinds:
-    """The kinds of the values in the making, none of which is made: "str", "list" or "any", as `pickletools` says."""
+    """The types of the values that a pickle would make: "str", "list" or "any", in the terms of `pickletools`.
+
+    The instructions are followed without making any of the values.
+    """
 
     def __init__(self) -> None:
         self.stack: list[str] = []
@@ -166,14 +171,14 @@ class _Kinds:
         self.memo: dict[int, str] = {}
 
     def follow(self, step: OpcodeInfo, argument: Any) -> None:
-        """Take a step.
+        """Follow one instruction.
 
         Raises
         ------
         ValueError, TypeError
-            If the unpickler must not take it.
+            If the unpickler must not run the instruction.
         LookupError
-            If it refers to a value that was not stored.
+            If the instruction refers to a value that was not stored.
         """
         if step.name not in STEPS:
             raise ValueError(f"it contains the instruction {step.name}, which arrays do not need")
@@ -181,7 +186,7 @@ class _Kinds:
             self.marks.append(len(self.stack))
         elif step.name in PUT:
             index = len(self.memo) if argument is None else argument
-            if index > len(self.memo):  # the unpickler makes room for all below
+            if index > len(self.memo):  # the unpickler would allocate memory for all smaller indices
                 raise ValueError(f"it stores a value under number {index} after {len(self.memo)} others")
             self.memo[index] = self.stack[-1]
         elif step.name in GET:
@@ -193,7 +198,7 @@ class _Kinds:
             self.stack += [kind.name for kind in step.stack_after]
 
     def _take(self, step: OpcodeInfo) -> list[str]:
-        """The kinds that a step takes off the stack."""
+        """Remove the values that an instruction takes off the stack, and return their types."""
         before = step.stack_before
         top = self.marks.pop() if markobject in before else len(self.stack)
         start = top - (before.index(markobject) if markobject in before else len(before))
@@ -210,7 +215,10 @@ def _check_keys(kinds: Sequence[str]) -> None:
 
 
 def _check_steps(pickled: mmap | BytesIO) -> None:
-    """Refuse a pickle that must not be given to the unpickler, by its steps alone; raises as `load_objects` does."""
+    """Refuse a pickle that is not safe for the unpickler, from its instructions alone.
+
+    Raises the same errors as `load_objects`.
+    """
     kinds = _Kinds()
     for count, (step, argument, _) in enumerate(genops(cast("IO[bytes]", pickled))):
         if count == MOST_STEPS:

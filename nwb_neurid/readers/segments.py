@@ -21,7 +21,7 @@ from nwb_neurid.readers.trains import check_segments, lie_at_a_time, spikes_of
 GAP_S = 1.0
 
 SLACK_S = 4 * EDGE_S
-"""By how much segments of one clock may overlap: rounding, and the edge behind a last spike."""
+"""Maximum overlap of segments on one clock. It allows for rounding and for the margin after the last spike."""
 
 
 def population_of(
@@ -86,7 +86,7 @@ def population_of(
 
 
 def _check_any(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
-    """Refuse what holds no spikes.
+    """Refuse a source without units or spikes.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _tell_of_guesses(segments: Sequence[Segment], source: str) -> None:
 
 
 def _laid_out(spans_s: Intervals) -> tuple[Int64[np.ndarray, " segments"], Float64[np.ndarray, " segments"]]:
-    """The order of segments in time, and what to add to the clock of each."""
+    """Return the order of the segments in time, and the shift of the clock of each segment."""
     by_start = np.argsort(spans_s[:, 0], kind="stable")
     start, stop = spans_s[by_start].T
     if np.all((start[1:] >= stop[:-1] - SLACK_S) & (stop[1:] > stop[:-1] + SLACK_S)):
@@ -123,7 +123,7 @@ def _laid_out(spans_s: Intervals) -> tuple[Int64[np.ndarray, " segments"], Float
 def _observation(
     observed_s: Sequence[Float64[np.ndarray, "_ 2"]], units: int
 ) -> tuple[Intervals, Bool[np.ndarray, "units pieces"] | None]:
-    """Observed time in pieces, and which unit was observed in which; from segments in the order of time."""
+    """Return the intervals of observed time of ordered segments, and which unit was observed in which interval."""
     pieces, observed = [], []
     for own in observed_s:
         edges = np.unique(own[own[:, 1] > own[:, 0]])
@@ -140,12 +140,12 @@ def _observation(
 
 
 def check_kept(population: Population, total: int, advice: str, *, chosen: bool = False) -> None:
-    """Tell of spikes that were left out, unless the user chose the time.
+    """Warn if spikes were left out, unless the user selected the time.
 
     Raises
     ------
     UnreadableSource
-        If none is left.
+        If no spike is left.
     """
     kept, (start, stop) = len(population.spikes.times_s), population.observed_s[[0, -1], [0, 1]]
     if kept == 0:

@@ -13,7 +13,7 @@ from nwb_neurid.readers.words import split_words, squeeze
 from nwb_neurid.vocabulary import is_unknown
 
 ALL = "all"
-"""The `where` that takes every row."""
+"""The value of `where` that selects every row."""
 
 VERDICTS = (
     *("group", "clustergroup", "phylabel", "phygroup", "manuallabel", "curation", "curationlabel", "verdict"),
@@ -30,22 +30,26 @@ VERDICTS = (
     *("classification", "unitclassification", "unittag", "unittype", "clusterlabel"),
     *("bcunittype", "bombcelllabel", "kslabel", "kilosortlabel"),
 )
-"""Columns that call units noise, without case and signs: by hand first, then by programs."""
+"""Columns that may label units as noise, in lower case and without punctuation. Manual labels come before automatic
+ones.
+"""
 
 NOISE = frozenset({"artifact", "artifacts", "artefact", "artefacts", "noise", "noisy"})
-"""Words of verdicts by which a row is no neuron, as in "noise_1" or "electrical artefact" ..."""
+"""Words that mean noise in any label, such as "noise_1" or "electrical artefact"."""
 
 NOISE_ITSELF = frozenset({"bad", "crosstalk", "discard", "discarded", "garbage", "junk", "reject", "rejected", "trash"})
-"""... and words that are such a verdict where nothing else is said."""
+"""Words that mean noise only if they are the whole label."""
 
 _DENIED = frozenset({"clean", "free", "less", "low", "no", "non", "not"})
 
 UNDECIDED = frozenset({"not sorted", "unclassified", "unclustered", "unsorted"})
-"""No verdict where a program has its own; but where spikes were sorted by channel, what was left over."""
+"""Labels that a sorting program gives to units that were not judged. If spikes were sorted by channel, these
+labels mark the unsorted spikes.
+"""
 
 
 def is_noise(text: str) -> bool:
-    """Whether a quality label means that the row is not a neuron.
+    """Return whether a quality label means that the row is not a neuron.
 
     Examples
     --------
@@ -57,12 +61,12 @@ def is_noise(text: str) -> bool:
 
 
 def is_undecided(text: str) -> bool:
-    """Whether a quality label means that the row was not yet judged."""
+    """Return whether a quality label means that the row was not yet judged."""
     return " ".join(split_words(text)) in UNDECIDED
 
 
 def leave_out(tables: Sequence[Columns], options: ReadOptions) -> dict[int, str]:
-    """Find the rows of these tables, one after another, that `options.where` does not select, and the reasons.
+    """Find the rows that `options.where` does not select, and the reasons. Rows are numbered across all tables.
 
     Raises
     ------

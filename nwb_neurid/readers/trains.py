@@ -16,10 +16,12 @@ from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.readers.clock import check_one_clock, check_resolution
 
 LATEST_S = 2.0**32
-"""136 years: no clock gets there, one that counts samples or nanoseconds does; float64 still has 1 µs here."""
+"""136 years. No clock reaches this time in seconds, but times in samples or nanoseconds do. The resolution of float64
+is still 1 µs here.
+"""
 
 SPIKES_AT_ONCE, PER_UNIT_AT_ONCE = 2**19, 2**9
-"""How many spikes are moved at once, and at least how many for each unit."""
+"""Number of spikes that are moved at once, and the minimum for each unit."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,12 +54,12 @@ class Segment:
 
     @property
     def is_guessed(self) -> bool:
-        """Whether its observed time is taken from its spikes."""
+        """Return whether observed time is estimated from the spikes."""
         return self.observed_s is None and len(self) > 0
 
     @cached_property
     def extent_s(self) -> Float64[np.ndarray, " 2"]:
-        """Times of the first and the last spike; NaN if any time is NaN. The segment must have spikes."""
+        """Return the times of the first and the last spike, or NaN if any time is NaN. The segment must have spikes."""
         ends = np.array([[times.min(), times.max()] for times, _ in self.blocks_s(SPIKES_AT_ONCE)])
         return np.array([ends[:, 0].min(), ends[:, 1].max()])
 
@@ -67,7 +69,7 @@ class Segment:
             yield self.to_s(self.times[at : at + at_once]), self.rows[at : at + at_once]
 
     def intervals_s(self) -> Float64[np.ndarray, "units_or_one 2"]:
-        """`observed_s`, or otherwise the time from the first spike to the last."""
+        """Return `observed_s`, or otherwise the time from the first spike to the last."""
         if self.observed_s is not None:
             return self.observed_s
         if len(self) == 0:
@@ -75,7 +77,7 @@ class Segment:
         return self.extent_s[None] + [0, 2 * EDGE_S]
 
     def span_s(self) -> Float64[np.ndarray, " 2"]:
-        """Start and end of the observation of any unit; (0, 0) if there is none.
+        """Return the start and end of the observation of any unit, or (0, 0) if there is none.
 
         If observed time is taken from the spikes, it starts with the clock.
         """
@@ -93,7 +95,7 @@ def spikes_of(
     unit_ids: Shaped[np.ndarray, " units"],
     resolution_s: float,
 ) -> Spikes:
-    """Join the spike trains of all units over segments, which are in the order of time and have a clock offset each.
+    """Join the spike trains of all units over segments in the order of time. Each segment has a clock offset.
 
     Raises
     ------
@@ -126,13 +128,13 @@ def sort_spikes(
     times_s
         Spike times in seconds.
     splits
-        Where each unit begins, and where the last one ends.
+        Index at which each unit begins, and at which the last one ends.
     resolution_s
         Resolution that the source states, in seconds; 0 for none.
     where
         Name of the spike times in messages.
     check
-        Raises the error that names an invalid time. It is called only if there is one, as it looks at every time.
+        Function that raises an error about an invalid time. It checks all times and is called only if one is invalid.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def sort_spikes(
 
 
 def extent_s(spikes: Spikes) -> tuple[float, float]:
-    """Times of the first and the last spike of all segments, in seconds. There must be a spike."""
+    """Return the times of the first and the last spike of all segments, in seconds. There must be a spike."""
     fired = spikes.counts() > 0
     first, last = spikes.splits[:-1][fired], spikes.splits[1:][fired] - 1
     return float(spikes.times_s[first].min()), float(spikes.times_s[last].max())
@@ -169,9 +171,10 @@ def extent_s(spikes: Spikes) -> tuple[float, float]:
 def _by_unit(
     segments: Sequence[tuple[Segment, float]], units: int
 ) -> tuple[Float64[np.ndarray, " spikes"], Int64[np.ndarray, " units_and_one"]]:
-    """The times of each unit together, in the order they had, and where each unit begins.
+    """Group the times by unit, in their original order, and return them with the index at which each unit begins.
 
-    In blocks: nothing but the result is as long as the spikes, as it is memory that takes the time.
+    Spikes are processed in blocks, so that only the result needs memory for all spikes. Memory access is the slowest
+    part.
     """
     at_once = max(SPIKES_AT_ONCE, units * PER_UNIT_AT_ONCE)
     splits = np.zeros(units + 1, np.int64)
@@ -193,9 +196,9 @@ def _by_unit(
 def _block_by_unit(
     times_s: Float64[np.ndarray, " spikes"], rows: Integer[np.ndarray, " spikes"], units: int
 ) -> tuple[Float64[np.ndarray, " spikes"], Integer[np.ndarray, " units_and_one"]]:
-    """As `_by_unit`, of spikes that are few enough to be moved at once.
+    """Like `_by_unit`, for one block of spikes.
 
-    SciPy turns rows of a sparse matrix into columns by counting, which takes a quarter of the time of sorting.
+    SciPy converts rows of a sparse matrix to columns by counting, which takes a quarter of the time of sorting.
     """
     from scipy.sparse import csr_array
 
@@ -205,7 +208,7 @@ def _block_by_unit(
 
 
 def check_segments(segments: Sequence[Segment], source: str, unit_ids: Shaped[np.ndarray, " units"]) -> None:
-    """Refuse spike times of segments that are not valid times; raises as `check_times` does."""
+    """Refuse segments with invalid spike times. Raises the same error as `check_times`."""
     for segment in segments:
         times_s, rows = segment.to_s(segment.times), segment.rows
         check_times(times_s, f"{source}: spike times", lambda at, rows=rows: f"of unit {unit_ids[rows[at]]}")  # type: ignore[misc]
@@ -217,7 +220,8 @@ def check_times(times_s: Float64[np.ndarray, " spikes"], where: str, name_unit: 
     Raises
     ------
     InvalidSource
-        If a spike time is NaN, infinite, or more than 136 years away. `name_unit` tells whose spike has an index.
+        If a spike time is NaN, infinite, or more than 136 years from 0. `name_unit` returns the unit of the spike at an
+        index, for the message.
     """
     wrong = np.flatnonzero(~(np.abs(times_s) < LATEST_S))
     if len(wrong):
@@ -228,5 +232,5 @@ def check_times(times_s: Float64[np.ndarray, " spikes"], where: str, name_unit: 
 
 
 def lie_at_a_time(times_s: Float64[np.ndarray, "..."]) -> bool:
-    """Whether all of them are valid times."""
+    """Return whether all times are valid."""
     return bool(np.all(np.abs(times_s) < LATEST_S))

@@ -1,4 +1,4 @@
-"""Names and quality labels without case, punctuation and numbers, in which data sets differ."""
+"""Names and quality labels in a common spelling, because data sets differ in case, punctuation and numbers."""
 
 import re
 

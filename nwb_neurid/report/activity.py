@@ -11,19 +11,21 @@ from nwb_neurid.population import Population, Spikes, Traces
 from nwb_neurid.report.encoding import encode_array, encode_numbers, scale_rows
 
 SPIKES = 5_000
-"""How many spikes of a unit its autocorrelogram is counted from: the first ones."""
+"""Maximum number of spikes of a unit, from its first spike on, for its autocorrelogram."""
 
 LAGS_MS = np.arange(0, 51)
 INTERVALS_S = np.logspace(-3, 1, 41)
 RASTER_SPIKES = 400_000
 RASTER_S = (60.0, 30.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
+SHORT_RUN_S = 5.0
+"""If the longest run of observed time is shorter than this, the raster includes gaps."""
 TRACE_POINTS, TRACE_S, TRACE_BYTES = 400, 120.0, 1_500_000
 WAVEFORM_POINTS = 100
 REFRACTORY_S = 0.002
 
 
 def describe_activity(population: Population) -> dict[str, Any]:
-    """Collect the content of the panels of a unit; None for panels without data."""
+    """Collect the content of the panels of a unit. The value is None for panels without data."""
     activity = population.activity
     found: dict[str, Any] = {"waveforms": _encode_waveforms(population)}
     if not len(population.observed_s):
@@ -39,7 +41,7 @@ def describe_activity(population: Population) -> dict[str, Any]:
 
 
 def measure_units(population: Population) -> dict[str, tuple[str, Float64[np.ndarray, " units"]]]:
-    """Measure each unit; returns names of the measurements (including the physical unit), and a value for each unit."""
+    """Measure each unit. Return names of the measurements (including the physical unit), and a value for each unit."""
     observed_s = population.unit_duration_s()
     found = {"observed (s)": ("How long the unit was observed", observed_s)}
     activity = population.activity
@@ -75,7 +77,7 @@ def _encode_waveforms(population: Population) -> dict[str, Any] | None:
 
 
 def _encode_autocorrelograms(population: Population, spikes: Spikes) -> dict[str, Any]:
-    """Pairs of spikes by lag, scaled to the highest bin, and how many spikes a second that bin stands for."""
+    """Encode the autocorrelogram of each unit, scaled to its highest bin, and the firing rate at this bin."""
     edges_s = LAGS_MS / 1e3
     rates = np.zeros((len(population), len(LAGS_MS) - 1))
     for unit in range(len(population)):
@@ -91,7 +93,7 @@ def _encode_autocorrelograms(population: Population, spikes: Spikes) -> dict[str
 
 
 def _encode_intervals(population: Population) -> dict[str, Any]:
-    """Inter-spike intervals on a logarithmic axis, as percent of all, scaled to the highest bin."""
+    """Encode the histogram of inter-spike intervals on a logarithmic axis, in percent, scaled to its highest bin."""
     shares = np.zeros((len(population), len(INTERVALS_S) - 1))
     for unit in range(len(population)):
         intervals = population.intervals_s(unit)
@@ -105,10 +107,18 @@ def _encode_intervals(population: Population) -> dict[str, Any]:
 
 
 def _encode_raster(population: Population, spikes: Spikes) -> dict[str, Any] | None:
-    """The spikes of all units in one stretch of time, the start of the longest run of observed time."""
+    """Encode the spikes of all units in one stretch of time.
+
+    The stretch is the start of the longest run of observed time. In recordings of short trials, it begins with the
+    first run and includes gaps.
+    """
     start_s, run_s = _find_longest_run(population)
     if run_s == 0:
         return None
+    runs = population.runs_s()
+    has_gaps = run_s < SHORT_RUN_S and len(runs) > 1
+    if has_gaps:
+        start_s, run_s = float(runs[0, 0]), float(runs[-1, 1] - runs[0, 0])
     for length_s in RASTER_S:
         inside = (spikes.times_s >= start_s - EDGE_S) & (spikes.times_s < start_s + length_s)
         if np.count_nonzero(inside) <= RASTER_SPIKES:
@@ -120,13 +130,17 @@ def _encode_raster(population: Population, spikes: Spikes) -> dict[str, Any] | N
     return {
         "start_s": float(f"{start_s:.6g}"),
         "length_s": float(f"{length_s:.6g}"),
+        "gaps": has_gaps,
         "splits": encode_array(before[spikes.splits].astype(np.uint32)),
         "times": encode_array(np.round(share * 65_535).astype(np.uint16)),
     }
 
 
 def _encode_traces(population: Population, traces: Traces) -> dict[str, Any] | None:
-    """One stretch of all traces, averaged to at most 400 points and scaled to the range of each; 0 is no value."""
+    """Encode a part of all traces, averaged to at most 400 points.
+
+    Each trace is scaled to its own range. The value 0 means that a point is missing.
+    """
     start_s, run_s = _find_longest_run(population)
     first = int(np.clip(np.ceil((start_s - traces.start_s) * traces.rate_hz - 1e-6), 0, traces.values.shape[1]))
     frames = min(int(min(run_s, TRACE_S) * traces.rate_hz), traces.values.shape[1] - first)
@@ -151,7 +165,7 @@ def _encode_traces(population: Population, traces: Traces) -> dict[str, Any] | N
 
 
 def _find_longest_run(population: Population) -> tuple[float, float]:
-    """Start and length of the longest run of observed time, in seconds."""
+    """Return the start and the duration of the longest run of observed time, in seconds."""
     runs = population.runs_s()
     if len(runs) == 0:
         return 0.0, 0.0

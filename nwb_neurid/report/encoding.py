@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 LONGEST = 300
-"""Characters of a label or a name that the page keeps; ids of units are kept whole, since they are exported."""
+"""Maximum length of a label or a name on the page, in characters. Unit ids are not shortened."""
 
 Encoded = dict[str, Any]
 
@@ -32,7 +32,7 @@ def encode_array(values: Shaped[np.ndarray, "..."]) -> Encoded:
 
 
 def encode_numbers(values: Float[np.ndarray, "..."], digits: int = 4) -> list[float | None]:
-    """Round numbers to a number of significant digits; None for values that are not finite."""
+    """Round numbers to a number of significant digits. Values that are not finite become None."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
 
 
@@ -45,24 +45,24 @@ def encode_texts(values: Sequence[object]) -> Encoded:
 
 
 def scale_rows(values: Float[np.ndarray, "rows columns"], top: int) -> Shaped[np.ndarray, "rows columns"]:
-    """Scale each row to signed whole numbers with the largest magnitude `top`; 0 for values that are not finite."""
+    """Scale each row to signed whole numbers with the largest magnitude `top`. Values that are not finite become 0."""
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     peak = np.abs(finite).max(axis=1, keepdims=True, initial=0)
     return np.asarray(np.round(finite / np.where(peak > 0, peak, 1) * top))
 
 
 def pack_flags(flags: Bool[np.ndarray, "rows columns"]) -> list[list[int]]:
-    """The columns that are set in each row."""
+    """Return the columns that are set in each row."""
     return [np.flatnonzero(row).tolist() for row in flags]
 
 
-def clip(text: str) -> str:
+def clip(text: str, longest: int = LONGEST) -> str:
     """Shorten a text, because the page contains many of them."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _natural(text: str) -> tuple[tuple[bool, int | str], ...]:
-    """Order `type 2` before `type 10`."""
+    """Return a sort key that puts `type 2` before `type 10`."""
     import re
 
     parts = re.split(r"(\d{1,15})", text)

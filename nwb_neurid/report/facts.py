@@ -22,6 +22,7 @@ from nwb_neurid.report.quality import compare_with_truth, list_reasons
 from nwb_neurid.results import Embeddings, Predictions
 
 NEIGHBOURS = 5
+LONGEST_NOTE = 1000
 MOST_FOR_TSNE = 3_000
 RUNS = 500
 SEED = 0
@@ -52,12 +53,12 @@ class About:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Origins:
-    """From which of several recordings the units of a page are, as tables of labels name them.
+    """The recordings from which the units of a page come, in the form that tables of labels use.
 
     Parameters
     ----------
     sources
-        The recording of each unit, as it was named.
+        The name of the recording of each unit.
     ids
         The id of each unit in its recording.
     rows
@@ -69,7 +70,7 @@ class Origins:
     rows: Int64[np.ndarray, " units"]
 
     def to_json(self) -> dict[str, Any]:
-        """Collect what the page needs; each recording is named once."""
+        """Collect the values for the page. Each recording is listed once."""
         names = list(dict.fromkeys(self.sources))
         at = {name: number for number, name in enumerate(names)}
         return {
@@ -151,7 +152,10 @@ def collect_facts(
 
 
 def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np.ndarray, "units nearest"]:
-    """Rows of the nearest units of each unit, nearest first, as in `Embeddings.most_alike`; -1 if there are fewer."""
+    """Return the rows of the nearest units of each unit, nearest first, as in `Embeddings.most_alike`.
+
+    If there are fewer units, rows are -1.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     found = np.full((len(embeddings), count), -1)
@@ -170,7 +174,7 @@ def find_neighbours(embeddings: Embeddings, count: int = NEIGHBOURS) -> Int64[np
 
 
 def _project(embeddings: Embeddings, clusters: Clusters | None) -> tuple[Float64[np.ndarray, "units 2"], str]:
-    """Two dimensions of the vectors, NaN where there is none, and how they were found."""
+    """Return two dimensions of the vectors, NaN for units without a vector, and the name of the projection."""
     points = np.full((len(embeddings), 2), np.nan)
     seen = embeddings.reasons == ""
     vectors = embeddings.vectors[seen]
@@ -184,7 +188,7 @@ def _project(embeddings: Embeddings, clusters: Clusters | None) -> tuple[Float64
 
 
 def _name_predictions(predictions: Sequence[Predictions]) -> list[str]:
-    """What each prediction is called in the page; of several on one label, the encoder is added."""
+    """Return the name of each prediction on the page. If several predict the same label, the encoder is added."""
     labels = [part.label_name for part in predictions]
     return [
         part.label_name if labels.count(part.label_name) == 1 else f"{part.label_name} ({part.provenance.encoder})"
@@ -199,7 +203,7 @@ def _collect_texts(
     titles: Sequence[str],
     clusters: Clusters | None,
 ) -> list[dict[str, Any]]:
-    """The columns of text: predicted and known labels, clusters, groups, and why a unit has no label or vector."""
+    """Collect the columns of text: labels, clusters, groups, and reasons for missing labels and vectors."""
     found: list[tuple[str, str, Sequence[object] | Shaped[np.ndarray, " units"]]] = []
     for part, title in zip(predictions, titles, strict=True):
         names = np.where(part.label == "", "", np.where(part.abstained, ABSTAINED, part.label))
@@ -234,7 +238,7 @@ def _collect_numbers(
     named: Sequence[str],
     measured: Mapping[str, tuple[str, Float64[np.ndarray, " units"]]] | None,
 ) -> list[dict[str, Any]]:
-    """The columns of numbers: probabilities first, then what was measured of the unit and of its vector."""
+    """Collect the columns of numbers: probabilities first, followed by measurements of the unit and of its vector."""
     found: dict[str, tuple[str, Shaped[np.ndarray, " units"]]] = {}
     for part, of in zip(predictions, named, strict=True):
         found[f"probability{of}"] = ("Probability of the most probable class", part.probability)
@@ -281,7 +285,7 @@ def _describe_observed(population: Population) -> str:
 
 
 def _describe_runs(population: Population) -> list[list[float]]:
-    """Runs of observed time, the shortest gaps closed where there are too many to draw."""
+    """Return the runs of observed time. If there are too many to draw, the shortest gaps are closed."""
     runs = population.runs_s()
     if len(runs) > RUNS:
         gaps = runs[1:, 0] - runs[:-1, 1]
@@ -297,7 +301,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
     return {
         "title": clip(title),
         "label": clip(part.label_name),
-        "scope": clip(part.scope),
+        "scope": clip(part.scope, LONGEST_NOTE),
         "classes": [clip(str(name)) for name in part.classes.tolist()],
         "descriptions": [clip(part.descriptions.get(str(name), "")) for name in part.classes.tolist()],
         "prevalence": encode_numbers(part.prevalence.astype(np.float64)),
@@ -311,7 +315,7 @@ def _describe_prediction(population: Population, part: Predictions, title: str) 
         "reasons": encode_texts(part.reasons.tolist()),
         "labelled": int((~part.abstained).sum()),
         "abstained": list_reasons(part),
-        "notes": [clip(note) for note in part.notes],
+        "notes": [clip(note, LONGEST_NOTE) for note in part.notes],
         "truth": None if truth is None else compare_with_truth(part, truth),
     }
 

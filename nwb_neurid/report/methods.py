@@ -24,7 +24,7 @@ class Sources:
     citation
         Citation of the encoder.
     projection
-        How vectors were projected to two dimensions.
+        Description of how vectors were projected to two dimensions.
     has_clusters
         Whether clusters were found.
     """
@@ -67,7 +67,7 @@ def write_methods(
 
 
 def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: Sources) -> str:
-    """The references of the methods paragraph, as BibTeX."""
+    """Return the references of the methods paragraph as BibTeX."""
     cited = {embeddings.provenance.encoder: sources.citation}
     cited |= {
         part.provenance.encoder: str(part.provenance.config.get("citation") or "") for part in predictions
@@ -80,7 +80,7 @@ def cite(embeddings: Embeddings, predictions: Sequence[Predictions], sources: So
 
 
 def _cite_text(name: str, text: str) -> str:
-    """An entry for what is cited in words."""
+    """Format a BibTeX entry for a reference that is given as text."""
     key = re.sub(r"[^A-Za-z0-9]", "", name) or "encoder"
     arxiv = re.search(r"arXiv:(\d{4}\.\d{4,5})", text)
     doi = re.search(r"10\.\d{4,9}/[^\s,;]+", text)
@@ -107,7 +107,7 @@ def _say_training(training: str, sha256: str) -> str:
 
 
 def _say_prediction(part: Predictions) -> str:
-    """One sentence on a label head."""
+    """Describe a label head in one sentence."""
     named = int((~part.abstained).sum())
     among = f" (scope: {clip(part.scope).rstrip('.')})" if part.scope else ""
     citation = part.provenance.config.get("citation")

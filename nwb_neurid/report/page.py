@@ -16,8 +16,8 @@ SCRIPTS = ("core.js", "charts.js", "map.js", "unit.js", "table.js", "labels.js",
 def make_page(facts: Mapping[str, Any]) -> str:
     """Put facts into the page.
 
-    Its Content-Security-Policy allows the scripts and the style of the page itself, by their hashes, and nothing else:
-    no other script, no network, no form.
+    The Content-Security-Policy of the page allows only the scripts and the style of the page, which are identified by
+    their hashes. Other scripts, network access and forms are not allowed.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def make_page(facts: Mapping[str, Any]) -> str:
 
 
 def read_asset(name: str) -> str:
-    """Read a file of the page, with line ends of Unix."""
+    """Read a file of the page, with Unix line endings."""
     return (files("nwb_neurid.report") / "page" / name).read_text("utf-8").replace("\r\n", "\n")
 
 
 def _hash(text: str) -> str:
-    """What allows this text in a Content-Security-Policy."""
+    """Return the hash that allows this text in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -13,7 +13,7 @@ AXES = ("x", "y", "z")
 
 
 def describe_places(population: Population) -> dict[str, Any] | None:
-    """Two coordinates of each unit, and outlines of ROIs; None if no unit has a position."""
+    """Return two coordinates of each unit and outlines of ROIs, or None if no unit has a position."""
     outlines = None if population.masks_px is None else [_trace_outline(mask) for mask in population.masks_px]
     if outlines is not None and any(map(len, outlines)):
         centres = np.array([mask.mean(axis=0) if len(mask) else [np.nan, np.nan] for mask in outlines])
@@ -31,7 +31,7 @@ def describe_places(population: Population) -> dict[str, Any] | None:
 
 
 def measure_depth(population: Population) -> dict[str, tuple[str, Float64[np.ndarray, " units"]]]:
-    """Coordinates of units, for colouring and sorting. Coordinates that do not vary are left out."""
+    """Return coordinates of units for colouring and sorting. Coordinates that do not vary are left out."""
     places = population.positions_um
     if places is None:
         return {}
@@ -43,7 +43,10 @@ def measure_depth(population: Population) -> dict[str, tuple[str, Float64[np.nda
 
 
 def _describe_positions(population: Population, places: Float64[np.ndarray, "units 3"]) -> dict[str, Any]:
-    """The axis with the widest range goes up, the next one across; probes stand side by side."""
+    """Describe positions on probes. The axis with the largest range is vertical, and the next one is horizontal.
+
+    Probes are drawn side by side.
+    """
     ranges = np.nanmax(places, axis=0) - np.nanmin(places, axis=0) if len(places) else np.zeros(3)
     up = 1 if ranges[1] >= 0.5 * np.nanmax(ranges) else int(np.nanargmax(ranges))
     across = max((axis for axis in range(3) if axis != up), key=lambda axis: (ranges[axis], -axis))
@@ -55,7 +58,7 @@ def _describe_positions(population: Population, places: Float64[np.ndarray, "uni
         x = x + width * np.searchsorted(names, np.array([str(name) for name in population.group.tolist()]))  # type: ignore[union-attr]
     notes = [", probes side by side"] if len(names) > 1 else []
     if spread:
-        notes.append(", units at the same place moved apart")
+        notes.append(", overlaps spread")
     return {
         "kind": "probe",
         "x": encode_numbers(x, 6),
@@ -80,7 +83,7 @@ def _spread_ties(
 
 
 def _trace_outline(mask: Float32[np.ndarray, "_ 3"]) -> Float64[np.ndarray, "corners 2"]:
-    """The convex hull of the pixels of a ROI, with few corners."""
+    """Return the convex hull of the pixels of an ROI, with few corners."""
     from scipy.spatial import ConvexHull, QhullError
 
     pixels = np.unique(mask[:, :2].astype(np.float64), axis=0)

@@ -20,7 +20,7 @@ def list_reasons(predictions: Predictions) -> list[dict[str, Any]]:
 
 
 def compare_with_truth(predictions: Predictions, truth: Shaped[np.ndarray, " units"]) -> dict[str, Any] | None:
-    """Compare predictions with known labels: confusion and reliability; None if no unit has both."""
+    """Compare predictions with known labels: confusion and reliability. Return None if no unit has both."""
     known = (truth != "") & (predictions.label != "")
     if not known.any():
         return None
@@ -43,7 +43,7 @@ def _share(flags: Shaped[np.ndarray, " units"]) -> float | None:
 
 
 def _measure_reliability(probability: Shaped[np.ndarray, " units"], right: Shaped[np.ndarray, " units"]) -> list[Any]:
-    """Accuracy against confidence in ten equal bins: the edges, mean confidence, accuracy, and the number of units."""
+    """Compute accuracy in ten bins of confidence: the edges, mean confidence, accuracy, and the number of units."""
     finite = np.isfinite(probability)
     confidence, right = probability[finite].astype(np.float64), right[finite]
     index = np.minimum((confidence * BINS).astype(int), BINS - 1)

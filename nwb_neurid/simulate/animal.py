@@ -71,41 +71,44 @@ def simulate(
     animal: int = 0,
     out_of_domain: bool = False,
 ) -> Simulation:
-    """Simulate a sparse random network of neurons of known types, in one region or several.
+    """Simulate a sparse random network of neurons of known types, in one or several regions.
 
-    RS (regular spiking), IB (intrinsically bursting) and CH (chattering) excite, FS (fast spiking) and LTS
-    (low-threshold spiking) inhibit. Three in seven are RS, a region of five or more units has every type, and their
-    order is random. Neurons of a region share a slow drive, a rhythm and most of their synapses; with one region they
-    share synapses only. Source: Izhikevich (2003), IEEE Transactions on Neural Networks 14(6), 1569-1572.
+    Neurons of the types RS (regular spiking), IB (intrinsically bursting) and CH (chattering) are excitatory. Neurons
+    of the types FS (fast spiking) and LTS (low-threshold spiking) are inhibitory. Three in seven neurons are RS. A
+    region with at least five units contains every type. The order of the types is random. If there are several regions,
+    neurons of one region share a slow drive and a rhythm, and most of their synapses stay in the region. Source:
+    Izhikevich (2003), IEEE Transactions on Neural Networks 14(6), 1569-1572.
 
     Parameters
     ----------
     units
         Number of neurons.
     duration_s
-        Duration in seconds. A longer simulation begins with the spikes of a shorter one.
+        Duration in seconds. A longer simulation begins with the same spikes as a shorter simulation.
     seed
-        Random seed, for results that are reproducible bit for bit. Animals of one seed have the same types and regions.
+        Random seed, for results that are reproducible bit for bit. Animals with the same seed have the same cell types
+        and regions.
     progress
         Progress callback, called at every simulated second.
     regions
         Number of regions, among which the neurons are distributed as evenly as possible.
     animal
         Index of the animal. Each animal has its own neurons, synapses and noise. Animal 0 has the nominal levels of
-        drive, noise and synapses; the levels of the others differ from them a little.
+        drive, noise and synapses. In the other animals, these levels differ a little from the nominal levels.
     out_of_domain
-        Draw these levels further from the nominal ones than those of any other animal.
+        Draw levels of drive, noise and synapses that differ more from the nominal levels than in any animal without
+        this option.
 
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions; `population()` returns them in the form that encoders accept.
+        Spikes, types, regions and positions. The method `population()` returns them in the form that encoders accept.
 
     Raises
     ------
     InvalidOption
-        If there is no unit, the duration is not positive and finite, the seed or the animal is negative, or there
-        are not between one and 26 regions, each with a unit.
+        If there is no unit, the duration is not positive and finite, the seed or the animal is negative, or the number
+        of regions is not between 1 and 26 or is larger than the number of units.
 
     Examples
     --------

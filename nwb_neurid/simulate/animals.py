@@ -1,4 +1,4 @@
-"""Many simulated animals as a folder of NWB files, written by several processes."""
+"""Write many simulated animals into a folder of NWB files, with several processes."""
 
 import multiprocessing
 import os
@@ -29,20 +29,23 @@ def write_animals(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Simulate several animals of one seed into a folder: `animal-000.nwb` and on, then `outside-000.nwb` and on.
+    """Simulate several animals with the same seed, and write each into an NWB file in a folder.
+
+    The files are called `animal-000.nwb`, `animal-001.nwb` and so on. The files of animals that are out of domain are
+    called `outside-000.nwb`, `outside-001.nwb` and so on.
 
     Parameters
     ----------
     folder
-        The folder to write into; made if it does not exist.
+        The folder to write into. It is created if it does not exist.
     units, duration_s, seed, regions
-        As for `simulate`, the same for each animal.
+        The same as in `simulate`. Each animal has the same values.
     animals
-        Number of animals, from animal 0. The spikes of an animal do not depend on this number.
+        Number of animals, counted from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain
-        Number of further animals whose drive, noise and synapses lie outside the range of the others.
+        Number of additional animals. Their drive, noise and synapses lie outside the range of the other animals.
     imaging_hz
-        Write fluorescence at this frame rate in Hz; None for spikes.
+        Frame rate in Hz. If given, fluorescence is written instead of spikes.
     jobs
         Number of processes; None for the number of cores. The files do not depend on this number.
     overwrite
@@ -53,14 +56,15 @@ def write_animals(
     Returns
     -------
     list of Path
-        The files.
+        Paths of the files: `animal-000.nwb` and so on, and then `outside-000.nwb` and so on for the further animals.
 
     Raises
     ------
     InvalidOption
         If a number is too small, or for the same reasons as in `simulate` and `write_nwb`.
     CannotWrite
-        If a file exists and `overwrite` is False, before any animal is simulated; or if writing fails.
+        If a file exists and `overwrite` is False, or if writing fails. Existing files are found before any animal is
+        simulated.
 
     Examples
     --------

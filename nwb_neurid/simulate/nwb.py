@@ -29,7 +29,7 @@ _CELL_TYPE = (
 def write_nwb(
     simulation: Simulation, path: Path | str, *, imaging_hz: float | None = None, overwrite: bool = False
 ) -> Path:
-    """Write a simulation into an NWB file, whole or not at all.
+    """Write a simulation into an NWB file. If writing fails, `path` is unchanged.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def write_nwb(
     path
         The file. Its folder must exist.
     imaging_hz
-        Write the fluorescence of the neurons at this frame rate in Hz; None for their spikes.
+        Frame rate in Hz. If given, the fluorescence of the neurons is written instead of their spikes.
     overwrite
         Replace an existing file.
 
@@ -50,9 +50,9 @@ def write_nwb(
     Raises
     ------
     InvalidOption
-        If the frame rate is not positive and finite, or the simulation is shorter than a frame.
+        If the frame rate is not positive and finite, or if the simulation is shorter than one frame.
     CannotWrite
-        If the file exists and `overwrite` is False, the folder does not exist, or writing fails.
+        If the file exists and `overwrite` is False, if the folder does not exist, or if writing fails.
 
     Examples
     --------

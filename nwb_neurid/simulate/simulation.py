@@ -28,19 +28,21 @@ class Simulation:
     times_s
         Spike times in seconds, shape (spikes,), ascending within a unit, in [0, duration_s).
     splits
-        Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of unit `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     cell_type
         "RS", "IB", "CH", "FS" or "LTS", shape (units,).
     brain_region
         "simulated region A" and so on, shape (units,); "" if there is only one region.
     positions_um
-        Across the probe, along it and away from it, in micrometres from its first site; shape (units, 3).
+        Positions across, along and away from the probe, in micrometres from the first site of the probe, shape (units,
+        3).
     running_speed_cm_s
         Running speed of the animal, sampled at `SLOW_HZ`, shape (samples,). None if there is only one region.
     duration_s
         Duration in seconds.
     seed, animal, out_of_domain
-        As given to `simulate`.
+        The values that were passed to `simulate`.
 
     Examples
     --------
@@ -89,18 +91,20 @@ class Simulation:
         return f"-animal-{self.animal}" if self.animal else ""
 
     def population(self) -> Population:
-        """Return the spikes as a population, as read from the file of this simulation, at the positions of the neurons.
+        """Return the spikes as a population, as if they were read from the file of this simulation.
+
+        The positions of the units are those of the neurons.
 
         Returns
         -------
         Population
-            The population with the labels "cell_type" and, for several regions, "brain_region".
+            The population with the label "cell_type" and, if there are several regions, the label "brain_region".
         """
         spikes = Spikes(times_s=self.times_s, splits=self.splits, resolution_s=1 / CLOCK_HZ)
         return self._build_population(spikes, "probe")
 
     def imaged_population(self, rate_hz: float = FRAME_HZ) -> Population:
-        """Return the dF/F as a population, as read from the imaging file of this simulation.
+        """Return the dF/F as a population, as if it were read from the imaging file of this simulation.
 
         Parameters
         ----------
@@ -115,7 +119,7 @@ class Simulation:
         Raises
         ------
         InvalidOption
-            If the rate is not positive and finite, or the simulation is shorter than a frame.
+            If the rate is not positive and finite, or if the simulation is shorter than one frame.
         """
         return self._build_population(self.traces(rate_hz), "plane")
 
@@ -135,7 +139,7 @@ class Simulation:
         Raises
         ------
         InvalidOption
-            As for `imaged_population`.
+            For the same reasons as in `imaged_population`.
         """
         noise_seed = [self.seed, self.animal, int(self.out_of_domain)]
         return simulate_fluorescence(self.times_s, self.splits, self.duration_s, rate_hz=rate_hz, seed=noise_seed)

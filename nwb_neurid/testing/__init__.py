@@ -1,4 +1,4 @@
-"""Conformance tests of plugins: subclass `EncoderConformance` or `ReaderConformance`, and pytest runs them."""
+"""Conformance tests of plugins. Subclass `EncoderConformance` or `ReaderConformance`, and run pytest."""
 
 from nwb_neurid.testing.encoder import EncoderConformance as EncoderConformance
 from nwb_neurid.testing.populations import mock_population as mock_population

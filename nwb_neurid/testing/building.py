@@ -18,11 +18,11 @@ class EncoderKit:
     plugin
         The plugin that is tested.
     preset
-        One of its presets; "" for the first.
+        Name of a preset of the plugin; "" for its first preset.
     module
         The module of the plugin; "" for the module of its `build`.
     tolerance
-        Largest difference between vectors that should be equal except for rounding, absolute and relative.
+        Largest absolute and relative difference between vectors that should be equal except for rounding.
     """
 
     plugin: ClassVar[EncoderPlugin]
@@ -42,12 +42,12 @@ class EncoderKit:
 
     @property
     def duration_s(self) -> float:
-        """Enough observed time to be split in two, in seconds."""
+        """An observed time that is long enough to be split in two, in seconds."""
         return max(60.0, 4 * self.spec.min_observed_s + 1)
 
     @property
     def training_s(self) -> float:
-        """Enough observed time to train on, in seconds: training may need longer windows than embedding."""
+        """An observed time in seconds that is long enough for training, which may need longer windows."""
         return max(120.0, 4 * self.spec.min_observed_s + 1)
 
     @property
@@ -73,7 +73,7 @@ class EncoderKit:
         return mock_population(**{**self.arguments, **parts})
 
     made = make
-    """The name of `make` in nwb-neurid 0.1."""
+    """The former name of `make`, from nwb-neurid 0.1."""
 
     def draw_state(self) -> Mapping[str, np.ndarray]:
         """Draw untrained weights, as new arrays each time."""

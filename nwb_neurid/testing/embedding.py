@@ -1,4 +1,4 @@
-"""Rules for `Encoder.embed`. The first line of a docstring states the rule, the rest how to repair a plugin."""
+"""Rules for `Encoder.embed`. The first line of a docstring is the rule, and the other lines say how to meet it."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -58,7 +58,7 @@ class EmbeddingRules(EncoderKit):
     def test_units_are_told_by_row_where_ids_repeat(self) -> None:
         """Two units with the same id (on two probes) are treated as two units.
 
-        Identify units by their row; never use `unit_ids` as a key.
+        Identify units by their row. Never use `unit_ids` as a key.
         """
         population = self.make()
         ids = np.array(population.unit_ids)
@@ -70,7 +70,7 @@ class EmbeddingRules(EncoderKit):
     def test_permuted_units_are_permuted_rows(self) -> None:
         """The order of the units does not affect their vectors.
 
-        Treat all units in the same way: a vector must not depend on the position of the unit in the list.
+        Treat all units in the same way. A vector must not depend on the position of the unit in the list.
         """
         population = self.make()
         order = np.random.default_rng(1).permutation(len(population))
@@ -85,7 +85,8 @@ class EmbeddingRules(EncoderKit):
     def test_the_session_clock_means_nothing(self) -> None:
         """Shifting all times by the same amount changes no vector.
 
-        Measure time from the start of a run (`population.runs_s`); bin with `population.binned` or `cut_windows`.
+        Measure time from the start of a run (`population.runs_s`). Bin spikes with `population.binned` or
+        `cut_windows`.
         """
         expected = self.build().embed(self.make())
         for start_s in (0.1, -7 / 3, 86_400.0):
@@ -97,7 +98,7 @@ class EmbeddingRules(EncoderKit):
     def test_the_same_input_gives_the_same_vectors(self) -> None:
         """Embedding the same population again gives the same vectors, bit for bit.
 
-        Draw random numbers from a generator that is seeded in `embed`; keep nothing from one call to the next.
+        Draw random numbers from a generator that is seeded in `embed`. Keep nothing from one call to the next.
         """
         encoder = self.build()
         first, again = encoder.embed(self.make()), encoder.embed(self.make())
@@ -106,7 +107,8 @@ class EmbeddingRules(EncoderKit):
     def test_an_unseen_unit_is_nan_with_a_reason(self) -> None:
         """A unit that was never observed gets a reason instead of a vector.
 
-        Give `Embeddings.of` a reason for it: look at `population.runs_s(unit)`, or at `unit_duration_s()`.
+        Pass a reason for this unit to `Embeddings.of`. To find such units, use `population.runs_s(unit)` or
+        `unit_duration_s()`.
         """
         population = self.make()
         found = self.build().embed(self.make(observed=[unit != 1 for unit in range(len(population))]))
@@ -118,7 +120,7 @@ class EmbeddingRules(EncoderKit):
         """No vector depends on what happens in a gap of the observed time, or on how long the gap lasts.
 
         Take inter-spike intervals from `population.intervals_s`, bins from `population.binned`, and windows from
-        `cut_windows`; never join activity from before and after a gap.
+        `cut_windows`. Never join activity from before and after a gap.
         """
         after_s = self.duration_s / 2
         found = [
@@ -131,7 +133,8 @@ class EmbeddingRules(EncoderKit):
     def test_the_spec_is_honest(self) -> None:
         """Activity that the spec accepts is embedded, and activity that it does not accept is refused.
 
-        Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`; `spec_for_config` may only narrow the spec.
+        Correct `accepts`, `rate_hz`, `min_units` and `min_observed_s`. The function `spec_for_config` may only narrow
+        the spec.
         """
         whole, spec = self.plugin.spec, self.spec
         same = (whole.name, whole.version, whole.contract) == (spec.name, spec.version, spec.contract)
@@ -178,7 +181,7 @@ class EmbeddingRules(EncoderKit):
     def test_nothing_is_printed(self) -> None:
         """Importing, building and embedding write nothing to standard output.
 
-        Put what the user should know into `Provenance.notes`, or raise a `NeuridWarning`.
+        Put information for the user into `Provenance.notes`, or raise a `NeuridWarning`.
         """
         _, said = import_alone(self.plugin_module)
         require(not said, f"importing prints {said[:60]!r}")

@@ -18,7 +18,9 @@ WORKSPACE_BYTES = 2**26
 
 
 class EncoderConformance(EmbeddingRules, TrainingRules):
-    """Conformance tests of an encoder. Subclass it in a test module, with the plugin, and pytest runs it.
+    """Conformance tests of an encoder.
+
+    Subclass this class in a test module, and set `plugin`. Pytest then runs the tests.
 
     Examples
     --------
@@ -30,7 +32,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_the_plugin_says_what_it_is(self) -> None:
         """The plugin is an `EncoderPlugin` of this version of the contract, with a name, a version and a summary.
 
-        Fill in the `EncoderSpec`; the summary is one line for `nwb-neurid plugins`.
+        Fill in the `EncoderSpec`. The summary is one line, which `nwb-neurid plugins` shows.
         """
         require_spec(self.plugin, EncoderPlugin)
 
@@ -44,7 +46,7 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_config_and_state_rebuild_it(self) -> None:
         """`config`, stored as JSON, and `state`, stored as safetensors, rebuild the same encoder.
 
-        `config` contains everything that `build` needs except the weights, as JSON; `state` returns every array.
+        Return in `config` everything that `build` needs except the weights, as JSON. Return all weights in `state`.
         """
         from safetensors.numpy import load, save
 
@@ -88,7 +90,8 @@ class EncoderConformance(EmbeddingRules, TrainingRules):
     def test_gpu_memory_is_given_back(self) -> None:
         """An encoder for the CPU uses no GPU, and one for the GPU frees its memory when it is deleted.
 
-        Keep tensors in the encoder, never in a module or in a cache that outlives it; obey `device`.
+        Keep tensors in the encoder. Do not keep them in a Python module or in a cache that outlives the encoder. Use
+        only the given `device`.
         """
         if "torch" not in sys.modules:
             self._embed_on("cpu", 0)

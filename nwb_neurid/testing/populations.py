@@ -1,4 +1,4 @@
-"""Artificial populations of spikes or traces, which are easy to shift, to cut and to distinguish."""
+"""Artificial populations of spikes or traces, which are easy to shift and to cut."""
 
 from collections.abc import Sequence
 
@@ -35,19 +35,19 @@ def mock_population(
     duration_s
         Observed time in seconds, without the gap.
     rate_hz
-        Frames per second of traces.
+        Frame rate of traces, in Hz.
     start_s
         Start of the recording on the session clock, in seconds.
     gap
-        Observed time before a gap in the observation, and duration of the gap, in seconds; rounded to frames.
+        Observed time before a gap in the observation, and duration of the gap, in seconds. Both are rounded to frames.
     in_gap
-        Seed of the activity in the gap, which encoders must not use.
+        Random seed of the activity in the gap. Encoders must not use this activity.
     observed
-        Whether each unit was observed at all; None for all.
+        Whether each unit was observed at all. With None, all units were observed.
     unit_ids
         Ids of the units; 0, 1, ... by default.
     seed
-        Seed of everything else.
+        Random seed of everything except the activity in the gap.
 
     Returns
     -------

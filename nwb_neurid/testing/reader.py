@@ -23,7 +23,9 @@ OPEN_FILES = Path("/proc/self/fd")
 
 
 class ReaderConformance:
-    """Conformance tests of a reader. Subclass it in a test module, with the plugin and a source, and pytest runs it.
+    """Conformance tests of a reader.
+
+    Subclass this class in a test module, set `plugin`, and define `source`. Pytest then runs the tests.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ class ReaderConformance:
     module: ClassVar[str] = ""
 
     def source(self, folder: Path) -> object:  # noqa: ARG002 - a subclass writes there
-        """Make a small source in the format of the reader. Subclasses implement this.
+        """Make a small source in the format of the reader. Subclasses implement this method.
 
         Parameters
         ----------
@@ -62,7 +64,7 @@ class ReaderConformance:
         Raises
         ------
         SkipTest
-            If the subclass does not implement it. Rules that need a source are then skipped.
+            If the subclass does not implement this method. Rules that need a source are then skipped.
         """
         raise SkipTest("no source was given")
 
@@ -80,7 +82,7 @@ class ReaderConformance:
             yield self.source(Path(folder))
 
     made = make
-    """The name of `make` in nwb-neurid 0.1."""
+    """The former name of `make`, from nwb-neurid 0.1."""
 
     def read(self, source: object, **options: object) -> Population:
         """Read a source with the plugin.
@@ -102,7 +104,7 @@ class ReaderConformance:
     def test_the_plugin_says_what_it_is(self) -> None:
         """The plugin is a `ReaderPlugin` of this version of the contract, with a name, a version and a summary.
 
-        Fill in the `ReaderSpec`; the summary is one line for `nwb-neurid plugins`.
+        Fill in the `ReaderSpec`. The summary is one line, which `nwb-neurid plugins` shows.
         """
         require_spec(self.plugin, ReaderPlugin)
 
@@ -122,9 +124,9 @@ class ReaderConformance:
             require(self.plugin.recognises(source), f"{source} is not recognised")
 
     def test_it_recognises_nothing_else(self) -> None:
-        """Anything else is not recognised, and `recognises` never raises an error, whatever it is given.
+        """Anything else is not recognised: `recognises` returns False, and never raises an error.
 
-        A source may be text, a path, a URL, or any object: test its type first, and catch `OSError` and `ValueError`.
+        A source may be text, a path, a URL, or any object. Test its type first, and catch `OSError` and `ValueError`.
         """
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -171,7 +173,7 @@ class ReaderConformance:
     def test_the_source_stays_as_it_is(self) -> None:
         """Reading changes no file and adds none.
 
-        Open files for reading, and keep no cache beside them.
+        Open files only for reading, and write no cache beside them.
         """
         with self.make() as source:
             before = _read_files(self._get_path(source))
@@ -197,7 +199,7 @@ class ReaderConformance:
     def test_damage_is_an_error_of_ours(self) -> None:
         """A truncated or empty file is read, or refused with an error of nwb-neurid, never with another error.
 
-        Convert errors of the library of the format into `UnreadableSource`, with the path and the reason.
+        Convert errors of the library that reads the format into `UnreadableSource`, with the path and the reason.
         """
         with self.make() as source:
             root = self._get_path(source)
@@ -212,7 +214,7 @@ class ReaderConformance:
     def test_the_spec_is_honest(self) -> None:
         """Every option that the spec lists works, and an option value that matches nothing in the source is refused.
 
-        List in `options` only those that `read` uses, and raise `InvalidOption` for values that match nothing.
+        List in `options` only the options that `read` uses, and raise `InvalidOption` for values that match nothing.
         """
         options = self.plugin.spec.options
         with self.make() as source:

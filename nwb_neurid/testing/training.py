@@ -60,8 +60,8 @@ class TrainingRules(EncoderKit):
     def test_it_touches_only_its_own_state(self) -> None:
         """Embedding and training change only the encoder itself, not an argument, another encoder or global state.
 
-        Copy the state that `build` is given; use generators of your own (`np.random.default_rng(seed)`), and
-        `torch.random.fork_rng` where torch draws.
+        Copy the state that is passed to `build`. Do not use global random generators: make a generator
+        (`np.random.default_rng(seed)`), and use `torch.random.fork_rng` where torch draws random numbers.
         """
         given, config = self.draw_state(), dict(self.config)
         encoder, other = self.plugin.build(self.config, given, "cpu"), self.build()

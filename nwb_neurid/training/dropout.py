@@ -10,15 +10,16 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Module):
-    """Zeroes a share of its input in training, and scales the rest up to keep the mean.
+    """Sets a share of the input to zero in training, and scales up the other values to keep the mean.
 
-    It does the same as `torch.nn.Dropout`, and depends on the seed of torch's generator in the same way. On a CPU, it
-    draws its masks with NumPy, because `torch.nn.Dropout` is slow there (it took a fifth of the time of a training).
+    This class does the same as `torch.nn.Dropout`, and depends on the seed of torch's generator in the same way. On a
+    CPU, the masks are drawn with NumPy, because `torch.nn.Dropout` is slow on a CPU, where it took a fifth of the time
+    of a training.
 
     Parameters
     ----------
     share
-        The share of the input that is zeroed, from 0 to below 1.
+        The share of the input that is set to zero, from 0 to below 1.
 
     Examples
     --------
@@ -31,7 +32,7 @@ class Dropout(nn.Module):
         self.share = share
 
     def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        """Zero some elements in training.
+        """Set some elements to zero in training.
 
         Parameters
         ----------
@@ -41,7 +42,7 @@ class Dropout(nn.Module):
         Returns
         -------
         Tensor
-            `x` with some elements zero and the rest scaled up; `x` itself outside of training.
+            In training, `x` with some elements set to zero and the others scaled up. Otherwise, `x` itself.
         """
         if not self.training or self.share == 0:
             return x

@@ -1,4 +1,4 @@
-"""A torch module over windows, as an `Encoder`."""
+"""An `Encoder` that consists of a torch module, which computes vectors from windows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -25,8 +25,8 @@ from nwb_neurid.training.windows import WindowOptions, Windows, cut_windows
 class WindowModule(Protocol):
     """The interface of the module of a torch encoder: an `nn.Module` with this `forward`.
 
-    Compiled training compiles the whole module, unless it has a method `with_compiled_layers`, which returns a module
-    with the same weights and compiled layers.
+    If the training is compiled, the whole module is compiled. A module can instead have a method
+    `with_compiled_layers`, which returns a module with the same weights and compiled layers.
     """
 
     def __call__(
@@ -42,30 +42,33 @@ class WindowModule(Protocol):
         activity
             Spike counts (uint8) or samples of traces (float32), shape (windows, units, bins).
         present
-            False where a row is padding, whose vector is not used; None where no row is.
+            False for rows that are padding. Their vectors are not used. None if no row is padding.
         *context
-            One tensor, for an encoder that was made with a `context`.
+            Further input, as one tensor. It is passed only if the encoder was made with a `context`.
 
         Returns
         -------
         Tensor
-            Shape (windows, units, dim).
+            Vectors, shape (windows, units, dim).
         """
         ...
 
 
 class TorchEncoder:
-    """A torch module over windows, as an encoder: a unit's vector is the mean over the windows in which it is active.
+    """An encoder that consists of a torch module. The module computes vectors from windows of a recording.
+
+    The vector of a unit is the mean of its vectors over the windows in which the unit is active.
 
     Parameters
     ----------
     module
-        An `nn.Module` with its weights. Its `forward` takes windows of shape (windows, units, bins) and a mask that is
-        False for padding, shape (windows, units), or None. It returns vectors of shape (windows, units, dim).
+        An `nn.Module` with its weights. Its `forward` has two arguments: windows of shape (windows, units, bins), and a
+        mask of shape (windows, units), which is False for padding, or None. It returns vectors of shape (windows,
+        units, dim).
     config
-        Settings from which its plugin rebuilds it.
+        Settings from which the plugin rebuilds the encoder.
     dim
-        Length of its vectors.
+        Length of a vector.
     options
         Options for cutting recordings into windows.
     device
@@ -73,7 +76,8 @@ class TorchEncoder:
     recipe
         Settings of the training.
     context
-        Function that computes further input of the module from a population and its bins; None if there is none.
+        Function that computes further input of the module from a population and its bins. None if the module needs no
+        further input.
 
     Raises
     ------
@@ -127,7 +131,7 @@ class TorchEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings from which its plugin rebuilds it."""
+        """Settings from which the plugin rebuilds the encoder."""
         return self._config
 
     @property
@@ -173,8 +177,8 @@ class TorchEncoder:
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another, each one group without excluded units; or their
-            binned form from `bin`.
+            Populations of units that may be compared with one another, or the binned populations that `bin` returns.
+            Each population is one group without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress
@@ -183,7 +187,7 @@ class TorchEncoder:
         Returns
         -------
         TrainingLog
-            Loss and matched units of every step; notes on populations that were left out.
+            Loss and number of matched units of every step, and notes on populations that were left out.
 
         Raises
         ------
@@ -216,7 +220,7 @@ class TorchEncoder:
         Returns
         -------
         Embeddings
-            One row per unit; NaN, with a reason, for a unit that is active in no window.
+            One row per unit. A unit that is not active in any window has NaN and a reason.
 
         Raises
         ------

@@ -15,10 +15,10 @@ MOST_SIMILARITIES = 2**26
 
 
 class Loss(Protocol):
-    """The interface of a loss: an `nn.Module` with this `forward`. Its own weights (a projector) are trained as well.
+    """The interface of a loss: an `nn.Module` with this `forward`. Weights of the loss itself are trained as well.
 
-    If `over_step` is True, it is called once per step, with the units of all windows as if they were in one window.
-    Otherwise, it is called on some windows at a time, and the results are added up.
+    If `over_step` is True, the loss is called once per step, and the units of all windows are treated as one window.
+    Otherwise, the loss is called on a few windows at a time, and the results are added up.
     """
 
     over_step: bool
@@ -29,17 +29,17 @@ class Loss(Protocol):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None,
     ) -> Float[Tensor, ""]:
-        """Compute the loss, summed over the matched units: those that are seen in both views.
+        """Compute the loss, summed over the matched units, that is, the units that are in both views.
 
         Parameters
         ----------
         views
             Vectors, shape (2, windows, units, dim). A row is the same unit in both views.
         seen
-            Which units are in each view, shape (2, windows, units).
+            Whether each unit is in each view, shape (2, windows, units).
         twins
-            True for pairs of rows that may be one neuron, which are no negatives, shape (windows, units, units); None
-            where no pair is.
+            True for pairs of rows that may be the same neuron, shape (windows, units, units). Such pairs must not be
+            used as negatives. None if there are no such pairs.
 
         Returns
         -------
@@ -50,7 +50,7 @@ class Loss(Protocol):
 
 
 class ContrastiveLoss(nn.Module):
-    """Decoupled contrastive loss: the two views of a unit should be similar, and differ from other units of the window.
+    """Decoupled contrastive loss. It makes views of the same unit similar, and views of different units dissimilar.
 
     Source: NuCLR (arXiv 2512.01199) and its code (nerdslab/nuclr, commit 0fa409b), with the decoupled denominator of
     Yeh et al. (2022), "Decoupled Contrastive Learning".
@@ -93,7 +93,7 @@ class ContrastiveLoss(nn.Module):
         views
             Vectors, shape (2, windows, units, dim).
         seen
-            Which units are in each view, shape (2, windows, units).
+            Whether each unit is in each view, shape (2, windows, units).
         twins
             Pairs that must not be used as negatives, shape (windows, units, units); None if there are none.
 
@@ -145,17 +145,19 @@ class ContrastiveLoss(nn.Module):
 
 
 class VICRegLoss(nn.Module):
-    """The loss VICReg: variance, invariance and covariance over all units of a step.
+    """VICReg loss: variance, invariance and covariance over all units of a step.
 
-    Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6; the weights are theirs.
+    Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6. The default weights are those
+    of this paper.
 
     Parameters
     ----------
     dim
         Length of a vector.
     expansion
-        The projector has three layers of width `expansion` times `dim`; with 0, there is no projector. The input of
-        each layer is standardised over the units of the step. (The source does this only between layers.)
+        The projector has three layers of width `expansion` times `dim`. If `expansion` is 0, there is no projector. The
+        input of each layer is standardised over the units of the step. (In the paper, only the inputs of the second and
+        third layer are standardised.)
     invariance, variance, covariance
         Weights of the three terms.
 
@@ -199,9 +201,9 @@ class VICRegLoss(nn.Module):
         views
             Vectors, shape (2, windows, units, dim).
         seen
-            Which units are in each view, shape (2, windows, units).
+            Whether each unit is in each view, shape (2, windows, units).
         twins
-            Not used: there are no negatives.
+            Not used, because this loss has no negatives.
 
         Returns
         -------
@@ -225,14 +227,14 @@ class VICRegLoss(nn.Module):
         Parameters
         ----------
         views
-            Projected vectors of the units seen in each view, shape (units of the view, dim).
+            Projected vectors of the units in each view, shape (units of the view, dim).
         matched
-            Which of these units are seen in both views, shape (units of the view,).
+            Whether each of these units is in both views, shape (units of the view,).
 
         Returns
         -------
         tuple of Tensor
-            Invariance of the matched units; variance and covariance of all units of each view.
+            Invariance of the matched units, and variance and covariance of all units of each view.
         """
         first, second = (view[there] for view, there in zip(views, matched, strict=True))
         variance, covariance = first.new_zeros(()), first.new_zeros(())

@@ -15,7 +15,7 @@ class Recipe:
     loss
         Function that makes the loss (a `nwb_neurid.training.Loss`) for vectors of a given length.
     windows
-        Pairs of windows per training step.
+        Number of pairs of windows per training step.
     learning_rate
         Peak learning rate.
     max_distance_s
@@ -23,14 +23,14 @@ class Recipe:
     weight_decay
         Weight decay of AdamW, for matrices only.
     warm_up
-        Share of the steps over which the learning rate rises; it then falls to zero along a cosine.
+        Share of the steps during which the learning rate rises. The learning rate then falls to zero along a cosine.
     keep_units
         The smallest share of units that unit dropout keeps in a view.
     shortest, longest
-        Range of the length of the views of a pair, in windows. The length is drawn for each micro-batch, as far as
-        observed time allows.
+        Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is drawn
+        at random for each micro-batch. It is limited by the observed time.
     clip
-        Largest norm of the gradient, for the encoder and for the loss separately.
+        Largest norm of the gradient. The gradients of the encoder and of the loss are clipped separately.
 
     Examples
     --------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
-"""Makes what the module uses besides the units, of a population and its bins (starts and length in seconds)."""
+"""Computes further input of the module from a population and its bins (starts and length in seconds)."""
 
 _TRIED = 1000  # windows, spread evenly
 

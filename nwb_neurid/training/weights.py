@@ -24,17 +24,17 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 def with_weights(
     make: Callable[[], AnyModule], state: State, *, owner: str, origin: str = "The weights", device: str = "cpu"
 ) -> AnyModule:
-    """Make a module with these weights, ready to embed.
+    """Make a module with given weights, in evaluation mode.
 
     Parameters
     ----------
     make
-        Function that makes the module. It is first called on a device that stores nothing, and is stopped if it
-        registers many more weights than `state` contains.
+        Function that makes the module. It is first called on torch's device `meta`, which stores no data. The call is
+        stopped if the module registers many more weights than `state` contains.
     state
-        Its weights, with the names of `state_dict`.
+        Weights of the module, with the names of `state_dict`.
     owner, origin
-        Names of the module and of the source of the weights, for the message.
+        Names of the module and of the source of the weights, for error messages.
     device
         The device for the module.
 

@@ -1,4 +1,4 @@
-"""A recording cut into windows: binned once, each window a range of columns."""
+"""Cut a recording into windows. The recording is binned once, and each window is a range of columns."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,7 +22,7 @@ class WindowOptions:
     Parameters
     ----------
     bin_s
-        Length of a bin of spikes, or time between two samples of traces (which are resampled to it), in seconds.
+        Length of a bin of spikes, in seconds. Traces are resampled so that this is the time between two samples.
     token_bins
         Number of bins in a token.
     tokens
@@ -30,8 +30,8 @@ class WindowOptions:
     scale_quantile
         Traces are divided by this quantile of all samples of the recording; None to leave them unscaled.
     fewest_tokens
-        If a recording is shorter than a window, it is embedded as one window with fewer tokens, but at least this many;
-        None for whole windows only.
+        A recording that is shorter than a window is embedded as one window with fewer tokens, if it has at least this
+        many tokens. With None, only whole windows are used.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class WindowOptions:
 
     @property
     def bins(self) -> int:
-        """Bins in a window."""
+        """Number of bins in a window."""
         return self.token_bins * self.tokens
 
     @property
@@ -70,23 +70,24 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Windows:
-    """A recording and the windows cut from it.
+    """A binned recording and its windows.
 
     Parameters
     ----------
     values
         Spike counts (uint8) or samples (float32) of observed time, shape (units, bins).
     starts_s
-        When each bin begins, in seconds of the session clock, shape (bins,).
+        Start of each bin, in seconds of the session clock, shape (bins,).
     first
         Column at which each window begins, shape (windows,).
     bins
-        Columns in a window.
+        Number of columns in a window.
     active
-        Whether a unit is active in a window, shape (windows, units): it was observed throughout, and fired or has
-        samples that vary and are not NaN. Units that are not active are left out of the window.
+        Whether a unit is active in a window, shape (windows, units). An active unit was observed during the whole
+        window. In addition, it fired in the window, or its samples vary and are not NaN. Units that are not active are
+        left out of the window.
     stitched
-        Whether windows run across gaps in the observation.
+        Whether windows were joined across gaps in the observation.
     notes
         Sentences about further processing of the activity.
     """
@@ -112,7 +113,7 @@ class Columns:
     values
         Spike counts (uint8) or samples (float32), shape (units, bins).
     starts_s
-        When each bin begins, in seconds of the session clock, shape (bins,).
+        Start of each bin, in seconds of the session clock, shape (bins,).
     run
         The unbroken run of each bin, shape (bins,), ascending. If runs are stitched, all bins are in one run.
     stitched
@@ -131,9 +132,9 @@ class Columns:
 def bin_recording(population: Population, options: WindowOptions) -> Columns:
     """Bin a recording, within observed time.
 
-    Windows lie within unbroken runs of observed time, if this uses at least half of the usable time. Otherwise, as in
-    recordings of short trials, they are stitched: runs are joined end to end, each cut to whole tokens, or to whole
-    bins if no run is as long as a token.
+    Each window lies within one unbroken run of observed time, if such windows cover at least half of the usable time.
+    Otherwise, for example in recordings of short trials, windows are stitched. Each run is then cut to whole tokens, or
+    to whole bins if no run is as long as a token, and the runs are joined end to end.
     """
     notes: tuple[str, ...] = ()
     if isinstance(population.activity, Spikes):
@@ -153,8 +154,9 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
     """Cut a recording into consecutive windows that do not overlap, within observed time.
 
-    Windows lie within unbroken runs of observed time, if this uses at least half of the usable time. Otherwise, as in
-    recordings of short trials, they are stitched: runs are joined end to end, each cut to whole tokens.
+    Each window lies within one unbroken run of observed time, if such windows cover at least half of the usable time.
+    Otherwise, for example in recordings of short trials, windows are stitched. Each run is then cut to whole tokens,
+    and the runs are joined end to end.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ from nwb_neurid.workflows.archive.digests import take_source_digest
 ABOUT = "entry.json"
 FORMAT = 1
 WAIT_S = 3600.0
-"""How long another process is waited for that makes an entry."""
+"""Maximum time to wait for another process that makes an entry."""
 
 PLAIN = ("source", "subject_id", "session_id", "duration_s")
 ARRAYS = tuple(each.name for each in fields(Binned) if each.name not in PLAIN)
@@ -104,7 +104,7 @@ def read_binned(
 def _find(
     source: object, model: Model, reading: ReadOptions, folder: Path, pool_groups: bool, seen: dict[str, object]
 ) -> tuple[list[Binned], list[str]]:
-    """One recording, from the cache or made anew."""
+    """Return one recording, from the cache or newly binned."""
 
     def make() -> tuple[list[Binned], list[str]]:
         population = source
@@ -114,7 +114,7 @@ def _find(
 
     if not isinstance(source, str | Path):
         return make()
-    reader_for(source)  # what is not there is reported as everywhere
+    reader_for(source)  # raises the usual error if the source does not exist
     key = _describe(source, model, reading, pool_groups)
     name = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:40]
     if (other := seen.setdefault(name, source)) is not source:
@@ -125,7 +125,7 @@ def _find(
     if (there := _load(entry, key)) is not None:
         return there
     with convert_errors(entry), lock(entry, "is being made by", wait_s=WAIT_S):
-        if (there := _load(entry, key)) is not None:  # another process has made it
+        if (there := _load(entry, key)) is not None:  # another process has made the entry
             return there
         if entry.exists():
             warn(f"The cached bins of {source} ({entry}) are damaged, and are computed again.")
@@ -136,7 +136,7 @@ def _find(
 
 
 def _describe(source: str | Path, model: Model, reading: ReadOptions, pool_groups: bool) -> dict[str, Any]:
-    """What decides the content of an entry."""
+    """Return everything that determines the content of an entry."""
     encoder = model.encoder
     about = {
         "format": FORMAT,
@@ -148,7 +148,7 @@ def _describe(source: str | Path, model: Model, reading: ReadOptions, pool_group
         "binning": encoder.binning if isinstance(encoder, BinsRecordings) else "",
         "pool_groups": pool_groups,
     }
-    told: dict[str, Any] = json.loads(json.dumps(about))  # as it is read back
+    told: dict[str, Any] = json.loads(json.dumps(about))  # in the form in which it is read back
     return told
 
 
@@ -171,7 +171,7 @@ def _write_part(folder: Path, number: int, part: Binned) -> dict[str, Any]:
 
 
 def _load(entry: Path, key: Mapping[str, Any]) -> tuple[list[Binned], list[str]] | None:
-    """An entry, its arrays mapped from their files; None if it is not there, damaged, or of something else."""
+    """Load an entry with memory-mapped arrays. Return None if it does not exist, is damaged, or has another content."""
     try:
         told = json.loads((entry / ABOUT).read_text("utf-8"))
         if told["key"] != key:
@@ -188,7 +188,7 @@ def _load_part(folder: Path, number: int, told: Mapping[str, Any]) -> Binned:
         if name not in ARRAYS:
             raise ValueError(name)
         path = folder / f"{number}.{name}.npy"
-        array = np.load(path, mmap_mode="c", allow_pickle=False)  # nothing is written through such a map
+        array = np.load(path, mmap_mode="c", allow_pickle=False)  # with this mode, changes are not written to the file
         same = [*array.shape] == expected["shape"] and array.dtype.str == expected["dtype"]
         if not same or _sum(array) != expected["crc32"]:
             raise ValueError(path)
@@ -197,5 +197,5 @@ def _load_part(folder: Path, number: int, told: Mapping[str, Any]) -> Binned:
 
 
 def _sum(array: np.ndarray) -> int:
-    """Checksum of an array."""
+    """Compute the checksum of an array."""
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

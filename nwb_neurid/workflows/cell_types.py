@@ -35,13 +35,13 @@ class CellTypes:
 
     @property
     def embeddings(self) -> Embeddings:
-        """The vectors with their predictions."""
+        """Return the vectors with their predictions."""
         _, embeddings, predictions = self.results
         return replace(embeddings, predictions={part.label_name: part for part in predictions})
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether any unit has a vector or a class."""
+        """Return whether any unit has a vector or a class."""
         measured = bool((self.results.embeddings.reasons == "").any())
         return measured or any(bool((~each.abstained).any()) for each in self.results.predictions)
 
@@ -104,7 +104,7 @@ class CellTypePlan:
 def embed_and_predict(
     model: Model, population: Population, prediction: PredictionOptions, *, pool_groups: bool, progress: Progress
 ) -> tuple[Embeddings, list[Predictions]]:
-    """The vectors of a recording, and what the label heads of the model say of them."""
+    """Compute the vectors of a recording, and the predictions of the label heads of the model."""
     embeddings = model.embed(population, pool_groups=pool_groups, progress=progress)
     again = partial(model.embed, pool_groups=pool_groups, progress=silent)
     return embeddings, predict_all(model.heads, embeddings, population, prediction, again)
@@ -142,7 +142,10 @@ def _fits(population: Population, name: str) -> bool:
 
 
 def explain_abstention(population: Population, heads: Mapping[str, LabelHead]) -> str:
-    """Why these heads would abstain from every unit of a recording; "" if some head would not."""
+    """Explain why these heads would abstain from every unit of a recording.
+
+    Return "" if at least one head would not.
+    """
     required = [head.required for head in heads.values() if head.required is not None and head.required.of]
     if len(required) < len(heads) or any(getattr(population, each.of, None) is not None for each in required):
         return ""

@@ -29,8 +29,8 @@ def open_datasets(
     model
         The model that must have computed the vectors.
     reading, pool_groups
-        Options for reading and embedding recordings. Only a table of labels can be used with datasets: its labels are
-        added to theirs.
+        Options for reading and embedding recordings. With datasets, only a table of labels can be used. Its labels
+        are added to those of the datasets.
 
     Returns
     -------
@@ -72,17 +72,17 @@ def open_datasets(
 
 
 def is_stored(sources: Sequence[object]) -> TypeGuard[Sequence[StoredRecording]]:
-    """Whether these are recordings of datasets."""
+    """Return whether these are recordings of datasets."""
     return bool(sources) and isinstance(sources[0], StoredRecording)
 
 
 def list_files(sources: Sequence[str]) -> list[str | Path]:
-    """List the files of sources (for a dataset, its files), to copy their restrictions on who may read them."""
+    """List the files of sources, including those of datasets. Results get the same read permissions as these files."""
     return [file for source in sources for file in (list_parts(source) if is_dataset(source) else [source])]
 
 
 def _add_labels(found: Sequence[StoredRecording], path: Path) -> list[StoredRecording]:
-    """The recordings with the labels of a table too, which names each by its source."""
+    """Add the labels of a table to recordings. The table identifies each recording by its source."""
     sources = {each.population.source for each in found}
     check_sources(path, sources)
     return [
@@ -102,7 +102,7 @@ def _check_once(found: Sequence[StoredRecording]) -> None:
 
 
 def _select(found: Sequence[StoredRecording], model: Model, folder: str) -> list[StoredRecording]:
-    """The recordings whose vectors are of this model."""
+    """Select the recordings whose vectors were computed with this model."""
     wanted = _as_json(model.identity)
     own = [each for each in found if _as_json(identify_encoder(each.embeddings.provenance)) == wanted]
     if not own:

@@ -35,7 +35,7 @@ class Outcome:
     Parameters
     ----------
     path
-        The file that holds the results.
+        The file that contains the results.
     population
         The recording, as it was read.
     embeddings, predictions
@@ -126,7 +126,7 @@ def embed_file(
     Returns
     -------
     Outcome
-        The results, and the file that holds them.
+        The results, and the file that contains them.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def embed_file(
     writing, prediction = writing or WriteOptions(), prediction or PredictionOptions()
     reader, seen = reader_for(source), take_fingerprint(source)
     if output is None:
-        choose_output(source, name_results(writing, model), seen=seen)  # refuses early what needs no reading
+        choose_output(source, name_results(writing, model), seen=seen)  # finds problems before the recording is read
     population = read_for(model.spec if model else None, reader, source, reading or ReadOptions())
     plan = plan_cell_types(population, criteria, models=model is None, device=device)
     model = model or load_model(choose_bundled(population.activity.kind), device=device)
@@ -160,7 +160,7 @@ def embed_file(
     check_options(model.heads, population, asked := PredictionOptions() if plan.models else prediction)
     if training is not None:
         model, log = fit(model, [population], training, pool_groups=pool_groups, progress=progress)
-        if not log.finished:  # Ctrl-C: nothing is to be written then
+        if not log.finished:  # it was interrupted by Ctrl-C, so nothing is written
             raise KeyboardInterrupt
         model = replace(model, training=f"on the recording itself, comparable within it only: {model.training}")
     embeddings, predictions = embed_and_predict(model, population, asked, pool_groups=pool_groups, progress=progress)
@@ -192,9 +192,9 @@ def embed(
     progress: Progress = automatic,
     **reading: Any,
 ) -> Embeddings:
-    """Read a recording and embed its units, in one call. Nothing is written.
+    """Read a recording and embed its units, in one call. No file is written.
 
-    It returns the vectors and the predicted labels that `nwb-neurid embed` writes.
+    The function returns the vectors and the predicted labels that `nwb-neurid embed` would write.
 
     Parameters
     ----------
@@ -262,13 +262,13 @@ def name_results(writing: WriteOptions, model: Model | None) -> WriteOptions:
 
 
 def _list_tables(name: str, results: Results) -> list[str]:
-    """What the tables of results are called in an NWB file."""
+    """Return the names of the tables of results in an NWB file."""
     labels = [part.label_name for part in results.predictions]
     return [name_object(name, EMBEDDINGS), *(name_object(name, PREDICTIONS, label) for label in labels)]
 
 
 def _list_names(population: Population, writing: WriteOptions, changed: bool) -> tuple[str, ...]:
-    """What the results are called in an NWB file."""
+    """Return the names of the results in an NWB file."""
     if writing.format != NWB:
         return ()
     beside_tables = changed or (writing.output is not None and not writing.sidecar)

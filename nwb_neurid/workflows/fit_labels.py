@@ -41,15 +41,16 @@ def fit_labels(
 ) -> Model:
     """Fit a label head to the vectors of recordings whose labels are known. The model itself is not changed.
 
-    The head is calibrated on held-out animals. With one animal, folds split neurons and keep duplicates together.
+    The head is calibrated on held-out animals. If there is only one animal, the folds split its neurons, and duplicates
+    stay in the same fold.
 
     Parameters
     ----------
     model
         A model, its folder, the name of an included model, or the name of an encoder that needs no training.
     sources
-        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Datasets of vectors are accepted as
-        well, as the folders that `nwb-neurid embed --workers N --output FOLDER` writes. Their recordings are not
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of vectors,
+        which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. Their recordings are not
         embedded again.
     label
         The label to learn: "cell_type", "brain_region", or the name of a text column.
@@ -59,8 +60,8 @@ def fit_labels(
         New names of classes: a mapping from old to new names, a csv table with the columns `old` and `new`, or the name
         of a grouping of Allen CCF regions, which is "beryl" or "cosmos".
     subjects
-        The subjects of recordings that do not state one: a mapping from path or file name to subject, or a csv table
-        with the columns `source` and `subject`.
+        The subjects of recordings that do not state their subject: a mapping from path or file name to subject, or a
+        csv table with the columns `source` and `subject`.
     scope
         A text that describes the neurons for which the predictions are valid, for example "opto-tagged interneurons of
         mouse V1".
@@ -126,7 +127,7 @@ def fit_labels(
     ]
     names = [each.subject_id for each in known]
     seen = _find_seen(built, {name: aliases[name] for name in names})
-    alone = len({*names}) == 1  # then folds split neurons, and otherwise animals
+    alone = len({*names}) == 1  # whether folds split neurons instead of animals
     fitted = fit_head(
         np.concatenate(vectors),
         map_labels(np.concatenate([each.labels[label].astype(np.str_) for each in known]), map),
@@ -155,7 +156,7 @@ def fit_labels(
 def read_named(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> tuple[list[Population], dict[str, set[str]]]:
-    """Read recordings, each with its subject, and all names of each subject: in the table and in the files.
+    """Read recordings, each with its subject, and return all names of each subject in the table and in the files.
 
     Raises
     ------
@@ -219,7 +220,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
 def match_stored(
     opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
 ) -> list[StoredRecording]:
-    """Find the stored recordings from which populations were read, in their order; empty if they were embedded."""
+    """Find the stored recordings from which populations were read, in order. There are none if they were embedded."""
     if not is_stored(opened):
         return []
     origin = {id(population): each for population, each in zip(populations, opened, strict=True)}
@@ -227,7 +228,10 @@ def match_stored(
 
 
 def _find_voters(populations: Sequence[Population]) -> Int64[np.ndarray, "units nearest"] | None:
-    """Rows of the units that vote together, over all recordings; None unless all have groups and positions."""
+    """Return the rows of the units that vote together, over all recordings.
+
+    Return None unless all have groups and positions.
+    """
     found = []
     for population in populations:
         if population.group is None or population.positions_um is None:
@@ -237,7 +241,7 @@ def _find_voters(populations: Sequence[Population]) -> Int64[np.ndarray, "units 
 
 
 def _find_seen(model: Model, aliases: Mapping[str, set[str]]) -> set[str]:
-    """Subjects, each with all of its names, that the encoder was trained on."""
+    """Return the subjects on which the encoder was trained. All names of a subject are considered."""
     trained = model.details.get("subjects")
     known = {*map(str, trained)} if isinstance(trained, list | tuple) else set()
     seen = {subject for subject, names in aliases.items() if names & known}

@@ -116,7 +116,7 @@ def _trains(row: dict[str, str]) -> bool:
 
 
 def _find_held_out(path: Path, rows: Sequence[dict[str, str]]) -> set[str]:
-    """The subjects of rows that do not train."""
+    """Return the subjects of the rows that are not used for training."""
     others = [row for row in rows if not _trains(row)]
     if any(not row.get("subject") for row in others):
         raise InvalidOption(
@@ -133,7 +133,7 @@ def _place(name: str, listed_in: Path) -> object:
 
 
 def _read_manifest(path: Path) -> list[object]:
-    """The sources in the manifest of an archive."""
+    """Return the sources in the manifest of an archive."""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute("SELECT DISTINCT source FROM recordings ORDER BY source").fetchall()

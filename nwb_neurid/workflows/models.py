@@ -33,7 +33,9 @@ class ModelChoice:
     device: str = "auto"
 
     def build(self) -> Model | None:
-        """Build the model; None if each recording should be embedded with the included model for its activity.
+        """Build the model.
+
+        Return None if each recording should be embedded with the included model for its kind of activity.
 
         Raises
         ------
@@ -88,5 +90,5 @@ def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:
 
 
 def names_encoder(model: str | Path) -> bool:
-    """Whether this is the name of an installed encoder, and not a folder with a model."""
+    """Return whether this is the name of an installed encoder, and not a folder with a model."""
     return not (Path(model) / "model.json").is_file() and str(model) in registry.encoders()

@@ -46,10 +46,10 @@ def write_report(
     Parameters
     ----------
     source
-        A file with results, the recording (in any format) to which they belong, or the folder of a dataset of vectors
-        that `nwb-neurid embed --workers N --output FOLDER` writes.
+        A file with results, the recording to which the results belong (in any format), or a dataset of vectors. The
+        latter is the folder that `nwb-neurid embed --workers N --output FOLDER` writes.
     output
-        The file to write. By default, it is written beside the results and named after the source:
+        The file to write. By default, it is written beside the results and named after the source, for example
         `recording.report.html`.
     name
         Name of the results whose vectors and predictions are shown. With None, the report shows the longest vectors and
@@ -62,7 +62,7 @@ def write_report(
     Returns
     -------
     Path
-        The page.
+        Path of the report.
 
     Raises
     ------
@@ -112,7 +112,9 @@ def _write_dataset_report(
 
 
 def check_page(source: str | Path, writing: WriteOptions) -> Path:
-    """Find the path of the report on results that will be written: beside them, named after them or their source.
+    """Return the path for the report on results that will be written.
+
+    It is beside the results and named after them or the source.
 
     Parameters
     ----------
@@ -168,7 +170,7 @@ def write_page(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write the page on results, completely or not at all. It gets the recording's restrictions on who may read it.
+    """Write the page on results, completely or not at all. Only users who may read the recording may read it.
 
     Parameters
     ----------
@@ -202,7 +204,7 @@ def _write_text(page: str, target: Path, like: Sequence[Path], *, overwrite: boo
 
 
 def name_report(source: str | Path) -> Path:
-    """The default path of the report on a recording: beside it or, for a URL, in the current folder."""
+    """Return the default path of the report on a recording: beside it or, for a URL, in the current folder."""
     source = (
         Path(PurePosixPath(urlsplit(source).path).name) if isinstance(source, str) and is_url(source) else Path(source)
     )
@@ -215,9 +217,11 @@ def name_report(source: str | Path) -> Path:
 def _read_recording(
     source: Path, path: Path, shown: Results, sizes: Mapping[str, int], options: ReadOptions
 ) -> tuple[Population, str]:
-    """Read the recording that results are about: the source, the file with the results, or the one that they name.
+    """Read the recording to which results belong.
 
-    Results on one of several imaging planes are called after it: the ending of their name comes back too.
+    It is the source, the file with the results, or the recording that they name.
+
+    The name of results on one of several imaging planes ends in the name of the plane. This ending is returned too.
     """
     named = Path(shown.embeddings.provenance.source)
     candidates = [
@@ -231,13 +235,13 @@ def _read_recording(
     for candidate in dict.fromkeys(each for each in candidates if each.name and each.exists()):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NeuridWarning)  # they were printed when it was embedded
+                warnings.simplefilter("ignore", NeuridWarning)  # they were issued when the recording was embedded
                 population, ending = _select_plane(
                     read_with(reader_for(candidate), candidate, options), shown.name, sizes
                 )
             return _match_units(population, shown.embeddings, candidate), ending
         except NeuridError as error:
-            if candidate != path or not path.name.endswith(SIDECAR):  # a sidecar has ids of neurons only
+            if candidate != path or not path.name.endswith(SIDECAR):  # a sidecar contains only the ids of neurons
                 refusals.append(error)
     if refusals:
         raise refusals[0]
@@ -248,7 +252,10 @@ def _read_recording(
 
 
 def _select_plane(population: Population, name: str, sizes: Mapping[str, int]) -> tuple[Population, str]:
-    """Of several imaging planes, select that of the results of this name; `sizes` are those of all results."""
+    """Select the imaging plane to which the results of this name belong.
+
+    `sizes` contains the number of units of all results.
+    """
     endings = name_on_tables(population.tables, "") if len(population.tables) > 1 else []
     ending = max((each for each in endings if name.endswith(each)), key=len, default="")
     if not ending:
@@ -259,12 +266,14 @@ def _select_plane(population: Population, name: str, sizes: Mapping[str, int]) -
 
 
 def _match_units(population: Population, embeddings: Embeddings, source: Path) -> Population:
-    """The units that results are about: all, or a stretch of them, where `--from` chose one of several planes.
+    """Select the units to which results belong.
+
+    These are all units, or consecutive units if one of several planes was embedded.
 
     Raises
     ------
     InvalidResults
-        If there are no such units, or several such stretches.
+        If there are no such units, or several such sets of units.
     """
     ids, wanted = population.unit_ids.astype(np.str_), embeddings.unit_ids.astype(np.str_)
     size = len(wanted)
@@ -279,9 +288,9 @@ def _match_units(population: Population, embeddings: Embeddings, source: Path) -
 
 
 def _explain_no_types(population: Population, predictions: Sequence[Predictions]) -> list[Predictions]:
-    """Why units have no cell type by a criterion: where there is no waveform, no file holds that.
+    """Explain why units have no cell type by a criterion. No file stores this if the recording has no waveforms.
 
-    Nothing where a criterion was applied, or fits some unit.
+    Return nothing if a criterion was applied, or can be applied to some unit.
     """
     if population.waveforms_uv is not None and population.waveform_rate_hz is not None:
         return []
@@ -299,7 +308,7 @@ def _are_same_units(one: Results, other: Results) -> bool:
 
 
 def _learn_about(name: str, path: Path, embeddings: Embeddings) -> About:
-    """What the registry and the included models know of an encoder and its weights."""
+    """Collect what the registry and the included models state about an encoder and its weights."""
     provenance = embeddings.provenance
     summary = citation = card = ""
     with suppress(NeuridError):

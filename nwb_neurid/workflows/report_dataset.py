@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_UNITS = 10_000
-"""A page with more units is slow to make and to look at."""
+"""Maximum number of units of a page. A page with more units would be slow to make and to display."""
 
 SEED = 0
 Measured = dict[str, tuple[str, Float64[np.ndarray, " units"]]]
@@ -33,7 +33,7 @@ class Joined:
     Parameters
     ----------
     population
-        The units. Their labels are the known and the predicted labels, and subject, session and recording.
+        The units. Their labels are the known and predicted labels, the subject, the session and the recording.
     embeddings
         One row for each unit.
     measured
@@ -114,7 +114,7 @@ def join_dataset(folder: Path) -> Joined:
 
 
 def _tabulate(each: StoredRecording) -> "pd.DataFrame":
-    """The units of a recording, and where each is from."""
+    """Tabulate the units of a recording and their origins."""
     import pandas as pd
 
     population = each.population
@@ -135,7 +135,7 @@ def _tabulate(each: StoredRecording) -> "pd.DataFrame":
 def _stack(
     found: Sequence[StoredRecording], of: Callable[[StoredRecording], Mapping[str, np.ndarray]]
 ) -> "pd.DataFrame":
-    """The labels of the units of all recordings, by name; "" where a recording does not have one."""
+    """Stack the labels of the units of all recordings, by name. A label is "" if a recording does not have it."""
     import pandas as pd
 
     parts = [pd.DataFrame(dict(of(each)), range(len(each.population)), dtype=object) for each in found]
@@ -143,7 +143,7 @@ def _stack(
 
 
 def _keep_one_model(found: Sequence[StoredRecording], folder: Path) -> list[StoredRecording]:
-    """The recordings with vectors of the model that most have."""
+    """Select the recordings with vectors of the most frequent model."""
     models = [(each.embeddings.provenance.encoder, each.embeddings.provenance.weights_sha256) for each in found]
     (most, count), *others = Counter(models).most_common()
     if others:

@@ -90,7 +90,7 @@ def train(
     resume
         Continue an interrupted training in this folder. All other options must be the same as before.
     overwrite
-        Replace the folder.
+        Replace an existing folder.
     reading
         Options for reading the recordings.
     pool_groups
@@ -118,7 +118,7 @@ def train(
     Raises
     ------
     CannotWrite
-        If the folder cannot be written, or if it exists and neither `resume` nor `overwrite` is set.
+        If the folder cannot be written, or if the folder exists and neither `resume` nor `overwrite` is set.
     InvalidOption, CannotTrain
         If the encoder needs no training, a recording is listed twice, or no recording can be used for training.
     Leak
@@ -172,7 +172,7 @@ def train(
     like = [Path(each.source) for each in populations if each.source]
     keep = partial(_keep, folder, like)
     with _make_folder(folder, like), _lock(folder):
-        _check_free(folder, resume=resume, overwrite=overwrite)  # again, since another training may have ended
+        _check_free(folder, resume=resume, overwrite=overwrite)  # check again, since another training may have ended
         if overwrite and not resume:
             (folder / CHECKPOINT).unlink(missing_ok=True)
         trained, log = fit(model, populations, options, pool_groups=pool_groups, keep=keep, progress=progress)
@@ -189,7 +189,7 @@ def _read(
     pool_groups: bool,
     progress: Progress,
 ) -> tuple[Sequence[Population | Binned], list[str]]:
-    """The recordings to train on, through the cache if there is one; notes on those that cannot be."""
+    """Read the recordings to train on, through the cache if there is one, and collect notes on unusable recordings."""
     found: Sequence[Population | Binned]
     notes: list[str] = []
     if cache is None:
@@ -242,7 +242,7 @@ def _check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[str, Json]) -> Model:
-    """A finished model, if it is what the training that is to go on would have led to, as far as its record tells."""
+    """Return a finished model if its record agrees with the requested training."""
     if model.name != untrained.name:
         other = f"of encoder {model.name}, not {untrained.name}"
     elif model.encoder.config != untrained.encoder.config:
@@ -265,7 +265,7 @@ def _check_same(model: Model, folder: Path, untrained: Model, wanted: Mapping[st
 
 @contextmanager
 def _make_folder(folder: Path, like: Sequence[Path]) -> Iterator[None]:
-    """The folder, which is taken away again if it was made for a training that kept nothing."""
+    """Make the folder. If the training fails before anything is kept in a new folder, the folder is removed."""
     new = not folder.exists()
     make_folders(folder)
     if new:
@@ -275,14 +275,17 @@ def _make_folder(folder: Path, like: Sequence[Path]) -> Iterator[None]:
         yield
     except BaseException:
         if new:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # the folder is not empty
                 folder.rmdir()
         raise
 
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One training into a folder at a time; of several processes that train together, the first holds the lock."""
+    """Allow only one training per folder at a time.
+
+    If several processes train together, the first one holds the lock.
+    """
     if os.environ.get("RANK", "0") != "0":
         yield
         return

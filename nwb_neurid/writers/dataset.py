@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nwb_neurid.writers.nwb.entry import Results
 
 MANIFEST = "_manifest.sqlite"
-"""What a folder holds that is such a dataset."""
+"""Name of the manifest. A folder with this file is such a dataset."""
 
 UNKNOWN_SUBJECT = "unknown"
 LONGEST_NAME = 80
@@ -51,7 +51,7 @@ def choose_part(folder: Path, source: str, key: str, find_neurons: FindNeurons) 
     key
         Part of the name of its file, in addition to the name of the recording.
     find_neurons
-        Function that finds which of its units may be the same neuron.
+        Function that finds which units may be the same neuron.
     """
 
     def write(population: Population, results: "Sequence[Results]") -> Path:
@@ -102,7 +102,7 @@ class StoredRecording:
 
 
 def is_dataset(source: object) -> bool:
-    """Whether a source is the folder of such a dataset."""
+    """Return whether a source is the folder of such a dataset."""
     return isinstance(source, str | Path) and not is_url(source) and (Path(source) / MANIFEST).is_file()
 
 
@@ -118,7 +118,7 @@ def prepare_folder(folder: Path) -> None:
     if folder.is_file():
         raise CannotWrite(f"{folder} is a file. The vectors of several recordings go into a folder: choose another.")
     held = folder.is_dir() and any(folder.iterdir())
-    if held and not is_dataset(folder):  # asked for last: another run may begin the dataset meanwhile
+    if held and not is_dataset(folder):  # checked last, because another run may create the dataset meanwhile
         raise CannotWrite(f"{folder} holds other files. Choose a new or empty folder for the vectors (--output).")
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,19 +152,19 @@ def read_dataset(folder: str | Path) -> list[StoredRecording]:
 
 
 def list_parts(folder: str | Path) -> list[Path]:
-    """The files of a dataset, one for each recording."""
+    """List the files of a dataset, one for each recording."""
     return sorted(path for path in Path(folder).glob("*/*.parquet") if not path.name.startswith("."))
 
 
 def rename_recording(path: Path, source: str) -> None:
-    """Change what a recording is called in its file of a dataset, because it was moved.
+    """Change the path of a recording in its file of a dataset, because the recording was moved.
 
     Raises
     ------
     UnreadableSource
         If the file is damaged.
     CannotWrite
-        If it cannot be written. The old one is kept then.
+        If the file cannot be written. The old file is then kept.
     """
     import pyarrow
     import pyarrow.parquet
@@ -178,13 +178,13 @@ def rename_recording(path: Path, source: str) -> None:
 
 
 def _name_part(source: str, subject: str, key: str) -> Path:
-    """Where the file of a recording lies in the dataset."""
+    """Return the path of the file of a recording within the dataset."""
     name = Path(source.partition("?")[0]).name.removesuffix(".nwb") or "recording"
     return Path(_quote(subject or UNKNOWN_SUBJECT)) / f"{_quote(name)}.{key[:12]}.parquet"
 
 
 def _quote(name: str) -> str:
-    """A text as the name of a file: no separators, no leading dot or underscore, and not too long."""
+    """Convert a text to a file name without separators, without a leading dot or underscore, and not too long."""
     return quote(name, safe=" +,=@()")[:LONGEST_NAME].lstrip("._ ").rstrip(". ") or "-"
 
 
@@ -247,7 +247,7 @@ def _list_finite(values: np.ndarray) -> list[float | None]:
 
 
 def _list_labels(population: Population) -> list[list[tuple[str, str]]]:
-    """The known labels of each unit."""
+    """List the known labels of each unit."""
     return [
         [(name, str(values[row])) for name, values in population.labels.items() if str(values[row])]
         for row in range(len(population))
@@ -291,7 +291,7 @@ def _read_part(path: Path) -> StoredRecording:
 
 
 def _restore(columns: dict[str, list[Any]], about: dict[str, Any], path: Path) -> StoredRecording:
-    """The units of a file."""
+    """Restore the units of a file."""
     units, dim = len(columns["row"]), int(about.pop("dim"))
     ids = np.array(columns["unit_id"], dtype=np.int64 if about.pop("ids_are_numbers") else np.str_)
     if columns["row"] != list(range(units)):
@@ -340,7 +340,7 @@ def _read_texts(values: Sequence[str | None]) -> np.ndarray:
 
 
 def _read_predictions(values: Sequence[Sequence[dict[str, Any]] | None]) -> dict[str, np.ndarray]:
-    """The predicted label of each unit; of several predictions of one label, the first."""
+    """Return the predicted label of each unit. If a label was predicted several times, the first prediction is used."""
     found: dict[str, list[str]] = {}
     for row, every in enumerate(values):
         for each in reversed(every or ()):

@@ -68,14 +68,14 @@ def choose_output(
 
 
 def take_fingerprint(source: str | Path) -> store.Fingerprint | None:
-    """Take the fingerprint of an NWB file, to detect later changes; None for other sources."""
+    """Take the fingerprint of an NWB file, to detect later changes. Return None for other sources."""
     return None if is_url(source) or not is_nwb(Path(source)) else store.Fingerprint.of(Path(source))
 
 
 def _choose_nwb(
     source: str | Path, options: WriteOptions, seen: store.Fingerprint | None, labels: Sequence[str]
 ) -> Output:
-    """The tables of an NWB file that is the source, or an NWB file of its own, with the units."""
+    """Choose the NWB file that is the source, or for other sources a new NWB file with the units."""
     if is_url(source) or not is_nwb(Path(source)):
         target = _choose_target(source, options, name_output(source))
         return Output(write=partial(standalone.write_standalone, target=target, overwrite=options.overwrite))
@@ -104,7 +104,7 @@ def _choose_nwb(
 
 
 def _choose_table(source: str | Path, options: WriteOptions, *_: object) -> Output:
-    """A flat table in a file of its own."""
+    """Choose a separate file with a flat table."""
     kind = options.format
     if kind == table.PARQUET:
         table.check_parquet()
@@ -124,7 +124,7 @@ def _choose_table(source: str | Path, options: WriteOptions, *_: object) -> Outp
 
 
 def _choose_phy(source: str | Path, options: WriteOptions, *_: object) -> Output:
-    """Columns in the folder of phy that is the source."""
+    """Choose columns in the phy folder that is the source."""
     phy.check_folder(source)
     if options.output is not None:
         raise InvalidOption("--format phy writes into the folder of the source itself: leave out --output.")
@@ -153,7 +153,7 @@ FORMATS: Mapping[str, Callable[[str | Path, WriteOptions, store.Fingerprint | No
 
 
 def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, name: str = "") -> str:
-    """The name of a file with results on this source.
+    """Return the name of a file with results on a source.
 
     Parameters
     ----------
@@ -183,7 +183,10 @@ def name_output(source: str | Path, *, sidecar: bool = False, kind: str = NWB, n
 
 
 def _choose_target(source: str | Path, options: WriteOptions, name: str) -> Path:
-    """The file that is asked for, or one of this name beside the source; for a URL, here."""
+    """Return the requested file, or a file of this name beside the source.
+
+    For a URL, it is in the working directory.
+    """
     target = options.output or (Path() if is_url(source) else Path(source).parent) / name
     with convert_errors(target):
         if not is_url(source) and target.exists() and target.samefile(source):

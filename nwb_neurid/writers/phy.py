@@ -61,12 +61,12 @@ def check_ids(population: Population) -> None:
 
 
 def name_files(folder: Path, columns: Sequence[str]) -> list[Path]:
-    """The file of each column."""
+    """Return the file of each column."""
     return [folder / f"cluster_{name}.tsv" for name in columns]
 
 
 def name_column(name: str) -> str:
-    """Name of the column that is always written for the results `name`, with or without predictions.
+    """Return the name of the column that is always written for the results `name`, with or without predictions.
 
     It has a prefix that phy's own columns do not have, and the reader of phy does not use such columns as labels.
     """
@@ -101,10 +101,10 @@ def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predic
 
 
 def make_labels(name: str, predictions: Sequence[Predictions]) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """The columns of predictions among those of `make_columns`. It raises the same errors."""
+    """Make only the columns of predictions that `make_columns` would make. It raises the same errors."""
     columns = {}
     for part in predictions:
-        name_object(name, PREDICTIONS, part.label_name)  # refuses what cannot be part of the name of a file
+        name_object(name, PREDICTIONS, part.label_name)  # raises an error if the label cannot be part of a file name
         label = f"{name_column(name)}_{part.label_name}"
         columns[label] = np.where(part.abstained, "", part.label)
         if not np.isnan(part.class_probabilities).all():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CSV, PARQUET = "csv", "parquet"
 
 PROVENANCE = b"nwb_neurid"
-"""Under which key a parquet file holds the provenance, as JSON."""
+"""Key of a parquet file under which the provenance is stored as JSON."""
 
 
 def make_table(
@@ -63,7 +63,10 @@ def make_table(
 
 
 def _tabulate_clusters(embeddings: Embeddings) -> "pd.DataFrame":
-    """The columns `cluster`, missing for a unit in none, `map_x` and `map_y`; none where there are too few units."""
+    """Make the columns `cluster` (missing for a unit outside all clusters), `map_x` and `map_y`.
+
+    There are no such columns if there are too few units.
+    """
     import pandas as pd
 
     found = find_clusters(embeddings)
@@ -114,7 +117,7 @@ def write_table(
     overwrite
         Whether an existing file may be replaced.
     like
-        The recording. The table gets the same restrictions on who may read it.
+        The recording. Users who may not read it may not read the table either.
 
     Raises
     ------

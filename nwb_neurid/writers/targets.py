@@ -1,4 +1,4 @@
-"""Checks of files to write, which must not be data of the recording or of somebody else."""
+"""Checks of files to write. They must not be data of the recording or files of other software."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from nwb_neurid.errors import CannotWrite
 from nwb_neurid.readers.nwb import HDF5_SIGNATURE
 
 BEGINNINGS = {"nwb": HDF5_SIGNATURE, "csv": b"unit_id", "parquet": b"PAR1"}
-"""How files of each format begin that we wrote."""
+"""First bytes of the files in each format that this package writes."""
 
 
 def check_outside(source: Path, target: Path) -> None:
@@ -24,7 +24,7 @@ def check_outside(source: Path, target: Path) -> None:
 
 
 def check_format(target: Path, kind: str) -> None:
-    """Refuse to replace a file that is not of this format, and does not have its file name extension either.
+    """Refuse to replace a file that has neither this format nor its file name extension.
 
     Parameters
     ----------

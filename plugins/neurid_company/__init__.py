@@ -1,4 +1,7 @@
-"""A neuron and its company: its fine timing and its correlations with others, with weights learnt in closed form."""
+"""An encoder of the fine timing of a neuron and of its correlations with other neurons.
+
+Its weights are computed in closed form.
+"""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 IMAGING = frozenset({"dff", "fluorescence", "deconvolved"})
 
 SHORTEST_SPIKES_S, SHORTEST_IMAGING_S, SHORTEST_DFF_S = 10.0, 30.0, 10.0
-"""Observed time that a recording must hold; sizes in dF/F can be told from less than the form of traces."""
+"""Minimum observed time of a recording for spikes, for imaging, and for imaging with sizes in dF/F."""
 
 SPEC = EncoderSpec(
     name="company",
@@ -25,7 +28,7 @@ SPEC = EncoderSpec(
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """What an encoder of this config needs: its kind of activity."""
+    """Return the requirements of an encoder with this config: its kind of activity and the minimum observed time."""
     settings = CompanyConfig.from_json(config)
     if settings.activity == "spikes":
         return replace(SPEC, accepts=frozenset({"spikes"}), min_observed_s=SHORTEST_SPIKES_S)

@@ -10,7 +10,7 @@ from nwb_neurid.population import Population
 
 TICK_S = 1e-3
 GAP_TICKS = 2500
-"""Kept free between two runs: longer than anything that is counted around a spike."""
+"""Number of free ticks between two runs. It is larger than any lag at which spikes are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -20,7 +20,7 @@ class Clock:
     Parameters
     ----------
     times_s, run, tick
-        Time of each spike in seconds, its run, and its tick of the clock; unit after unit.
+        Time of each spike in seconds, its run, and its tick of the clock. Spikes are stored unit after unit.
     splits
         Spikes of unit `u` are those from `splits[u]` to `splits[u + 1]`.
     first, ticks
@@ -73,34 +73,34 @@ class Clock:
 
     @property
     def counts(self) -> Int64[np.ndarray, " units"]:
-        """Number of spikes of each unit."""
+        """Return the number of spikes of each unit."""
         return np.diff(self.splits)
 
     @property
     def end(self) -> Int64[np.ndarray, " runs"]:
-        """The tick after the last one of each run."""
+        """Return the tick after the last one of each run."""
         return self.first + self.ticks
 
     @property
     def duration_s(self) -> float:
-        """Observed time of the population, in seconds."""
+        """Return the observed time of the population, in seconds."""
         return float(self.ticks.sum() * TICK_S)
 
     def rows(self, unit: int) -> slice:
-        """The slice of the arrays with the spikes of a unit."""
+        """Return the slice of the arrays with the spikes of a unit."""
         return slice(int(self.splits[unit]), int(self.splits[unit + 1]))
 
     def runs_of(self, unit: int) -> Bool[np.ndarray, " runs"]:
-        """The runs in which a unit was observed."""
+        """Return in which runs a unit was observed."""
         return np.ones(len(self.first), np.bool_) if self.observed is None else self.observed[unit]
 
     def count(self, unit: int, bin_ticks: int) -> Int64[np.ndarray, " bins"]:
-        """Spike counts of a unit in the whole bins of the runs in which it was observed."""
+        """Return the spike counts of a unit in the whole bins of the runs in which it was observed."""
         per_run = np.where(self.runs_of(unit), self.ticks // bin_ticks, 0)
         return self._binned(unit, bin_ticks, per_run)
 
     def count_all(self, bin_ticks: int) -> UInt8[np.ndarray, "units bins"]:
-        """Spike counts of every unit in the whole bins of all runs; over 255 count as 255."""
+        """Return the spike counts of every unit in the whole bins of all runs. Counts above 255 become 255."""
         per_run = self.ticks // bin_ticks
         counts = np.empty((len(self), int(per_run.sum())), np.uint8)
         for unit in range(len(self)):
@@ -108,7 +108,7 @@ class Clock:
         return counts
 
     def bins_observed(self, bin_ticks: int) -> Bool[np.ndarray, "units bins"] | None:
-        """Whether each unit was observed in each bin of `count_all`; None if all units were."""
+        """Return whether each unit was observed in each bin of `count_all`. Return None if all units always were."""
         return None if self.observed is None else np.repeat(self.observed, self.ticks // bin_ticks, axis=1)
 
     def _binned(self, unit: int, bin_ticks: int, per_run: Int64[np.ndarray, " runs"]) -> Int64[np.ndarray, " bins"]:

@@ -25,20 +25,21 @@ class CompanyConfig:
     neighbours
         Largest number of functional neighbours of a unit.
     rounds
-        Rounds of averaging over these neighbours; each adds a block of `own + company` dimensions.
+        Rounds of averaging over these neighbours. Each round adds a block of `own + company` dimensions.
     relative
         Whether features are standardised within the recording. This is needed for imaging, because gain, noise and
         indicator differ between setups. It is not needed for spike trains.
     own_of_neighbours
-        Number of dimensions by which the block `company` is longer, so that it also holds the mean own timing of the
-        functional neighbours, relative to the population. All dimensions of the block are mixed by one rotation.
+        Number of dimensions by which the block `company` is longer. They contain the mean of the block `own` over the
+        functional neighbours, relative to the population. One rotation mixes all dimensions of the block.
     sharpness
         Exponent of the signal-to-noise ratio by which directions are weighted.
     waveform
-        Whether the vector ends with the shape of the mean waveform; zeros where it is unknown.
+        Whether the vector ends with the shape of the mean waveform, which is 0 if it is unknown.
     sizes
-        Whether own features of imaging also say how large the trace and its changes are, in dF/F, to which other
-        traces are then converted. Without, features are those of traces of standard deviation 1.
+        Whether the block `own` of imaging also contains the size of the trace and of its changes in dF/F. Traces of
+        other kinds are then converted to dF/F. If False, all features are computed from traces with standard deviation
+        1.
     """
 
     activity: Literal["spikes", "imaging"]
@@ -69,12 +70,12 @@ class CompanyConfig:
 
     @property
     def listens(self) -> bool:
-        """Whether functional neighbours are part of the vector."""
+        """Return whether functional neighbours are part of the vector."""
         return self.rounds > 0 or self.own_of_neighbours > 0
 
     @property
     def blocks(self) -> Mapping[str, slice]:
-        """The dimensions of each block of a vector, in order."""
+        """Return the dimensions of each block of a vector, in order."""
         company = self.company + self.own_of_neighbours
         both = self.own + company
         sizes = {"own": self.own, "company": company}
@@ -88,11 +89,11 @@ class CompanyConfig:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """The names of the dimensions of a vector: the block, and the number within the block."""
+        """Return the names of the dimensions of a vector: the block, and the number within the block."""
         sizes = {name: block.stop - block.start for name, block in self.blocks.items()}
         return tuple(f"{name}_{axis}" for name, size in sizes.items() for axis in range(size))
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Return the length of a vector."""
         return max(block.stop for block in self.blocks.values())

@@ -15,7 +15,7 @@ DIM = len(QUANTILES) + 3
 COMPONENTS = 32
 MOST_OTHERS = 512
 EXACT_UNITS = 1024
-"""Up to so many units the correlation matrix is decomposed itself, above it is sketched."""
+"""Maximum number of units for an exact decomposition of the correlation matrix. With more units, it is approximated."""
 
 NEIGHBOUR_CANDIDATES = 4096
 PIECE = 512
@@ -26,7 +26,7 @@ Rows = Callable[[slice | Int64[np.ndarray, " rows"]], Float32[np.ndarray, "rows 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Signals:
-    """Rows of mean 0 and norm 1, which are computed when they are used, so that they need not all fit into memory."""
+    """Rows of mean 0 and norm 1. They are computed when they are needed, so that they need not all fit into memory."""
 
     units: int
     samples: int
@@ -45,10 +45,10 @@ class Signals:
 
 
 def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray, "rows samples"]:
-    """Rows of mean 0 and norm 1; a constant row becomes zeros.
+    """Scale rows to mean 0 and norm 1. A constant row becomes zeros.
 
-    Computed in double precision, some samples at a time: whole copies in that precision would be fresh memory for hours
-    of spikes, and getting it from the system took longer than all else.
+    Sums are computed in double precision, but copies are made in single precision. For hours of spikes, allocating
+    memory for copies in double precision took longer than the computation.
     """
     mean = values.mean(axis=1, keepdims=True, dtype=np.float64) if values.shape[1] else 0.0
     centred = np.subtract(values, mean, out=np.empty(values.shape, np.float32), casting="same_kind")
@@ -59,7 +59,9 @@ def standardise(values: Real[np.ndarray, "rows samples"]) -> Float32[np.ndarray,
 def describe(
     left: Signals, right: Signals, others: Int64[np.ndarray, " others"]
 ) -> Float64[np.ndarray, "units features"]:
-    """Describe the correlations of each row with other rows: quantiles, mean, mean size and root of the mean cube.
+    """Describe the correlations of each row with other rows.
+
+    The features are quantiles, the mean, the mean absolute value, and the cube root of the mean cube.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def describe(
 def _quantiles(
     products: Float64[np.ndarray, "rows others"], number: Int64[np.ndarray, " rows"]
 ) -> Float64[np.ndarray, "rows quantiles"]:
-    """Of what is known in each row, by linear interpolation; NaN sort to the end."""
+    """Compute quantiles of the known values in each row by linear interpolation. NaN are sorted to the end."""
     ordered = np.sort(products, axis=1)
     at = QUANTILES * (number[:, None] - 1)
     low = np.floor(at).astype(np.int64)
@@ -118,7 +120,10 @@ def load(signals: Signals) -> Float64[np.ndarray, "units components"]:
 
 
 def _sketch(signals: Signals, number: int) -> Float64[np.ndarray, "units components"]:
-    """The leading components by randomised subspace iteration; the start is drawn along time, not along units."""
+    """Approximate the leading components by randomised subspace iteration.
+
+    It starts with random vectors along time, not units.
+    """
     wide = min(number + 16, signals.samples)
     basis = np.random.default_rng(0).standard_normal((signals.samples, wide)).astype(np.float32)
     for _ in range(ROUNDS_OF_SKETCH):
@@ -135,13 +140,13 @@ def _sketch(signals: Signals, number: int) -> Float64[np.ndarray, "units compone
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Neighbours:
-    """The functional neighbours of each unit: rows, and weights that sum to 1 (or to 0 if there are none)."""
+    """The functional neighbours of each unit. Their weights sum to 1, or to 0 if a unit has no neighbours."""
 
     rows: Int64[np.ndarray, "units neighbours"]
     weights: Float64[np.ndarray, "units neighbours"]
 
     def average(self, vectors: Float64[np.ndarray, "units dim"]) -> Float64[np.ndarray, "units dim"]:
-        """The weighted mean of the vectors of each unit's neighbours."""
+        """Return the weighted mean of the vectors of the neighbours of each unit."""
         found = np.empty_like(vectors)
         for start in range(0, len(vectors), PIECE):
             part = slice(start, start + PIECE)

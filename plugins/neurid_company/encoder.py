@@ -1,4 +1,4 @@
-"""The encoder: features of a unit and of its company are projected, and averaged over its functional neighbours."""
+"""The encoder, which projects the features of units and averages them over functional neighbours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 
 PAIRS = 4
-"""Pairs of segments of each recording, unless the options say otherwise; further steps see no new ones."""
+"""Default number of pairs of segments of each recording. Further steps use no new pairs."""
 
 BLOCKS = ("own", "company")
 
@@ -49,16 +49,16 @@ class CompanyEncoder:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Config from which its plugin rebuilds it."""
+        """Return the config from which the plugin rebuilds the encoder."""
         return self._config
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Return the length of a vector."""
         return self._settings.dim
 
     def state(self) -> State:
-        """Moments and directions of both projections, in single precision."""
+        """Return the moments and directions of both projections, in single precision."""
         return {name: array.astype(np.float32) for name, array in self._moments().items()}
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
@@ -78,7 +78,7 @@ class CompanyEncoder:
         )
 
     def _join(self, measured: Portrait, population: Population) -> Float64[np.ndarray, "units dim"]:
-        """The vectors of all units; zeros where nothing is known of one."""
+        """Compute the vectors of all units. They are zeros for units without known features."""
         vectors = np.zeros((len(population), self.dim))
         usable = measured.usable
         if len(usable):
@@ -98,12 +98,15 @@ class CompanyEncoder:
         return vectors
 
     def _compare_halves(self, population: Population) -> Float64[np.ndarray, " units"]:
-        """Cosine similarity of the vectors of two parts; NaN where a unit has none in one of them."""
+        """Compute the cosine similarity of the vectors in two parts.
+
+        It is NaN for units without a vector in one of the parts.
+        """
         halves = draw_halves(population)
         if halves is None:
             return np.full(len(population), np.nan)
         listens = self._settings.listens
-        block = self._settings.blocks.get("waveform", slice(self.dim, None))  # the same in every part
+        block = self._settings.blocks.get("waveform", slice(self.dim, None))  # the waveform is the same in every part
         measured = [self._measure(half, silent, neighbours=listens) for half in halves]
         first, second = (self._join(*part)[:, : block.start] for part in zip(measured, halves, strict=True))
         norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
@@ -140,7 +143,10 @@ class CompanyEncoder:
         return log.result(notes)
 
     def _step(self, number: int, populations: Sequence[Population], pairs: int, seed: int) -> tuple[float, int]:
-        """Loss and units of one pair of segments, which the moments then hold; of all, once there are no more."""
+        """Add a pair of segments to the moments, and return the loss and the number of units of this pair.
+
+        After all pairs were used, the loss and the number of units of all pairs are returned.
+        """
         if number >= pairs * len(populations):
             parts = [self._projections[block].recall() for block in BLOCKS]
             return _ratio(parts), int(self._projections["own"].pairs.max())
@@ -178,9 +184,10 @@ class CompanyEncoder:
     def _mix(
         self, company: Float64[np.ndarray, "usable company"], own: Features, neighbours: Neighbours
     ) -> Float64[np.ndarray, "usable mixed"]:
-        """Rotate the coordinates of the company together with how the own timing of the neighbours differs.
+        """Rotate the block `company` together with the mean block `own` of the neighbours, relative to the population.
 
-        A probe that standardises coordinates thus leaves both their weights, as within a block.
+        Because of the rotation, a probe that standardises coordinates keeps the weights of both parts, as within a
+        block.
         """
         number = self._settings.own_of_neighbours
         if not number:
@@ -192,7 +199,10 @@ class CompanyEncoder:
     def _listen(
         self, alone: Float64[np.ndarray, "usable both"], neighbours: Neighbours
     ) -> Iterator[Float64[np.ndarray, "usable both"]]:
-        """What the neighbours have in common that the population has not; then what theirs have; and so on."""
+        """Yield averages over the neighbours of each unit, relative to the mean of the population.
+
+        Each round averages the result of the round before.
+        """
         heard = alone - alone.mean(axis=0)
         for _ in range(self._settings.rounds):
             heard = neighbours.average(heard)
@@ -234,7 +244,7 @@ def check_state(settings: CompanyConfig, state: State) -> None:
 
 
 def draw_state(settings: CompanyConfig, seed: int) -> State:
-    """Untrained weights: random directions, and no moments."""
+    """Draw untrained weights, which consist of random directions without moments."""
     spikes = settings.activity == "spikes"
     features = {
         "own": portrait.SPIKES_OWN if spikes else portrait.IMAGING_OWN + settings.sizes * portrait.IMAGING_SIZES,
@@ -252,13 +262,13 @@ def draw_state(settings: CompanyConfig, seed: int) -> State:
 
 
 def _ratio(parts: Sequence[tuple[float, float]]) -> float:
-    """Noise for signal, over both projections."""
+    """Return the ratio of noise to signal over both projections."""
     noise, signal = np.sum(parts, axis=0)
     return float(noise / max(signal, 1e-12))
 
 
 def _choose_recordings(populations: Sequence[Population]) -> tuple[list[Population], tuple[str, ...]]:
-    """The recordings that can be trained on, and why others cannot."""
+    """Return the recordings that can be used for training, and the reasons why others cannot."""
     kept, left_out = [], []
     for population in populations:
         who = population.source or population.session_id or "a recording"

@@ -46,7 +46,7 @@ class Log:
 
     @property
     def seconds(self) -> float:
-        """Duration of the training so far, including the time before a resume."""
+        """Return the duration of the training so far, including the time before a resume."""
         return self._before_s + time.monotonic() - self._started
 
     def add(self, number: int, loss: float, matched: int) -> None:
@@ -67,7 +67,7 @@ class Log:
             self._options.saved(self.result(()))
 
     def result(self, notes: tuple[str, ...]) -> TrainingLog:
-        """The log."""
+        """Return the log of the training."""
         return TrainingLog(
             loss=self._loss[: self.done].copy(),
             matched=self._matched[: self.done].copy(),
@@ -94,7 +94,7 @@ class Log:
         try:
             with safe_open(path, framework="np") as file:
                 about = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         except (OSError, SafetensorError) as error:
             raise WrongWeights(
                 f"The checkpoint {path} cannot be read: {error}. Train from scratch in another folder, without "

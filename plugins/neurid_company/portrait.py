@@ -1,4 +1,4 @@
-"""The features of all units of a population: own features, those of the company, and loadings."""
+"""The features of all units of a population: features of the unit itself, of its correlations, and loadings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ from nwb_neurid.population import Population
 
 BIN_TICKS = 20
 SCALES = (1, 5, 25, 100)
-"""Bins of spikes in which counts are correlated, in `BIN_TICKS`."""
+"""Widths of the bins in which spike counts are correlated, as multiples of `BIN_TICKS`."""
 
 HIGH_PASS_S = 20.0
 FEWEST_FRAMES = 4
 LAGGED_S = ((0.2, 0.2), (0.6, 0.6), (1.2, 1.2), (1.2, 2.4), (1.2, 5.0))
-"""Changes of traces over a span, correlated with those of others that much later."""
+"""Pairs of a span and a lag, in seconds. Changes of traces over the span are correlated with changes of others after
+the lag.
+"""
 
 NEIGHBOUR_CHANGE_S = 1.2
 
@@ -78,7 +80,10 @@ def measure_spikes(population: Population, progress: Progress, *, neighbours: bo
 
 
 def _correlated_counts(clock: Clock, bin_ticks: int) -> Signals:
-    """Counts as rows of mean 0 and norm 1; where a unit was not observed it is at its mean."""
+    """Return spike counts as rows of mean 0 and norm 1.
+
+    In bins in which a unit was not observed, its count is set to its mean.
+    """
     counts, observed = clock.count_all(bin_ticks), clock.bins_observed(bin_ticks)
     if observed is None:
         return Signals.of(counts)
@@ -115,7 +120,7 @@ def measure_traces(
 
 
 def _choose_active(film: Film, usable: Int64[np.ndarray, " usable"]) -> Int64[np.ndarray, " others"]:
-    """The units whose largest values are the largest, ascending."""
+    """Return the units with the largest peaks, in ascending order."""
     height = np.zeros(len(film))
     for rows, piece in film.pieces():
         height[rows] = sum((run.astype(np.float64) ** 3).sum(axis=1) for run in piece.runs)
@@ -126,7 +131,10 @@ Series = Callable[[Film], Sequence[Float32[np.ndarray, "units _"]]]
 
 
 def _signals(film: Film, make: Series) -> Signals | None:
-    """What is made of the traces, made anew whenever some units are asked for; None where it holds nothing."""
+    """Make signals of derived traces, which are computed each time they are read.
+
+    Return None if they have no samples.
+    """
     samples = sum(run.shape[1] for run in make(film.select(slice(0, 1))))
 
     def read(rows: slice | Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows frames"]:
@@ -140,13 +148,16 @@ def _values(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
 
 
 def _fast(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
-    """What is faster than `HIGH_PASS_S`."""
+    """Return the part of the traces that changes faster than `HIGH_PASS_S`."""
     span = film.span(HIGH_PASS_S)
     return [traces.without_mean(run, span) for run in film.runs if run.shape[1] > span] if span > 1 else ()
 
 
 def _changes(seconds: float, later_s: float = 0.0, *, late: bool = False) -> Series:
-    """Changes over a span; of pairs that far apart in time the earlier or the later ones."""
+    """Return a function that computes changes over a span.
+
+    If a lag is given, the function returns the earlier or the later change of each pair with this lag.
+    """
 
     def make(film: Film) -> Sequence[Float32[np.ndarray, "units _"]]:
         span, later = film.span(seconds), film.span(later_s)
@@ -159,7 +170,7 @@ def _changes(seconds: float, later_s: float = 0.0, *, late: bool = False) -> Ser
 
 
 def _correlate_traces(film: Film, others: Int64[np.ndarray, " others"]) -> Float64[np.ndarray, "units features"]:
-    """Quantiles of correlations of values, of fast values, and of changes at once, later and before."""
+    """Compute quantiles of the correlations of values, of fast values, and of changes at several lags."""
     pairs = [(make, make) for make in (_values, _fast, *map(_changes, traces.CHANGES_S))]
     for seconds, later_s in LAGGED_S:
         early, late = _changes(seconds, later_s), _changes(seconds, later_s, late=True)
@@ -176,7 +187,10 @@ def _correlate_traces(film: Film, others: Int64[np.ndarray, " others"]) -> Float
 
 
 def _leading(film: Film) -> Signals:
-    """The changes that neighbours are found by: over 1.2 s, or the shortest longer span that the frames allow."""
+    """Return the changes of traces from which functional neighbours are found.
+
+    They are changes over the longest available span up to 1.2 s, or otherwise over the shortest available span.
+    """
     spans = [seconds for seconds in traces.CHANGES_S if _signals(film, _changes(seconds)) is not None]
     short = [seconds for seconds in spans if seconds <= NEIGHBOUR_CHANGE_S]
     chosen = short[-1:] or spans[:1]

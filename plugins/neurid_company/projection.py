@@ -1,4 +1,4 @@
-"""The weights of the encoder: directions in which neurons differ, but the same neuron at two times does not.
+"""The weights of the encoder: directions in which neurons differ, but in which a neuron is stable over time.
 
 Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise, and
 the rest as signal. VICReg with a linear network looks for uncorrelated directions with the highest signal-to-noise
@@ -14,19 +14,19 @@ from jaxtyping import Float, Float64
 from nwb_neurid.contracts import State
 
 RIDGE = 0.05
-"""Noise that is added to every standardised feature, so that a direction must rest on several."""
+"""Noise that is added to every standardised feature, so that directions combine several features."""
 
 FARTHEST = 4.0
-"""Standard deviations at which a feature is cut off."""
+"""Features are clipped at this number of standard deviations."""
 
 SHRINKAGE = 8.0
-"""Units that what training saw counts as, where features are standardised within the recording."""
+"""Weight of the training data, in units, when features are standardised within a recording."""
 
 MOST_UNITS = 200
-"""A recording of more units weighs as much as one of so many, or large ones would be all that is learnt."""
+"""Maximum weight of a recording, in units. Otherwise, large recordings alone would determine the weights."""
 
 MOST_BEFORE = 4000.0
-"""Units that earlier training counts as at most, when a trained model is trained on."""
+"""Maximum weight of earlier training, in units, if a trained model is trained further."""
 
 Features = Float64[np.ndarray, "units features"]
 
@@ -86,17 +86,17 @@ class Projection:
         return cls(relative=relative, sharpness=sharpness, **arrays)
 
     def state(self, block: str) -> Mapping[str, Float64[np.ndarray, "..."]]:
-        """Its arrays, by names that begin with `block`."""
+        """Return the arrays of the projection, by names that begin with `block`."""
         return {f"{block}.{name}": getattr(self, name) for name in ARRAYS}
 
     @property
     def mean(self) -> Float64[np.ndarray, " features"]:
-        """Mean of each feature in training; 0 for a feature that was never known."""
+        """Return the mean of each feature in training. It is 0 for a feature that was never known."""
         return self.total / np.maximum(self.known, 1)
 
     @property
     def scale(self) -> Float64[np.ndarray, " features"]:
-        """Standard deviation of each feature in training; 1 for a feature that never varied."""
+        """Return the standard deviation of each feature in training. It is 1 for a feature that never varied."""
         variance = self.square / np.maximum(self.known, 1) - self.mean**2
         return np.sqrt(np.where(variance > 1e-9, variance, 1.0))
 
@@ -105,7 +105,7 @@ class Projection:
         return self._standardise(features) @ self.directions
 
     def project_leading(self, features: Features, dim: int) -> Float64[np.ndarray, "units dim"]:
-        """Compute the coordinates of the highest signal-to-noise ratio, best first, as they are before the rotation."""
+        """Compute the coordinates with the highest signal-to-noise ratio, best first, before the rotation."""
         return self._standardise(features) @ (self.directions @ draw_rotation(self.directions.shape[1]).T)[:, :dim]
 
     def _standardise(self, features: Features) -> Features:
@@ -115,13 +115,13 @@ class Projection:
         return np.clip(np.nan_to_num(scores, nan=0.0), -FARTHEST, FARTHEST)
 
     def compare(self, first: Features, second: Features) -> tuple[float, float]:
-        """Noise and signal of these two views of the same units, summed over units and dimensions."""
+        """Return noise and signal of two views of the same units, summed over units and dimensions."""
         left, right = self.project(first), self.project(second)
         middle = (left + right) / 2
         return float(((left - right) ** 2).sum() / 4), float(((middle - middle.mean(axis=0)) ** 2).sum())
 
     def recall(self) -> tuple[float, float]:
-        """Noise and signal of all views in the moments, summed over units and dimensions."""
+        """Return noise and signal of all views in the moments, summed over units and dimensions."""
         scale = np.ones(len(self.known)) if self.relative else self.scale
         ahead = self.directions / (scale * np.sqrt(np.maximum(self.pairs, 1.0)))[:, None]
         noise, signal = (float(((part @ ahead) * ahead).sum()) for part in (self.noise, self.signal))
@@ -182,7 +182,7 @@ ARRAYS = ("pairs", "known", "total", "square", "noise", "signal", "directions")
 
 
 def draw_rotation(dim: int) -> Float64[np.ndarray, "dim dim"]:
-    """Draw the fixed rotation of so many coordinates."""
+    """Draw the fixed rotation for this number of coordinates."""
     return np.linalg.qr(np.random.default_rng(0).standard_normal((dim, dim)))[0]
 
 
@@ -206,7 +206,7 @@ def standardise_within(scores: Features, *, whole: bool = False) -> Features:
 
 
 def _mean_known(values: Float[np.ndarray, "units features"]) -> Float64[np.ndarray, " features"]:
-    """Mean of what is known of each feature; 0 where nothing is."""
+    """Compute the mean of the known values of each feature. It is 0 for a feature without known values."""
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.asarray(total / np.maximum(known.sum(axis=0), 1))

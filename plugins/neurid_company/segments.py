@@ -8,13 +8,15 @@ from jaxtyping import Float64
 from nwb_neurid.population import Population
 
 SHORTEST_S = 10.0
-"""A part that is shorter than this says too little of a unit."""
+"""Minimum length of a part. Shorter parts contain too little information on a unit."""
 
 LONGEST_HALF_S = 90.0
-"""Two parts of this length show how steady a vector is; of longer ones, embedding would take twice the time."""
+"""Maximum length of the two parts from which the stability is computed. Longer parts would double the time of
+embedding.
+"""
 
 SHARES = (0.25, 0.5)
-"""How much of a recording a part holds, from and to."""
+"""Minimum and maximum share of a recording in a part."""
 
 
 def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Population, Population]:
@@ -30,7 +32,7 @@ def draw_pair(population: Population, rng: np.random.Generator) -> tuple[Populat
 def draw_halves(population: Population) -> tuple[Population, Population] | None:
     """Split observed time into two halves. If they are longer than `LONGEST_HALF_S`, the middle of each is used.
 
-    None if they are too short.
+    Return None if the halves are too short.
     """
     half_s = population.duration_s / 2
     if half_s < SHORTEST_S:
@@ -42,7 +44,7 @@ def draw_halves(population: Population) -> tuple[Population, Population] | None:
 
 
 def _cut(population: Population, start_s: float, stop_s: float) -> Population:
-    """From one point of observed time to another; both count from the beginning, without gaps."""
+    """Restrict a population to a range of observed time, measured from its beginning without gaps."""
     intervals = list(_intervals(population.runs_s(), start_s, stop_s))
     return population.restrict(np.array(intervals).reshape(-1, 2))
 

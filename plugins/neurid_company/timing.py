@@ -18,10 +18,10 @@ QUANTILES = np.array([0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98])
 COUNTING = (20, 50, 100, 250, 500, 1000, 2000, 5000)
 CONTEXT = 1000
 SQUARE = 8
-"""Bins of successive intervals, each half a decade wide."""
+"""Number of bins of successive intervals. Each bin is half a decade wide."""
 
 MOST_SPIKES = 2000
-"""Spikes that are looked around, spread evenly over those of a unit."""
+"""Maximum number of spikes of a unit around which spikes are counted. They are distributed evenly over its spikes."""
 
 OWN_DIM = 2 * 32 - 1 + len(QUANTILES) + 10 + 4 + SQUARE**2 + 4 * (len(LAGS) - 1) + len(COUNTING)
 AROUND_DIM = 3 * (len(AROUND) - 1)
@@ -31,7 +31,7 @@ Vector = Float64[np.ndarray, " _"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sample:
-    """Some spikes of one unit, and the time of their run before and after each of them, in ticks."""
+    """Some spikes of a unit, and for each spike the time since the start and until the end of its run, in ticks."""
 
     ticks: Int64[np.ndarray, " spikes"]
     before: Int64[np.ndarray, " spikes"]
@@ -39,7 +39,7 @@ class Sample:
 
     @classmethod
     def of(cls, clock: Clock, unit: int) -> "Sample":
-        """Take at most `MOST_SPIKES`, spread evenly."""
+        """Select at most `MOST_SPIKES` spikes, distributed evenly over the spikes of the unit."""
         own = clock.rows(unit)
         number = own.stop - own.start
         taken = np.unique(np.linspace(0, number - 1, min(number, MOST_SPIKES)).astype(np.int64)) + own.start
@@ -61,7 +61,7 @@ def describe(
 
 
 def _intervals(clock: Clock, unit: int, rate_hz: float, resolution_s: float) -> list[Vector]:
-    """Histogram of intervals, its cumulative sum, quantiles, scalars, bursts, and pairs of successive intervals."""
+    """Compute the histogram of intervals, its cumulative sum, quantiles, scalars, bursts, and pairs of intervals."""
     own = clock.rows(unit)
     step = np.diff(clock.times_s[own])
     unbroken = np.diff(clock.run[own]) == 0
@@ -82,7 +82,7 @@ def _intervals(clock: Clock, unit: int, rate_hz: float, resolution_s: float) -> 
 
 
 def _square(first_s: Vector, second_s: Vector) -> Float64[np.ndarray, "intervals intervals"]:
-    """Roots of the shares of pairs of successive intervals, in half decades from 1 ms."""
+    """Compute square roots of the shares of pairs of successive intervals, in bins of half a decade from 1 ms."""
     if len(first_s) == 0:
         return np.zeros((SQUARE, SQUARE))
     place = [
@@ -96,7 +96,10 @@ def _square(first_s: Vector, second_s: Vector) -> Float64[np.ndarray, "intervals
 def _scalars(
     interval: Vector, log: Vector, first: Vector, second: Vector, rate_hz: float, resolution_s: float
 ) -> Vector:
-    """Rate, irregularity and shape of the intervals; those of a Poisson train where there are too few."""
+    """Compute rate, irregularity and shape of the intervals.
+
+    With too few intervals, values of a Poisson train are used.
+    """
     spread = log.std()
     score = (log - log.mean()) / (spread + 1e-6)
     total = first + second
@@ -116,7 +119,11 @@ def _scalars(
 
 
 def _bursts(interval: Vector, resolution_s: float) -> Vector:
-    """Runs of intervals under 10 ms: mean length, root of the longest, shares of two or more and of four or more."""
+    """Describe bursts, that is, sequences of intervals under 10 ms.
+
+    The features are the mean length, the square root of the longest length, and the shares of bursts with at least two
+    and at least four intervals.
+    """
     if resolution_s >= 0.005:
         return np.full(4, np.nan)
     edges = np.diff(np.r_[0, (interval < 0.010 - EDGE_S).astype(np.int64), 0])
@@ -127,7 +134,7 @@ def _bursts(interval: Vector, resolution_s: float) -> Vector:
 
 
 def _lags(clock: Clock, unit: int, sample: Sample, rate_hz: float, resolution_s: float) -> list[Vector]:
-    """The autocorrelogram, and that of spikes after few, some and many others of the unit within a second."""
+    """Compute autocorrelograms of all spikes, and of spikes that follow few, some and many spikes within a second."""
     train = clock.tick[clock.rows(unit)]
     found = np.diff(np.searchsorted(train, sample.ticks[:, None] + LAGS), axis=1)
     room_s = np.diff(np.minimum(sample.after[:, None], LAGS), axis=1) * TICK_S
@@ -143,7 +150,7 @@ def _lags(clock: Clock, unit: int, sample: Sample, rate_hz: float, resolution_s:
 
 
 def _variability(clock: Clock, unit: int) -> Vector:
-    """Logarithm of the Fano factor of spike counts in bins of `COUNTING` ticks."""
+    """Compute the logarithm of the Fano factor of spike counts in bins of `COUNTING` ticks."""
     found = []
     for bin_ticks in COUNTING:
         counts = clock.count(unit, bin_ticks)
@@ -153,7 +160,7 @@ def _variability(clock: Clock, unit: int) -> Vector:
 
 
 def _surroundings(clock: Clock, unit: int, sample: Sample, resolution_s: float) -> Vector:
-    """Spikes of the others after and before those of the unit, relative to their rate, and the difference."""
+    """Describe how the rate of the other units changes after and before the spikes of the unit."""
     own = clock.rows(unit)
     others = int(clock.total[-1]) - (own.stop - own.start)
     if others == 0:

@@ -1,4 +1,4 @@
-"""Traces of each unit alone: distribution, autocorrelation, changes, spectrum, events.
+"""Features of the trace of each unit alone: distribution, autocorrelation, changes, spectrum, events.
 
 All spans are in seconds. Features with spans shorter than a frame, or longer than a quarter of the longest run, are
 NaN.
@@ -16,10 +16,10 @@ from nwb_neurid.intervals import EDGE_S
 from nwb_neurid.population import Population, Traces
 
 FASTEST_HZ = 10.0
-"""Frames of faster recordings are averaged, to 5 Hz or a little more."""
+"""Maximum frame rate. In faster recordings, frames are averaged to 5 Hz or slightly more."""
 
 DRIFT_S = 240.0
-"""What changes more slowly than this is taken out: bleaching, and drift of the focus."""
+"""Slower changes than this are removed, for example bleaching and drift of the focus."""
 
 SPANS_S = (0.2, 0.4, 0.6, 1.2, 2.4, 4.0, 6.0, 10.0, 15.0, 24.0, 40.0, 60.0)
 CHANGES_S = (0.2, 0.6, 1.2, 2.4, 5.0, 10.0)
@@ -28,11 +28,11 @@ BANDS_HZ = np.geomspace(0.004, 2.5, 15)
 QUANTILES = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
 EVENT_S = 1.2
 EVENTS = 0.03
-"""The largest of all changes, as a share of the frames."""
+"""Number of events, as a share of the frames. The largest changes count as events."""
 
 DIM = len(QUANTILES) + 2 + len(SPANS_S) + 7 * len(CHANGES_S) + len(BANDS_HZ) - 1 + 2 * len(AROUND_S) + 3
 LOWEST_MEAN = 0.05
-"""What a mean counts as at least in its logarithm, as a share of the spread: noise may have it below 0."""
+"""Smallest mean, as a share of the spread, whose logarithm is computed. Noise may make the mean negative."""
 
 SIZES_DIM = 2 + len(QUANTILES) + 5 * len(CHANGES_S)
 PIECE = 1024
@@ -50,11 +50,12 @@ class Film:
     runs
         One array for each run of observed time.
     rate_hz
-        Frames a second.
+        Frames per second.
     level
-        Median of each unit, its spread relative to that, and its range; NaN where fluorescence is not positive.
+        Logarithms of the median of each unit, of its spread relative to the median, and of its range. They are NaN if
+        fluorescence is not positive.
     mean, spread
-        Of each unit, before drift was taken out and before traces were divided by it.
+        Mean of each unit before drift was removed, and its standard deviation, by which its trace was divided.
     constant
         Whether each unit never changes.
     """
@@ -68,7 +69,7 @@ class Film:
 
     @classmethod
     def of(cls, population: Population) -> "Film":
-        """Cut the traces of a population into its runs of observed time, and average frames where they are many."""
+        """Cut the traces of a population into its runs of observed time. At high frame rates, frames are averaged."""
         traces = population.activity
         if not isinstance(traces, Traces):
             raise InvalidPopulation("This needs traces, the population has spikes.")
@@ -92,27 +93,30 @@ class Film:
 
     @property
     def frames(self) -> int:
-        """Number of frames in all runs."""
+        """Return the number of frames in all runs."""
         return sum(run.shape[1] for run in self.runs)
 
     def span(self, seconds: float) -> int:
-        """Number of frames in a span of time; 0 if it is shorter than a frame, or too long for these runs."""
+        """Return the number of frames in a span of time.
+
+        It is 0 if the span is too short or too long for these runs.
+        """
         longest = max((run.shape[1] for run in self.runs), default=0)
         frames = round(seconds * self.rate_hz)
         return frames if seconds * self.rate_hz > 0.75 and 0 < frames <= longest // 4 else 0
 
     def changes(self, frames: int) -> tuple[Run, ...]:
-        """Difference between the mean of a number of frames and that of the same number before them, in each run."""
+        """Return the differences between the means of successive stretches of `frames` frames, in each run."""
         return tuple(_differ(_smooth(run, frames), frames) for run in self.runs if run.shape[1] > 2 * frames + 8)
 
     def pieces(self) -> Iterator[tuple[slice, "Film"]]:
-        """Some units at a time."""
+        """Yield the units in pieces."""
         for start in range(0, len(self), PIECE):
             rows = slice(start, min(start + PIECE, len(self)))
             yield rows, self.select(rows)
 
     def select(self, rows: slice | Int64[np.ndarray, " rows"]) -> "Film":
-        """Some units."""
+        """Select some units."""
         runs = tuple(run[rows] for run in self.runs)
         return Film(
             runs=runs,
@@ -125,7 +129,7 @@ class Film:
 
 
 def describe(film: Film, *, sizes: bool = False) -> Block:
-    """Features of each unit, with or without those of size."""
+    """Compute features of each unit, with or without features of size."""
     longest = max(film.runs, key=lambda run: run.shape[1])
     whole = np.concatenate(film.runs, axis=1).astype(np.float64)
     quantiles = np.quantile(whole, QUANTILES, axis=1).T
@@ -143,10 +147,10 @@ def describe(film: Film, *, sizes: bool = False) -> Block:
 
 
 def _sizes(film: Film, quantiles: Block, changes: Sequence[Block]) -> Iterator[Block]:
-    """The mean, quantiles, and spread and quantiles of changes, as large as they are in the traces.
+    """Compute the mean, quantiles, and spread and quantiles of changes, in the unit of the traces.
 
-    The rest of the features is that of traces of standard deviation 1, which hides how often a unit fires, and how many
-    spikes come together.
+    All other features are computed from traces with standard deviation 1. These do not show how often a unit fires, or
+    how many spikes come together.
     """
     spreads = np.maximum(film.spread, 1e-9)
     yield np.column_stack([film.mean, np.log(np.maximum(film.mean, LOWEST_MEAN * spreads))])
@@ -158,7 +162,7 @@ def _sizes(film: Film, quantiles: Block, changes: Sequence[Block]) -> Iterator[B
 
 
 def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]:
-    """The samples of each run, so many frames together; NaN where a unit was not observed."""
+    """Yield the samples of each run, averaged over `together` frames. They are NaN for a unit that was not observed."""
     partly = population.unit_observed is not None and not population.unit_observed.all()
     runs_s = population.observed_s if partly else population.runs_s()
     for number, span_s in enumerate(runs_s):
@@ -174,7 +178,7 @@ def _cut(population: Population, traces: Traces, together: int) -> Iterator[Run]
 
 
 def without_mean(run: Run, frames: int) -> Run:
-    """Subtract from each frame of a run the mean of the frames around it; the run becomes shorter."""
+    """Subtract the mean of the surrounding frames from each frame of a run. The run becomes shorter."""
     mean = _smooth(run, frames)
     left = frames // 2
     return run[:, left : left + mean.shape[1]] - mean
@@ -197,7 +201,7 @@ def _autocorrelation(film: Film, seconds: float) -> Block:
 
 
 def _change(film: Film, seconds: float) -> Block:
-    """Size, asymmetry, weight of the tails and quantiles of changes over a span."""
+    """Compute size, asymmetry, weight of the tails and quantiles of changes over a span."""
     lag = film.span(seconds)
     if not lag:
         return _unknown(film, 7)
@@ -210,7 +214,7 @@ def _change(film: Film, seconds: float) -> Block:
 
 
 def _spectrum(run: Run, rate_hz: float) -> Block:
-    """Logarithm of the power in each band, relative to the mean of all frequencies."""
+    """Compute the logarithm of the power in each band, relative to the mean of all frequencies."""
     frames = run.shape[1]
     power = np.abs(np.fft.rfft(run * np.hanning(frames).astype(np.float32), axis=1)) ** 2
     frequency_hz = np.fft.rfftfreq(frames, 1 / rate_hz)
@@ -224,7 +228,7 @@ def _spectrum(run: Run, rate_hz: float) -> Block:
 
 
 def _events(run: Run, span: int, rate_hz: float) -> tuple[Block, Block]:
-    """The mean trace around the largest rises, and around the largest falls."""
+    """Compute the mean trace around the largest rises, and around the largest falls."""
     frames = run.shape[1]
     found = []
     for sign in (1, -1):
@@ -248,27 +252,27 @@ def _differ(values: Float[np.ndarray, "units frames"], frames: int) -> Float[np.
 
 
 def _smooth(run: Run, frames: int) -> Run:
-    """Means of so many frames."""
+    """Compute moving averages over `frames` frames."""
     total = np.cumsum(np.pad(run, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     return (_differ(total, frames) / frames).astype(np.float32)
 
 
 def _spreads(runs: list[Run]) -> Float64[np.ndarray, " units"]:
-    """Root of the mean square of each unit."""
+    """Compute the root mean square of each unit."""
     square = sum(np.einsum("uf,uf->u", run, run, dtype=np.float64) for run in runs)
     frames = max(1, sum(run.shape[1] for run in runs))
     return np.asarray(np.sqrt(square / frames))
 
 
 def _means(runs: list[Run]) -> Float64[np.ndarray, " units"]:
-    """The mean of what is known of each unit; 0 where nothing is."""
+    """Compute the mean of the known values of each unit. It is 0 if no value is known."""
     known = sum(np.isfinite(run).sum(axis=1) for run in runs)
     total = sum(np.where(np.isfinite(run), run, 0).sum(axis=1, dtype=np.float64) for run in runs)
     return np.asarray(total / np.maximum(known, 1))
 
 
 def _without_drift(run: Run, mean: Float64[np.ndarray, " units"], rate_hz: float) -> Run:
-    """Samples that are missing at the mean; then without the mean of the minutes around each frame."""
+    """Replace missing samples by the mean, and subtract the mean of the minutes around each frame."""
     filled = np.where(np.isfinite(run), run, mean[:, None]).astype(np.float64)
     frames = filled.shape[1]
     half = int(DRIFT_S * rate_hz) // 2
@@ -280,7 +284,7 @@ def _without_drift(run: Run, mean: Float64[np.ndarray, " units"], rate_hz: float
 
 
 def _levels(runs: list[Run], units: int, *, positive: bool) -> Block:
-    """How bright each unit is, how much that changes, and over what range, as logarithms."""
+    """Compute logarithms of the brightness of each unit, of its variation, and of its range."""
     found = np.full((units, 3), np.nan)
     if not positive or not runs:
         return found

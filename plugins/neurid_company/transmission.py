@@ -1,7 +1,7 @@
-"""Effects of the spikes of a unit on single other units within milliseconds: excitation, inhibition, common input.
+"""Effects of the spikes of a unit on other units within milliseconds: excitation, inhibition, common input.
 
-Such effects are visible in single pairs, but not in sums over the population: after spikes of an inhibitory unit, some
-other units fall silent, and after spikes of an excitatory unit, some others fire.
+Such effects are visible in pairs of units, but not in sums over the population. After spikes of an inhibitory unit,
+some other units fall silent. After spikes of an excitatory unit, some other units fire.
 """
 
 from itertools import pairwise
@@ -22,17 +22,20 @@ COARSEST_S = 1.5e-3
 
 
 def choose_targets(clock: Clock, most: int) -> Int64[np.ndarray, " targets"]:
-    """Rows of the `most` units with the most spikes, ascending. Units that fired earlier win ties."""
+    """Return the rows of the `most` units with the most spikes, in ascending order.
+
+    If units have the same number of spikes, those that fired earlier are used.
+    """
     fired = np.flatnonzero(clock.counts > 0)
     when = np.add.reduceat(clock.tick, clock.splits[fired]) if len(fired) else fired
     return np.sort(fired[np.lexsort((when, -clock.counts[fired]))[:most]])
 
 
 def describe(clock: Clock, resolution_s: float) -> Float64[np.ndarray, "units features"]:
-    """Quantiles and mean over other units of their firing after a spike, before it, and of the difference.
+    """Compute quantiles and the mean of the firing of other units after a spike, before it, and of the difference.
 
-    Counts in a group of lags are compared with those of independent trains, in standard deviations for 2,000 spikes of
-    the unit.
+    Counts in a group of lags are compared with those of independent trains. The difference is expressed in standard
+    deviations, scaled to 2,000 spikes of the unit.
     """
     found = np.full((len(clock), DIM), np.nan)
     targets = choose_targets(clock, MOST_TARGETS)

@@ -10,7 +10,10 @@ TIMES_S = np.linspace(-0.4e-3, 1.1e-3, WAVEFORM_DIM)
 
 
 def describe(population: Population) -> Float64[np.ndarray, "units shape"]:
-    """Compute the shapes of waveforms, with a largest absolute value of at most 1; zeros if unknown or flat."""
+    """Compute the shapes of waveforms, with a largest absolute value of at most 1.
+
+    They are zeros if unknown or flat.
+    """
     found = np.zeros((len(population), WAVEFORM_DIM))
     waveforms, rate_hz = population.waveforms_uv, population.waveform_rate_hz
     if waveforms is None or not rate_hz or waveforms.shape[1] < 2:

@@ -1,8 +1,8 @@
 """The networks: a linear autoencoder for each input, trained without labels, and standardisation of the measures.
 
-A linear autoencoder of smallest reconstruction error spans the leading principal components. It is trained by
-orthogonal iteration, each step of which multiplies the decoder by the covariance of the input and orthogonalises it;
-its code is then rotated to components and whitened. Unknown numbers count as the mean of the training data.
+A linear autoencoder with minimal reconstruction error spans the leading principal components. It is trained by
+orthogonal iteration. Each step multiplies the decoder by the covariance of the input and orthogonalises it. At the end,
+the code is rotated to principal components and whitened. Unknown numbers are replaced by the mean of the training data.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,9 @@ from nwb_neurid.errors import WrongWeights
 MEASURED = ("shape", "timing")
 LEAST_SPREAD = 1e-6
 CLIP = 8.0
-"""Standardised numbers beyond this many standard deviations are cut: one odd unit must not dominate its vector."""
+"""Standardised numbers are clipped at this number of standard deviations, so that a single number cannot dominate a
+vector.
+"""
 
 Matrix = Float64[np.ndarray, "_ _"]
 Values = Float64[np.ndarray, "units _"]
@@ -45,12 +47,15 @@ class Network:
         return np.clip(np.nan_to_num((values - self.center) / self.scale), -CLIP, CLIP)
 
     def encode(self, values: Float64[np.ndarray, "units width"]) -> Float64[np.ndarray, "units code"]:
-        """Compute the code of each unit; all 0 if the input is missing."""
+        """Compute the code of each unit. It is 0 if the input is missing."""
         return np.asarray(self.standardise(values) @ self.weights)
 
 
 def list_sizes(codes: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """Width of the input and of the code of each network, by name. For the measures, the code is the input."""
+    """Return the width of the input and of the code of each network, by name.
+
+    For the measures, the code is the input.
+    """
     sizes = {name: (WIDTHS[name], codes[name]) for name in CODED}
     return sizes | {name: (WIDTHS[name], WIDTHS[name]) for name in MEASURED}
 
@@ -118,7 +123,7 @@ class Trainer:
         self.decoders: dict[str, Matrix] = {}
         for name, network in networks.items():
             values = inputs[name][np.isfinite(inputs[name]).any(axis=1)]
-            if len(values) < 2:  # nothing to learn from: it stays as it is
+            if len(values) < 2:  # there is nothing to learn, so the network is not changed
                 continue
             center = np.nan_to_num(_average(values))
             scale = np.sqrt(np.nan_to_num(_average((values - center) ** 2)))
@@ -156,20 +161,20 @@ class Trainer:
 
 
 def _average(values: Values) -> Float64[np.ndarray, " _"]:
-    """Mean over the units for which each number is known; NaN where it is for none."""
+    """Compute the mean of each number over the units for which it is known. It is NaN if it is known for no unit."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
 def _orthogonalise(weights: Matrix) -> Matrix:
-    """An orthonormal basis of what the columns span, its signs fixed."""
+    """Return an orthonormal basis of the space that the columns span, with fixed signs."""
     basis, upper = np.linalg.qr(weights)
     return np.asarray(basis * np.where(np.diag(upper) < 0, -1.0, 1.0))
 
 
 def _whiten(decoder: Matrix, covariance: Matrix) -> Matrix:
-    """Weights to a code of unit variance, its axes from the largest component to the smallest, signs fixed."""
+    """Return weights for a code of unit variance, with the largest component first and with fixed signs."""
     variance, rotation = np.linalg.eigh(decoder.T @ covariance @ decoder)
     order = np.argsort(-variance, kind="stable")
     components = decoder @ rotation[:, order]

@@ -31,5 +31,5 @@ class Sizes:
 
     @property
     def codes(self) -> dict[str, int]:
-        """The sizes by name."""
+        """Return the sizes by name."""
         return asdict(self)

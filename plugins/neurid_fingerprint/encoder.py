@@ -15,10 +15,12 @@ from nwb_neurid.population import Population
 from nwb_neurid.results import Embeddings, Json, Provenance
 
 PARTS = (*MEASURED, *CODED)
-"""The inputs whose codes make a vector, in their order."""
+"""The inputs whose codes form a vector, in this order."""
 
 WEIGHTS = {"conditional": 0.1}
-"""By what a code is multiplied: cells that are known as histograms do not have this one, and must stay comparable."""
+"""Factors by which codes are multiplied. The factor of this input is small, because the input is missing for cells of
+which only histograms are known. Their vectors must remain comparable with those of other cells.
+"""
 
 FEWEST_SPIKES = 20
 
@@ -48,23 +50,23 @@ class Fingerprint:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """The sizes of the codes."""
+        """Return the sizes of the codes."""
         return self._config
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Return the length of a vector."""
         return sum(code for _, code in list_sizes(self._codes).values())
 
     @property
     def columns(self) -> Mapping[str, slice]:
-        """The dimensions of a vector that hold the code of each input."""
+        """Return the dimensions of a vector that contain the code of each input."""
         sizes = list_sizes(self._codes)
         ends = np.cumsum([sizes[name][1] for name in PARTS]).tolist()
         return {name: slice(end - sizes[name][1], end) for name, end in zip(PARTS, ends, strict=True)}
 
     def state(self) -> State:
-        """Standardisation and weights of every network."""
+        """Return the standardisation and the weights of every network."""
         return pack_state(self._networks)
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
@@ -127,7 +129,7 @@ class Fingerprint:
 
 
 def _find_reason(population: Population, unit: int) -> str:
-    """Why a unit has no vector; "" where it has one."""
+    """Return the reason why a unit has no vector, or "" if it has one."""
     if len(population.runs_s(unit)) == 0:
         return "never observed"
     spikes = len(population.spikes.train_s(unit))
@@ -137,7 +139,7 @@ def _find_reason(population: Population, unit: int) -> str:
 
 
 def _note_missing(population: Population, inputs: Inputs) -> tuple[str, ...]:
-    """What a reader of the vectors must know of missing inputs."""
+    """Return notes on missing inputs that users of the vectors must know."""
     known = np.asarray(np.isfinite(inputs["waveform"]).any(axis=1))
     notes = []
     if not known.all():
@@ -150,7 +152,7 @@ def _note_missing(population: Population, inputs: Inputs) -> tuple[str, ...]:
 
 
 def _drop_silent(population: Population) -> Population:
-    """The units that can have a vector."""
+    """Select the units that can have a vector."""
     return population.select(
         np.array([not _find_reason(population, unit) for unit in range(len(population))], np.bool_)
     )

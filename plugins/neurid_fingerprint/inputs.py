@@ -45,13 +45,13 @@ WIDTHS: Mapping[str, int] = {
     "timing": len(TIMING),
     "shape": len(MEASURES),
 }
-"""The inputs by name, and how many numbers each of them has for a unit."""
+"""The inputs by name, and the number of values of each input for a unit."""
 
 CODED = ("waveform", "lags", "linear", "intervals", "conditional")
-"""Inputs of the networks; the measures, `timing` and `shape`, are parts of the vector as they are."""
+"""Inputs of the autoencoders. The measures `timing` and `shape` are used in the vector directly."""
 
 Inputs = Mapping[str, Float64[np.ndarray, "units _"]]
-"""By name, shape (units, `WIDTHS[name]`); NaN where unknown, and throughout where an input is missing."""
+"""Inputs by name, with shape (units, `WIDTHS[name]`). Unknown values and missing inputs are NaN."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -163,7 +163,10 @@ def _describe_waveform(waveform: Float[np.ndarray, " samples"], rate_hz: float) 
 
 
 def _smooth(values: Float64[np.ndarray, " bins"]) -> Float64[np.ndarray, " bins"]:
-    """A Gaussian over neighbouring bins; unknown bins count as the nearest known one, and stay unknown."""
+    """Smooth with a Gaussian over neighbouring bins.
+
+    Unknown bins are replaced by the nearest known one, and remain unknown.
+    """
     from scipy.ndimage import gaussian_filter1d
 
     known = np.flatnonzero(np.isfinite(values))
@@ -174,7 +177,7 @@ def _smooth(values: Float64[np.ndarray, " bins"]) -> Float64[np.ndarray, " bins"
 
 
 def _divide_by_peak(values: Float64[np.ndarray, " bins"]) -> Float64[np.ndarray, " bins"]:
-    """Free of the rate; NaN where nothing is known or nothing was found."""
+    """Divide by the peak, so that the result does not depend on the rate. It is NaN if all bins are unknown or zero."""
     peak = np.nanmax(values) if np.isfinite(values).any() else 0.0
     return values / peak if peak > 0 else np.full(values.shape, np.nan)
 
@@ -182,7 +185,7 @@ def _divide_by_peak(values: Float64[np.ndarray, " bins"]) -> Float64[np.ndarray,
 def _measure_timing(
     share: Float64[np.ndarray, " bins"], lags: Float64[np.ndarray, " bins"], linear: Float64[np.ndarray, " lags"]
 ) -> Float64[np.ndarray, " measures"]:
-    """`TIMING`, NaN for what is not known."""
+    """Compute the measures in `TIMING`. Unknown measures are NaN."""
     known = np.nan_to_num(share)
     if known.sum() <= 0 or not np.isfinite(lags).any():
         return np.full(len(TIMING), np.nan)
@@ -213,7 +216,7 @@ def _measure_timing(
 
 
 def _find_rise(lags: Float64[np.ndarray, " bins"], share: float) -> float:
-    """Logarithm of the first lag at which the autocorrelogram is above this share of its peak."""
+    """Return the logarithm of the first lag at which the autocorrelogram is above this share of its peak."""
     return float(LOG_S[int((np.nan_to_num(lags) > share).argmax())])
 
 

@@ -23,10 +23,10 @@ LINEAR_EDGES_S = (np.arange(501) + 0.5) * LINEAR_S
 
 EXACT_S = 0.2
 COARSE_S = 5e-3
-"""Longer lags are counted in bins of `COARSE_S`: their own bins are several times wider."""
+"""Bin width for lags longer than `EXACT_S`. The bins of these lags in the histogram are several times wider."""
 
 LEAST_ROOM = 0.2
-"""A lag is known where at least this share of spikes has been observed that long after."""
+"""A lag is known if at least this share of the spikes is followed by observed time as long as the lag."""
 
 RATE_WINDOW_S = 0.5
 QUANTILES = 5
@@ -97,7 +97,10 @@ def count_histograms(train_s: Train, runs_s: Runs, resolution_s: float) -> Histo
 
 
 def _count_coarsely(train_s: Train, runs_s: Runs, edges_s: Edges) -> Histogram:
-    """As `count_pairs`, for lags that are long compared with `COARSE_S`, at a cost that does not grow with the rate."""
+    """Count pairs like `count_pairs`, for lags that are long compared with `COARSE_S`.
+
+    The cost does not grow with the rate.
+    """
     from scipy.fft import irfft, next_fast_len, rfft
 
     found = np.zeros(len(edges_s) - 1)
@@ -109,16 +112,16 @@ def _count_coarsely(train_s: Train, runs_s: Runs, edges_s: Edges) -> Histogram:
         if len(own) < 2 or bins < 2 or stop - start <= edges_s[0]:
             continue
         counts = np.bincount(((own - start + EDGE_S) / COARSE_S).astype(np.int64).clip(0, bins - 1), minlength=bins)
-        room = next_fast_len(bins + longest, real=True)  # what wraps around lies beyond the longest lag
+        room = next_fast_len(bins + longest, real=True)  # long enough for a circular convolution
         spectrum = rfft(counts.astype(np.float64), room)
         pairs = np.rint(irfft(spectrum.real**2 + spectrum.imag**2, room)[: min(longest + 1, bins)])
-        total = np.r_[0, np.cumsum(pairs)]  # up to half a bin before each lag
+        total = np.r_[0, np.cumsum(pairs)]  # cumulative counts up to half a bin before each lag
         found += np.diff(np.interp(edges_s / COARSE_S + 0.5, np.arange(len(total)), total))
     return found
 
 
 def _divide(counts: Histogram, edges_s: Edges, train_s: Train, runs_s: Runs) -> Histogram:
-    """Pairs as rates in Hz; NaN at lags that hardly any spike was observed for."""
+    """Convert pairs to rates in Hz. The rate is NaN at lags for which hardly any spike was observed long enough."""
     length_s = np.diff(runs_s)
     reach_s = np.minimum(edges_s, length_s)
     room = np.diff(length_s * reach_s - reach_s**2 / 2).sum(axis=0) / (np.diff(edges_s) * length_s.sum())
@@ -127,7 +130,7 @@ def _divide(counts: Histogram, edges_s: Edges, train_s: Train, runs_s: Runs) -> 
 
 
 def _condition(train_s: Train, runs_s: Runs) -> Float64[np.ndarray, "quantiles lags"]:
-    """The autocorrelogram by the firing rate around its first spike, quantiles from slow to fast."""
+    """Compute the autocorrelogram by the firing rate around its first spike, in quantiles from slow to fast."""
     run = find_intervals(train_s, runs_s)
     window_s = np.array([-RATE_WINDOW_S, RATE_WINDOW_S]) - EDGE_S
     rate = np.diff(np.searchsorted(train_s, train_s[:, None] + window_s))[:, 0]

@@ -85,6 +85,6 @@ def _measure(sample: Sampler) -> Float64[np.ndarray, " measures"]:
 
 
 def _count_below(values: Float64[np.ndarray, " times"]) -> int:
-    """How many samples from the trough on lie below half of its depth."""
+    """Count the samples from the trough on that lie below half of its depth."""
     above = np.flatnonzero(values > -0.5)
     return int(above[0]) if len(above) else len(values)

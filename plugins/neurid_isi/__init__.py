@@ -12,16 +12,16 @@ from nwb_neurid.results import Embeddings, Json, Provenance
 
 
 class IsiEncoder:
-    """Inter-spike-interval histogram, rate, irregularity, burstiness and autocorrelogram of each unit alone."""
+    """An encoder of single units: interval histogram, rate, irregularity, burstiness and autocorrelogram."""
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """No settings."""
+        """Return {}, because there are no settings."""
         return {}
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Return the length of a vector."""
         return DIM
 
     def embed(self, population: Population, *, progress: Progress = silent) -> Embeddings:
@@ -40,7 +40,7 @@ class IsiEncoder:
         return Embeddings.of(population, vectors, reasons=reasons, provenance=Provenance(notes=notes, dimensions=NAMES))
 
     def state(self) -> State:
-        """Return no weights."""
+        """Return {}, because there are no weights."""
         return {}
 
 

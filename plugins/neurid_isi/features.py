@@ -7,7 +7,7 @@ from jaxtyping import Float64, Int64
 
 from nwb_neurid.intervals import EDGE_S, find_intervals
 
-# Edges lie a little early, as those of bins do: an interval of exactly 10 ms stays on its side at any clock.
+# Edges are slightly too low, as in other histograms, so that an interval of exactly 10 ms is always in the same bin.
 ISI_EDGES_S = np.geomspace(1e-3, 10, 33) - EDGE_S
 LAG_EDGES_S = np.r_[0, np.geomspace(1e-3, 0.2, 16) - EDGE_S]
 BURST_S = 6e-3 - EDGE_S
@@ -28,7 +28,7 @@ NAMES = (
     *("log10_rate_hz", "cv", "cv2", "local_variation", "share_of_isi_under_6_ms"),
     *_name_bins("autocorrelogram", LAG_EDGES_S),
 )
-"""What the dimensions of a vector are; the outer bins of intervals hold what lies beyond them."""
+"""Names of the dimensions of a vector. The outer bins of intervals also contain all intervals beyond them."""
 
 Train = Float64[np.ndarray, " spikes"]
 
@@ -75,7 +75,10 @@ def compute_features(
 def _measure_variation(
     first_s: Float64[np.ndarray, " pairs"], second_s: Float64[np.ndarray, " pairs"]
 ) -> tuple[float, float]:
-    """Measure CV2 and local variation of consecutive intervals; 1, as of a Poisson train, where there are none."""
+    """Measure CV2 and local variation of consecutive intervals.
+
+    Without such intervals, both are 1, as for a Poisson train.
+    """
     total = first_s + second_s
     contrast = np.abs(first_s - second_s)[total > 0] / total[total > 0]
     if len(contrast) == 0:
@@ -89,20 +92,20 @@ def _compute_autocorrelogram(
     runs_s: Float64[np.ndarray, "runs 2"],
     resolution_s: float,
 ) -> Float64[np.ndarray, " lags"]:
-    """Count pairs of spikes by lag, against a Poisson train of the same rate in the same runs, as log2(1 + x)."""
+    """Count pairs of spikes by lag, relative to a Poisson train of the same rate in the same runs, as log2(1 + x)."""
     found = np.zeros(len(LAG_EDGES_S) - 1)
     first = np.arange(len(train_s))
     for shift in range(1, len(train_s)):
         first = first[first < len(train_s) - shift]
         lag = train_s[first + shift] - train_s[first]
         near = (lag < LAG_EDGES_S[-1]) & (run[first + shift] == run[first])
-        first = first[near]  # where this spike is too far, so are all later ones
+        first = first[near]  # if this spike is too far away, so are all later ones
         if len(first) == 0:
             break
         found += np.histogram(lag[near], LAG_EDGES_S)[0]
     length_s = np.diff(runs_s)
     reach_s = np.minimum(LAG_EDGES_S, length_s)
-    room_s2 = np.diff(length_s * reach_s - reach_s**2 / 2).sum(axis=0)  # of pairs: integral of length - lag
+    room_s2 = np.diff(length_s * reach_s - reach_s**2 / 2).sum(axis=0)  # for pairs: integral of length - lag
     rate_hz = len(train_s) / length_s.sum()
     flat = np.log2(1 + (found + 1) / (rate_hz**2 * room_s2 + 1))
     return np.where(np.diff(LAG_EDGES_S) < resolution_s, 0, flat)

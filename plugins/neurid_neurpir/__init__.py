@@ -1,4 +1,4 @@
-"""NeurPIR: an encoder whose vectors should be the same for all segments of a neuron, trained with VICReg."""
+"""NeurPIR: an encoder that is trained with VICReg to give the same vector for all segments of a neuron."""
 
 from dataclasses import replace
 from functools import partial
@@ -39,7 +39,7 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 5.0, "token_bins": 5, "tokens":
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """Return the spec for a config: its kind of activity, and one segment of it."""
+    """Return the spec for a config: its kind of activity, and the length of a segment as the minimum observed time."""
     checked = NetworkConfig.from_json(config)
     segment_s = checked.token_bins * checked.tokens * checked.step_s
     return replace(

@@ -1,4 +1,7 @@
-"""CEBRA-Time: an encoder of behaviour that maps time points one second apart close to each other, and others apart."""
+"""CEBRA-Time: an encoder of behaviour.
+
+It maps time points that are one second apart close to each other, and others apart.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -17,13 +20,13 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Population
 
 STEPS, BATCH, LEARNING_RATE = 600, 256, 3e-3
-"""After so many steps its loss on simulated running hardly falls."""
+"""Number of steps after which the loss on simulated running hardly decreases, with batch size and learning rate."""
 
 APART = 10
-"""Steps between the two moments of a positive pair: the stretches that they are computed from do not overlap."""
+"""Number of steps between the two time points of a positive pair. The inputs of the two time points do not overlap."""
 
 SPAN = APART + sum(SEEN)
-"""Steps that a pair spans."""
+"""Number of steps that a pair spans."""
 
 
 def learn(
@@ -36,7 +39,7 @@ def learn(
     seed: int,
     progress: Progress,
 ) -> bool:
-    """Train the latents in place, on the CPU; returns whether there was behaviour to learn from.
+    """Train the latents in place, on the CPU. Return whether there was behaviour to learn from.
 
     A role that no training recording has is always hidden from the network, because its weights are not trained.
     Reference, positive and negatives of a step are from the same recording. Otherwise, the network could distinguish
@@ -49,7 +52,7 @@ def learn(
     populations
         The recordings with behaviour and stimulus. No pair spans a gap or two recordings.
     bin_s, roles
-        As for `neurid_neurpir.surroundings.channels`.
+        As for `neurid_neurpir.surroundings.make_channels`.
     masked
         Share of the roles that is hidden at random from each time point, so that latents do not depend on all roles.
     seed
@@ -136,7 +139,7 @@ class Moments:
 
     @classmethod
     def of(cls, population: Population, stride: int, bin_s: float, roles: tuple[str, ...]) -> "Moments":
-        """Compute them for a recording."""
+        """Compute the time steps and possible pairs of a recording."""
         starts_s = population.bin_starts_s(bin_s)
         channels = make_context(population, starts_s, bin_s, roles)
         gaps = np.flatnonzero(np.diff(starts_s) > 1.5 * bin_s) + 1
@@ -144,7 +147,7 @@ class Moments:
         runs = [average_steps(run[None], stride)[0] for run in channels.split(bins, 1)]
         behaviour = torch.cat(runs, 1)
         steps = np.array([run.shape[1] for run in runs])
-        ends = np.repeat(np.cumsum(steps), steps)  # where the run of each step ends
+        ends = np.repeat(np.cumsum(steps), steps)  # end of the run of each step
         first = np.flatnonzero(np.arange(len(ends)) + SPAN <= ends)
         known = np.concatenate([[0], np.cumsum((~behaviour.isnan()).any(0).numpy())])
         told = [known[first + apart + sum(SEEN)] > known[first + apart] for apart in (0, APART)]
@@ -152,7 +155,7 @@ class Moments:
         return cls(behaviour=behaviour, first=first)
 
     def find_known(self) -> Bool[Tensor, " roles"]:
-        """Find the roles that are known where a pair begins or ends."""
+        """Find the roles that are known at the beginning or the end of any pair."""
         at = torch.from_numpy(np.concatenate([self.first, self.first + SPAN - 1]))
         return ~self.behaviour[:, at].isnan().all(1)
 

@@ -8,7 +8,7 @@ from nwb_neurid.contracts import Config
 from nwb_neurid.contracts.config import COUNT, POSITIVE, SHARE, Entry, is_positive, read_config
 
 FINEST_S = 1e-3
-"""The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
+"""Shortest bin, in seconds. Shorter bins would fill the memory and contain at most one spike."""
 
 STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)
 RATE: Entry = (f"a rate in Hz of up to {1 / FINEST_S:g}", lambda value: is_positive(value) and value <= 1 / FINEST_S)
@@ -37,9 +37,9 @@ class NetworkConfig:
     bin_s
         Length of a bin of spikes, in seconds; for spikes only.
     rate_hz
-        Frames a second of traces; for calcium imaging only.
+        Frames per second of traces; for calcium imaging only.
     token_bins, tokens
-        The grid of segments, in bins, and a segment of embedding, in steps of that grid.
+        Grid on which segments begin, in bins per step, and length of a segment for embedding, in steps of this grid.
     reach_s
         Range of the input of a step to either side, in seconds.
     most_hz
@@ -92,5 +92,5 @@ class NetworkConfig:
 
     @property
     def step_s(self) -> float:
-        """Length of a bin of spikes, or time between two frames, in seconds."""
+        """Return the length of a bin of spikes, or the time between two frames, in seconds."""
         return self.bin_s if self.bin_s is not None else 1 / (self.rate_hz or 1)

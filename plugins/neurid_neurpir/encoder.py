@@ -33,12 +33,12 @@ class CebraFirst:
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Settings from which its plugin rebuilds it."""
+        """Return the settings from which the plugin rebuilds the encoder."""
         return self._encoder.config
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Return the length of a vector."""
         return self._encoder.dim
 
     def state(self) -> State:
@@ -71,7 +71,7 @@ class CebraFirst:
     def _learn(
         self, populations: Sequence[Population], options: TrainingOptions, progress: Progress
     ) -> tuple[str, ...]:
-        """Train the latents; returns notes."""
+        """Train the latents, and return notes."""
         config = self._config
         learnt = learn(
             self._latents,

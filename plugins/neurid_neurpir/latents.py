@@ -6,18 +6,20 @@ arrays here, so that a trained model needs no CEBRA.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Float
 from torch import Tensor, nn
 
 HIDDEN = 32
-"""Width of the convolutions, CEBRA's default."""
+"""Width of the convolutions, which is the default of CEBRA."""
 
 SEEN = (5, 5)
-"""Steps that a latent is computed from: so many before its own, so many from its own on."""
+"""Number of steps from which a latent is computed: before its own step, and from its own step on."""
 
 STEP_S = 0.1
-"""Behaviour is averaged over so many seconds, where bins are shorter: a latent then sees one second of it."""
+"""If bins are shorter than this, behaviour is averaged over this time in seconds. A latent then depends on one second
+of it.
+"""
 
 
 class Latents(nn.Module):
@@ -47,7 +49,9 @@ class Latents(nn.Module):
         self.register_buffer("learnt", torch.zeros(roles))
 
     def forward(self, behaviour: Float[Tensor, "windows roles bins"]) -> Float[Tensor, "windows dim bins"]:
-        """Compute the latents of some segments; all NaN for a segment without any known role that CEBRA was trained on.
+        """Compute the latents of some segments.
+
+        They are NaN for a segment without any known role on which CEBRA was trained.
 
         Parameters
         ----------
@@ -57,7 +61,7 @@ class Latents(nn.Module):
         bins = behaviour.shape[2]
         known = behaviour.where(self.learnt[:, None] > 0, torch.nan)
         padded = F.pad(average_steps(known, self.stride), (SEEN[0], SEEN[1] - 1), "replicate")
-        # On the unit sphere a latent is the smaller the more of them there are; raw channels have variance 1.
+        # On the unit sphere, the size of a latent decreases with their number. Raw channels have variance 1.
         latents = self.convolve(flag_known(padded)) * self.dim**0.5
         told = ~known.isnan().all(2).all(1)
         return latents.where(told[:, None, None], torch.nan).repeat_interleave(self.stride, 2)[:, :, :bins]
@@ -71,7 +75,7 @@ class Latents(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """One of the convolutions, over steps."""
+    """A convolution over steps."""
 
     weight: Tensor
     bias: Tensor
@@ -82,13 +86,13 @@ class _Convolution(nn.Module):
         self.register_buffer("bias", torch.zeros(outputs))
 
     def forward(self, inputs: Float[Tensor, "windows inputs steps"]) -> Float[Tensor, "windows outputs fewer"]:
-        # Not `conv1d`: a GPU rounds its inputs to 10 bits (TF32) unless it is told otherwise.
+        # Not `conv1d`, because a GPU rounds its inputs to 10 bits (TF32) by default.
         stretches = inputs.unfold(2, self.weight.shape[2], 1)
         return torch.einsum("wifs,ois->wof", stretches, self.weight) + self.bias[:, None]
 
 
 def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
-    """Average over the known values in groups of `stride` bins; NaN if none is known."""
+    """Average over the known values in groups of `stride` bins. The mean is NaN if none is known."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 

@@ -8,7 +8,7 @@ choices, and the measurements behind them, are described in `docs/understand/neu
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
@@ -16,14 +16,19 @@ from neurid_neurpir.config import NetworkConfig
 from neurid_neurpir.latents import Latents, hide_some
 
 LAG_RATIO = 1.35
-"""How much longer each lag is than the one before, from where lags are longer than a bin."""
+"""Ratio of successive lags, for lags that are longer than a bin."""
 
 PIECE_STEPS = {"cpu": 8192, "cuda": 2**18}
-"""Steps at a time where no gradient is wanted: whose inputs stay in a CPU's cache, or fit in the memory of a GPU."""
+"""Number of steps that are computed at once without gradients. Their inputs fit into the cache of a CPU or the memory
+of a GPU.
+"""
 
 
 def lag_edges(reach: int) -> list[int]:
-    """Compute edges of lags in bins, from 0 to `reach` or a little more: bin by bin, then in a geometric series."""
+    """Compute edges of lags in bins, from 0 to `reach` or slightly more.
+
+    The first edges are one bin apart, and the later ones form a geometric series.
+    """
     edges, edge = [0, 1], 1.0
     while edges[-1] < reach:
         edge *= LAG_RATIO
@@ -33,10 +38,12 @@ def lag_edges(reach: int) -> list[int]:
 
 
 class Network(nn.Module):
-    """One vector for each unit of each segment, from its activity, the mean of the others, and behaviour.
+    """A network that computes a vector for each unit of each segment.
+
+    Its inputs are the activity of the unit, the mean activity of the other units, and behaviour.
 
     The input of a step is the activity in the bins before and after it, in lags that become wider with their distance.
-    The steps of spike trains are the bins in which the unit fires; those of traces are the frames.
+    For spike trains, the steps are the bins in which the unit fires. For traces, they are the frames.
 
     Parameters
     ----------
@@ -94,7 +101,7 @@ class Network(nn.Module):
         if self.training:
             self.learnt.copy_(torch.maximum(self.learnt, seen[:, 1:].any(0).float()))
             seen = seen & ~self._draw_hidden(seen)
-        else:  # weights for what no recording of the training had are as they were drawn
+        else:  # weights for channels that no training recording had are untrained
             seen = seen & F.pad(self.learnt > 0, (1, 0), value=True)
         sums = _sum_up(values), _sum_up(surroundings * seen[:, :, None])
         row, bin_ = self._choose_steps(values.flatten(0, 1))
@@ -108,7 +115,7 @@ class Network(nn.Module):
         return (total / steps[:, None]).view(windows, units, -1)
 
     def _draw_hidden(self, seen: Bool[Tensor, "windows signals"]) -> Bool[Tensor, "windows signals"]:
-        """Draw what training hides of some segments: the others, and each channel, or all latents at once."""
+        """Draw what is hidden from segments in training: the other units, and each channel or all latents."""
         parts = seen.shape[1] if self.latents is None else 2
         hidden = torch.rand(len(seen), parts, device=seen.device) < self.masked
         return torch.cat([hidden[:, :1], hidden[:, 1:].expand(-1, seen.shape[1] - 1)], 1)
@@ -165,7 +172,7 @@ class Network(nn.Module):
         around += [summed(around_sums[:, signal].flatten(), window) / wide for signal in told]
         weights = self.around.weight.unflatten(1, (-1, len(self.lags)))[:, [0, *told]].flatten(1)
         hidden = self.own(torch.cat([inputs, level], 1)) + F.linear(torch.cat(around, 1), weights)
-        # Indexing by `[window]` would add up its gradient in whatever order threads come by.
+        # Indexing by `[window]` would sum its gradient in an order that depends on the timing of threads.
         hidden = hidden + ((~seen).float() @ self.unseen).index_select(0, window)
         vectors: Tensor = self.out(hidden)
         return vectors
@@ -174,7 +181,10 @@ class Network(nn.Module):
 def _join_surroundings(
     values: Float[Tensor, "windows units bins"], behaviour: Float[Tensor, "windows channels bins"]
 ) -> tuple[Float[Tensor, "windows signals bins"], Bool[Tensor, "windows signals"]]:
-    """Join the sum of all units about its mean and behaviour, 0 where unknown; returns which are known too."""
+    """Join the centred sum of all units and behaviour, with 0 for unknown values.
+
+    Also return which of these signals are known.
+    """
     total = values.sum(1, keepdim=True)
     known = ~behaviour.isnan()
     others = values.any(2).sum(1, keepdim=True) > 1
@@ -183,5 +193,5 @@ def _join_surroundings(
 
 
 def _sum_up(values: Float[Tensor, "windows rows bins"]) -> Float[Tensor, "windows rows edges"]:
-    """Compute sums up to each bin; the sum over a stretch of bins is a difference of two."""
+    """Compute cumulative sums up to each bin. The sum over some bins is then the difference of two cumulative sums."""
     return F.pad(values.cumsum(2), (1, 0))

@@ -1,4 +1,4 @@
-"""Behaviour and stimulus around the neurons: a channel for each role that a covariate may have.
+"""Behaviour and stimulus during the recording, with one channel for each role that a covariate may have.
 
 The names of series differ between files, but a model needs the same channels in all files on which it is trained or
 used. The role of a series is therefore recognised by words in its name, and series of one role are averaged.
@@ -25,18 +25,18 @@ ROLES = {
     "running": re.compile(r"running|locomotion|wheel|treadmill|speed|velocity"),
     "trials": re.compile(r"trial"),
 }
-"""Roles of covariates by words in their names; the first that fits."""
+"""Roles of covariates, and patterns of words in their names. The first matching role is used."""
 
 
 def find_role(name: str) -> str:
-    """Find the role of a covariate by its name; "" for none."""
+    """Find the role of a covariate by its name. Return "" if it has none."""
     return next((role for role, words in ROLES.items() if words.search(name.lower())), "")
 
 
 def make_channels(
     population: Population, starts_s: Float64[np.ndarray, " bins"], bin_s: float, roles: tuple[str, ...]
 ) -> Float32[np.ndarray, "roles bins"]:
-    """Make one channel for each role, standardised over the recording; NaN if there is no series for a role.
+    """Make one channel for each role, standardised over the recording. It is NaN without a series for the role.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def make_context(
 
 
 def _standardise(values: Float32[np.ndarray, "bins channels"]) -> Float32[np.ndarray, "bins channels"]:
-    """Scale each channel to mean 0 and standard deviation 1; NaN throughout where it is constant."""
+    """Scale each channel to mean 0 and standard deviation 1. Constant channels become NaN."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of channels that are NaN throughout, which stay so
+        warnings.simplefilter("ignore", RuntimeWarning)  # for channels that are all NaN, which stay NaN
         spread = np.nanstd(values, axis=0)
         centred = values - np.nanmean(values, axis=0)
     return np.asarray(centred / np.where(spread > 0, spread, np.nan), np.float32)

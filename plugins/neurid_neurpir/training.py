@@ -13,4 +13,4 @@ RECIPE = Recipe(
     keep_units=0.7,
     longest=3.0,
 )
-"""Chosen by measurement on the simulation: see `docs/understand/neurpir.md`."""
+"""These settings were chosen by measurements on simulations, see `docs/understand/neurpir.md`."""

@@ -22,7 +22,9 @@ SPEC = EncoderSpec(
     default_for=frozenset({"training"}),
 )
 SHORTEST_S = 10.0
-"""Imaging that is shorter than a window is embedded in one window of what there is, down to this, in seconds."""
+"""Minimum duration of an imaging recording in seconds. If it is shorter than a window, it is embedded in one shorter
+window.
+"""
 
 DEPTH: Config = {"temporal_blocks": 2, "spatiotemporal_blocks": 2}
 SMALL: Config = {"dim": 64, "heads": 4, "dim_head": 16, "dropout": 0.0, **DEPTH}
@@ -33,7 +35,10 @@ CALCIUM: Config = {"activity": "dff", "rate_hz": 1 / FRAME_S, "patch": 4, "token
 
 
 def spec_for_config(config: Config) -> EncoderSpec:
-    """Return the spec for a config: its kind of activity, and one window of it, or 10 s of imaging."""
+    """Return the spec for a config, with its kind of activity and the minimum observed time.
+
+    The minimum is one window. For imaging, it is at most `SHORTEST_S`.
+    """
     checked = NetworkConfig.from_json(config)
     window_s = checked.patch * checked.tokens * checked.step_s
     least_s = window_s if checked.activity == "spikes" else min(window_s, SHORTEST_S)
@@ -41,7 +46,10 @@ def spec_for_config(config: Config) -> EncoderSpec:
 
 
 def build(config: Config, state: State, device: str) -> "TorchEncoder":
-    """Build the network with its weights; as in the paper, windows are consecutive, averaged before the projector."""
+    """Build the network with its weights.
+
+    As in the paper, windows are consecutive, and averaged before the projector.
+    """
     from neurid_nuclr.training import choose_recipe
     from nwb_neurid.training import TorchEncoder, WindowOptions
 
@@ -60,7 +68,10 @@ def build(config: Config, state: State, device: str) -> "TorchEncoder":
 
 
 def _count_fewest(config: NetworkConfig) -> int:
-    """Count tokens of the shortest imaging recording; a quarter may be lost to frames and tokens that are not whole."""
+    """Return the number of tokens of the shortest imaging recording.
+
+    Up to a quarter may be lost to incomplete frames and tokens.
+    """
     return max(1, min(config.tokens, int(0.75 * SHORTEST_S / (config.patch * config.step_s))))
 
 

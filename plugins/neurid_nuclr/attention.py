@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE_TOKENS = 2048
-"""Tokens at a time of attention along time on a CPU; with half or twice as many it is a little slower."""
+"""Number of tokens in each piece of attention along time on a CPU. Half or twice this number is slightly slower."""
 
 MOST_ROWS = 32_768
-"""Rows of one call of attention: CUDA kernels fail from 65,536 on, and their gradients from 2**31 padded numbers."""
+"""Maximum number of rows in a call of attention. CUDA kernels fail from 65,536 rows on, and their gradients from 2**31
+padded numbers on.
+"""
 
 SHORT = 32
-"""Up to so many tokens attention on a CPU is faster as batched products: torch's kernel serves rows one by one."""
+"""Up to this number of tokens, attention on a CPU is faster as batched products, because torch's kernel processes rows
+one by one.
+"""
 
 SAFE = 64.0
-"""Exponentials of numbers up to this size, and sums of them, are far from the ends of float32."""
+"""Largest score whose exponential is computed directly. Such exponentials and their sums are far from the limits of
+float32.
+"""
 
 
 class RotaryPositions(nn.Module):
@@ -51,9 +57,9 @@ class RotaryPositions(nn.Module):
 def _rotate(
     x: Float[Tensor, "rows tokens heads dim_head"], turns: Float[Tensor, "tokens _ pairs 2"], *, back: bool = False
 ) -> Float[Tensor, "rows tokens heads dim_head"]:
-    """`x` with each pair of neighbouring dimensions turned, or turned back, in float32."""
+    """Rotate each pair of neighbouring dimensions of `x`, in float32. With `back`, the inverse rotation is applied."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))
-    if torch.compiler.is_compiling():  # torch compiles no complex numbers
+    if torch.compiler.is_compiling():  # torch cannot compile complex numbers
         (left, right), (cosine, sine) = pairs.unbind(-1), turns.unbind(-1)
         sine = -sine if back else sine
         turned = torch.stack([left * cosine - right * sine, left * sine + right * cosine], -1)
@@ -69,7 +75,7 @@ def _attend(
     value: Float[Tensor, "rows heads length dim_head"],
     mask: Bool[Tensor, "rows 1 1 length"] | None,
 ) -> Float[Tensor, "rows heads length dim_head"]:
-    """Attention, in pieces where there are more rows than a kernel takes."""
+    """Compute attention. If there are more rows than a kernel accepts, they are split into pieces."""
     if len(query) <= MOST_ROWS:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     parts = [part.split(MOST_ROWS) for part in (query, key, value)]
@@ -79,7 +85,7 @@ def _attend(
 
 
 def _attend_briefly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of few tokens, all rows and heads at once, in float32."""
+    """Compute attention of few tokens for all rows and heads at once, in float32."""
     rows, heads, length, dim_head = query.shape
     query, key, value = (part.float().reshape(rows * heads, length, dim_head) for part in (query, key, value))
     weights = _exponentiate(torch.bmm(query * dim_head**-0.5, key.transpose(1, 2)))
@@ -88,7 +94,7 @@ def _attend_briefly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _exponentiate(scores: Tensor) -> Tensor:
-    """Exponentials of scores, or of their distance from the largest where they are large."""
+    """Compute exponentials of scores. If scores are large, the largest score of each row is subtracted first."""
     if scores.numel() and max(map(abs, map(float, torch.aminmax(scores.detach())))) > SAFE:
         scores = scores - scores.amax(-1, keepdim=True)
     return scores.exp() if scores.requires_grad else scores.exp_()
@@ -111,7 +117,10 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "rows 1 1 length"] | None = None,
         turns: Float[Tensor, "length _ pairs 2"] | None = None,
     ) -> Float[Tensor, "rows length *places dim"]:
-        """Attend where `mask` is True. Values are rotated too, and back afterwards: only distances have an effect."""
+        """Attend where `mask` is True.
+
+        Values are rotated before and rotated back after, so that only distances matter.
+        """
         normed = self.norm(x)
         if turns is None:
             parts = [
@@ -119,7 +128,7 @@ class Attention(nn.Module):
                 for part in project(normed, self.to_qkv, 3)
             ]
             dtype = parts[0].dtype
-        else:  # rotation copies anyway, so one multiplication and one rotation serve all three
+        else:  # rotation makes a copy anyway, so all three are computed together
             joined = torch.unflatten(multiply(normed, self.to_qkv.weight, self.to_qkv.bias), -1, (-1, self.dim_head))
             dtype = joined.dtype
             parts = list(_rotate(joined, turns).chunk(3, 2))
@@ -135,10 +144,10 @@ class Attention(nn.Module):
 
 
 class _AlongTimeInPieces(torch.autograd.Function):
-    """`x + layer(x)` of attention along time without dropout, computed piece by piece.
+    """Compute `x + layer(x)` piece by piece, for attention along time without dropout.
 
-    What a piece needs stays in the cache of a CPU, where rotations and changes of layout cost little. What gradients
-    need is kept, since computing it again takes longer.
+    The intermediate results of a piece stay in the cache of a CPU, where rotations and changes of layout are cheap.
+    Arrays that are needed for gradients are kept, because computing them again takes longer.
     """
 
     @staticmethod
@@ -175,26 +184,29 @@ class _AlongTimeInPieces(torch.autograd.Function):
 
 
 def _split(x: Tensor) -> tuple[Tensor, ...]:
-    """Pieces of the rows."""
+    """Split the rows into pieces."""
     return x.split(max(1, PIECE_TOKENS // x.shape[1]))
 
 
 def _make_factors(turns: Tensor, dim_head: int) -> Tensor:
-    """Rotations of queries, keys and values as complex factors (tokens, 3, heads, pairs); queries are scaled too."""
+    """Return the rotations of queries, keys and values as complex factors (tokens, 3, heads, pairs).
+
+    Queries are also scaled.
+    """
     factors = torch.view_as_complex(turns).unflatten(1, (3, -1)).clone()
     factors[:, 0] *= dim_head**-0.5
     return factors
 
 
 def _turn(x: Tensor, factors: Tensor) -> Tensor:
-    """Rotate pairs of neighbouring numbers, in place; as one long axis, complex numbers are multiplied fast."""
+    """Rotate pairs of neighbouring numbers in place. The numbers are multiplied along one long axis, which is fast."""
     x = x.contiguous()
     torch.view_as_complex(x.view(len(x), -1, 2)).mul_(factors.flatten())
     return x
 
 
 def _attend_along_time(x: Tensor, layer: Attention, factors: Tensor) -> tuple[Tensor, ...]:
-    """What attention adds to some rows, and what gradients need."""
+    """Compute the output of attention for some rows, and the arrays that are needed for gradients."""
     (rows, tokens, dim), heads = x.shape, factors.shape[2]
     norm, into, out_of = layer.norm, layer.to_qkv, layer.to_out
     normed = torch.native_layer_norm(x, (dim,), norm.weight, norm.bias, norm.eps)
@@ -211,7 +223,7 @@ def _attend_along_time(x: Tensor, layer: Attention, factors: Tensor) -> tuple[Te
 def _find_slopes(
     slope: Tensor, attended: Tensor, parts: Tensor, weights: Tensor, factors: Tensor, back: Tensor
 ) -> Tensor:
-    """Gradients of queries, keys and values before their rotation, from those of what was attended to."""
+    """Compute gradients of queries, keys and values before rotation, from the gradients of the attended values."""
     (rows, tokens, _), heads = slope.shape, factors.shape[2]
     query, key, value = parts.unbind()
     own = (slope * attended).view(rows, tokens, heads, -1).sum(-1).transpose(1, 2).reshape(-1, tokens, 1)
@@ -228,7 +240,7 @@ def _find_slopes(
 def add_along_time(
     x: Float[Tensor, "rows length dim"], layer: Attention, turns: Float[Tensor, "length _ pairs 2"]
 ) -> Float[Tensor, "rows length dim"]:
-    """Compute `x + layer(x, turns=turns)` in pieces of the rows; without gradients in place."""
+    """Compute `x + layer(x, turns=turns)` in pieces of the rows. Without gradients, it is computed in place."""
     if torch.is_grad_enabled():
         compute: Callable[..., Tensor] = _AlongTimeInPieces.apply
         return compute(x, layer, turns, *layer.parameters())
@@ -239,7 +251,7 @@ def add_along_time(
 
 
 def suits_pieces(x: Tensor, layer: Attention) -> bool:
-    """Return whether `add_along_time` is the fastest way, and able to compute what is needed."""
+    """Return whether `add_along_time` can be used and is the fastest way."""
     plain = x.dtype == layer.to_qkv.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     idle = layer.dropout.share == 0 or not layer.training
     return plain and idle and x.shape[1] <= SHORT

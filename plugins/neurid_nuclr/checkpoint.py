@@ -1,4 +1,4 @@
-"""Weights of a network: checked against its config, and read from checkpoints of the authors' code."""
+"""Weights of a network. They are checked against its config, or read from checkpoints of the authors' code."""
 
 import math
 import re
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import neurid_nuclr.network
 
 DROPOUT = 0.2
-"""The authors' dropout, where a checkpoint does not state it."""
+"""Dropout of the authors, which is used if a checkpoint does not state it."""
 
 _WRAPPERS = re.compile(r"^((module|_orig_mod|model)\.)+")
 _OTHER_PARTS = re.compile(r"^(projector|loss)\.")
-_SIZED_BY = {"read_in.weight": 2, "rotary_emb.omega": 1, "t_blocks.0.0.to_qkv.weight": 2}  # and their axes
-_SETTINGS_TREE = re.compile(  # what OmegaConf, with which the authors store settings, names in a pickle
+_SIZED_BY = {"read_in.weight": 2, "rotary_emb.omega": 1, "t_blocks.0.0.to_qkv.weight": 2}  # name: number of axes
+_SETTINGS_TREE = re.compile(  # names in pickles of OmegaConf, with which the authors store settings
     r"omegaconf\..*|typing\.Any|collections\.defaultdict|pathlib\..*Path|builtins\.(bool|dict|float|int|list|str)"
 )
 
@@ -109,7 +109,7 @@ def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict
 
 
 def _load(path: Path) -> Mapping[Any, Any]:
-    """Load the content of a checkpoint: tensors, plain values, and stand-ins for settings."""
+    """Load the content of a checkpoint: tensors, plain values, and replacements of settings."""
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -118,14 +118,14 @@ def _load(path: Path) -> Mapping[Any, Any]:
         return _as_mapping(load_file(path) if path.suffix == ".safetensors" else _unpickle(path))
     except WrongWeights:
         raise
-    except Exception as error:  # whatever a file that is damaged, or something else, makes them raise
+    except Exception as error:  # damaged or unrelated files cause many kinds of errors
         raise WrongWeights(
             f"{path} is damaged, or written neither by torch.save nor as safetensors ({type(error).__name__})."
         ) from error
 
 
 def _check_size(path: Path, tensors: Mapping[Any, Any]) -> None:
-    """Refuse tensors that repeat the same memory: as arrays they would take more than the file has, without a limit."""
+    """Refuse tensors that share memory, because as arrays they could need any amount of memory."""
     needed = sum(value.nelement() * value.element_size() for value in tensors.values() if hasattr(value, "detach"))
     if needed > path.stat().st_size:
         raise WrongWeights(
@@ -134,7 +134,7 @@ def _check_size(path: Path, tensors: Mapping[Any, Any]) -> None:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that unpacks to more than it has. torch.save packs nothing."""
+    """Refuse an archive whose unpacked size is larger than the file. torch.save does not compress."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
@@ -145,7 +145,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _unpickle(path: Path) -> object:
-    """Load what `torch.save` wrote, without running code of it: classes that it names are not even imported."""
+    """Load a file of `torch.save` without running any code. The classes that it names are not even imported."""
     import torch
     from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
@@ -162,7 +162,7 @@ def _unpickle(path: Path) -> object:
 
 
 class _StandIn:
-    """Takes the place of an object in a pickle: keeps its attributes and does nothing."""
+    """Replacement of an object in a pickle. It only stores attributes."""
 
     def __init__(self, *_: object) -> None: ...
 
@@ -179,7 +179,7 @@ def _as_mapping(value: Any) -> Mapping[Any, Any]:
 
 
 def _select_encoder(tensors: Mapping[Any, Any]) -> dict[str, np.ndarray]:
-    """Select the encoder's arrays, by the names that it gives them itself."""
+    """Select the arrays of the encoder, and remove the prefixes of wrappers from their names."""
     names = {name: _WRAPPERS.sub("", str(name)) for name, value in tensors.items() if hasattr(value, "detach")}
     return {own: tensors[name].detach().float().numpy() for name, own in names.items() if not _OTHER_PARTS.match(own)}
 
@@ -205,7 +205,7 @@ def _count_blocks(blocks: str, state: State) -> int:
 
 
 def _infer_activity(patch: int, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Infer the activity that a model of the authors takes, from its settings, or else from its patches."""
+    """Infer the kind of activity of the authors' models from the settings, or otherwise from the size of patches."""
     if "patch_size" in stored or (patch == 4 and "bin_size" not in stored):
         return {"activity": "dff", "rate_hz": 1 / FRAME_S}
     if "bin_size" in stored or patch == 50:

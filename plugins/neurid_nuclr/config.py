@@ -7,10 +7,10 @@ from nwb_neurid.contracts import Config
 from nwb_neurid.contracts.config import COUNT, SHARE, Entry, is_count, is_positive, read_config
 
 FRAME_S = 0.23344201114422702
-"""Time between two frames of the authors' calcium models, a constant of their code."""
+"""Time between two frames in the authors' calcium models, which is a constant in their code."""
 
 FINEST_S = 1e-3
-"""The shortest bin, in seconds: shorter ones would fill the memory and hold no more than one spike."""
+"""Shortest bin, in seconds. Shorter bins would fill the memory and contain at most one spike."""
 
 STEP: Entry = (f"a number of seconds from {FINEST_S:g}", lambda value: is_positive(value) and value >= FINEST_S)
 RATE: Entry = (f"a rate in Hz of up to {1 / FINEST_S:g}", lambda value: is_positive(value) and value <= 1 / FINEST_S)
@@ -28,21 +28,22 @@ class NetworkConfig:
     bin_s
         Length of a bin of spikes, in seconds; for spikes only.
     rate_hz
-        Frames a second of traces; for calcium imaging only.
+        Frames per second of traces; for calcium imaging only.
     patch
         Bins or frames in a token.
     tokens
-        Tokens in a window of training; sets the periods of rotary positions. Windows of any length can be embedded.
+        Tokens in a training window, which determine the periods of rotary positions. Windows of any length can be
+        embedded.
     dim
         Length of a vector.
     heads, dim_head
-        Attention heads and their dimensions, a multiple of 4.
+        Number of attention heads, and dimensions of each head, which must be a multiple of 4.
     temporal_blocks
         Blocks that attend along time.
     spatiotemporal_blocks
-        Blocks that attend across units, then along time.
+        Blocks that attend across units, and then along time.
     dropout
-        Share of hidden units and of residuals left out in training.
+        Share of hidden units and of residuals that are dropped in training.
     """
 
     activity: Literal["spikes", "dff"]
@@ -75,5 +76,5 @@ class NetworkConfig:
 
     @property
     def step_s(self) -> float:
-        """Length of a bin of spikes, or time between two frames, in seconds."""
+        """Return the length of a bin of spikes, or the time between two frames, in seconds."""
         return self.bin_s if self.bin_s is not None else 1 / (self.rate_hz or 1)

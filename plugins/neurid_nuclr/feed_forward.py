@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -26,7 +26,7 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*places dim"]) -> Float[Tensor, "*places dim"]:
-        """The second half of the hidden units is the gate."""
+        """Compute the layers. The second half of the hidden units is the gate."""
         x = self.norm(x)
         if on_cpu(x):
             weights, biases = self.in_proj.weight.chunk(2), self.in_proj.bias.chunk(2)
@@ -38,10 +38,10 @@ class FeedForward(nn.Module):
 
 
 class _InPieces(torch.autograd.Function):
-    """`x + layer(x)` of a feed-forward layer without dropout, computed piece by piece.
+    """Compute `x + layer(x)` piece by piece, for a feed-forward layer without dropout.
 
-    For the gradients only `x` is kept, and the hidden units are computed again. To keep all of them would take most of
-    the memory of training, and no less time.
+    For the gradients, only `x` is kept, and the hidden units are computed again. Keeping all hidden units would need
+    most of the memory of training and would not be faster.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The encoder of NuCLR: attention along the time of a unit and across the units of a window, in turn.
+"""The encoder of NuCLR. It alternates between attention along the time of a unit and across the units of a window.
 
 Source: "Know thyself by knowing others: learning neuron identity from population context" (2025), arXiv 2512.01199.
 The weights have the names and shapes of the authors' code, so that their checkpoints load.
@@ -8,7 +8,7 @@ import copy
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Bool, Float, Int64, Real
 from torch import Tensor, nn
 
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE_TOKENS = 1024
-"""Tokens whose hidden units stay in the cache of a CPU; more at a time are slower."""
+"""Number of tokens whose hidden units fit into the cache of a CPU. Larger pieces are slower."""
 
 LEAST_PRESENT = 0.9
-"""Share of rows that must be no padding on a CPU, or padding is taken out before and put back after each attention."""
+"""Minimum share of rows without padding on a CPU. If it is not reached, padding is removed before each attention and
+added again.
+"""
 
 ALIGNED = 8
-"""A mask of which this divides the length needs no copy in CUDA's attention."""
+"""CUDA's attention needs no copy of a mask if its length is a multiple of this number."""
 
 
 def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **turns: Tensor) -> Tensor:
-    """`x + layer(x)`; without gradients in place, where it is to be done in several pieces of the rows."""
+    """Compute `x + layer(x)`. Without gradients, it is computed in place if there are several pieces of the rows."""
     if pieces > 1 and isinstance(layer, FeedForward) and feed_forward.suits_pieces(x, layer):
         return feed_forward.add_in_pieces(x, layer, pieces)
     if pieces > 1 and turns and isinstance(layer, Attention) and attention.suits_pieces(x, layer):
@@ -45,7 +47,7 @@ def _add_residual(x: Tensor, layer: nn.Module, pieces: int, *masks: Tensor, **tu
 
 
 class Network(nn.Module):
-    """One vector for each unit of each window, from its activity and that of the units around it.
+    """A network that computes a vector for each unit of each window, from its activity and that of the units around it.
 
     Parameters
     ----------
@@ -104,7 +106,7 @@ class Network(nn.Module):
         x = self.read_in(torch.unflatten(activity.to(self.read_in.weight.dtype), -1, (-1, self.patch)))
         if rows is None:
             x = x.flatten(0, 1)
-        # Attention over nothing is not a number: in a window without units all of its padding is attended to.
+        # Attention without any unit gives NaN. In a window without units, all padding is therefore attended to.
         masks = () if present is None else ((present | ~present.any(1, keepdim=True))[:, None, None],)
         vectors = self._embed(x, (windows, units), rows, *masks)
         return _spread(vectors, (windows, units), rows)[:, : shape[1]]
@@ -116,7 +118,10 @@ class Network(nn.Module):
         rows: Int64[Tensor, " rows"] | None,
         *masks: Bool[Tensor, "windows 1 1 units"],
     ) -> Float[Tensor, "rows dim"]:
-        """The vectors of rows of a grid of windows and units: of all of them, in turn, or of those named."""
+        """Compute the vectors of rows of a grid of windows and units.
+
+        These are all rows in order, or the given `rows`.
+        """
         tokens = x.shape[1]
         whole = self.run is not _add_residual or not on_cpu(x)
         pieces = 1 if whole else 1 + len(x) * tokens // PIECE_TOKENS
@@ -125,7 +130,7 @@ class Network(nn.Module):
             temporal, feed_forward = block.children()
             x = self.run(x, temporal, pieces, turns=turns)
             x = self.run(x, feed_forward, pieces)
-        for block in self.st_blocks:  # they keep the layers along time first, but run them last
+        for block in self.st_blocks:  # the layers along time come first in the block, but are run last
             temporal, feed_forward, spatial, spatial_feed_forward = block.children()
             x = self.run(_spread(x, grid, rows), spatial, pieces, *masks).flatten(0, 1)
             x = x if rows is None else x.index_select(0, rows)
@@ -138,7 +143,7 @@ class Network(nn.Module):
 def _spread(
     x: Float[Tensor, "rows ..."], grid: tuple[int, int], rows: Int64[Tensor, " rows"] | None
 ) -> Float[Tensor, "windows units ..."]:
-    """`x` on a grid of windows and units, of which it is all rows or those named; the others are zero."""
+    """Place `x` on a grid of windows and units. It contains all rows or the given `rows`. Other rows become zero."""
     if rows is not None:
         x = x.new_zeros(grid[0] * grid[1], *x.shape[1:]).index_copy(0, rows, x)
     return x.unflatten(0, grid)

@@ -1,4 +1,4 @@
-"""Linear layers, by the matrix multiplication that is fastest on the device."""
+"""Linear layers, with the fastest matrix multiplication of the device."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -6,25 +6,25 @@ from functools import cache
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name everywhere
+import torch.nn.functional as F  # noqa: N812 - usual name
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 LEAST_ROWS = 256
-"""Rows from which oneDNN multiplies by a small matrix faster than torch's default."""
+"""Minimum number of rows for which oneDNN multiplies by a small matrix faster than torch's default."""
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Whether to use the computation that is fastest on a CPU."""
+    """Return whether to use the computation that is fastest on a CPU."""
     return x.device.type == "cpu"
 
 
 @cache
 def _find_product() -> Callable[..., Tensor] | None:
-    """Find oneDNN's product of float32, which torch's compiler uses; None where torch's default is as fast.
+    """Find oneDNN's product of float32, which torch's compiler uses. Return None if torch's default is as fast.
 
-    The default is MKL, which has half of the rate on processors of other makers than Intel.
+    The default is MKL, which reaches only half of this rate on CPUs that are not made by Intel.
     """
     if torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512":
         with suppress(AttributeError, RuntimeError):
@@ -33,7 +33,7 @@ def _find_product() -> Callable[..., Tensor] | None:
 
 
 class _Product(torch.autograd.Function):
-    """A linear layer by oneDNN, also in its gradients."""
+    """A linear layer that uses oneDNN, also for its gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         rows, slopes = x.flatten(0, -2), slope.flatten(0, -2)
-        if rows.shape[1] < slopes.shape[1]:  # the first factor is copied, so it is the smaller one
+        if rows.shape[1] < slopes.shape[1]:  # the first factor is copied, so the smaller one comes first
             of_weight = _run_product(rows.t(), slopes.t()).t()
         else:
             of_weight = _run_product(slopes.t(), rows.t())
@@ -62,7 +62,7 @@ def _run_product(x: Tensor, weight: Tensor, bias: Tensor | None = None, then: st
 def multiply(
     x: Float[Tensor, "*places dim"], weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False
 ) -> Float[Tensor, "*places other"]:
-    """A linear layer, and the activation after it."""
+    """Apply a linear layer, optionally followed by the activation gelu."""
     if _suits_product(x, weight) and not torch.is_grad_enabled():
         return _run_product(x, weight, bias, "gelu" if gelu else "none")
     layer: Callable[..., Tensor] = _Product.apply if _suits_product(x, weight) else F.linear
@@ -76,7 +76,7 @@ def sum_products(left: Float[Tensor, "rows dim"], right: Float[Tensor, "rows oth
 
 
 def _suits_product(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether oneDNN's product is there, is what is asked for, and is faster."""
+    """Return whether oneDNN's product is available, can be used for this call, and is faster."""
     plain = on_cpu(x) and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
     return (
         plain
@@ -87,10 +87,10 @@ def _suits_product(x: Tensor, weight: Tensor) -> bool:
 
 
 def project(x: Float[Tensor, "*places dim"], layer: nn.Linear, parts: int) -> Sequence[Float[Tensor, "*places part"]]:
-    """What a layer makes of `x`, in equal parts."""
+    """Apply a layer to `x`, and return the output in equal parts."""
     if not on_cpu(x) and x.ndim <= 3:
         return layer(x).chunk(parts, -1)
-    # On a CPU one product for each part: gelu is slow on rows with something else between them, and places and heads
-    # merge into one axis without a copy, which is why places of attention have products of their own everywhere.
+    # On a CPU, each part is a separate product, because gelu is slow on rows that are not contiguous. In addition,
+    # places and heads can then be merged without a copy. Attention therefore uses separate products everywhere.
     layers = zip(layer.weight.chunk(parts), layer.bias.chunk(parts), strict=True)
     return [multiply(x, *own) for own in layers]

@@ -25,7 +25,7 @@ LONG_SHARE = "share_of_time_in_long_intervals"
 
 
 def judge(unit: Unit) -> Verdict:
-    """Apply the criterion for the part of the brain that the unit is in."""
+    """Apply the criterion for the part of the brain in which the unit is."""
     values: dict[str, float] = {}
     cut = False
     if unit.waveform is not None:

@@ -26,7 +26,7 @@ def judge(unit: Unit) -> Verdict:
     if unit.waveform is not None:
         values[TROUGH_TO_PEAK], cut = measure_trough_to_peak_ms(unit.waveform, unit.rate_hz)
     uncountable = unit.explain_uncountable(NARROW_S)
-    if unit.waveform is not None and not uncountable:  # without a waveform the fit would decide nothing
+    if unit.waveform is not None and not uncountable:  # without a waveform, the fit would not influence the class
         values[RISE] = fit_rise_ms(correlate_narrowly(unit.train_s, unit.runs_s))
     if unit.region and find_part(unit.region) not in PARTS:
         return Verdict(reason=f"not valid in its region: {unit.region}", values=values)

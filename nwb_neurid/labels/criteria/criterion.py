@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nwb_neurid.contracts import Progress, silent
 from nwb_neurid.labels.criteria.regions import find_part
@@ -30,11 +30,11 @@ class Unit:
     resolution_s
         Resolution of the spike times.
     waveform
-        Mean waveform on its peak channel, shape (samples,), finite; None where it is not known.
+        Mean waveform on its peak channel, shape (samples,), finite; None if it is not known.
     rate_hz
-        Samples per second of the waveform; NaN without one.
+        Samples per second of the waveform; NaN if there is no waveform.
     region
-        Its brain region, "" where not known.
+        Its brain region; "" if it is not known.
     """
 
     train_s: Float[np.ndarray, " spikes"]
@@ -45,12 +45,12 @@ class Unit:
     region: str
 
     def explain_uncountable(self, coarsest_s: float) -> str:
-        """Explain why its autocorrelogram cannot be used, in bins of this many seconds; "" if it can be.
+        """Explain why its autocorrelogram cannot be used in bins of this many seconds. Return "" if it can be used.
 
         Parameters
         ----------
         coarsest_s
-            The coarsest resolution of spike times at which it can be, in seconds.
+            The coarsest resolution of spike times, in seconds, at which the autocorrelogram can be used.
 
         Returns
         -------
@@ -73,7 +73,7 @@ class Verdict:
     label
         Its class; "" if the criterion gives none.
     reason
-        Why the criterion gives no class, or cannot be applied; "" otherwise.
+        The reason why the criterion gives no class or cannot be applied, or "" otherwise.
     values
         Measured values by name. Values that were not needed or could not be measured are missing.
     """
@@ -108,7 +108,7 @@ class Criterion:
     judge
         Function that applies it to one unit.
     parts, needs_region
-        Parts of the brain for which it is valid, and whether some unit must be known to lie there.
+        Parts of the brain for which it is valid, and whether at least one unit must be known to be there.
     """
 
     name: str
@@ -125,7 +125,9 @@ class Criterion:
     needs_region: bool = False
 
     def suits(self, population: Population) -> bool:
-        """Whether `embed` applies it to a recording by default: to spikes of units that lie where it is valid.
+        """Return whether `embed` applies the criterion to a recording by default.
+
+        This requires spikes, and units in a part of the brain for which the criterion is valid.
 
         Parameters
         ----------
@@ -135,7 +137,7 @@ class Criterion:
         Returns
         -------
         bool
-            Also true where no region is known, unless one is needed.
+            Also True if no region is known, unless the criterion requires that a region is known.
         """
         regions = {str(region) for region in population.labels.get("brain_region", ())} - {""}
         there = not self.parts.isdisjoint(map(find_part, regions)) or not (regions or self.needs_region)
@@ -151,28 +153,32 @@ class Judgement:
     criterion
         The criterion.
     measured
-        Its measurements, as vectors with one dimension for each of `Criterion.values`. A unit has all of them, or none
-        and a reason.
+        Its measurements, as vectors with one dimension for each of `Criterion.values`. A unit has all
+        measurements, or none and a reason.
     predictions
         The class of each unit, without a probability.
+    is_excluded
+        Which units the recording excludes, such as noise. They are not counted in the summary.
     """
 
     criterion: Criterion
     measured: Embeddings
     predictions: Predictions
+    is_excluded: Bool[np.ndarray, " units"]
 
     @property
     def summary(self) -> str:
-        """One line with the number of units of each class, and the reasons why other units have no class."""
+        """Return one line with the number of units of each class, and the reasons why other units have no class."""
         predictions = self.predictions
         counts = Counter(predictions.label[~predictions.abstained].tolist())
         said = [f"{counts[name]} {name}" for name in self.criterion.classes if counts[name]]
-        why = Counter(reason.partition(":")[0] for reason in predictions.reasons[predictions.abstained].tolist())
+        reasons = predictions.reasons[predictions.abstained & ~self.is_excluded]
+        why = Counter(reason.partition(":")[0] for reason in reasons.tolist())
         if why:
-            reasons = "; ".join(f"{count} {reason}" for reason, count in why.most_common())
-            said.append(f"{why.total()} abstained: {reasons}")
+            counts_of_reasons = "; ".join(f"{count} {reason}" for reason, count in why.most_common())
+            said.append(f"{why.total()} abstained: {counts_of_reasons}")
         label = predictions.label_name.replace("_", " ")
-        return f"{label} by {self.criterion.title}: {', '.join(said)}"
+        return f"{label} by {self.criterion.title}: {', '.join(said) or 'no unit'}"
 
 
 def apply_criterion(criterion: Criterion, population: Population, *, progress: Progress = silent) -> Judgement:
@@ -206,6 +212,7 @@ def apply_criterion(criterion: Criterion, population: Population, *, progress: P
     return Judgement(
         criterion=criterion,
         measured=_collect_values(criterion, population, verdicts, provenance),
+        is_excluded=np.isin(np.arange(units), list(population.excluded)),
         predictions=Predictions(
             label_name=criterion.label_name,
             scope=f"{criterion.scope}; {criterion.title}, {KIND}",
@@ -227,7 +234,7 @@ def apply_criterion(criterion: Criterion, population: Population, *, progress: P
 
 
 def _judge(criterion: Criterion, population: Population, row: int, resolution_s: float) -> Verdict:
-    """What the criterion says of the unit in a row."""
+    """Apply the criterion to the unit in a row."""
     train_s, runs_s = population.spikes.train_s(row), population.runs_s(row)
     if reason := population.excluded.get(row, "") or _find_missing(train_s, runs_s):
         return Verdict(reason=reason)
@@ -251,14 +258,14 @@ def _judge(criterion: Criterion, population: Population, row: int, resolution_s:
 
 
 def _find_missing(train_s: Float[np.ndarray, " spikes"], runs_s: Float[np.ndarray, "runs 2"]) -> str:
-    """Why nothing can be measured of a unit; "" where something can."""
+    """Explain why nothing can be measured of a unit. Return "" if measurements are possible."""
     if len(runs_s) == 0:
         return "never observed"
     return "" if len(train_s) else "no spikes in observed time"
 
 
 def _describe(criterion: Criterion, population: Population) -> Provenance:
-    """How the classes came to be: by thresholds that somebody published."""
+    """Describe how the classes were computed, that is, with published thresholds."""
     config: dict[str, Json] = {
         "thresholds": dict(criterion.thresholds),
         "values": list(criterion.values),
@@ -280,7 +287,7 @@ def _describe(criterion: Criterion, population: Population) -> Provenance:
 def _collect_values(
     criterion: Criterion, population: Population, verdicts: Sequence[Verdict], provenance: Provenance
 ) -> Embeddings:
-    """What was measured, a vector for each unit of which everything was."""
+    """Collect the measurements. A unit has a vector if all of its measurements are known."""
     vectors = np.zeros((len(verdicts), len(criterion.values)))
     reasons = []
     for row, verdict in enumerate(verdicts):

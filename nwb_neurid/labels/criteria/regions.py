@@ -12,7 +12,7 @@ WORDS: Mapping[str, re.Pattern[str]] = {
     CORTEX: re.compile(r"cortex|cortical\b|cortices|\bctx\b"),
     STRIATUM: re.compile(r"striatum|striatal\b|caudat|putamen|accumbens"),
 }
-"""What names of regions in full contain, in lower case. "Subcortical" is no cortex."""
+"""Words in full names of regions, in lower case. "Subcortical" regions do not count as cortex."""
 
 ACRONYMS: Mapping[str, re.Pattern[str]] = {
     HIPPOCAMPUS: re.compile(r"[dvi]?CA[1-4].*|DG(-.*)?|SUB|ProS|HIP|HPF|HPC|dHPC|vHPC|POST|PRE|PAR|HATA|FC|IG"),
@@ -22,7 +22,7 @@ ACRONYMS: Mapping[str, re.Pattern[str]] = {
     ),
     STRIATUM: re.compile(r"CP|STR[dv]?|ACB|NAc|DMS|DLS|DCS|VMS|VLS|TS"),
 }
-"""What acronyms look like, among them those of the Allen CCF, without the layer at their end."""
+"""Patterns of acronyms of regions, such as those of the Allen CCF, without the layer at the end."""
 
 LAYER = re.compile(r"(1|2/3|2|3|4|5|6a|6b|6)$")
 SIDE = re.compile(r"^(left|right|l|r)[ _-]+|[ _-]+(left|right|l|r)$", re.IGNORECASE)
@@ -39,7 +39,7 @@ def find_part(region: str) -> str:
     Returns
     -------
     str
-        One of `HIPPOCAMPUS`, `CORTEX` and `STRIATUM`; "" for any other region, and for one that is not known.
+        One of `HIPPOCAMPUS`, `CORTEX` and `STRIATUM`; "" for any other region, and for an unknown one.
 
     Examples
     --------

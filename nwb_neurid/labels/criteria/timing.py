@@ -16,11 +16,11 @@ BASELINE_BINS = slice(100, 400)
 START = np.array([20, 1, 30, 2, 0.5, 5, 1.5, 2.0])
 LOWEST = np.array([1, 0.1, 0, 0, -30, 0, 0.1, 0.0])
 HIGHEST = np.array([500, 50, 500, 15, 50, 20, 5, 100.0])
-"""Of tau_decay, tau_rise, c, d, asymptote, refractory, tau_burst and h, as in CellExplorer's `fit_ACG`."""
+"""Upper bounds of tau_decay, tau_rise, c, d, asymptote, refractory, tau_burst and h, as in CellExplorer's `fit_ACG`."""
 
 
 def correlate_narrowly(train_s: Train, runs_s: Runs) -> Float64[np.ndarray, " lags"]:
-    """Compute an autocorrelogram as CellExplorer does, to which `fit_rise_ms` is applied.
+    """Compute the autocorrelogram of CellExplorer, which is the input of `fit_rise_ms`.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def fit_rise_ms(rate_hz: Float64[np.ndarray, " lags"]) -> float:
 def _exponentials(
     values: Float64[np.ndarray, " parameters"], lags_ms: Float64[np.ndarray, " lags"]
 ) -> tuple[Float64[np.ndarray, " lags"], Float64[np.ndarray, "lags parameters"]]:
-    """The fitted function and its derivative by each parameter."""
+    """Compute the fitted function and its derivatives with respect to the parameters."""
     decay, rise, c, d, e, start, burst, h = values
     x = lags_ms - start
     slow, fast, bursts = np.exp(-x / decay), np.exp(-x / rise), np.exp(-x / burst)
@@ -89,10 +89,12 @@ def _exponentials(
 
 
 def measure_suppression_ms(train_s: Train, runs_s: Runs) -> float:
-    """Measure how long firing stays below its baseline after a spike, in milliseconds; NaN where it never recovers.
+    """Measure how long firing stays below its baseline after a spike, in milliseconds.
 
-    This is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms. Source:
-    `computeACGprop` of bombcell, after Peters et al. 2021 (Nature 591, 420).
+    It is NaN if firing never recovers.
+
+    The duration is the first lag at which the autocorrelogram (1 ms bins) reaches its mean over lags of 100 to 400 ms.
+    Source: `computeACGprop` of bombcell, after Peters et al. 2021 (Nature 591, 420).
 
     Parameters
     ----------
@@ -101,13 +103,13 @@ def measure_suppression_ms(train_s: Train, runs_s: Runs) -> float:
     """
     edges_s = np.maximum(np.arange(WIDE_BINS + 1) - 0.5, 0) * WIDE_S
     counts = count_pairs(train_s, runs_s, edges_s).astype(np.float64)
-    counts[0] = 0.0  # lag 0 is the spike itself
+    counts[0] = 0.0  # at lag 0, a spike is paired with itself
     recovered = np.flatnonzero(counts >= counts[BASELINE_BINS].mean())
     return float(recovered[0]) if len(recovered) and counts.any() else np.nan
 
 
 def measure_long_share(train_s: Train, runs_s: Runs, long_s: float) -> float:
-    """Measure the share of time that is spent in intervals longer than `long_s`; NaN without intervals.
+    """Measure the share of time that is spent in intervals longer than `long_s`. It is NaN if there are no intervals.
 
     Source: `computeISIprop` of bombcell, after Yamin et al. 2013 (J. Neurosci. 33, 9385).
 

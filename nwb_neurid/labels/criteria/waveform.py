@@ -62,7 +62,7 @@ def measure_peak_trough_us(waveform: Waveform, rate_hz: float) -> tuple[float, b
     Returns
     -------
     duration_us
-        In microseconds, a whole number of samples.
+        The duration in microseconds. It is a whole number of samples.
     cut
         Whether the waveform ends on its way to the second extreme, so that the duration is a lower bound.
     """

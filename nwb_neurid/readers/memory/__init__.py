@@ -12,17 +12,17 @@ from nwb_neurid.readers.instances import is_of
 
 PYNAPPLE = frozenset({"TsGroup", "TsdFrame", "Ts", "Tsd"})
 OTHERS = frozenset({"neo", "spikeinterface", "pynwb", "hdmf"})
-"""Libraries whose objects, also where they are arrays, have readers of their own."""
+"""Libraries with their own readers. Their objects are not read here, even if they are arrays."""
 
 
 def is_of_others(source: object) -> bool:
-    """Whether this, or its first element, is an object of a library that has its own reader."""
+    """Return whether this, or its first element, is an object of a library that has its own reader."""
     first = source[0] if isinstance(source, list | tuple) and source else source
     return any(is_of(first, library) for library in OTHERS)
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a list or a dict of arrays, an array, or an object of pynapple."""
+    """Return whether this is a list or a dict of arrays, an array, or an object of pynapple."""
     if isinstance(source, str | bytes) or is_of_others(source):
         return False
     return is_of(source, "pynapple", PYNAPPLE) or isinstance(source, Sequence | Mapping) or hasattr(source, "__array__")

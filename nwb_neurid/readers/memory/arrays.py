@@ -30,7 +30,7 @@ ADVICE = "divide them to get seconds, or give whole numbers of samples and rate_
 FASTEST_HZ = 1e9
 
 RAW = 5.0
-"""dF/F is rarely above, raw fluorescence is rarely below."""
+"""Threshold to distinguish dF/F, which is rarely above it, from raw fluorescence, which is rarely below it."""
 
 
 def read_arrays(source: Any, options: ReadOptions) -> Population:
@@ -42,9 +42,9 @@ def read_arrays(source: Any, options: ReadOptions) -> Population:
         Spike times: a list, a tuple or a dict (by unit) of one-dimensional arrays, in seconds or, with `rate_hz`, as
         whole numbers of samples. Traces: an array of shape (units, samples).
     options
-        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces;
-        dF/F by default. `start_s` and `stop_s` are the start and the end of observed time; by default, these are the
-        first and the last spike. `where` selects units by their `id`.
+        `rate_hz` is the frame rate of traces or the sampling rate of spike times. `activity` is the kind of the traces,
+        which is dF/F by default. `start_s` and `stop_s` are the start and the end of observed time. By default, these
+        are the first and the last spike. `where` selects units by their `id`.
 
     Raises
     ------
@@ -150,16 +150,16 @@ def make_population(
 
 
 def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndarray, " spikes"]:
-    """Spike times of a unit in seconds.
+    """Convert the spike times of a unit to seconds.
 
     Raises
     ------
     InvalidSource
-        If they are no times of one axis.
+        If the spike times are not a one-dimensional array of times.
     InvalidOption
-        If `rate_hz` is no rate, or given for what counts no samples.
+        If `rate_hz` is not a valid rate, or is given for times that are not whole numbers of samples.
     """
-    if hasattr(train, "rescale") and hasattr(train, "magnitude"):  # quantities and their like
+    if hasattr(train, "rescale") and hasattr(train, "magnitude"):  # quantities and similar objects
         train = train.rescale("s").magnitude
     try:
         times = np.asarray(train)
@@ -184,7 +184,7 @@ def _to_seconds(train: Any, unit: str, rate_hz: float | None) -> Float64[np.ndar
 
 
 def is_rate(rate_hz: object) -> bool:
-    """Whether this is a possible sampling rate."""
+    """Return whether this is a possible sampling rate."""
     return isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool) and 0 < rate_hz < FASTEST_HZ
 
 
@@ -209,7 +209,7 @@ def _read_traces(values: Shaped[np.ndarray, "..."], options: ReadOptions) -> Pop
 
 
 def check_kind(options: ReadOptions) -> TraceKind:
-    """Return the kind of traces that the option states; dF/F by default.
+    """Return the kind of traces that the option states, which is dF/F by default.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from nwb_neurid.readers.grid import fit_grid
 from nwb_neurid.readers.memory.arrays import check_kind, make_imaging, make_population, name_units, to_float32
 
 DERIVED = frozenset({"rate"})
-"""Metadata that pynapple computes itself."""
+"""Metadata that pynapple computes itself. They are not read."""
 
 
 def read_object(source: Any, options: ReadOptions) -> Population:
@@ -39,7 +39,7 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     if options.rate_hz is not None:
         raise InvalidOption(f"A pynapple {kind} has times in seconds: leave out rate_hz.")
     support_s = np.asarray(source.time_support.values, np.float64).reshape(-1, 2)
-    support_s = support_s + np.array([0.0, 2 * EDGE_S])  # whose ends are within
+    support_s = support_s + np.array([0.0, 2 * EDGE_S])  # the ends belong to the support
     if hasattr(source, "values") and not hasattr(source, "keys"):
         return _read_frame(source, kind, support_s, options)
     keys = list(source.keys()) if hasattr(source, "keys") else [0]
@@ -71,7 +71,7 @@ def _read_frame(
 
 
 def _metadata(source: Any, units: int) -> dict[str, Sequence[object]]:
-    """Metadata by column, one value a unit."""
+    """Return the metadata by column, with one value per unit."""
     names = [name for name in getattr(source, "metadata_columns", ()) if name not in DERIVED]
     columns: dict[str, Sequence[object]] = {}
     for name in names:

@@ -21,11 +21,13 @@ FORMATS: Mapping[str, str] = {
     ".smrx": "CedIO",
     ".src": "BrainwareSrcIO",
 }
-"""The class of `neo.io` (0.14) for each kind of file that can hold spike trains.
+"""The class of `neo.io` (0.14) for each file extension of the formats that can contain spike trains.
 
-Those are left out that unpickle (.pkl), run a vendor's library that they fetch (.pl2) or find (.mcd), rest on one that
-knows no NumPy of today (.kwik), can crash Python where a file is damaged (.mat), need to be told what columns mean
-(.gdf, .txt), hold anything (.h5, .dat), or have a reader of their own (.nwb). Read in Python, they can be passed on.
+Some formats are left out. The class may unpickle the file (.pkl), download a library of the vendor (.pl2) or search for
+one (.mcd), or need a library that does not support current NumPy (.kwik). It may crash Python on a damaged file (.mat),
+or need to know the meaning of the columns (.gdf, .txt). The extension may be used for any content (.h5, .dat), or the
+format has its own reader (.nwb). Such files can be opened with Neo in Python, and the resulting objects can be passed
+to the reader.
 """
 
 FOLDER_FORMATS: Mapping[str, str] = {
@@ -34,11 +36,11 @@ FOLDER_FORMATS: Mapping[str, str] = {
     "*.spikes": "OpenEphysIO",
     "*.tsq": "TdtIO",
 }
-"""The same for folders, by the files in them."""
+"""The class of `neo.io` for folders, by patterns of the files in them."""
 
 
 def is_list_of_trains(source: object) -> bool:
-    """Whether this is a list of spike trains."""
+    """Return whether this is a list of spike trains."""
     if isinstance(source, list | tuple):
         return len(source) > 0 and all(is_of(train, "neo", TRAINS) for train in source)
     return is_of(source, "neo", ("SpikeTrainList",))
@@ -52,14 +54,14 @@ def format_of(path: Path) -> str | None:
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a block, a segment, spike trains, or the path of a file with spike trains."""
+    """Return whether this is a block, a segment, spike trains, or the path of a file with spike trains."""
     if not isinstance(source, str | Path):
         return is_of(source, "neo", CLASSES | TRAINS) or is_list_of_trains(source)
     if is_url(source):
         return False
     try:
         return format_of(Path(source)) is not None
-    except (OSError, ValueError):  # no path of this system, or not ours to look into
+    except (OSError, ValueError):  # not a valid path on this system, or access is denied
         return False
 
 

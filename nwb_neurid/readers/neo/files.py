@@ -12,13 +12,13 @@ from nwb_neurid.readers.neo import format_of
 from nwb_neurid.readers.neo.trains import load_trains
 
 ARGUMENTS = {"NixIO": {"mode": "ro"}}
-"""Its default is to open for writing."""
+"""The default mode opens the file for writing."""
 
-SAID = 300  # characters; some errors list every spike
+SAID = 300  # characters; some errors list all spikes
 
 
 def read_file(path: Path) -> list[list[Any]]:
-    """Read the trains in each segment of the one block in a file or a folder.
+    """Read the trains in each segment of a file or a folder with a single block.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_file(path: Path) -> list[list[Any]]:
         opened = _quiet_plexon(path) if name == "PlexonIO" else getattr(io, name)(str(path), **ARGUMENTS.get(name, {}))
         blocks = opened.read(lazy=opened.support_lazy)
         trains = load_trains(blocks[0]) if len(blocks) == 1 else []
-    except Exception as error:  # a damaged file makes Neo raise whatever its parser stumbled over
+    except Exception as error:  # damaged files cause many kinds of errors in Neo's parsers
         raise UnreadableSource(
             f"neo.io.{name} cannot read {path}: {type(error).__name__}: {shorten(str(error), SAID)}. If the file is "
             "sound, read it in Python and pass the neo.Block."
@@ -51,7 +51,7 @@ def read_file(path: Path) -> list[list[Any]]:
 
 
 def _quiet_plexon(path: Path) -> Any:
-    """A `PlexonIO` without its progress bars, which its own constructor cannot do without."""
+    """Make a `PlexonIO` without its progress bars, which its own constructor cannot turn off."""
     from neo.io import PlexonIO
     from neo.io.basefromrawio import BaseFromRaw
     from neo.rawio import PlexonRawIO
@@ -65,12 +65,12 @@ def _quiet_plexon(path: Path) -> Any:
 
 
 def _check_regular(path: Path) -> None:
-    """Refuse pipes and devices in the place of the file, of those beside it that belong to it, or in the folder.
+    """Refuse pipes and devices at the place of the file, of the files that belong to it, or in the folder.
 
     Raises
     ------
     UnreadableSource
-        If there are any: opening one would wait for ever.
+        If there is a pipe or a device. Opening it would wait for ever.
     """
     try:
         files = path.rglob("*") if path.is_dir() else path.parent.glob(f"{escape(path.stem)}.*")

@@ -30,12 +30,12 @@ from nwb_neurid.readers.segments import Segment, population_of
 from nwb_neurid.readers.selection import leave_out_noise
 
 NUMBERS = ("unit_id", "cluster_id")
-"""Annotations that tell units apart, before their names."""
+"""Annotations that identify units. They are tried before the names of trains."""
 
 BOOKKEEPING = frozenset({*NUMBERS, "id", "nix_name"})
 NAME = "name"
 DEFAULT_RATE_HZ = 1.0
-"""The sampling rate of a train whose maker gave none."""
+"""The sampling rate that Neo gives a train if none was stated."""
 
 
 Name = str | int
@@ -167,7 +167,7 @@ def _train(train: Any) -> Train:
 
 
 def _plain_value(value: object) -> str | float | None:
-    """A text or a number; None for anything else."""
+    """Return a text or a number, or None for any other value."""
     if isinstance(value, str):
         return str(value)
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, np.complexfloating)
@@ -181,21 +181,21 @@ def _name(value: object) -> Name | None:
 
 
 def _resolution_s(train: Any) -> float:
-    """Time between two samples, 0 where no sampling rate is told."""
+    """Return the time between two samples, or 0 if no sampling rate is stated."""
     try:
         rate_hz = float(train.sampling_rate.rescale("Hz").magnitude)
-    except (AttributeError, ValueError):  # none, or one that is not per time
+    except (AttributeError, ValueError):  # no sampling rate, or its unit is not 1/time
         return 0.0
     return 1 / rate_hz if DEFAULT_RATE_HZ < rate_hz < np.inf else 0.0
 
 
 def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]:
-    """What the unit of each train is called; see the top of this module.
+    """Return the name of the unit of each train; see the description of this module.
 
     Raises
     ------
     InvalidSource
-        If it is told neither by annotation nor by name nor by place.
+        If units cannot be identified by annotations, names or positions.
     """
     for which in range(len(NUMBERS) + 2):
         named = [[train.names[which] for train in trains] for trains in segments]
@@ -214,13 +214,13 @@ def _names(segments: Sequence[Sequence[Train]], source: str) -> list[list[Name]]
 
 
 def _are_named(segments: Sequence[Sequence[Train]]) -> bool:
-    """Whether each train has a name of its own within its segment."""
+    """Return whether each train has a name, and no other train of its segment has the same name."""
     named = [{train.names[len(NUMBERS)] for train in trains} - {None} for trains in segments]
     return all(len(own) == len(trains) for own, trains in zip(named, segments, strict=True))
 
 
 def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segment:
-    """Trains of one segment. A spike at the very end of its train lies in observed time."""
+    """Make a segment of trains. A spike at the very end of its train lies in observed time."""
     late = {train.stop_s for train in trains if np.any(np.abs(train.times_s - train.stop_s) <= EDGE_S)}
     observed = np.full((units, 2), np.nan)
     for train, row in zip(trains, rows, strict=True):
@@ -233,7 +233,7 @@ def _segment(trains: Sequence[Train], rows: Sequence[int], units: int) -> Segmen
 
 
 def _columns(trains: Sequence[Train], rows: Sequence[int], units: int) -> dict[str, list[object]]:
-    """Annotations and names, one a unit: of its first train that has them; "" or NaN for a unit without."""
+    """Return annotations and names of each unit, from its first train that has them. Missing values are "" or NaN."""
     columns: dict[str, list[object]] = {}
     for train, row in zip(trains, rows, strict=True):
         name = train.names[len(NUMBERS)]

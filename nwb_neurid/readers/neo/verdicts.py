@@ -13,15 +13,15 @@ from nwb_neurid.readers.words import split_words
 
 UNSORTED_UNIT = 0
 BY_CHANNEL = frozenset({"BlackrockIO", "CedIO", "NeuralynxIO", "OpenEphysIO", "PlexonIO", "Spike2IO", "TdtIO"})
-"""Formats that sort the spikes of each channel, and call what is left over unit 0 of the channel."""
+"""Formats in which spikes are sorted by channel, and unit 0 of a channel contains the unsorted spikes."""
 
 LEFT_OVER = {("BlackrockIO", 255): "noise (unit 255)", ("TdtIO", 31): "outliers (sort code 31)"}
 
 CLASSIFICATIONS = ("unit_classification", "unit_tag", "quality")
-"""Annotations that tell sorted spikes from others: the first two are of Neo's reader of Blackrock's files."""
+"""Annotations that distinguish sorted spikes from others. Neo's reader for Blackrock writes the first two."""
 
 FEWEST_SPIKES = 20
-"""So many spikes at the same samples are no chance."""
+"""This many spikes at the same samples cannot be chance."""
 
 _UNIT_OF_CHANNEL = re.compile(r"#(\d+)$")
 _WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave[^\W_]*|templates?)[_\-. ]?", re.IGNORECASE)
@@ -43,7 +43,7 @@ def find_verdict(train: Any) -> str:
 
 
 def drop_twins(trains: Sequence[Any]) -> list[Any]:
-    """Leave out waveform variables of NeuroExplorer if their neuron is present: they contain the same spikes."""
+    """Leave out waveform variables of NeuroExplorer if their neuron is present. They contain the same spikes."""
     if not trains or _format(trains[0]) != "NeuroExplorerIO":
         return list(trains)
     times = {str(train.name): np.asarray(train.magnitude) for train in trains}
@@ -51,7 +51,10 @@ def drop_twins(trains: Sequence[Any]) -> list[Any]:
 
 
 def _is_twin(name: str, times: dict[str, np.ndarray]) -> bool:
-    """Whether another train, whose name is shorter, has the same spikes, or more if this one is marked as waveforms."""
+    """Return whether this train duplicates another train whose name is part of its name.
+
+    The other train must have the same spikes. It may have more spikes if the name of this train marks it as waveforms.
+    """
     own = times[name]
     for other, theirs in times.items():
         if name != other and other in name:
@@ -69,9 +72,9 @@ def _is_marked(name: str) -> bool:
 
 
 def _format(train: Any) -> str:
-    """The class of `neo.io` that made a train, by the file that it came from; "" where it came from none."""
+    """Return the class of `neo.io` that made a train, from the name of its file. It is "" if the train has no file."""
     origin = getattr(train, "file_origin", None)
     try:
         return (format_of(Path(str(origin))) or "") if origin else ""
-    except (OSError, ValueError):  # no path of this system
+    except (OSError, ValueError):  # not a valid path on this system
         return ""

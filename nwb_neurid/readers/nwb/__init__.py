@@ -14,12 +14,12 @@ MOST_ATTRIBUTES = 2**16  # bytes
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a file with the ending `.nwb`, an HDF5 file, a Zarr folder of NWB, or an `NWBFile` of PyNWB.
+    """Return whether a source is a `.nwb` file, an HDF5 file, a Zarr folder of NWB, or an `NWBFile` of PyNWB.
 
     URLs are recognised by their text alone, without a request.
     """
     if not isinstance(source, str | Path):
-        return is_of(source, "pynwb", ("NWBFile",))  # imported by whoever made it
+        return is_of(source, "pynwb", ("NWBFile",))  # the caller has already imported it
     if is_url(source):
         return str(source).partition(":")[0].lower() in SCHEMES
     path = Path(source)
@@ -30,12 +30,15 @@ def recognises(source: object) -> bool:
             return _is_nwb_in_zarr(path)
         with open_regular(path) as file:
             return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
-    except (OSError, ValueError):  # no path of this system
+    except (OSError, ValueError):  # not a valid path on this system
         return False
 
 
 def _is_nwb_in_zarr(folder: Path) -> bool:
-    """By its name, or by what it says of itself, also where its format is not one that is read."""
+    """Return whether a Zarr folder is NWB, by its name or its attributes.
+
+    Unsupported versions of the format also count.
+    """
     if folder.name.lower().endswith(ZARR):
         return True
     told = [folder / name for name in (".zattrs", "zarr.json")]

@@ -13,13 +13,13 @@ from jaxtyping import Int64, Shaped
 
 from nwb_neurid.errors import InvalidSource
 
-Rows: TypeAlias = slice | tuple[slice, slice] | None  # None for all
+Rows: TypeAlias = slice | tuple[slice, slice] | None  # None for all rows
 Holding: TypeAlias = Literal["numbers", "text", "references", "records", "else"]
 ELEMENTS_AT_ONCE = 2**22
 
 
 def _text(value: object) -> str | None:
-    """An attribute as text."""
+    """Convert the value of an attribute to text."""
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
@@ -36,15 +36,15 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Its shape; () for a single value."""
+        """Return the shape of the dataset, or () for a single value."""
 
     @abstractmethod
     def chunk(self) -> tuple[int, ...] | None:
-        """The shape of its chunks; None if it is not chunked."""
+        """Return the shape of the chunks, or None if the dataset is not chunked."""
 
     @abstractmethod
     def holding(self) -> Holding:
-        """The kind of its values. Booleans count as numbers, but complex numbers do not."""
+        """Return the kind of the values. Booleans count as numbers, but complex numbers do not."""
 
     @abstractmethod
     def check_readable(self) -> None:
@@ -52,51 +52,54 @@ class Dataset(ABC):
 
     @abstractmethod
     def raw_attribute(self, name: str) -> object:
-        """The value of an attribute, unconverted; None if it does not exist."""
+        """Return the value of an attribute without conversion, or None if it does not exist."""
 
     @abstractmethod
     def referred_by(self, name: str) -> "Group | None":
-        """The group to which an attribute refers; None if there is no such reference."""
+        """Return the group to which an attribute refers, or None if there is no such reference."""
 
     @abstractmethod
     def _values(self, rows: Rows) -> Shaped[np.ndarray, "..."]:
-        """The numbers or records in these rows, or in all rows."""
+        """Return the numbers or records in some rows, or in all rows."""
 
     @abstractmethod
     def _texts(self) -> Shaped[np.ndarray, "..."]:
-        """Its texts, as objects."""
+        """Return the texts as objects."""
 
     @abstractmethod
     def _targets(self) -> list[str]:
-        """Paths of the objects to which its references point; "" for a reference without a target."""
+        """Return the paths of the objects to which the references point.
+
+        The path is "" for a reference without a target.
+        """
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 0
 
     @property
     def is_number(self) -> bool:
-        """Whether it holds numbers."""
+        """Return whether the dataset contains numbers."""
         return self.holding() == "numbers"
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds text."""
+        """Return whether the dataset contains text."""
         return self.holding() == "text"
 
     @property
     def is_reference(self) -> bool:
-        """Whether it holds references to objects of the file."""
+        """Return whether the dataset contains references to objects of the file."""
         return self.holding() == "references"
 
     def numbers(self, rows: Rows = None) -> Shaped[np.ndarray, "..."]:
-        """The numbers in these rows, or in all rows, as they are stored.
+        """Return the numbers in some rows, or in all rows, as they are stored.
 
         Raises
         ------
         InvalidSource
-            If it does not hold numbers.
+            If the dataset does not contain numbers.
         UnreadableSource
-            If it cannot be read.
+            If the dataset cannot be read.
         """
         if not self.is_number:
             raise invalid(self.where, "must hold numbers")
@@ -104,7 +107,7 @@ class Dataset(ABC):
         return self._values(rows)
 
     def blocks(self) -> Iterator[tuple[slice, slice, Shaped[np.ndarray, "rows columns"]]]:
-        """A matrix of numbers in blocks of whole chunks: rows, columns and values of each block.
+        """Yield a matrix of numbers in blocks of whole chunks: the rows, the columns and the values of each block.
 
         Raises
         ------
@@ -121,12 +124,12 @@ class Dataset(ABC):
                 yield rows, columns, self.numbers((rows, columns))
 
     def fields(self, names: Sequence[str]) -> list[Shaped[np.ndarray, "..."]] | None:
-        """These fields of all records; None unless all fields exist and hold numbers.
+        """Return some fields of all records, or None unless all these fields exist and contain numbers.
 
         Raises
         ------
         UnreadableSource
-            If it cannot be read.
+            If the dataset cannot be read.
         """
         if self.holding() != "records":
             return None
@@ -137,21 +140,21 @@ class Dataset(ABC):
         return [records[name] for name in names] if has_all else None
 
     def column(self, rows: Rows = None) -> Shaped[np.ndarray, " elements"]:
-        """The numbers in these rows, or in all rows, with one number per row. Shape (rows, 1) becomes (rows,).
+        """Return the numbers in some rows, or in all rows, with one number per row. Shape (rows, 1) becomes (rows,).
 
         Raises
         ------
         InvalidSource
-            If a row has several values, or they are not numbers.
+            If a row has several values, or the values are not numbers.
         UnreadableSource
-            If it cannot be read.
+            If the dataset cannot be read.
         """
         if self.shape[1:] not in {(), (1,)}:
             raise invalid(self.where, f"must have one element per row, its shape is {self.shape}")
         return self.numbers(rows).ravel()
 
     def integers(self, *, missing: int | None = None) -> Int64[np.ndarray, " elements"]:
-        """Like `column`, for whole numbers of any stored type; NaN becomes `missing`, if given."""
+        """Like `column`, for whole numbers of any stored type. NaN becomes `missing` if it is given."""
         values = self.column()
         rough = values.astype(np.float64)
         whole = (np.abs(rough) < 2.0**63) & (np.trunc(rough) == rough)
@@ -162,14 +165,14 @@ class Dataset(ABC):
         return integers
 
     def texts(self) -> Shaped[np.ndarray, "..."]:
-        """Its texts, as objects. Bytes that are not valid UTF-8 become U+FFFD.
+        """Return the texts as objects. Bytes that are not valid UTF-8 become U+FFFD.
 
         Raises
         ------
         InvalidSource
-            If it does not hold text.
+            If the dataset does not contain text.
         UnreadableSource
-            If it cannot be read.
+            If the dataset cannot be read.
         """
         if not self.is_text:
             raise invalid(self.where, "must hold text")
@@ -177,31 +180,33 @@ class Dataset(ABC):
         return self._texts()
 
     def referred(self) -> list[str]:
-        """Names of the objects that its references point to; "" for a reference without a target.
+        """Return the names of the objects to which the references point.
+
+        The name is "" for a reference without a target.
 
         Raises
         ------
         UnreadableSource
-            If it cannot be read, or an object does not exist.
+            If the dataset cannot be read, or an object does not exist.
         """
         self.check_readable()
         return [path.rsplit("/", 1)[-1] for path in self._targets()]
 
     def attribute(self, name: str) -> float | None:
-        """The value of a numeric attribute; None if it does not exist or is not a number."""
+        """Return the value of a numeric attribute, or None if it does not exist or is not a number."""
         value = np.asarray(self.raw_attribute(name))
         return float(value.item()) if value.size == 1 and value.dtype.kind in "biuf" else None
 
     def text_attribute(self, name: str) -> str | None:
-        """The value of an attribute as text; None if it does not exist."""
+        """Return the value of an attribute as text, or None if it does not exist."""
         return _text(self.raw_attribute(name))
 
 
 class Group(ABC):
     """A group. Links without a target and datasets without a dataspace are ignored.
 
-    `file` is the path of the file, for messages, and `path` that of the group in it, "" for the root. Every method may
-    raise `UnreadableSource`.
+    `file` is the path of the file, for messages. `path` is the path of the group in the file, which is "" for the root.
+    Every method may raise `UnreadableSource`.
     """
 
     file: str
@@ -209,38 +214,38 @@ class Group(ABC):
 
     @abstractmethod
     def dataset(self, path: str) -> Dataset | None:
-        """The dataset at this path; None if there is none."""
+        """Return the dataset at a path, or None if there is none."""
 
     @abstractmethod
     def group(self, path: str) -> "Group | None":
-        """The group at this path; None if there is none."""
+        """Return the group at a path, or None if there is none."""
 
     @abstractmethod
     def names(self) -> list[str]:
-        """Names of its members. Names that are not valid UTF-8 are left out."""
+        """Return the names of the members. Names that are not valid UTF-8 are left out."""
 
     @abstractmethod
     def raw_attribute(self, name: str) -> object:
-        """The value of an attribute, unconverted; None if it does not exist."""
+        """Return the value of an attribute without conversion, or None if it does not exist."""
 
     @abstractmethod
     def name_of(self, path: str) -> str:
-        """The name of the object at this path; for a link, the name of its target."""
+        """Return the name of the object at a path. For a link, this is the name of its target."""
 
     @property
     def where(self) -> str:
-        """The file and the path in it, for messages."""
+        """Return the file and the path in it, for messages."""
         return self.place("")
 
     def place(self, path: str) -> str:
-        """The file and a path below this group, for messages."""
+        """Return the file and a path below this group, for messages."""
         return f"{self.file}: /{f'{self.path}/{path}'.strip('/')}"
 
     def groups(self, path: str = "") -> list["Group"]:
-        """The groups in it, or in the group at a path; none if there is no such group."""
+        """List the groups in this group, or in the group at a path. The list is empty if there is no such group."""
         place = self.group(path) if path else self
         return [] if place is None else [group for name in place.names() if (group := place.group(name)) is not None]
 
     def attribute(self, name: str) -> str | None:
-        """The value of an attribute as text; None if it does not exist."""
+        """Return the value of an attribute as text, or None if it does not exist."""
         return _text(self.raw_attribute(name))

@@ -23,18 +23,18 @@ from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.trains import LATEST_S
 
 MOST_VALUES = 50_000_000
-"""A longer series is left out: it would take over 1 GB while it is read."""
+"""Maximum number of values of a series. Longer series are left out, because reading them would need more than 1 GB."""
 
 JITTER = 0.2
-"""A step that differs from the usual one by no more than this share of it is regular ..."""
+"""A step is regular if it differs from the median step by at most this share of the median step."""
 
 RHYTHM = 0.75
-"""... and a series has a rhythm where this share of its steps, at least, are. Bouts of licks are below it."""
+"""A series is regular if at least this share of its steps is regular. Series of licks, which come in bouts, are not."""
 
 PLACES = ("processing", "acquisition", "stimulus/presentation", "events", "intervals")
 
 NEURAL = frozenset({"ecephys", "icephys", "ogen", "ophys"})
-"""Processing modules of neurons, by the names that the NWB schema recommends."""
+"""Processing modules with neural data, by the names that the NWB schema recommends."""
 
 CONTAINERS = frozenset(
     {
@@ -57,7 +57,7 @@ _EVENT_NAME = re.compile(r"lick|reward", re.IGNORECASE)
 
 
 def covariates(file: Group) -> dict[str, Series]:
-    """Behaviour and stimulus in a file, by path without the folder that the schema prescribes.
+    """Return behaviour and stimulus in a file, by path without the folder that the schema prescribes.
 
     These are series in the stimulus, in the acquisition and in modules that do not hold neural data, and columns of
     tables of intervals. Images, electrical series and optogenetic stimulation are not included.
@@ -81,14 +81,14 @@ def covariates(file: Group) -> dict[str, Series]:
                 series = omissions.attempt(make, None)
                 if series is not None:
                     found[path.strip("/") if name in found else name] = series
-        except NeuridError as error:  # of the folder itself
+        except NeuridError as error:  # the folder itself cannot be read
             omissions.note(str(error))
     omissions.warn("left out of the covariates")
     return dict(sorted(found.items()))
 
 
 def _candidates(file: Group, place: str) -> Iterator[tuple[str, Callable[[], Series | None]]]:
-    """Path of everything that may be a covariate, and what reads it."""
+    """Yield the path of each possible covariate, and the function that reads it."""
     if (folder := file.group(place)) is None:
         return
     modules = [folder]
@@ -121,12 +121,12 @@ def _readers(item: Group, holds_events: bool) -> Iterator[tuple[str, Callable[[]
 
 
 def _sampled(series: Group, kind: str, holds_events: bool) -> Series | None:
-    """A series of numbers; None where it is empty.
+    """Read a series of numbers. Return None if it is empty.
 
     Raises
     ------
     InvalidSource
-        If its data are no numbers of shape (samples,) or (samples, channels), too many, or have no times.
+        If the data are not numbers of shape (samples,) or (samples, channels), have too many values, or have no times.
     """
     data = _data(series)
     if len(data) == 0:
@@ -146,12 +146,12 @@ def _sampled(series: Group, kind: str, holds_events: bool) -> Series | None:
 
 
 def _data(series: Group) -> Dataset:
-    """Its data.
+    """Return the dataset with the data of a series.
 
     Raises
     ------
     InvalidSource
-        If there are none.
+        If the series has no data.
     """
     if (data := series.dataset("data")) is None or not data.shape:
         raise invalid(series.where, "must have data")
@@ -159,7 +159,7 @@ def _data(series: Group) -> Dataset:
 
 
 def _converted(data: Dataset, values: np.ndarray) -> Float32[np.ndarray, "samples channels"]:
-    """In the unit that the file states."""
+    """Convert values to the unit that the file states."""
     conversion, offset = data.attribute("conversion"), data.attribute("offset") or 0.0
     with np.errstate(over="ignore"):
         if conversion in {None, 1.0} and not offset:
@@ -168,7 +168,10 @@ def _converted(data: Dataset, values: np.ndarray) -> Float32[np.ndarray, "sample
 
 
 def _are_events(series: Group, values: np.ndarray, times: Float64[np.ndarray, " samples"]) -> bool:
-    """Whether a series without a rhythm has values that tell nothing, as licks are often stored."""
+    """Return whether an irregular series contains events, by its name or because all its values are equal.
+
+    Licks are often stored in this way.
+    """
     steps = np.diff(times)
     if len(steps) > 1 and np.mean(np.abs(steps - (usual := np.median(steps))) <= JITTER * usual) >= RHYTHM:
         return False
@@ -176,7 +179,7 @@ def _are_events(series: Group, values: np.ndarray, times: Float64[np.ndarray, " 
 
 
 def _events(group: Group, name: str) -> Series | None:
-    """Events at times that stand in a dataset of this name; None where there are none."""
+    """Read events from the dataset of this name, which contains their times. Return None if there are no events."""
     times = Table(group).dataset(name)
     moments = times.column().astype(np.float64)
     moments = np.sort(moments[~np.isnan(moments)])
@@ -186,7 +189,10 @@ def _events(group: Group, name: str) -> Series | None:
 
 
 def _annotated(series: Group) -> Series | None:
-    """Events of several kinds, one channel each, by their text or number; None where there are none."""
+    """Read events of several kinds, which are distinguished by a text or a number.
+
+    Each kind becomes a channel. Return None if there are no events.
+    """
     data = _data(series)
     if len(data) == 0:
         return None
@@ -196,9 +202,9 @@ def _annotated(series: Group) -> Series | None:
 
 
 def _states(series: Group) -> Series | None:
-    """What an IntervalSeries says is on (1) or off (0) from each of its times to the next, one channel for each code.
+    """Read an IntervalSeries as states that are on (1) or off (0) between successive times, one channel per code.
 
-    A positive number switches on, its negative off.
+    A positive number switches the state of its code on, and its negative switches it off.
     """
     data = _data(series)
     codes, times = data.integers(), times_s(series, len(data))

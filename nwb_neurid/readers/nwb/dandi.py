@@ -34,7 +34,7 @@ def download_address(url: str, waiting: Waiting) -> str:
     dandiset, path = match["dandiset"], match["path"]
     version = match["version"] or _latest(dandiset, url, waiting)
     where = f"dandisets/{dandiset}/versions/{version}"
-    # `path` finds whatever begins so; in order, what is no longer comes first.
+    # The filter `path` finds all paths that begin with this text. In alphabetical order, the exact path comes first.
     what = f"dandiset {dandiset} in version {version}"
     answer = _ask(f"{where}/assets/", url, what, waiting, path=path, order="path")
     asset_ids = [asset["asset_id"] for asset in _assets(answer) if asset["path"] == path]
@@ -52,14 +52,14 @@ def _latest(dandiset: str, url: str, waiting: Waiting) -> str:
 
 
 def _assets(answer: dict[str, object]) -> list[dict[str, object]]:
-    """The assets in an answer of the archive."""
+    """Return the assets in an answer of the archive."""
     found = answer.get("results")
     listed = found if isinstance(found, list) else []
     return [asset for asset in listed if isinstance(asset, dict) and asset.keys() >= {"path", "asset_id"}]
 
 
 def _ask(place: str, url: str, what: str, waiting: Waiting, **query: str) -> dict[str, object]:
-    """What the archive says of something."""
+    """Request information from the archive."""
     answer = request(f"{API}/{place}", url, waiting, query=query, most_bytes=LARGEST_JSON_BYTES)
     if answer.status in MISSING:
         raise SourceNotFound(f"{url} does not exist: the DANDI archive has no {what}. Check the address.")

@@ -1,9 +1,8 @@
 """The electrode of each unit, and its region, position and group.
 
-Real files state the electrode of a unit in three ways. The order in which we use them was found by trials on the
-layouts of the Allen Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that states one electrode
-is used only if it agrees with other columns: the electrode must be among the `electrodes` of its unit, and in its
-group.
+Files state the electrode of a unit in three ways. They are tried in an order that was tested with files of the Allen
+Institute, the IBL, Steinmetz et al. 2019 and the Buzsaki lab. A column that states one electrode is used only if it
+agrees with other columns: the electrode must be among the `electrodes` of its unit, and in its group.
 """
 
 from collections.abc import Mapping
@@ -22,13 +21,15 @@ from nwb_neurid.readers.omissions import Omissions
 TABLE = "general/extracellular_ephys/electrodes"
 
 POSITION = "position_um"
-"""The column of units with x, y and z, in files that we write."""
+"""The column of the units table with x, y and z in the files that this package writes."""
 
 SPACING_UM = (0.9, 2e3)
-"""How near and how far the nearest neighbours on a probe are; nearer ones are in another unit of length."""
+"""Plausible range of the distance between neighbouring electrodes. Other distances show that the unit of length is not
+micrometres.
+"""
 
 WIDEST_UM = 1e5
-"""10 cm: no set of electrodes in one brain is wider."""
+"""10 cm. Electrodes in one brain do not extend further."""
 
 LENGTHS_UM: Mapping[str, float] = {"millimetres": 1e3, "metres": 1e6, "nanometres": 1e-3}
 
@@ -90,7 +91,7 @@ def read_places(file: Group, units: Table, omissions: Omissions) -> Places:
 
 
 def _electrodes_table(file: Group, units: Table) -> Table | None:
-    """The table that the units refer to, or else the one of the schema."""
+    """Return the electrodes table to which the units refer, or otherwise the one at the standard place."""
     name = find_region(units)
     referred = None if name is None else units.dataset(name).referred_by("table")
     if referred is not None and referred.dataset("id") is not None:
@@ -100,12 +101,12 @@ def _electrodes_table(file: Group, units: Table) -> Table | None:
 
 
 def units_refer_to_groups(units: Table) -> bool:
-    """Whether units state their electrode group by a reference."""
+    """Return whether units state their electrode group by a reference."""
     return "electrode_group" in units and units.dataset("electrode_group").is_reference
 
 
 def _own_group(units: Table, groups: Shaped[np.ndarray, " electrodes"] | None) -> Shaped[np.ndarray, " units"] | None:
-    """The group that a unit itself names: its electrode group, or its probe, by name or number."""
+    """Return the group that a unit states itself, as its electrode group or as its probe, by name or number."""
     if units_refer_to_groups(units):
         return units.referred("electrode_group")
     known = [] if groups is None else list(dict.fromkeys(groups.tolist()))
@@ -123,7 +124,7 @@ def _own_group(units: Table, groups: Shaped[np.ndarray, " electrodes"] | None) -
 
 
 def _own_positions_um(units: Table) -> Float32[np.ndarray, "units 3"] | None:
-    """The positions that units themselves have, as files hold them that we write of other sources."""
+    """Return the positions in the units table. This package writes them when it converts other sources to NWB."""
     if POSITION not in units:
         return None
     positions = units.dataset(POSITION).numbers()
@@ -140,17 +141,17 @@ def _text(electrodes: Table, name: str, *, labels: bool = False) -> Shaped[np.nd
 
 
 def _at_electrode(values: Shaped[np.ndarray, "electrodes ..."], row: Int64[np.ndarray, " units"]) -> np.ndarray:
-    """The text or numbers at the electrode of each unit; "" or NaN for a unit without one."""
+    """Return the text or numbers at the electrode of each unit. They are "" or NaN for a unit without an electrode."""
     missing = np.full((1, *values.shape[1:]), "" if values.dtype.kind == "U" else np.nan, values.dtype)
-    return np.concatenate([values, missing])[row]  # NO_ELECTRODE is the last row
+    return np.concatenate([values, missing])[row]  # the index NO_ELECTRODE, -1, selects the last row
 
 
 def _electrode_positions_um(
     electrodes: Table, groups: Shaped[np.ndarray, " electrodes"] | None, omissions: Omissions
 ) -> Float32[np.ndarray, "electrodes 3"] | None:
-    """Position of each electrode in micrometres: `x`, `y`, `z`, or else `rel_x`, `rel_y`, `rel_z`.
+    """Return electrode positions in micrometres, from `x`, `y`, `z` or otherwise from `rel_x`, `rel_y`, `rel_z`.
 
-    None where the table has none, or the same for all electrodes, or zeros: a placeholder.
+    Return None if the table has no positions or only placeholders, that is, equal positions of all electrodes or zeros.
     """
     for names in (("x", "y", "z"), ("rel_x", "rel_y", "rel_z")):
         told = {}
@@ -178,7 +179,7 @@ def _numbers_if_any(electrodes: Table, name: str) -> Shaped[np.ndarray, " electr
 def _in_um(
     places: Float64[np.ndarray, "electrodes 3"], groups: Shaped[np.ndarray, " electrodes"] | None, where: str
 ) -> Float64[np.ndarray, "electrodes 3"]:
-    """Positions in micrometres, with a warning where their spacing or width shows that they are in another unit."""
+    """Convert positions to micrometres, and warn if their spacing or extent shows that they are in another unit."""
     spacing = _spacing(places, groups)
     width = np.nanmax(np.ptp(places[~np.isnan(places[:, 0])], axis=0), initial=0.0)
     if spacing == 0 or (spacing >= SPACING_UM[0] and width <= WIDEST_UM):
@@ -194,7 +195,10 @@ def _in_um(
 
 
 def _spacing(places: Float64[np.ndarray, "electrodes 3"], groups: Shaped[np.ndarray, " electrodes"] | None) -> float:
-    """The usual distance from an electrode to the nearest other one of its group; 0 where no group has two places."""
+    """Return the median distance from an electrode to the nearest other one in its group.
+
+    It is 0 if no group has two positions.
+    """
     from scipy.spatial import KDTree
 
     known = ~np.isnan(places[:, 0])

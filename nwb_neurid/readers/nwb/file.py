@@ -48,7 +48,7 @@ def open_file(source: object) -> Iterator[Group]:
 
 @contextmanager
 def _open(source: str | Path) -> Iterator[tuple[h5py.File | Path, str]]:
-    """The HDF5 file at a path or URL, or the path of a Zarr folder, and its name for messages."""
+    """Yield the HDF5 file at a path or URL, or the path of a Zarr folder, and its name for messages."""
     if is_url(source):
         with _open_url(str(source)) as file:
             yield file, name_url(str(source))

@@ -9,14 +9,14 @@ from nwb_neurid.readers.labels import is_number
 from nwb_neurid.readers.words import squeeze
 
 COLUMN = re.compile(r"(electrode_?)?(group|probe|shank|insertion)_?(name|id|number|no|index|idx|label)?", re.IGNORECASE)
-"""Columns that may say which group of electrodes, by name or number."""
+"""Columns that may state the group of electrodes by a name or a number."""
 
 _PROBE = re.compile(r"(electrode_?group|group|imec|insertion|neuropixels|np|probe|prb|shank)[\W_]*(\d+)", re.IGNORECASE)
 _STEM = re.compile(r"[\d\W_]+")
 
 
 def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[str | float, str]:
-    """Match each value to a group, by its name or its number; empty unless every value matches a group.
+    """Match each value to a group, by its name or number. The dict is empty unless every value matches.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ def match_groups(values: Sequence[str | float], groups: Sequence[str]) -> dict[s
     here, there = sorted(set(numbers.values())), sorted(by_number)
     if len(groups) < 2 or np.diff(here).tolist() != np.diff(there).tolist():
         return {}
-    return {value: by_number[number + there[0] - here[0]] for value, number in numbers.items()}  # from 1, not from 0
+    return {value: by_number[number + there[0] - here[0]] for value, number in numbers.items()}  # from 1 instead of 0
 
 
 def number_groups(groups: Sequence[str]) -> dict[float, str]:
-    """Groups by the last number in their names, for numbers that belong to one group only."""
+    """Map the last number in the name of a group to the group, if no other group has the same number."""
     numbered = [(float(last[0]), group) for group in groups if (last := re.findall(r"\d+", group)[-1:])]
     numbers = [number for number, _ in numbered]
     return {number: group for number, group in numbered if numbers.count(number) == 1}
 
 
 def find_named(text: str, names: dict[str, str], groups: Sequence[str]) -> frozenset[str] | None:
-    """Find the groups whose names occur in a text, alone or among other words; None if there are none.
+    """Find the groups whose names occur in a text, alone or among other words. Return None if there are none.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Only this module and `outside` call h5py on the content of an open file. They return plain NumPy. h5py raises errors of
 HDF5 as built-in exceptions, and a damaged file can cause any of these. Therefore each call to h5py is wrapped in
-`_reading`, but none of our own code is, so that our own bugs are not mistaken for a damaged file.
+`_reading`, but no other code is, so that bugs of this package are not mistaken for a damaged file.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,9 @@ from nwb_neurid.readers.nwb.contents import Dataset, Group, Holding, Rows
 from nwb_neurid.readers.nwb.outside import check_links, check_outside, open_dataset
 
 H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
-"""What h5py makes of HDF5's error numbers (the tables in its `_errors.pyx`), and NumPy of an array too large."""
+"""The exceptions by which h5py reports errors of HDF5 (see the tables in its `_errors.pyx`), and NumPy's for an array
+that is too large.
+"""
 
 _HOLDING: dict[int, Holding] = {
     h5py.h5t.INTEGER: "numbers",
@@ -57,21 +59,21 @@ class Hdf5Dataset(Dataset):
     h5: h5py.Dataset
     file: str
     where: str
-    _checked: list[bool] = field(default_factory=list, repr=False)  # of all that are read in parts, once is enough
+    _checked: list[bool] = field(default_factory=list, repr=False)  # reading in parts needs one check only
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         with _reading(self.where):
             return tuple(self.h5.shape)
 
     def chunk(self) -> tuple[int, ...] | None:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         with _reading(self.where):
             return None if self.h5.chunks is None else tuple(self.h5.chunks)
 
     def holding(self) -> Holding:
-        """Determined from the HDF5 type class, because some HDF5 types have no equivalent in NumPy."""
+        """Return the kind of the values from the HDF5 type class. Some HDF5 types have no equivalent in NumPy."""
         with _reading(self.where):
             return _HOLDING.get(int(self.h5.id.get_type().get_class()), "else")
 
@@ -90,12 +92,12 @@ class Hdf5Dataset(Dataset):
         return [str(paths[item] or "") for item in objects]
 
     def raw_attribute(self, name: str) -> object:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         with _reading(self.where):
             return self.h5.attrs.get(name)
 
     def referred_by(self, name: str) -> "Hdf5Group | None":
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         with _reading(self.where):
             reference = self.h5.attrs.get(name)
             item = self.h5.file[reference] if isinstance(reference, h5py.Reference) and reference else None
@@ -110,7 +112,7 @@ class Hdf5Dataset(Dataset):
             made = self.h5.id.get_create_plist()
             filters = [made.get_filter(index) for index in range(made.get_nfilters())]
             missing = [name.decode() or str(code) for code, _, _, name in filters if not h5py.h5z.filter_avail(code)]
-            virtual = made.get_layout() == h5py.h5d.VIRTUAL  # its bytes are in other datasets
+            virtual = made.get_layout() == h5py.h5d.VIRTUAL  # the data are in other datasets
             size, stored = self.h5.nbytes, self.h5.id.get_storage_size()
         if missing:
             raise UnreadableSource(
@@ -141,29 +143,29 @@ class Hdf5Group(Group):
     path: str = ""
 
     def dataset(self, path: str) -> Hdf5Dataset | None:
-        """As in `Group`."""
+        """Same as in `Group`."""
         item, where = self._item(path), self.place(path)
         with _reading(where):
             known = isinstance(item, h5py.Dataset) and item.shape is not None
         return Hdf5Dataset(item, self.file, where) if known else None
 
     def group(self, path: str) -> "Hdf5Group | None":
-        """As in `Group`."""
+        """Same as in `Group`."""
         item = self._item(path)
         return Hdf5Group(item, self.file, f"{self.path}/{path}") if isinstance(item, h5py.Group) else None
 
     def names(self) -> list[str]:
-        """As in `Group`."""
+        """Same as in `Group`."""
         with _reading(self.where):
             return [name for name in self.h5 if isinstance(name, str)]
 
     def raw_attribute(self, name: str) -> object:
-        """As in `Group`."""
+        """Same as in `Group`."""
         with _reading(self.where):
             return self.h5.attrs.get(name)
 
     def name_of(self, path: str) -> str:
-        """As in `Group`."""
+        """Same as in `Group`."""
         with _reading(self.place(path)):
             link = self.h5.get(path, getlink=True)
             return str(getattr(link, "path", path)).rsplit("/", 1)[-1]
@@ -177,4 +179,4 @@ class Hdf5Group(Group):
                 return None
             if self.h5.get(path, getclass=True) is h5py.Dataset:
                 return open_dataset(self.h5, path)
-            return self.h5[path]  # `get` would hide that the object is damaged
+            return self.h5[path]  # `get` would not show that the object is damaged

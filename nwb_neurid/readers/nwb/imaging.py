@@ -24,21 +24,22 @@ from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.readers.selection import leave_out
 
 MOST_ROWS = 64
-"""A table of ROIs of which only one in so many has a trace is damaged, and its rows would fill the memory."""
+"""If a table of ROIs has more rows per trace than this, it is damaged, and its rows would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Planes:
-    """Series of traces, and the rows of the population that they go to.
+    """Series of traces, and the rows of the population to which the traces belong.
 
     Parameters
     ----------
     series
-        One for each plane.
+        One series for each plane.
     tables
-        Their PlaneSegmentations, each once. The population has their rows, one table after the other.
+        The PlaneSegmentations of the series, without repetitions. The population has the rows of all tables, one table
+        after the other.
     rows
-        For each series, the row of the population that each of its traces is.
+        For each series, the row of the population to which each trace belongs.
     """
 
     series: Sequence[Responses]
@@ -62,7 +63,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
     series
         The series to read, all of one kind.
     options
-        `all_rois` includes ROIs that are not cells; `where`, `intervals` and `keep_opto` as for units.
+        `all_rois` includes ROIs that are not cells. `where`, `intervals` and `keep_opto` work as for units.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
 
 
 def _planes(series: Sequence[Responses]) -> _Planes:
-    """The tables of the series, and where their rows go.
+    """Find the tables of the series, and the rows of the population to which the traces belong.
 
     Raises
     ------
@@ -134,14 +135,14 @@ def _planes(series: Sequence[Responses]) -> _Planes:
 
 
 def _common_grid(planes: _Planes, file: Group) -> Grid:
-    """The grid of time that all series share, up to the end of the shortest.
+    """Find the time grid that all series share, up to the end of the shortest series.
 
     Raises
     ------
     InvalidOption
-        If they share none, or hold the same ROIs.
+        If the series do not share a grid, or contain the same ROIs.
     UnreadableSource
-        If there are no samples.
+        If a series has no samples.
     """
     grids = []
     for one in planes.series:
@@ -172,7 +173,7 @@ def _several(why: str, planes: _Planes, grids: Sequence[Grid], file: Group) -> I
 
 
 def _values(planes: _Planes, grid: Grid) -> Float32[np.ndarray, "rows places"]:
-    """Samples of each row in their places; NaN in gaps and in rows without a trace."""
+    """Return the samples of each row on the grid, with NaN in gaps and in rows without a trace."""
     values = np.full((len(planes), grid.places), np.nan, np.float32)
     for one, rows in zip(planes.series, planes.rows, strict=True):
         for rois, samples, block in one.blocks():
@@ -187,7 +188,10 @@ def _values(planes: _Planes, grid: Grid) -> Float32[np.ndarray, "rows places"]:
 
 
 def _group(planes: _Planes) -> Shaped[np.ndarray, " rows"]:
-    """Plane of each row: its name, or that of its table or its series where planes share that."""
+    """Return the name of the plane of each row.
+
+    If planes share a name, the name of the table or of the series is used instead.
+    """
     group = np.concatenate([np.full(len(table), plane_name(table), object) for table in planes.tables])
     table_of = [one.table() for one in planes.series]
     for names in (
@@ -204,7 +208,10 @@ def _group(planes: _Planes) -> Shaped[np.ndarray, " rows"]:
 
 
 def _positions_um(planes: _Planes) -> Float32[np.ndarray, "rows 3"] | None:
-    """Positions of all rows, NaN in planes that do not tell; None where none does."""
+    """Return the positions of all rows, with NaN in planes that do not state them.
+
+    Return None if no plane states them.
+    """
     told = [positions_um(table) for table in planes.tables]
     if all(own is None for own in told):
         return None
@@ -213,7 +220,7 @@ def _positions_um(planes: _Planes) -> Float32[np.ndarray, "rows 3"] | None:
 
 
 def _labels(planes: _Planes, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rows"]]:
-    """Labels of all rows, "" in tables that do not have them."""
+    """Return the labels of all rows. A label is "" in tables that do not have it."""
     told = [read_labels(table, omissions) for table in planes.tables]
     return {
         name: np.concatenate(
@@ -224,12 +231,12 @@ def _labels(planes: _Planes, omissions: Omissions) -> dict[str, Shaped[np.ndarra
 
 
 def _excluded(planes: _Planes, population: Population, options: ReadOptions, omissions: Omissions) -> dict[int, str]:
-    """Rows that are not to be embedded, and why.
+    """Find the rows that are not embedded, and the reasons.
 
     Raises
     ------
     UnreadableSource
-        If that is all of them.
+        If no row can be embedded.
     """
     first = np.cumsum([0, *map(len, planes.tables)]).tolist()
     excluded = find_flat(population)

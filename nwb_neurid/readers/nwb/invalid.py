@@ -15,7 +15,7 @@ from nwb_neurid.readers.words import squeeze
 TABLE = "intervals/invalid_times"
 GROUPS = "general/extracellular_ephys"
 IDS = ("probe_id", "id", "name")
-"""Attributes by which extensions identify a probe beside the name of its group."""
+"""Attributes by which NWB extensions identify a probe in addition to the name of its group."""
 
 
 def read_invalid(
@@ -55,12 +55,12 @@ def read_invalid(
 
 
 def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -> Mapping[str, str]:
-    """Groups by whatever may name them: their name, an id, or their device if it is no other group's."""
+    """Map each name of a group to the group: its name, its id, or its device if no other group has this device."""
     names: dict[str, str] = {}
     devices: dict[str, list[str]] = {}
     own: list[str] = []
     for group in file.groups(GROUPS):
-        if group.dataset("id") is not None:  # the table of electrodes
+        if group.dataset("id") is not None:  # this is the electrodes table
             continue
         name = group.path.rpartition("/")[2]
         own.append(name)
@@ -72,7 +72,7 @@ def _names_of_groups(file: Group, groups: Shaped[np.ndarray, " units"] | None) -
 
 
 def _numbered(table: Table, groups: Sequence[str]) -> list[set[str]]:
-    """The groups that columns of numbers name in each row."""
+    """Find the groups that each row states in columns of numbers."""
     numbered: list[set[str]] = [set() for _ in range(len(table))]
     for name in filter(COLUMN.fullmatch, table.names()):
         if table.is_number(name):
@@ -84,7 +84,7 @@ def _numbered(table: Table, groups: Sequence[str]) -> list[set[str]]:
 
 
 def _words(table: Table) -> list[set[str]]:
-    """The texts in each row, of columns that are ragged too, and the names of what it refers to."""
+    """Collect the texts in each row, also from ragged columns, and the names of the objects to which the row refers."""
     words: list[set[str]] = [set() for _ in range(len(table))]
     for name in table.names():
         dataset = table.dataset(name)

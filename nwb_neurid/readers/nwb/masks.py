@@ -13,9 +13,10 @@ _AXES = {"pixel_mask": ("x", "y"), "voxel_mask": ("x", "y", "z")}
 
 
 def centroids_px(rois: Table, axes: int) -> Float64[np.ndarray, "rois axes"] | None:
-    """Weighted centre of each mask along its first axes, in pixels; NaN for empty masks.
+    """Return the weighted centre of each mask along its first axes, in pixels, with NaN for empty masks.
 
-    Lists of pixels have the coordinate 0 along a third axis. None if there are no masks with this number of axes.
+    Pixels in lists have the coordinate 0 along a third axis. Return None if there are no masks with this number of
+    axes.
     """
     for name in _AXES:
         if name in rois and (centroids := _of_lists(rois, name, axes)) is not None:
@@ -30,7 +31,7 @@ def _of_lists(rois: Table, name: str, axes: int) -> Float64[np.ndarray, "rois ax
         return None
     row = np.repeat(np.arange(len(rois)), np.diff(splits))
     weight = _weights(pixels[-1])
-    total = np.bincount(row, weight, len(rois)).astype(np.float64)  # whole numbers where there is no pixel at all
+    total = np.bincount(row, weight, len(rois)).astype(np.float64)  # bincount returns integers if there are no pixels
     centroids = np.zeros((len(rois), axes))
     for axis, place in enumerate(pixels[:-1]):
         centroids[:, axis] = np.bincount(row, weight * place, len(rois))
@@ -38,7 +39,7 @@ def _of_lists(rois: Table, name: str, axes: int) -> Float64[np.ndarray, "rois ax
 
 
 def _of_images(rois: Table, axes: int) -> Float64[np.ndarray, "rois axes"] | None:
-    """Of images of the whole plane, of shape (x, y), or volume, of shape (x, y, z)."""
+    """Compute centroids from image masks, which have shape (x, y) for a plane, or (x, y, z) for a volume."""
     images = rois.dataset("image_mask")
     shape = images.shape[1:]
     if not images.is_number or len(images) != len(rois) or len(shape) not in {2, axes}:
@@ -56,7 +57,7 @@ def _of_images(rois: Table, axes: int) -> Float64[np.ndarray, "rois axes"] | Non
 
 
 def _weights(stored: Shaped[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
-    """Weights of pixels; what is no number, or below 0, weighs nothing."""
+    """Return the weights of pixels. Weights that are negative, infinite or NaN become 0."""
     return np.nan_to_num(stored.astype(np.float64), posinf=0.0).clip(0.0)
 
 

@@ -14,7 +14,7 @@ from nwb_neurid.errors import UnreadableSource
 
 @contextmanager
 def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
-    """Return the HDF5 file of an `NWBFile`, or the path of its Zarr folder, and its name for messages.
+    """Yield the HDF5 file of an `NWBFile`, or the path of its Zarr folder, and its name for messages.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
     file = getattr(source.read_io, "_file", None)
     if isinstance(file, h5py.File):
         found: h5py.File | Path = file
-    elif Path(name).is_dir():  # as hdmf-zarr reads it
+    elif Path(name).is_dir():  # an object that hdmf-zarr read
         found = Path(name)
     else:
         raise UnreadableSource(
@@ -56,17 +56,20 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
 
 @contextmanager
 def _in_memory(source: Any) -> Iterator[h5py.File]:
-    """What an `NWBFile` holds, in HDF5. A copy of it is written, as writing would tie it to the file."""
+    """Yield the content of an `NWBFile` as HDF5.
+
+    A copy is written, because writing would tie the object to the file.
+    """
     from copy import deepcopy
 
     from pynwb import NWBHDF5IO
 
     with h5py.File("NWBFile", "w", driver="core", backing_store=False) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice to whoever writes the file
+        warnings.simplefilter("ignore")  # these warnings are advice for the author of the file
         try:
             io = NWBHDF5IO(file=file, mode="w", manager=None)
             io.write(deepcopy(source), cache_spec=False)
-        except Exception as error:  # whatever an object that holds anything makes PyNWB raise
+        except Exception as error:  # PyNWB may raise any exception, depending on the content of the object
             raise UnreadableSource(
                 f"The NWBFile in memory cannot be read: {type(error).__name__}: {str(error)[:200]}. Write it, and "
                 "pass its path."

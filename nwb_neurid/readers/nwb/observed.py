@@ -45,12 +45,12 @@ def observation(
 
 
 def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
-    """When each unit was observed; empty where the file has no such column.
+    """Return the observed intervals of each unit. The list is empty if the file has no such column.
 
     Raises
     ------
     InvalidSource
-        If they are not pairs of start and stop.
+        If the column does not contain pairs of start and stop.
     """
     if "obs_intervals" not in units:
         return []
@@ -64,7 +64,7 @@ def _obs_intervals(units: Table) -> list[Float64[np.ndarray, "_ 2"]]:
 def _split_at_changes(
     per_unit_s: Sequence[Float64[np.ndarray, "_ 2"]],
 ) -> tuple[Float64[np.ndarray, "pieces 2"], Bool[np.ndarray, "units pieces"] | None]:
-    """Intervals per unit as pieces of time common to all, and which unit was observed in which piece."""
+    """Split time where the set of observed units changes, and return which unit was observed in which interval."""
     same_length = len({len(own) for own in per_unit_s}) == 1
     if same_length and np.array_equal(np.concatenate(per_unit_s), np.tile(per_unit_s[0], (len(per_unit_s), 1))):
         return merged(per_unit_s[0]), None
@@ -82,11 +82,11 @@ def _split_at_changes(
 
 
 def _stated_extents(file: Group) -> Iterator[tuple[float, float]]:
-    """Start and stop of the epochs and of each raw electrical recording, in seconds."""
+    """Yield the start and the stop of the epochs and of each raw electrical recording, in seconds."""
     epochs = file.group("intervals/epochs")
     if epochs is not None and (table := Table(epochs)).has_spans:
         spans = table.spans_s()
-        if len(known := spans[np.all(np.abs(spans) < LATEST_S, axis=1)]):  # neither is NaN
+        if len(known := spans[np.all(np.abs(spans) < LATEST_S, axis=1)]):  # this also excludes NaN
             yield float(known[:, 0].min()), float(known[:, 1].max())
     for series in file.groups("acquisition"):
         data = series.dataset("data")

@@ -15,7 +15,7 @@ from nwb_neurid.readers.nwb.series import sample_times_s
 from nwb_neurid.readers.nwb.table import Table
 
 OPTO_MARGIN_S = 300.0
-"""How long before the first stimulation observed time ends (as in the preprocessing of NuCLR, arXiv 2512.01199)."""
+"""Observed time ends this long before the first stimulation, as in the preprocessing of NuCLR (arXiv 2512.01199)."""
 
 SAMPLES_AT_ONCE = 2**20
 
@@ -35,16 +35,17 @@ _OTHER_LASER = re.compile(
     r"|multi.?photon|photomet|plethysm|raman|acupunct|oximet|thermomet",
     re.IGNORECASE,
 )
-"""What lasers are for that shine on no neuron to drive it, or are those of a microscope."""
+"""Words for lasers that do not drive neurons, such as lasers for heating, and for the lasers of microscopes."""
 
-# What a column of trials tells, by its name, the plainest first; others (type, site, wavelength) tell no "when".
+# Kinds of trial columns, by name, most reliable kind first. Other columns (type, site, wavelength) do not show which
+# trials had light.
 _FLAG = re.compile(r"^(is_)?(photo_?stim|opto|laser)(_?(genetics?|stim|stimulation|stimulated|on|trial|state))*$", re.I)
 _ONSET = re.compile(r"onset|start", re.I)
 _STRENGTH = re.compile(r"power|intensity|duration", re.I)
 
 
 def is_opto(name: str, description: str = "") -> bool:
-    """Whether a name in the file indicates optogenetic stimulation.
+    """Return whether a name in the file indicates optogenetic stimulation.
 
     Parameters
     ----------
@@ -59,7 +60,9 @@ def is_opto(name: str, description: str = "") -> bool:
 
 
 def opto_start(file: Group) -> tuple[float, str] | None:
-    """Start of optogenetic stimulation, in seconds, and the place in the file that states it; None if there is none.
+    """Find the start of optogenetic stimulation, in seconds, and where the file states it.
+
+    Return None if there is none.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def opto_start(file: Group) -> tuple[float, str] | None:
 
 
 def opto_trials(file: Group) -> tuple[Intervals, str] | None:
-    """Start and stop of the trials with optogenetic stimulation, in seconds, and the column that marks them.
+    """Find start and stop of the trials with optogenetic stimulation, in seconds, and the column that marks them.
 
     If light is used in single trials among others, for example to silence a region, only these trials are excluded, and
     not all time after the first one. The names are those of the delayed-response sessions of the Svoboda lab (DANDI
@@ -93,7 +96,7 @@ def opto_trials(file: Group) -> tuple[Intervals, str] | None:
 
 
 def _as_numbers(trials: Table, name: str) -> Float64[np.ndarray, " trials"]:
-    """A column of numbers, or of text that may be numbers; NaN where it is none."""
+    """Return a column of numbers, or of text that may be numbers. Values that are not numbers become NaN."""
     if trials.is_number(name):
         return trials.numbers(name).astype(np.float64)
     if not trials.is_text(name):
@@ -103,7 +106,7 @@ def _as_numbers(trials: Table, name: str) -> Float64[np.ndarray, " trials"]:
 
 
 def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[np.ndarray, " trials"]:
-    """In which trials there was light; in none where the column does not tell it plainly."""
+    """Return in which trials there was light. No trial counts as lit if the column is not clear."""
     on = np.isfinite(values) & (values > 0)
     if (kind is _FLAG and np.any(on & (values != 1))) or (kind is _STRENGTH and len(set(values.tolist())) == 1):
         return np.zeros_like(on)
@@ -111,7 +114,7 @@ def _lit(values: Float64[np.ndarray, " trials"], kind: re.Pattern[str]) -> Bool[
 
 
 def _candidates(file: Group) -> Iterator[Group]:
-    """Whatever stands where series and tables of intervals do."""
+    """Yield all groups at the places of series and of tables of intervals."""
     for path in ("stimulus/presentation", "acquisition", "intervals"):
         yield from file.groups(path)
     for module in file.groups("processing"):
@@ -119,7 +122,10 @@ def _candidates(file: Group) -> Iterator[Group]:
 
 
 def _start(item: Group) -> Iterator[tuple[float, str]]:
-    """From a series of laser power, or a table of intervals whose name, or its module's, tells of stimulation."""
+    """Yield the start of stimulation in a series of laser power, or in a table of intervals.
+
+    A table is used if its name or the name of its module indicates stimulation.
+    """
     if item.attribute("neurodata_type") == "OptogeneticSeries":
         if (sample := _first_on(item)) is not None:
             yield float(sample_times_s(item, np.array([sample]))[0]), item.path
@@ -132,13 +138,13 @@ def _start(item: Group) -> Iterator[tuple[float, str]]:
 
 
 def _is_of_stimulation(item: Group) -> bool:
-    """Whether a table of intervals is of optogenetic stimulation, by its name, or by both its name and description."""
+    """Return whether a table of intervals describes optogenetic stimulation, by its name or its description."""
     name, description = f"{item.path} {item.attribute('neurodata_type')}", item.attribute("description") or ""
     return is_opto(name, description) or (_LIGHT.search(name) is not None and "optogenetic" in description.casefold())
 
 
 def _first_on(series: Group) -> int | None:
-    """The first sample that is not zero; None if all are."""
+    """Return the index of the first sample that is not zero, or None if all samples are zero."""
     power = series.dataset("data")
     if power is None:
         raise InvalidSource(

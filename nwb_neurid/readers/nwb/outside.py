@@ -13,9 +13,9 @@ import h5py
 from nwb_neurid._system.files import check_regular
 from nwb_neurid.errors import UnreadableSource
 
-MOST_STEPS = 4  # from one virtual dataset to another
+MOST_STEPS = 4  # maximum number of virtual datasets that are followed, one after another
 ORIGIN = b"${ORIGIN}"
-MOST_LINKS = 16  # one after another
+MOST_LINKS = 16  # maximum number of links that are followed, one after another
 HERE = "."  # this file, as a source of a virtual dataset
 ON_DISK = frozenset({"sec2", "stdio", "windows"})
 ADVICE = "Copy the files that it needs into that folder, or ask for a complete file."
@@ -33,7 +33,7 @@ def open_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
     access.set_virtual_prefix(ORIGIN)
     try:
         return h5py.Dataset(h5py.h5d.open(group.id, name, access))
-    except (OSError, ValueError, RuntimeError, KeyError):  # it is open already, and finds them elsewhere
+    except (OSError, ValueError, RuntimeError, KeyError):  # it is open already, and HDF5 finds its files elsewhere
         return h5py.Dataset(h5py.h5d.open(group.id, name))
 
 
@@ -70,7 +70,10 @@ def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = M
 
 
 def _check_target(file: h5py.File, name: str, where: str) -> None:
-    """HDF5 looks for it from the folder of the file, and from where the program runs."""
+    """Refuse a linked file that is not a regular file.
+
+    HDF5 looks for it in the file's folder and in the working directory.
+    """
     folder = Path(os.fsdecode(file.filename)).parent
     for path in (folder / name, folder.resolve() / name, folder / Path(name).name, Path(name)):
         if path.exists() and not path.is_file():
@@ -78,7 +81,7 @@ def _check_target(file: h5py.File, name: str, where: str) -> None:
 
 
 def list_files(dataset: h5py.Dataset) -> list[str]:
-    """The other files that contain data of a dataset, with the names in the dataset."""
+    """List the other files that contain data of a dataset, by the names in the dataset."""
     made = dataset.id.get_create_plist()
     external = [made.get_external(number)[0] for number in range(made.get_external_count())]
     is_virtual = made.get_layout() == h5py.h5d.VIRTUAL
@@ -115,7 +118,7 @@ def check_outside(dataset: h5py.Dataset, where: str, *, most_steps: int = MOST_S
 
 
 def _locate(dataset: h5py.Dataset, name: str, where: str) -> Path:
-    """The other file, which is there, and in the folder."""
+    """Return the path of another file with data of a dataset. The file must exist in the folder of the recording."""
     if dataset.file.driver not in ON_DISK:
         _refuse(where, f"its data lie in another file, {name!r}, and this one is not in a folder")
     folder = Path(os.fsdecode(dataset.file.filename)).parent
@@ -158,7 +161,7 @@ def _check_source(file: h5py.File, path: str, space: h5py.h5s.SpaceID, where: st
 
 
 def _count(space: h5py.h5s.SpaceID, size: int) -> int:
-    """How many elements are selected; all, where the selection has no end."""
+    """Return the number of selected elements. If the selection is unlimited, this is the size of the dataset."""
     try:
         return int(space.get_select_npoints())
     except (RuntimeError, ValueError, OverflowError):
@@ -166,7 +169,7 @@ def _count(space: h5py.h5s.SpaceID, size: int) -> int:
 
 
 def _find_last(space: h5py.h5s.SpaceID) -> tuple[int, ...]:
-    """The highest index along each axis; () where the selection has no end, or is empty."""
+    """Return the highest selected index along each axis, or () if the selection is unlimited or empty."""
     try:
         return tuple(space.get_select_bounds()[1])
     except (RuntimeError, ValueError, OverflowError):

@@ -20,7 +20,7 @@ REGION = "DynamicTableRegion"
 
 
 def find_region(units: Table) -> str | None:
-    """The column that refers to electrodes: `electrodes`, or another one of the type."""
+    """Return the column that refers to electrodes: `electrodes`, or another column of the same type."""
     if "electrodes" in units:
         return "electrodes"
     for name in units.names():
@@ -33,18 +33,18 @@ def find_region(units: Table) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Evidence:
-    """What else a file says of the electrodes of units.
+    """Other information in a file about the electrodes of units.
 
     Parameters
     ----------
     among
-        Rows of the electrodes that a unit refers to, unit after unit.
+        Rows of the electrodes to which the units refer, one unit after another.
     splits
-        Where those of each unit begin, and the last ones end.
+        Index at which the electrodes of each unit begin, and at which those of the last unit end.
     groups
-        Group of each electrode; None where it is not told.
+        Group of each electrode, or None if it is not stated.
     own_group
-        Group of each unit, "" where it names none that electrodes have.
+        Group of each unit, or "" if the unit states no group of the electrodes.
     """
 
     among: Int64[np.ndarray, " referred"]
@@ -53,7 +53,10 @@ class _Evidence:
     own_group: Shaped[np.ndarray, " units"]
 
     def agrees(self, rows: Rows) -> Bool[np.ndarray, " units"]:
-        """Whether the electrode in these rows can be that of the unit; so can one that is none, or not there."""
+        """Return whether the electrode in these rows can be the electrode of the unit.
+
+        A missing electrode is also accepted.
+        """
         agrees = np.ones(len(rows), bool)
         for unit, row in enumerate(rows.tolist()):
             own = self.among[self.splits[unit] : self.splits[unit + 1]]
@@ -64,7 +67,7 @@ class _Evidence:
         return agrees
 
     def within_groups(self, numbers: Rows) -> Rows:
-        """Rows of the electrodes with these numbers, counted from 0 within the group of each unit."""
+        """Return the rows of the electrodes with these numbers, if numbers start at 0 within the group of each unit."""
         rows = np.full(len(numbers), NO_ELECTRODE, np.int64)
         if self.groups is None:
             return rows
@@ -83,7 +86,7 @@ def find_peaks(
     own_group: Shaped[np.ndarray, " units"] | None,
     omissions: Omissions,
 ) -> Rows:
-    """Find the row in the electrodes table of the electrode nearest to each unit; -1 if none is stated.
+    """Find the row in the electrodes table of the electrode nearest to each unit, or -1 if none is stated.
 
     Three columns are tried in turn: `peak_channel_id` (an id, not a row), `max_electrode` (a row), and the references
     in `electrodes` (if there are several, the electrode with the largest `waveform_mean`). If one of the first two
@@ -121,12 +124,14 @@ def find_peaks(
 
 
 def _told(units: Table, electrodes: Table, column: str) -> tuple[Rows, Rows] | None:
-    """Numbers of a column that names one electrode, and the rows that they mean; None where there is no such column.
+    """Return the numbers in a column that states one electrode per unit, and the rows of these electrodes.
+
+    Return None if there is no such column.
 
     Raises
     ------
     InvalidSource
-        If it holds no whole numbers, or names a row that does not exist.
+        If the numbers are not whole, or refer to a row that does not exist.
     """
     if column not in units:
         return None
@@ -138,7 +143,7 @@ def _told(units: Table, electrodes: Table, column: str) -> tuple[Rows, Rows] | N
 
 
 def _believed(units: Table, column: str, numbers: Rows, rows: Rows, evidence: _Evidence) -> Rows:
-    """The rows of a column that agree with the columns beside it, with a warning where some do not."""
+    """Return the rows of a column that agree with the other columns, and warn if some rows do not agree."""
     agrees = evidence.agrees(rows)
     if agrees.all():
         return rows
@@ -162,7 +167,10 @@ def _named_groups(
     groups: Shaped[np.ndarray, " electrodes"] | None,
     own_group: Shaped[np.ndarray, " units"] | None,
 ) -> Shaped[np.ndarray, " units"]:
-    """The group of each unit among those of electrodes, as its electrodes say, or else itself; "" where none does."""
+    """Return the group of each unit, from its electrodes or otherwise from the unit itself.
+
+    It is "" if neither states a known group.
+    """
     units = len(splits) - 1
     known = set() if groups is None else set(groups.tolist())
     named = [name if name in known else "" for name in ([""] * units if own_group is None else own_group.tolist())]
@@ -174,7 +182,7 @@ def _named_groups(
 
 
 def _rows_of_ids(electrodes: Table, wanted: Rows) -> Rows:
-    """Rows of these ids; none for an id that is not there, or there more than once."""
+    """Return the rows with these ids. There is no row for an id that does not exist or is not unique."""
     ids = electrodes.ids().tolist()
     times = Counter(ids)
     row_of = {id_: row for row, id_ in enumerate(ids) if times[id_] == 1}
@@ -182,7 +190,7 @@ def _rows_of_ids(electrodes: Table, wanted: Rows) -> Rows:
 
 
 def _referred(units: Table, electrodes: Table, name: str) -> tuple[Splits, Int64[np.ndarray, " referred"]]:
-    """Rows of the electrodes that the units refer to, and where those of each unit begin."""
+    """Return the rows of the electrodes to which the units refer, and the index at which those of each unit begin."""
     splits = units.splits(name)
     referred = units.dataset(name).integers()
     _check_rows(referred, units, electrodes)
@@ -195,7 +203,7 @@ def _check_rows(rows: Int64[np.ndarray, " rows"], units: Table, electrodes: Tabl
 
 
 def _largest_waveform(units: Table, counts: Rows) -> Rows:
-    """Which of its first `counts` waveforms has the largest peak-to-peak amplitude; 0 where that is not told."""
+    """Return which of a unit's first `counts` waveforms has the largest peak-to-peak amplitude, or 0 if not known."""
     largest = np.zeros(len(units), np.int64)
     if counts.max(initial=0) < 2 or "waveform_mean" not in units or units.is_ragged("waveform_mean"):
         return largest
@@ -206,7 +214,7 @@ def _largest_waveform(units: Table, counts: Rows) -> Rows:
         block = slice(start, start + UNITS_AT_ONCE)
         volts = np.nan_to_num(waveforms.numbers(block).astype(np.float64), posinf=0.0, neginf=0.0)
         with np.errstate(over="ignore"):
-            amplitude = np.ptp(volts, axis=1)  # over (units, samples, electrodes)
+            amplitude = np.ptp(volts, axis=1)  # the array has the axes units, samples and electrodes
         amplitude[np.arange(amplitude.shape[1]) >= counts[block, None]] = -1.0  # padding
         largest[block] = np.argmax(amplitude, axis=1)
     return largest

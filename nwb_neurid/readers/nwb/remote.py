@@ -12,7 +12,7 @@ from nwb_neurid.readers.nwb.s3 import http_addresses
 from nwb_neurid.readers.nwb.web import REFUSED, Answer, Ranges, Waiting, check_granted, name_url, reason, request
 
 OF_CONTENT = re.compile(r'"[0-9a-f]{32}(-\d+)?"')
-"""The mark of S3, which is a hash of the content; those of other servers may be the date and size."""
+"""The ETag of S3, which is a hash of the content. The ETags of other servers may consist of the date and the size."""
 
 
 class RemoteFile:
@@ -45,13 +45,13 @@ class RemoteFile:
         answer, size = _reach(url, waiting)
         self._ranges = Ranges(waiting)
         self._file: Any = File(answer.address, _size=size)
-        self._file.session = self._ranges  # its own would wait for ever for a server that falls silent or drips
+        self._file.session = self._ranges  # remfile's own session has no limit on the total time
 
     def read(self, size: int) -> bytes:
         """Read the next bytes."""
         try:
             found = bytes(self._file.read(size))
-        except Exception as error:  # remfile raises no narrower ones
+        except Exception as error:  # remfile raises only this general exception
             lost, why = UnreadableSource if self._ranges.is_refused else SourceUnreachable, self._ranges.fault
             raise lost(
                 f"{name_url(self._url)} could not be read completely: the connection broke ({why or reason(error)}). "
@@ -66,12 +66,12 @@ class RemoteFile:
         self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """The position of the next byte."""
+        """Return the position of the next byte."""
         return int(self._file.tell())
 
 
 def _addresses(url: str, waiting: Waiting) -> Iterable[str]:
-    """Where it is served over HTTP; the first that is not refused counts."""
+    """Return the HTTP addresses of a URL. They are tried in turn until one is not refused."""
     match url.partition(":")[0].lower():
         case "dandi":
             return [download_address(url, waiting)]
@@ -107,7 +107,7 @@ def identify(url: str) -> str:
 
 
 def _reach(url: str, waiting: Waiting) -> tuple[Answer, int]:
-    """What answers, at an address which every further request then asks directly, and the size of the file in bytes."""
+    """Return an answer from the address that all later requests use directly, and the size of the file in bytes."""
     for address in _addresses(url, waiting):
         answer = request(address, url, waiting, headers={"Range": "bytes=0-0"})
         if answer.status not in REFUSED:

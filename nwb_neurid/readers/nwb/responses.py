@@ -38,16 +38,16 @@ class Responses:
 
     @property
     def path(self) -> str:
-        """Its path in the file."""
+        """Return the path of the series in the file."""
         return self.series.path.strip("/")
 
     @property
     def data(self) -> Dataset:
-        """Its samples."""
+        """Return the dataset with the samples."""
         return self._dataset("data")
 
     def table(self) -> Table:
-        """The PlaneSegmentation.
+        """Return the PlaneSegmentation to which the series refers.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Responses:
         return Table(group)
 
     def rows(self, table: Table) -> Int64[np.ndarray, " rois"]:
-        """The row of the table to which each trace belongs.
+        """Return the row of the table to which each trace belongs.
 
         Raises
         ------
@@ -75,12 +75,12 @@ class Responses:
         return rows
 
     def is_transposed(self) -> bool:
-        """Whether it is stored as (rois, samples), against the schema, as early versions of suite2p did.
+        """Return whether the data are stored as (rois, samples), against the schema, as early versions of suite2p did.
 
         Raises
         ------
         InvalidSource
-            If neither side of its data is as long as its list of ROIs.
+            If neither axis of the data is as long as the list of ROIs.
         """
         shape, rois = self.data.shape, len(self)
         if shape[1:] == (rois,) or (len(shape) == 1 and rois == 1):
@@ -90,18 +90,18 @@ class Responses:
         raise invalid(self.data.where, f"must have one column for each of {rois} ROIs, its shape is {shape}")
 
     def samples(self) -> int:
-        """Number of samples of each trace."""
+        """Return the number of samples of each trace."""
         return self.data.shape[1 if self.is_transposed() else 0]
 
     def blocks(self) -> Iterator[tuple[slice, slice, Float32[np.ndarray, "rois samples"]]]:
-        """Read its traces block by block: ROIs, samples, and their values in the unit of the series.
+        """Yield the traces block by block: ROIs, samples, and their values in the unit of the series.
 
         Infinite values become NaN.
 
         Raises
         ------
         InvalidSource
-            If they cannot be converted to that unit.
+            If the values cannot be converted to this unit.
         """
         data = self.data
         scale, offset = data.attribute("conversion"), data.attribute("offset") or 0.0
@@ -151,7 +151,7 @@ def roi_responses(file: Group) -> list[Responses]:
 
 
 def _below(group: Group, words: str = "", levels: int = 2) -> Iterator[tuple[Group, str]]:
-    """Groups within a group, and the names and types on the way to each."""
+    """Yield the groups within a group, with the names and types of the objects that contain each of them."""
     for item in group.groups():
         trail = f"{words} {item.path.rpartition('/')[2]} {item.attribute('neurodata_type')}"
         yield item, trail

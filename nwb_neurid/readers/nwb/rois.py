@@ -19,19 +19,18 @@ CELL_COLUMNS = (
     *("iscell", "cell", "validroi", "valid", "isvalid", "accepted", "isaccepted", "keep", "isneuron", "neuron"),
     *("good", "isgood", "selected"),
 )
-"""What suite2p (`iscell`), the Allen Institute (`valid_roi`), CaImAn or their converters call the verdict on a ROI.
-
-Without case and signs, as all names here.
+"""Columns with the verdict on an ROI in files of suite2p (`iscell`), the Allen Institute (`valid_roi`), CaImAn and
+converters. All column names are compared in lower case and without punctuation.
 """
 
 STATED = frozenset({"iscell", "validroi", "accepted", "keep", "rejected"})
-"""Of these columns any number is a verdict; of others, 0 and 1 are."""
+"""Columns in which any number is a verdict. In other columns, only 0 and 1 are verdicts."""
 
 REJECTING_COLUMNS = ("rejected", "isrejected", "discarded", "excluded")
-"""What CaImAn and converters call the verdict that a ROI is no cell."""
+"""Columns of CaImAn and converters that mark ROIs that are not cells."""
 
 WORDED_COLUMNS = ("verdict", "status", "classification", "class", "celltype", "roitype", "type", "label", "curation")
-"""Columns that may say in words that a ROI is no cell."""
+"""Columns that may state in words that an ROI is not a cell."""
 
 NO_CELL = re.compile(
     r"(no|non|not)( a| an)? ?(cell|neuron|roi)s?|(in|un)valid|false|no|reject(ed)?|discard(ed)?|excluded|bad|background"
@@ -39,7 +38,7 @@ NO_CELL = re.compile(
 )
 
 PROBABLE = 0.5
-"""From this probability on, a ROI is a cell, as for suite2p."""
+"""Minimum probability of a cell, as in suite2p."""
 
 MICROMETRES = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e6),
@@ -47,10 +46,10 @@ MICROMETRES = {
     **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), 1.0),
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
 }
-"""Micrometres in what files call their unit of length; the letter for micro is written u here."""
+"""The length of each unit of length in micrometres, by its name in files. The micro sign is replaced by u."""
 
 PIXEL_UM = (0.05, 100.0)
-"""What a pixel of a plane of neurons can measure; beyond that, the unit is not the one that is stated."""
+"""Plausible size of a pixel. Another size shows that the stated unit is wrong."""
 
 
 def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omissions) -> dict[int, str]:
@@ -85,12 +84,14 @@ def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omis
 
 
 def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
-    """Which ROIs a column takes for cells; None where there is no such column, or it rejects nothing as it should.
+    """Return which ROIs are cells according to a column.
+
+    Return None if the column contains no verdicts, or none that rejects.
 
     Raises
     ------
     InvalidSource
-        If the column has not one verdict a row, or one and its probability.
+        If the column does not have one verdict per row, or a verdict and its probability.
     """
     if rois.is_ragged(name):
         return None
@@ -109,9 +110,9 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
         )
     verdict = column.numbers().reshape(len(rois), -1)[:, 0]
     if squeeze(name) not in STATED and not np.all(np.isin(verdict, (0, 1)) | np.isnan(verdict)):
-        return None  # ids or scores
+        return None  # they are ids or scores
     is_probability = np.any((verdict > 0) & (verdict < 1)) and not np.any(verdict > 1)
-    said = verdict >= PROBABLE if is_probability else verdict > 0  # neither where it is NaN
+    said = verdict >= PROBABLE if is_probability else verdict > 0  # False for NaN in both cases
     if squeeze(name) in REJECTING_COLUMNS:
         return ~said if np.any(said) else None
     return np.asarray(said)
@@ -131,16 +132,16 @@ def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarra
 
 
 def plane_name(rois: Table) -> str:
-    """Name of the imaging plane of a table, or the name of the table if it states none."""
+    """Return the name of the imaging plane of a table, or the name of the table if it states none."""
     group = rois.group
     return group.name_of("imaging_plane") if group.group("imaging_plane") is not None else group.path.rpartition("/")[2]
 
 
 def positions_um(rois: Table) -> Float32[np.ndarray, "rois 3"] | None:
-    """Centroid of the mask of each ROI in micrometres; NaN for one without a mask.
+    """Return the centroid of the mask of each ROI in micrometres, with NaN for an ROI without a mask.
 
-    None if there are no masks, or the imaging plane does not state a credible pixel size. The origin is 0 if the plane
-    does not state one.
+    Return None if there are no masks, or the imaging plane does not state a credible pixel size. If the plane states no
+    origin, the origin is 0.
     """
     plane = rois.group.group("imaging_plane")
     spacing = None if plane is None else _lengths_um(plane, "grid_spacing")
@@ -159,7 +160,10 @@ def positions_um(rois: Table) -> Float32[np.ndarray, "rois 3"] | None:
 
 
 def _lengths_um(plane: Group, name: str) -> Float64[np.ndarray, " axes"] | None:
-    """Lengths along two axes or three, in micrometres; None where they are not told, or not in a known unit."""
+    """Return lengths along two or three axes in micrometres.
+
+    Return None if they are not stated, or their unit is not known.
+    """
     lengths = plane.dataset(name)
     if lengths is None or not lengths.is_number or lengths.shape not in {(2,), (3,)}:
         return None

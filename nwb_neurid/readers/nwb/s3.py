@@ -40,5 +40,5 @@ def http_addresses(url: str) -> Iterator[str]:
                 yield client.generate_presigned_url(
                     "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=VALID_S
                 )
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+    except (BotoCoreError, ValueError) as error:  # boto3 raises ValueError if an endpoint is not a URL
         raise UnreadableSource(f"{url} cannot be read: {error}. Check the AWS configuration.") from error

@@ -19,7 +19,7 @@ from nwb_neurid.readers.selection import ALL, find_verdicts, leave_out, leave_ou
 from nwb_neurid.readers.words import split_words
 
 KEPT = ("left_out", "Why the source rejects the unit")
-"""A column, and how its description begins, of recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
+"""Name of a column, and start of its description, in recordings that `nwb_neurid.writers.nwb.standalone` wrote."""
 
 GOOD = frozenset(
     {
@@ -39,11 +39,11 @@ GOOD = frozenset(
         *("single", "single unit", "single neuron", "singleunit", "su", "sua", "good unit"),
     }
 )
-"""What data sets call the quality of a unit that is well isolated, in lower case, without signs and numbers."""
+"""Labels of well-isolated units in public data sets, in lower case and without punctuation and numbers."""
 
 
 Good: TypeAlias = Bool[np.ndarray, " rows"] | None
-"""Which rows are good; None where a data set does not have the columns that tell."""
+"""Which rows are good, or None if the data set does not have the columns of the criterion."""
 
 
 def _have_good_quality(units: Table) -> Good:
@@ -54,7 +54,10 @@ def _have_good_quality(units: Table) -> Good:
 
 
 def _reach(least: int, name: str, units: Table, *, beside: str = "") -> Good:
-    """By a column of numbers, which may only count beside a column of text."""
+    """Return the rows in which a column of numbers is at least `least`.
+
+    With `beside`, a text column of that name must exist too.
+    """
     if not units.is_number(name) or (beside and not units.is_text(beside)):
         return None
     return np.asarray(units.numbers(name) >= least)
@@ -68,14 +71,14 @@ JUDGEMENTS: Sequence[tuple[Callable[[Table], Good], str]] = (
     (partial(_reach, 2, "phy_annotations"), "phy_annotations is below 2"),
     # International Brain Laboratory: the share of its three criteria that a unit meets (10.6084/m9.figshare.19705522)
     (partial(_reach, 1, "ibl_quality_score"), "ibl_quality_score is below 1"),
-    # The same in its files of 2021, which are told by their other columns
+    # IBL files of 2021 state the same share in `label`. They are recognised by their column `ks2_label`.
     (partial(_reach, 1, "label", beside="ks2_label"), "label is below 1"),
 )
-"""The quality criteria of data sets, and the reasons for rows that are not good."""
+"""The quality criteria of public data sets, and the reason for rows that are not good."""
 
 
 def leave_out_before(table: Table) -> dict[int, str]:
-    """In a recording that nwb-neurid wrote, find the rows that were left out of its source, and the reasons."""
+    """Find the rows that were left out of the source of a recording that this package wrote, and the reasons."""
     name, description = KEPT
     if not table.is_text(name) or not (table.dataset(name).text_attribute("description") or "").startswith(description):
         return {}
@@ -125,7 +128,9 @@ def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) ->
 
 
 def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
-    """The time that `options.intervals` selects, in seconds: the rows of a table that fulfil a condition, or all.
+    """Return the time that `options.intervals` selects, in seconds.
+
+    It consists of all rows of a table, or of those that fulfil a condition.
 
     Raises
     ------

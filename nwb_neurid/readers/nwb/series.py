@@ -9,7 +9,7 @@ from nwb_neurid.readers.trains import LATEST_S
 
 
 def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
-    """Times of some samples (indices ascending), in seconds of the session clock.
+    """Return the times of some samples (indices in ascending order), in seconds of the session clock.
 
     Raises
     ------
@@ -18,7 +18,7 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
     """
     timestamps = series.dataset("timestamps")
     if timestamps is not None and samples[-1] < len(timestamps):
-        rows = [timestamps.column(slice(at, at + 1)) for at in samples.tolist()]  # a first and a last
+        rows = [timestamps.column(slice(at, at + 1)) for at in samples.tolist()]  # the first and the last sample
         times = np.concatenate(rows).astype(np.float64)
     else:
         start_s, rate_hz = _read_rate(series)
@@ -29,7 +29,7 @@ def sample_times_s(series: Group, samples: Int64[np.ndarray, " samples"]) -> Flo
 
 
 def times_s(series: Group, samples: int) -> Float64[np.ndarray, " samples"]:
-    """Times of a given number of samples, in seconds of the session clock.
+    """Return the times of the first `samples` samples, in seconds of the session clock.
 
     Raises
     ------
@@ -70,7 +70,7 @@ NO_TIMES = "must have a timestamp for each sample, or a starting_time with a rat
 
 
 def _read_rate(series: Group) -> tuple[float, float]:
-    """The starting time and the rate."""
+    """Return the starting time and the rate."""
     starting_time = series.dataset("starting_time")
     start = np.empty(0) if starting_time is None else starting_time.column().astype(np.float64)
     rate_hz = 0.0 if starting_time is None else starting_time.attribute("rate") or 0.0

@@ -18,7 +18,7 @@ from nwb_neurid.readers.nwb.units import read_units
 SPIKES = "spikes"
 
 ELSEWHERE = ("acquisition", "analysis", "scratch")
-"""Where files keep units against the advice of the schema."""
+"""Places in which some files keep units, although the schema advises against it."""
 
 
 def read_file(source: object, options: ReadOptions) -> Population:
@@ -32,9 +32,9 @@ def read_file(source: object, options: ReadOptions) -> Population:
     source
         An NWB file: its path, a URL, or an `NWBFile` of PyNWB.
     options
-        `part` is the path of a units table, a series of ROIs, or a container of such series; `activity` is the kind to
-        read if there are several, and `covariates` also reads behaviour and stimulus. For the others, see `read_units`
-        and `read_imaging`.
+        `part` is the path of a units table, a series of ROIs, or a container of such series. `activity` is the kind to
+        read if there are several. With `covariates`, behaviour and stimulus are read too. The other options are those
+        of `read_units` and `read_imaging`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_file(source: object, options: ReadOptions) -> Population:
 
 
 def _units_tables(file: Group, *, everywhere: bool) -> list[Group]:
-    """Units tables with spikes, where the schema puts them and in modules; also `ELSEWHERE` if none is there."""
+    """Find units tables with spikes at the place of the schema and in modules, or in `ELSEWHERE` if there are none."""
     units = file.group("units")
     found = [] if units is None else [units]
     for module in file.groups("processing"):
@@ -86,7 +86,7 @@ def _has_spikes(group: Group) -> bool:
 def _meant(
     units: Sequence[Group], series: Sequence[Responses], options: ReadOptions
 ) -> tuple[Sequence[Group], Sequence[Responses]]:
-    """The units tables, and the series of one kind, that the options leave to choose from."""
+    """Return the units tables and the series of one kind that the options select."""
     if part := options.part.strip("/"):
         units = [group for group in units if f"{group.path}/".startswith(f"/{part}/")]
         series = [one for one in series if f"{one.path}/".startswith(f"{part}/")]
@@ -101,13 +101,13 @@ def _meant(
 
 
 def _asked(options: ReadOptions) -> str:
-    """What the options ask for, in words."""
+    """Describe in words what the options select."""
     what = options.activity or "recording of neurons"
     return f"{what} at --from {options.part}" if options.part else what
 
 
 def _listed(head: str, units: Sequence[Group], series: Sequence[Responses]) -> str:
-    """Everything that could be chosen, one line each."""
+    """List all possible choices, one per line."""
     lines = [f"--from {group.path.strip('/')}: spikes, units: {len(Table(group))}" for group in units]
     lines += [f"--from {one.path}: {one.kind or 'no neurons by its name'}, ROIs: {len(one)}" for one in series]
     return "\n  ".join([head, *lines])

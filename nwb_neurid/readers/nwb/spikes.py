@@ -13,7 +13,7 @@ ADVICE = "divide them by the sampling rate in the file"
 
 
 def spike_trains(units: Table) -> Spikes:
-    """Spike trains of all units. Trains that are not sorted in the file are sorted.
+    """Return the spike trains of all units. Trains that are not sorted in the file are sorted.
 
     The column is read at once. If a compressed column were read unit by unit, it would be unpacked once per unit.
 
@@ -40,7 +40,7 @@ def spike_trains(units: Table) -> Spikes:
         row = int(np.searchsorted(splits, at, "right")) - 1
         return f"in row {row} (id {units.ids()[row]})"
 
-    resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN stand for "not known"
+    resolution_s = dataset.attribute("resolution") or 0.0  # -1 and NaN mean that it is not known
     resolution_s = resolution_s if 0 < resolution_s < LATEST_S else 0.0
     spikes = sort_spikes(
         times, splits, resolution_s, dataset.where, lambda: check_times(times, dataset.where, name_unit)

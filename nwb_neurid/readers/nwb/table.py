@@ -11,9 +11,8 @@ from nwb_neurid.readers.omissions import Omissions
 from nwb_neurid.vocabulary import is_unknown
 
 PREDICTED = '\nndx-neurid {"results"'
-"""In the description of a prediction that we wrote (see docs/reference/format.md): it is no known label.
-
-Labels of the user, which we write too, are known: their mark begins otherwise.
+"""Part of the description of predictions that this package wrote (see docs/reference/format.md). Predictions are not
+known labels. The package also writes labels of the user, which are known. Their descriptions contain another mark.
 """
 
 
@@ -26,11 +25,11 @@ class Table:
     Parameters
     ----------
     group
-        Its HDF5 group.
+        The group of the table.
     """
 
     group: Group
-    _known: dict[str, Dataset | None] = field(default_factory=dict, repr=False)  # looking one up takes a while
+    _known: dict[str, Dataset | None] = field(default_factory=dict, repr=False)  # the lookup of a column is slow
 
     def __len__(self) -> int:
         return len(self.dataset("id"))
@@ -40,11 +39,11 @@ class Table:
 
     @property
     def where(self) -> str:
-        """The file and the path in it, for messages."""
+        """Return the file and the path in it, for messages."""
         return self.group.where
 
     def dataset(self, name: str) -> Dataset:
-        """The dataset of a column, or that of the elements of a ragged column.
+        """Return the dataset of a column, or that of the elements of a ragged column.
 
         Raises
         ------
@@ -57,84 +56,84 @@ class Table:
         return dataset
 
     def names(self) -> list[str]:
-        """Its columns, without the index columns of ragged ones."""
+        """List the columns, without the index columns of ragged columns."""
         names = {name for name in self.group.names() if name in self}
         return sorted(names - {"id"} - {f"{name}_index" for name in names})
 
     def is_ragged(self, name: str) -> bool:
-        """Whether a column has a varying number of elements in a row."""
+        """Return whether a column has a varying number of elements per row."""
         return f"{name}_index" in self
 
     def is_text(self, name: str) -> bool:
-        """Whether there is such a column, with one text in each row."""
+        """Return whether there is a column of this name with one text in each row."""
         if name not in self or self.is_ragged(name):
             return False
         dataset = self.dataset(name)
         return dataset.is_text and dataset.shape[1:] in {(), (1,)} and dataset.shape != ()
 
     def is_number(self, name: str) -> bool:
-        """Whether there is such a column, with one number in each row."""
+        """Return whether there is a column of this name with one number in each row."""
         if name not in self or self.is_ragged(name):
             return False
         dataset = self.dataset(name)
         return dataset.is_number and dataset.shape in {(len(self),), (len(self), 1)}
 
     def numbers(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of numbers, as they are stored. Shape (rows, 1) becomes (rows,)."""
+        """Return a column of numbers, as they are stored. Shape (rows, 1) becomes (rows,)."""
         return self._one_per_row(name).column()
 
     def integers(self, name: str, missing: int | None = None) -> Int64[np.ndarray, " rows"]:
-        """A column of whole numbers of any stored type; NaN becomes `missing`, if given."""
+        """Return a column of whole numbers of any stored type. NaN becomes `missing` if it is given."""
         return self._one_per_row(name).integers(missing=missing)
 
     @property
     def has_spans(self) -> bool:
-        """Whether its rows are intervals of time."""
+        """Return whether the rows are intervals of time."""
         return "start_time" in self and "stop_time" in self
 
     def spans_s(self) -> Float64[np.ndarray, "rows 2"]:
-        """When each row starts and stops, in seconds.
+        """Return the start and the stop of each row, in seconds.
 
         Raises
         ------
         InvalidSource, UnreadableSource
-            As `numbers`.
+            As for `numbers`.
         """
         return np.column_stack([self.numbers("start_time"), self.numbers("stop_time")]).astype(np.float64)
 
     def ids(self) -> Int64[np.ndarray, " rows"]:
-        """The `id` column. Ids do not identify rows: they may start anywhere, and may repeat."""
+        """Return the `id` column. Ids do not identify rows, because they may start at any number and may repeat."""
         return self.integers("id")
 
     def texts(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of text."""
+        """Return a column of text."""
         return self._one_per_row(name).texts().ravel().astype(np.str_)
 
     def description(self, name: str) -> str:
-        """The description of a column in the file; "" if there is none."""
+        """Return the description of a column in the file, or "" if there is none."""
         return self.dataset(name).text_attribute("description") or ""
 
     def labels(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """A column of text. Values that mean "not known" become ""."""
+        """Return a column of text. Values that mean "not known" become ""."""
         texts = [text.strip() for text in self.texts(name).tolist()]
         return np.array(["" if is_unknown(text) else text for text in texts], np.str_)
 
     def known_texts(self, omissions: Omissions) -> dict[str, list[str]]:
-        """Every column of text that can be read, by its name, except predictions that we wrote."""
+        """Return every column of text that can be read, by its name, except predictions that this package wrote."""
         columns = {name: omissions.attempt(partial(self._known_texts, name), None) for name in self.names()}
         return {name: texts for name, texts in columns.items() if texts is not None}
 
     def referred(self, name: str) -> Shaped[np.ndarray, " rows"]:
-        """The names of the objects to which a column of references points."""
+        """Return the names of the objects to which a column of references points."""
         return np.array(self._one_per_row(name).referred(), np.str_)
 
     def splits(self, name: str) -> Int64[np.ndarray, " rows_and_one"]:
-        """Indices at which the rows of a ragged column begin, and at which the last one ends.
+        """Return the index at which each row of a ragged column begins, and at which the last row ends.
 
         Raises
         ------
         InvalidSource
-            If the index column does not ascend to the number of elements, so that some belong to no row.
+            If the index column does not ascend to the number of elements, so that some elements belong to no row.
         """
         elements = len(self.dataset(name))
         if self.is_ragged(name):

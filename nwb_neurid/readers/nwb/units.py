@@ -33,8 +33,8 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     group
         The units table; None if there is none.
     options
-        `keep_opto` keeps optogenetic stimulation and the time after it; by default, observed time ends 300 s before it.
-        `where` selects units by their columns; by default, units are selected by the quality columns of the data set.
+        `keep_opto` keeps optogenetic stimulation and the time after it. By default, observed time ends 300 s before it.
+        `where` selects units by their columns. By default, units are selected by the quality columns of the data set.
         `intervals` restricts observed time. `rate_hz` is the sampling rate of waveforms, if the file does not state it.
 
     Raises
@@ -99,7 +99,12 @@ def _units_table(file: Group, group: Group | None) -> Table:
 
 
 def _labels(units: Table, places: Places, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " units"]]:
-    """Every text column under its own name, and what is known of type and region under ours; else of its electrode."""
+    """Return every text column under its own name.
+
+    Cell type and region are also returned under the names of this package.
+
+    If the units table has no region, the region of the electrode is used.
+    """
     labels = find_labels(units.known_texts(omissions))
     if "brain_region" not in labels:
         labels |= find_labels({"brain_region": places.regions})

@@ -84,7 +84,10 @@ def _hide(
     intervals_s: Intervals,
     units: Bool[np.ndarray, " units"],
 ) -> tuple[Float64[np.ndarray, "left 2"], Bool[np.ndarray, "units left"] | None]:
-    """Pieces of time in which some units were not observed during these intervals; those of no unit are gone."""
+    """Split intervals of observed time so that some units are not observed in `intervals_s`.
+
+    Intervals without any unit are removed.
+    """
     if not units.any():
         return pieces_s, seen
     inside, outside = intersected(pieces_s, intervals_s), subtracted(pieces_s, intervals_s)
@@ -99,7 +102,7 @@ def _hide(
 
 
 def _without_opto(pieces_s: Pieces, file: Group) -> Float64[np.ndarray, "left 2"]:
-    """The time before any block of optogenetic stimulation, and outside of trials with it."""
+    """Return the time before any block of optogenetic stimulation, and outside trials with stimulation."""
     if (block := opto_start(file)) is not None:
         start_s, where = block
         before = intersected(pieces_s, np.array([[-np.inf, start_s - OPTO_MARGIN_S]]))

@@ -15,11 +15,14 @@ from nwb_neurid.readers.trains import LATEST_S
 MOST_CATEGORIES = 16
 
 MOMENT_ROWS = 3
-"""So many values, at least, tell that a column holds times."""
+"""Minimum number of values to decide that a column contains times."""
 
 
 def variable_names(table: Table) -> list[str]:
-    """Columns that may be covariates: those with one value per row that do not concern optogenetic stimulation."""
+    """Return the columns that may be covariates.
+
+    They have one value per row and do not concern optogenetic stimulation.
+    """
     about = table.group.attribute("description") or ""
     names = [name for name in table.names() if name not in {"start_time", "stop_time"}]
     names = [name for name in names if not is_opto(name, f"{about} {table.description(name)}")]
@@ -78,19 +81,25 @@ def categories(texts: Sequence[str], where: str) -> tuple[Float32[np.ndarray, "r
 def _spans(
     table: Table,
 ) -> tuple[Int64[np.ndarray, " spans"], Float64[np.ndarray, " spans"], Float64[np.ndarray, " spans"]]:
-    """Rows with a length, by their start, with start and stop in seconds; none reaches into the next."""
+    """Return the rows with a duration, sorted by start, and their start and stop in seconds.
+
+    Overlapping rows end at the next start.
+    """
     start, stop = table.spans_s().T
     rows = np.argsort(start, kind="stable")
     rows = rows[np.abs(start[rows]) < LATEST_S]
     starts = start[rows]
     following = np.r_[starts[1:], LATEST_S]
-    stops = np.fmin(stop[rows], following)  # fmin: what has no stop lasts until the next starts
+    stops = np.fmin(stop[rows], following)  # fmin ignores NaN: a row without a stop lasts until the next row starts
     lasts = (stops > starts + EDGE_S) & (stops < LATEST_S)
     return rows[lasts], starts[lasts], stops[lasts]
 
 
 def _numbers(table: Table, name: str) -> Float64[np.ndarray, " rows"] | None:
-    """A column of numbers, or of texts that all are; NaN where unknown. None for other texts."""
+    """Return a column of numbers, or of texts that are all numbers, with NaN for unknown values.
+
+    Return None for other texts.
+    """
     if table.is_number(name):
         return table.numbers(name).astype(np.float64)
     texts = table.labels(name).tolist()
@@ -105,7 +114,10 @@ def _are_moments(
     starts_s: Float64[np.ndarray, " spans"],
     stops_s: Float64[np.ndarray, " spans"],
 ) -> bool:
-    """Whether they are times: each lies after the start of its own interval, and before the next one starts."""
+    """Return whether values are times.
+
+    Each must lie after the start of its own interval and before the next interval.
+    """
     known: Bool[np.ndarray, " spans"] = np.isfinite(values)
     before = np.maximum(stops_s, np.r_[starts_s[1:], stops_s[-1:]])
     within = (values >= starts_s - EDGE_S) & (values <= before + EDGE_S)

@@ -1,8 +1,8 @@
-"""Mean waveforms of units on the channel where each is largest, from the column `waveform_mean`.
+"""Mean waveforms of units on the peak channel of each unit, from the column `waveform_mean`.
 
-Files store it in five layouts: one channel, or samples by electrodes with the same number for every unit, as in the NWB
-schema; one row for each channel of a unit, with an index (Allen Institute); one channel of a length of its own; and
-samples of several electrodes, with an index.
+Files use five layouts. Two of them follow the NWB schema: one channel per unit, or samples by electrodes with the same
+shape for every unit. In files of the Allen Institute, each row is one channel of a unit, and there is an index. In
+other files, each unit has one channel of a different length, or samples of several electrodes with an index.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,16 +18,18 @@ from nwb_neurid.readers.nwb.table import Table
 
 COLUMN = "waveform_mean"
 SAME_RATE = ("waveform_mean", "waveform_sd", "waveforms")
-"""Columns of one recording: the NWB schema gives each of them a `sampling_rate`."""
+"""Columns of one recording. In the NWB schema, each of them has an attribute `sampling_rate`."""
 
 RATES = ("sampling_rate", "waveform_sampling_rate", "waveform_rate", "sampling_frequency")
 """Columns that state the sampling rate of each unit's waveform."""
 
 SHORTEST_S, LONGEST_S = 2e-4, 0.1
-"""What a waveform can last; another length means that the rate is in other units, or another rate."""
+"""Plausible duration of a waveform. Another duration shows that the rate is wrong or not in Hz."""
 
 LARGEST_V = 0.05
-"""No extracellular spike is larger. Many files call microvolts volts, since PyNWB does."""
+"""Maximum amplitude of extracellular spikes, in volts. Many files state volts for values in microvolts, because
+PyNWB writes this unit.
+"""
 
 ELEMENTS_AT_ONCE = 2**23
 
@@ -49,9 +51,10 @@ def read_waveforms(
     Returns
     -------
     tuple
-        Mean waveform on the channel with the largest peak-to-peak amplitude, in its original polarity, NaN where
-        unknown, in microvolts if the file states the unit, and in the unit of the file otherwise; and samples per
-        second. None twice if there are none, or if their sampling rate is not known, so that nothing could be measured.
+        Mean waveforms, and samples per second. Each waveform is that of the channel with the largest peak-to-peak
+        amplitude, in its original polarity, with NaN where unknown. It is in microvolts if the file states the unit,
+        and otherwise in the unit of the file. Both values are None if there are no waveforms, or if their sampling rate
+        is not known, so that nothing could be measured.
 
     Raises
     ------
@@ -92,7 +95,10 @@ def read_waveforms(
 
 
 def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, " units"]:
-    """Sampling rate of each unit's waveform, NaN where it is not stated: of the column, or of the unit."""
+    """Return the sampling rate of the waveform of each unit, as stated for the column or for the unit.
+
+    It is NaN if not stated.
+    """
     rates = np.full(len(units), np.nan)
     columns = [name for name in SAME_RATE if name in units]
     stated = (units.dataset(name).attribute("sampling_rate") for name in columns)
@@ -115,7 +121,7 @@ def _read_rates_hz(units: Table, asked_hz: float | None) -> Float64[np.ndarray, 
 
 
 def _choose_layout(units: Table) -> Callable[[], Iterator[Unit]] | None:
-    """What goes through the units, giving channels by samples; None for a layout that is not known."""
+    """Return a function that iterates over the units as (channels, samples). Return None if the layout is not known."""
     dataset, ragged = units.dataset(COLUMN), units.is_ragged(COLUMN)
     if f"{COLUMN}_index_index" in units or 0 in dataset.shape[1:]:
         return None
@@ -133,14 +139,17 @@ def _choose_layout(units: Table) -> Callable[[], Iterator[Unit]] | None:
 
 
 def _count_electrodes(units: Table) -> Int64[np.ndarray, " units"]:
-    """How many electrodes each unit refers to; 0 where it is not told."""
+    """Return the number of electrodes to which each unit refers, or 0 if it is not stated."""
     if "electrodes" not in units or not units.is_ragged("electrodes"):
         return np.zeros(len(units), np.int64)
     return np.diff(units.splits("electrodes"))
 
 
 def _iterate_even(dataset: Dataset, electrodes: Int64[np.ndarray, " units"]) -> Iterator[Unit]:
-    """Units of (samples,) or (samples, electrodes) each; electrodes beyond those that a unit refers to are padding."""
+    """Yield units with shape (samples,) or (samples, electrodes).
+
+    Electrodes to which a unit does not refer are padding.
+    """
     shape = dataset.shape
     most = int(electrodes.max(initial=0))
     swapped = len(shape) == 3 and most > 1 and shape[1] == most != shape[2]  # (electrodes, samples), against the schema
@@ -158,7 +167,10 @@ def _iterate_even(dataset: Dataset, electrodes: Int64[np.ndarray, " units"]) -> 
 def _iterate_ragged(
     dataset: Dataset, splits: Int64[np.ndarray, " units_and_one"], *, rows_are_samples: bool
 ) -> Iterator[Unit]:
-    """Units of a varying number of rows: each row a channel or, of one channel, a sample; read some units at once."""
+    """Yield units with a varying number of rows, which are channels, or the samples of one or several channels.
+
+    Several units are read at once.
+    """
     width = int(np.prod(dataset.shape[1:]))
     first = 0
     while first < len(splits) - 1:
@@ -173,18 +185,21 @@ def _iterate_ragged(
 
 
 def _pick_peak(unit: Unit) -> Float64[np.ndarray, " samples"] | None:
-    """The channel with the largest peak-to-peak amplitude; None where nothing is known, or all are flat."""
+    """Return the channel with the largest peak-to-peak amplitude.
+
+    Return None if no value is known, or all channels are flat.
+    """
     if unit.size == 0:
         return None
     finite = np.isfinite(unit)
     with np.errstate(over="ignore"):
         size = np.where(finite, unit, -np.inf).max(axis=1) - np.where(finite, unit, np.inf).min(axis=1)
-    size[~np.isfinite(size)] = 0.0  # a channel without one finite sample
+    size[~np.isfinite(size)] = 0.0  # a channel without finite samples
     return np.where(finite, unit, np.nan)[size.argmax()] if size.any() else None
 
 
 def _stack(peaks: list[Float64[np.ndarray, " _"] | None]) -> Float64[np.ndarray, "units samples"]:
-    """One row for each unit, NaN behind those that are shorter than others."""
+    """Stack waveforms in one row per unit. Shorter waveforms are padded with NaN at the end."""
     values = np.full((len(peaks), max((len(peak) for peak in peaks if peak is not None), default=0)), np.nan)
     for row, peak in enumerate(peaks):
         if peak is not None:
@@ -193,7 +208,7 @@ def _stack(peaks: list[Float64[np.ndarray, " _"] | None]) -> Float64[np.ndarray,
 
 
 def _scale(values: Float64[np.ndarray, "units samples"], dataset: Dataset) -> Float32[np.ndarray, "units samples"]:
-    """In microvolts where the unit is told and can be right."""
+    """Convert values to microvolts if the unit is stated and plausible."""
     unit = (dataset.text_attribute("unit") or "").strip().lower()
     if unit in {"volts", "volt", "v"} and np.nanmax(np.abs(values)) <= LARGEST_V:
         values = values * 1e6

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 PATIENCE_S = 5.0
-"""How long a server may be silent."""
+"""Maximum time without any data from a server."""
 
 WAITED_S, SLOWEST_BYTES_PER_S = 10.0, 2e4
-"""How long a server may be waited for, over all requests for one source, and how slowly its bytes may come."""
+"""Maximum total waiting time for a server, over all requests for one source, and the minimum rate of data."""
 
-MOST_FAILURES = 4  # one after another
+MOST_FAILURES = 4  # maximum number of failures in succession
 MOST_REDIRECTS = 10
 LARGEST_JSON_BYTES = 2**24
 MISSING = frozenset({404, 410})
 REFUSED = frozenset({401, 403})
 PERMANENT = frozenset(range(400, 500)) - {429}
-FETCHING_ERRORS = (OSError, HTTPException)  # those of requests are OSErrors
+FETCHING_ERRORS = (OSError, HTTPException)  # the exceptions of requests are OSErrors
 SECRETS = ("signature", "credential", "token", "sig=", "key=")
 
 _HTTP = re.compile(
@@ -90,7 +90,7 @@ class Waiting:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time limit has been reached."""
+        """Return whether the time limit has been reached."""
         return self._spent_s >= WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S
 
 
@@ -180,7 +180,7 @@ def request(
 
     try:
         return waiting.run(ask)
-    except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: a host that is no host
+    except (*FETCHING_ERRORS, ValueError) as error:  # ValueError: the host name is invalid
         host = name_url(address).split("/")[2]
         raise SourceUnreachable(
             f"{name_url(url)} cannot be read: {host or 'its server'} did not answer ({reason(error)}). Check the "
@@ -189,7 +189,7 @@ def request(
 
 
 def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
-    """Parse the body of an answer as a JSON object; empty if it is another JSON value.
+    """Parse the body of an answer as a JSON object. The result is empty if it is another JSON value.
 
     Parameters
     ----------
@@ -213,20 +213,23 @@ def parse_json(answer: Answer, url: str, what: str) -> dict[str, object]:
 
 
 def _read_body(answer: "Response", most_bytes: int) -> bytes:
-    """Read so much of a body, as it comes: what is compressed could be a thousand times as large."""
+    """Read at most `most_bytes` of a body as they arrive.
+
+    Compressed bodies are refused, because they could be much larger.
+    """
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise OSError(errno.EPROTO, "the server compressed data that were requested uncompressed")
     try:
         return bytes(answer.raw.read(most_bytes, decode_content=False))
-    except Exception as error:  # of urllib3, which requests hides
+    except Exception as error:  # an exception of urllib3, which requests does not convert
         raise ConnectionError(errno.EPROTO, reason(error)) from error
 
 
 def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
-    """Run something in a thread.
+    """Run a function in a thread.
 
-    h5py holds its lock while it asks for bytes of a file. Garbage that was collected in the thread could be objects of
-    h5py, which wait for that lock: so none is collected meanwhile.
+    h5py holds its lock while it requests bytes of a file. If the garbage collector ran in the thread, it could find
+    h5py objects, which wait for this lock. Therefore the garbage collector is disabled during the call.
     """
     done: Future[Result] = Future()
 
@@ -252,7 +255,7 @@ def _run_within(seconds: float, call: Callable[[], Result]) -> Result:
 class Ranges:
     """Replacement for the `requests` session of `remfile`, which fetches parts of a file, with limits on time and size.
 
-    `fault` describes the last problem; `is_refused` states whether the server refused permanently.
+    `fault` describes the last problem. `is_refused` states whether the server refused permanently.
     """
 
     def __init__(self, waiting: Waiting) -> None:
@@ -270,7 +273,7 @@ class Ranges:
         wanted = {**headers, "Accept-Encoding": "identity"}
         try:
             answer = self._waiting.run(lambda: self._fetch(url, wanted, first, last), last + 1 - first)
-        except Exception as error:  # whatever a server can make of a connection
+        except Exception as error:  # a server can cause any exception
             self._failures += 1
             self.fault = reason(error)
             lasts = self._failures >= MOST_FAILURES or self._waiting.is_over
@@ -324,7 +327,7 @@ def check_granted(answer: Answer, url: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """The message of the original cause of an error, without addresses (and secrets) that libraries add."""
+    """Return the message of the original cause of an error, without addresses (and secrets) that libraries add."""
     found = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:

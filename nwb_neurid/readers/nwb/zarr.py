@@ -19,12 +19,12 @@ SCALAR, REFERENCES = "scalar", "object"
 
 
 def root(folder: Path) -> Group:
-    """The root of a Zarr folder."""
+    """Return the root of a Zarr folder."""
     return ZarrGroup.of(Node(folder), str(folder))
 
 
 def _unpickled(data: bytes) -> list[Any]:
-    """The objects of a chunk that was pickled, as hdmf-zarr does with references; nothing in it is run."""
+    """Load the objects of a pickled chunk, in which hdmf-zarr stores references. No code in it is run."""
     try:
         return load_objects(data)
     except NotAdmitted as error:
@@ -57,15 +57,18 @@ class ZarrDataset(Dataset):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As in `Dataset`. Zarr stores a single value as an array with one element."""
+        """Same as in `Dataset`. Zarr stores a single value as an array with one element."""
         return () if self._is_scalar else self._array.shape
 
     def chunk(self) -> tuple[int, ...] | None:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         return self._array.chunks or None
 
     def holding(self) -> Holding:
-        """As in `Dataset`. Both texts and references are stored as objects; an attribute distinguishes them."""
+        """Same as in `Dataset`.
+
+        Both texts and references are stored as objects, and an attribute distinguishes them.
+        """
         dtype = self._array.dtype
         if dtype.names:
             return "records" if not dtype.hasobject else "else"
@@ -93,17 +96,17 @@ class ZarrDataset(Dataset):
         return paths
 
     def raw_attribute(self, name: str) -> object:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         return self.node.attributes.get(name)
 
     def referred_by(self, name: str) -> "ZarrGroup | None":
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         value = self.node.attributes.get(name)
         node = self.node.referred(value.get("value")) if isinstance(value, dict) else None
         return ZarrGroup.of(node, self.file) if node is not None and node.is_group else None
 
     def check_readable(self) -> None:
-        """As in `Dataset`."""
+        """Same as in `Dataset`."""
         self._array.check_readable(pickled=True)
 
     @property
@@ -135,24 +138,24 @@ class ZarrGroup(Group):
         return cls(node, file, f"/{node.path}" if node.path else "")
 
     def dataset(self, path: str) -> ZarrDataset | None:
-        """As in `Group`."""
+        """Same as in `Group`."""
         node = self.node.at(path)
         return ZarrDataset(node, self.file, self.place(path)) if node is not None and node.is_array else None
 
     def group(self, path: str) -> "ZarrGroup | None":
-        """As in `Group`."""
+        """Same as in `Group`."""
         node = self.node.at(path)
         return ZarrGroup.of(node, self.file) if node is not None and node.is_group else None
 
     def names(self) -> list[str]:
-        """As in `Group`."""
+        """Same as in `Group`."""
         return self.node.names()
 
     def raw_attribute(self, name: str) -> object:
-        """As in `Group`."""
+        """Same as in `Group`."""
         return self.node.attributes.get(name)
 
     def name_of(self, path: str) -> str:
-        """As in `Group`."""
+        """Same as in `Group`."""
         node = self.node.at(path)
         return (path if node is None else node.path).rpartition("/")[2]

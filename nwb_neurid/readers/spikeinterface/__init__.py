@@ -15,22 +15,22 @@ CLASSES = frozenset({"BaseSorting", "SortingAnalyzer"})
 
 
 def is_sorting(folder: Path) -> bool:
-    """Whether `BaseSorting.save` made this folder (format "numpy_folder")."""
+    """Return whether `BaseSorting.save` made this folder (format "numpy_folder")."""
     return (folder / "numpysorting_info.json").is_file()
 
 
 def is_analyzer(folder: Path) -> bool:
-    """Whether this is an analyzer of the format "binary_folder"."""
+    """Return whether this is an analyzer of the format "binary_folder"."""
     return (folder / "spikeinterface_info.json").is_file() and is_sorting(folder / "sorting")
 
 
 def is_zarr(folder: Path) -> bool:
-    """Whether this is a sorting or an analyzer in Zarr."""
+    """Return whether this is a sorting or an analyzer in Zarr."""
     return any((folder / group / "spikes" / "segment_slices").is_dir() for group in (".", "sorting"))
 
 
 def is_phy(folder: Path) -> bool:
-    """Whether this is a folder that phy can open, or that Kilosort wrote."""
+    """Return whether this is a folder that phy can open, or that Kilosort wrote."""
     return (folder / "spike_times.npy").is_file() and any(
         (folder / name).is_file() for name in ("spike_clusters.npy", "spike_templates.npy")
     )
@@ -40,12 +40,12 @@ FOLDERS: tuple[Callable[[Path], bool], ...] = (is_analyzer, is_sorting, is_zarr,
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a sorting or an analyzer, or a folder with one (or a folder of phy or Kilosort)."""
+    """Return whether this is a sorting, an analyzer, or a folder of SpikeInterface, phy or Kilosort."""
     if not isinstance(source, str | Path):
-        return is_of(source, "spikeinterface", CLASSES)  # imported by whoever made it
+        return is_of(source, "spikeinterface", CLASSES)  # the caller has already imported it
     try:
         return any(marked(Path(source)) for marked in FOLDERS)
-    except OSError:  # not ours to look into
+    except OSError:  # access is denied
         return False
 
 

@@ -14,7 +14,7 @@ AGAIN = "Save or fetch it again."
 
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_LE: "utf-32",  # must be tested before UTF-16, whose mark is the beginning of this one
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -27,7 +27,10 @@ def load_array(path: Path) -> Shaped[np.ndarray, "..."]:
 
 
 def decode(data: bytes) -> str:
-    """Decode text from UTF-8, from UTF-16 or UTF-32 (recognised by first bytes or zeros), or else from Windows-1252."""
+    """Decode text from UTF-8, UTF-16, UTF-32 or Windows-1252.
+
+    UTF-16 and UTF-32 are recognised by their first bytes or by zeros. Windows-1252 is used if nothing else fits.
+    """
     for bom, encoding in BOMS.items():
         if data.startswith(bom):
             return data.decode(encoding, errors="replace")

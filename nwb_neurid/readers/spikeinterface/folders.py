@@ -52,7 +52,7 @@ def read_analyzer(folder: Path, options: ReadOptions) -> Population:
 
 
 def _computed(path: Path, omissions: Omissions) -> Shaped[np.ndarray, "..."] | None:
-    """What an extension has computed, None where there is nothing that can be used."""
+    """Load the result of an extension. Return None if it does not exist or cannot be used."""
     return omissions.attempt(partial(load_array, path), None) if path.exists() else None
 
 
@@ -100,7 +100,7 @@ def _read(folder: Path, options: ReadOptions, analyzer: Path | None = None) -> P
 
 
 def _properties(folder: Path, omissions: Omissions) -> dict[str, list[object]]:
-    """The properties of units, but for those that are pickles, which are not opened: they could run anything."""
+    """Load the properties of units. Pickled properties are not opened, because they could run any code."""
     properties: dict[str, list[object]] = {}
     for path in sorted(folder.glob("*.npy")):
         values = _computed(path, omissions)

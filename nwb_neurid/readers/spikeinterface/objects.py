@@ -60,13 +60,16 @@ def read_object(source: Any, options: ReadOptions) -> Population:
 
 
 def _computed(analyzer: Any, extension: str, name: str) -> Shaped[np.ndarray, "..."] | None:
-    """What an extension of an analyzer holds under a name, None where there is nothing."""
+    """Return a result of an extension of an analyzer, or None if it does not exist."""
     found = None if analyzer is None else analyzer.get_extension(extension)
     return None if found is None or name not in found.data else np.asarray(found.data[name])
 
 
 def _clock(sorting: Any, analyzer: Any) -> tuple[Any, Any]:
-    """What tells the times of samples, and what tells how long each segment is, None where nothing does."""
+    """Return the object that converts samples to times, and the object that states the duration of segments.
+
+    The second one is None if no object states the duration.
+    """
     if sorting.has_recording():
         return sorting, sorting
     if analyzer is not None and (analyzer.has_recording() or analyzer.has_temporary_recording()):
@@ -82,13 +85,13 @@ def _segment(
     rate_hz: float,
     lasted: int | None,
 ) -> Segment:
-    """One segment on its clock, which outside of the samples that it lasted is counted on at its rate."""
+    """Make a segment on its clock. Beyond the samples of the segment, the clock continues at the sampling rate."""
 
     def times_s(at: Integer[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
         return np.asarray(clock.sample_index_to_time(at, segment_index=index), np.float64)
 
     def counted_on_s(samples: Integer[np.ndarray, " samples"]) -> Float64[np.ndarray, " samples"]:
-        at = np.ascontiguousarray(samples)  # a column of records
+        at = np.ascontiguousarray(samples)  # the samples are a column of records
         if ends[0] <= at.min() <= at.max() <= ends[1]:
             return times_s(at)
         within = np.clip(at, *ends)

@@ -19,10 +19,10 @@ CASTS = frozenset(
         *("array", "asarray", "tensor"),
     }
 )
-"""Functions that a number may stand in, as it does where a script wrote the repr of a scalar."""
+"""Functions whose argument may be a number, because scripts may write the repr of a NumPy scalar."""
 
 ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError)
-"""Errors of Python on text that is no expression of constants."""
+"""Errors of Python on text that is not an expression of constants."""
 
 
 class Unparsed(str):
@@ -57,12 +57,12 @@ def read_params(path: Path) -> dict[str, object]:
     except OSError as error:
         raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}.") from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # backslashes in paths of Windows
+        warnings.simplefilter("ignore", SyntaxWarning)  # caused by backslashes in Windows paths
         return dict(_assignments(text))
 
 
 def _assignments(text: str) -> Iterator[tuple[str, object]]:
-    """Names and values, statement by statement, or line by line where the text is no Python as a whole."""
+    """Yield names and values of all statements. If the text is not valid Python, it is parsed line by line."""
     try:
         statements = ast.parse(text).body
     except ERRORS:
@@ -87,7 +87,7 @@ def _parse(text: str) -> object:
 
 
 def _evaluate(node: ast.expr) -> object:
-    """A constant, also within a cast to a number, or `Unparsed`."""
+    """Evaluate a constant, which may be the argument of a cast to a number. Return `Unparsed` for anything else."""
     called = node.func if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords else None
     name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
     try:
@@ -100,7 +100,7 @@ def _evaluate(node: ast.expr) -> object:
 
 
 def take_single(value: Any) -> Any:
-    """The element of a list of one, or the value itself."""
+    """Return the element of a list with one element, or otherwise the value itself."""
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 
 

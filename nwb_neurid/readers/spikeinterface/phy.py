@@ -25,12 +25,12 @@ from nwb_neurid.readers.words import squeeze
 
 LARGEST_CLUSTER = 2**24
 SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")
-"""What versions of phy call the column of the probe's shank."""
+"""Names of the column with the shank of the probe in different versions of phy."""
 SAMPLE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "float32": 4, "float64": 8}
 SAMPLE_BYTES |= {"i1": 1, "u1": 1, "i2": 2, "u2": 2, "i4": 4, "f4": 4, "f8": 8}
 RATES = ("samplerate", "samplingrate", "samplingfrequency", "fs")
-"""What `params.py` calls the sampling rate, without case and underscores; the first by phy."""
-SLOWEST_KHZ, FASTEST_KHZ = 5.0, 200.0  # at so many Hz no spike can be sorted
+"""Names of the sampling rate in `params.py`, in lower case and without underscores. phy uses the first one."""
+SLOWEST_KHZ, FASTEST_KHZ = 5.0, 200.0  # at this many Hz, spikes could not be sorted
 
 
 def read_phy(folder: Path, options: ReadOptions) -> Population:
@@ -92,12 +92,12 @@ def read_phy(folder: Path, options: ReadOptions) -> Population:
 
 
 def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -> float:
-    """Sampling rate, as `params.py` says, or else the option, or else that of the probe.
+    """Return the sampling rate from `params.py`, or otherwise from the option, or otherwise from the probe.
 
     Raises
     ------
     InvalidOption, InvalidSource
-        As for `check_rate_hz`, and if none of these tells it, or the option is no rate.
+        As for `check_rate_hz`, and if no rate is stated, or the option is not a valid rate.
     """
     stated = next((params[name] for name in params if squeeze(name) in RATES and params[name] is not None), None)
     if stated is None and options.rate_hz is None:
@@ -131,7 +131,7 @@ def _rate_hz(folder: Path, params: Mapping[str, object], options: ReadOptions) -
 def _units(
     clusters: Int64[np.ndarray, " spikes"], path: Path
 ) -> tuple[Int64[np.ndarray, " units"], Integer[np.ndarray, " spikes"]]:
-    """The clusters that have spikes, and the row of each spike's."""
+    """Return the clusters with spikes, and for each spike the row of its cluster."""
     if not 0 <= clusters.min(initial=0) <= clusters.max(initial=0) < LARGEST_CLUSTER:
         raise InvalidSource(
             f"{path} must hold cluster ids from 0 to below {LARGEST_CLUSTER}, but they are from {clusters.min()} to "
@@ -144,7 +144,7 @@ def _units(
 
 
 def _depths(columns: Mapping[str, Sequence[str]]) -> Float64[np.ndarray, "units 2"] | None:
-    """Where clusters lie along the probe, as phy's table says; None where it does not."""
+    """Return the positions of clusters along the probe from the tables of phy. Return None if no table states them."""
     depths = columns.get("depth")
     if depths is None or not any(map(is_number, depths)):
         return None
@@ -153,7 +153,10 @@ def _depths(columns: Mapping[str, Sequence[str]]) -> Float64[np.ndarray, "units 
 
 
 def _raw_samples(folder: Path, params: Mapping[str, object]) -> int | None:
-    """How many samples the raw recording has that `params.py` names; None if it is not there, or not described."""
+    """Return the number of samples of the raw recording in `params.py`.
+
+    Return None if the file or its description is missing.
+    """
     named, channels, offset = params.get("dat_path"), params.get("n_channels_dat"), params.get("offset") or 0
     width = SAMPLE_BYTES.get(str(params.get("dtype")).rpartition(".")[2].lstrip("<>=|"))  # also np.int16
     names = named if isinstance(named, list | tuple) else [named]

@@ -9,14 +9,14 @@ from jaxtyping import Float64
 
 NEUROPIXELS_HZ = 30_000.0
 FEWEST_CHANNELS = 64
-"""Of fewer, a layout may be that of another probe by chance."""
+"""Minimum number of channels. With fewer channels, another probe may have the same layout by chance."""
 
 SHANK_UM = 250.0
 SHANKS = 4
 
 
 def find_rate_of_probe(positions_um: Float64[np.ndarray, "channels 2"] | None) -> tuple[float, str] | None:
-    """Find the sampling rate of a probe that has only one, by the layout of its channels.
+    """Find the sampling rate of a probe from the layout of its channels, if such probes have only one rate.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def find_rate_of_probe(positions_um: Float64[np.ndarray, "channels 2"] | None) -
 
 
 def _is_staggered(across_um: Float64[np.ndarray, " channels"], along_um: Float64[np.ndarray, " channels"]) -> bool:
-    """Two columns 32 µm apart, every other row of 20 µm shifted by 16 µm."""
+    """Return whether channels are in two columns 32 µm apart, with every other row of 20 µm shifted by 16 µm."""
     column, row = across_um / 16, along_um / 20
     if not np.array_equal(column, np.round(column)) or not np.array_equal(row, np.round(row)):
         return False
@@ -58,7 +58,7 @@ def _is_staggered(across_um: Float64[np.ndarray, " channels"], along_um: Float64
 
 
 def _is_aligned(across_um: Float64[np.ndarray, " channels"], along_um: Float64[np.ndarray, " channels"]) -> bool:
-    """Two columns 32 µm apart in rows of 15 µm, on up to four shanks 250 µm apart."""
+    """Return whether channels are in two columns 32 µm apart, in rows of 15 µm, on up to four shanks 250 µm apart."""
     shank, row = np.floor(across_um / SHANK_UM), along_um / 15
     within = across_um - shank * SHANK_UM
     return bool(set(within.tolist()) == {0, 32} and shank.max() < SHANKS and np.array_equal(row, np.round(row)))

@@ -105,7 +105,7 @@ class Sorting:
         )
 
     def _is_whole(self, name: str, values: Sequence[object], omissions: Omissions) -> bool:
-        """Whether there is one value for each unit."""
+        """Return whether there is one value for each unit."""
         if len(values) == len(self.unit_ids):
             return True
         omissions.note(
@@ -115,7 +115,7 @@ class Sorting:
         return False
 
     def _positions_um(self) -> Float32[np.ndarray, "units 3"] | None:
-        """Locations along three axes, the third zero where there are two, NaN where a unit has none."""
+        """Return locations along three axes. The third is 0 if only two are stated. A unit without location has NaN."""
         places = self.locations_um
         if places is None:
             return None
@@ -136,7 +136,7 @@ class Sorting:
         return positions
 
     def _waveforms_uv(self) -> Float32[np.ndarray, "units samples"] | None:
-        """Of each unit on the channel where it is largest from peak to peak; NaN where it has none."""
+        """Return the waveform of each unit on its peak channel, with NaN for a unit without a waveform."""
         templates = self.templates_uv
         if templates is None:
             return None
@@ -161,12 +161,12 @@ class Sorting:
 
 
 def is_rate(value: object) -> TypeGuard[float]:
-    """Whether this is a possible sampling rate of a recording."""
+    """Return whether this is a possible sampling rate of a recording."""
     return isinstance(value, int | float) and not isinstance(value, bool) and SLOWEST_HZ <= value <= FASTEST_HZ
 
 
 def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
-    """The sampling rate that the source states, or otherwise that of the option. The two must not differ.
+    """Return the sampling rate that the source states, or otherwise that of the option. The two must not differ.
 
     Raises
     ------
@@ -202,7 +202,10 @@ def segment_of(
     rate_hz: float,
     lasted_samples: int | None,
 ) -> Segment:
-    """Make a segment whose times are counted in samples from 0; `lasted_samples` is None if its duration is unknown."""
+    """Make a segment whose times are counted in samples from 0.
+
+    `lasted_samples` is None if the duration of the segment is unknown.
+    """
     observed = None if lasted_samples is None else np.array([[0.0, lasted_samples / rate_hz]])
     return Segment(times=samples, rows=rows, observed_s=observed, to_s=lambda at: at / rate_hz)
 
@@ -240,7 +243,7 @@ def segments_of(
 
 
 def lasted_samples_of(numbers: object, where: str) -> list[int]:
-    """Number of samples of each segment.
+    """Return the number of samples of each segment.
 
     Raises
     ------

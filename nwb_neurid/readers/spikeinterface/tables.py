@@ -21,7 +21,7 @@ KEYS = (
     *("clusterid", "id", "cluster", "clusters", "clusterids", "clusterindex", "clusternumber", "clust", "clu", "cluid"),
     *("unitid", "unit", "units", "unitids", "unitindex", "unitnumber", "neuron", "neuronid", "originalclusterid"),
 )
-"""What programs call the column of clusters, in lower case and without signs."""
+"""Names of the column of cluster ids in different programs, in lower case and without punctuation."""
 
 _NUMBERED = re.compile(r"(?:unit|cluster|clust|clu|neuron|cell)?[\W_]*(\d+)", re.IGNORECASE)
 
@@ -72,33 +72,33 @@ def read_columns(folder: Path, unit_ids: Int64[np.ndarray, " units"], omissions:
 
 
 def _count_from_one(cells: Sequence[Cell], row_of: Mapping[int, int]) -> bool:
-    """Whether a table names the clusters that there are, each with 1 added."""
+    """Return whether the cluster ids in a table are those of the sorting plus 1."""
     named = {cluster for cluster, _, _ in cells}
     return len(row_of) > 2 and named == {unit + 1 for unit in row_of}
 
 
 def _cells(path: Path) -> list[Cell]:
-    """Cluster, column and text of every cell of a table of clusters.
+    """Return cluster, column and text of every cell of a table of clusters.
 
     Raises
     ------
     UnreadableSource
-        If it cannot be read, is empty, or has no column of clusters.
+        If the table cannot be read, is empty, or has no column of clusters.
     """
     rows = _rows(path)
     if not rows:
         raise UnreadableSource(f"{path} is empty. Save it again in phy.")
-    while len(rows) > 1 and rows[0] and rows[0][0].startswith("#") and _find_key(rows[0]) is None:  # a comment
+    while len(rows) > 1 and rows[0] and rows[0][0].startswith("#") and _find_key(rows[0]) is None:  # a line of comment
         rows = rows[1:]
     key, header = _find_key(rows[0]), [name.strip() for name in rows[0]]
-    if key is None and len(rows[0]) == 2 and is_number(rows[0][0]):  # a table without a header
+    if key is None and len(rows[0]) == 2 and is_number(rows[0][0]):  # the table has no header
         key, header = 0, [NAME, re.sub(r"^cluster_", "", path.stem)]
     elif (
         key is None
         and len(rows) > 1 < len(header)
         and not header[0]
         and all(row and is_number(row[0]) for row in rows[1:])
-    ):  # an index of pandas
+    ):  # the first column is an index of pandas
         key, rows = 0, rows[1:]
     elif key is None:
         raise UnreadableSource(
@@ -115,7 +115,7 @@ def _cells(path: Path) -> list[Cell]:
 
 
 def _find_key(header: Sequence[str]) -> int | None:
-    """The column of clusters; None where no name is that of one."""
+    """Return the index of the column of clusters, or None if no column has a known name."""
     names = [squeeze(name) for name in header]
     return next((names.index(name) for name in KEYS if name in names), None)
 
@@ -134,13 +134,13 @@ def _rows(path: Path) -> list[list[str]]:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """What parts the columns of the first line that is no comment: tabs, or else whatever there is most of."""
+    """Find the delimiter of the first line that is not a comment: a tab, or otherwise the most frequent candidate."""
     first = next((line for line in lines if not line.startswith("#")), "")
     return "\t" if "\t" in first else max(",;| ", key=first.count)
 
 
 def _cluster(text: str) -> int | str:
-    """A cluster as a whole number, however it is written: `3`, `3.0`, `3,0`, `3e0`, `#3` or `unit_3`."""
+    """Parse the number of a cluster, which may be written as `3`, `3.0`, `3,0`, `3e0`, `#3` or `unit_3`."""
     numbered = _NUMBERED.fullmatch(text.strip())
     try:
         number = float(numbered[1] if numbered else text.replace(",", "."))

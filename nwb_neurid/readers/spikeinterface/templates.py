@@ -1,8 +1,8 @@
-"""Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and where that channel is.
+"""Templates of Kilosort and phy: the mean waveform of each cluster on its peak channel, and its position.
 
 Kilosort stores whitened templates, and whitening changes their shape and may change their peak channel. They are
 therefore multiplied by `whitening_mat_inv.npy`, which undoes the whitening. A cluster that was merged in phy has spikes
-of several templates. Its waveform is the mean over its spikes: each spike counts with its template and its amplitude.
+of several templates. Its waveform is the mean over its spikes of the template, scaled by the amplitude of the spike.
 """
 
 from pathlib import Path
@@ -20,12 +20,14 @@ UNWHITENING = "whitening_mat_inv.npy"
 WHITENING = "whitening_mat.npy"
 POSITIONS = "channel_positions.npy"
 CHANNELS = ("templates_ind.npy", "template_ind.npy")
-"""What versions of phy call the channels that the columns of each template are of."""
+"""File with the channel of each column of each template, in different versions of phy."""
 
 
 Templates: TypeAlias = tuple[Float32[np.ndarray, "units samples"], Float64[np.ndarray, "units 2"] | None]
-"""Of each cluster, the waveform on the channel with the largest peak-to-peak amplitude, in an unknown unit, NaN for a
-cluster without a template; and the position of that channel (across, along), None if the folder does not state it."""
+"""For each cluster: the waveform on the channel with the largest peak-to-peak amplitude, in an unknown unit, and the
+position of this channel (across, along). The waveform is NaN for a cluster without a template. The positions are None
+if the folder does not state them.
+"""
 
 
 def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: int) -> Templates | tuple[None, None]:
@@ -43,7 +45,7 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     Returns
     -------
     tuple
-        Waveforms and positions of the clusters; None twice if there are no templates, or they cannot be used.
+        Waveforms and positions of the clusters. Both are None if there are no templates, or they cannot be used.
 
     Warns
     -----
@@ -106,13 +108,13 @@ def _unwhiten(
     channels: Int64[np.ndarray, " columns"],
     unwhitening: Float64[np.ndarray, "channels channels"],
 ) -> Float64[np.ndarray, "samples channels"]:
-    """A template on all channels, as phy shows it: most of its columns are zero or of no channel."""
+    """Convert a template to all channels, as phy shows it. Columns that are zero or have no channel are skipped."""
     used = np.flatnonzero((channels >= 0) & template.any(axis=0))
     return np.asarray(template[:, used].astype(np.float64) @ unwhitening[channels[used]])
 
 
 def _read_unwhitening(folder: Path) -> Float64[np.ndarray, "channels channels"]:
-    """The matrix that takes whitened waveforms (samples, channels) back when they are multiplied by it."""
+    """Read the matrix that undoes the whitening if waveforms (samples, channels) are multiplied by it."""
     path = next((folder / name for name in (UNWHITENING, WHITENING) if (folder / name).is_file()), None)
     if path is None:
         raise InvalidSource(
@@ -134,9 +136,9 @@ def _read_unwhitening(folder: Path) -> Float64[np.ndarray, "channels channels"]:
 
 
 def _read_channels(folder: Path, shape: tuple[int, ...], count: int) -> Int64[np.ndarray, "templates columns"]:
-    """Which channel each column of each template is of; -1 for none."""
+    """Read the channel of each column of each template, with -1 for columns without a channel."""
     path = next((folder / name for name in CHANNELS if (folder / name).is_file()), None)
-    if path is None or shape[2] == count:  # Kilosort stores every channel, and their numbers beside
+    if path is None or shape[2] == count:  # Kilosort stores all channels, and also a file with their numbers
         if shape[2] != count:
             raise InvalidSource(f"{folder / TEMPLATES} has {shape[2]} channels, {UNWHITENING} has {count}.")
         return np.broadcast_to(np.arange(count), (shape[0], count))
@@ -148,7 +150,10 @@ def _read_channels(folder: Path, shape: tuple[int, ...], count: int) -> Int64[np
 
 
 def _read_positions(folder: Path, count: int) -> Float64[np.ndarray, "channels 2"] | None:
-    """Across and along the probe, in micrometres; None where they are not told, or the same for all channels."""
+    """Read the positions across and along the probe, in micrometres.
+
+    Return None if they are not stated or all equal.
+    """
     path = folder / POSITIONS
     if not path.is_file():
         return None
@@ -162,7 +167,7 @@ def _read_positions(folder: Path, count: int) -> Float64[np.ndarray, "channels 2
 def _share_templates(
     folder: Path, rows: Integer[np.ndarray, " spikes"], units: int, count: int
 ) -> list[dict[int, float]]:
-    """Which templates the spikes of each unit were found with, and their mean amplitude over all spikes of the unit."""
+    """Return the templates of the spikes of each unit, and for each template its summed amplitude per spike."""
     path = folder / "spike_templates.npy"
     if not path.is_file():
         raise InvalidSource(f"{folder} has no spike_templates.npy, which states the template of each spike.")

@@ -71,7 +71,7 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
 
 
 def _computed(path: Path, omissions: Omissions) -> Shaped[np.ndarray, "..."] | None:
-    """An array, None where there is none that can be used."""
+    """Load an array. Return None if it does not exist or cannot be used."""
     return omissions.attempt(partial(_array, path), None) if path.is_dir() else None
 
 
@@ -88,12 +88,12 @@ def _lasted_samples(folder: Path) -> list[int]:
 
 
 def _splits(path: Path) -> Int64[np.ndarray, " segments_and_one"]:
-    """Where each segment begins, and the last one ends.
+    """Return the index at which each segment begins, and at which the last one ends.
 
     Raises
     ------
     InvalidSource
-        If they do not follow one another.
+        If the ranges of the segments are not consecutive.
     """
     slices = _array(path)
     if (
@@ -107,11 +107,11 @@ def _splits(path: Path) -> Int64[np.ndarray, " segments_and_one"]:
 
 
 def _array(path: Path) -> Shaped[np.ndarray, "..."]:
-    """An array of Zarr, whole.
+    """Load a whole Zarr array.
 
     Raises
     ------
     UnreadableSource
-        If numcodecs is not installed, the array is damaged, or a codec would decode it that may run code.
+        If numcodecs is not installed, the array is damaged, or one of its codecs may run code.
     """
     return check_elements(Array.at(path, str(path)).read(), str(path), AGAIN)

@@ -8,12 +8,12 @@ from nwb_neurid.readers.suite2p.folder import trace_folders
 
 
 def recognises(source: object) -> bool:
-    """Whether this is a folder of suite2p: its root, the parent of the root, one plane, or the combined planes."""
+    """Return whether this is a suite2p folder: its root, the parent of the root, one plane, or the combined planes."""
     if not isinstance(source, str | Path):
         return False
     try:
         return bool(trace_folders(Path(source)))
-    except (OSError, ValueError):  # no path of this system, or not ours to look into
+    except (OSError, ValueError):  # not a valid path on this system, or access is denied
         return False
 
 

@@ -1,4 +1,4 @@
-"""Where in a suite2p folder the traces lie."""
+"""The location of the traces in a suite2p folder."""
 
 import re
 from pathlib import Path
@@ -30,12 +30,12 @@ def trace_folders(path: Path) -> list[Path]:
 
 
 def plane_folders(root: Path) -> list[Path]:
-    """The folders `plane0`, `plane1` and so on, with or without traces (flyback planes have none)."""
+    """Return the folders `plane0`, `plane1` and so on, with or without traces (flyback planes have none)."""
     entries = root.iterdir() if root.is_dir() else ()
     numbered = sorted((int(found[1]), entry) for entry in entries if (found := _PLANE.fullmatch(entry.name)))
     return [entry for _, entry in numbered]
 
 
 def has_traces(folder: Path) -> bool:
-    """Whether this folder contains fluorescence or deconvolved traces."""
+    """Return whether this folder contains fluorescence or deconvolved traces."""
     return (folder / "F.npy").is_file() or (folder / "spks.npy").is_file()

@@ -10,7 +10,7 @@ from nwb_neurid.readers.npy import map_array
 
 
 def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
-    """An array of real numbers, mapped read-only.
+    """Map an array of real numbers, read-only.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def numbers(path: Path) -> Shaped[np.ndarray, "..."]:
 
 
 def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
-    """One trace for each ROI.
+    """Map an array with one trace for each ROI.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def traces(path: Path) -> Shaped[np.ndarray, "units samples"]:
 
 
 def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
-    """The first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI. The second one is a probability.
+    """Read the first column of `iscell.npy` or `redcell.npy`: 1 or 0 for each ROI. The second column is a probability.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from nwb_neurid.readers.pickles import UNPICKLING_ERRORS, NotAdmitted, load_obje
 
 
 def objects(path: Path) -> list[Any]:
-    """The elements of an object array: numbers, text, paths, and lists, tuples and dicts of them.
+    """Load the elements of an object array: numbers, text, paths, and lists, tuples and dicts of them.
 
     Arrays inside are returned as opaque values.
 
@@ -25,7 +25,7 @@ def objects(path: Path) -> list[Any]:
         If it contains no objects.
     """
     try:
-        # A map gives no more bytes than there are, where a file would allocate as many as the pickle promises.
+        # With a map, no more bytes are read than exist. With a file, the pickle could allocate any amount of memory.
         with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
             if read_header(mapped)[2] != np.dtype(object):
                 raise InvalidSource(f"{path} must hold Python objects, it holds numbers. Copy it again.")

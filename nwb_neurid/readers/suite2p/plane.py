@@ -52,7 +52,7 @@ class Plane:
 
     @property
     def frames(self) -> int:
-        """Number of samples of each trace."""
+        """Return the number of samples of each trace."""
         return next(iter(self.traces.values())).shape[1]
 
     def part(self, rows: slice, frames: int) -> "Plane":
@@ -107,7 +107,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
 
 
 def _open(folder: Path, needed: Sequence[str], omissions: Omissions, *, all_rois: bool) -> Plane:
-    # Raw fluorescence is looked at in any case: it tells the padding of combined planes.
+    # Raw fluorescence is always opened, because it shows how combined planes were padded.
     names = dict.fromkeys(["F", *needed] if (folder / "F.npy").is_file() else needed)
     arrays = {name: traces(folder / f"{name}.npy") for name in names}
     first = next(iter(arrays))
@@ -136,12 +136,12 @@ def _cells(path: Path, units: int, omissions: Omissions) -> Bool[np.ndarray, " u
 
 
 def _rois(stat: Path, units: int) -> list[Mapping[str, Any]]:
-    """What stands in `stat.npy`, one dict for each ROI; empty where there is no such file.
+    """Load the entries of `stat.npy`, one dict for each ROI. The list is empty if there is no such file.
 
     Raises
     ------
     UnreadableSource, InvalidSource
-        If it cannot be read, or is not of these ROIs.
+        If the file cannot be read, or does not belong to these ROIs.
     """
     if not stat.exists():
         return []
@@ -152,10 +152,10 @@ def _rois(stat: Path, units: int) -> list[Mapping[str, Any]]:
 
 
 def _split(combined: Plane, folder: Path) -> list[Plane]:
-    """The planes that suite2p combined, each without the zeros that it was padded with.
+    """Split the planes that suite2p combined, and remove the zeros with which each plane was padded.
 
-    Which ROI is of which plane stands in `stat.npy` alone, and how many frames a plane had nowhere: at its end, padding
-    is what is exactly zero in all its ROIs.
+    Only `stat.npy` states the plane of each ROI. No file states the number of frames of a plane. Therefore, frames at
+    the end that are exactly zero in all ROIs of a plane are considered as padding.
     """
     if not (folder / "stat.npy").is_file() or "F" not in combined.traces:
         missing = "stat.npy" if "F" in combined.traces else "F.npy"
@@ -175,12 +175,12 @@ def _split(combined: Plane, folder: Path) -> list[Plane]:
 
 
 def _plane_of_each(stat: Path, units: int) -> Int64[np.ndarray, " units"]:
-    """Which plane each ROI is of.
+    """Return the plane of each ROI.
 
     Raises
     ------
     InvalidSource
-        If `stat.npy` does not say it for each, or does not keep the planes together.
+        If `stat.npy` does not state the plane of every ROI, or the ROIs are not sorted by plane.
     """
     rois = objects(stat)
     planes = [roi.get("iplane") if isinstance(roi, dict) else None for roi in rois]

@@ -27,12 +27,12 @@ NEEDED: Mapping[str, tuple[TraceKind, tuple[str, ...]]] = {
     "fluorescence": ("fluorescence", ("F", "Fneu")),
     "deconvolved": ("deconvolved", ("spks",)),
 }
-"""By the option `activity`: what it is, and the arrays that it is made of."""
+"""For each value of the option `activity`, the kind of activity and the arrays that are needed."""
 
 SAMPLES_AT_ONCE = 2**20
 
 MASK = ("xpix", "ypix", "lam")
-"""What `stat.npy` calls the pixels of an ROI and their weights."""
+"""Names of the coordinates of an ROI's pixels and of their weights in `stat.npy`."""
 
 
 def read_rois(path: Path, options: ReadOptions) -> Population:
@@ -98,8 +98,8 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
 
 
 def _folders(path: Path) -> list[Path]:
-    """Where the traces lie; tells of planes that have none."""
-    folders = trace_folders(path)  # not empty, or the folder would not have been recognised
+    """Return the folders with traces, and warn about planes without traces."""
+    folders = trace_folders(path)  # not empty, because `recognises` accepted the folder
     if path not in folders and folders[0].name != COMBINED:
         for plane in plane_folders(folders[0].parent):
             if plane not in folders:
@@ -108,14 +108,14 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None:
-    """Tell of ROIs that are cells in the combined folder and not in the planes, or the other way round."""
+    """Warn about ROIs that are cells in the combined folder but not in the planes, or the other way round."""
     combined = folders[0].parent / COMBINED / "iscell.npy"
     cell = np.concatenate([plane.cell for plane in planes])
     if len(folders) == 1 or not combined.is_file():
         return
     try:
         differ = int((flags(combined, len(cell)) != cell).sum())
-    except NeuridError:  # what is not of this run corrects nothing
+    except NeuridError:  # a folder of another run contains no corrections for this one
         return
     if differ:
         warn(
@@ -125,7 +125,7 @@ def _check_corrections(folders: Sequence[Path], planes: Sequence[Plane]) -> None
 
 
 def _rejected(planes: Sequence[Plane], path: Path) -> dict[int, str]:
-    """Rows that are no cells; a verdict that rejects every ROI is none."""
+    """Return the rows that are not cells. The classification is ignored if it rejects every ROI."""
     cell = np.concatenate([plane.cell for plane in planes])
     if not cell.any():
         warn(f"{path}: iscell.npy rejects every ROI, so it is ignored and all {len(cell)} are kept.")
@@ -134,7 +134,7 @@ def _rejected(planes: Sequence[Plane], path: Path) -> dict[int, str]:
 
 
 def _columns(planes: Sequence[Plane]) -> dict[str, list[object]]:
-    """What a condition may name: the verdicts, the plane, and the numbers of `stat.npy`."""
+    """Return the columns that a condition may use: the classifications, the plane, and the numbers of `stat.npy`."""
     columns: dict[str, list[object]] = {
         "iscell": [bool(cell) for plane in planes for cell in plane.cell],
         "plane": [plane.name for plane in planes for _ in range(len(plane))],
@@ -149,7 +149,10 @@ def _columns(planes: Sequence[Plane]) -> dict[str, list[object]]:
 
 
 def _masks_px(planes: Sequence[Plane]) -> tuple[Float32[np.ndarray, "_ 3"], ...] | None:
-    """Pixels of each ROI with their weights, none for one that `stat.npy` does not have; None without that file."""
+    """Return the pixels of each ROI with their weights, or None if there is no `stat.npy`.
+
+    An ROI without mask has no pixels.
+    """
     if not any(plane.rois for plane in planes):
         return None
     none = np.empty((0, 3), np.float32)
@@ -169,7 +172,7 @@ def _mask(roi: Mapping[str, Any]) -> Float32[np.ndarray, "pixels 3"] | None:
 
 
 def _notes(planes: Sequence[Plane], kind: TraceKind) -> tuple[str, ...]:
-    """How the activity was computed, once for all planes that were computed alike."""
+    """Describe how the activity was computed. Planes with the same computation share a description."""
     if kind == "deconvolved":
         return ("Deconvolved activity is that of suite2p (spks.npy), in arbitrary units.",)
     notes = []
@@ -202,7 +205,10 @@ def _labels(planes: Sequence[Plane]) -> dict[str, Shaped[np.ndarray, " units"]]:
 def _values(
     planes: Sequence[Plane], kind: TraceKind, rate_hz: float
 ) -> tuple[Float32[np.ndarray, "units samples"], dict[int, str]]:
-    """The activity of all ROIs, and by row why a trace is none; a few ROIs at a time, to spare memory."""
+    """Compute the activity of all ROIs, and the reasons for unusable traces by row.
+
+    A few ROIs are read at once to save memory.
+    """
     values = np.empty((sum(len(plane) for plane in planes), planes[0].frames), np.float32)
     step = max(1, SAMPLES_AT_ONCE // values.shape[1])
     faults: dict[int, str] = {}
@@ -211,7 +217,7 @@ def _values(
         for start in range(0, len(plane), step):
             arrays = [plane.traces[name][start : start + step].astype(np.float64) for name in NEEDED[kind][1]]
             rows = slice(row, row + len(arrays[0]))
-            with np.errstate(over="ignore"):  # what becomes infinite is excluded
+            with np.errstate(over="ignore"):  # infinite values are excluded later
                 values[rows] = _activity(arrays, plane.settings, kind, rate_hz)
             for faulty, why in _faults(arrays, values[rows]):
                 faults |= dict.fromkeys((row + np.flatnonzero(faulty)).tolist(), why)
@@ -239,7 +245,7 @@ def _activity(
 def _faults(
     arrays: Sequence[Float64[np.ndarray, "units samples"]], values: Float32[np.ndarray, "units samples"]
 ) -> Iterator[tuple[Bool[np.ndarray, " units"], str]]:
-    """What is wrong with which ROI."""
+    """Yield faults of traces: which ROIs have the fault, and its description."""
     finite = np.all([np.isfinite(array).all(axis=1) for array in arrays], axis=0)
     constant = arrays[0].min(axis=1) == arrays[0].max(axis=1)
     undefined = ~np.isfinite(values).all(axis=1)

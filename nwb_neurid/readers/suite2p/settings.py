@@ -10,7 +10,7 @@ from nwb_neurid._system.warning import warn
 from nwb_neurid.errors import InvalidOption, InvalidSource, UnreadableSource
 from nwb_neurid.readers.suite2p.pickled import objects
 
-SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p takes no lower rate
+SLOWEST_HZ, FASTEST_HZ = 0.01, 10_000.0  # suite2p does not allow lower rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Settings:
     sigma_frames: float = 10.0
 
 
-# Where each stands since 1.0 and before, and the largest that it can be.
+# Keys of each setting since suite2p 1.0 and before, and its largest valid value.
 _KEYS: Mapping[str, tuple[tuple[str, str], float]] = {
     "neuropil_coefficient": (("extraction.neuropil_coefficient", "neucoeff"), 10.0),
     "window_s": (("dcnv_preprocess.win_baseline", "win_baseline"), 1e6),
@@ -45,7 +45,7 @@ _KEYS: Mapping[str, tuple[tuple[str, str], float]] = {
 
 
 def read_settings(folder: Path) -> Settings:
-    """Read `settings.npy` (suite2p 1.0 and later) or `ops.npy`; returns the defaults if there is neither.
+    """Read `settings.npy` (suite2p 1.0 and later) or `ops.npy`. Return the defaults if there is neither.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def frame_rate_hz(settings: Sequence[Settings], wanted_hz: float | None) -> float:
-    """Frames per second of one plane: from the user's option, or otherwise from the settings of all planes.
+    """Return the frames per second of one plane, from the user's option or otherwise from the settings of all planes.
 
     Raises
     ------
@@ -120,12 +120,12 @@ def _agree(rate_hz: float, other_hz: float) -> bool:
 
 
 def _numbers(stated: Mapping[str, Any], file: Path) -> dict[str, float]:
-    """The values of `_KEYS`, as far as they are stated.
+    """Return the values of the stated `_KEYS`.
 
     Raises
     ------
     InvalidSource
-        If one is no number, or out of range.
+        If a value is not a number, or out of range.
     """
     found: dict[str, float] = {}
     for field, (keys, most) in _KEYS.items():
@@ -140,7 +140,7 @@ def _numbers(stated: Mapping[str, Any], file: Path) -> dict[str, float]:
 
 
 def _stands_at(stated: Any, key: str) -> Any:
-    """The value of a nested key; None where there is none."""
+    """Return the value of a nested key, or None if it does not exist."""
     for part in key.split("."):
         stated = stated.get(part) if isinstance(stated, dict) else None
     return stated

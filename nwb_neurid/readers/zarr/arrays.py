@@ -21,7 +21,7 @@ from nwb_neurid.readers.expansion import check_size, damaged
 from nwb_neurid.readers.npy import in_one_line
 from nwb_neurid.readers.zarr.codecs import CODECS, DECODING_ERRORS, OBJECT_CODECS, PICKLED, objects, unpacked
 
-MOST_ASKED = 2**16  # chunks; where there could be more, the folder is asked which there are
+MOST_ASKED = 2**16  # chunks; if more could exist, the folder is listed instead of testing each chunk
 
 Unpickle: TypeAlias = Callable[[bytes], list[Any]]
 
@@ -46,7 +46,7 @@ def reading(where: str) -> Iterator[None]:
 
 
 def load_json(path: Path, where: str) -> dict[str, Any]:
-    """Load the object in a JSON file; empty if there is no file.
+    """Load the object in a JSON file. Return {} if there is no file.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def load_json(path: Path, where: str) -> dict[str, Any]:
 
 
 def is_there(path: Path, where: str) -> bool:
-    """Whether there is such a file. Folders do not count.
+    """Return whether there is such a file. Folders do not count.
 
     Raises
     ------
@@ -121,34 +121,34 @@ class Array:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Its shape."""
+        """Return the shape of the array."""
         return _lengths(self.metadata["shape"])
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of a chunk."""
+        """Return the shape of a chunk."""
         return _lengths(self.metadata["chunks"])
 
     @cached_property
     def dtype(self) -> np.dtype:
-        """The type of its elements. Objects are those that `objects` returns."""
+        """Return the type of the elements. Objects are those that `objects` returns."""
         return _dtype(self.metadata["dtype"])
 
     @cached_property
     def codecs(self) -> list[dict[str, Any]]:
-        """Configurations of its codecs, in the order in which they were applied for encoding."""
+        """Return the configurations of the codecs, in the order in which they were applied for encoding."""
         filters, compressor = self.metadata.get("filters") or [], self.metadata.get("compressor")
         found = [*filters, *([] if compressor is None else [compressor])]
         return [{**config, "id": str(config["id"])} for config in found]
 
     @property
     def object_codec(self) -> str:
-        """Name of the codec that converts its bytes to objects; "" if it does not contain objects."""
+        """Return the name of the codec that converts bytes to objects, or "" if the array does not contain objects."""
         return self.codecs[0]["id"] if self.dtype.kind == "O" and self.codecs else ""
 
     @cached_property
     def fill(self) -> Any:
-        """The value for missing chunks."""
+        """Return the value that the elements of missing chunks have."""
         value = self.metadata.get("fill_value")
         if self.dtype.kind not in "biuf":
             return "" if self.dtype.kind == "O" else np.zeros((), self.dtype)
@@ -157,7 +157,7 @@ class Array:
         )
 
     def check_readable(self, *, pickled: bool = False) -> None:
-        """Refuse an array that needs a codec which is not known to be harmless, or cannot have the size that is stated.
+        """Refuse an array that needs an unknown codec, or cannot have the size that is stated.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Array:
         return found
 
     def _present(self, wanted: Sequence[range]) -> list[tuple[int, ...]]:
-        """Those of the wanted chunks that exist."""
+        """Return the requested chunks that exist."""
         if math.prod(map(len, wanted)) > MOST_ASKED:
             pairs = [(index, zip(index, wanted, strict=True)) for index in self._listed]
             return [index for index, parts in pairs if all(number in own for number, own in parts)]
@@ -239,7 +239,7 @@ class Array:
         if index not in self._last:
             with reading(self.where):
                 values = self._decoded(read_bytes(self._path(index)), unpickle)
-            self._last.clear()  # one at a time
+            self._last.clear()  # keep only one chunk
             self._last[index] = values
         return self._last[index]
 
@@ -269,11 +269,11 @@ def _dtype(told: Any) -> np.dtype:
 
 
 def _find_chunks(axis: range, size: int) -> range:
-    """Which chunks along an axis hold anything of it."""
+    """Return the range of chunks along an axis that contain requested elements."""
     return range(axis.start // size, -(-axis.stop // size)) if len(axis) else range(0)
 
 
 def _overlap(axis: range, index: int, size: int) -> tuple[slice, slice]:
-    """Where a chunk's part of an axis goes, and where it stands in the chunk."""
+    """Return the place of a chunk's elements in the result along an axis, and their place in the chunk."""
     low, high = max(index * size, axis.start), min((index + 1) * size, axis.stop)
     return slice(low - axis.start, high - axis.start), slice(low - index * size, high - index * size)

@@ -9,10 +9,10 @@ from typing import Any
 from nwb_neurid.errors import UnreadableSource
 
 CODECS = frozenset({"blosc", "bz2", "delta", "gzip", "lz4", "lzma", "shuffle", "zlib", "zstd"})
-"""What may decode bytes."""
+"""Codecs that may decode bytes."""
 
 OBJECT_CODECS = frozenset({"json2", "vlen-bytes", "vlen-utf8"})
-"""What may make objects of bytes. numcodecs also has one that unpickles, and so can run anything."""
+"""Codecs that may convert bytes to objects. numcodecs also has a codec that unpickles, and so could run any code."""
 
 PICKLED = "pickle"
 
@@ -20,13 +20,13 @@ DECODING_ERRORS = (
     *(OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, EOFError, ArithmeticError),
     *(zlib.error, lzma.LZMAError),
 )
-"""What NumPy and the codecs make of a damaged chunk."""
+"""Errors of NumPy and the codecs on a damaged chunk."""
 
-_BLOSC_HEADER = 16  # bytes; the last four are the size of it all
+_BLOSC_HEADER = 16  # bytes; the last four contain the total size
 
 
 def codec_of(config: Mapping[str, Any], where: str) -> Any:
-    """The codec with this configuration.
+    """Make the codec with this configuration.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def unpacked(data: bytes, configs: Sequence[Mapping[str, Any]], where: str) -> b
 
 
 def objects(data: bytes, codec: str, elements: int) -> list[Any]:
-    """The elements of a chunk of texts or JSON values, given their number."""
+    """Decode the elements of a chunk of texts or JSON values. `elements` is their number."""
     if codec == "json2":
-        found = json.loads(data)[:-2]  # the type and the shape stand last
+        found = json.loads(data)[:-2]  # the last two are the type and the shape
     else:
         if int.from_bytes(data[:4], "little") == elements:
             found = _of_varying_length(data)
@@ -79,7 +79,7 @@ def _of_varying_length(data: bytes) -> list[bytes]:
 
 
 def _check_blosc(data: bytes) -> None:
-    """Refuse a chunk whose header promises other bytes than there are: the library would read beyond them."""
+    """Refuse a chunk whose header states a wrong size. The library would read beyond the end of such a chunk."""
     promised = int.from_bytes(data[_BLOSC_HEADER - 4 : _BLOSC_HEADER], "little")
     if len(data) < _BLOSC_HEADER or promised != len(data):
         raise ValueError(f"a chunk of {len(data)} bytes states a size of {max(promised, _BLOSC_HEADER)}")

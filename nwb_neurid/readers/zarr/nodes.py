@@ -11,7 +11,7 @@ from nwb_neurid.readers.zarr.arrays import is_there, load_json, reading
 GROUP, ARRAY, ATTRIBUTES = ".zgroup", ".zarray", ".zattrs"
 LINKS = "zarr_link"
 HERE = "."
-MOST_LINKS = 16  # one after another
+MOST_LINKS = 16  # maximum number of links that are followed, one after another
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,31 +31,31 @@ class Node:
 
     @property
     def where(self) -> str:
-        """The folder and the path in it, for messages."""
+        """Return the folder and the path in it, for messages."""
         return f"{self.root}: /{self.path}"
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """Return the last part of the path."""
         return self.path.rpartition("/")[2]
 
     def file(self, name: str) -> Path:
-        """The path of a metadata file, which need not exist."""
+        """Return the path of a metadata file, which need not exist."""
         return self.root / self.path / name
 
     @property
     def is_group(self) -> bool:
-        """Whether it is a group."""
+        """Return whether the node is a group."""
         return is_there(self.file(GROUP), self.where)
 
     @property
     def is_array(self) -> bool:
-        """Whether it is an array."""
+        """Return whether the node is an array."""
         return is_there(self.file(ARRAY), self.where)
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """Its attributes as JSON values.
+        """Return the attributes as JSON values.
 
         Raises
         ------
@@ -65,12 +65,12 @@ class Node:
         return load_json(self.file(ATTRIBUTES), self.where)
 
     def links(self) -> dict[str, Mapping[str, Any]]:
-        """Links in a group, by their names."""
+        """Return the links in a group, by their names."""
         with reading(self.where):
             return {str(link["name"]): link for link in self.attributes.get(LINKS, ())}
 
     def names(self) -> list[str]:
-        """Names of the members of a group, including links."""
+        """Return the names of the members of a group, including links."""
         folder = self.root / self.path
         with reading(self.where):
             names = sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
@@ -78,21 +78,21 @@ class Node:
         return sorted({node.name for node in inside if node.is_group or node.is_array} | self.links().keys())
 
     def at(self, path: str, *, links: int = MOST_LINKS) -> "Node | None":
-        """The node at a path below it, with links resolved; None if there is nothing."""
+        """Return the node at a path below this node, with links resolved, or None if nothing is there."""
         node: Node | None = self
         for name in filter(None, path.split("/")):
             node = None if node is None else node._child(name, links)
         return node
 
     def referred(self, reference: Any, *, links: int = MOST_LINKS) -> "Node | None":
-        """The target of a link or a reference in its folder; None if there is none."""
+        """Return the target of a link or a reference, or None if it has none."""
         if not isinstance(reference, dict) or links == 0:
             return None
         source, path = reference.get("source"), reference.get("path")
         if not isinstance(path, str):
             return None
         root = self.root
-        if isinstance(source, str) and source != HERE:  # another Zarr folder, named from this one
+        if isinstance(source, str) and source != HERE:  # another Zarr folder, relative to this one
             root = (root / source).resolve()
         return Node(root).at(path, links=links - 1)
 

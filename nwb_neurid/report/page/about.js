@@ -42,7 +42,7 @@ function drawObserved() {
 function drawQuality() {
   byId("map-title").textContent = `Embedding (${facts.points.by})`;
   put("quality", ...facts.predictions.map((each, index) => {
-    const scope = [each.scope && `Valid among ${visible(each.scope, 300)}.`, isNumber(each.coverage) && `Prediction sets at a coverage of ${each.coverage}.`, ...each.notes.map((note) => visible(note, 300))].filter(Boolean).join(" ");
+    const scope = [each.scope && `Valid among ${visible(each.scope, 1000)}.`, isNumber(each.coverage) && `Prediction sets at a coverage of ${each.coverage}.`, ...each.notes.map((note) => visible(note, 1000))].filter(Boolean).join(" ");
     const grid = make("div", { class: "quality-grid" });
     if (each.truth) grid.append(drawConfusion(each), make("div", {}, make("h3", { text: "Reliability (units in each bin)" }), make("div", { class: "reliability", id: `reliability-${index}`, role: "img", "aria-label": `Accuracy against confidence: ${each.truth.reliability.map((bin) => `${bin.low} to ${bin.high}: ${bin.accuracy} of ${bin.units} units`).join("; ")}` })));
     grid.append(drawReasons(each));

@@ -24,7 +24,7 @@ function drawUnit() {
   const pick = byId("pick");
   pick.setAttribute("aria-pressed", String(state.selected.has(row)));
   pick.textContent = state.selected.has(row) ? "Selected" : "Select";
-  const skip = new Set(facts.predictions.flatMap((each) => [each.predicted, each.probability]));
+  const skip = new Set(facts.predictions.flatMap((each) => [each.predicted, each.probability, `why no ${each.title}`]));  // shown with the prediction
   const pairs = columns.filter((column) => column.kind !== "id" && !skip.has(column.name)).map((column) => [column, column.value(row)]).filter(([, value]) => value !== "" && value !== null);
   put("unit-facts",
     make("dl", { class: "pairs" }, ...pairs.slice(0, 15).map(([column, value]) => make("div", { title: visible(`${column.title}: ${value}`) }, make("dt", { text: visible(column.title, 40) }), make("dd", { text: isNumber(value) ? format(value) : visible(value, 60) })))),
@@ -101,7 +101,7 @@ function drawRaster(row) {
     const time = (arrays.times[at] / 65535) * length, place = Math.min(Math.floor(time / line), RASTER_ROWS - 1);
     data.push([time - place * line, place - 0.36], [time - place * line, place + 0.36], ["-", "-"]);
   }
-  byId("raster-title").textContent = `Raster: ${format(length)} s from ${format(start)} s, in ${RASTER_ROWS} lines`;
+  byId("raster-title").textContent = `Raster: ${format(length)} s from ${format(start)} s, in ${RASTER_ROWS} lines${activity.raster.gaps ? ", with gaps in observed time" : ""}`;
   mini("raster", {
     grid: { left: 34, right: 8, top: 4, bottom: 32 }, xAxis: axis({ type: "value", min: 0, max: line, name: `s, each line ${format(line)} s`, nameGap: 18 }),
     yAxis: axis({ type: "value", min: -0.5, max: RASTER_ROWS - 0.5, inverse: true, interval: 1, axisLabel: { show: false } }),

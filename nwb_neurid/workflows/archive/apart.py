@@ -1,4 +1,4 @@
-"""A recording in a process of its own beside the worker: what crashes or never ends takes no worker with it."""
+"""Embedding of recordings in separate processes, so that crashes and endless computations do not stop the worker."""
 
 import os
 import signal
@@ -15,40 +15,43 @@ from nwb_neurid._system import limits
 from nwb_neurid.workflows.archive.task import Answer, Asked, Claimed, embed_recording
 
 LOOK_S = 0.2
-"""Between two looks at the time and the memory that a recording takes."""
+"""Interval between checks of the time and the memory that a recording uses."""
 
 GRACE_S = 5.0
-"""How long the end of a process that was killed is waited for: one that waits for a disk may never end."""
+"""Maximum time to wait for the end of a killed process. A process that waits for a disk may never end."""
 
 _idle: "deque[Process]" = deque()
-"""Processes that have loaded the model and wait for a recording; each thread of a worker takes one, or starts it."""
+"""Idle processes, which have loaded the model. Each thread of a worker takes an idle process or starts a new one."""
 
 
 def dask_setup(_: object) -> None:
-    """Prepare a worker process of this machine, as Dask calls it: Ctrl-C is for the command, which ends the workers."""
+    """Prepare a worker process of this machine. Dask calls this function.
+
+    The worker ignores Ctrl-C, because the command handles it and then ends the workers.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def embed_apart(asked: Asked, claimed: Claimed, limit_s: float | None = None) -> Answer:
-    """Embed one recording in a process beside the worker, which is kept for the next one.
+    """Embed one recording in a separate process, which is then kept for the next recording.
 
     Parameters
     ----------
     asked, claimed
         As for `nwb_neurid.workflows.archive.task.embed_recording`.
     limit_s
-        How long it may take, in seconds; None for as long as it needs.
+        Time limit for the recording in seconds, or None for no limit.
 
     Returns
     -------
     Answer
-        Where the results are, or why there are none: also where the process crashed, was killed, took too long or too
-        much memory.
+        The file with the results, or the reason why there are none. Reasons include that the process crashed, was
+        killed, or exceeded its time or memory limit.
     """
     memory = _find_memory()
     process = None
-    while process is None or not process.is_alive:  # one that waited may have been killed
+    while process is None or not process.is_alive:  # an idle process may have been killed
         process = _idle.pop() if _idle else Process(embed_recording)
     answer = process.ask(claimed.source, (asked, claimed), limit_s, memory)
     if process.is_alive:
@@ -57,12 +60,12 @@ def embed_apart(asked: Asked, claimed: Claimed, limit_s: float | None = None) ->
 
 
 class Process:
-    """A process that answers one question after the other.
+    """A separate process that processes one request after another.
 
     Parameters
     ----------
     answer
-        Answers a question there.
+        Function that processes a request in this process.
     """
 
     def __init__(self, answer: Callable[..., Answer]) -> None:
@@ -70,20 +73,23 @@ class Process:
         self._watch: limits.Watch = context.RawValue(limits.Watch)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(answer, theirs, self._watch), daemon=True)
-        current_process().daemon = False  # Dask's workers are daemons, which may start none; this one ends with it
+        current_process().daemon = False  # Dask's workers are daemons, which may not start processes
         self._process.start()
         theirs.close()
         self._is_ready = False
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
+        """Return whether the process accepts requests."""
         return self._process.is_alive()
 
     def ask(self, source: str, question: tuple[Any, ...], limit_s: float | None, memory: int | None) -> Answer:
-        """What it answers about a recording; it is ended where it takes more time, or more bytes of memory."""
+        """Return the answer to a request about a recording.
+
+        The process is ended if it exceeds a limit on time or memory (in bytes).
+        """
         try:
-            if not self._is_ready:  # what it has to load first is not counted
+            if not self._is_ready:  # the time to load the model does not count
                 self._pipe.recv()
                 self._is_ready = True
             self._pipe.send(question)
@@ -110,7 +116,7 @@ class Process:
         return Answer(reason=reason, is_transient=is_transient)
 
     def _explain_end(self, source: str) -> Answer:
-        """Why the process ended by itself."""
+        """Explain why the process ended by itself."""
         self._pipe.close()
         self._process.join(GRACE_S)
         code = self._process.exitcode or 0
@@ -124,7 +130,7 @@ class Process:
         )
 
     def _resident(self) -> int:
-        """Bytes of memory that it has; 0 when it has ended."""
+        """Return the memory of the process in bytes, or 0 if it has ended."""
         import psutil
 
         with suppress(psutil.NoSuchProcess):
@@ -133,7 +139,10 @@ class Process:
 
 
 def _serve(answer: Callable[..., Answer], questions: Connection, watch: limits.Watch) -> None:
-    """Answer until the worker is gone. Ctrl-C is for the command, which ends the workers."""
+    """Process requests until the worker ends.
+
+    Ctrl-C is ignored, because the command handles it and then ends the workers.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_worker, daemon=True).start()
     if hasattr(signal, "setitimer"):
@@ -151,13 +160,13 @@ def _end_with_worker() -> None:
 
 
 def _find_memory() -> int | None:
-    """Bytes of memory that a recording may take: what the worker may, for each of its threads."""
+    """Return the memory in bytes that a recording may use: the limit of the worker divided by its threads."""
     from distributed import get_worker
 
     try:
         worker = get_worker()
         limit = worker.memory_manager.memory_limit
-    except (ValueError, AttributeError):  # no worker, or one of another version
+    except (ValueError, AttributeError):  # there is no worker, or it has another version
         return None
     return None if limit is None else int(limit) // worker.state.nthreads
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from distributed import Client
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-"""Workers share the cores as processes; more threads in each would only wait for one another."""
+"""Each worker process uses one thread. More threads would only compete for the cores."""
 
 TASK = "nwb_neurid.workflows.archive.apart"
-"""What a worker loads before it takes recordings; its `dask_setup` is called."""
+"""Module that a worker loads before it receives recordings. Dask calls its function `dask_setup`."""
 
 CONNECT_S = 10.0
 LOGGERS = frozenset({"distributed", "dask_jobqueue", "tornado", "bokeh"})
-DASHBOARD = "127.0.0.1:8787"  # or any other port, where that is taken
+DASHBOARD = "127.0.0.1:8787"  # another port is used if this one is taken
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def start_cluster(options: ClusterOptions, *, uses_gpu: bool = False) -> Iterato
     options
         Kind and number of workers.
     uses_gpu
-        Whether each worker on this machine sees one GPU only, in turn.
+        Whether the workers on this machine are distributed over the GPUs, so that each worker sees only one GPU.
 
     Yields
     ------
@@ -68,7 +68,7 @@ def connect(address: str) -> "Client":
 
     try:
         return Client(address, timeout=CONNECT_S, set_as_default=False, direct_to_workers=False)
-    except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
+    except (OSError, ValueError, TypeError) as error:  # includes TimeoutError, which is an OSError
         raise InvalidOption(
             f"No Dask scheduler answers at {address} ({type(error).__name__}). Start one (dask scheduler), and give "
             "its address, such as tcp://node1:8786."
@@ -76,7 +76,7 @@ def connect(address: str) -> "Client":
 
 
 def list_gpus() -> list[str]:
-    """The GPUs that PyTorch finds on this machine, with their names for `CUDA_VISIBLE_DEVICES`."""
+    """List the GPUs that PyTorch finds on this machine, by their names for `CUDA_VISIBLE_DEVICES`."""
     import torch
 
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
@@ -105,12 +105,12 @@ def describe_workers(options: ClusterOptions, gpus: Sequence[str]) -> list[dict[
 
 
 def parse_time_limit(text: str) -> float | None:
-    """Seconds that a recording may take; None without a limit.
+    """Parse the time limit for a recording. Return seconds, or None for no limit.
 
     Raises
     ------
     InvalidOption
-        If it is no time.
+        If the text is not a time.
     """
     if not text:
         return None
@@ -148,7 +148,7 @@ def _import_dask() -> None:
 
 @contextmanager
 def _silence_logs() -> Iterator[None]:
-    """What Dask logs of lost connections, with tracebacks, is no concern of who reads our lines."""
+    """Silence the messages of Dask about lost connections. They contain tracebacks that are of no use to users."""
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in LOGGERS]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
@@ -161,7 +161,10 @@ def _silence_logs() -> Iterator[None]:
 
 
 def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Any:
-    """Worker processes of this machine, each with one thread and its share of the memory, that are started again."""
+    """Start worker processes on this machine, each with one thread and its share of the memory.
+
+    Dask restarts lost ones.
+    """
     from distributed import Nanny, Scheduler, SpecCluster
 
     described = describe_workers(options, list_gpus() if uses_gpu else [])
@@ -174,7 +177,7 @@ def _start_processes(options: ClusterOptions, uses_gpu: bool) -> Any:
 
 
 def _start_jobs(options: ClusterOptions, _: bool) -> Any:
-    """Workers that are jobs of SLURM. What is not asked here comes from the configuration of dask-jobqueue."""
+    """Start workers as SLURM jobs. Settings that are not given here come from the configuration of dask-jobqueue."""
     try:
         from dask_jobqueue.slurm import SLURMCluster, SLURMJob
     except ImportError as error:
@@ -187,7 +190,7 @@ def _start_jobs(options: ClusterOptions, _: bool) -> Any:
         )
     try:
         SLURMJob(scheduler="tcp://none:0", name="none", **describe_jobs(options)).job_script()
-    except ValueError as error:  # what is missing
+    except ValueError as error:  # a setting is missing
         why = str(error).partition(", for example")[0]
         raise InvalidOption(
             f"The SLURM jobs cannot be set up: {why}. Give the memory of each, such as --memory 16GB."

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from distributed import Future
 
 AHEAD = 2
-"""Recordings for each thread of the workers: one that is embedded, and one that waits so that no worker does."""
+"""Number of recordings that are sent per thread: one that is being embedded, and one that waits, so that no worker is
+idle.
+"""
 
 PATIENCE_S = 600.0
-"""How long a scheduler that is gone is waited for."""
+"""Maximum time to wait for a scheduler that was lost."""
 
 AGAIN_S = 2.0
 LOST = "the scheduler was lost"
@@ -34,7 +36,7 @@ class Crew:
     workers
         Expected number of workers, before any has connected.
     limit_s
-        How long a recording may take, in seconds; None for no limit.
+        Time limit for a recording in seconds, or None for no limit.
 
     Raises
     ------
@@ -50,8 +52,8 @@ class Crew:
         self._ended: Queue[tuple[str, Future]] = Queue()
 
     def close(self) -> None:
-        """Leave the workers. What they still compute is given up."""
-        with suppress(Exception):  # what is still computed need not end
+        """Disconnect from the workers. Unfinished computations are cancelled."""
+        with suppress(Exception):  # unfinished computations may fail
             if self._futures:
                 self._client.cancel(list(self._futures.values()), force=True)
         with suppress(Exception):
@@ -59,14 +61,14 @@ class Crew:
 
     @property
     def dashboard(self) -> str:
-        """Address of the dashboard; "" if there is none."""
+        """Return the address of the dashboard, or "" if there is none."""
         return str(self._client.dashboard_link or "")
 
     @property
     def has_room(self) -> bool:
-        """Whether the workers would run out of recordings."""
+        """Return whether the workers need more recordings."""
         if time.monotonic() > self._counted_s + AGAIN_S:
-            with suppress(Exception):  # while the scheduler is lost
+            with suppress(Exception):  # the scheduler may be lost
                 self._threads = sum(self._client.nthreads().values())
             self._counted_s = time.monotonic()
         return len(self._futures) < AHEAD * max(self._threads, self._expected)
@@ -92,7 +94,7 @@ class Crew:
         with suppress(Empty):
             key, future = self._ended.get(timeout=timeout_s)
             while True:
-                if self._futures.get(key) is future:  # otherwise it was given out anew
+                if self._futures.get(key) is future:  # otherwise the recording was submitted again
                     del self._futures[key]
                     found.append((key, _read(future)))
                 key, future = self._ended.get_nowait()
@@ -107,7 +109,7 @@ class Crew:
         self._ended.put((key, future))
 
     def _return(self) -> None:
-        """Wait for the scheduler, which may be started again under its address."""
+        """Wait for the scheduler, which may be restarted at the same address."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             with suppress(Exception):
@@ -125,13 +127,13 @@ class Crew:
 
 
 def _read(future: "Future") -> Answer:
-    """The answer of a worker, or what became of it."""
+    """Return the answer of a worker, or the reason why it did not answer."""
     from distributed import KilledWorker
 
     if future.status == "finished":
         answer: Answer = future.result()
         return answer
-    if future.status != "error":  # cancelled
+    if future.status != "error":  # it was cancelled
         return Answer(reason=LOST, is_transient=True)
     error = future.exception()
     if isinstance(error, KilledWorker):

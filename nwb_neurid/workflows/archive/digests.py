@@ -18,7 +18,9 @@ from nwb_neurid.model.folder import read_description
 from nwb_neurid.model.model import Model
 
 WHOLE_BYTES = 2**26
-"""A file up to this size is hashed as a whole, of a larger one its size, its date and parts of its content."""
+"""Maximum size of a file that is hashed completely. For larger files, the size, the date and parts of the content are
+hashed.
+"""
 
 BLOCK_BYTES, BLOCKS = 2**16, 64
 LARGE = "large"
@@ -62,7 +64,7 @@ def take_source_digest(source: str) -> str:
 
 
 def is_same_file(one: str, other: str) -> bool:
-    """Whether two large files have the same content, if their digests differ only in the date."""
+    """Return whether two large files have the same content, if their digests differ only in the date."""
     try:
         return filecmp.cmp(one, other, shallow=False)
     except OSError:
@@ -70,12 +72,12 @@ def is_same_file(one: str, other: str) -> bool:
 
 
 def drop_date(digest: str) -> str:
-    """The digest of a large file without its date, which may differ between two copies."""
+    """Return the digest of a large file without its date, which may differ between two copies."""
     return digest.rpartition(" ")[0] if digest.startswith(LARGE) else digest
 
 
 def take_model_digest(model: Model | None) -> str:
-    """Compute the digest of a model with its heads; for None, that of all included models."""
+    """Compute the digest of a model with its heads. None stands for all included models."""
     if model is not None:
         heads = {name: hashlib.sha256(content).hexdigest() for name, content in pack_heads(model.heads).items()}
         return hash_values({"model": model.identity, "training": model.training, "heads": heads})
@@ -85,7 +87,10 @@ def take_model_digest(model: Model | None) -> str:
 
 
 def describe_reading(reading: ReadOptions) -> dict[str, Any]:
-    """The options of the reader as values that can be hashed. A table of labels is represented by its content."""
+    """Return the options of the reader as values that can be hashed.
+
+    A table of labels is represented by its content.
+    """
     found = asdict(reading)
     if reading.labels is not None:
         try:
@@ -113,7 +118,7 @@ def _hash_file(path: Path) -> str:
 
 
 def _list_folder(path: Path) -> str:
-    """The files of a folder: by content where it is all small enough, otherwise by size and date."""
+    """Hash the files of a folder, by their content if they are small in total, or otherwise by size and date."""
     files = sorted(each for each in path.rglob("*") if each.is_file())
     is_small = sum(each.stat().st_size for each in files) <= WHOLE_BYTES
     digest = hashlib.sha256()

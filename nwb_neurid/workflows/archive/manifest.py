@@ -24,7 +24,9 @@ from nwb_neurid.errors import CannotWrite, UnreadableSource
 APPLICATION = 0x6E657572
 FORMAT = 1
 BEAT_S, LEASE_S = 5.0, 60.0
-"""How often a run says that it is alive, and after how long of silence its recordings may be claimed by others."""
+"""Interval at which a run reports that it is alive, and the time without a report after which other runs may claim its
+recordings.
+"""
 
 BUSY_S = 30.0
 CLAIMED, DONE, FAILED = "claimed", "done", "failed"
@@ -72,11 +74,11 @@ class Entry:
     run
         The run that claimed it last.
     attempts
-        How often it was claimed.
+        How many times it was claimed.
     path
-        The file that holds the results; "" if there is none.
+        The file that contains the results, or "" if there is none.
     reason
-        Why it failed; "" otherwise.
+        The reason why it failed, or "" otherwise.
     facts
         The facts that are reported about it. Until it is done, the state of its files when it was first claimed.
     ended
@@ -119,7 +121,7 @@ class Manifest:
         self.run = uuid4().hex
         self.began = time.time()
         self._seen: dict[str, tuple[float, float]] = {}
-        with self._change() as database:  # in one transaction: another run sees a whole manifest, or none yet
+        with self._change() as database:  # one transaction, so that another run sees either a complete manifest or none
             _check(path, database)
             for table in TABLES:
                 database.execute(table)
@@ -145,7 +147,7 @@ class Manifest:
                 database.execute("UPDATE runs SET beat = 0 WHERE run = ?", (self.run,))
 
     def claim(self, wanted: Entry) -> Entry | None:
-        """Claim a recording, or renew the claim of this run; None if another active run has claimed it.
+        """Claim a recording, or renew the claim of this run. Return None if another active run has claimed it.
 
         Returns
         -------
@@ -179,12 +181,12 @@ class Manifest:
         self._end(key, FAILED, reason=reason)
 
     def move(self, key: str, source: str, path: str) -> None:
-        """Note under which path a recording is found now, and the file that holds its results."""
+        """Note the present path of a recording, and the file with its results."""
         with self._change() as database:
             database.execute("UPDATE recordings SET source = ?, path = ? WHERE key = ?", (source, path, key))
 
     def forget(self, key: str) -> None:
-        """Delete the note that a recording is done, because its results are gone or belong to another content."""
+        """Delete the entry of a finished recording, because its results are gone or belong to another content."""
         with self._change() as database:
             database.execute("DELETE FROM recordings WHERE key = ? AND state = ?", (key, DONE))
 
@@ -193,7 +195,7 @@ class Manifest:
         return next(iter(self._select("key = ?", key)), None)
 
     def find_written(self, digest: str, model: str, options: str) -> Entry | None:
-        """Find the entry that is done and whose source has this digest after its results were written into it."""
+        """Find the finished entry of a source that has this digest since its results were written into it."""
         found = self._select("after = ? AND model = ? AND options = ? AND state = ?", digest, model, options, DONE)
         return next(iter(found), None)
 
@@ -203,11 +205,11 @@ class Manifest:
         return next(iter(found), None)
 
     def find_older(self, source: str, key: str) -> list[Entry]:
-        """Find the entry that is done for an earlier content of this source."""
+        """Find the finished entries for earlier contents of this source."""
         return self._select("source = ? AND state = ? AND key != ?", source, DONE, key)
 
     def holds_other(self, model: str, options: str) -> bool:
-        """Whether any recording is done with another model or other options."""
+        """Return whether any recording is done with another model or other options."""
         return bool(self._select("state = ? AND (model != ? OR options != ?) LIMIT 1", DONE, model, options))
 
     def _select(self, where: str, *values: str) -> list[Entry]:
@@ -224,21 +226,21 @@ class Manifest:
             )
 
     def _is_held(self, database: sqlite3.Connection, run: str) -> bool:
-        """Whether another run is alive."""
+        """Return whether another run is alive."""
         if run == self.run:
             return False
         row = database.execute("SELECT process, host, beat FROM runs WHERE run = ?", (run,)).fetchone()
         if row is None or row["beat"] == 0 or (row["host"] == _name_host() and not is_alive(row["process"])):
             return False
         now_s, (beat, since_s) = time.monotonic(), self._seen.get(run, (0.0, 0.0))
-        if beat != row["beat"]:  # clocks of two machines are never compared
+        if beat != row["beat"]:  # not compared with the clock of this machine, which may differ
             self._seen[run] = row["beat"], now_s
             return True
         return now_s - since_s <= LEASE_S
 
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(BEAT_S):
-            with suppress(CannotWrite), self._change() as database:  # a full disk: the next one may come through
+            with suppress(CannotWrite), self._change() as database:  # such as a full disk; the next report may succeed
                 database.execute("UPDATE runs SET beat = ? WHERE run = ?", (time.time(), self.run))
 
     @contextmanager
@@ -250,7 +252,7 @@ class Manifest:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection for this call alone: nothing is held between two calls, and threads share none."""
+        """Yield a connection for a single call. No connection is kept between calls or shared by threads."""
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as database:
                 database.row_factory = sqlite3.Row
@@ -265,7 +267,7 @@ class Manifest:
 
 
 def _name_host() -> str:
-    """Name this machine, and the processes that it sees: a container may be called as its host is."""
+    """Name this machine and its process namespace, because a container may have the same host name as its host."""
     try:
         return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:

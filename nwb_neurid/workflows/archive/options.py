@@ -6,7 +6,7 @@ from pathlib import Path
 from nwb_neurid.errors import InvalidOption
 
 EMBEDDED, EARLIER, REFUSED, SAME = "embedded", "embedded earlier", "failed", "same recording"
-"""What became of a recording."""
+"""Possible outcomes for a recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class ClusterOptions:
     retries
         How often a recording is tried again after a temporary problem, such as a broken connection or a lost worker.
     time_limit
-        How long a recording may take, such as "2h"; "" for no limit.
+        Time limit for a recording, such as "2h"; "" for no limit.
     manifest
         The file with the manifest; None for the one of the dataset, or `neurid-manifest.sqlite` in the current folder.
 
@@ -49,7 +49,7 @@ class ClusterOptions:
 
     @property
     def is_asked(self) -> bool:
-        """Whether workers are used at all."""
+        """Return whether workers are used."""
         return self.workers is not None or bool(self.scheduler) or self.slurm
 
     def check(self) -> None:

@@ -14,7 +14,7 @@ from nwb_neurid.writers.nwb.destination import is_nwb
 
 THREADS = 8
 WAITS_S = (1.0, 4.0)
-"""How long it is waited before a server is asked again for what it has."""
+"""Waiting times before a request to a server is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +88,16 @@ def plan_recordings(
 
 
 def name_place(source: str) -> str:
-    """Where a source is: its full path, or its URL."""
+    """Return the location of a source: its full path, or its URL."""
     return source if is_url(source) else str(Path(source).absolute())
 
 
 def _recall(manifest: Manifest, source: str, digest: str, model: str, options: str, into_recordings: bool) -> Entry:
-    """The entry of a source: that of before, where its own results changed it since, or a new one."""
+    """Return the entry of a source.
+
+    It is an earlier entry if the source has only changed because results of that entry were written into it.
+    Otherwise, it is a new entry.
+    """
     written = manifest.find_written(digest, model, options)
     if written is not None:
         return written
@@ -107,7 +111,10 @@ def _recall(manifest: Manifest, source: str, digest: str, model: str, options: s
 
 
 def _take_digest(source: str) -> str | NeuridError:
-    """The digest of a source, or why there is none; a server that gives no answer is asked again."""
+    """Return the digest of a source, or the error if there is none.
+
+    If a server does not answer, the request is repeated.
+    """
     try:
         name_place(source).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Embedding an archive: claim recordings, give them to workers, try again what may pass, note what is done."""
+"""Embedding of an archive: claim recordings, send them to workers, retry after temporary failures, note the results."""
 
 import time
 from collections import Counter
@@ -29,13 +29,15 @@ from nwb_neurid.writers.options import NWB
 from nwb_neurid.writers.stored import find_results
 
 BESIDE = "neurid-manifest.sqlite"
-"""The manifest of results that lie beside the recordings, in the folder in which the command runs."""
+"""Default name of the manifest if results are written beside the recordings. It is in the current folder of the
+command.
+"""
 
 LOOK_S, LOOKS = 1.0, 2
-"""How long answers are waited for at a time, and after how many times a recording of another run is looked at again."""
+"""Waiting time for answers in each round, and number of rounds before a recording of another run is checked again."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
-"""Before a recording is tried again: doubled every time, up to a minute."""
+"""Waiting time before the first retry of a recording, which doubles with each retry, and its maximum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +52,9 @@ class Report:
         "embedded", "embedded earlier" (by another run), "failed", or "same recording" as a source that is listed
         before.
     path
-        The file that holds the results.
+        The file that contains the results.
     reason
-        Why it failed, or the other name of the recording.
+        The reason why it failed, or the other name of the recording.
     facts
         Units, embedded units, and more.
     """
@@ -121,7 +123,7 @@ def embed_archive(
 
 
 def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
-    """What is asked, complete, and the manifest."""
+    """Complete the task with the digest of the model and the folders, and open the manifest."""
     if asked.dataset is not None:
         if path is not None:
             raise InvalidOption(
@@ -138,14 +140,17 @@ def _prepare(asked: Asked, path: Path | None) -> tuple[Asked, Manifest]:
 
 
 def _check_device(device: str) -> str:
-    """Where the model is built to see which it is: not on a GPU, which this machine need not have."""
+    """Check the device, and return the device on which the model is built to compute its digest.
+
+    It is always the CPU, because this machine may have no GPU.
+    """
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     return "cpu"
 
 
 def _hash_options(asked: Asked) -> str:
-    """Hash of all that decides about the results, beside the model."""
+    """Hash all options that influence the results, except the model."""
     writing = asked.writing
     return hash_values(
         {
@@ -162,7 +167,7 @@ def _hash_options(asked: Asked) -> str:
 
 
 def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
-    """Refuse vectors of another model, or with other options, in one dataset."""
+    """Refuse to add vectors of another model, or with other options, to a dataset."""
     if asked.dataset is None:
         return
     if manifest.holds_other(asked.model_digest, options):
@@ -174,7 +179,10 @@ def _check_alike(asked: Asked, manifest: Manifest, options: str) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One run over an archive: what has not ended, and what is known of it, by key; times are those of a clock."""
+    """One run over an archive: the unfinished recordings and their state, by key.
+
+    Times are those of the monotonic clock.
+    """
 
     asked: Asked
     manifest: Manifest
@@ -187,7 +195,7 @@ class _Run:
     due_s: dict[str, float] = field(default_factory=dict)
 
     def go(self, announce: Callable[[str], None]) -> Iterator[Report]:
-        """Embed what is not done yet; workers are started only where there is something to do."""
+        """Embed the recordings that are not done yet. Workers are started only if there are such recordings."""
         yield from self._recall()
         if not self.open:
             return
@@ -203,7 +211,7 @@ class _Run:
                 yield from self._collect(crew)
 
     def _recall(self) -> Iterator[Report]:
-        """What is done already, and whose results are still there."""
+        """Report the recordings that are done and still have their results."""
         for key in list(self.open):
             done = self.manifest.find(key)
             if done is None or done.state != DONE:
@@ -212,13 +220,13 @@ class _Run:
                 self.manifest.forget(key)
                 continue
             place = name_place(self.names[key])
-            if (place, path) != (done.source, done.path):  # otherwise what takes its old place would replace it
+            if (place, path) != (done.source, done.path):  # otherwise a recording at the old path would replace it
                 self.manifest.move(key, place, path)
             del self.open[key]
             yield _report(self.names[key], replace(done, path=path), EARLIER)
 
     def _claim(self, crew: Crew) -> Iterator[Report]:
-        """Give the workers as much as keeps them busy, of what no other run has claimed."""
+        """Claim recordings that no other run has claimed, and send enough of them to keep the workers busy."""
         now_s = time.monotonic()
         for key, entry in list(self.open.items()):
             if key in self.running or self.due_s.get(key, 0.0) > now_s:
@@ -229,7 +237,7 @@ class _Run:
                 replace(entry, facts={"before": mark_results(entry.source, self.asked.writing.format)})
             )
             if found is None:
-                self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has it: look again
+                self.due_s[key] = now_s + LOOK_S * LOOKS  # another run has claimed it; check again later
             elif found.state in (DONE, FAILED):
                 del self.open[key]
                 yield _report(self.names[key], found, EARLIER if found.state == DONE else REFUSED)
@@ -238,15 +246,15 @@ class _Run:
                 crew.submit(self.asked, self._describe(entry, found))
 
     def _describe(self, entry: Entry, found: Entry) -> Claimed:
-        """A claimed recording for a worker."""
+        """Make the task about a claimed recording for a worker."""
         digests = [digest for digest in (entry.digest, entry.after) if digest]
-        # after a failure, which was reported, tables beside a recording may be of somebody else
+        # If an earlier attempt failed, tables beside the recording may come from other software.
         knows = self.asked.writing.format == NWB or not found.reason
         before = found.facts.get("before") if knows else None
         return Claimed(source=self.names[entry.key], key=entry.key, digests=digests, before=before)
 
     def _collect(self, crew: Crew) -> Iterator[Report]:
-        """Note what became of recordings."""
+        """Record and report the answers of the workers."""
         for key, answer in crew.collect(LOOK_S):
             self.running.discard(key)
             entry, name = self.open[key], self.names[key]
@@ -267,11 +275,11 @@ class _Run:
                 yield Report(source=name, what=REFUSED, reason=answer.reason + tried)
 
     def _remove_older(self, entry: Entry, path: str) -> None:
-        """Remove from a dataset the vectors of what a recording was before it changed."""
+        """Remove vectors from the dataset that belong to an earlier content of a recording."""
         if self.asked.dataset is None:
             return
         for older in self.manifest.find_older(entry.source, entry.key):
-            if older.key in self.names:  # another recording of this run was there before
+            if older.key in self.names:  # it belongs to another recording of this run
                 continue
             if older.path != path:
                 (self.asked.dataset / older.path).unlink(missing_ok=True)
@@ -279,9 +287,12 @@ class _Run:
 
 
 def _find_results(done: Entry, source: str, asked: Asked) -> str | None:
-    """The file that holds the results of what is done; None if they are gone. A recording may have been moved."""
+    """Return the file with the results of a finished recording, or None if it is gone.
+
+    The recording may have been moved.
+    """
     if asked.dataset is not None:
-        with suppress(NeuridError):  # a damaged file is made again
+        with suppress(NeuridError):  # a damaged file is replaced
             if name_place(source) != done.source and (asked.dataset / done.path).is_file():
                 rename_recording(asked.dataset / done.path, source)
             return done.path if (asked.dataset / done.path).is_file() else None

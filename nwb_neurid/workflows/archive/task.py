@@ -44,7 +44,7 @@ TRANSIENT = frozenset(
     for name in ("EAGAIN", "EBUSY", "EIO", "ESTALE", "ETIMEDOUT", "ECONNRESET", "ENETDOWN", "EHOSTDOWN", "EMFILE")
     if hasattr(errno, name)
 )
-"""What a disk or a network of a cluster refuses, and may grant a while later."""
+"""Operating-system errors of a disk or a network that may be temporary."""
 
 
 Marks: TypeAlias = Mapping[str, Sequence[int]]
@@ -88,14 +88,15 @@ class Claimed:
     Parameters
     ----------
     source
-        The recording, as it was named.
+        The recording, as given by the user.
     key
-        Of the recording in the manifest.
+        Key of the recording in the manifest.
     digests
-        What its digest may be; another one is of another recording, which took its place since. () for any.
+        Possible digests of the recording. Another digest means that another recording has taken its place. () allows
+        any digest.
     before
-        `mark_results` of when it was claimed first; None where that is not known. What changed since may be results
-        that a lost worker, or a killed run, wrote already.
+        `mark_results` at the time when the recording was first claimed; None if unknown. Files that have changed since
+        may be results that a lost worker or a killed run has written.
     """
 
     source: str
@@ -111,13 +112,13 @@ class Answer:
     Parameters
     ----------
     path
-        The file that holds the results; "" if the recording was refused.
+        The file that contains the results, or "" if the recording was refused.
     after
         Digest of the source, after the results were written.
     facts
         The facts that are reported about it.
     reason
-        Why it was refused; "" otherwise.
+        The reason why it was refused, or "" otherwise.
     is_transient
         Whether a later attempt may succeed.
     warnings
@@ -133,7 +134,7 @@ class Answer:
 
 
 def mark_results(source: str, kind: str = NWB) -> dict[str, list[int]]:
-    """Take size and date of the files that hold results on a recording, to see later whether some were written.
+    """Return size and date of the files with results on a recording, so that new results can be detected later.
 
     Parameters
     ----------
@@ -145,8 +146,8 @@ def mark_results(source: str, kind: str = NWB) -> dict[str, list[int]]:
     Returns
     -------
     dict
-        Those of existing files: under "recording" and "report", and results in files of their own under the names of
-        these. They can be stored as JSON.
+        Values for existing files: the recording under "recording", the report under "report", and separate files with
+        results under their file names. They can be stored as JSON.
     """
     if is_url(source):
         return {}
@@ -161,7 +162,7 @@ def mark_results(source: str, kind: str = NWB) -> dict[str, list[int]]:
 
 
 def _list_beside(path: Path, kind: str) -> list[Path]:
-    """Files of their own for results on a recording in a format, whatever the results are called."""
+    """List separate files with results on a recording in a format, for any name of the results."""
     if kind == NWB:
         return [name_sidecar(path) if is_nwb(path) else path.parent / name_output(path)]
     if kind == PHY:
@@ -171,9 +172,10 @@ def _list_beside(path: Path, kind: str) -> list[Path]:
 
 
 def _choose_overwrite(asked: Asked, claimed: Claimed) -> tuple[bool, bool]:
-    """Whether to replace results in files of their own, and a report.
+    """Return whether to replace separate files with results, and whether to replace a report.
 
-    A lost worker, or a killed run, wrote them already if there were none when the recording was claimed first.
+    They are replaced if none existed when the recording was first claimed, because a lost worker or a killed run wrote
+    them.
     """
     if asked.writing.overwrite or claimed.before is None or is_url(claimed.source):
         return (asked.writing.overwrite,) * 2
@@ -259,7 +261,7 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
         try:
             _check_same(claimed)
         except NeuridError:
-            outcome.path.unlink()  # nobody knows of what these vectors are
+            outcome.path.unlink()  # it is not known to which content the vectors belong
             raise
     if page is not None:
         report_outcome(outcome, page, overwrite=replaces_page)
@@ -270,12 +272,12 @@ def _embed(asked: Asked, claimed: Claimed) -> Answer:
 
 
 def _check_same(claimed: Claimed) -> None:
-    """Refuse another recording in the place of the one that was claimed.
+    """Refuse a recording that is not the one that was claimed.
 
     Raises
     ------
     SourceChanged
-        If there is one.
+        If the recording has changed.
     """
     if claimed.digests and take_source_digest(claimed.source) not in claimed.digests:
         raise SourceChanged(
@@ -285,12 +287,12 @@ def _check_same(claimed: Claimed) -> None:
 
 
 def _enter(folder: str) -> None:
-    """Go to where names of recordings count from: a worker of another machine may have been started elsewhere.
+    """Change to the folder to which names of recordings are relative. A worker may have been started in another folder.
 
     Raises
     ------
     SourceNotFound
-        If it is not there.
+        If the folder does not exist.
     """
     if folder and folder != str(Path.cwd()):
         try:
@@ -304,12 +306,12 @@ def _enter(folder: str) -> None:
 
 @lru_cache(maxsize=2)
 def _load_model(choice: ModelChoice, digest: str) -> Model | None:
-    """The model, once for each worker.
+    """Load the model, once per worker.
 
     Raises
     ------
     InvalidModel
-        If it is not the one that was asked for.
+        If the model is not the requested one.
     """
     model = choice.build()
     if digest and take_model_digest(model) != digest:
@@ -322,7 +324,7 @@ def _load_model(choice: ModelChoice, digest: str) -> Model | None:
 
 
 def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dict[str, Any]] | None:
-    """The results of this model that a lost worker, or a killed run, wrote already; None if there are none."""
+    """Find results of this model that a lost worker or a killed run has written. Return None if there are none."""
     if asked.dataset is not None or asked.writing.format != NWB or is_url(source):
         return None
     name = asked.writing.name or (None if model is None else name_after(model.name))
@@ -337,7 +339,7 @@ def _find_own(asked: Asked, source: str, model: Model | None) -> tuple[Path, dic
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Whether the system said at the bottom of an error that something may go well later."""
+    """Return whether an error was caused by a problem that may be temporary."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, SourceUnreachable) or (isinstance(cause, OSError) and cause.errno in TRANSIENT):

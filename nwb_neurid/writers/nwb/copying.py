@@ -9,7 +9,7 @@ from pathlib import Path
 from nwb_neurid._system.atomic import make_hidden_folder
 from nwb_neurid.errors import CannotWrite
 
-FICLONE = 0x40049409  # linux/fs.h: let one file share the blocks of another
+FICLONE = 0x40049409  # linux/fs.h: makes a file share the blocks of another file
 UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -28,7 +28,7 @@ def check_room(target: Path, extra_bytes: int = 0, *, copied: Path | None = None
     Raises
     ------
     CannotWrite
-        If the disk of `target` has no space for so many bytes, in addition to a copy of the file `copied`.
+        If the disk of `target` has too little space for `extra_bytes` bytes and for a copy of the file `copied`.
     """
     copy_bytes = 0 if copied is None else copied.stat().st_size
     needed_bytes, free_bytes = copy_bytes + extra_bytes, shutil.disk_usage(target.parent).free
@@ -41,7 +41,7 @@ def check_room(target: Path, extra_bytes: int = 0, *, copied: Path | None = None
 
 
 def reserve_room(path: Path, extra_bytes: int) -> None:
-    """Reserve disk space, so that a full disk is an error now: later, it can crash HDF5. Unused space is released."""
+    """Reserve disk space, because HDF5 can crash if the disk becomes full while it writes. Unused space is released."""
     if extra_bytes <= 0 or not hasattr(os, "posix_fallocate"):
         return
     with path.open("rb+") as file:
@@ -59,7 +59,10 @@ def _can_clone(source: Path, target: Path) -> bool:
 
 
 def _clone(source: Path, copy: Path) -> bool:
-    """Whether the file system let the copy share the blocks of the source, which takes no time and no room."""
+    """Make the copy share the blocks of the source, which needs no time and no disk space.
+
+    Return whether this worked.
+    """
     if sys.platform != "linux":
         return False
     import fcntl

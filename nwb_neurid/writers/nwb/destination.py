@@ -53,12 +53,12 @@ class Destination:
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether this is a Zarr folder."""
+    """Return whether this is a Zarr folder."""
     return any((path / name).is_file() for name in ROOTS_OF_ZARR)
 
 
 def is_nwb(path: Path) -> bool:
-    """Whether results can refer to this file: its name ends in `.nwb`, it is an HDF5 file, or it is NWB in Zarr."""
+    """Return whether results can refer to this file: a file whose name ends in `.nwb`, an HDF5 file, or NWB in Zarr."""
     if is_zarr(path):
         return zarr.root(path).attribute("nwb_version") is not None
     if not path.is_file() or path.suffix == ".nwb":
@@ -68,7 +68,7 @@ def is_nwb(path: Path) -> bool:
 
 
 def name_sidecar(path: Path) -> Path:
-    """The path of the sidecar of a recording."""
+    """Return the path of the sidecar of a recording."""
     return path.with_name(Path(path.name.removesuffix(ZARR)).stem + SIDECAR)
 
 
@@ -102,7 +102,7 @@ def choose_destination(path: Path, options: WriteOptions, *, tables: Sequence[st
     other = None if output is None or (output.exists() and output.samefile(path)) else output
     if linked := find_linked_place(path, tables):
         if other is not None:
-            _place_elsewhere(path, other, overwrite)  # a sidecar was not asked for, so what is there may not get more
+            _place_elsewhere(path, other, overwrite)  # do not extend a sidecar that was not requested
         why = f"{path} links to {linked} in another file, and linked files are never changed."
         return _place_beside(path, other, why)
     if other is not None:
@@ -145,7 +145,7 @@ def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
 
 
 def find_linked_place(path: Path, tables: Sequence[str]) -> str:
-    """Find a link to another file because of which a recording cannot hold results itself.
+    """Find a link to another file that prevents writing results into a recording.
 
     Parameters
     ----------
@@ -157,7 +157,8 @@ def find_linked_place(path: Path, tables: Sequence[str]) -> str:
     Returns
     -------
     str
-        For example "/units from raw.nwb"; "" if the tables are in the recording itself, and so is the module, if any.
+        A description such as "/units from raw.nwb". It is "" if the tables, and the module if it exists, are in the
+        recording itself.
 
     Raises
     ------
@@ -176,7 +177,7 @@ def find_linked_place(path: Path, tables: Sequence[str]) -> str:
 
 
 def _check_whole(path: Path) -> None:
-    """Refuse a file that nwb-neurid 0.1 was changing in place when it was killed."""
+    """Refuse a file that version 0.1 of this package was changing in place when it was killed."""
     journal = path.resolve().with_name(f".{path.resolve().name}.neurid-journal")
     if journal.exists():
         raise CannotWrite(
@@ -186,7 +187,7 @@ def _check_whole(path: Path) -> None:
 
 
 def _find_refusal(path: Path, named: Path, asked: bool) -> str:
-    """Why the file should stay as it is, although it could be written; "" if it need not."""
+    """Return the reason why the file should not be changed, although it could be. It is "" if there is none."""
     if _is_annexed(path):
         if asked:
             raise CannotWrite(
@@ -237,7 +238,7 @@ def _place_elsewhere(path: Path, output: Path, overwrite: bool) -> Destination:
 
 
 def _place_beside(path: Path, output: Path | None, why: str = "") -> Destination:
-    """A sidecar; one that exists gets further results."""
+    """Return a sidecar as the destination. Results are added if the sidecar exists."""
     named = output or name_sidecar(path)
     check_outside(path, named)
     file, advice = named.resolve(), "Choose a place for it (--sidecar --output)."
@@ -248,7 +249,10 @@ def _place_beside(path: Path, output: Path | None, why: str = "") -> Destination
 
 
 def _check_file(named: Path, file: Path, advice: str) -> None:
-    """Refuse a file, whose name leads to `file`, that may not be made or replaced."""
+    """Refuse to write a file that is a folder or read-only, or whose folder does not allow it.
+
+    Links lead from `named` to `file`.
+    """
     if file.is_dir():
         raise CannotWrite(f"{named} is a folder. {advice}")
     _check_folder(named, advice)
@@ -264,5 +268,5 @@ def _check_folder(named: Path, advice: str) -> None:
 
 
 def _is_read_only(path: Path) -> bool:
-    """By its mode too: to root everything seems writable."""
+    """Return whether a path is read-only. Its mode is checked too, because root may always write."""
     return not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK)

@@ -36,7 +36,7 @@ class Dialect:
 
 
 def read_dialect(cached: h5py.Group | None) -> Dialect:
-    """Find the requirements of the specifications that are cached in a file; those of current NWB if there are none.
+    """Find the requirements of the specifications that are cached in a file, or those of current NWB if there are none.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def read_dialect(cached: h5py.Group | None) -> Dialect:
 
 
 def write_names(table: h5py.Group, names: Sequence[str], *, ascii_names: bool = False) -> None:
-    """Write the names of the columns of a table, in their order, as ASCII of a fixed length or as UTF-8."""
+    """Write the names of the columns of a table, in their order, as ASCII of fixed length or as UTF-8."""
     if ascii_names and all(name.isascii() for name in names):
         values = np.array([name.encode() for name in names], f"S{max(map(len, names), default=1)}")
         table.attrs.create("colnames", values, shape=values.shape, dtype=values.dtype)
@@ -63,12 +63,12 @@ def write_names(table: h5py.Group, names: Sequence[str], *, ascii_names: bool = 
 
 
 def has_ascii_names(table: h5py.Group) -> bool:
-    """Whether the names of the columns of a table are stored as ASCII of a fixed length."""
+    """Return whether the names of the columns of a table are stored as ASCII of fixed length."""
     return "colnames" in table.attrs and table.attrs.get_id("colnames").dtype.kind == "S"
 
 
 def _read_types(cached: h5py.Group, namespace: str) -> dict[str, dict[str, Any]]:
-    """The types of a namespace by their names; none of what is damaged, or lies in another file."""
+    """Return the types of a namespace by name. Types that are damaged or in another file are left out."""
     found: dict[str, dict[str, Any]] = {}
     versions = find_own_group(cached, namespace)
     for version in [] if versions is None else filter(None, (find_own_group(versions, name) for name in versions)):
@@ -90,7 +90,7 @@ def _parse_types(document: h5py.HLObject | None) -> list[dict[str, Any]]:
 
 
 def _list_attributes(kind: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The attributes of a type by their names."""
+    """Return the attributes of a type by name."""
     listed = kind.get("attributes")
     each = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return {str(one.get("name")): one for one in each}

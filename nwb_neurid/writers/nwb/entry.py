@@ -27,13 +27,13 @@ from nwb_neurid.writers.nwb.objects import (
 )
 from nwb_neurid.writers.nwb.own import check_names, find_own_results, find_own_table, remove_objects, wrap_group
 
-UNFIT = re.compile(r"[^\w.-]")  # for the name of an object
-ROUNDING = 1e-3  # of vectors that were computed again, on another machine
-ROOM_BYTES = 2**18  # for the specification, and whatever else is written once
+UNFIT = re.compile(r"[^\w.-]")  # characters that are not allowed in the name of an object
+ROUNDING = 1e-3  # tolerance for vectors that were recomputed on another machine
+ROOM_BYTES = 2**18  # for the specification and other content that is written only once
 
 
 class Results(NamedTuple):
-    """The results of one model for a recording: their name in the file, a vector per unit, a prediction per label."""
+    """The results of one model for a recording: their name, the vectors of the units, and the predictions."""
 
     name: str
     embeddings: Embeddings
@@ -72,8 +72,8 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """Approximate disk space of the results in a file."""
-        twice = 2 if self.columns_of else 1  # what becomes a column stands in a table already
+        """Estimate the disk space of the results in a file."""
+        twice = 2 if self.columns_of else 1  # a prediction that becomes a column is also stored in a table
         return ROOM_BYTES + twice * sum(found.size_bytes for found in self.objects)
 
     def check_rows(self, file: Group) -> None:
@@ -136,9 +136,9 @@ class Entry:
         layout.add_columns(table, columns)
 
     def _sort_others(self, file: h5py.File) -> tuple[set[str], set[str]]:
-        """Labels that results of this name predict and these do not: those that stay, as their vectors do, and others.
+        """List labels that only existing results of this name predict: those that are kept and those that are removed.
 
-        Predictions are of the vectors that they were made from: of others, they would be wrong.
+        Predictions are kept if the vectors are unchanged. They would be wrong for other vectors.
         """
         there = _read_all(file, self.name)
         others = _list_labels(there) - _list_labels(self.objects)
@@ -159,7 +159,9 @@ class Entry:
 
 
 def name_on_tables(places: Sequence[str], name: str) -> list[str]:
-    """Names of the results `name` on each of these tables. If there are several, the name of the table is added.
+    """Return the name of the results `name` on each of these tables.
+
+    If there are several tables, the name of the table is added.
 
     Parameters
     ----------
@@ -216,9 +218,9 @@ def make_entries(
     for each in results:
         is_first = each is results[0]
         if len(places) > 1:
-            tables.describe_results(*each)  # what is wrong with them as a whole
+            tables.describe_results(*each)  # finds faults of the results as a whole
         for place, called, count, end in zip(places, name_on_tables(places, each.name), counts, ends, strict=True):
-            rows = slice(end - count, None if place is places[-1] else end)  # the last reports rows that are too many
+            rows = slice(end - count, None if place is places[-1] else end)  # also surplus rows, to report them
             part, predicted = select(each.embeddings, rows), [select(one, rows) for one in each.predictions]
             entry = Entry(
                 name=called,
@@ -249,7 +251,7 @@ def find_table(file: Group, table: str) -> Group:
 
 
 def _read_all(file: h5py.File, name: str) -> list[NwbObject]:
-    """The results of a name that are in the file itself, as far as they can be read."""
+    """Read the results of a name that are in the file itself. Damaged results are left out."""
     return [thing for group in find_own_results(file).get(name, []) for thing in _read_back(group)]
 
 
@@ -258,7 +260,7 @@ def _list_labels(objects: Sequence[NwbObject]) -> set[str]:
 
 
 def _are_of_same_vectors(there: Sequence[NwbObject], objects: Sequence[NwbObject]) -> bool:
-    """Whether the same model gave the same vectors, but for rounding."""
+    """Return whether two results contain the same vectors of the same model, except for rounding."""
     models = [[_name_model(part) for part in each if part.neurodata_type == MODEL] for each in (there, objects)]
     vectors = [
         [column.values for part in each for column in part.columns if column.name == "embedding"]
@@ -267,18 +269,18 @@ def _are_of_same_vectors(there: Sequence[NwbObject], objects: Sequence[NwbObject
     if models[0] != models[1] or [len(each) for each in vectors] != [1, 1]:
         return False
     old, new = vectors[0][0], vectors[1][0]
-    if old.shape != new.shape or old.dtype.kind not in "biuf":  # what is there may be damaged
+    if old.shape != new.shape or old.dtype.kind not in "biuf":  # existing results may be damaged
         return False
     return bool(np.allclose(old, new, rtol=ROUNDING, atol=ROUNDING, equal_nan=True))
 
 
 def _name_model(model: NwbObject) -> tuple[object, ...]:
-    """What tells one model from another."""
+    """Return the attributes that identify a model."""
     return tuple(model.attributes.get(name) for name in ("encoder", "encoder_version", "config", "weights_sha256"))
 
 
 def _read_back(group: h5py.Group) -> Sequence[NwbObject]:
-    """What lies in a group that was just written; nothing if it cannot be read."""
+    """Read the objects in a group that was just written. Return () if the group cannot be read."""
     try:
         return existing.read_objects(wrap_group(group))
     except NeuridError:

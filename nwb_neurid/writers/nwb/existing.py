@@ -33,7 +33,7 @@ NEURONS = "neurons"
 
 
 def find_results(file: Group) -> dict[str, list[Group]]:
-    """Find the paths of the objects of all results, by the name of the results. Links are followed.
+    """Find the groups of all results, by the name of the results. Links are followed.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def find_results(file: Group) -> dict[str, list[Group]]:
 
 
 def name_results(group: Group) -> str:
-    """The name of the results to which a group belongs; "" if it was not written by nwb-neurid."""
+    """Return the name of the results to which a group belongs, or "" if this package did not write the group."""
     name = group.path.rpartition("/")[2]
     kind = group.attribute("neurodata_type") or ""
     label = group.attribute("label_name") or ""
@@ -63,7 +63,7 @@ def name_results(group: Group) -> str:
     ending = name_ending(kind, label) if kind in ATTRIBUTES else ""
     if ending and name.endswith(ending):
         return name.removesuffix(ending)
-    return name.removesuffix(name_ending(EMBEDDINGS)).partition(name_ending(PREDICTIONS))[0]  # what is damaged
+    return name.removesuffix(name_ending(EMBEDDINGS)).partition(name_ending(PREDICTIONS))[0]  # if damaged
 
 
 def read_objects(group: Group) -> tuple[NwbObject, ...]:
@@ -92,18 +92,18 @@ def read_objects(group: Group) -> tuple[NwbObject, ...]:
 
 
 def find_table(group: Group) -> Group | None:
-    """The Units or the PlaneSegmentation to which the rows of our table refer; None for a model."""
+    """Return the Units or the PlaneSegmentation to which the rows of a results table refer, or None for a model."""
     neuron = group.dataset("neuron")
     return None if neuron is None else neuron.referred_by("table")
 
 
 def is_sidecar_table(table: Group) -> bool:
-    """Whether the table is that of a sidecar, which represents a table of the recording."""
+    """Return whether a table is that of a sidecar, which represents a table of the recording."""
     return table.path.endswith(f"/{NEURONS}") and table.dataset(UNIT_ID) is not None
 
 
 def read_ids(table: Group) -> Shaped[np.ndarray, " units"]:
-    """The ids of the rows of a table. Text is returned as an array of `str`."""
+    """Return the ids of the rows of a table. Text is returned as an array of `str`."""
     found = Table(table).dataset(UNIT_ID if is_sidecar_table(table) else "id")
     return found.texts().ravel() if found.is_text else found.column()
 
@@ -128,7 +128,7 @@ def _read_column(table: Group, name: str, rows: int) -> Column:
 
 
 def _read_heads(group: Group) -> tuple[NwbObject, ...]:
-    """An object without its data, after its model where that is folded into it."""
+    """Read an object without its data. In the plain layout, the model that it contains comes first."""
     kind = str(group.attribute("neurodata_type"))
     values = {name: group.raw_attribute(name) for name in ATTRIBUTES.get(kind, ())}
     found = NwbObject(
@@ -141,7 +141,7 @@ def _read_heads(group: Group) -> tuple[NwbObject, ...]:
 
 
 def _read_mark(last: str) -> tuple[str, str]:
-    """The type and the label that the last line of a description names; "" for what is damaged."""
+    """Return the type and the label in the last line of a description, or "" if the line is damaged."""
     try:
         about = json.loads(last.removeprefix(MARK))
     except (ValueError, RecursionError):
@@ -156,7 +156,7 @@ def _to_texts(value: Any) -> list[str]:
 
 
 def _to_plain(value: Any) -> Attribute:
-    """An attribute as its format gives it, as a plain value."""
+    """Convert an attribute of any storage format to a plain value."""
     if isinstance(value, np.ndarray | list | tuple):
         return tuple(_to_scalar(each) for each in np.asarray(value, object).ravel().tolist())
     return _to_scalar(value)

@@ -1,4 +1,4 @@
-"""Errors of the file system and of HDF5 are converted into errors of nwb-neurid, with a message of one line."""
+"""Conversion of errors of the file system and of HDF5 into errors of nwb-neurid, with a message of one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nwb_neurid.errors import CannotWrite, NeuridError
 
-FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, whatever goes wrong
+FAILURES = (OSError, RuntimeError, KeyError, ValueError)  # exceptions that h5py raises
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def convert_faults(path: Path) -> Iterator[None]:
 
 
 def _explain(error: Exception) -> str:
-    """In the words of someone who does not know HDF5, where we have them."""
+    """Explain an error for users who do not know HDF5, if a simple explanation is known."""
     said = str(error)
     if isinstance(error, BlockingIOError) or "already open" in said:
         return "it is open for writing in another program; close it there"

@@ -8,7 +8,7 @@ from nwb_neurid.errors import SourceChanged, SourceNotFound
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Fingerprint of a file, or of a Zarr folder with all its content, which changes when it is changed."""
+    """Fingerprint of a file, or of a Zarr folder with all its content. It differs after a change."""
 
     size: int
     mtime_ns: int
@@ -32,12 +32,12 @@ class Fingerprint:
         return cls(size, max(each.st_mtime_ns for each in (status, *inside)), status.st_ino)
 
     def check(self, path: Path) -> None:
-        """Refuse to continue if the file is another one.
+        """Check that the file has not changed.
 
         Raises
         ------
         SourceChanged
-            If the file at `path` is gone or has another fingerprint.
+            If the file at `path` no longer exists or has another fingerprint.
         """
         try:
             changed = Fingerprint.of(path) != self

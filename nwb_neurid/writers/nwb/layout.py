@@ -21,9 +21,9 @@ from nwb_neurid.writers.nwb.specification import NAMESPACE, load_specification
 
 OWN = frozenset({CORE, COMMON, "hdmf-experimental", NAMESPACE})
 SPECIFICATIONS = ".specloc"
-MEANINGS_SINCE = (1, 9)  # of hdmf-common
-MEANINGS_BY_REFERENCE_SINCE = (1, 10)  # before, it was a link
-CHUNK_BYTES = 2**20  # what HDF5 keeps of a dataset in memory, by default
+MEANINGS_SINCE = (1, 9)  # version of hdmf-common
+MEANINGS_BY_REFERENCE_SINCE = (1, 10)  # earlier versions use a link
+CHUNK_BYTES = 2**20  # the default size of HDF5's chunk cache
 MODULES = {
     "ecephys": "Results computed from the activity of sorted units.",
     "ophys": "Results computed from the activity of segmented cells.",
@@ -31,15 +31,15 @@ MODULES = {
 
 
 def find_module(path: str, neurodata_type: str) -> str:
-    """The processing module for results on the table at this path, which is a Units or a PlaneSegmentation."""
+    """Return the processing module for results on the table at a path, which is a Units or a PlaneSegmentation."""
     imaging = "PlaneSegmentation" in neurodata_type
-    imaging |= path.startswith("/processing/ophys/")  # in a sidecar it is a plain table
+    imaging |= path.startswith("/processing/ophys/")  # the table of a sidecar is a plain table
     return f"processing/{'ophys' if imaging else 'ecephys'}"
 
 
 def _is_plain(cached: h5py.Group | None, dialect: Dialect) -> bool:
-    """Whether a file with these specifications gets the `core` layout."""
-    if dialect != Dialect():  # PyNWB of that time does not open what has a flag among its attributes
+    """Return whether a file with these specifications gets the `core` layout."""
+    if dialect != Dialect():  # PyNWB of that time cannot open objects with a boolean attribute
         return True
     if cached is None or locate(cached, f"{NAMESPACE}/{load_specification().version}").file:
         return True
@@ -47,7 +47,10 @@ def _is_plain(cached: h5py.Group | None, dialect: Dialect) -> bool:
 
 
 def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Group) -> None:
-    """Write a model and tables, whose rows are those of `table`, in the layout that the file requires."""
+    """Write a model and tables in the layout that the file requires.
+
+    The rows of the tables refer to those of `table`.
+    """
     path = find_module(str(table.name), read_text(table, "neurodata_type"))
     cached = _find_specifications(file)
     dialect = read_dialect(cached)
@@ -72,7 +75,7 @@ def write_objects(file: h5py.Group, objects: Sequence[NwbObject], table: h5py.Gr
 
 
 def list_traces(file: h5py.Group, removed: Set[str]) -> list[str]:
-    """List what was written only for results and can go with these objects: empty modules, the specification."""
+    """List other objects that can be removed with these results: empty modules and the specification."""
     found = []
     for place, description in MODULES.items():
         module = find_own_group(file, f"/processing/{place}")
@@ -87,12 +90,12 @@ def list_traces(file: h5py.Group, removed: Set[str]) -> list[str]:
 
 
 def list_columns(table: h5py.Group) -> list[str]:
-    """The columns of a table, in their order."""
+    """List the columns of a table, in their order."""
     return [_decode(name) for name in np.ravel(table.attrs.get("colnames", ()))]
 
 
 def read_text(item: h5py.HLObject, name: str) -> str:
-    """The value of an attribute as text; "" if it does not exist."""
+    """Return the value of an attribute as text, or "" if it does not exist."""
     return _decode(item.attrs.get(name, ""))
 
 
@@ -101,7 +104,7 @@ def _decode(value: object) -> str:
 
 
 def _has_types(file: h5py.Group, removed: Set[str]) -> bool:
-    """Whether anything in the file is of a type of ours, but for these objects."""
+    """Return whether the file contains objects with a type of ndx-neurid, apart from those in `removed`."""
     own: list[str] = []
 
     def note(name: str, item: h5py.HLObject) -> None:
@@ -113,16 +116,19 @@ def _has_types(file: h5py.Group, removed: Set[str]) -> bool:
 
 
 def _find_specifications(file: h5py.Group) -> h5py.Group | None:
-    """The specifications that are cached in the file itself, not in another one to which it links."""
+    """Return the specifications that are cached in the file itself.
+
+    Those in another file, to which it links, do not count.
+    """
     try:
         found = file[file.attrs[SPECIFICATIONS]] if SPECIFICATIONS in file.attrs else None
-    except (KeyError, ValueError):  # a reference that leads nowhere
+    except (KeyError, ValueError):  # the reference is broken
         return None
     return found if isinstance(found, h5py.Group) and find_own_group(file, str(found.name)) == found else None
 
 
 def _link_model(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
-    """Tables know their model."""
+    """Add a link to the model to each table."""
     (model,) = (found.name for found in objects if found.neurodata_type == MODEL)
     for found in objects:
         if found.neurodata_type != MODEL:
@@ -130,7 +136,7 @@ def _link_model(module: h5py.Group, objects: Sequence[NwbObject]) -> None:
 
 
 def _find_meanings_version(cached: h5py.Group | None) -> tuple[int, ...]:
-    """The version of hdmf-common in these specifications, if it has the type MeaningsTable; otherwise ()."""
+    """Return the version of hdmf-common in these specifications if it has the type MeaningsTable, or otherwise ()."""
     versions = find_own_group(cached, COMMON) if cached is not None else None
     numbers = [re.findall(r"^\d+|(?<=\.)\d+", version) for version in versions or ()]
     newest = max((tuple(map(int, number)) for number in numbers), default=())
@@ -138,7 +144,7 @@ def _find_meanings_version(cached: h5py.Group | None) -> tuple[int, ...]:
 
 
 def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: tuple[int, ...]) -> None:
-    """What the classes are, where programs look for it that know nothing of our types."""
+    """Write the meanings of classes into NWB's table for meanings, for programs that do not know ndx-neurid."""
     described = zip(attributes["classes"], attributes["class_descriptions"], strict=True)
     values, meanings = zip(*((name, said) for name, said in described if said), strict=True)
     group = table.create_group("meanings_tables/predicted_label_meanings")
@@ -156,7 +162,7 @@ def _write_meanings(table: h5py.Group, attributes: Mapping[str, Any], version: t
 
 
 def _cache_specification(cached: h5py.Group) -> None:
-    """So that any reader of NWB knows the types."""
+    """Store the specification in the file, so that any reader of NWB knows the types."""
     path = f"{NAMESPACE}/{load_specification().version}"
     if find_own_group(cached, path) is None:
         group = cached.create_group(path)
@@ -167,7 +173,7 @@ def _cache_specification(cached: h5py.Group) -> None:
 def _tag(
     item: h5py.Group | h5py.Dataset, dialect: Dialect, neurodata_type: str, description: str = "", namespace: str = ""
 ) -> None:
-    """Say what an object is; it is of the namespace of tables unless another one is named."""
+    """Write the type of an object. Its namespace is that of tables unless another one is given."""
     item.attrs["namespace"] = namespace or dialect.tables
     item.attrs["neurodata_type"] = neurodata_type
     item.attrs["object_id"] = str(uuid.uuid4())
@@ -184,7 +190,7 @@ def _write_attributes(group: h5py.Group, attributes: Mapping[str, Attribute]) ->
 
 
 def _write_rows(group: h5py.Group, unit_ids: Shaped[np.ndarray, " rows"], table: h5py.Group, dialect: Dialect) -> None:
-    """The ids of the rows, and the rows of `table` that they refer to."""
+    """Write the ids of the rows, and the rows of `table` to which they refer."""
     rows = np.arange(len(unit_ids))
     own = unit_ids.dtype.kind in "iu" and len(np.unique(unit_ids)) == len(unit_ids)  # a repeated id is invalid
     _tag(_write_dataset(group, "id", unit_ids.astype(np.int64) if own else rows), dialect, "ElementIdentifiers")
@@ -224,12 +230,15 @@ def drop_columns(table: h5py.Group, names: Sequence[str]) -> None:
 
 
 def name_columns(table: h5py.Group, names: Sequence[str], *, like: h5py.Group | None = None) -> None:
-    """Write the names of the columns of a table, in their order, in the text type of this table or of another one."""
+    """Write the column names of a table in order, in the text type of this table or of the table `like`."""
     write_names(table, names, ascii_names=has_ascii_names(table if like is None else like))
 
 
 def _write_dataset(group: h5py.Group, name: str, values: Shaped[np.ndarray, "..."]) -> h5py.Dataset:
-    """A dataset that can grow by rows, in chunks of one size, since even a chunk that is not full takes its room."""
+    """Write a dataset that can grow by rows.
+
+    All chunks have the same size, because each chunk is stored at full size.
+    """
     chunks = max(1, values.nbytes // CHUNK_BYTES)
     rows = -(-len(values) // chunks)
     return group.create_dataset(

@@ -9,7 +9,7 @@ import h5py
 from nwb_neurid._system.warning import warn
 from nwb_neurid.readers.nwb.outside import list_files
 
-MOST_LINKS = 16  # one after another
+MOST_LINKS = 16  # maximum number of links that are followed, one after another
 
 
 class Place(NamedTuple):
@@ -54,12 +54,12 @@ def locate(group: h5py.Group, path: str, *, most_links: int = MOST_LINKS) -> Pla
 
 
 def find_own(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset | None:
-    """The group or dataset at a path, if it is in the file itself."""
+    """Return the group or dataset at a path if it is in the file itself."""
     return locate(group, path).item
 
 
 def find_own_group(group: h5py.Group, path: str) -> h5py.Group | None:
-    """The group at a path, if it is in the file itself."""
+    """Return the group at a path if it is in the file itself."""
     item = find_own(group, path)
     return item if isinstance(item, h5py.Group) else None
 
@@ -67,7 +67,7 @@ def find_own_group(group: h5py.Group, path: str) -> h5py.Group | None:
 def _step(group: h5py.Group, name: str, most_links: int) -> Place:
     try:
         link = group.get(name, getlink=True)
-    except TypeError:  # a kind of link that h5py does not know
+    except TypeError:  # h5py does not know this kind of link
         return Place()
     if isinstance(link, h5py.ExternalLink):
         return Place(file=os.fsdecode(link.filename))
@@ -99,13 +99,13 @@ def warn_of_lost_links(source: Path, copy: Path) -> None:
 
 
 def name_linked_files(source: Path) -> set[str]:
-    """The other files to which a recording links, or that hold its data, with their names in the recording."""
+    """Return the other files to which a recording links or that contain its data, by their names in the recording."""
     with h5py.File(source, "r") as file:
         return _name_external(file) | name_data_files(file)
 
 
 def name_data_files(file: h5py.File) -> set[str]:
-    """The other files that hold data of an open file, with their names in this file."""
+    """Return the other files that contain data of an open file, by their names in this file."""
     names: set[str] = set()
     file.visititems(lambda _, item: names.update(list_files(item)) if isinstance(item, h5py.Dataset) else None)
     return names

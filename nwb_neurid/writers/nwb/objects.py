@@ -24,10 +24,10 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     EMBEDDINGS: (),
     PREDICTIONS: ("label_name", "scope", "classes", "class_descriptions", "prevalence", "coverage", "notes"),
 }
-"""The types of ndx-neurid, and which attributes each has beside those of any object of NWB."""
+"""The types of ndx-neurid, and the attributes of each type in addition to those of every NWB object."""
 
-HEAD_BYTES = 8_192  # more than HDF5 spends on the headers and the index of a dataset
-MARK = "ndx-neurid "  # begins the last line of the description of a plain table
+HEAD_BYTES = 8_192  # at least the size of the headers and the index of an HDF5 dataset
+MARK = "ndx-neurid "  # beginning of the last line of the description of a plain table
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -75,21 +75,21 @@ class NwbObject:
 
     @property
     def size_bytes(self) -> int:
-        """Approximate disk space of its data in a file."""
+        """Estimate the disk space of the data in a file."""
         arrays = [array for column in self.columns for array in (column.values, column.ends) if array is not None]
-        arrays += [] if self.unit_ids is None else [np.zeros(2 * len(self.unit_ids))]  # the ids, and the rows
-        attributes = 2 * len(json.dumps(dict(self.attributes)))  # what classes are may stand in a table too
+        arrays += [] if self.unit_ids is None else [np.zeros(2 * len(self.unit_ids))]  # for the ids and the rows
+        attributes = 2 * len(json.dumps(dict(self.attributes)))  # the meanings of classes may also be stored in a table
         heads = HEAD_BYTES * (1 + len(arrays)) + attributes
         return heads + sum(map(_size_bytes, arrays))
 
 
 def name_ending(neurodata_type: str, label_name: str = "") -> str:
-    """The part of the name of an object that follows the name of the results."""
+    """Return the part of the name of an object that follows the name of the results."""
     return {MODEL: "_model", EMBEDDINGS: "_embeddings", PREDICTIONS: f"_predictions_{label_name}"}[neurodata_type]
 
 
 def name_object(name: str, neurodata_type: str, label_name: str = "") -> str:
-    """The name of an object in the file, for results with the name `name`.
+    """Return the name of an object in the file for the results `name`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def make_text(values: Iterable[object]) -> Shaped[np.ndarray, " rows"]:
 
 
 def check_text(found: NwbObject) -> None:
-    """Refuse text that HDF5 cannot store: text must not contain NUL, and must be valid Unicode.
+    """Refuse text that HDF5 cannot store. Text must be valid Unicode without NUL.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def check_text(found: NwbObject) -> None:
 
 
 def are_same(one: NwbObject, other: NwbObject) -> bool:
-    """Whether two descriptions are equal."""
+    """Return whether two descriptions are equal."""
     heads = [
         (found.name, found.neurodata_type, found.description, json.dumps(dict(found.attributes), sort_keys=True))
         for found in (one, other)
@@ -140,7 +140,7 @@ def are_same(one: NwbObject, other: NwbObject) -> bool:
 
 
 def are_same_columns(one: Column, other: Column) -> bool:
-    """Whether two columns have the same values for the same rows."""
+    """Return whether two columns have the same values for the same rows."""
     return (
         one.description == other.description
         and are_same_values(one.values, other.values)
@@ -149,7 +149,10 @@ def are_same_columns(one: Column, other: Column) -> bool:
 
 
 def are_same_values(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    """Whether two arrays are equal. Floats are compared bit by bit, so that NaN equals NaN; text may be of any type."""
+    """Return whether two arrays are equal.
+
+    Floats are compared bit by bit, so that NaN equals NaN. Text may be of any type.
+    """
     if one is None or other is None:
         return one is other
     if one.dtype == other.dtype and one.dtype.kind in "biuf":
@@ -201,10 +204,10 @@ def _make_model(table: NwbObject, values: dict[str, Any]) -> NwbObject:
 
 
 def _unpack(values: Mapping[str, Attribute | list[str | float]]) -> dict[str, Attribute]:
-    """As they were before they became JSON, which knows no tuples."""
+    """Restore attributes from JSON, in which tuples became lists."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _size_bytes(values: np.ndarray) -> int:
-    """Text counts four bytes a character, and the 32 that HDF5 spends on each."""
+    """Estimate the disk space of values. Text needs about four bytes per character, and 32 bytes of HDF5 per text."""
     return sum(4 * len(str(value)) + 32 for value in values) if values.dtype.kind in "OUST" else values.nbytes

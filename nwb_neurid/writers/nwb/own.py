@@ -69,7 +69,7 @@ def list_columns(file: h5py.File, name: str, *, but: Collection[str] = ()) -> di
 
 
 def remove_objects(file: h5py.File, name: str, *, but: Collection[str] = ()) -> None:
-    """Remove the objects of results, and their columns of the units, but for predictions of some labels."""
+    """Remove the objects of results and their columns of the units, except predictions of some labels."""
     for place, columns in list_columns(file, name, but=but).items():
         layout.drop_columns(file[place], columns)
     kept = {name_object(name, PREDICTIONS, label) for label in but}
@@ -79,7 +79,10 @@ def remove_objects(file: h5py.File, name: str, *, but: Collection[str] = ()) -> 
 
 
 def find_own_table(group: h5py.Group) -> h5py.Group | None:
-    """The table of the file to which the rows of our table refer; None for a model, or if the reference is damaged."""
+    """Return the table in this file to which the rows of a results table refer.
+
+    Return None for a model, or if the reference is damaged.
+    """
     neuron = find_own(group, "neuron")
     try:
         reference = None if neuron is None else neuron.attrs.get("table")
@@ -95,6 +98,6 @@ def _list_own_groups(parent: h5py.Group | None) -> list[h5py.Group]:
 
 
 def wrap_group(group: h5py.Group) -> Group:
-    """A group as the reader of NWB files has it."""
+    """Convert a group of h5py to a group of the NWB reader."""
     path = str(group.name)
     return Hdf5Group(group, str(group.file.filename), "" if path == "/" else path)

@@ -15,7 +15,7 @@ from nwb_neurid.writers.nwb.tables import AS_JSON, count_one_window
 
 AS_TEXTS = ("notes", "dimensions")
 KINDS = {"window_s": float, "stitched": bool}
-"""Of attributes of a model that are no text."""
+"""Attributes of a model that are not text, and their types."""
 
 
 def parse_results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predictions]]:
@@ -35,7 +35,7 @@ def parse_results(objects: Sequence[NwbObject]) -> tuple[Embeddings, list[Predic
 
 
 def _parse_provenance(found: NwbObject) -> Provenance:
-    """What this version knows of it; a later one may have stored more."""
+    """Parse the provenance. Attributes of later versions that this version does not know are ignored."""
     values: dict[str, Any] = {}
     for field in fields(Provenance):
         if field.name not in found.attributes:
@@ -109,7 +109,7 @@ def _parse_predictions(found: NwbObject, provenance: Provenance) -> Predictions:
 def _parse_sets(
     found: NwbObject, units: int, classes: Shaped[np.ndarray, " classes"]
 ) -> Bool[np.ndarray, "units classes"]:
-    """Which classes each unit's list names."""
+    """Return which classes are in the prediction set of each unit."""
     members = np.zeros((units, len(classes)), np.bool_)
     column = _find_column(found, "prediction_set")
     if column is None:
@@ -126,7 +126,7 @@ def _parse_sets(
 
 
 def _read_coverage(found: NwbObject) -> float:
-    """NaN where no sets are stored, as of a criterion."""
+    """Return the coverage. It is NaN if no prediction sets are stored, for example for a criterion."""
     if "coverage" not in found.attributes and _find_column(found, "prediction_set") is None:
         return np.nan
     return float(_read_attribute(found, "coverage", float))
@@ -143,7 +143,7 @@ def _read_prevalence(found: NwbObject, classes: int) -> Shaped[np.ndarray, " cla
 def _read_column(
     found: NwbObject, name: str, dtype: type, dimensions: int = 1, *, default: np.ndarray | None = None
 ) -> Shaped[np.ndarray, "rows ..."]:
-    """The values of a column, of which it is known what they must be; those by default where it is not there."""
+    """Read a column and check its type and the number of its axes. Return `default` if there is no such column."""
     column = _find_column(found, name)
     if column is None and default is not None:
         return default

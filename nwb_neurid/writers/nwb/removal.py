@@ -19,11 +19,11 @@ from nwb_neurid.writers.nwb.copying import copy_file
 from nwb_neurid.writers.nwb.links import name_data_files
 from nwb_neurid.writers.nwb.own import find_own_results, list_columns, remove_results
 
-BLOCK_ELEMENTS = 2**22  # of a dataset, compared at a time
+BLOCK_ELEMENTS = 2**22  # number of elements of a dataset that are compared at once
 
 
 def copy_without(source: Path, copy: Path, name: str) -> bool:
-    """Copy a file without some results; returns False if their disk space cannot be freed.
+    """Copy a file without some results. Return False if their disk space cannot be freed.
 
     Parameters
     ----------
@@ -58,7 +58,9 @@ def copy_without(source: Path, copy: Path, name: str) -> bool:
 def are_same(
     file: h5py.File, other: h5py.File, *, without: Set[str] = frozenset(), renamed: Set[str] = frozenset()
 ) -> bool:
-    """Whether two files have the same objects, links, attributes and data. References must have the same targets.
+    """Return whether two files have the same objects, links, attributes and data.
+
+    References must have the same targets.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def are_same(
 
 
 def _copy_rest(source: Path, copy: Path, name: str) -> bool:
-    """Whether everything else could be copied, object by object."""
+    """Copy all other objects one by one. Return whether this worked."""
     with h5py.File(source, "r") as file:
         plist = file.id.get_create_plist()
         if plist.get_userblock() or name_data_files(file):
@@ -103,7 +105,7 @@ def _copy_rest(source: Path, copy: Path, name: str) -> bool:
 
 
 def _copy_group(group: h5py.Group, new: h5py.Group, without: Set[str], columns: Mapping[str, Sequence[str]]) -> None:
-    """Everything in a group but for some paths."""
+    """Copy all members of a group except some paths."""
     for name in group:
         path = _join(group, name)
         if path in without:
@@ -121,7 +123,7 @@ def _copy_group(group: h5py.Group, new: h5py.Group, without: Set[str], columns: 
 
 
 def _copy_attributes(item: h5py.Group, new: h5py.Group, columns: Mapping[str, Sequence[str]]) -> None:
-    """The attributes of a group; a table may have other columns than before."""
+    """Copy the attributes of a group. A table may have fewer columns than before."""
     for name in item.attrs:
         if name == "colnames" and item.name in columns:
             layout.name_columns(new, columns[str(item.name)], like=item)
@@ -145,7 +147,7 @@ def _set_references(item: h5py.HLObject, new: h5py.HLObject) -> None:
 
 
 def _is_reference(dtype: np.dtype) -> bool:
-    """Whether there are references to objects; what else leads elsewhere cannot be copied."""
+    """Return whether values are object references. Other kinds of references cannot be copied."""
     if h5py.check_ref_dtype(dtype) is h5py.RegionReference:
         raise TypeError("references to regions")
     inner = h5py.check_vlen_dtype(dtype)
@@ -155,7 +157,7 @@ def _is_reference(dtype: np.dtype) -> bool:
 
 
 def _lead_to(values: np.ndarray, file: h5py.File, new: h5py.File) -> np.ndarray:
-    """The same values, with references to what has the same name in the new file."""
+    """Return the values with each reference replaced by a reference to the object of the same name in the new file."""
     led = values.copy()
     if values.dtype.names:
         for name in values.dtype.names:
@@ -176,7 +178,7 @@ def _name_target(reference: h5py.Reference, file: h5py.File) -> str:
 
 
 def _list_places(file: h5py.File, without: Set[str] = frozenset()) -> dict[str, Any]:
-    """Every object by its path, one that several links lead to by the first; and the links that are no objects."""
+    """Return all objects and links by path. An object with several paths is returned under its first path."""
     found: dict[str, Any] = {"/": file}
     seen = {_address(file)}
     groups: list[h5py.Group] = [file]
@@ -233,7 +235,7 @@ def _is_same_data(item: h5py.Dataset, other: h5py.Dataset) -> bool:
 
 
 def _cut_blocks(item: h5py.Dataset) -> Iterator[tuple[slice, ...]]:
-    """Parts of a dataset that fit into memory: rows of whole chunks, and of wide ones a part."""
+    """Yield slices of a dataset that fit into memory. They consist of whole chunks."""
     steps, room = [], BLOCK_ELEMENTS
     chunks = item.chunks or (1,) * item.ndim
     for length, chunk in zip(reversed(item.shape), reversed(chunks), strict=True):
@@ -246,7 +248,7 @@ def _cut_blocks(item: h5py.Dataset) -> Iterator[tuple[slice, ...]]:
 
 
 def _to_plain(value: Any, file: h5py.File) -> object:
-    """A value that can be compared: numbers as their bytes, references as the names of their targets."""
+    """Convert a value for comparison: numbers to bytes, references to the names of their targets."""
     if isinstance(value, h5py.Reference):
         return _name_target(value, file) if value else None
     if isinstance(value, np.ndarray | np.void) and value.dtype.names:

@@ -35,12 +35,12 @@ def make_sidecar(recording: Group, table: Group) -> bytes:
 
 
 def find_module(table: Group) -> str:
-    """The processing module for results on this table."""
+    """Return the processing module for results on a table."""
     return layout.find_module(table.path, table.attribute("neurodata_type") or "")
 
 
 def find_neurons(table: Group) -> str:
-    """The table in a sidecar that lists the neurons of a table of the recording."""
+    """Return the path in a sidecar of the table that lists the neurons of a table of the recording."""
     return f"{find_module(table)}/{NEURONS}"
 
 
@@ -74,7 +74,7 @@ def _read_about(recording: Group) -> dict[str, Any]:
 
 
 def _read_text(recording: Group, place: str) -> str:
-    """A text, or several as one; "" where there is none."""
+    """Return a text. Several texts are joined. It is "" if there is none."""
     found = recording.dataset(place)
     return "; ".join(map(str, found.texts().ravel())) if found is not None and found.is_text else ""
 
@@ -90,7 +90,7 @@ def _write(
     neurons = DynamicTable(
         name=NEURONS,
         description=f"The neurons: the rows of {table} of the recording.",
-        id=np.arange(len(ids)),  # an array: hdmf looks at every element of a list
+        id=np.arange(len(ids)),  # an array is fast; hdmf checks every element of a list
         columns=[named],
     )
     nwbfile = NWBFile(**about, subject=Subject(**subject) if subject else None)

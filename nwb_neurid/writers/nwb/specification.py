@@ -27,7 +27,7 @@ class Specification:
 
 @cache
 def load_specification() -> Specification:
-    """The version that this package writes."""
+    """Load the version of the specification that this package writes."""
     (namespace,) = _read_yaml("ndx-neurid.namespace.yaml")["namespaces"]
     documents = {}
     for part in namespace["schema"]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UNITS = "units"
 ROIS = "processing/ophys/ImageSegmentation/PlaneSegmentation"
 NAME = "name_in_source"
-FIXED_BYTES = 2**20  # what PyNWB writes into every file, its specification above all
+FIXED_BYTES = 2**20  # minimum size of a file of PyNWB, mainly its specification
 BYTES_OF_UNIT = 200
 UNKNOWN = "NaN where unknown."
 PIXEL = [("x", "u4"), ("y", "u4"), ("weight", "f4")]
@@ -53,7 +53,7 @@ def write_recording(population: Population, path: Path) -> str:
     Raises
     ------
     OSError
-        Whatever the system refuses.
+        If the operating system refuses.
     """
     from pynwb import NWBHDF5IO, NWBFile
     from pynwb.file import Subject
@@ -76,13 +76,13 @@ def write_recording(population: Population, path: Path) -> str:
     else:
         table = _add_rois(nwbfile, population, population.activity)
     with h5py.File(path, "w-") as file, NWBHDF5IO(file=file, mode="w") as io:
-        reserve_room(path, _estimate_bytes(population))  # HDF5 can crash where the disk is full
+        reserve_room(path, _estimate_bytes(population))  # HDF5 can crash if the disk is full
         io.write(nwbfile)
     return table
 
 
 def _estimate_bytes(population: Population) -> int:
-    """At least as much as the file of a population takes."""
+    """Estimate an upper limit of the file size of a population."""
     activity = population.activity
     values = activity.times_s if isinstance(activity, Spikes) else activity.values
     texts = [*population.labels.values(), *([] if population.group is None else [population.group])]
@@ -125,7 +125,7 @@ def write_standalone(
 
 
 def _rename(results: Results, ids: Shaped[np.ndarray, " units"]) -> Results:
-    """Results with the ids that units have in the file."""
+    """Return the results with the ids that the units have in the file."""
     predictions = [replace(part, unit_ids=ids) for part in results.predictions]
     return Results(results.name, replace(results.embeddings, unit_ids=ids), predictions)
 
@@ -199,7 +199,7 @@ def _make_plane_segmentation(nwbfile: "NWBFile", population: Population) -> "Pla
             VectorIndex(name="pixel_mask_index", data=np.cumsum([len(each) for each in masks]), target=mask),
             mask,
         ]
-    else:  # PyNWB wants a mask
+    else:  # PyNWB requires a mask
         said = "Not known: an image of a single pixel of weight 0 for each ROI."
         columns.append(
             VectorData(name="image_mask", description=said, data=np.zeros((len(population), 1, 1), np.float32))
@@ -214,14 +214,14 @@ def _make_plane_segmentation(nwbfile: "NWBFile", population: Population) -> "Pla
 
 
 def _list_ids(population: Population) -> list[int]:
-    """The ids of the source if they are whole numbers, all different; or else the rows."""
+    """Return the ids of the source if they are unique whole numbers, or otherwise the row numbers."""
     ids = population.unit_ids
     whole = ids.dtype.kind in "iu" and len(np.unique(ids)) == len(ids)
     return [int(id_) for id_ in ids] if whole else list(range(len(ids)))
 
 
 def _describe_columns(population: Population) -> dict[str, tuple[str, Any]]:
-    """Descriptions and values of the columns that say what is known of each unit."""
+    """Return descriptions and values of the columns with the known properties of the units."""
     columns: dict[str, tuple[str, Any]] = {
         name: (f"The label {name} in the source; empty where unknown.", values.tolist())
         for name, values in population.labels.items()
@@ -250,7 +250,7 @@ def _describe_columns(population: Population) -> dict[str, tuple[str, Any]]:
 
 
 def _find_centroids_px(masks_px: Sequence[Float32[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "rois 2"]:
-    """Centre of each mask by weight, in pixels; NaN for an ROI without one."""
+    """Return the weighted centre of each mask, in pixels, with NaN for an ROI without a mask."""
     centres = np.full((len(masks_px), 2), np.nan, np.float32)
     for row, mask in enumerate(masks_px):
         weight = mask[:, 2].clip(0)

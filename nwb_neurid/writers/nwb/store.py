@@ -45,7 +45,7 @@ from nwb_neurid.writers.options import WriteOptions
 
 
 def name_after(encoder: str) -> str:
-    """The default name of the results of an encoder."""
+    """Return the default name of the results of an encoder."""
     return f"{PREFIX}{encoder}"
 
 
@@ -76,7 +76,7 @@ def check_writable(path: Path, options: WriteOptions, *, table: str | Sequence[s
                     check_names(file, path, each, names[each], options.overwrite)
             check_room(to.file, copied=path)
             return
-        with open_file(path):  # whether it can be read
+        with open_file(path):  # fails if the file cannot be read
             pass
         if to.file.exists():
             with h5py.File(to.file, "r") as file:
@@ -118,7 +118,7 @@ def write(
     overwrite
         Whether existing results with the same name, and an existing file `output`, may be replaced.
     name
-        Name of the results; `neurid_ENCODER` by default.
+        Name of the results. By default, it is `neurid_ENCODER`.
     table
         Path within the file of the Units or the PlaneSegmentation to which the results belong. If there are several
         tables, the results for the rows of each table are written separately, with the name `<name>_<name of the
@@ -148,11 +148,11 @@ def write(
     SourceNotFound
         If there is no file.
     SourceChanged
-        If the file has changed, or no longer exists, since it was read.
+        If the file was changed or removed after it was read.
     ResultsExist
         If the file already contains results with that name.
     CannotWrite
-        If the results do not fit the table, or the file cannot be written; the message states why.
+        If the results do not fit the table, or the file cannot be written. The message states the reason.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def write(
 
 
 def _check_new(population: Population, embeddings: Embeddings, options: WriteOptions) -> None:
-    """Refuse what a new file with a population cannot be written with."""
+    """Refuse options that a new file with a population does not allow, and results on other units."""
     given = [name for name in ("output", "sidecar", "units_columns") if getattr(options, name)]
     if given:
         raise InvalidOption(f"With population=, results go into a new file at path. Leave out {', '.join(given)}.")
@@ -205,7 +205,7 @@ def write_results(
     expected: Fingerprint | None = None,
     labels: Labels | None = None,
 ) -> Path:
-    """Write results like `write`, with the options as one value, in which `name` is that of the first results.
+    """Write results like `write`, with the options as one object. Its `name` is the name of the first results.
 
     Those after the first replace existing results with their names. `labels` of the user are also written as columns
     of the table.
@@ -279,7 +279,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
         return [_parse(path, each, groups[each]) for each in names]
 
 
-read_results = read  # among the public names, `read` reads a recording
+read_results = read  # in the public interface, `read` reads a recording
 
 
 def remove(path: Path | str, name: str, *, output: Path | str | None = None, overwrite: bool = False) -> Path:
@@ -308,7 +308,7 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
     SourceNotFound, UnreadableSource, NoResults
         As for `read`.
     CannotWrite
-        If the file is a Zarr folder or cannot be written; the message states why.
+        If the file is a Zarr folder or cannot be written. The message states the reason.
     """
     path = Path(path)
     with open_file(path) as file:
@@ -336,12 +336,12 @@ def remove(path: Path | str, name: str, *, output: Path | str | None = None, ove
 
 
 def _parse(path: Path, name: str, groups: Sequence[Group]) -> Results:
-    """The results of one name, read.
+    """Parse the results of one name.
 
     Raises
     ------
     UnreadableSource
-        If they are damaged.
+        If the results are damaged.
     """
     try:
         objects = [thing for group in groups for thing in existing.read_objects(group)]
@@ -353,7 +353,7 @@ def _parse(path: Path, name: str, groups: Sequence[Group]) -> Results:
 
 
 def _choose_target(path: Path, places: Sequence[str], options: WriteOptions) -> Destination:
-    """Where results on these tables go, once what a killed process left there is removed."""
+    """Choose the destination of results on these tables, and remove leftovers of killed processes there."""
     for each in (path, options.output or name_sidecar(path)):
         clear_leftovers(each)
     with convert_errors(options.output or path):

@@ -25,7 +25,7 @@ from nwb_neurid.writers.nwb.objects import (
 )
 
 AS_JSON = ("config", "software")
-MOST_CLASSES = 4_000  # HDF5 keeps an attribute of 64 KiB at most, 16 bytes for a text; so too for names of dimensions
+MOST_CLASSES = 4_000  # HDF5 limits attributes, and also names of dimensions, to 64 KiB; a text has 16 bytes
 
 
 def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Predictions]) -> tuple[NwbObject, ...]:
@@ -36,7 +36,7 @@ def describe_results(name: str, embeddings: Embeddings, predictions: Sequence[Pr
     name
         Name of the results. The names of the objects begin with it.
     embeddings, predictions
-        The results; each label is predicted once.
+        The results. Each label is predicted once.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def _describe_embeddings(name: str, embeddings: Embeddings) -> NwbObject:
 
 
 def _describe_clusters(embeddings: Embeddings) -> list[Column]:
-    """Clusters of the vectors and two dimensions to plot; none where `find_clusters` finds none.
+    """Describe clusters of the vectors and two dimensions for plots. Return none if `find_clusters` finds none.
 
-    They are columns of the table like those that anyone may add, and no part of the specification.
+    These are columns like those that any user may add to the table. They are not part of the specification.
     """
     found = find_clusters(embeddings)
     if found is None:
@@ -172,7 +172,7 @@ def _describe_predictions(name: str, predictions: Predictions) -> NwbObject:
 
 
 def _describe_classes(predictions: Predictions) -> tuple[str, ...]:
-    """One for each class, "" for one without; none at all where no class has one."""
+    """Return the description of each class, "" if it has none. If no class has one, return ()."""
     known = predictions.descriptions
     return tuple(known.get(name, "") for name in predictions.classes.tolist()) if any(known.values()) else ()
 
@@ -214,7 +214,7 @@ def _name_encoder(provenance: Provenance) -> str:
 
 
 def _write_caveats(provenance: Provenance) -> str:
-    """What a reader of the table must know before using it."""
+    """Write what readers of the table must know before they use it."""
     sentences = []
     if provenance.training.startswith(UNTRAINED):
         sentences.append(" The encoder is untrained: its weights are random.")
@@ -227,5 +227,5 @@ def _write_caveats(provenance: Provenance) -> str:
 
 
 def count_one_window(reasons: Shaped[np.ndarray, " units"]) -> Int32[np.ndarray, " units"]:
-    """The number of windows if a recording is used as a whole."""
+    """Return the number of windows if the whole recording is used as one window."""
     return (reasons == "").astype(np.int32)

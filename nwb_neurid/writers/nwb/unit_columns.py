@@ -22,7 +22,7 @@ RESERVED = frozenset(
         *("waveform_mean", "waveform_sd", "waveforms"),
     }
 )
-"""Columns by which NWB means something of its own."""
+"""Columns to which the NWB schema gives a special meaning."""
 
 
 def make_columns(
@@ -96,13 +96,16 @@ def _make_columns(label: str, name: str, part: Predictions) -> list[Column]:
 
 
 def _write_mark(name: str, label: str, *, given: bool = False) -> str:
-    """The last line of a description. It begins otherwise where the label is the user's, and so is read as known."""
+    """Write the last line of a description.
+
+    For a label of the user, it begins differently, so that the label counts as known.
+    """
     mark = {"given": "by the user"} if given else {}
     return f"\n{MARK}{json.dumps({**mark, 'results': name, 'label': label}, ensure_ascii=False)}"
 
 
 def _read_mark(column: h5py.HLObject) -> dict[str, str]:
-    """Which results and which label a column is of; empty for a column that is not ours."""
+    """Return the results and the label to which a column belongs. The dict is empty for columns of other software."""
     last = layout.read_text(column, "description").rpartition("\n")[2]
     try:
         mark = json.loads(last.removeprefix(MARK)) if last.startswith(MARK) else {}

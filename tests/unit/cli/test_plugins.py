@@ -43,7 +43,7 @@ def test_a_check_tells_what_fails_and_how_to_fix_it(capsys):
     lines = [line.strip() for line in said.out.splitlines()]
     at = lines.index("failed: The order of the units does not affect their vectors.")
     assert lines[at + 1].startswith("permuting the units does more than permute the rows: vectors differ by up to ")
-    assert lines[at + 2].startswith("How to fix it: Treat all units in the same way: a vector must not depend on ")
+    assert lines[at + 2].startswith("How to fix it: Treat all units in the same way. A vector must not depend on ")
     assert "nwb-neurid: encoder 'broken' (lab-a 2.5) does not follow 2 of the 18 rules." in said.err
 
 

@@ -100,6 +100,11 @@ def test_one_line_says_what_was_found(recording):
         "putative cell type by CellExplorer's criterion: 1 narrow interneuron, 1 wide interneuron, 1 pyramidal, "
         "2 abstained: 1 no mean waveform with a known sampling rate; 1 too few spikes"
     )
+    noise = replace(recording, excluded={0: "group is 'noise'", 4: "group is 'noise'"})
+    assert judge(noise).summary == (
+        "putative cell type by CellExplorer's criterion: 1 wide interneuron, 1 pyramidal, "
+        "1 abstained: 1 no mean waveform with a known sampling rate"
+    )
 
 
 def test_it_is_not_applied_where_it_is_not_valid(recording):

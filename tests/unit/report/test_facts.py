@@ -1,13 +1,16 @@
 """What the page shows: numbers that are right, and neighbours as everywhere else."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
 
 from nwb_neurid.errors import InvalidResults
+from nwb_neurid.model.bundled import FOLDER
 from nwb_neurid.population import Population, Traces
-from nwb_neurid.report.facts import About, collect_facts, find_neighbours
+from nwb_neurid.report.activity import describe_activity
+from nwb_neurid.report.facts import LONGEST_NOTE, About, collect_facts, find_neighbours
 from nwb_neurid.report.places import describe_places
 from nwb_neurid.results import Embeddings, select
 
@@ -57,9 +60,15 @@ def test_rates_are_of_observed_time(facts, recorded):
     assert column(facts, "numbers", "firing rate (Hz)")["values"][4] == pytest.approx(rate, rel=1e-3)
 
 
+def test_rasters_of_short_trials_include_gaps(make_population):
+    trials = make_population(units=3, duration_s=30.0, gaps=[(second + 0.5, second + 1.0) for second in range(30)])
+    raster = describe_activity(trials)["raster"]
+    assert (raster["start_s"], raster["length_s"], raster["gaps"]) == (0.0, 29.5, True)
+
+
 def test_rasters_hold_the_spikes_of_the_longest_run(facts, recorded):
     raster = facts["activity"]["raster"]
-    assert (raster["start_s"], raster["length_s"]) == (12.0, 28.0)
+    assert (raster["start_s"], raster["length_s"], raster["gaps"]) == (12.0, 28.0, False)
     splits, times = decode(raster["splits"]), decode(raster["times"])
     train = recorded.spikes.train_s(9)
     shown = 12.0 + times[splits[9] : splits[10]] / 65_535 * 28.0
@@ -169,10 +178,15 @@ def test_units_at_one_place_are_spread(make_population):
     population = make_population(units=4, positions_um=np.zeros((4, 3), np.float32))
     places = describe_places(population)
     assert len({*places["x"]}) == 4
-    assert places["titles"][0].endswith("(µm), units at the same place moved apart")
+    assert places["titles"][0].endswith("(µm), overlaps spread")
 
 
 def test_without_places_there_is_no_map_of_them(make_population):
     assert describe_places(make_population(units=2)) is None
     nowhere = make_population(units=2, positions_um=np.full((2, 3), np.nan, np.float32))
     assert describe_places(nowhere) is None
+
+
+def test_caveats_of_a_head_are_not_cut():
+    (about,) = [json.loads(path.read_text("utf-8")) for path in (FOLDER / "cell-types").glob("heads/*.json")]
+    assert max(map(len, about["caveats"])) < LONGEST_NOTE

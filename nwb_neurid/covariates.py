@@ -122,8 +122,9 @@ class Series:
 
         For a continuous series, the value of a bin is the mean of the samples in it. If the sampling is coarser than
         the bins, a bin may contain no sample. Its value is then interpolated linearly at the bin centre, unless there
-        is a gap between the neighbouring samples. For events, the value of a bin is the number of events, and for
-        intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN, except for events.
+        is a gap between the neighbouring samples. For a series of events, the value of a bin is the number of events.
+        For a series of intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN. In a
+        series of events, they are 0.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The vocabulary of sources: their names for known labels, and their words for "not known"."""
+"""The vocabulary of sources: names of columns with known labels, and words that mean "not known"."""
 
 import re
 from collections.abc import Mapping, Sequence

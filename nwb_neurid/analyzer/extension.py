@@ -1,4 +1,4 @@
-"""The base of both extensions: earlier results stay until new ones are saved, and rows follow the units."""
+"""The base class of both extensions. Earlier results stay until new results are saved, and rows follow the units."""
 
 import inspect
 import sys

@@ -1,4 +1,4 @@
-"""Find the model that is specified by the parameters of an extension."""
+"""Find the model that the parameters of an extension specify."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -204,9 +204,9 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         dict of Embeddings
-            The measurements of each criterion and the vectors of each included model, as embeddings by their names.
-            Each contains its predictions, and has one row per unit of the analyzer. The dictionary is empty if a model
-            was given.
+            The measurements of each criterion and the vectors of each included model, as embeddings by name. Each
+            `Embeddings` contains its predictions, and has one row per unit of the analyzer. The dictionary is empty
+            if a model was given.
         """
         vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
         parts = self.all_predictions()

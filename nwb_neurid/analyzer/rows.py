@@ -1,4 +1,4 @@
-"""Transfer results to other units than those for which they were computed."""
+"""Transfer results to a changed list of units, for example after units were selected or merged."""
 
 from collections.abc import Mapping
 from dataclasses import replace

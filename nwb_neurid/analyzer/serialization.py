@@ -1,8 +1,8 @@
 """Conversion between results and the arrays that an extension of an analyzer keeps.
 
-SpikeInterface stores arrays as they are; it sends tables through CSV, where a label "NA" or "None" is lost, and pickles
-everything else. So labels are stored as indices of their classes, and everything that is not an array is stored as JSON
-in one array.
+SpikeInterface stores arrays without changes. It stores tables as CSV, which loses a label such as "NA" or "None", and
+it pickles everything else. Labels are therefore stored as indices of their classes. Everything that is not an array
+is stored as JSON in one array.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Attribution to plugins: errors that a plugin raises, and warnings about its output, contain its name."""
+"""Attribution to plugins: errors that a plugin raises, and warnings about the output of a plugin, contain its name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Figures as PNG files, in the default style of matplotlib, whatever the user's configuration is."""
+"""Figures as PNG files. They always have the default style of matplotlib, not the style that the user configured."""
 
 import sys
 import warnings

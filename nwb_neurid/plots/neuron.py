@@ -1,4 +1,4 @@
-"""The activity of one neuron: waveform, autocorrelogram, inter-spike intervals and raster, or its trace."""
+"""The activity of one neuron: waveform, autocorrelogram, inter-spike intervals, and raster or trace."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """Figures of an evaluation: confusion, reliability, prediction sets, risk, and learning curves.
 
-Each function draws what the scores hold under one name, and returns a value for the title; "" for none.
+Each function draws one entry of the scores. It returns a value for the title, or "" if there is no such value.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""One simulated animal: its own parameters, and the spikes of its neurons."""
+"""One simulated animal: its parameters, and the spikes of its neurons."""
 
 import math
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The types of the simulated neurons, which differ in their firing patterns.
 
-Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
-14(6), 1569-1572, figure 2. Currents, synapses and couplings are choices of this project.
+Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks 14(6),
+1569-1572, figure 2. The values of currents, synapses and couplings are choices of this project.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A network of Izhikevich neurons, step by step.
+"""A network of Izhikevich neurons, simulated step by step.
 
 Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
 14(6), 1569-1572: equations 1 to 3, steps of 1 ms with the voltage in two half steps.

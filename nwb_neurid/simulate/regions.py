@@ -1,8 +1,8 @@
 """Simulated brain regions, which differ in how the activity of their neurons covaries.
 
-Neurons of all regions have the same types and the same private currents. Regions differ in a slow drive and a rhythm
-that their neurons share, in how these follow the running of the animal, and in the share of local synapses. These
-differences are choices of this project.
+The cell types, and the currents that each neuron receives alone, are the same in all regions. Regions differ in three
+properties: the slow drive and the rhythm that their neurons share, the dependence of their activity on the running of
+the animal, and the share of local synapses. These differences are choices of this project.
 """
 
 from collections.abc import Iterator

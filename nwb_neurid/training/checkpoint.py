@@ -1,6 +1,6 @@
-"""The state of a training in one file, from which it is resumed as if it had never been interrupted.
+"""The state of a training in one file. A resumed training gives the same result as an uninterrupted training.
 
-The random generator of each step is made from the seed and the number of the step, so that its state is not stored.
+The random generator of each step is made from the seed and the number of the step. Its state is therefore not stored.
 """
 
 import hashlib

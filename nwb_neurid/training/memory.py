@@ -1,4 +1,4 @@
-"""Memory: how much is computed at a time, copies to a device, and freeing of memory."""
+"""Memory: the amount that is computed at a time, copies to a device, and freeing of memory."""
 
 import ctypes
 import math

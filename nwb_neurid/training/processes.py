@@ -1,4 +1,4 @@
-"""The processes of a training on several GPUs or nodes, started by `torchrun` or SLURM; otherwise one process."""
+"""The processes of a training. On several GPUs or nodes, `torchrun` or SLURM starts several processes."""
 
 import os
 import re

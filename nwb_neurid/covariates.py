@@ -11,7 +11,7 @@ from nwb_neurid.errors import InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, bounds
 
 GAP_STEPS = 3.0
-"""Between samples that are more than this many usual steps apart, nothing was observed."""
+"""If two samples are more than this many median steps apart, the time between them counts as not observed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

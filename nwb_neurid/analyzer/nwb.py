@@ -22,7 +22,7 @@ from nwb_neurid.writers.nwb.entry import find_table
 from nwb_neurid.writers.nwb.standalone import UNITS, write_recording
 
 NAMES = ("unit_name", standalone.NAME)
-"""Columns that name units: of NeuroConv, and of files that this package made."""
+"""Columns that contain the names of units, in files of NeuroConv and in files that this package made."""
 
 ABSENT = "not in the sorting analyzer"
 

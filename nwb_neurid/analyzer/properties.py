@@ -11,7 +11,7 @@ from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions, find_names
 from nwb_neurid.errors import CannotWrite, NoResults
 
 WIDTH = 64
-"""Width of text: SpikeInterface truncates longer text when it writes a property in Zarr again."""
+"""Maximum length of text. SpikeInterface truncates longer text when it writes a property to Zarr again."""
 
 
 def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:

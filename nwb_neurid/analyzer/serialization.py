@@ -35,7 +35,7 @@ def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
 
 
 def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
-    """Pack the predictions of each label into arrays with its number in their names, and the rest as JSON in one."""
+    """Pack the predictions of each label into arrays whose names contain a number. One array holds the rest as JSON."""
     arrays: dict[str, np.ndarray] = {}
     about = []
     for at, part in enumerate(predictions):

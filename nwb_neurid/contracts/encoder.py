@@ -16,7 +16,7 @@ from nwb_neurid.results import Embeddings, Json
 
 DEVICES = ("auto", "cpu", "cuda")
 DEFAULTS = frozenset({"baseline", "training"})
-"""Uses for which an encoder may be the one that is taken where nobody names one."""
+"""Uses for which an encoder can be the default."""
 
 
 def _ascend(rate_hz: object) -> bool:

@@ -153,8 +153,8 @@ class Binned:
     twins
         Pairs of rows that may be one neuron, in both orders, shape (pairs, 2); None if there are none.
     missed
-        Number of pieces of observed time that each unit missed so far, shape (units, pieces + 1); None if no unit
-        missed any.
+        Cumulative number of pieces of observed time in which each unit was not observed, shape (units, pieces + 1).
+        None if all units were observed in all pieces.
     pieces
         First and last piece that overlap each bin, shape (2, bins); None if `missed` is None.
     context
@@ -186,7 +186,7 @@ class BinsRecordings(Protocol):
         ...
 
     def bin(self, population: Population) -> Binned:
-        """Bin one group of units without excluded ones.
+        """Bin one group of units, without excluded units.
 
         Parameters
         ----------

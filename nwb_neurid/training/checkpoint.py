@@ -32,7 +32,7 @@ class Checkpoint:
     seconds
         Duration of the training so far.
     fingerprint
-        Identifies encoder, recordings and options, which must be the same when a training is resumed.
+        Hash that identifies encoder, recordings and options. They must be the same when a training is resumed.
     """
 
     tensors: dict[str, Tensor]
@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     WrongWeights
-        If it is damaged, or has another format.
+        If the file is damaged, or has another format.
     """
     again = "Train from scratch in another folder, without --resume."
     try:

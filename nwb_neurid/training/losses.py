@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 MOST_SIMILARITIES = 2**26
-"""Similarities that are held at a time; of more units they are computed in pieces, and once more for gradients."""
+"""Number of similarities in memory at a time. More similarities are computed in pieces, and again for the gradients."""
 
 
 class Loss(Protocol):

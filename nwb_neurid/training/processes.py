@@ -15,7 +15,7 @@ from nwb_neurid.training.views import Views
 
 @contextmanager
 def join_processes(device: str) -> Iterator[bool]:
-    """Connect the processes that `torchrun` or `srun` started, if any; yields whether this is the first of them.
+    """Connect the processes that `torchrun` or `srun` started, if any. Yield whether this process is the first one.
 
     Each process uses the GPU with its own number on the node, unless `device` is "cpu".
 

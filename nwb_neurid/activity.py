@@ -12,18 +12,18 @@ from nwb_neurid.intervals import EDGE_S, Intervals, bounds, find_intervals
 
 TraceKind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
 TRACE_KINDS: tuple[TraceKind, ...] = ("dff", "fluorescence", "deconvolved")
-"""In the order in which one is chosen where a source has several."""
+"""The kinds of traces. If a source has several kinds, the first kind in this order is chosen."""
 
 ACTIVITIES = frozenset({"spikes", *TRACE_KINDS})
 
 SPIKES_AT_ONCE = 2**16
-"""What fits into the cache of a processor."""
+"""Number of spikes that are processed at a time, so that they fit into the cache of a CPU."""
 
 AnyArray = TypeVar("AnyArray", bound=np.ndarray)
 
 
 def frozen_view(array: AnyArray) -> AnyArray:
-    """The same data behind a view that cannot be written through."""
+    """Return a read-only view of the same data."""
     view = array.view()
     view.flags.writeable = False
     return view

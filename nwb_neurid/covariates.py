@@ -11,7 +11,7 @@ from nwb_neurid.errors import InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, bounds
 
 GAP_STEPS = 3.0
-"""Between samples that are more than this many usual steps apart, nothing was observed."""
+"""If two samples are more than this many median steps apart, the time between them counts as not observed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -122,8 +122,9 @@ class Series:
 
         For a continuous series, the value of a bin is the mean of the samples in it. If the sampling is coarser than
         the bins, a bin may contain no sample. Its value is then interpolated linearly at the bin centre, unless there
-        is a gap between the neighbouring samples. For events, the value of a bin is the number of events, and for
-        intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN, except for events.
+        is a gap between the neighbouring samples. For a series of events, the value of a bin is the number of events.
+        For a series of intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN. In a
+        series of events, they are 0.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Errors and warnings of the project, one class for each kind.
 
-A `NeuridError` reports a problem with the input. Its message states what is wrong and where, what was expected and
-found, and what to do. The command line prints it without a traceback, and exits with code 2. Any other exception is a
-bug of nwb-neurid.
+A `NeuridError` reports a problem with the input. Its message states the fault and its place, the expected and the
+actual value, and what to do. The command line prints it without a traceback, and exits with code 2. Any other
+exception is a bug of nwb-neurid.
 """
 
 from collections.abc import Mapping, Sequence

@@ -76,7 +76,7 @@ class Population:
         Pixels of each ROI: one array of shape (pixels, 3) per unit, with the columns x, y and weight. The array is
         empty for a unit without a mask. None if masks are not known.
     notes
-        Sentences about how the activity was computed or converted. They are copied into the provenance of every
+        Sentences about how the activity was computed or converted. The notes are copied into the provenance of every
         result.
 
     Raises
@@ -328,7 +328,7 @@ class Population:
         return steps[run[1:] == run[:-1]]
 
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
-        """Count spikes in bins. Each run of observed time is divided into whole bins.
+        """Count spikes in bins. Each run of observed time is divided into whole bins, and the remainder is left out.
 
         A spike up to 1 µs before the edge of a bin counts in the next bin, so that rounding errors have no effect.
 

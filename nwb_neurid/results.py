@@ -98,8 +98,8 @@ class Embeddings:
     provenance
         How the vectors were computed.
     predictions
-        The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions. The
-        predictions have the provenance of these vectors, or the provenance of the results in `beside`.
+        The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions.
+        The provenance of the predictions is that of these vectors, or that of the results in `beside`.
     beside
         Further results of `nwb_neurid.embed`, by name: the results of published criteria, and of included models with
         label heads. Empty for embeddings from other functions.
@@ -315,7 +315,7 @@ class Predictions:
     prediction_set
         Whether each class is in the prediction set of the unit at `coverage`, shape (units, classes).
     abstained, reasons
-        Whether the model abstains from the unit, and the reason, shape (units,).
+        Whether the model abstains from each unit, and the reason why it abstains, each of shape (units,).
     ood_score
         Dissimilarity of a unit to the training data, shape (units,); NaN where it is not known.
     prevalence
@@ -404,8 +404,8 @@ class Predictions:
         -------
         pandas.DataFrame
             One row per unit. The columns are `unit_id`, `predicted_label`, `probability`, `prediction_set` (labels
-            joined by `|`), `abstained`, `reason`, `ood_score`, and for each class a column `p_<class>` with its
-            probability.
+            joined by `|`), `abstained`, `reason`, `ood_score`, and one column `p_<class>` for each class, with the
+            probability of the class.
         """
         import pandas as pd
 

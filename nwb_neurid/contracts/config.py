@@ -1,7 +1,7 @@
 """The settings of an encoder: a dataclass that states what values each setting may have.
 
-A config comes from a model folder, or from a user, and may contain anything. `read_config` checks it against the fields
-of a dataclass, and returns an instance of this dataclass:
+A config comes from a model folder or from a user, and may contain any values. `read_config` checks it against the
+fields of a dataclass, and returns an instance of this dataclass:
 
     @dataclass(frozen=True, kw_only=True)
     class Settings:

@@ -14,8 +14,8 @@ from nwb_neurid.population import Population
 class ReadOptions:
     """Options for reading a recording.
 
-    A reader lists the options that it supports in its spec. Other options are refused. The options `start_s`, `stop_s`,
-    `duration_s`, `exclude` and `labels` are handled outside the reader. They work for all readers.
+    The spec of a reader lists the options that the reader supports. Other options are refused. The options `start_s`,
+    `stop_s`, `duration_s`, `exclude` and `labels` are handled outside the reader, so they work for all readers.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class ReadOptions:
     covariates
         Whether to read behaviour and stimulus. With None, they are read if the reader supports this.
     start_s, stop_s
-        Use only the time between these two times, in seconds of the session clock.
+        Use only the time from `start_s` to `stop_s`, in seconds of the session clock.
     duration_s
         Use only the first `duration_s` seconds of observed time. A shorter recording is used as a whole.
     labels
@@ -71,7 +71,7 @@ class ReadOptions:
 
 
 def is_url(source: object) -> bool:
-    """Tell whether a source is a URL. Only a reader that supports the scheme of the URL can read it.
+    """Check whether a source is a URL. Only a reader that supports the scheme of the URL can read the source.
 
     Parameters
     ----------
@@ -139,7 +139,8 @@ class ReaderPlugin:
         Function that returns whether a source (a path, a URL, or an object) has the format of the reader. It must be
         fast: it may look at the name or the first bytes, but must not download anything. It must not raise an error.
     read
-        Function that reads a source into a `Population`, or raises one of the errors in `nwb_neurid.errors`.
+        Function that reads a source and returns a `Population`. If it cannot read the source, it raises one of the
+        errors in `nwb_neurid.errors`.
 
     Examples
     --------

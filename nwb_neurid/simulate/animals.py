@@ -56,7 +56,7 @@ def write_animals(
     Returns
     -------
     list of Path
-        Paths of the files: `animal-000.nwb` and so on, and then `outside-000.nwb` and so on for the further animals.
+        Paths of the files. The files of animals that are out of domain come last.
 
     Raises
     ------

@@ -93,7 +93,7 @@ class Simulation:
     def population(self) -> Population:
         """Return the spikes as a population, as if they were read from the file of this simulation.
 
-        The positions of the units are those of the neurons.
+        The units have the positions of the simulated neurons.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A training run: read the recordings, train, and save the model, its loss curve and its state in one folder."""
+"""A training run: read the recordings, train, and save the model, the loss curve and checkpoints in one folder."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Fetching recordings of the DANDI archive, by its own client."""
+"""Download of recordings from the DANDI archive, with the client of the archive."""
 
 import fnmatch
 import logging

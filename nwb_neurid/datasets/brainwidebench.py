@@ -1,7 +1,8 @@
 """Predictions in the format of BrainWideBench's scorer, `ibl-bwb-eval`: region of a unit, task suite 3.
 
-Source of the format: `ibl-bwb-eval` 0.1.0. One file for each seed, `LABEL/ts3-unit_cosmos/seed_N.safetensors`, with the
-ids of units as rows of bytes, padded with zeros, and the probability of each region in a fixed order.
+Source of the format: `ibl-bwb-eval` 0.1.0. There is one file for each seed,
+`LABEL/ts3-unit_cosmos/seed_N.safetensors`. It contains the ids of the units as rows of bytes, padded with zeros, and
+the probability of each region in a fixed order.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train and evaluate as described by a recipe, and compare our figure with the published one."""
+"""Train and evaluate as described by a recipe, and compare the resulting score with the published score."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Scores of predicted labels, and how certain they are."""
+"""Scores of predicted labels, and the uncertainty of these scores."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped

@@ -1,8 +1,8 @@
-"""The three protocols of the NuCLR paper (arXiv 2512.01199), and checks against leaks in each.
+"""The three protocols of the NuCLR paper (arXiv 2512.01199), and checks against leaks in each protocol.
 
-- transductive: the encoder may have seen the test units, the head is trained on other units of their recordings.
-- transductive-zero-shot: the encoder may have seen the test animals, the head has not.
-- inductive-zero-shot: neither encoder nor head has seen the test animals.
+- transductive: the encoder may have seen the test units. The head is trained on other units of the same recordings.
+- transductive-zero-shot: the encoder may have seen the test animals. The head has not seen them.
+- inductive-zero-shot: neither the encoder nor the head has seen the test animals.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""The models that are included in nwb-neurid, and the choice of the default for a recording."""
+"""The models that are included in nwb-neurid, and the choice of the default model for a recording."""
 
 from pathlib import Path
 from urllib.parse import unquote

@@ -1,6 +1,6 @@
 """Model folders: `model.json`, `weights.safetensors`, `README.md`.
 
-Nothing in it is pickled, and reading it runs no code from it.
+A model folder contains no pickled objects, and reading it runs no code from the folder.
 """
 
 import json

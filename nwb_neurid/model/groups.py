@@ -1,4 +1,4 @@
-"""Groups of units (probes, imaging planes), each embedded separately."""
+"""Groups of units (probes, imaging planes). Each group is embedded separately."""
 
 from collections.abc import Iterator
 

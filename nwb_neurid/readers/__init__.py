@@ -50,7 +50,7 @@ def read(source: object, **options: Any) -> Population:
     Raises
     ------
     SourceNotFound
-        If there is nothing at the path.
+        If no file or folder exists at the path.
     UnknownSource
         If no installed reader recognises the source.
     InvalidOption

@@ -1,4 +1,4 @@
-"""Labels of units from a table of the user, in addition to those of the recording."""
+"""Labels of units from a table that the user gives, in addition to the labels in the recording."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

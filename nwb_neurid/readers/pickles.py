@@ -1,9 +1,9 @@
 """Pickles of object arrays, which are read without running any code in them.
 
 A pickle is a program that looks up functions by name and calls them. Here, `pickle.Unpickler` gets a class of this
-module in place of each name in `ADMITTED`, and any other name is refused. NumPy's own functions for unpickling are not
-used either, because a forged dtype makes them read memory out of bounds. A first pass over the steps of the pickle
-refuses those that would crash the interpreter, take for ever or fill the memory before any name is looked up.
+module in place of each name in `ADMITTED`, and any other name is refused. NumPy's own functions for unpickling are
+not used either, because a forged dtype makes them read memory out of bounds. Before any name is looked up, a first
+pass over the steps of the pickle refuses pickles that would crash the interpreter, run for ever or fill the memory.
 """
 
 import pickle

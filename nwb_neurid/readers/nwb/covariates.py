@@ -1,6 +1,6 @@
 """Behaviour and stimulus of an NWB file as covariates.
 
-They are optional: a series that cannot be read is left out with a warning.
+Covariates are optional. A series that cannot be read is left out with a warning.
 """
 
 import math

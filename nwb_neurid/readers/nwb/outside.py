@@ -1,6 +1,6 @@
 """HDF5 datasets whose data lie in other files. Such files are read only if they are in the folder of the recording.
 
-HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, it
+HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, HDF5
 would return fill values without a warning.
 """
 

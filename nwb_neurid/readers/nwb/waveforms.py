@@ -1,8 +1,9 @@
 """Mean waveforms of units on the peak channel of each unit, from the column `waveform_mean`.
 
-Files use five layouts. Two of them follow the NWB schema: one channel per unit, or samples by electrodes with the same
-shape for every unit. In files of the Allen Institute, each row is one channel of a unit, and there is an index. In
-other files, each unit has one channel of a different length, or samples of several electrodes with an index.
+Files use five layouts. Two of them follow the NWB schema: one channel per unit, or samples by electrodes with the
+same shape for every unit. In files of the Allen Institute, each row is one channel of a unit, and the column has an
+index. In other files, each unit has one channel, whose length differs between units, or it has samples of several
+electrodes and the column has an index.
 """
 
 from collections.abc import Callable, Iterator

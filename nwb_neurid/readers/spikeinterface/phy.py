@@ -1,6 +1,7 @@
 """Folders of phy, and of Kilosort before phy: spikes in `.npy`, settings in `params.py`, curation in `.tsv`.
 
-In both, times are counted in samples from the start of one recording. `params.py` is parsed line by line and never run.
+In folders of both kinds, times are counted in samples from the start of one recording. `params.py` is parsed line by
+line and never run.
 """
 
 from collections.abc import Mapping, Sequence

@@ -50,7 +50,7 @@ def read(source: object, **options: Any) -> Population:
     Raises
     ------
     SourceNotFound
-        If there is nothing at the path.
+        If no file or folder exists at the path.
     UnknownSource
         If no installed reader recognises the source.
     InvalidOption
@@ -87,7 +87,7 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
 
 
 def check_each_once(sources: Sequence[object]) -> None:
-    """Check that no recording is listed twice, because it would then count twice in training.
+    """Check that no recording is listed twice. A recording that is listed twice would count twice in training.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def check_each_once(sources: Sequence[object]) -> None:
 
 
 def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording with this reader.
+    """Read a recording with a given reader.
 
     Parameters
     ----------
@@ -227,7 +227,8 @@ def reader_for(source: object) -> ReaderPlugin:
     Warns
     -----
     NeuridWarning
-        If a reader is broken, or several readers recognise the folder, so that the user should choose.
+        If a reader is broken, or several readers recognise the folder. In the second case, the user should choose a
+        reader.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Segments of sorted spikes, and the train of each unit from them."""
+"""Segments of sorted spikes, and the spike train of each unit, which is made from them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

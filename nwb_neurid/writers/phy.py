@@ -1,8 +1,8 @@
-"""Results as columns of phy's table of clusters. Each is a file `cluster_<column>.tsv`, which phy reads by itself.
+"""Results as columns of phy's cluster table. Each column is a file `cluster_<column>.tsv`, which phy reads by itself.
 
-phy shows every `.tsv` of its folder whose header is `cluster_id` and the name of a column (phylib,
-`TemplateModel._load_metadata`). When it saves, it writes each column back to the same file, with the clusters after
-merges and splits.
+phy shows every `.tsv` file of its folder that has the header `cluster_id` and the name of a column (phylib,
+`TemplateModel._load_metadata`). When phy saves, it writes each column back to the same file. The file then contains
+the clusters after merges and splits.
 """
 
 import csv

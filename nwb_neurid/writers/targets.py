@@ -1,4 +1,4 @@
-"""Checks of files to write. They must not be data of the recording or files of other software."""
+"""Checks of the files to be written. Data of the recording and files of other software are never overwritten."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Correlations between units: their quantiles, loadings on population components, and functional neighbours.
 
-Correlations are matrix products of standardised rows, in pieces, with a fixed number of other units. The cost therefore
-grows linearly with the number of units.
+Correlations are computed as matrix products of standardised rows, in pieces. Each unit is correlated with a fixed
+number of other units, so the cost grows linearly with the number of units.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,8 +1,9 @@
-"""The weights of the encoder: directions in which neurons differ, but in which a neuron is stable over time.
+"""The weights of the encoder: directions in which neurons differ from each other, but each neuron is stable over time.
 
-Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise, and
-the rest as signal. VICReg with a linear network looks for uncorrelated directions with the highest signal-to-noise
-ratio. These are the solution of a generalised eigenvalue problem, which needs no optimiser and no learning rate.
+Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise,
+and what remains as signal. VICReg with a linear network looks for uncorrelated directions with the highest
+signal-to-noise ratio. These are the solution of a generalised eigenvalue problem, which needs no optimiser and no
+learning rate.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """CEBRA-Time: an encoder of behaviour.
 
-It maps time points that are one second apart close to each other, and others apart.
+It maps time points that are one second apart to nearby points, and other pairs of time points to distant points.
 """
 
 import warnings

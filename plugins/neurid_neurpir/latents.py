@@ -1,8 +1,8 @@
 """Behaviour and stimulus in a few dimensions: the encoder that CEBRA trains, as part of the network.
 
 Source: Schneider, Lee and Mathis, "Learnable latent embeddings for joint behavioural and neural analysis", Nature 617
-(2023), and its code (github.com/AdaptiveMotorControlLab/CEBRA), the model "offset10-model". Its weights are plain
-arrays here, so that a trained model needs no CEBRA.
+(2023), and its code (github.com/AdaptiveMotorControlLab/CEBRA), the model "offset10-model". The weights of this model
+are stored as arrays, so that a trained model does not need the package CEBRA.
 """
 
 import torch

@@ -52,7 +52,7 @@ class Responses:
         Raises
         ------
         InvalidSource
-            If the series does not refer to one.
+            If the series does not refer to a PlaneSegmentation.
         """
         rois = self._dataset("rois")
         group = rois.referred_by("table")

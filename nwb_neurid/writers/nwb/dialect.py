@@ -1,4 +1,4 @@
-"""Requirements on tables in the NWB version of a file: before 2.2, the types of tables were in the core namespace."""
+"""Requirements on tables in the NWB version of a file. Before NWB 2.2, table types were in the core namespace."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Results of one name in an open file: check whether they can be written, write them, and verify them."""
+"""Results with one name in an open file: check whether they can be written, write them, and verify them."""
 
 import re
 from collections.abc import Sequence

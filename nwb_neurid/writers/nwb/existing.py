@@ -1,4 +1,4 @@
-"""Find the results in an open file, in either layout, with the reader of NWB files.
+"""Find the results in an open file, in the layout `ndx` or `core`, with the reader of NWB files.
 
 Groups of nwb-neurid are recognised by their attributes alone. Damage inside a group is detected when the group is read.
 """

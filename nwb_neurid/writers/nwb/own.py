@@ -1,4 +1,4 @@
-"""Results that are in an open file itself, not in files to which it links: find them, and remove them."""
+"""Find and remove results in an open file. Results in other files, to which the file links, are left alone."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sidecar: a small, valid NWB file beside a recording, with the ids of the neurons and results on them."""
+"""The sidecar: a small, valid NWB file beside a recording, with the ids of the neurons and their results."""
 
 import uuid
 from datetime import datetime

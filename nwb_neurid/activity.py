@@ -12,18 +12,18 @@ from nwb_neurid.intervals import EDGE_S, Intervals, bounds, find_intervals
 
 TraceKind: TypeAlias = Literal["dff", "fluorescence", "deconvolved"]
 TRACE_KINDS: tuple[TraceKind, ...] = ("dff", "fluorescence", "deconvolved")
-"""In the order in which one is chosen where a source has several."""
+"""The kinds of traces. If a source has several kinds, the first kind in this order is chosen."""
 
 ACTIVITIES = frozenset({"spikes", *TRACE_KINDS})
 
 SPIKES_AT_ONCE = 2**16
-"""What fits into the cache of a processor."""
+"""Number of spikes that are processed at a time, so that they fit into the cache of a CPU."""
 
 AnyArray = TypeVar("AnyArray", bound=np.ndarray)
 
 
 def frozen_view(array: AnyArray) -> AnyArray:
-    """The same data behind a view that cannot be written through."""
+    """Return a read-only view of the same data."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -38,7 +38,8 @@ class Spikes:
     times_s
         Spike times in seconds of the session clock, shape (spikes,), ascending within a unit.
     splits
-        Spikes of the unit in row `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of the unit in row `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     resolution_s
         Resolution of the spike times as stated by the source, in seconds; 0 if the source states none.
 
@@ -163,7 +164,7 @@ class Spikes:
         Returns
         -------
         Spikes
-            The spikes in those intervals in which their unit was observed.
+            The spikes of each unit within the intervals in which this unit was observed.
         """
         if len(intervals_s) == 1 and observed is None and self._are_within(*intervals_s[0].tolist()):
             return self

@@ -10,10 +10,10 @@ from nwb_neurid.population import Population, Spikes
 from nwb_neurid.results import Embeddings
 
 FEWEST_UNITS = 10
-"""Units with a vector; of fewer there are no clusters."""
+"""Smallest number of units with a vector for which clusters are computed."""
 
 MOST_UNITS = 20_000
-"""Of more, the time that it takes grows to minutes."""
+"""Largest number of units for which clusters are computed. With more units, it would take minutes."""
 
 FEWEST_DIMENSIONS = 3
 COMPONENTS = 10

@@ -11,12 +11,12 @@ from nwb_neurid.errors import InvalidPopulation
 from nwb_neurid.intervals import EDGE_S, bounds
 
 GAP_STEPS = 3.0
-"""Between samples that are more than this many usual steps apart, nothing was observed."""
+"""If two samples are more than this many median steps apart, the time between them counts as not observed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Series:
-    """One covariate: samples, events, or values that hold for an interval.
+    """One covariate: continuous samples, events, or one value for each interval.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class Series:
         missing values. In a series of events, a row contains the number of events in each channel at this time. In a
         series of intervals, a row contains the values in one interval, with NaN for unknown values.
     times_s
-        Times of the samples or events, or starts of the intervals, in seconds of the session clock, shape (samples,),
-        ascending.
+        Times of the samples or events, or start times of the intervals, in seconds of the session clock, shape
+        (samples,), ascending.
     stops_s
         Ends of the intervals, in seconds, shape (samples,). Intervals must not overlap. None for samples and events.
     kind
@@ -122,8 +122,9 @@ class Series:
 
         For a continuous series, the value of a bin is the mean of the samples in it. If the sampling is coarser than
         the bins, a bin may contain no sample. Its value is then interpolated linearly at the bin centre, unless there
-        is a gap between the neighbouring samples. For events, the value of a bin is the number of events, and for
-        intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN, except for events.
+        is a gap between the neighbouring samples. For a series of events, the value of a bin is the number of events.
+        For a series of intervals, it is the value at the bin centre. Bins in which nothing was observed are NaN. In a
+        series of events, they are 0.
 
         Parameters
         ----------

@@ -16,13 +16,13 @@ Chen et al. (2013, Nature 499:295) subtract so much and exclude dimmer ROIs, who
 """
 
 LARGEST_DFF = 20.0
-"""More than any indicator reaches: a baseline so near to zero is what background subtraction left of it."""
+"""A dF/F above that of any indicator. It shows that background subtraction left a baseline close to zero."""
 
 WINDOW_S, SIGMA_FRAMES = 60.0, 10.0
-"""Of the baseline, as suite2p has them where nobody chooses."""
+"""Default parameters of the baseline in suite2p."""
 
 DECAY_S = 1.0
-"""Time constant of the transients that deconvolved activity becomes; between those of GCaMP6f and GCaMP6s."""
+"""Time constant of the decay with which deconvolved activity is convolved, between those of GCaMP6f and GCaMP6s."""
 
 Fluorescence = Float64[np.ndarray, "units samples"]
 
@@ -145,7 +145,7 @@ def _bridge(
 def bridge(
     values: Float[np.ndarray, "units samples"],
 ) -> tuple[Float[np.ndarray, "units samples"], Bool[np.ndarray, "units samples"]]:
-    """Straight lines where samples are missing, 0 where all are; and where that is."""
+    """Interpolate missing samples linearly (0 if all samples are missing), and return which samples are missing."""
     missing = ~np.isfinite(values)
     bridged, places = values.copy(), np.arange(values.shape[1])
     for row in np.flatnonzero(missing.any(axis=1)):

@@ -1,15 +1,15 @@
 """Errors and warnings of the project, one class for each kind.
 
-A `NeuridError` reports a problem with the input. Its message states what is wrong and where, what was expected and
-found, and what to do. The command line prints it without a traceback, and exits with code 2. Any other exception is a
-bug of nwb-neurid.
+A `NeuridError` reports a problem with the input. Its message states the fault and its place, the expected and the
+actual value, and what to do. The command line prints it without a traceback, and exits with code 2. Any other
+exception is a bug of nwb-neurid.
 """
 
 from collections.abc import Mapping, Sequence
 
 
 class NeuridError(Exception):
-    """The input is wrong. The message is written for the user."""
+    """The input cannot be used. The message is written for the user."""
 
 
 class InvalidOption(NeuridError):
@@ -56,11 +56,11 @@ class CannotEncode(NeuridError):
     encoder
         Name of the encoder.
     source
-        The recording; "" if it has no name.
+        Name of the recording; "" if it has no name.
     problems
         All reasons, as sentences.
     instead
-        Models and encoders that can embed the recording, with the option for each ("model" or "encoder").
+        Models and encoders that can embed the recording, each with the option that selects it ("model" or "encoder").
     presets
         Presets of the encoder that can embed the recording.
     """
@@ -123,7 +123,7 @@ class CannotFit(NeuridError):
 
 
 class OutOfMemory(NeuridError, MemoryError):
-    """The GPU, or the computer, has too little memory for the computation."""
+    """The GPU or the computer has too little memory for the computation."""
 
 
 class Leak(NeuridError):
@@ -175,4 +175,4 @@ class NoResults(NeuridError):
 
 
 class NeuridWarning(UserWarning):
-    """A warning about the data. The work continues."""
+    """A warning for the user, for example about the data. The computation continues."""

@@ -119,7 +119,7 @@ def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> I
     Returns
     -------
     array
-        The first intervals, shape (intervals, 2). The last of them may be shortened.
+        The first intervals, up to the total duration, shape (intervals, 2). The last interval may be shortened.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def shortened(intervals_s: Float64[np.ndarray, "any 2"], duration_s: float) -> I
 
 
 def divided(intervals_s: Float64[np.ndarray, "any 2"], count: int) -> list[Intervals]:
-    """Divide intervals into consecutive stretches of the same duration.
+    """Divide intervals into consecutive stretches of equal duration.
 
     Parameters
     ----------

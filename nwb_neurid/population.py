@@ -39,7 +39,7 @@ class Population:
     Parameters
     ----------
     unit_ids
-        Ids of the units in the source, shape (units,). They may repeat: identify units by row index.
+        Ids of the units in the source, shape (units,). Ids may repeat, so identify units by row index.
     activity
         `Spikes` or `Traces`, one row per unit.
     observed_s
@@ -57,7 +57,7 @@ class Population:
         unknown. The values are in microvolts. If the source does not state their scale, they are in the unit of the
         source. Computations must therefore not depend on the scale.
     waveform_rate_hz
-        Sampling rate of the waveforms, in Hz; None if there are none.
+        Sampling rate of the waveforms, in Hz; None if there are no waveforms.
     covariates
         Behaviour and stimulus by name. The whole series is kept, including its values outside observed time.
     labels
@@ -76,7 +76,8 @@ class Population:
         Pixels of each ROI: one array of shape (pixels, 3) per unit, with the columns x, y and weight. The array is
         empty for a unit without a mask. None if masks are not known.
     notes
-        Sentences about how the activity was computed or converted. They go into the provenance of every result.
+        Sentences about how the activity was computed or converted. The notes are copied into the provenance of every
+        result.
 
     Raises
     ------
@@ -281,7 +282,7 @@ class Population:
         Returns
         -------
         Population
-            The same units. Their observed time is restricted to these intervals.
+            The same units, with observed time restricted to these intervals.
         """
         observed = intersected(self.observed_s, intervals_s)
         rows = rows_of(observed, self.observed_s)
@@ -327,9 +328,9 @@ class Population:
         return steps[run[1:] == run[:-1]]
 
     def binned(self, bin_s: float) -> UInt8[np.ndarray, "units bins"]:
-        """Count spikes in bins. Each run of observed time is divided into whole bins.
+        """Count spikes in bins. Each run of observed time is divided into whole bins, and the remainder is left out.
 
-        A spike up to 1 µs before an edge counts in the next bin, so that rounding errors have no effect.
+        A spike up to 1 µs before the edge of a bin counts in the next bin, so that rounding errors have no effect.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ from nwb_neurid.contracts.attribution import attribute_errors
 from nwb_neurid.errors import BrokenPlugin, DuplicatePlugin, IncompatiblePlugin, NeuridError, UnknownPlugin
 
 OWN = "nwb-neurid"
-"""The distribution that this package comes with."""
+"""The distribution to which this package belongs."""
 
 Plugin = TypeVar("Plugin", EncoderPlugin, ReaderPlugin)
 Point: TypeAlias = Any
@@ -42,7 +42,7 @@ class Registry(Generic[Plugin]):
     points: tuple[Point, ...]
 
     def __iter__(self) -> Iterator[str]:
-        """Names to `load` every plugin by, sorted; those of duplicates carry their distribution."""
+        """Yield the names by which `load` finds the plugins, sorted. Names of duplicates include their distribution."""
         for name, points in sorted(self._by_name().items()):
             yield from ([name] if len(points) == 1 else sorted(f"{name}@{_distribution(point)}" for point in points))
 
@@ -63,13 +63,13 @@ class Registry(Generic[Plugin]):
         Raises
         ------
         UnknownPlugin
-            If no installed distribution has it.
+            If no installed distribution provides the plugin.
         DuplicatePlugin
-            If several have it.
+            If several distributions provide a plugin with this name.
         BrokenPlugin
-            If it cannot be imported, or is not of the kind that its entry point states.
+            If the plugin cannot be imported, or is not of the kind that its entry point states.
         IncompatiblePlugin
-            If it was written for another major version of the contract.
+            If the plugin was written for another major version of the contract.
         """
         point = self._point(name)
 
@@ -115,13 +115,13 @@ class Registry(Generic[Plugin]):
 
 
 def encoders(points: Iterable[Point] | None = None) -> Registry[EncoderPlugin]:
-    """The installed encoders, or those of `points`."""
+    """Return the installed encoders, or the encoders in `points`."""
     found = _find_points("nwb_neurid.encoders") if points is None else points
     return Registry("encoder", EncoderPlugin, tuple(found))
 
 
 def readers(points: Iterable[Point] | None = None) -> Registry[ReaderPlugin]:
-    """The installed readers, or those of `points`."""
+    """Return the installed readers, or the readers in `points`."""
     found = _find_points("nwb_neurid.readers") if points is None else points
     return Registry("reader", ReaderPlugin, tuple(found))
 

@@ -39,7 +39,7 @@ class Provenance:
     Parameters
     ----------
     encoder, encoder_version, config
-        The encoder and its config.
+        Name, version and config of the encoder.
     weights_sha256
         Hash of the weights of the encoder; "" for an encoder that does not learn.
     training
@@ -77,7 +77,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Embeddings:
-    """One vector per unit, in the order of the source's table.
+    """One vector per unit, in the order of the units in the source.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class Embeddings:
     provenance
         How the vectors were computed.
     predictions
-        The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions. The
-        predictions have the provenance of these vectors, or the provenance of the results in `beside`.
+        The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions.
+        The provenance of the predictions is that of these vectors, or that of the results in `beside`.
     beside
         Further results of `nwb_neurid.embed`, by name: the results of published criteria, and of included models with
         label heads. Empty for embeddings from other functions.
@@ -161,7 +161,8 @@ class Embeddings:
         n_windows
             Number of windows in which each unit was observed and active, shape (units,); 1 by default.
         stability
-            Cosine similarity of the mean vectors of two halves of a unit's windows, shape (units,); NaN by default.
+            Cosine similarity between the mean vectors of two random halves of a unit's windows, shape (units,); NaN
+            by default.
         reasons
             The reason why a unit has no vector; "" if the unit has a vector. By default, all units have a vector.
         provenance
@@ -277,7 +278,7 @@ class Embeddings:
         return pd.DataFrame(columns | dict(zip(self.name_dimensions(), self.vectors.T, strict=True)))
 
     def name_dimensions(self) -> tuple[str, ...]:
-        """Name the dimensions of the vectors.
+        """Return the names of the dimensions of the vectors.
 
         Returns
         -------
@@ -314,7 +315,7 @@ class Predictions:
     prediction_set
         Whether each class is in the prediction set of the unit at `coverage`, shape (units, classes).
     abstained, reasons
-        Whether the model abstains from the unit, and the reason, shape (units,).
+        Whether the model abstains from each unit, and the reason why it abstains, each of shape (units,).
     ood_score
         Dissimilarity of a unit to the training data, shape (units,); NaN where it is not known.
     prevalence
@@ -322,7 +323,7 @@ class Predictions:
     coverage
         The share of units whose prediction set should contain the true class; NaN if there are no prediction sets.
     provenance
-        Provenance of the embeddings that were classified.
+        Provenance of the vectors from which the labels were predicted.
     descriptions
         Descriptions of the classes, by the name of the class. A class may have no description.
     notes
@@ -403,8 +404,8 @@ class Predictions:
         -------
         pandas.DataFrame
             One row per unit. The columns are `unit_id`, `predicted_label`, `probability`, `prediction_set` (labels
-            joined by `|`), `abstained`, `reason`, `ood_score`, and for each class a column `p_<class>` with its
-            probability.
+            joined by `|`), `abstained`, `reason`, `ood_score`, and one column `p_<class>` for each class, with the
+            probability of the class.
         """
         import pandas as pd
 

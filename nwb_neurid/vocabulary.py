@@ -1,4 +1,4 @@
-"""The vocabulary of sources: their names for known labels, and their words for "not known"."""
+"""The vocabulary of sources: names of columns with known labels, and words that mean "not known"."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ UNKNOWN_WORDS = frozenset(
         *("to be classified", "to be determined", "to be defined", "to be identified"),
     }
 )
-"""What stands for "not known", without signs, in lower case."""
+"""Texts that mean "not known", in lower case and without punctuation."""
 
 _SAID = (
     r"(a ?vailable|analy[sz]ed|annotat(e|ed)|applicable|assess(ed)?|assign(able|ed)?|certain|classif(iable|ied|y)"
@@ -58,11 +58,11 @@ ALIASES: Mapping[str, Sequence[str]] = {
         *("anatomical_region", "anatomical_location", "brain_location", "ccf_region"),
     ),
 }
-"""What sources call the labels that have one name here, the most telling first."""
+"""Names that sources use for labels that have one name in nwb-neurid. The most informative name comes first."""
 
 
 def is_unknown(text: str) -> bool:
-    """Whether a text stands for "not known".
+    """Return whether a text means "not known".
 
     Parameters
     ----------

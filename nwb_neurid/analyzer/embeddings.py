@@ -83,7 +83,7 @@ class ComputeNeuridEmbeddings(NeuridExtension):
 
     @property
     def is_whole(self) -> bool:
-        """False if units were merged or split later and could not be embedded again."""
+        """False if units were merged or split after they were embedded, and could not be embedded again."""
         return WITHOUT_MODEL not in self.data["reasons"]
 
     def embeddings(self) -> Embeddings:

@@ -1,4 +1,4 @@
-"""The base of both extensions: earlier results stay until new ones are saved, and rows follow the units."""
+"""The base class of both extensions. Earlier results stay until new results are saved, and rows follow the units."""
 
 import inspect
 import sys
@@ -162,7 +162,7 @@ def read_population(analyzer: SortingAnalyzer, model: Model) -> Population:
 
 
 def register(extension: type[NeuridExtension]) -> None:
-    """Register an extension in SpikeInterface; after a reload of its module, the one registered before stays.
+    """Register an extension in SpikeInterface. If its module is reloaded, the first registered class stays.
 
     Raises
     ------

@@ -19,7 +19,7 @@ def load_analyzer(folder: str | Path, **options: Any) -> SortingAnalyzer:
     ----------
     folder
         Folder of the analyzer, in the format "binary_folder" or "zarr". SpikeInterface opens the folder, and may run
-        code that is named in it. Therefore, open only folders from people whom you trust.
+        code to which the folder refers. Therefore, open only folders from people whom you trust.
     **options
         The same as in `spikeinterface.load_sorting_analyzer`. With `read_only=True`, computing extensions does not
         change the folder.

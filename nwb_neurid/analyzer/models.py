@@ -1,4 +1,4 @@
-"""Find the model that is specified by the parameters of an extension."""
+"""Find the model that the parameters of an extension specify."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
     Raises
     ------
     InvalidOption
-        If it lacks one of them.
+        If the extension lacks one of these parameters.
     """
     if unknown := [name for name in given if name not in known]:
         raise InvalidOption(
@@ -31,12 +31,13 @@ def check_parameters(extension: str, given: Mapping[str, Any], known: Mapping[st
 def check_model(model: Any = "", device: str = "auto", weights_sha256: str | None = None, **_: Any) -> None:
     """Check the parameters of a model before anything is loaded.
 
-    Parameters of results that were already computed (they have a hash) are accepted: copying results needs no model.
+    Parameters of results that were already computed are accepted, because copying results needs no model. Such
+    parameters contain a hash.
 
     Raises
     ------
     InvalidOption, InvalidModel
-        If there is no such model, or no such device.
+        If the model or the device does not exist.
     """
     if not isinstance(model, Model | str | Path):
         raise InvalidOption(f"model must be a Model or the folder of one, got {type(model).__name__}.")
@@ -71,11 +72,11 @@ def build_model(
     Raises
     ------
     InvalidOption
-        If they contradict one another.
+        If the parameters contradict one another.
     WrongWeights
-        If the hash of its weights is not `weights_sha256`.
+        If the hash of the weights of the model is not `weights_sha256`.
     NeuridError
-        As `nwb_neurid.load_model` and `nwb_neurid.new_model`.
+        As for `nwb_neurid.load_model` and `nwb_neurid.new_model`.
     """
     if isinstance(model, Model):
         found = model

@@ -22,7 +22,7 @@ from nwb_neurid.writers.nwb.entry import find_table
 from nwb_neurid.writers.nwb.standalone import UNITS, write_recording
 
 NAMES = ("unit_name", standalone.NAME)
-"""Columns that name units: of NeuroConv, and of files that this package made."""
+"""Columns that contain the names of units, in files of NeuroConv and in files that this package made."""
 
 ABSENT = "not in the sorting analyzer"
 
@@ -30,9 +30,9 @@ ABSENT = "not in the sorting analyzer"
 def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bool = False, **options: Any) -> Path:
     """Write the results of an analyzer into an NWB file with the same units. Units are matched by their ids.
 
-    The file can be the one from which the analyzer was made, or one that NeuroConv made from the analyzer. As in
-    SpikeInterface, units are identified by the column `unit_name` if there is one, and otherwise by `id`. Units of the
-    file that are not in the analyzer, because they were removed in curation, get a reason instead of results.
+    The file can be the NWB file from which the analyzer was made, or a file that NeuroConv made from the analyzer. As
+    in SpikeInterface, units are identified by the column `unit_name` if there is one, and otherwise by `id`. Units of
+    the file that are not in the analyzer, because they were removed in curation, get a reason instead of results.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
     Returns
     -------
     Path
-        The file that holds the results.
+        The file with the results.
 
     Raises
     ------

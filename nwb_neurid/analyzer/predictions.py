@@ -204,9 +204,9 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         dict of Embeddings
-            The measurements of each criterion and the vectors of each included model, as embeddings by their names.
-            Each contains its predictions, and has one row per unit of the analyzer. The dictionary is empty if a model
-            was given.
+            The measurements of each criterion and the vectors of each included model, as embeddings by name. Each
+            `Embeddings` contains its predictions, and has one row per unit of the analyzer. The dictionary is empty
+            if a model was given.
         """
         vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
         parts = self.all_predictions()
@@ -228,9 +228,10 @@ class ComputeNeuridPredictions(NeuridExtension):
 
 
 def tabulate(found: Predictions) -> "pd.DataFrame":
-    """Tabulate predictions as SpikeInterface's own model-based curation does, with further columns.
+    """Tabulate predictions with the columns of SpikeInterface's model-based curation, and with further columns.
 
-    `prediction` is "" where the model abstains; `probability` is that of the most probable class, `most_probable`.
+    The column `prediction` is "" if the model abstains. The column `probability` is the probability of the most
+    probable class, which is in the column `most_probable`.
     """
     table = found.to_dataframe().set_index("unit_id").rename(columns={"predicted_label": "most_probable"})
     table.insert(0, "prediction", find_names(found).astype(object))
@@ -239,7 +240,7 @@ def tabulate(found: Predictions) -> "pd.DataFrame":
 
 
 def find_names(found: Predictions) -> np.ndarray:
-    """Find the predicted class of each unit; "" where the model abstains."""
+    """Find the predicted class of each unit; "" if the model abstains from the unit."""
     return np.where(found.abstained, "", found.label)
 
 

@@ -11,7 +11,7 @@ from nwb_neurid.analyzer.predictions import ComputeNeuridPredictions, find_names
 from nwb_neurid.errors import CannotWrite, NoResults
 
 WIDTH = 64
-"""Width of text: SpikeInterface truncates longer text when it writes a property in Zarr again."""
+"""Maximum length of text. SpikeInterface truncates longer text when it writes a property to Zarr again."""
 
 
 def get_predictions(analyzer: SortingAnalyzer) -> ComputeNeuridPredictions:
@@ -88,7 +88,7 @@ def export_neurid_to_phy(analyzer: SortingAnalyzer, folder: str | Path, **option
     """Export an analyzer to phy, with the predictions as columns of phy's cluster table.
 
     This function removes units without spikes, and then calls SpikeInterface's `export_to_phy`. If `export_to_phy`
-    removed these units itself, the cluster numbers in the table would not match those of the spikes.
+    removed these units itself, the cluster numbers in the table would not match the cluster numbers of the spikes.
 
     Parameters
     ----------

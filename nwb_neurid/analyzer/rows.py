@@ -1,4 +1,4 @@
-"""Transfer results to other units than those for which they were computed."""
+"""Transfer results to a changed list of units, for example after units were selected or merged."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,11 +20,11 @@ MISSING: Mapping[str, str | float] = {
     "abstained": True,
     "ood_score": np.nan,
 }
-"""The values of a unit without a result, by the part of the results."""
+"""The values of a unit without a result, for each field of the results."""
 
 
 def spread_results(found: AnyResults, rows: np.ndarray, unit_ids: np.ndarray, why: str) -> AnyResults:
-    """Transfer results to other units, given the row of each; a unit with a negative row gets the reason."""
+    """Transfer results to other units, given the row of each unit. A unit with a negative row gets the reason `why`."""
     absent = rows < 0
     parts = {name: getattr(found, name)[rows] for name in MISSING if hasattr(found, name)}
     for name, part in parts.items():

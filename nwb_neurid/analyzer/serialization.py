@@ -1,8 +1,8 @@
 """Conversion between results and the arrays that an extension of an analyzer keeps.
 
-SpikeInterface stores arrays as they are; it sends tables through CSV, where a label "NA" or "None" is lost, and pickles
-everything else. So labels are stored as indices of their classes, and everything that is not an array is stored as JSON
-in one array.
+SpikeInterface stores arrays without changes. It stores tables as CSV, which loses a label such as "NA" or "None", and
+it pickles everything else. Labels are therefore stored as indices of their classes. Everything that is not an array
+is stored as JSON in one array.
 """
 
 import json
@@ -35,7 +35,7 @@ def unpack_embeddings(arrays: Arrays, unit_ids: np.ndarray) -> Embeddings:
 
 
 def pack_predictions(predictions: list[Predictions]) -> dict[str, np.ndarray]:
-    """Pack the predictions of each label into arrays with its number in their names, and the rest as JSON in one."""
+    """Pack the predictions of each label into arrays whose names contain a number. One array holds the rest as JSON."""
     arrays: dict[str, np.ndarray] = {}
     about = []
     for at, part in enumerate(predictions):

@@ -77,7 +77,7 @@ def read_saved(extension: AnalyzerExtension) -> Saved | None:
     Warns
     -----
     NeuridWarning
-        If they are damaged. An empty `Saved` is then returned.
+        If the saved results are damaged. An empty `Saved` is then returned.
     """
     packed = _read_folder(extension) if extension.format == "binary_folder" else _read_zarr(extension)
     if not packed:

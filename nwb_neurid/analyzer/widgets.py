@@ -110,7 +110,7 @@ class NeuridEmbeddingsWidget(_NeuridWidget):
     NoResults
         If there are no embeddings, or fewer than three units have a vector.
     InvalidOption
-        If there is no such label, property or unit, or the number of values is not the number of units.
+        If the label, the property or a unit does not exist, or if the number of values is not the number of units.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class NeuridPredictionsWidget(_NeuridWidget):
     NoResults
         If there are no predictions.
     InvalidOption
-        If there are no predictions of this label, or there is no such unit.
+        If there are no predictions of this label, or if a unit does not exist.
     """
 
     def __init__(

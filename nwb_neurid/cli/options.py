@@ -1,8 +1,8 @@
-"""Options that several commands share are declared here once. A command receives them as one value.
+"""Options that several commands share. They are declared here once, and a command receives them as one value.
 
 `with_reading` adds the options for reading to a command, which receives them as one `ReadOptions`. In the same way,
-`with_writing` adds the options for writing (as a `WriteOptions`), and `with_terminal` those for printing (as a
-`Terminal`).
+`with_writing` adds the options for writing (as a `WriteOptions`), and `with_terminal` adds the options for printing
+(as a `Terminal`).
 """
 
 import inspect

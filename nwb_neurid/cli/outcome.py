@@ -1,4 +1,4 @@
-"""The outcome of embedding a recording, printed and as JSON."""
+"""The outcome of embedding a recording, as printed text and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping

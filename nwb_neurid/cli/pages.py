@@ -1,4 +1,4 @@
-"""Pages of --help without the names of Python types, which typer prints for parameters without a metavar."""
+"""Pages of --help without names of Python types. Typer prints such names for parameters without a metavar."""
 
 import re
 from collections.abc import Sequence

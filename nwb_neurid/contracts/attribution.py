@@ -1,4 +1,4 @@
-"""Attribution to plugins: errors that a plugin raises, and warnings about its output, contain its name."""
+"""Attribution to plugins: errors that a plugin raises, and warnings about the output of a plugin, contain its name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from nwb_neurid.errors import BrokenPlugin, NeuridError
 
 Who: TypeAlias = Callable[[], str]
-"""Names a plugin, with its distribution and version; called only when needed, since looking it up takes a while."""
+"""A function that names a plugin, with its distribution and version. It is slow, so it is called only when needed."""
 
 _running: ContextVar[Who] = ContextVar("running", default=str)
 
@@ -19,7 +19,7 @@ def name_plugin(kind: str, name: str, distribution: str) -> str:
 
 
 def name_running_plugin() -> str:
-    """Name the plugin whose code is running, with its distribution and version; "" if none is running."""
+    """Name the plugin whose code is running, with its distribution and version; "" if no plugin is running."""
     return _running.get()()
 
 

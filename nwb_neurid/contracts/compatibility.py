@@ -14,7 +14,7 @@ Check: TypeAlias = Callable[[Population, EncoderSpec], Iterator[str]]
 
 
 CONVERTIBLE = frozenset({"fluorescence", "deconvolved"})
-"""Kinds of activity that become dF/F for an encoder that takes dF/F and not these: see `nwb_neurid.dff`."""
+"""Kinds of activity that are converted to dF/F if an encoder accepts only dF/F (see `nwb_neurid.dff`)."""
 
 
 def takes_activity(spec: EncoderSpec, kind: str) -> bool:
@@ -51,7 +51,7 @@ def check_duration(population: Population, spec: EncoderSpec) -> Iterator[str]:
 
 
 def check_units(population: Population, spec: EncoderSpec) -> Iterator[str]:
-    """Check that there are enough units, not counting the excluded ones."""
+    """Check that there are enough units. Excluded units are not counted."""
     units = len(population) - len(population.excluded)
     if units < spec.min_units:
         yield f"it needs {spec.min_units} unit{'s' if spec.min_units > 1 else ''}, the recording has {units}"

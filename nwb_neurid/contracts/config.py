@@ -1,7 +1,7 @@
 """The settings of an encoder: a dataclass that states what values each setting may have.
 
-A config comes from a model folder, or from a user, and may contain anything. `read_config` checks it against the fields
-of a dataclass, and returns an instance of this dataclass:
+A config comes from a model folder or from a user, and may contain any values. `read_config` checks it against the
+fields of a dataclass, and returns an instance of this dataclass:
 
     @dataclass(frozen=True, kw_only=True)
     class Settings:
@@ -31,7 +31,7 @@ LARGEST = 2**31 - 1
 
 
 def is_positive(value: Any) -> bool:
-    """Tell whether a value of a config is a positive, finite number.
+    """Check whether a value of a config is a positive, finite number.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def is_positive(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Tell whether a value of a config is a positive whole number, at most `LARGEST`.
+    """Check whether a value of a config is a positive whole number of at most `LARGEST`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def is_count(value: Any) -> bool:
 
 
 def is_share(value: Any) -> bool:
-    """Tell whether a value of a config is a number from 0 to below 1.
+    """Check whether a value of a config is a number from 0 to below 1.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def check_config(config: Config, expected: Mapping[str, Entry], owner: str) -> N
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used. The message lists all of them.
+        If keys are missing or unknown, or their values cannot be used. The message lists all faults.
 
     Examples
     --------
@@ -150,9 +150,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     Raises
     ------
     InvalidModel
-        If keys are missing or unknown, or their values cannot be used. The message lists all of them. This error is
-        also raised if `__post_init__` of the dataclass raises a `ValueError`. The message then contains the message of
-        the `ValueError`.
+        If keys are missing or unknown, or their values cannot be used. The message lists all faults. This error is
+        also raised if `__post_init__` of the dataclass raises a `ValueError`. The message then contains the message
+        of the `ValueError`.
 
     Examples
     --------

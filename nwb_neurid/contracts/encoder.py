@@ -16,7 +16,7 @@ from nwb_neurid.results import Embeddings, Json
 
 DEVICES = ("auto", "cpu", "cuda")
 DEFAULTS = frozenset({"baseline", "training"})
-"""Uses for which an encoder may be the one that is taken where nobody names one."""
+"""Uses for which an encoder can be the default."""
 
 
 def _ascend(rate_hz: object) -> bool:
@@ -49,8 +49,8 @@ class EncoderSpec:
         Whether the encoder uses behaviour and stimulus. If it does, they are read by readers that support this.
     default_for
         The uses for which this is the default encoder: "baseline" (an encoder without training, with which other
-        encoders are compared) or "training". If several encoders claim the same use, those of nwb-neurid itself take
-        precedence.
+        encoders are compared) or "training". If several encoders claim the same use, the encoders of nwb-neurid
+        itself take precedence.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class Encoder(Protocol):
         Returns
         -------
         mapping of str to array
-            The arrays for `weights.safetensors`; empty if the encoder does not learn.
+            The arrays to be saved in `weights.safetensors`; empty if the encoder does not learn.
         """
         ...
 
@@ -145,15 +145,15 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderPlugin:
-    """A plugin that provides an encoder: its description, and functions to make it.
+    """A plugin that provides an encoder. It consists of a description of the encoder and functions that make it.
 
     Parameters
     ----------
     spec
         Description of the encoder and of its requirements.
     build
-        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` or
-        `WrongWeights` if the config or the state does not fit.
+        Function that makes the encoder from config, state and device (one of `DEVICES`). It raises `InvalidModel` if
+        the config does not fit, and `WrongWeights` if the state does not fit.
     presets
         Configs by name. The first config is the default.
     initial_state
@@ -161,8 +161,8 @@ class EncoderPlugin:
     narrowed
         The former name of `spec_for_config`, from nwb-neurid 0.1. Plugins that use this name still work.
     import_checkpoint
-        Function that converts a checkpoint, saved by the original code of the method, and settings of the user into a
-        config and a state.
+        Function that makes a config and a state from a checkpoint that the original code of the method saved. The
+        settings that a user gives are its second argument.
     spec_for_config
         Function that returns the spec of an encoder with a given config. It is None if the requirements do not depend
         on the config. The returned spec may only narrow `spec`: it has the same name and version, and accepts no

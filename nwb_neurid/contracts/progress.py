@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Progress(Protocol):
-    """Report the progress of a loop. Encoders, readers and the simulation wrap their long loops in it."""
+    """Report the progress of a loop. Encoders, readers and the simulation wrap their long loops in this function."""
 
     def __call__(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
         """Yield `items` unchanged.

@@ -14,15 +14,15 @@ from nwb_neurid.population import Population
 class ReadOptions:
     """Options for reading a recording.
 
-    A reader lists the options that it supports in its spec. Other options are refused. The options `start_s`, `stop_s`,
-    `duration_s`, `exclude` and `labels` are handled outside the reader. They work for all readers.
+    The spec of a reader lists the options that the reader supports. Other options are refused. The options `start_s`,
+    `stop_s`, `duration_s`, `exclude` and `labels` are handled outside the reader, so they work for all readers.
 
     Parameters
     ----------
     keep_opto
         Keep the time during and after optogenetic stimulation. By default, this time is left out.
     part
-        Which recording to read if the source contains several: its name, or its path in the source.
+        The recording to read if the source contains several: its name, or its path in the source.
     where
         Which units to use, as a condition on the columns of the units. The other units keep their rows, but are
         excluded.
@@ -30,17 +30,17 @@ class ReadOptions:
         Which time to use, as the name of a table of intervals. The name can be followed by a colon and a condition on
         the columns of the table.
     all_rois
-        Read all ROIs, including those that the segmentation's classifier rejects.
+        Read all ROIs, including ROIs that the classifier of the segmentation rejects.
     activity
-        Which activity to read if there are several: "spikes", "dff", "fluorescence" or "deconvolved".
+        The kind of activity to read if the source has several: "spikes", "dff", "fluorescence" or "deconvolved".
     rate_hz
-        Sampling or frame rate, if the source does not state it.
+        Sampling rate or frame rate in Hz, if the source does not state it.
     covariates
         Whether to read behaviour and stimulus. With None, they are read if the reader supports this.
     start_s, stop_s
-        Use only the time between these two times, in seconds of the session clock.
+        Use only the time from `start_s` to `stop_s`, in seconds of the session clock.
     duration_s
-        Use only this many seconds of observed time, from the start. A shorter recording is used as a whole.
+        Use only the first `duration_s` seconds of observed time. A shorter recording is used as a whole.
     labels
         A csv or tsv file with labels of units. A column `unit_id` or `row` (counted from 0) identifies the unit, and
         every other column is a label. If there is a column `source`, only rows with the path or the file name of the
@@ -71,7 +71,7 @@ class ReadOptions:
 
 
 def is_url(source: object) -> bool:
-    """Tell whether a source is a URL. Only a reader that supports the scheme of the URL can read it.
+    """Check whether a source is a URL. Only a reader that supports the scheme of the URL can read the source.
 
     Parameters
     ----------
@@ -139,7 +139,8 @@ class ReaderPlugin:
         Function that returns whether a source (a path, a URL, or an object) has the format of the reader. It must be
         fast: it may look at the name or the first bytes, but must not download anything. It must not raise an error.
     read
-        Function that reads a source into a `Population`, or raises one of the errors in `nwb_neurid.errors`.
+        Function that reads a source and returns a `Population`. If it cannot read the source, it raises one of the
+        errors in `nwb_neurid.errors`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The common part of the specs of encoders and readers: the number of the contract, and checks of fields."""
+"""The common part of the specs of encoders and readers: the version number of the contract, and checks of fields."""
 
 from collections.abc import Iterator, Set
 from typing import Protocol, runtime_checkable

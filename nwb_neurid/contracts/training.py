@@ -27,7 +27,8 @@ class Step:
     loss
         Mean loss over the matched units of the step. NaN if no unit was matched.
     matched
-        Number of matched units, summed over all windows of the step. Matched units are units that were in both views.
+        Number of matched units, summed over all pairs of windows of the step. A matched unit was in both windows (the
+        two views) of a pair.
     """
 
     number: int
@@ -111,12 +112,12 @@ class TrainingLog:
     Parameters
     ----------
     loss
-        Loss of each completed step, shape (steps,). NaN for a step in which no unit was in both windows of a pair (its
-        two views).
+        Loss of each completed step, shape (steps,). NaN for a step without matched units.
     matched
-        Number of matched units in each step, shape (steps,). Matched units are units that were in both views.
+        Number of matched units in each step, shape (steps,). A matched unit was in both windows (the two views) of a
+        pair.
     steps
-        The planned number of steps.
+        Planned number of steps.
     seconds
         Duration of the completed steps, including the steps before the training was resumed.
     notes
@@ -152,8 +153,8 @@ class Binned:
     twins
         Pairs of rows that may be one neuron, in both orders, shape (pairs, 2); None if there are none.
     missed
-        Number of pieces of observed time that each unit missed so far, shape (units, pieces + 1); None if no unit
-        missed any.
+        Cumulative number of pieces of observed time in which each unit was not observed, shape (units, pieces + 1).
+        None if all units were observed in all pieces.
     pieces
         First and last piece that overlap each bin, shape (2, bins); None if `missed` is None.
     context
@@ -185,7 +186,7 @@ class BinsRecordings(Protocol):
         ...
 
     def bin(self, population: Population) -> Binned:
-        """Bin one group of units without excluded ones.
+        """Bin one group of units, without excluded units.
 
         Parameters
         ----------
@@ -215,7 +216,7 @@ class Trainable(Encoder, Protocol):
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another. Each is one group without excluded units.
+            Populations to train on. Each population is one group of units, without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress

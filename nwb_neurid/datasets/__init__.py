@@ -1,1 +1,1 @@
-"""Recipes for datasets of the papers: where the data are, the published score, and how to reproduce it."""
+"""Recipes for published datasets. A recipe states where the data are, the published score, and how to reproduce it."""

@@ -1,7 +1,8 @@
 """Predictions in the format of BrainWideBench's scorer, `ibl-bwb-eval`: region of a unit, task suite 3.
 
-Source of the format: `ibl-bwb-eval` 0.1.0. One file for each seed, `LABEL/ts3-unit_cosmos/seed_N.safetensors`, with the
-ids of units as rows of bytes, padded with zeros, and the probability of each region in a fixed order.
+Source of the format: `ibl-bwb-eval` 0.1.0. There is one file for each seed,
+`LABEL/ts3-unit_cosmos/seed_N.safetensors`. It contains the ids of the units as rows of bytes, padded with zeros, and
+the probability of each region in a fixed order.
 """
 
 from pathlib import Path
@@ -15,10 +16,10 @@ from nwb_neurid.evaluation.results import Evaluation
 
 TASK = "ts3-unit_cosmos"
 REGIONS = ("CB", "CNU", "CTXsp", "HB", "HPF", "HY", "Isocortex", "MB", "OLF", "TH")
-"""The order of the columns, which the scorer checks."""
+"""The classes in the order of the columns. The scorer checks this order."""
 
 IDS = "cluster_uuid"
-"""The column of IBL's NWB files that names a unit everywhere; without it the unit's own id counts."""
+"""The column of IBL's NWB files with ids that are unique across recordings. Without this column, unit ids are used."""
 
 NEAREST, REACH_UM = 5, 60.0
 
@@ -32,7 +33,7 @@ def write_submission(
     ids: str = IDS,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the predictions of an evaluation in the scorer's format: of single units, and averaged over neighbours.
+    """Write the predictions of an evaluation in the scorer's format, for single units and averaged over neighbours.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def write_submission(
     label
         Name of the submission.
     seed
-        The seed of the run; the benchmark asks for 43 to 47.
+        The seed of the run. The benchmark requires the seeds 43 to 47.
     ids
         The label that holds the unit ids of the ground truth.
     overwrite
@@ -60,7 +61,7 @@ def write_submission(
     CannotFit
         If the evaluation is not of Cosmos regions.
     InvalidOption
-        If two units have the same id, or one is not ASCII.
+        If two units have the same id, or if an id is not ASCII.
     CannotWrite
         If a file already exists and `overwrite` is False, or if it cannot be written.
     """

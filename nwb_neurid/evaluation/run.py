@@ -79,8 +79,8 @@ def evaluate(
     """Score how well the vectors of a model predict labels, with one of the protocols of the NuCLR paper.
 
     The scores of the model are returned together with scores of baselines. The baselines are random guesses, the
-    majority class, a head that uses only the firing rate and observed duration of a unit, and the vectors of an encoder
-    that needs no training. The protocols are those of NuCLR (arXiv 2512.01199).
+    majority class, a head that uses only the firing rate and observed duration of a unit, and the vectors of an
+    encoder that needs no training. The protocols are described in the NuCLR paper (arXiv 2512.01199).
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ def evaluate(
         A model, its folder, or the name of an encoder that needs no training. If a sequence of several models is given,
         their vectors are concatenated.
     sources
-        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of
-        vectors, which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. A dataset does not
-        contain the activity of the units. Baselines that need the activity are then left out: another encoder, and the
-        labels of units with correlated activity.
+        Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. A dataset of vectors
+        is accepted as well, that is, a folder that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset
+        does not contain the activity of the units. Baselines that need the activity are then left out: another
+        encoder, and the labels of units with correlated activity.
     label
         The label to predict: "cell_type", "brain_region", or the name of a text column.
     protocol
@@ -113,8 +113,9 @@ def evaluate(
     label_fractions
         Also score heads that are fitted to only a share of the labels. Each share must be above 0 and at most 1.
     animals
-        Also compute scores with these numbers of training animals ("all" for all of them). The head is trained on these
-        animals. If `steps` is given, the encoder is trained on them instead, and the head on all animals.
+        Also compute scores with these numbers of training animals ("all" for all of them). The head is trained on
+        these animals. If `steps` is given, the encoder is trained on these animals instead, and the head is trained
+        on all animals.
     steps
         If given, the encoder is trained anew for each split, without labels, for this number of steps. It is trained on
         the training subjects. In the transductive protocols, it is also trained on the test subjects.
@@ -131,7 +132,7 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Scores, and the prediction of every tested unit. `Evaluation.save` writes them into a folder.
+        Scores, and the prediction of every tested unit. `Evaluation.save` writes the evaluation into a folder.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def evaluate(
     InvalidOption
         If an option is invalid, or a recording has no subject.
     NeuridError
-        If something is wrong with a recording or a model.
+        If a recording or a model cannot be read or used.
 
     Warns
     -----
@@ -225,7 +226,7 @@ class Assessment:
     cache: dict[frozenset[str], Vectors]
 
     def embed(self, split: Split, subjects: Sequence[str] | None = None) -> Vectors:
-        """Embed for a split. Encoders that are trained anew use these subjects, by default all training subjects."""
+        """Embed the cohort for a split. Encoders may be trained on these subjects, by default all training subjects."""
         known = set(list_train_subjects(self.cohort, split) if subjects is None else subjects)
         if self.options.protocol != INDUCTIVE:
             known |= set(self.cohort.subject[split.test].tolist())
@@ -241,7 +242,7 @@ class Assessment:
         return predict_folds(self.cohort, self.splits, vectors, options, progress=self.progress)
 
     def score(self, predictions: FoldPredictions, *, smooth: bool) -> dict[str, Json]:
-        """Score the models and, under `baselines`, everything with which they are compared."""
+        """Score the models and, in the entry `baselines`, everything with which the models are compared."""
         found = {**self._score(predictions), "baselines": self._score_baselines(predictions)}
         return {**found, "smoothed": self._score(self.predict(smooth=True))} if smooth else found
 
@@ -275,7 +276,7 @@ class Assessment:
         return label.astype(np.str_)
 
     def score_curves(self, baseline: str, fractions: Sequence[float], animals: Sequence[int | str]) -> dict[str, Json]:
-        """Score with fewer labels and with fewer animals, the models and the baseline."""
+        """Score the models and the baseline with fewer labels and with fewer animals."""
         learns = self.models.steps is not None
         own = {self.models.name: self.embed}
         if baseline in self.baselines:

@@ -1,1 +1,1 @@
-"""Label heads: from vectors to predicted labels, with calibrated probabilities and abstention."""
+"""Label heads, which predict labels from vectors, with calibrated probabilities and abstention."""

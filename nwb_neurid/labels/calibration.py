@@ -1,6 +1,6 @@
-"""Calibrated probabilities, and prediction sets that contain the true label for the stated share of units.
+"""Calibrated probabilities, and prediction sets that contain the true label for a given share of units.
 
-Both are computed from scores of units whose animal the classifier had not seen. Every animal has the same weight.
+Probabilities and sets are computed from scores of units of held-out animals. Every animal has the same weight.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Find rows that may be the same neuron, so that they are not split between training and test.
 
-Such rows within one recording, found from spikes or traces, are also never used as negatives of each other in training.
+Duplicates within one recording are found from spikes or traces. In training, they are also never used as negatives of
+each other.
 """
 
 from collections.abc import Sequence

@@ -44,7 +44,7 @@ def new_model(
     UntrainedEncoder
         If the encoder learns and `untrained` is not set.
     InvalidOption
-        If there is no such preset or device.
+        If the preset or the device does not exist.
     UnknownPlugin, DuplicatePlugin, BrokenPlugin, IncompatiblePlugin
         If the encoder cannot be loaded.
 
@@ -83,7 +83,7 @@ def import_model(encoder: str, checkpoint: Path, settings: Mapping[str, Json]) -
     encoder
         Name of the encoder.
     checkpoint
-        The file.
+        The checkpoint file.
     settings
         Settings of the encoder that the checkpoint does not contain, or that replace the settings in the checkpoint.
 

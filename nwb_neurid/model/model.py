@@ -55,7 +55,7 @@ class Model:
     heads
         Label heads that were fitted to vectors of the encoder. The keys are the names of the labels.
     weights_sha256
-        Hash of the weights as safetensors; "" if there are none.
+        SHA-256 hash of the weights as safetensors; "" if the encoder has no weights.
 
     Raises
     ------
@@ -131,7 +131,8 @@ class Model:
         Parameters
         ----------
         population
-            The units to embed. If the encoder accepts dF/F only, fluorescence and deconvolved activity are converted.
+            The units to embed. If the encoder accepts only dF/F, fluorescence and deconvolved activity are converted
+            to dF/F.
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
@@ -297,6 +298,6 @@ class Model:
 
 
 def list_software() -> dict[str, str]:
-    """Versions of the software that computes the vectors."""
+    """Return the versions of the software that computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

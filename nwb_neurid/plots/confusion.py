@@ -28,7 +28,7 @@ def plot_confusion(
     predictions
         Predicted labels. Units from which the model abstains have a separate column.
     truth
-        The known label of each unit, shape (units,), "" where unknown, such as `population.labels["cell_type"]`.
+        The known label of each unit, shape (units,), such as `population.labels["cell_type"]`; "" where unknown.
     title
         Title of the axes; the name of the label by default.
     ax
@@ -71,10 +71,10 @@ def plot_confusion(
 def count_labels(
     predictions: Predictions, truth: Shaped[np.ndarray, " units"]
 ) -> tuple[Int64[np.ndarray, "rows columns"], list[str], list[str]]:
-    """Count units by known and predicted label; also return the names of the rows and of the columns.
+    """Count units by known and predicted label. Also return the names of the rows and of the columns.
 
-    Units of which one of the two is not known are left out. Rows are the classes, followed by other known labels, and
-    columns the classes, followed by `ABSTAINED` if the model abstains from any unit.
+    Units without a known or a predicted label are left out. The rows are the classes, followed by other known labels.
+    The columns are the classes, followed by `ABSTAINED` if the model abstains from any unit.
     """
     known = (truth != "") & (predictions.label != "")
     true = truth[known].astype(np.str_)
@@ -93,7 +93,7 @@ def draw_counts(
     *,
     label: str = "",
 ) -> None:
-    """Draw counts of units as a matrix, coloured by their share of the row, with counts and the size of rows."""
+    """Draw counts of units as a matrix. The colour is the share of the row. Counts and row sizes are shown as text."""
     totals = units.sum(axis=1)
     shares = units / np.maximum(totals, 1)[:, None]
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -38,7 +38,7 @@ def plot_embedding(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the vectors in two dimensions, with one point for each unit. Classes differ in colour and shape.
+    """Draw the vectors in two dimensions, with one point for each unit. Each class has its own colour and shape.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def plot_embedding(
 def place_units(
     embeddings: Embeddings, points: Float64[np.ndarray, "units 2"] | None, seed: int
 ) -> tuple[Float64[np.ndarray, "units 2"], tuple[str, str]]:
-    """Find coordinates of units in two dimensions, by t-SNE unless points are given, and the names of the axes.
+    """Return two coordinates for each unit, computed by t-SNE unless points are given, and the names of the axes.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def choose_values(
     Raises
     ------
     InvalidOption
-        If there are no values of this name, or not one value for each unit.
+        If there are no values of this name, or if the number of values is not the number of units.
     """
     units = len(embeddings)
     if color_by is None:

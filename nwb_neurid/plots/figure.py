@@ -1,4 +1,4 @@
-"""Figures as PNG files, in the default style of matplotlib, whatever the user's configuration is."""
+"""Figures as PNG files. They always have the default style of matplotlib, not the style that the user configured."""
 
 import sys
 import warnings
@@ -26,11 +26,11 @@ PALETTE = (
     "#F0E442",
     "#000000",
 )
-"""Colours that the colour-blind can tell apart (Okabe and Ito)."""
+"""Colours that colour-blind people can distinguish (Okabe and Ito)."""
 
 
 MARKERS = ("o", "s", "^", "D", "P", "v", "X")
-"""Shapes of classes, which also differ where a figure is printed in grey."""
+"""Marker shapes of classes, which can also be distinguished in a figure that is printed in grey."""
 
 GREY = "#999999"
 LONGEST = 40
@@ -39,8 +39,8 @@ LONGEST = 40
 def show_text(text: object) -> str:
     r"""Escape a name from a source, so that matplotlib draws it unchanged, and shorten it to one line.
 
-    Otherwise, a dollar sign would begin a formula, an underscore at the start would hide an entry of a legend, and
-    control characters are missing from fonts.
+    Without this, a dollar sign would begin a formula, and an underscore at the start would hide an entry of a legend.
+    Control characters are missing from fonts.
 
     >>> show_text("$x$"), show_text("_a"), show_text("a\x1b[31m")
     ('\\$x\\$', ' _a', 'a\\x1b[31m')

@@ -1,4 +1,4 @@
-"""The activity of one neuron: waveform, autocorrelogram, inter-spike intervals and raster, or its trace."""
+"""The activity of one neuron: waveform, autocorrelogram, inter-spike intervals, and raster or trace."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LAGS_S = np.arange(0, 51) / 1e3
 INTERVALS_MS = np.logspace(0, 4, 41)
 SPIKES = 20_000
-"""How many spikes the autocorrelogram is counted from: the first ones."""
+"""The autocorrelogram is computed from this number of spikes, from the first spike on."""
 
 
 def plot_neuron(
@@ -50,7 +50,7 @@ def plot_neuron(
     Raises
     ------
     InvalidOption
-        If there is no such row, or the number of axes is not four.
+        If the row does not exist, or the number of axes is not four.
 
     Examples
     --------

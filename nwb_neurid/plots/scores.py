@@ -1,6 +1,6 @@
 """Figures of an evaluation: confusion, reliability, prediction sets, risk, and learning curves.
 
-Each function draws what the scores hold under one name, and returns a value for the title; "" for none.
+Each function draws one entry of the scores. It returns a value for the title, or "" if there is no such value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw_scores(scores: Mapping[str, Any], folder: Path) -> None:
-    """Draw the figures of an evaluation into PNG files, those for which there are scores.
+    """Draw the figures of an evaluation into PNG files. Figures for which there are no scores are left out.
 
     Raises
     ------
@@ -92,4 +92,4 @@ FIGURES: Mapping[str, tuple[str, Callable[["Axes", Any], str]]] = {
     "label_fractions.png": ("label_fractions", partial(_draw_growth, over="fraction", label="share of the labels")),
     "animals.png": ("animals", partial(_draw_growth, over="animals", label="animals")),
 }
-"""By the name of the file: the name of the scores, and what draws them."""
+"""For the name of each file, the name of the scores, and the function that draws them."""

@@ -31,7 +31,7 @@ class EmbeddingWidget:
     Raises
     ------
     InvalidOption
-        If jupyter-scatter is not installed, or for the same reasons as in `plot_embedding`.
+        If jupyter-scatter is not installed, or for the reasons given for `plot_embedding`.
     """
 
     def __init__(

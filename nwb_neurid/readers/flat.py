@@ -1,4 +1,4 @@
-"""Traces without information."""
+"""Traces that contain no information, because they are constant or NaN."""
 
 import numpy as np
 

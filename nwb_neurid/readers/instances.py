@@ -1,4 +1,4 @@
-"""Objects of libraries, which are recognised without importing the libraries."""
+"""Objects of other libraries. They are recognised without importing these libraries."""
 
 from collections.abc import Collection
 

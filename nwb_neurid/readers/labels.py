@@ -1,4 +1,4 @@
-"""Labels of a `Population`, from the text columns of a source."""
+"""Labels of a `Population`, taken from the text columns of a source."""
 
 import re
 from collections.abc import Mapping, Sequence

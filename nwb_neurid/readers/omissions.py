@@ -1,4 +1,4 @@
-"""Optional information that cannot be read."""
+"""Warnings about optional information that cannot be read."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,9 +1,9 @@
 """Pickles of object arrays, which are read without running any code in them.
 
 A pickle is a program that looks up functions by name and calls them. Here, `pickle.Unpickler` gets a class of this
-module in place of each name in `ADMITTED`, and any other name is refused. NumPy's own functions for unpickling are not
-used either, because a forged dtype makes them read memory out of bounds. A first pass over the steps of the pickle
-refuses those that would crash the interpreter, take for ever or fill the memory before any name is looked up.
+module in place of each name in `ADMITTED`, and any other name is refused. NumPy's own functions for unpickling are
+not used either, because a forged dtype makes them read memory out of bounds. Before any name is looked up, a first
+pass over the steps of the pickle refuses pickles that would crash the interpreter, run for ever or fill the memory.
 """
 
 import pickle
@@ -73,7 +73,7 @@ class _Dtype(_StandIn):
         self.order = state[1]
 
     def values(self, data: bytes) -> Shaped[np.ndarray, " values"] | None:
-        """Return the numbers in some bytes, or None if the dtype is not one of numbers."""
+        """Return the numbers in some bytes, or None if the dtype is not numeric."""
         if self.name not in NUMBERS:
             return None
         return np.frombuffer(data, np.dtype(str(self.name)).newbyteorder(self.order))
@@ -244,14 +244,16 @@ def load_objects(pickled: mmap | bytes) -> list[Any]:
     Returns
     -------
     list
-        Numbers, text, lists, tuples, and dicts of them. Arrays inside are `PickledArray`; paths and dates are opaque.
+        Numbers and text, and lists, tuples and dicts of them. Arrays inside are `PickledArray`. Paths and dates are
+        opaque objects.
 
     Raises
     ------
     NotAdmitted
-        If it uses a name that is not in `ADMITTED`.
+        If the pickle uses a name that is not in `ADMITTED`.
     Exception
-        One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or is not an array of objects.
+        One of `UNPICKLING_ERRORS`, if the pickle is damaged, takes more than `MOST_STEPS` steps, or is not an array
+        of objects.
     """
     file = BytesIO(pickled) if isinstance(pickled, bytes) else pickled
     start = file.tell()

@@ -1,9 +1,9 @@
 """Sorted spikes that were recorded in segments, as a `Population`.
 
 If the segments share one clock, so that no two segments overlap, times are not changed. If the clock restarts with a
-segment, the segments are placed one after another in their order, `GAP_S` apart, from the start of the first. In both
-cases, a segment is a run of observed time, and no inter-spike interval spans two segments, unless these touch on a
-common clock.
+segment, the segments are placed one after another in their order, with gaps of `GAP_S`. The first segment keeps its
+start. In both cases, each segment is a run of observed time. No inter-spike interval spans two segments, unless the
+segments share one clock and touch.
 """
 
 from collections.abc import Mapping, Sequence

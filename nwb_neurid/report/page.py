@@ -1,4 +1,4 @@
-"""The page itself: one file with the markup, style and scripts in `page/`, and the facts."""
+"""The page of the report: one file with the markup, style and scripts in `page/`, and the content from `facts`."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""One simulated animal: its own parameters, and the spikes of its neurons."""
+"""One simulated animal: its parameters, and the spikes of its neurons."""
 
 import math
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ from nwb_neurid.simulate.wiring import draw_synapses
 MOST_REGIONS = 26
 
 IN_DOMAIN = (0.5, 0.1, 0.2)
-"""Largest differences between animals: of the drive, and relative ones of noise and synapses."""
+"""Largest differences from the nominal levels: of the drive, and relative differences of noise and synapses."""
 
 OUT_OF_DOMAIN = ((1.5, 2.5), (0.25, 0.4), (0.5, 0.8))
-"""Ranges of these differences outside the domain, up or down."""
+"""Ranges of the same differences for animals out of domain, up or down."""
 
 _OF_REGIONS = (0, 0, 0, 0)  # longer than the key of any animal, so that no stream is the same
 
@@ -52,7 +52,7 @@ class Level:
 
 
 def draw_level(rng: np.random.Generator, *, out_of_domain: bool) -> Level:
-    """Draw a level uniformly within the domain, or from bands on both sides of the domain that do not touch it."""
+    """Draw a level uniformly within the domain, or from two bands outside the domain that do not touch it."""
     if out_of_domain:
         low, high = np.transpose(OUT_OF_DOMAIN)
         drive, noise, synapses = rng.uniform(low, high) * rng.choice([-1.0, 1.0], 3)
@@ -71,7 +71,7 @@ def simulate(
     animal: int = 0,
     out_of_domain: bool = False,
 ) -> Simulation:
-    """Simulate a sparse random network of neurons of known types, in one region or several.
+    """Simulate a sparse random network of neurons of known types, in one or several regions.
 
     Neurons of the types RS (regular spiking), IB (intrinsically bursting) and CH (chattering) are excitatory. Neurons
     of the types FS (fast spiking) and LTS (low-threshold spiking) are inhibitory. Three in seven neurons are RS. A
@@ -84,7 +84,7 @@ def simulate(
     units
         Number of neurons.
     duration_s
-        Duration in seconds. A longer simulation begins with the spikes of a shorter one.
+        Duration in seconds. A longer simulation begins with the same spikes as a shorter simulation.
     seed
         Random seed, for results that are reproducible bit for bit. Animals with the same seed have the same cell types
         and regions.
@@ -102,7 +102,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Spikes, types, regions and positions; `population()` returns them in the form that encoders accept.
+        Spikes, types, regions and positions. The method `population()` returns them in the form that encoders accept.
 
     Raises
     ------

@@ -37,11 +37,11 @@ def write_animals(
     Parameters
     ----------
     folder
-        The folder to write into; made if it does not exist.
+        The folder to write into. It is created if it does not exist.
     units, duration_s, seed, regions
         The same as in `simulate`. Each animal has the same values.
     animals
-        Number of animals, from animal 0. The spikes of an animal do not depend on this number.
+        Number of animals, counted from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain
         Number of additional animals. Their drive, noise and synapses lie outside the range of the other animals.
     imaging_hz
@@ -56,7 +56,7 @@ def write_animals(
     Returns
     -------
     list of Path
-        The files.
+        Paths of the files. The files of animals that are out of domain come last.
 
     Raises
     ------

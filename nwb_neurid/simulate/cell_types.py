@@ -1,7 +1,7 @@
 """The types of the simulated neurons, which differ in their firing patterns.
 
-Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
-14(6), 1569-1572, figure 2. Currents, synapses and couplings are choices of this project.
+Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks 14(6),
+1569-1572, figure 2. The values of currents, synapses and couplings are choices of this project.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ class CellType(NamedTuple):
     a, b, c, d
         Parameters of the model, as in the paper.
     drive, noise
-        Mean and standard deviation over steps of the private current.
+        Mean and standard deviation (over steps) of the current that only this neuron receives.
     strength
-        Sum of the outgoing synapses; negative for inhibition.
+        Sum of the weights of the outgoing synapses; negative for inhibition.
     slow_coupling, rhythm_coupling
         Coupling to the slow drive and to the rhythm of the region; 1 for the most common type.
     """
@@ -43,7 +43,7 @@ CELL_TYPES: Mapping[str, CellType] = {
 }
 
 MIX = (*CELL_TYPES, "RS", "RS")
-"""Types of seven consecutive neurons: three are RS, and any five have every type."""
+"""Types of seven consecutive neurons. Three of them are RS, and any five consecutive neurons include every type."""
 
 PARAMETER_SPREAD = (0.1, 0.02, 0.01, 0.1)
 """Relative standard deviation of a, b, c, d among the neurons of a type."""

@@ -14,14 +14,14 @@ from nwb_neurid.errors import InvalidOption
 from nwb_neurid.population import Traces
 
 FRAME_HZ = 4.28
-"""Default frame rate: that of a plane of a volume, as in Bugeon et al. (2022)."""
+"""Default frame rate. It is typical of one plane of an imaged volume, as in Bugeon et al. (2022)."""
 
 RISE_S, DECAY_S = 0.05, 0.5
 SPIKE_DFF = 0.2
 SATURATED_DFF = 5.0
 NOISE_DFF = 0.15
 NOISE_HZ = 4.28
-"""Frame rate at which the noise is `NOISE_DFF`; shorter frames gather less light, and have more."""
+"""Frame rate at which the noise is `NOISE_DFF`. Shorter frames collect less light and have more noise."""
 
 
 def simulate_fluorescence(
@@ -34,15 +34,16 @@ def simulate_fluorescence(
 ) -> Traces:
     """Simulate the dF/F of neurons from their spikes.
 
-    A spike rises with `RISE_S`, decays with `DECAY_S` and peaks at `SPIKE_DFF`; spikes add up and saturate towards
-    `SATURATED_DFF`. Each frame has independent Gaussian noise.
+    The response to a spike rises with the time constant `RISE_S`, decays with `DECAY_S` and peaks at `SPIKE_DFF`.
+    Responses add up, and saturate towards `SATURATED_DFF`. Each frame has independent Gaussian noise.
 
     Parameters
     ----------
     times_s
         Spike times in seconds from 0, shape (spikes,), ascending within a unit.
     splits
-        Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of unit `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     duration_s
         Duration in seconds. Only whole frames are made, and each shows the fluorescence at its end.
     rate_hz

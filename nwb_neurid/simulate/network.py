@@ -1,4 +1,4 @@
-"""A network of Izhikevich neurons, step by step.
+"""A network of Izhikevich neurons, simulated step by step.
 
 Source: Izhikevich, E. M. (2003), "Simple model of spiking neurons", IEEE Transactions on Neural Networks
 14(6), 1569-1572: equations 1 to 3, steps of 1 ms with the voltage in two half steps.
@@ -22,11 +22,11 @@ _PEAK = 0.02 * 30 + 1.75
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Network:
-    """Neurons and synapses, with the parameters of the paper and all currents in its units.
+    """Neurons and synapses. Parameters are those of the paper, and currents are in the units of the paper.
 
-    They are simulated in the scaled units x = 0.02 v + 1.75 and y = 0.01 u + 0.875 b. In these, the half step
-    v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and u + a (b v - u) is
-    (1 - a) y + (a b / 2) x. This needs far fewer operations.
+    The simulation uses the scaled variables x = 0.02 v + 1.75 and y = 0.01 u + 0.875 b. In these variables, the half
+    step v + (0.04 v² + 5 v + 140 - u + I) / 2 is x² + (0.01 I + 0.875 b + 0.0875) - y, and u + a (b v - u) is (1 - a)
+    y + (a b / 2) x. This needs far fewer operations.
     """
 
     abcd: Float64[np.ndarray, "4 units"]
@@ -50,7 +50,7 @@ def run_network(
     network
         Neurons and synapses.
     rng
-        Random generator of the private noise.
+        Random generator of the noise of each neuron.
     steps
         Number of steps of `STEP_S`.
     progress

@@ -50,9 +50,9 @@ def write_nwb(
     Raises
     ------
     InvalidOption
-        If the frame rate is not positive and finite, or the simulation is shorter than a frame.
+        If the frame rate is not positive and finite, or if the simulation is shorter than one frame.
     CannotWrite
-        If the file exists and `overwrite` is False, the folder does not exist, or writing fails.
+        If the file exists and `overwrite` is False, if the folder does not exist, or if writing fails.
 
     Examples
     --------

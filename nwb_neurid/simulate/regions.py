@@ -1,8 +1,8 @@
 """Simulated brain regions, which differ in how the activity of their neurons covaries.
 
-Neurons of all regions have the same types and the same private currents. Regions differ in a slow drive and a rhythm
-that their neurons share, in how these follow the running of the animal, and in the share of local synapses. These
-differences are choices of this project.
+The cell types, and the currents that each neuron receives alone, are the same in all regions. Regions differ in three
+properties: the slow drive and the rhythm that their neurons share, the dependence of their activity on the running of
+the animal, and the share of local synapses. These differences are choices of this project.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ RHYTHM_HZ, SLOW_S, SLOW_DEPTH, RUNNING, LOCAL = (6.0, 34.0), (0.4, 4.0), (1.0, 6
 """Ranges of the properties of regions."""
 
 RHYTHM_DEPTH, RUNNING_DEPTH = 1.2, 2.0
-"""Amplitude of the rhythms, and standard deviation of the drive by running, as currents."""
+"""Amplitude of the rhythms, and standard deviation of the drive by running. Both are currents."""
 
 RUNNING_S, RUNNING_CM_S = 8.0, 12.0
 """Time constant of the running, and the speed at one standard deviation of its drive."""
@@ -45,7 +45,7 @@ class Region:
     running
         Coupling of its neurons to the running of the animal. If it is negative, they fire less during running.
     local
-        Share of their synapses that reach neurons of the same region.
+        Share of the synapses of its neurons that reach neurons of the same region.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Region:
 
 
 def draw_regions(rng: np.random.Generator, count: int) -> tuple[Region, ...]:
-    """Draw regions that differ in every property: each takes equal steps through its range, in random order.
+    """Draw regions that differ in every property. The values of a property are equally spaced, in random order.
 
     A single region has local synapses only.
     """
@@ -102,7 +102,7 @@ def draw_rhythms(
 
 
 def compute_speed_cm_s(slow: Float64[np.ndarray, "samples signals"]) -> Float64[np.ndarray, " samples"]:
-    """Compute the running speed: proportional to the drive of running if that is positive, otherwise 0."""
+    """Compute the running speed. It is proportional to the drive by running, or 0 if this drive is negative."""
     speed: Float64[np.ndarray, " samples"] = RUNNING_CM_S * slow[:, 0].clip(0.0)
     return speed
 

@@ -28,7 +28,8 @@ class Simulation:
     times_s
         Spike times in seconds, shape (spikes,), ascending within a unit, in [0, duration_s).
     splits
-        Spikes of unit `u` are `times_s[splits[u]:splits[u + 1]]`; shape (units + 1,).
+        Indices that split the times into trains, shape (units + 1,). The spikes of unit `u` are
+        `times_s[splits[u]:splits[u + 1]]`.
     cell_type
         "RS", "IB", "CH", "FS" or "LTS", shape (units,).
     brain_region
@@ -92,7 +93,7 @@ class Simulation:
     def population(self) -> Population:
         """Return the spikes as a population, as if they were read from the file of this simulation.
 
-        The positions of the units are those of the neurons.
+        The units have the positions of the simulated neurons.
 
         Returns
         -------
@@ -118,7 +119,7 @@ class Simulation:
         Raises
         ------
         InvalidOption
-            If the rate is not positive and finite, or the simulation is shorter than a frame.
+            If the rate is not positive and finite, or if the simulation is shorter than one frame.
         """
         return self._build_population(self.traces(rate_hz), "plane")
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 FANOUT = 10
-"""Least number of synapses of a neuron; in large populations it is a tenth of the neurons."""
+"""Minimum number of synapses of a neuron. In large populations, the number is a tenth of the neurons."""
 
 
 def draw_synapses(

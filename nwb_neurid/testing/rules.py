@@ -32,7 +32,7 @@ HEAVY = frozenset(
         "zarr",
     }
 )
-"""Libraries that take long to import; a plugin imports them in the functions that use them."""
+"""Libraries that take long to import. A plugin has to import them inside the functions that use them."""
 
 ALONE = """
 import importlib, json, sys
@@ -67,7 +67,7 @@ def require_close(
 
 
 def require_spec(plugin: object, kind: type[EncoderPlugin] | type[ReaderPlugin]) -> None:
-    """Fail unless this is such a plugin, of this version of the contract, that says what it is."""
+    """Fail unless this is a plugin of the given type, for this version of the contract, with a complete description."""
     require(
         isinstance(plugin, kind),
         f"it must be {'an' if kind is EncoderPlugin else 'a'} {kind.__name__}, got {type(plugin).__name__}",
@@ -90,7 +90,7 @@ def require_light(module: str) -> None:
 
 @cache
 def import_alone(module: str) -> tuple[frozenset[str], str]:
-    """Import a module in a fresh interpreter; returns the top-level modules that this imports, and the output."""
+    """Import a module in a fresh interpreter. Return the top-level modules that it imports, and the output."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", ALONE, json.dumps(sys.path), module], capture_output=True, text=True, check=False
     )

@@ -14,7 +14,7 @@ from nwb_neurid.testing.reader import ReaderConformance, copy_source
 from nwb_neurid.testing.rules import RuleBroken
 
 LARGEST_BYTES = 10**8
-"""Largest recording that is copied for every rule."""
+"""Largest size of a recording that is copied for every rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Verdict:
     outcome
         "passed", "failed" or "skipped".
     message
-        The reason why it failed or was skipped.
+        The reason why the rule failed or was skipped.
     advice
         How to repair the plugin.
     """
@@ -45,7 +45,7 @@ def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderC
     Raises
     ------
     InvalidOption
-        If there is no such preset.
+        If the preset does not exist.
     """
     if preset is not None and preset not in plugin.presets:
         raise InvalidOption(
@@ -55,12 +55,12 @@ def make_encoder_kit(plugin: EncoderPlugin, preset: str | None) -> type[EncoderC
 
 
 def make_reader_kit(plugin: ReaderPlugin, example: Path | None) -> type[ReaderConformance]:
-    """Make the kit of an installed reader, with copies of a recording. Without one, rules that need it are skipped.
+    """Make the kit of an installed reader. Rules use copies of a recording, and are skipped if none is given.
 
     Raises
     ------
     SourceNotFound
-        If there is nothing at the path.
+        If no file or folder exists at the path.
     InvalidOption
         If the recording is too large to be copied for every rule.
     """

@@ -1,6 +1,6 @@
-"""The state of a training in one file, from which it is resumed as if it had never been interrupted.
+"""The state of a training in one file. A resumed training gives the same result as an uninterrupted training.
 
-The random generator of each step is made from the seed and the number of the step, so that its state is not stored.
+The random generator of each step is made from the seed and the number of the step. Its state is therefore not stored.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Checkpoint:
     seconds
         Duration of the training so far.
     fingerprint
-        Identifies encoder, recordings and options, which must be the same when a training is resumed.
+        Hash that identifies encoder, recordings and options. They must be the same when a training is resumed.
     """
 
     tensors: dict[str, Tensor]
@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     WrongWeights
-        If it is damaged, or has another format.
+        If the file is damaged, or has another format.
     """
     again = "Train from scratch in another folder, without --resume."
     try:

@@ -13,8 +13,8 @@ class Dropout(nn.Module):
     """Sets a share of the input to zero in training, and scales up the other values to keep the mean.
 
     This class does the same as `torch.nn.Dropout`, and depends on the seed of torch's generator in the same way. On a
-    CPU, the masks are drawn with NumPy, because `torch.nn.Dropout` is slow on a CPU, where it took a fifth of the time
-    of a training.
+    CPU, the masks are drawn with NumPy, because `torch.nn.Dropout` is slow there: it took a fifth of the time of a
+    training.
 
     Parameters
     ----------

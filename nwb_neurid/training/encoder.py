@@ -62,9 +62,9 @@ class TorchEncoder:
     Parameters
     ----------
     module
-        An `nn.Module` with its weights. Its `forward` has two arguments: windows of shape (windows, units, bins), and a
-        mask of shape (windows, units), which is False for padding, or None. It returns vectors of shape (windows,
-        units, dim).
+        An `nn.Module` with its weights. Its `forward` has two arguments: windows of shape (windows, units, bins), and
+        a mask of shape (windows, units). The mask is False for padding. It is None if there is no padding. The method
+        returns vectors of shape (windows, units, dim).
     config
         Settings from which the plugin rebuilds the encoder.
     dim
@@ -82,7 +82,7 @@ class TorchEncoder:
     Raises
     ------
     InvalidOption
-        If there is no such device.
+        If the device does not exist.
     OutOfMemory
         If the device has too little memory for the module.
 
@@ -295,7 +295,7 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     InvalidOption
-        If there is no such device.
+        If the device does not exist.
 
     Examples
     --------

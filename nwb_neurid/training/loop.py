@@ -27,7 +27,7 @@ from nwb_neurid.training.views import Views, embed_views
 SAME = ("steps", "seed", "windows", "learning_rate", "precision")
 """Options that must be the same when a training is resumed."""
 EMPTY_STEPS = 100
-"""Steps in a row without a matched unit or a finite gradient, after which the training is given up."""
+"""The training stops after this many consecutive steps without a matched unit or a finite gradient."""
 
 
 def fit(
@@ -108,7 +108,7 @@ class Training:
             self._restore(read_checkpoint(options.checkpoint))
 
     def run(self, progress: Progress) -> None:
-        """Run the remaining steps. Checkpoints are written in between, at the end, and if it is interrupted."""
+        """Run the remaining steps. Checkpoints are written between steps, at the end, and after an interruption."""
         started, before, saved = time.monotonic(), self.seconds, time.monotonic()
         empty = 0
         try:
@@ -138,7 +138,7 @@ class Training:
         )
 
     def add_gradients(self, number: int) -> tuple[float, int]:
-        """Add the gradients of a step to those of the parameters; returns its loss and matched units."""
+        """Add the gradients of a step to those of the parameters. Return its loss and number of matched units."""
         drawn = [self.schedule.draw(number, at) for at in self._list_own(number)]
         matched = int(self.processes.sum(sum(int(part.keep.all(axis=0).sum()) for part in drawn), self.device))
         if matched < 2:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 MOST_SIMILARITIES = 2**26
-"""Similarities that are held at a time; of more units they are computed in pieces, and once more for gradients."""
+"""Number of similarities in memory at a time. More similarities are computed in pieces, and again for the gradients."""
 
 
 class Loss(Protocol):
@@ -147,8 +147,8 @@ class ContrastiveLoss(nn.Module):
 class VICRegLoss(nn.Module):
     """VICReg loss: variance, invariance and covariance over all units of a step.
 
-    Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6. The default weights are those
-    of this paper.
+    Source: Bardes, Ponce and LeCun (2022), "VICReg", arXiv 2105.04906, equations 1 to 6. The default weights of the
+    three terms are taken from this paper.
 
     Parameters
     ----------

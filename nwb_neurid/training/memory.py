@@ -1,4 +1,4 @@
-"""Memory: how much is computed at a time, copies to a device, and freeing of memory."""
+"""Memory: the amount that is computed at a time, copies to a device, and freeing of memory."""
 
 import ctypes
 import math
@@ -14,33 +14,33 @@ from torch import Tensor
 from nwb_neurid.errors import NeuridError, OutOfMemory
 
 EVERY_STEPS = 10
-"""How often it is given back; between two times it grows by some tens of MB."""
+"""Number of steps between two returns of freed memory. In these steps, memory grows by some tens of MB."""
 
 TOKENS = 16_384
-"""Tokens at a time on a CPU: more are no faster, and take more memory."""
+"""Number of tokens that are computed at a time on a CPU. More tokens are not faster, and need more memory."""
 
 BYTES_PER_TOKEN = 2**20
-"""Memory of a GPU for each token of a view. To train NuCLR `base` in float32 should take about half of it."""
+"""GPU memory for each token of a view. Training NuCLR `base` in float32 should then use about half of the GPU's."""
 
 RECORDINGS_SHARE = 0.4
-"""Share of the free memory of a GPU that recordings may take; training takes about half of it."""
+"""Share of the free memory of a GPU that recordings may use. Training uses about half of the memory."""
 
 PINNED_BYTES = 2**24
-"""Arrays up to this size are copied through memory that a GPU reads by itself; PyTorch keeps such memory for good."""
+"""Arrays up to this size are copied through pinned memory. PyTorch never gives such memory back to the system."""
 
 LACKS = ("out of memory", "DefaultCPUAllocator", "ALLOC_FAILED")
-"""What the messages of PyTorch have in common where memory ran out: on a GPU, on a CPU, in a library of CUDA."""
+"""Texts in the messages of PyTorch that memory ran out: on a GPU, on a CPU, or in a CUDA library."""
 
 
 def most_tokens(device: torch.device) -> int:
-    """Number of tokens that are computed at a time: on a GPU, as many as fit into its memory, to use it fully."""
+    """Return the number of tokens that are computed at a time. On a GPU, it is the number that fits into its memory."""
     if device.type != "cuda":
         return TOKENS
     return max(TOKENS, torch.cuda.get_device_properties(device).total_memory // BYTES_PER_TOKEN)
 
 
 def find_room(device: torch.device) -> float:
-    """Number of bytes of recordings that may be kept on a device: a share of the free memory of a GPU, or no limit."""
+    """Return how many bytes of recordings may be kept on a device: a share of the free memory of a GPU, or no limit."""
     if device.type != "cuda":
         return math.inf
     return RECORDINGS_SHARE * torch.cuda.mem_get_info(device)[0]
@@ -68,7 +68,7 @@ def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
     Raises
     ------
     OutOfMemory
-        If the device has too little memory for it.
+        If the device has too little memory for the computation.
     """
     try:
         yield
@@ -96,8 +96,8 @@ def _lack(error: Exception) -> str:
 def give_back() -> None:
     """Let glibc return freed memory to the system.
 
-    Windows and recordings of many sizes leave blocks of many sizes in its heap. Without this call, a training that
-    needs 400 MB was seen to occupy 9 GB. It does nothing on systems other than Linux with glibc.
+    Windows and recordings of many sizes leave free blocks of many sizes in the heap of glibc. Without this call, a
+    training that needs 400 MB was observed to occupy 9 GB. The function has an effect only on Linux with glibc.
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         library.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The processes of a training on several GPUs or nodes, started by `torchrun` or SLURM; otherwise one process."""
+"""The processes of a training. On several GPUs or nodes, `torchrun` or SLURM starts several processes."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from nwb_neurid.training.views import Views
 
 @contextmanager
 def join_processes(device: str) -> Iterator[bool]:
-    """Connect the processes that `torchrun` or `srun` started, if any; yields whether this is the first of them.
+    """Connect the processes that `torchrun` or `srun` started, if any. Yield whether this process is the first one.
 
     Each process uses the GPU with its own number on the node, unless `device` is "cpu".
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Context: TypeAlias = Callable[[Population, Float64[np.ndarray, " bins"], float], Float32[Tensor, "channels bins"]]
-"""Computes further input of the module from a population and its bins (starts and length in seconds)."""
+"""A function that computes further input of the module from a population and its bins (starts, length in seconds)."""
 
 _TRIED = 1000  # windows, spread evenly
 
@@ -36,7 +36,7 @@ class Pairs:
     values
         Activity in the first and in the second views, shape (2, windows, units, bins).
     active
-        Which units are active in each view, shape (2, windows, units).
+        Whether each unit is active in each view, shape (2, windows, units).
     context
         Further input of the encoder, if it uses any, shape (2, windows, channels, bins).
     """
@@ -152,18 +152,19 @@ class Recording:
         return bisect_left(range(tokens), x=True, key=too_long)
 
     def draw(self, rng: np.random.Generator, windows: int, bins: int, farthest: int) -> Pairs:
-        """Draw pairs of windows, the first uniform over the recording, the second uniform around it.
+        """Draw pairs of windows: the first uniformly from the recording, the second uniformly around the first.
 
         Parameters
         ----------
         rng
             Random generator.
         windows
-            Number of pairs. Fewer are returned if a first window has no partner.
+            Number of pairs. Fewer pairs are returned if a first window has no possible second window.
         bins
             Length of a window.
         farthest
-            Largest distance between the starts of the two, in bins of observed time. They never share a bin.
+            Largest distance between the starts of the two windows, in bins of observed time. The windows never share
+            a bin.
         """
         starts = _Starts.of(self.runs, bins)
         first = starts.pick(rng.integers(starts.total, size=windows))
@@ -226,7 +227,7 @@ class _Starts:
         return self.runs[run, 0] + index - self.before[run]
 
     def count_below(self, column: Int64[np.ndarray, "*any"]) -> Int64[np.ndarray, "*any"]:
-        """Count those that lie below a column."""
+        """Count the possible starts of windows below a column."""
         run = np.maximum(np.searchsorted(self.runs[:, 0], column, "right") - 1, 0)
         return self.before[run] + np.clip(column - self.runs[run, 0], 0, self.runs[run, 1])
 
@@ -239,14 +240,14 @@ class _Starts:
     def count_partners(
         self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, " windows"]:
-        """Count the windows that each may be paired with."""
+        """Count the windows with which each window may be paired."""
         left, left_stop, right, right_stop = self._find_sides(first, bins, farthest)
         return np.maximum(left_stop - left, 0) + np.maximum(right_stop - right, 0)
 
     def draw_partner(
         self, rng: np.random.Generator, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, " windows"]:
-        """Draw where the other view of each begins; -1 where there is none."""
+        """Draw the start of the second view for each first view; -1 if there is none."""
         left, left_stop, right, _ = self._find_sides(first, bins, farthest)
         count = self.count_partners(first, bins, farthest)
         index = rng.integers(np.maximum(count, 1))

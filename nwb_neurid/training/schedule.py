@@ -16,7 +16,7 @@ from nwb_neurid.training.views import drop_units
 from nwb_neurid.training.windows import WindowOptions
 
 SHARE = {"cpu": 0.0, "cuda": 1 / 16}
-"""Windows of a step, as a share, that a micro-batch may have although a CPU would take fewer at a time."""
+"""Share of the windows of a step that a micro-batch may have on a CPU, even if they are computed in several parts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -52,7 +52,7 @@ class MicroBatch:
     seed: int
 
     def pieces(self) -> Iterator["MicroBatch"]:
-        """Split it into parts that are computed one after another; on a CPU, there is only one."""
+        """Split the micro-batch into parts that are computed one after another. On a CPU, there is only one part."""
         width = int(self.keep.any(axis=0).sum(axis=1).max(initial=0))
         size = max(1, most_tokens(self.pairs.values.device) // max(width * self.tokens, 1))
         for number, at in enumerate(range(0, self.keep.shape[1], size)):
@@ -63,8 +63,8 @@ class MicroBatch:
 class Schedule:
     """The steps of a training.
 
-    All random numbers are determined by the seed, the number of the step and that of the micro-batch. They do not
-    depend on interruptions of the training or on the number of processes.
+    All random numbers are determined by the seed, the number of the step and the number of the micro-batch. They do
+    not depend on interruptions of the training or on the number of processes.
     """
 
     def __init__(self, task: TrainingTask, recordings: Sequence[Recording], options: TrainingOptions) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 PADDING = {"cpu": 0.1, "cuda": 0.5}
-"""Share of a batch that may be padding. On a GPU more batches cost more than more padding."""
+"""Share of a batch that may be padding. On a GPU, additional batches cost more time than additional padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -47,7 +47,7 @@ def batch_windows(
 def pack_active(
     active: Bool[np.ndarray, "windows units"],
 ) -> tuple[Int64[np.ndarray, "windows most"], Bool[np.ndarray, "windows most"]]:
-    """Pack the rows of the active units of each window; also returns a mask that is False for padding."""
+    """Pack the rows of the active units of each window. Also return a mask that is False for padding."""
     counts = active.sum(axis=1)
     rows = np.argsort(~active, axis=1, kind="stable")[:, : counts.max(initial=0)]
     return rows, np.arange(rows.shape[1]) < counts[:, None]

@@ -13,10 +13,10 @@ from nwb_neurid.contracts import State
 from nwb_neurid.errors import WrongWeights
 
 MARGIN = 10
-"""How many times more weights and buffers a module may register than it has in the end: some are replaced."""
+"""Factor by which a module may register more weights than it has in the end, because some of them are replaced."""
 
 SHOWN = 20
-"""Faults of weights that are listed one by one."""
+"""Largest number of faults of weights that are listed one by one."""
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 

@@ -12,7 +12,7 @@ from nwb_neurid.intervals import find_intervals, intersected, rows_of
 from nwb_neurid.population import Population, Spikes, Traces
 
 SAME_RATE = 0.02
-"""Frame rates that differ by less than this share are taken as the same."""
+"""Frame rates that differ by less than this share are treated as equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
-"""A cache of binned recordings on disk. Each recording is read once, and later memory-mapped from its entry.
+"""A cache of binned recordings on disk. Each recording is read once, and is later memory-mapped from the cache.
 
-The cache has one folder for each recording. Its name is a hash of everything that determines its content: the bytes of
-the source, the options for reading and binning, and the version of nwb-neurid. An entry is made in a temporary folder
-and moved into place when it is complete. Damaged or wrong entries are made again. Several processes can share a cache:
-while one makes an entry, others that need it wait.
+The cache has one folder (entry) for each recording. The name of the folder is a hash of everything that determines
+its content: the bytes of the source, the options for reading and binning, and the version of nwb-neurid. An entry is
+made in a temporary folder and moved into place when it is complete. Damaged or wrong entries are made again. Several
+processes can share a cache. While one process makes an entry, other processes that need this entry wait.
 """
 
 import json
@@ -73,12 +73,12 @@ def read_binned(
     Returns
     -------
     tuple
-        The groups, in the order of the recordings, and notes on recordings that cannot be trained on.
+        The groups, in the order of the recordings, and notes on recordings that cannot be used for training.
 
     Raises
     ------
     InvalidOption
-        If the encoder needs more than bins for training, or two sources are the same recording.
+        If the encoder cannot be trained on binned recordings alone, or two sources are the same recording.
     CannotWrite
         If the folder cannot be written.
     NeuridError

@@ -1,4 +1,4 @@
-"""Datasets of vectors as sources instead of recordings, so that recordings are not embedded again."""
+"""Datasets of vectors, used as sources instead of recordings, so that the recordings are not embedded again."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -192,7 +192,7 @@ def embed(
     progress: Progress = automatic,
     **reading: Any,
 ) -> Embeddings:
-    """Read a recording and embed its units, in one call. Nothing is written.
+    """Read a recording and embed its units, in one call. No file is written.
 
     The function returns the vectors and the predicted labels that `nwb-neurid embed` would write.
 
@@ -205,7 +205,8 @@ def embed(
         A model, its folder, the name of an included model, or the name of an encoder that needs no training. With None,
         the included model for the kind of activity of the recording is used.
     device
-        The device onto which the model is loaded, unless `model` is a `Model`: "auto", "cpu" or "cuda".
+        The device onto which models are loaded: "auto", "cpu" or "cuda". A `Model` that you pass keeps its own
+        device.
     pool_groups
         Embed all groups of units (probes, imaging planes) together. By default, each group is embedded separately.
     criteria

@@ -41,17 +41,17 @@ def fit_labels(
 ) -> Model:
     """Fit a label head to the vectors of recordings whose labels are known. The model itself is not changed.
 
-    The head is calibrated on held-out animals. If there is only one animal, the folds split its neurons, and duplicates
-    stay in the same fold.
+    The head is calibrated on held-out animals. If there is only one animal, the neurons are split into folds instead,
+    and duplicates of a neuron stay in the same fold.
 
     Parameters
     ----------
     model
         A model, its folder, the name of an included model, or the name of an encoder that needs no training.
     sources
-        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. Folders with datasets of vectors,
-        which `nwb-neurid embed --workers N --output FOLDER` writes, are accepted as well. Their recordings are not
-        embedded again.
+        Recordings, in any form that `nwb_neurid.read` accepts, or as `Population`. A dataset of vectors is accepted
+        as well, that is, a folder that `nwb-neurid embed --workers N --output FOLDER` writes. The recordings of a
+        dataset are not embedded again.
     label
         The label to learn: "cell_type", "brain_region", or the name of a text column.
     head
@@ -95,8 +95,8 @@ def fit_labels(
     Warns
     -----
     NeuridWarning
-        If a recording is left out, the encoder was trained on some of the animals, or labels are doubtful, for example
-        if two names may mean the same class.
+        If a recording is left out, if the encoder was trained on some of the animals, or if labels are doubtful.
+        Labels are doubtful, for example, if two names may mean the same class.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def fit_labels(
 def read_named(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> tuple[list[Population], dict[str, set[str]]]:
-    """Read recordings, each with its subject, and return all names of each subject in the table and in the files.
+    """Read recordings with their subjects. Also return all names that each subject has in the table and in the files.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
 def match_stored(
     opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
 ) -> list[StoredRecording]:
-    """Find the stored recordings from which populations were read, in order. There are none if they were embedded."""
+    """Find the stored recordings of populations, in order. The result is empty if recordings were embedded."""
     if not is_stored(opened):
         return []
     origin = {id(population): each for population, each in zip(populations, opened, strict=True)}

@@ -46,10 +46,10 @@ def write_report(
     Parameters
     ----------
     source
-        A file with results, the recording (in any format) to which they belong, or the folder of a dataset of vectors
-        that `nwb-neurid embed --workers N --output FOLDER` writes.
+        A file with results, the recording to which the results belong (in any format), or a dataset of vectors. The
+        latter is the folder that `nwb-neurid embed --workers N --output FOLDER` writes.
     output
-        The file to write. By default, it is written beside the results and named after the source:
+        The file to write. By default, it is written beside the results and named after the source, for example
         `recording.report.html`.
     name
         Name of the results whose vectors and predictions are shown. With None, the report shows the longest vectors and

@@ -1,4 +1,4 @@
-"""A training run: read the recordings, train, and save the model, its loss curve and its state in one folder."""
+"""A training run: read the recordings, train, and save the model, the loss curve and checkpoints in one folder."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,7 +90,7 @@ def train(
     resume
         Continue an interrupted training in this folder. All other options must be the same as before.
     overwrite
-        Replace the folder.
+        Replace an existing folder.
     reading
         Options for reading the recordings.
     pool_groups
@@ -118,7 +118,7 @@ def train(
     Raises
     ------
     CannotWrite
-        If the folder cannot be written, or if it exists and neither `resume` nor `overwrite` is set.
+        If the folder cannot be written, or if the folder exists and neither `resume` nor `overwrite` is set.
     InvalidOption, CannotTrain
         If the encoder needs no training, a recording is listed twice, or no recording can be used for training.
     Leak

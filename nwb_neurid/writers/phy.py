@@ -1,8 +1,8 @@
-"""Results as columns of phy's table of clusters. Each is a file `cluster_<column>.tsv`, which phy reads by itself.
+"""Results as columns of phy's cluster table. Each column is a file `cluster_<column>.tsv`, which phy reads by itself.
 
-phy shows every `.tsv` of its folder whose header is `cluster_id` and the name of a column (phylib,
-`TemplateModel._load_metadata`). When it saves, it writes each column back to the same file, with the clusters after
-merges and splits.
+phy shows every `.tsv` file of its folder that has the header `cluster_id` and the name of a column (phylib,
+`TemplateModel._load_metadata`). When phy saves, it writes each column back to the same file. The file then contains
+the clusters after merges and splits.
 """
 
 import csv
@@ -68,7 +68,8 @@ def name_files(folder: Path, columns: Sequence[str]) -> list[Path]:
 def name_column(name: str) -> str:
     """Return the name of the column that is always written for the results `name`, with or without predictions.
 
-    It has a prefix that phy's own columns do not have, and the reader of phy does not use such columns as labels.
+    The name has a prefix that phy's own columns do not have. The reader of phy does not use columns with this prefix
+    as labels.
     """
     return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
@@ -76,9 +77,9 @@ def name_column(name: str) -> str:
 def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
     """Make the columns for phy, by name.
 
-    `neurid_isi` states whether a cluster has a vector, and if not, why. With predictions, `neurid_isi_cell_type` is the
-    predicted class (empty if the model abstains), and `neurid_isi_cell_type_probability` its probability. With enough
-    units, `neurid_isi_cluster` is the number of the cluster of vectors.
+    `neurid_isi` states whether a cluster has a vector, and if not, why. With predictions, `neurid_isi_cell_type` is
+    the predicted class (empty if the model abstains), and `neurid_isi_cell_type_probability` is the probability of
+    this class. With enough units, `neurid_isi_cluster` is the number of the cluster of vectors.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Checks of files to write. They must not be data of the recording or files of other software."""
+"""Checks of the files to be written. Data of the recording and files of other software are never overwritten."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def check_format(target: Path, kind: str) -> None:
     Raises
     ------
     CannotWrite
-        If it is such a file.
+        If the target has neither this format nor its extension.
     """
     if target.suffix == f".{kind}" or not target.is_file():
         return

@@ -1,4 +1,4 @@
-"""The features of all units of a population: features of the unit itself, of its correlations, and loadings."""
+"""The features of all units of a population: features of each unit alone, its correlations, and its loadings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

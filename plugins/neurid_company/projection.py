@@ -1,8 +1,9 @@
-"""The weights of the encoder: directions in which neurons differ, but in which a neuron is stable over time.
+"""The weights of the encoder: directions in which neurons differ from each other, but each neuron is stable over time.
 
-Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise, and
-the rest as signal. VICReg with a linear network looks for uncorrelated directions with the highest signal-to-noise
-ratio. These are the solution of a generalised eigenvalue problem, which needs no optimiser and no learning rate.
+Two segments of a recording give two vectors of features for each unit. Half of their difference is taken as noise,
+and what remains as signal. VICReg with a linear network looks for uncorrelated directions with the highest
+signal-to-noise ratio. These are the solution of a generalised eigenvalue problem, which needs no optimiser and no
+learning rate.
 """
 
 from collections.abc import Mapping
@@ -46,8 +47,8 @@ class Projection:
     known, total, square
         For each feature: number of known values, their sum, and the sum of their squares.
     noise, signal
-        Sums of products of half the difference of a unit's two vectors (noise), and of their mean relative to that of
-        the recording (signal).
+        Sums of products. For the noise, they are products of half the difference between a unit's two vectors. For
+        the signal, they are products of the mean of the two vectors, relative to the mean of the recording.
     directions
         The directions, shape (features, dim).
     """

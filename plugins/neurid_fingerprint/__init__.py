@@ -1,4 +1,4 @@
-"""The fingerprint of a neuron: its waveform and the timing of its spikes. Either of them may be missing."""
+"""The fingerprint of a neuron: its waveform and the timing of its spikes. The waveform or the timing may be missing."""
 
 from typing import TYPE_CHECKING
 

@@ -1,10 +1,10 @@
 """Inter-spike intervals and autocorrelograms of one unit, in the bins of CellExplorer.
 
 CellExplorer (Petersen et al. 2021, Neuron 109, 3594) stores the intervals and the autocorrelogram of a cell in
-logarithmic bins from 1 ms to 10 s (`calc_logISIs`, `calc_logACGs`), and the autocorrelogram in bins of 1 ms up to 0.5 s
-(`calc_ACG_metrics`). From a spike train, only values that can also be computed from these histograms are computed here,
-so that cells for which only histograms are known can be embedded as well. Bins finer than the resolution of the spike
-times, and lags longer than the runs, are NaN.
+logarithmic bins from 1 ms to 10 s (`calc_logISIs`, `calc_logACGs`), and the autocorrelogram in bins of 1 ms up to 0.5
+s (`calc_ACG_metrics`). This module computes only values that can also be computed from these histograms. Cells for
+which only histograms are known can therefore be embedded as well. Bins finer than the resolution of the spike times,
+and lags longer than the runs, are NaN.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """CEBRA-Time: an encoder of behaviour.
 
-It maps time points that are one second apart close to each other, and others apart.
+It maps time points that are one second apart to nearby points, and other pairs of time points to distant points.
 """
 
 import warnings
@@ -39,7 +39,7 @@ def learn(
     seed: int,
     progress: Progress,
 ) -> bool:
-    """Train the latents in place, on the CPU. Return whether there was behaviour to learn from.
+    """Train the latents in place, on the CPU. Return whether there was behaviour to train on.
 
     A role that no training recording has is always hidden from the network, because its weights are not trained.
     Reference, positive and negatives of a step are from the same recording. Otherwise, the network could distinguish

@@ -1,8 +1,8 @@
 """Behaviour and stimulus in a few dimensions: the encoder that CEBRA trains, as part of the network.
 
 Source: Schneider, Lee and Mathis, "Learnable latent embeddings for joint behavioural and neural analysis", Nature 617
-(2023), and its code (github.com/AdaptiveMotorControlLab/CEBRA), the model "offset10-model". Its weights are plain
-arrays here, so that a trained model needs no CEBRA.
+(2023), and its code (github.com/AdaptiveMotorControlLab/CEBRA), the model "offset10-model". The weights of this model
+are stored as arrays, so that a trained model does not need the package CEBRA.
 """
 
 import torch
@@ -92,7 +92,7 @@ class _Convolution(nn.Module):
 
 
 def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
-    """Average over the known values in groups of `stride` bins. The mean is NaN if none is known."""
+    """Average over the known values in groups of `stride` bins. The mean is NaN if no value is known."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 

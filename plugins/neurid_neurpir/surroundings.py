@@ -1,7 +1,7 @@
 """Behaviour and stimulus during the recording, with one channel for each role that a covariate may have.
 
-The names of series differ between files, but a model needs the same channels in all files on which it is trained or
-used. The role of a series is therefore recognised by words in its name, and series of one role are averaged.
+The names of series differ between files, but a model needs the same channels in all files. The role of a series is
+therefore recognised by words in its name, and series of one role are averaged.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""NuCLR: a transformer over time and population, trained to distinguish each neuron from the others around it."""
+"""NuCLR: a transformer over time and population, trained to distinguish each neuron from the neurons around it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

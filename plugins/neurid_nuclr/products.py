@@ -1,4 +1,4 @@
-"""Linear layers, with the fastest matrix multiplication of the device."""
+"""Linear layers that use the fastest matrix multiplication on the device."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

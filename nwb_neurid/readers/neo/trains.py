@@ -1,9 +1,10 @@
 """Spike trains of Neo as a `Population`, with one unit per train.
 
-The trains of a unit in several segments are matched by the first of the following that every train has, and that
-differs between the trains of each segment: the annotation `unit_id` or `cluster_id` (unless it only numbers the trains
-of a segment), the name, the annotation `id`, or the position in the segment, if all segments have the same number of
-trains. These values are also the unit ids.
+A unit can have one train in each of several segments. These trains are matched by a property that every train has,
+and that differs between the trains of each segment. The first such property in this order is used: the annotation
+`unit_id` or `cluster_id` (unless it only numbers the trains of a segment), the name, the annotation `id`, and the
+position in the segment, if all segments have the same number of trains. The values of this property are also the unit
+ids.
 
 A train is observed from its `t_start` to its `t_stop`. If segments share one clock, their times are not changed. If the
 clock restarts, so that segments overlap, they are placed one after another (`nwb_neurid.readers.segments`).

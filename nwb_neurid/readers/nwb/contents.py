@@ -1,7 +1,7 @@
-"""Groups and datasets of an NWB file as plain NumPy, for all storage formats.
+"""Groups and datasets of an NWB file as NumPy arrays, for all storage formats.
 
-The modules of this reader use `Group` and `Dataset`. Each storage format (`hdf5`, `zarr`) derives classes from them,
-which raise an error of nwb-neurid if anything is wrong with the file.
+The modules of this reader use the classes `Group` and `Dataset`. Each storage format (`hdf5`, `zarr`) defines
+subclasses of them. They raise an error of nwb-neurid if the file is damaged.
 """
 
 from abc import ABC, abstractmethod
@@ -24,12 +24,12 @@ def _text(value: object) -> str | None:
 
 
 def invalid(where: str, fault: str) -> InvalidSource:
-    """Make the error about a part of a file that is not as the schema of NWB prescribes."""
+    """Make the error about a part of a file that violates the NWB schema."""
     return InvalidSource(f"{where} {fault}. Validate the file.")
 
 
 class Dataset(ABC):
-    """A dataset; `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
+    """A dataset. `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
 
     where: str
 

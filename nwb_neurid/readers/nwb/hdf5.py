@@ -1,8 +1,8 @@
 """Groups and datasets of an HDF5 file. Any problem with them is raised as an error of nwb-neurid.
 
-Only this module and `outside` call h5py on the content of an open file. They return plain NumPy. h5py raises errors of
-HDF5 as built-in exceptions, and a damaged file can cause any of these. Therefore each call to h5py is wrapped in
-`_reading`, but no other code is, so that bugs of this package are not mistaken for a damaged file.
+Only this module and `outside` call h5py on the content of an open file. They return NumPy arrays. h5py raises errors
+of HDF5 as built-in exceptions, and a damaged file can cause any of these exceptions. Each call to h5py is therefore
+wrapped in `_reading`. No other code is wrapped, so that bugs of this package are not mistaken for a damaged file.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """HDF5 datasets whose data lie in other files. Such files are read only if they are in the folder of the recording.
 
-HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, it
+HDF5 would read any file that a dataset declares as its external storage. For missing parts of a virtual dataset, HDF5
 would return fill values without a warning.
 """
 
@@ -54,7 +54,7 @@ def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = M
     Raises
     ------
     UnreadableSource
-        If it leads through a pipe or a device.
+        If the path leads through a pipe or a device.
     """
     here: object = group.file["/"] if path.startswith("/") else group
     for name in filter(None, path.split("/")):

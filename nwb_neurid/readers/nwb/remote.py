@@ -1,4 +1,4 @@
-"""Files at a URL. Only the parts that are read are fetched."""
+"""Files at a URL. Only the parts of a file that are needed are downloaded."""
 
 import re
 from collections.abc import Iterable

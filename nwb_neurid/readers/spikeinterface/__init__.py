@@ -1,7 +1,8 @@
 """Reads sortings and analyzers of SpikeInterface (in Python or saved), and folders of phy and Kilosort.
 
-Folders are read by this package itself, from their arrays, texts and JSON. The loaders of SpikeInterface import modules
-that a folder names, load pickles, and run `params.py`, so that opening a folder from a stranger could run any code.
+Folders are read by this package itself, from their arrays, texts and JSON. The loaders of SpikeInterface import
+modules to which a folder refers, load pickles, and run `params.py`. With these loaders, opening a folder from a
+stranger could run any code.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`.npy` files of Python objects (settings, ops, stat), which are pickles: see `nwb_neurid.readers.pickles`."""
+"""`.npy` files of Python objects (settings, ops, stat). They are pickles, see `nwb_neurid.readers.pickles`."""
 
 from mmap import ACCESS_READ, mmap
 from pathlib import Path

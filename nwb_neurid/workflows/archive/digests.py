@@ -1,4 +1,4 @@
-"""Digests, which identify recordings, models and options that are the same as before."""
+"""Digests (hashes) of recordings, models and options, which show whether these have changed since an earlier run."""
 
 import filecmp
 import hashlib

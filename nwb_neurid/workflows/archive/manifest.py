@@ -1,4 +1,4 @@
-"""The manifest of an archive: the recordings that are done, with their model and options, and those in progress.
+"""The manifest of an archive: a list of finished recordings, with model and options, and of recordings in progress.
 
 It is an SQLite file. Only the process that the user started opens it, never a worker. A recording is claimed before it
 is processed. A claim is valid as long as its run regularly reports that it is alive. Several runs that use the same

@@ -1,4 +1,4 @@
-"""Embedding of an archive: claim recordings, send them to workers, retry after temporary failures, note the results."""
+"""Embed an archive: claim recordings, send them to workers, retry after temporary failures, and record the results."""
 
 import time
 from collections import Counter

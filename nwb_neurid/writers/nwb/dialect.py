@@ -1,4 +1,4 @@
-"""Requirements on tables in the NWB version of a file: before 2.2, the types of tables were in the core namespace."""
+"""Requirements on tables in the NWB version of a file. Before NWB 2.2, table types were in the core namespace."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Dialect:
 
 
 def read_dialect(cached: h5py.Group | None) -> Dialect:
-    """Find the requirements of the specifications that are cached in a file, or those of current NWB if there are none.
+    """Find the requirements of the specifications that are cached in a file, or otherwise those of current NWB.
 
     Parameters
     ----------

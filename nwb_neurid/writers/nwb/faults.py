@@ -1,4 +1,4 @@
-"""Conversion of errors of the file system and of HDF5 into errors of nwb-neurid, with a message of one line."""
+"""Conversion of errors of the file system and of HDF5 into errors of nwb-neurid, with one-line messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Fingerprints, which show whether a recording is still the one that was read."""
+"""Fingerprints of recordings, which show whether a recording has changed since it was read."""
 
 from dataclasses import dataclass
 from pathlib import Path

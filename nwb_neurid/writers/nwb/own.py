@@ -1,4 +1,4 @@
-"""Results that are in an open file itself, not in files to which it links: find them, and remove them."""
+"""Find and remove results in an open file. Results in other files, to which the file links, are left alone."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     Raises
     ------
     ResultsExist, CannotWrite
-        If this is not the case.
+        If results of that name must not be replaced, or a name is already used.
     """
     ours = [str(group.name) for group in find_own_results(file).get(name, [])]
     if ours and not overwrite:

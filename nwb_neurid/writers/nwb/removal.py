@@ -1,7 +1,7 @@
 """Copy a file without some results, and without the unused space that HDF5 leaves when something is removed.
 
-HDF5 copies objects between files, but not the targets of references. References are therefore set again, by the names
-of their targets. The copy is then compared with the file, object by object.
+HDF5 copies objects between files, but copied references no longer refer to their targets. References are therefore
+set again, by the names of their targets. The copy is then compared with the original file, object by object.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set

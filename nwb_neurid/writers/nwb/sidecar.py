@@ -1,4 +1,4 @@
-"""The sidecar: a small, valid NWB file beside a recording, with the ids of the neurons and results on them."""
+"""The sidecar: a small, valid NWB file beside a recording, with the ids of the neurons and their results."""
 
 import uuid
 from datetime import datetime
@@ -50,7 +50,7 @@ def check_sidecar(file: h5py.Group, named: Path) -> None:
     Raises
     ------
     CannotWrite
-        If it is not a sidecar.
+        If the file is not a sidecar.
     """
     if not any(find_own_group(file, f"processing/{module}/{NEURONS}") for module in layout.MODULES):
         raise CannotWrite(f"{named} exists and is not a sidecar of nwb-neurid. Choose another --output.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 API = "https://api.dandiarchive.org/api"
 SPARE = 1.02
-"""How much more than the recordings must be free on the disk."""
+"""Disk space that must be free in addition to the size of the recordings."""
 
 
 def list_present(dataset: Dataset, folder: Path) -> list[Path]:
@@ -38,7 +38,7 @@ def list_present(dataset: Dataset, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        In the order of their paths.
+        The recordings, in the order of their paths.
     """
     own = folder / dataset.source.dandiset
     place = own if dataset.source.dandiset and own.is_dir() else folder
@@ -80,7 +80,8 @@ def fetch(
     InvalidOption
         If the dataset is not in the DANDI archive, or no recording matches.
     CannotFetch
-        If the archive does not answer as expected, or some recordings could not be fetched. The others are kept.
+        If the archive does not answer as expected, or some recordings could not be fetched. Fetched recordings are
+        kept.
     UnreadableSource
         If the archive cannot be reached.
     CannotWrite

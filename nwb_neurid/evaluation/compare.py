@@ -32,10 +32,10 @@ class ComparisonRow:
     folder, name
         Folder of the evaluation, and the name of the model.
     macro_f1, balanced_accuracy
-        Scores on the units that all evaluations tested.
+        The scores, computed on the units that all evaluations tested.
     differences
-        Difference of each score from that of the first evaluation, with its 95% interval: (difference, low, high).
-        Empty for the first.
+        Difference between each score and the score of the first evaluation, with its 95% interval: (difference, low,
+        high). Empty for the first evaluation.
     """
 
     folder: str
@@ -52,13 +52,13 @@ class Comparison:
     Parameters
     ----------
     rows
-        One for each evaluation, in the order in which they were given.
+        One row for each evaluation, in the given order.
     over
         What the bootstrap resamples: "subjects", or "neurons" if there are fewer than six subjects.
     units, subjects
         Number of units and subjects that all evaluations tested.
     left_out
-        Number of units that only some of them tested.
+        Number of units that only some of the evaluations tested.
     """
 
     rows: tuple[ComparisonRow, ...]
@@ -69,26 +69,27 @@ class Comparison:
 
 
 def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
-    """Compare evaluations on the units that all tested, with paired bootstrap differences from the first.
+    """Compare evaluations on the units that all of them tested, by paired bootstrap differences from the first one.
 
     Parameters
     ----------
     folders
-        Two or more, written by `Evaluation.save`.
+        Two or more folders that `Evaluation.save` wrote.
     seed
         Random seed of the bootstrap.
 
     Returns
     -------
     Comparison
-        Scores, and their differences from those of the first evaluation.
+        Scores, and their differences from the scores of the first evaluation.
 
     Raises
     ------
     InvalidOption
-        If there are fewer than two, they differ in label or protocol, share no unit, or disagree on true classes.
+        If there are fewer than two evaluations, or if they differ in label or protocol, have no unit in common, or
+        contain different true classes for a unit.
     UnreadableSource
-        If a folder holds no evaluation.
+        If a folder contains no evaluation.
     """
     if len(folders) < 2:
         raise InvalidOption("compare needs two folders or more, written by evaluate --output.")

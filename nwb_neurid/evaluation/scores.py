@@ -19,13 +19,13 @@ from nwb_neurid.evaluation.metrics import (
 from nwb_neurid.results import Json
 
 POINTS = 50
-"""Points of the risk curve that are kept."""
+"""Number of points of the risk curve that are kept."""
 
 
 def score_predictions(
     cohort: Cohort, tested: Bool[np.ndarray, " units"], label: Shaped[np.ndarray, " units"], seed: int
 ) -> dict[str, Json]:
-    """Score all units together and each subject, with 95% intervals over subjects where there are at least six."""
+    """Score all units together and each subject. With at least six subjects, there are 95% intervals over subjects."""
     truth, predicted, subject = cohort.truth[tested], label[tested], cohort.subject[tested]
     confusion = count_confusions(truth, predicted, np.unique(np.r_[truth, predicted]), subject)
     by_subject = zip(np.unique(subject).tolist(), confusion, strict=True)

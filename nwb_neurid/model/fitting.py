@@ -105,12 +105,13 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Returns
     -------
     tuple
-        Its groups, and the reason why it cannot be used for training. One of the two is empty.
+        The groups of the population, and the reason why it cannot be used for training. Either the groups or the
+        reason is empty.
 
     Raises
     ------
     InvalidOption
-        If the encoder needs more than bins for training.
+        If the encoder cannot be trained on binned recordings alone.
     """
     encoder = model.encoder
     if not isinstance(encoder, BinsRecordings):

@@ -298,6 +298,6 @@ class Model:
 
 
 def list_software() -> dict[str, str]:
-    """Versions of the software that computes the vectors."""
+    """Return the versions of the software that computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

@@ -20,7 +20,7 @@ TOKENS = 16_384
 """Number of tokens that are computed at a time on a CPU. More tokens are not faster, and need more memory."""
 
 BYTES_PER_TOKEN = 2**20
-"""GPU memory for each token of a view. Training NuCLR `base` in float32 should use about half of this memory."""
+"""GPU memory for each token of a view. Training NuCLR `base` in float32 should then use about half of the GPU's."""
 
 RECORDINGS_SHARE = 0.4
 """Share of the free memory of a GPU that recordings may use. Training uses about half of the memory."""

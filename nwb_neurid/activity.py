@@ -184,7 +184,7 @@ class Spikes:
         return bool(np.all((ends >= start_s - EDGE_S) & (ends < stop_s - EDGE_S)))
 
     def _ends(self) -> Float64[np.ndarray, " ends"]:
-        """First and last spike of every unit that fired: the extremes, since a train ascends."""
+        """Return the first and the last spike of every unit that fired."""
         fired = self.counts() > 0
         return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
 

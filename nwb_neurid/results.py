@@ -214,7 +214,7 @@ class Embeddings:
         return format_html(*self._summarise(), self.to_dataframe())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         seen, about = self.reasons == "", self.provenance
         title = f"Embeddings({int(seen.sum())} of {len(self)} units, dim {self.vectors.shape[1]}, {about.encoder!r})"
         stability = self.stability[np.isfinite(self.stability)]
@@ -374,7 +374,7 @@ class Predictions:
         return format_html(*self._summarise(), self.to_dataframe())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         seen, named = self.label != "", ~self.abstained
         labels, counts = np.unique(self.label[named], return_counts=True)
         sizes = self.prediction_set[seen].sum(axis=1)
@@ -457,7 +457,7 @@ def _list_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:
-    """Every part has one row per unit; the parts become read-only."""
+    """Check that every part has one row per unit, and make the parts read-only."""
     for name in names:
         part = getattr(results, name)
         _check_length(name, part, len(results.unit_ids))

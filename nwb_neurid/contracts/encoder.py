@@ -20,7 +20,7 @@ DEFAULTS = frozenset({"baseline", "training"})
 
 
 def _ascend(rate_hz: object) -> bool:
-    """Whether these are two positive numbers, the lower one first."""
+    """Return whether these are two positive numbers in ascending order."""
     if not isinstance(rate_hz, tuple) or len(rate_hz) != 2 or not {type(rate) for rate in rate_hz} <= {int, float}:
         return False
     return bool(0 < rate_hz[0] <= rate_hz[1])

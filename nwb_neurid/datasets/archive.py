@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 API = "https://api.dandiarchive.org/api"
 SPARE = 1.02
-"""How much more than the recordings must be free on the disk."""
+"""Disk space that must be free in addition to the size of the recordings."""
 
 
 def list_present(dataset: Dataset, folder: Path) -> list[Path]:
@@ -38,7 +38,7 @@ def list_present(dataset: Dataset, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        In the order of their paths.
+        The recordings, in the order of their paths.
     """
     own = folder / dataset.source.dandiset
     place = own if dataset.source.dandiset and own.is_dir() else folder
@@ -80,7 +80,8 @@ def fetch(
     InvalidOption
         If the dataset is not in the DANDI archive, or no recording matches.
     CannotFetch
-        If the archive does not answer as expected, or some recordings could not be fetched. The others are kept.
+        If the archive does not answer as expected, or some recordings could not be fetched. Fetched recordings are
+        kept.
     UnreadableSource
         If the archive cannot be reached.
     CannotWrite
@@ -127,7 +128,7 @@ def _connect(dataset: Dataset) -> "DandiAPIClient":
 
 
 def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list[RemoteAsset]":
-    """The assets of a dandiset that are recordings of the dataset, in the order of their paths."""
+    """List the assets of a dandiset that are recordings of the dataset, in the order of their paths."""
     source = dataset.source
     where = f"dandiset {source.dandiset}" + (f" in version {source.version}" if source.version else "")
     with _explain(f"{dataset.name}: {where}", [dataset.name]):
@@ -146,7 +147,7 @@ def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list
 
 @contextmanager
 def _explain(what: str, names: Sequence[str]) -> Iterator[None]:
-    """What the client reports of the archive, in one line."""
+    """Return the message of the client about the archive, in one line."""
     from dandi.exceptions import NotFoundError
     from requests import RequestException
 
@@ -178,7 +179,7 @@ def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]")
 
 
 def _fetch_one(asset: "RemoteAsset", folder: Path, dataset: Dataset) -> str:
-    """Fetch one recording; returns what went wrong, "" for nothing."""
+    """Fetch one recording. Return the reason if this failed, or "" otherwise."""
     from dandi.dandiarchive import parse_dandi_url
     from dandi.download import Downloader, DownloadExisting
     from requests import RequestException

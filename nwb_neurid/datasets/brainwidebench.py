@@ -16,10 +16,10 @@ from nwb_neurid.evaluation.results import Evaluation
 
 TASK = "ts3-unit_cosmos"
 REGIONS = ("CB", "CNU", "CTXsp", "HB", "HPF", "HY", "Isocortex", "MB", "OLF", "TH")
-"""The order of the columns, which the scorer checks."""
+"""The classes in the order of the columns. The scorer checks this order."""
 
 IDS = "cluster_uuid"
-"""The column of IBL's NWB files that names a unit everywhere; without it the unit's own id counts."""
+"""The column of IBL's NWB files with ids that are unique across recordings. Without this column, unit ids are used."""
 
 NEAREST, REACH_UM = 5, 60.0
 
@@ -33,7 +33,7 @@ def write_submission(
     ids: str = IDS,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the predictions of an evaluation in the scorer's format: of single units, and averaged over neighbours.
+    """Write the predictions of an evaluation in the scorer's format, for single units and averaged over neighbours.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def write_submission(
     label
         Name of the submission.
     seed
-        The seed of the run; the benchmark asks for 43 to 47.
+        The seed of the run. The benchmark requires the seeds 43 to 47.
     ids
         The label that holds the unit ids of the ground truth.
     overwrite
@@ -61,7 +61,7 @@ def write_submission(
     CannotFit
         If the evaluation is not of Cosmos regions.
     InvalidOption
-        If two units have the same id, or one is not ASCII.
+        If two units have the same id, or if an id is not ASCII.
     CannotWrite
         If a file already exists and `overwrite` is False, or if it cannot be written.
     """
@@ -159,7 +159,7 @@ def encode_ids(names: Shaped[np.ndarray, " units"]) -> UInt8[np.ndarray, "units 
 
 
 def _find_depth(positions_um: Float[np.ndarray, "units 3"]) -> Float[np.ndarray, " units"]:
-    """The coordinate along which the units of a recording lie furthest apart: a shank is long one way."""
+    """Return the coordinate with the largest range over the units of a recording, which is the axis of the shank."""
     known = positions_um[np.isfinite(positions_um).all(axis=1)]
     axis = int(np.ptp(known, axis=0).argmax()) if len(known) else 0
     return positions_um[:, axis].astype(np.float64)

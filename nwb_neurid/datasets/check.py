@@ -42,7 +42,7 @@ class Finding:
 def check(
     dataset: Dataset, paths: Sequence[Path], reading: ReadOptions, *, progress: Progress = silent
 ) -> tuple[list[Finding], list[str]]:
-    """Check that each recording can be read, has units and the label, and that the test subjects are there.
+    """Check that each recording can be read, has units and the label, and that the test subjects are present.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def check(
 
 
 def check_found(dataset: Dataset, sources: Sequence[object]) -> None:
-    """Check that there is a recording.
+    """Check that at least one recording is given.
 
     Raises
     ------
     SourceNotFound
-        If there is none.
+        If no recording is given.
     """
     if not sources:
         raise SourceNotFound(

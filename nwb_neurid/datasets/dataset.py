@@ -30,7 +30,7 @@ Texts: TypeAlias = Annotated[tuple[str, ...], TEXTS]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the recordings are.
+    """The place where the recordings are.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Units:
-    """Which units and which activity of a recording are used.
+    """The units and the activity of a recording that are used.
 
     Parameters
     ----------
     where
         A condition on the columns of the units; "" for the default of the reader.
     activity
-        Which activity to read if there are several; "" for the default of the reader.
+        The kind of activity to read if a recording has several kinds; "" for the default of the reader.
     note
         Further conditions, in words.
     """
@@ -90,11 +90,11 @@ class Label:
     name
         Name of the label.
     map
-        New names of its classes, as for `nwb_neurid.evaluate`; "" for none.
+        New names of the classes, as for `nwb_neurid.evaluate`; "" for no new names.
     in_files
-        Whether the recordings contain it; otherwise it comes from a table (`--labels`).
+        Whether the recordings contain the label. If not, it is read from a table (`--labels`).
     note
-        Further information about it.
+        Further information about the label.
     """
 
     name: str
@@ -105,18 +105,18 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """How units are split into those that train and those that test.
+    """The way in which units are split into training units and test units.
 
     Parameters
     ----------
     protocol
         As for `nwb_neurid.evaluate`.
     test_subjects, test_sessions
-        The subjects that are tested, by their names or by their sessions; none for folds.
+        The subjects that are tested, by their names or by their sessions. Empty if folds are used.
     folds
         Number of folds, if no test subjects are given.
     note
-        How the splits of the paper differ.
+        Differences from the splits in the paper.
     """
 
     protocol: Literal["transductive", "transductive-zero-shot", "inductive-zero-shot"]
@@ -128,7 +128,7 @@ class Splits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
-    """How the encoder is trained: its name, its preset, and the number of steps."""
+    """The training of the encoder: its name, its preset, and the number of steps."""
 
     encoder: str
     preset: str
@@ -143,7 +143,7 @@ class Figure:
     Parameters
     ----------
     name
-        What was measured, and on which data.
+        The measured quantity, and the data on which it was measured.
     system
         The method that was measured.
     metric
@@ -153,7 +153,7 @@ class Figure:
     where
         The publication.
     first_hand
-        Whether we read the figure in the publication itself, and not in a text about it.
+        Whether the figure was read in the publication itself, and not in another text about it.
     """
 
     name: str
@@ -181,7 +181,7 @@ class Dataset:
     unknown
         Sentences about what is not known.
     submission
-        The benchmark in whose format the predictions are also written; "" for none.
+        The benchmark for which predictions are also written, in its format; "" for no benchmark.
 
     Examples
     --------
@@ -204,7 +204,7 @@ class Dataset:
     submission: str = ""
 
     def reading(self, labels: Path | None = None) -> ReadOptions:
-        """Options for reading its recordings; `labels` is a table with labels that the recordings do not contain."""
+        """Return options for reading the recordings. `labels` is a table with labels that are not in the recordings."""
         return ReadOptions(where=self.units.where, activity=self.units.activity, labels=labels)
 
 
@@ -258,7 +258,7 @@ def load_dataset(name: str) -> Dataset:
     SourceNotFound
         If there is none.
     InvalidOption
-        If the file is not a valid recipe; all errors in it are listed.
+        If the file is not a valid recipe. The message lists all errors.
 
     Examples
     --------
@@ -297,7 +297,7 @@ def parse_dataset(name: str, found: Mapping[str, Any]) -> Dataset:
     Raises
     ------
     InvalidOption
-        If keys are missing or unknown, or their values cannot be used; all errors in one section are listed.
+        If keys are missing or unknown, or their values cannot be used. The message lists all errors in one section.
 
     Examples
     --------

@@ -30,7 +30,7 @@ REPORT = "reproduction.json"
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Reproduction:
-    """Our figure and the published one.
+    """The score of our run and the published score.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class Reproduction:
 
     @property
     def ours(self) -> float:
-        """Our figure."""
+        """The score of our run."""
         return float(self.evaluation.scores[self.dataset.figure.metric])
 
     def to_json(self) -> dict[str, Json]:
-        """Collect both figures, and the differences between the two runs.
+        """Collect both scores, and the differences between our run and that of the paper.
 
         Returns
         -------
@@ -92,7 +92,7 @@ def reproduce(
     watch: "Callable[[Step], None] | None" = None,
     progress: Progress = automatic,
 ) -> Reproduction:
-    """Train the encoder of a recipe on its recordings, evaluate it, and compare with the published figure.
+    """Train the encoder of a recipe on its recordings, evaluate it, and compare the score with the published score.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def reproduce(
     output
         A folder for the model, the scores and `reproduction.json`.
     reading
-        Options for reading; by default those of the recipe.
+        Options for reading the recordings. By default, the options of the recipe are used.
     preset, steps, windows
         Values that replace those of the recipe, for a quick test. They are listed among the differences.
     seed
@@ -124,21 +124,21 @@ def reproduce(
     Returns
     -------
     Reproduction
-        Both figures.
+        The score of our run and the published score.
 
     Raises
     ------
     SourceNotFound
         If there are no recordings.
     CannotWrite
-        If the folder holds something that may not be replaced.
+        If the folder contains files that may not be replaced.
     NeuridError
         If a recording cannot be read, trained on, or evaluated.
 
     Warns
     -----
     NeuridWarning
-        If `cache` is of no use.
+        If `cache` has no effect.
     """
     check_found(dataset, sources)
     check_evaluation_folder(output / "scores", overwrite=overwrite or resume)
@@ -199,7 +199,7 @@ def _list_differences(
     preset: str | None,
     tested: Sequence[str],
 ) -> tuple[str, ...]:
-    """In what our run differs from the paper's."""
+    """List the differences between our run and the run of the paper."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
     found = []
     if reading is not None and reading.where != dataset.units.where:

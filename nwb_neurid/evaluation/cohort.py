@@ -21,7 +21,7 @@ from nwb_neurid.workflows.datasets import StoredRecording, open_datasets
 from nwb_neurid.workflows.fit_labels import match_stored, read_named, select_labelled
 
 Table: TypeAlias = Mapping[str, str] | str | Path | None
-"""Pairs of names, the path of a table of them, or none."""
+"""A mapping of names, the path of a table with pairs of names, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -37,11 +37,11 @@ class Cohort:
     truth
         The class of each unit, shape (units,); "" where it is not known.
     neuron
-        Index of the neuron of each row, shape (units,): rows that may be one neuron share it.
+        Index of the neuron of each row, shape (units,). Rows that may be one neuron have the same index.
     train_only
         Whether a unit is used only for training and never tested, shape (units,).
     stored
-        The stored recordings, if the populations come from datasets of vectors, which do not contain the activity.
+        The stored recordings, if the populations come from datasets of vectors. Datasets do not contain the activity.
     """
 
     label: str
@@ -95,7 +95,7 @@ class Cohort:
         return np.concatenate([np.arange(size) for size in self.sizes])
 
     def find_rows(self, recording: int) -> Int64[np.ndarray, " rows"]:
-        """Rows of the cohort that hold the units of a recording."""
+        """Find the rows of the cohort that contain the units of a recording."""
         return np.flatnonzero(self.recording == recording)
 
 
@@ -111,17 +111,17 @@ def read_cohort(
     pool_groups: bool = False,
     progress: Progress = silent,
 ) -> tuple[Cohort, dict[str, set[str]]]:
-    """Read recordings into a cohort; the parameters are those of `nwb_neurid.evaluate`.
+    """Read recordings into a cohort. The parameters are those of `nwb_neurid.evaluate`.
 
     Returns
     -------
     tuple
-        The cohort, and all names of each subject, in the recordings and in the table.
+        The cohort, and all names that each subject has in the recordings and in the table.
 
     Raises
     ------
     NeuridError
-        If something is wrong with a recording, a table, or the label.
+        If a recording, a table or the label cannot be used.
     """
     check_table(map)
     named = read_subjects(subjects)

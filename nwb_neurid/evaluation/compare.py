@@ -32,10 +32,10 @@ class ComparisonRow:
     folder, name
         Folder of the evaluation, and the name of the model.
     macro_f1, balanced_accuracy
-        Scores on the units that all evaluations tested.
+        The scores, computed on the units that all evaluations tested.
     differences
-        Difference of each score from that of the first evaluation, with its 95% interval: (difference, low, high).
-        Empty for the first.
+        Difference between each score and the score of the first evaluation, with its 95% interval: (difference, low,
+        high). Empty for the first evaluation.
     """
 
     folder: str
@@ -52,13 +52,13 @@ class Comparison:
     Parameters
     ----------
     rows
-        One for each evaluation, in the order in which they were given.
+        One row for each evaluation, in the given order.
     over
         What the bootstrap resamples: "subjects", or "neurons" if there are fewer than six subjects.
     units, subjects
         Number of units and subjects that all evaluations tested.
     left_out
-        Number of units that only some of them tested.
+        Number of units that only some of the evaluations tested.
     """
 
     rows: tuple[ComparisonRow, ...]
@@ -69,26 +69,27 @@ class Comparison:
 
 
 def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
-    """Compare evaluations on the units that all tested, with paired bootstrap differences from the first.
+    """Compare evaluations on the units that all of them tested, by paired bootstrap differences from the first one.
 
     Parameters
     ----------
     folders
-        Two or more, written by `Evaluation.save`.
+        Two or more folders that `Evaluation.save` wrote.
     seed
         Random seed of the bootstrap.
 
     Returns
     -------
     Comparison
-        Scores, and their differences from those of the first evaluation.
+        Scores, and their differences from the scores of the first evaluation.
 
     Raises
     ------
     InvalidOption
-        If there are fewer than two, they differ in label or protocol, share no unit, or disagree on true classes.
+        If there are fewer than two evaluations, or if they differ in label or protocol, have no unit in common, or
+        contain different true classes for a unit.
     UnreadableSource
-        If a folder holds no evaluation.
+        If a folder contains no evaluation.
     """
     if len(folders) < 2:
         raise InvalidOption("compare needs two folders or more, written by evaluate --output.")
@@ -126,7 +127,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
 
 
 def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> "csr_array":
-    """Confusion of each part (subject or neuron), shape (parts, classes²): sparse, as a part may be one neuron."""
+    """Count confusions of each part (subject or neuron), as a sparse matrix of shape (parts, classes²)."""
     from scipy.sparse import csr_array
 
     names, part = np.unique(parts, return_inverse=True)
@@ -137,7 +138,7 @@ def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray,
 def _resample(
     counts: "csr_array", times: Int64[np.ndarray, "draws parts"] | None = None
 ) -> Int64[np.ndarray, "draws classes classes"]:
-    """Confusion with each part taken so many times; once by default."""
+    """Sum the confusions, with each part counted the given number of times (by default once)."""
     parts, cells = counts.shape
     taken = np.ones((1, parts), np.int64) if times is None else times
     return np.asarray(taken @ counts).reshape(len(taken), math.isqrt(cells), -1)
@@ -151,7 +152,7 @@ def _compare_row(folder: str, name: str, own: "csr_array", first: "csr_array", s
 
 
 def _bootstrap_differences(own: "csr_array", first: "csr_array", seed: int) -> dict[str, tuple[float, float, float]]:
-    """Both are scored on the same bootstrap samples."""
+    """Bootstrap the differences between two evaluations. Both are scored on the same bootstrap samples."""
     draws = np.split(draw_resamples(own.shape[0], seed), range(CHUNK, DRAWS, CHUNK))
     found = {}
     for name, metric in METRICS.items():
@@ -172,7 +173,7 @@ def _read_scores(folder: Path) -> dict[str, Any]:
 
 
 def _read_predictions(folder: Path) -> "pd.DataFrame":
-    """True and predicted class of the units that were tested, by `KEY`."""
+    """Read the true and the predicted class of the tested units, by `KEY`."""
     import pandas as pd
 
     path = folder / PREDICTIONS

@@ -28,10 +28,10 @@ def predict_majority(cohort: Cohort, split: Split) -> Shaped[np.ndarray, " test"
 
 
 def embed_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
-    """Embed every recording by the logarithms of firing rate and duration alone; by the duration if all are traces.
+    """Embed every recording by the logarithms of firing rate and duration, or of duration if all recordings are traces.
 
-    If only some recordings have spikes, the first dimension is 0 for those with traces. For recordings of a dataset,
-    rates and durations are those that the dataset contains.
+    If only some recordings have spikes, the first dimension is 0 for recordings with traces. For recordings of a
+    dataset, rates and durations are taken from the dataset.
     """
     known = [(each.spikes, each.observed_s) for each in cohort.stored] or [
         (each.activity.counts() if isinstance(each.activity, Spikes) else None, each.unit_duration_s())
@@ -48,7 +48,7 @@ def embed_rates(cohort: Cohort) -> tuple[Embeddings, ...]:
 
 
 def correlate(population: Population) -> Float64[np.ndarray, "units units"]:
-    """Correlate spike counts in bins of 50 ms, or traces; 0 where a unit never changes."""
+    """Correlate spike counts in bins of 50 ms, or traces. The correlation is 0 for a unit that never changes."""
     if isinstance(population.activity, Spikes):
         values = population.binned(BIN_S).astype(np.float64)
     else:

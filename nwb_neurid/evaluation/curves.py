@@ -18,10 +18,10 @@ from nwb_neurid.results import Json
 
 ALL = "all"
 LEAST = 2
-"""Units of a class that are kept however small the fraction is: a class needs two."""
+"""Minimum number of units of a class that are kept, even for small fractions."""
 
 Embed: TypeAlias = Callable[[Split, Sequence[str]], Vectors]
-"""Embeds the cohort for a split, with an encoder that may learn from these subjects."""
+"""A function that embeds the cohort for a split, with an encoder that may learn from the given subjects."""
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
@@ -30,19 +30,19 @@ def check_fractions(fractions: Sequence[float]) -> None:
     Raises
     ------
     InvalidOption
-        If one of them is not.
+        If a fraction is not.
     """
     if wrong := [value for value in fractions if not 0 < value <= 1]:
         raise InvalidOption(f"--label-fractions must lie above 0 and be at most 1, got {wrong[0]:g}.")
 
 
 def parse_counts(animals: Sequence[int | str], most: int) -> list[int]:
-    """Parse numbers of animals; "all" and larger numbers become `most`.
+    """Parse numbers of animals. "all", and numbers above `most`, become `most`.
 
     Raises
     ------
     InvalidOption
-        If one is neither a number from 1 on nor "all".
+        If a value is neither a number of at least 1 nor "all".
     """
     counts = []
     for value in animals:
@@ -61,7 +61,7 @@ def score_over_labels(
     *,
     progress: Progress = silent,
 ) -> list[Json]:
-    """Score heads that are fitted to shares of the labels. Each share contains the smaller ones."""
+    """Score heads that are fitted to shares of the labels. Each share contains the labels of the smaller shares."""
     vectors = [embed(split, list_train_subjects(cohort, split)) for split in splits]
     points: list[Json] = []
     for fraction in progress(sorted(set(fractions)), label="label fractions", total=len(set(fractions))):
@@ -85,7 +85,7 @@ def score_over_animals(
     encoder_learns: bool,
     progress: Progress = silent,
 ) -> list[Json]:
-    """Score with fewer animals. Each set of animals contains the smaller ones.
+    """Score with fewer animals. Each set of animals contains the smaller sets.
 
     If the encoder is trained anew, it is trained on this number of animals, and the head on the labels of all animals.
     Otherwise, the head is trained on this number of animals.

@@ -24,7 +24,7 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadOptions:
-    """Options for fitting heads; `coverage`, `seed` and `kind` as for `nwb_neurid.labels.fitting.fit_head`."""
+    """Options for fitting heads. `coverage`, `seed` and `kind` are those of `nwb_neurid.labels.fitting.fit_head`."""
 
     protocol: str
     kind: str = "linear"
@@ -35,7 +35,7 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FoldPredictions:
-    """Predictions for the units of a cohort, each by a head that was not trained on the label of the unit.
+    """Predictions for the units of a cohort. Each comes from a head that was not trained on the label of the unit.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ class FoldPredictions:
     tested
         Which units were tested, shape (units,).
     label
-        The prediction of the class-balanced probe, on which the scores are computed, shape (units,); "" where not
-        tested.
+        The prediction of the class-balanced probe, shape (units,); "" where not tested. Scores are computed from
+        these predictions.
     probabilities
-        Calibrated probabilities, if the classes are as common as in the training units, shape (units, classes). NaN
-        where not tested.
+        Calibrated probabilities, shape (units, classes); NaN where not tested. They assume that the classes are as
+        frequent as in the training units.
     sets
-        The prediction sets at each of `LEVELS`, followed by those at the requested coverage, shape (levels, units,
-        classes).
+        The prediction sets at each of `LEVELS`, followed by the prediction sets at the requested coverage, shape
+        (levels, units, classes).
     abstained, reasons
         Whether the head abstains, and why, shape (units,).
     """
@@ -94,9 +94,10 @@ def predict_folds(
     Raises
     ------
     CannotFit
-        If the training units of a split hold fewer than two classes.
+        If the training units of a split belong to fewer than two classes.
     InvalidOption
-        If neighbours should vote, but the label is not a brain region, or positions are not known.
+        If probabilities should be averaged over neighbours, but the label is not a brain region, or positions are not
+        known.
     """
     near = None
     if options.smooth:
@@ -135,7 +136,7 @@ def predict_folds(
 
 
 def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near: np.ndarray | None) -> LabelHead:
-    """Fit to the training units; other units of their recordings, except tested ones, are neighbours only."""
+    """Fit a head to the training units. Other untested units of the same recordings are used only as neighbours."""
     subject = cohort.subject
     rows = split.train
     if near is not None:
@@ -169,7 +170,7 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
 def _predict(
     head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool
 ) -> tuple[Predictions, np.ndarray, np.ndarray]:
-    """Predictions of units of one recording, their labels if classes were equally common, and sets at all levels."""
+    """Predict units of one recording. Also return their labels for equally frequent classes, and sets at all levels."""
     population, embeddings = cohort.populations[recording], own[recording]
     counts = cohort.stored[recording].spikes if cohort.stored else None
     if len(given) < len(population):

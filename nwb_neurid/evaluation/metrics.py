@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 DRAWS = 2000
 ENOUGH_SUBJECTS = 6
-"""With at least so many subjects there is an interval over them; with fewer, the value of each."""
+"""Minimum number of subjects for an interval over subjects. With fewer subjects, the value of each is reported."""
 
 BINS = 10
 INTERVAL = (2.5, 97.5)
@@ -51,13 +51,13 @@ METRICS = {"macro_f1": compute_macro_f1, "balanced_accuracy": compute_balanced_a
 
 
 def draw_resamples(parts: int, seed: int) -> Int64[np.ndarray, "draws parts"]:
-    """Draw how often each part occurs in each bootstrap sample."""
+    """Draw the number of times that each part occurs in each bootstrap sample."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(parts, np.full(parts, 1 / parts), size=DRAWS)
 
 
 def bootstrap_intervals(confusion: Int64[np.ndarray, "subjects classes classes"], seed: int) -> dict[str, list[float]]:
-    """Bootstrap 95% intervals over subjects of each metric; empty with fewer than six subjects."""
+    """Bootstrap 95% intervals of each metric over subjects. The result is empty with fewer than six subjects."""
     if len(confusion) < ENOUGH_SUBJECTS:
         return {}
     resampled = np.tensordot(draw_resamples(len(confusion), seed), confusion, axes=1)
@@ -67,12 +67,13 @@ def bootstrap_intervals(confusion: Int64[np.ndarray, "subjects classes classes"]
 def measure_reliability(
     probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"], Int64[np.ndarray, " bins"]]:
-    """Compare the probability of the most probable class with how often it is right, in equal bins of probability.
+    """Compare the probability of the most probable class with its share of correct units, in bins of probability.
 
     Returns
     -------
     tuple
-        The mean probability, and the share in which the class was right, NaN in an empty bin; and the number of units.
+        For each bin: the mean probability, the share of units with the correct class (both NaN in an empty bin), and
+        the number of units.
     """
     step = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
     units = np.bincount(step, minlength=BINS)
@@ -90,7 +91,7 @@ def compute_calibration_error(
 def compute_risk_curve(
     probability: Float[np.ndarray, " units"], right: Bool[np.ndarray, " units"]
 ) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
-    """Compute the share of units that are labelled, most confident first, and the share of errors among them.
+    """Compute the share of labelled units, most confident units first, and the share of errors among labelled units.
 
     Units with the same probability are labelled together, so that their order has no effect.
     """
@@ -102,5 +103,5 @@ def compute_risk_curve(
 
 
 def average_risk(share: Float64[np.ndarray, " points"], risk: Float64[np.ndarray, " points"]) -> float:
-    """Compute the area under the risk curve: the mean error rate over all shares of labelled units; lower is better."""
+    """Compute the area under the risk curve: the mean error rate over all shares of labelled units. Lower is better."""
     return float((np.diff(np.r_[0.0, share]) * risk).sum())

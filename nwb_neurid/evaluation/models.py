@@ -30,7 +30,7 @@ Vectors: TypeAlias = tuple[Embeddings, ...]
 
 
 def stack_vectors(vectors: Vectors) -> Float32[np.ndarray, "units dim"]:
-    """Put the vectors of all recordings one below the other."""
+    """Stack the vectors of all recordings."""
     return np.concatenate([each.vectors for each in vectors])
 
 
@@ -48,10 +48,11 @@ class ModelSet:
     models
         The models, by their names in tables.
     vectors
-        For each of these names, the vectors of the model without further training, for all recordings.
+        For each of these names, the vectors of all recordings, computed by the model without further training.
     steps, windows, seed
-        If the models are trained anew for each split: number of steps, pairs of windows per step, and random seed. With
-        `steps` None, models are not trained; with `windows` None, the number of the encoder's recipe is used.
+        Number of steps, number of pairs of windows per step, and random seed, if the models are trained anew for each
+        split. With `steps` None, models are not trained. With `windows` None, the number in the encoder's recipe is
+        used.
     pool_groups
         As for `Model.embed`.
     """
@@ -69,7 +70,7 @@ class ModelSet:
         return " + ".join(self.models)
 
     def embed(self, cohort: Cohort, subjects: Sequence[str], progress: Progress) -> Vectors:
-        """Embed a cohort; models that are trained anew are trained on these subjects."""
+        """Embed a cohort. Models that are trained anew are trained on these subjects."""
         parts = []
         for name, model in self.models.items():
             if self.steps is None or not can_learn(model):
@@ -83,12 +84,12 @@ class ModelSet:
 
 
 def can_learn(model: Model) -> bool:
-    """Whether the encoder of a model has weights."""
+    """Return whether the encoder of a model has weights."""
     return model.plugin.initial_state is not None
 
 
 def is_trained(model: Model) -> bool:
-    """Whether the weights of a model were trained on data."""
+    """Return whether the weights of a model were trained on data."""
     return can_learn(model) and not model.training.startswith(UNTRAINED)
 
 
@@ -156,17 +157,17 @@ def embed_cohort(
 def embed_recordings(
     model: Model, populations: Sequence[Population], *, pool_groups: bool = False, progress: Progress = silent
 ) -> Vectors:
-    """Embed every recording; those that the encoder cannot embed get no vectors.
+    """Embed every recording. Recordings that the encoder cannot embed get no vectors.
 
     Raises
     ------
     CannotEncode
-        If the encoder cannot embed any of them.
+        If the encoder cannot embed any of the recordings.
 
     Warns
     -----
     NeuridWarning
-        If the encoder cannot embed some of them.
+        If the encoder cannot embed some of the recordings.
     """
     found: list[Embeddings] = []
     refused: dict[str, list[str]] = {}
@@ -188,7 +189,7 @@ def embed_recordings(
 
 
 def join_vectors(parts: Sequence[Vectors]) -> Vectors:
-    """Concatenate the vectors of several encoders, unit by unit. A unit that lacks one of them gets none."""
+    """Concatenate the vectors of several encoders, unit by unit. A unit that lacks any vector gets no vector."""
     joined = []
     for own in zip(*parts, strict=True):
         reasons = own[0].reasons.astype(object)
@@ -214,7 +215,7 @@ def join_vectors(parts: Sequence[Vectors]) -> Vectors:
 
 
 def embed_baselines(models: ModelSet, cohort: Cohort, baseline: str, progress: Progress) -> dict[str, Vectors]:
-    """Compute the vectors to compare with: of each model alone, random weights, the baseline, and firing rates alone.
+    """Compute the vectors of the baselines: each model alone, random weights, the baseline encoder, firing rates alone.
 
     Warns
     -----

@@ -23,19 +23,19 @@ PROTOCOLS = (TRANSDUCTIVE, "transductive-zero-shot", INDUCTIVE)
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Split:
-    """Rows of a cohort with whose labels a head is trained, and rows on which it is tested."""
+    """Rows of a cohort on whose labels a head is trained, and rows on which the head is tested."""
 
     train: Int64[np.ndarray, " train"]
     test: Int64[np.ndarray, " test"]
 
 
 def check_protocol(protocol: str) -> None:
-    """Check that there is such a protocol.
+    """Check that the protocol exists.
 
     Raises
     ------
     InvalidOption
-        If it is none of `PROTOCOLS`.
+        If the protocol is none of `PROTOCOLS`.
     """
     if protocol not in PROTOCOLS:
         raise InvalidOption(f"There is no protocol {protocol!r}. Choose one of: {', '.join(PROTOCOLS)}.")
@@ -50,34 +50,35 @@ def split_cohort(
     seed: int = 0,
     test_subjects: Sequence[str] = (),
 ) -> list[Split]:
-    """Split a cohort into training and test units, fold by fold, such that nothing leaks.
+    """Split a cohort into training and test units, fold by fold, without a leak.
 
     Parameters
     ----------
     cohort
         The units.
     scored
-        Which of them can be used for training or for the test, shape (units,).
+        Whether each unit can be used for training or for the test, shape (units,).
     protocol
         One of `PROTOCOLS`.
     folds
-        Number of folds: over neurons if the protocol is transductive, over subjects otherwise.
+        Number of folds. With the protocol "transductive", neurons are split into folds. With the other protocols,
+        subjects are split into folds.
     seed
         Random seed of the folds.
     test_subjects
-        Test these subjects only; in the zero-shot protocols, all others are used for training.
+        Test only these subjects. In the zero-shot protocols, all other subjects are used for training.
 
     Returns
     -------
     list of Split
-        One for each fold.
+        One split for each fold.
 
     Raises
     ------
     InvalidOption
-        If there is no such protocol or subject, or fewer than two folds.
+        If the protocol or a subject does not exist, or if there are fewer than two folds.
     CannotFit
-        If there are too few subjects, or units.
+        If there are too few subjects or units.
     Leak
         If information about the test units would leak into training.
     """
@@ -166,7 +167,7 @@ def check_encoder(
     details
         Its training record, `Model.details`.
     protocol
-        One of `PROTOCOLS`; only inductive-zero-shot restricts the training of the encoder.
+        One of `PROTOCOLS`. Only inductive-zero-shot restricts the training of the encoder.
     test_subjects
         All names of the test subjects.
     learns
@@ -175,7 +176,7 @@ def check_encoder(
     Raises
     ------
     Leak
-        If it was trained on a test subject, or its record does not name all subjects.
+        If the encoder was trained on a test subject, or if its training record does not list all subjects.
     """
     if protocol != INDUCTIVE or not learns:
         return

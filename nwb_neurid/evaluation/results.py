@@ -38,7 +38,7 @@ class Evaluation:
     cohort
         The units and their known labels.
     predictions
-        Predictions for the tested units, each by a head that was not trained on the label of the unit.
+        Predictions for the tested units. Each comes from a head that was not trained on the label of the unit.
     splits
         Training and test units of each fold.
     scores

@@ -226,7 +226,7 @@ class Assessment:
     cache: dict[frozenset[str], Vectors]
 
     def embed(self, split: Split, subjects: Sequence[str] | None = None) -> Vectors:
-        """Embed for a split. Encoders that are trained anew use these subjects, by default all training subjects."""
+        """Embed the cohort for a split. Encoders may be trained on these subjects, by default all training subjects."""
         known = set(list_train_subjects(self.cohort, split) if subjects is None else subjects)
         if self.options.protocol != INDUCTIVE:
             known |= set(self.cohort.subject[split.test].tolist())
@@ -242,7 +242,7 @@ class Assessment:
         return predict_folds(self.cohort, self.splits, vectors, options, progress=self.progress)
 
     def score(self, predictions: FoldPredictions, *, smooth: bool) -> dict[str, Json]:
-        """Score the models and, under `baselines`, everything with which they are compared."""
+        """Score the models and, in the entry `baselines`, everything with which the models are compared."""
         found = {**self._score(predictions), "baselines": self._score_baselines(predictions)}
         return {**found, "smoothed": self._score(self.predict(smooth=True))} if smooth else found
 
@@ -276,7 +276,7 @@ class Assessment:
         return label.astype(np.str_)
 
     def score_curves(self, baseline: str, fractions: Sequence[float], animals: Sequence[int | str]) -> dict[str, Json]:
-        """Score with fewer labels and with fewer animals, the models and the baseline."""
+        """Score the models and the baseline with fewer labels and with fewer animals."""
         learns = self.models.steps is not None
         own = {self.models.name: self.embed}
         if baseline in self.baselines:

@@ -17,7 +17,8 @@ FOLDER = Path(__file__).parent / "weights"
 def list_bundled() -> list[str]:
     """List the names of the included models, which `nwb_neurid.load_model` accepts.
 
-    A model is left out if its encoder is not installed, as in a checkout that was installed before the encoder existed.
+    A model is left out if its encoder is not installed. This happens in a checkout that was installed before the
+    encoder existed.
     """
     installed = set(registry.encoders())
     names = sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
@@ -36,7 +37,7 @@ def list_labels(name: str) -> list[str]:
 
 
 def is_on_request(name: str) -> bool:
-    """Whether a bundled model is only used on request, because it is meant for one species or a similar special case.
+    """Return whether an included model is used only on request, for example because it is meant for one species.
 
     A recording need not state its species, so `embed` uses such a model only if `--model` names it.
     """
@@ -49,9 +50,9 @@ def find_model_folder(model: str | Path) -> Path:
 
 
 def list_with_heads(activity: str) -> list[str]:
-    """List the bundled models that have label heads and accept a kind of activity. `embed` applies them by default.
+    """List the included models that have label heads and accept a kind of activity. `embed` applies them by default.
 
-    Models that are only used on request are left out, see `is_on_request`.
+    Models that are used only on request are left out (see `is_on_request`).
     """
     return [
         name
@@ -66,7 +67,7 @@ def choose_bundled(activity: str) -> str:
     Raises
     ------
     InvalidOption
-        If there is none.
+        If there is no such model.
     """
     specs = {name: read_spec(name) for name in list_bundled() if not list_labels(name)}
     for name, spec in specs.items():

@@ -21,11 +21,12 @@ class Candidate:
     encoder
         Name of the encoder.
     plugin
-        Its plugin; None if the plugin is broken.
+        The plugin of the encoder; None if the plugin is broken.
     presets
         The presets that can embed the population.
     problems
-        For each of the other presets, the reasons why it cannot. For a broken plugin, the key is "".
+        For each of the other presets, the reasons why it cannot embed the population. For a broken plugin, the key is
+        "".
     """
 
     encoder: str
@@ -35,7 +36,7 @@ class Candidate:
 
 
 def list_candidates(population: Population) -> list[Candidate]:
-    """List for every installed encoder whether it can embed the population, and if not, why."""
+    """List the installed encoders. For each preset, state whether it can embed the population, and if not, why."""
     encoders = registry.encoders()
     found = []
     for name in encoders:
@@ -59,7 +60,7 @@ def check_fits(population: Population, model: Model) -> None:
     Raises
     ------
     CannotEncode
-        If the model cannot embed the population; all reasons are listed.
+        If the model cannot embed the population. The message lists all reasons.
     """
     found = list_problems(population, model.spec)
     if not found:

@@ -105,12 +105,13 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
     Returns
     -------
     tuple
-        Its groups, and the reason why it cannot be used for training. One of the two is empty.
+        The groups of the population, and the reason why it cannot be used for training. Either the groups or the
+        reason is empty.
 
     Raises
     ------
     InvalidOption
-        If the encoder needs more than bins for training.
+        If the encoder cannot be trained on binned recordings alone.
     """
     encoder = model.encoder
     if not isinstance(encoder, BinsRecordings):
@@ -123,7 +124,7 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
 
 
 def _split(population: Population, model: Model, pool_groups: bool) -> tuple[list[Population], list[str]]:
-    """The groups of a population that a model can be trained on; or why it cannot."""
+    """Return the groups of a population that can be used for training, or the reasons why none can."""
     if found := list_problems(population, model.spec):
         return [], [f"{population.source or 'a recording'}: {problem}." for problem in found]
     converted = convert_activity(population, model.spec)
@@ -133,7 +134,7 @@ def _split(population: Population, model: Model, pool_groups: bool) -> tuple[lis
 def _collect_details(
     parts: Sequence[Population | Binned], options: TrainingOptions, log: TrainingLog
 ) -> dict[str, Json]:
-    """Details of the training for `model.json`."""
+    """Collect details of the training for `model.json`."""
     last = log.loss[np.isfinite(log.loss)][-50:]
     return {
         "subjects": sorted({part.subject_id for part in parts} - {""}),

@@ -34,15 +34,15 @@ class Description:
     Parameters
     ----------
     encoder, encoder_version, distribution
-        The encoder, and the distribution that provides it, with its version.
+        The encoder with its version, and the distribution that provides it.
     config
-        Config from which the encoder is rebuilt, together with the weights.
+        Config. The encoder is rebuilt from the config and the weights.
     training
         Description of the training data, in words.
     details
         The same information in numbers.
     weights_sha256
-        Hash of the weights; "" if there are none.
+        Hash of the weights; "" if there are no weights.
     software
         Versions of the software that made the model.
     """
@@ -94,9 +94,9 @@ def write_folder(
     others: Mapping[str, bytes] | None = None,
     like: Sequence[Path] = (),
 ) -> None:
-    """Write a model folder. If writing fails, no new folder is left behind, and an existing one is unchanged.
+    """Write a model folder. If writing fails, no new folder is left behind, and an existing folder is unchanged.
 
-    In an existing folder, the files of the model are replaced together, and all other files stay.
+    In an existing folder, all files of the model are replaced at the same time. Other files stay.
 
     Parameters
     ----------
@@ -109,7 +109,8 @@ def write_folder(
     others
         Further files, by their paths in the folder.
     like
-        The recordings from which the model was made. The folder gets the same restrictions on who may read it.
+        The recordings from which the model was made. The folder gets the same limits on read permissions as these
+        recordings.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     Raises
     ------
     CannotWrite
-        If it exists and `overwrite` is False, or is not a model folder.
+        If the folder exists and `overwrite` is False, or if it is not a model folder.
     """
     if folder.exists() and not overwrite:
         raise CannotWrite(f"{folder} exists. Choose another folder, or overwrite it (--overwrite).")
@@ -152,7 +153,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder contains a model, the checkpoint of a training, or only remains of a killed process."""
+    """Return whether a folder contains a model, a checkpoint of a training, or only files of a killed process."""
     if not folder.is_dir():
         return False
     if has_set(folder, ABOUT) or (folder / CHECKPOINT).is_file():
@@ -167,7 +168,7 @@ def read_description(folder: Path) -> Description:
     Raises
     ------
     InvalidModel
-        If it is missing, damaged, or of another format.
+        If the file is missing or damaged, or has another format.
     """
     path = find_file(folder, ABOUT, ABOUT)
     if not path.exists():
@@ -189,7 +190,7 @@ def explain_misfit(about: Description, folder: Path) -> Iterator[None]:
     Raises
     ------
     WrongWeights
-        If the encoder raises it.
+        If the encoder raises this error.
     """
     try:
         yield
@@ -206,7 +207,7 @@ def read_weights(folder: Path, expected_sha256: str) -> dict[str, np.ndarray]:
     Raises
     ------
     WrongWeights
-        If they are missing or damaged, or are other weights.
+        If the weights are missing or damaged, or have another checksum.
     """
     path = find_file(folder, ABOUT, WEIGHTS)
     state = read_arrays(path)

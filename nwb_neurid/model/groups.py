@@ -26,7 +26,7 @@ def split_groups(population: Population, pool_groups: bool) -> Iterator[tuple[st
 def embed_groups(
     encoder: Encoder, spec: EncoderSpec, population: Population, *, who: str, pool: bool, progress: Progress
 ) -> tuple[Embeddings, list[Provenance]]:
-    """Embed every group with enough units, and return the provenance of each. `who` is the encoder, for messages.
+    """Embed every group with enough units, and return its provenance. `who` names the encoder in messages.
 
     Raises
     ------

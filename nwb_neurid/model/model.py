@@ -84,7 +84,7 @@ class Model:
         return format_html(*self._summarise())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         spec, title = self.spec, f"Model({self.name!r}, dim {self.encoder.dim})"
         rates = "" if spec.rate_hz is None else f", {spec.rate_hz[0]:g} to {spec.rate_hz[1]:g} Hz"
         return title, {
@@ -298,6 +298,6 @@ class Model:
 
 
 def list_software() -> dict[str, str]:
-    """Versions of the software that computes the vectors."""
+    """Return the versions of the software that computes the vectors."""
     loaded = [name for name in ("numpy", "torch") if name in sys.modules]
     return {"nwb-neurid": __version__, **{name: version(name) for name in loaded}}

@@ -87,7 +87,7 @@ def parse_options(options: Mapping[str, Any]) -> ReadOptions:
 
 
 def check_each_once(sources: Sequence[object]) -> None:
-    """Check that no recording is listed twice, because it would then count twice in training.
+    """Check that no recording is listed twice. A recording that is listed twice would count twice in training.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def check_each_once(sources: Sequence[object]) -> None:
 
 
 def read_with(reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording with this reader.
+    """Read a recording with a given reader.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def _who(reader: ReaderPlugin) -> str:
 
 
 def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only if the encoder uses it."""
+    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only for encoders that use it."""
     unused = spec is not None and not spec.uses_covariates and options.covariates is None
     return read_with(reader, source, replace(options, covariates=False) if unused else options)
 
@@ -227,7 +227,8 @@ def reader_for(source: object) -> ReaderPlugin:
     Warns
     -----
     NeuridWarning
-        If a reader is broken, or several readers recognise the folder, so that the user should choose.
+        If a reader is broken, or several readers recognise the folder. In the second case, the user should choose a
+        reader.
 
     Raises
     ------

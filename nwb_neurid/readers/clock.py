@@ -17,7 +17,7 @@ FINER = 0.005
 """Spike times contradict a resolution if at least this share of intervals is shorter than half the resolution."""
 
 FEWEST_SPIKES = 20
-"""With fewer spikes, whole numbers and decreasing times may be chance."""
+"""Minimum number of spikes for these checks. With fewer spikes, whole numbers and decreasing times may be chance."""
 
 FEWEST_INTERVALS, SHORT_S, SHORT_SHARE = 500, 0.5, 0.001
 """Spike times are in seconds if more than the share `SHORT_SHARE` of the intervals of a unit are shorter than
@@ -81,7 +81,7 @@ def check_seconds(spikes: Spikes, where: str, advice: str) -> None:
     Warns
     -----
     NeuridWarning
-        If they are whole numbers, or all inter-spike intervals are longer than those of real neurons.
+        If the times are whole numbers, or all inter-spike intervals are longer than those of real neurons.
     """
     times = spikes.times_s
     if len(times) >= FEWEST_SPIKES and _are_whole(times[:FEWEST_SPIKES]) and _are_whole(times):
@@ -107,7 +107,7 @@ def check_one_clock(
     times_s
         Spike times in the order in which they are stored, unit after unit.
     splits
-        Index at which each unit begins, and at which the last one ends.
+        Index at which each unit begins, and index at which the last unit ends.
     where
         Name of the spike times in the error.
 
@@ -127,7 +127,7 @@ def check_one_clock(
 
 
 def find_restarts(times: Float64[np.ndarray, " spikes"], start: float) -> Int64[np.ndarray, " restarts"]:
-    """Find the indices at which the clock of a train restarts. There are none if its times are just not sorted."""
+    """Find the indices at which the clock of a train restarts. The result is empty if times are only not sorted."""
     falls = np.flatnonzero(times[1:] < times[:-1])
     again = falls[times[falls + 1] - start <= RESTART * (times[falls] - start)] + 1
     if len(falls) > LONGEST_FALLS * len(times) or len(again) < RESTART * len(falls):

@@ -51,7 +51,7 @@ def rows_where(condition: str, table: Columns, option: str) -> Bool[np.ndarray, 
     Raises
     ------
     InvalidOption
-        If it is not a condition, uses a column that does not exist, or compares text with numbers.
+        If the text is not a condition, uses a column that does not exist, or compares text with numbers.
     """
     in_backticks: dict[str, str] = {}
 

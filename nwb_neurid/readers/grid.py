@@ -38,7 +38,7 @@ class Grid:
     rate_hz
         Grid points per second.
     start_s
-        Time of the first grid point, which is that of the first sample, in seconds of the session clock.
+        Time of the first grid point, in seconds of the session clock. It is the time of the first sample.
     place
         Grid point of each sample, shape (samples,), ascending from 0. Grid points without a sample are gaps.
     """

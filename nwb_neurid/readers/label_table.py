@@ -21,7 +21,7 @@ WHAT = "The table of labels"
 
 
 def add_labels(population: Population, path: Path, source: str, others: Collection[str] = ()) -> Population:
-    """Add the labels of a table to the units. A label in the table takes precedence over the one in the recording.
+    """Add the labels of a table to the units. A label in the table takes precedence over a label in the recording.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def check_sources(path: Path, sources: Collection[str]) -> None:
     Raises
     ------
     InvalidOption
-        If this is the case, or the table cannot be read.
+        If the table does not fit the recordings in this way, or cannot be read.
     """
     header, lines = read_table(path, WHAT)
     if len(sources) > 1 and SOURCE not in header:
@@ -111,7 +111,7 @@ def read_table(path: Path, what: str) -> tuple[list[str], list[tuple[int, dict[s
     Raises
     ------
     InvalidOption
-        If it cannot be read, is empty, or its rows do not have the same number of columns.
+        If the file cannot be read, is empty, or has rows with different numbers of columns.
     """
     rows = read_rows(path, what)
     if not rows:

@@ -73,8 +73,8 @@ def check_elements(array: Shaped[np.ndarray, "..."], where: str, again: str) -> 
     Raises
     ------
     UnreadableSource
-        If its elements have size 0, so that there may be any number of them, or its text contains invalid characters,
-        which would make Python fail later.
+        If the elements have size 0, because any number of such elements could be claimed. Also if the text contains
+        invalid characters, because Python would fail later.
     """
     if array.dtype.itemsize == 0:
         raise UnreadableSource(f"{where} is damaged: each of its {array.size} elements has a size of 0 bytes. {again}")

@@ -73,7 +73,7 @@ class _Dtype(_StandIn):
         self.order = state[1]
 
     def values(self, data: bytes) -> Shaped[np.ndarray, " values"] | None:
-        """Return the numbers in some bytes, or None if the dtype is not one of numbers."""
+        """Return the numbers in some bytes, or None if the dtype is not numeric."""
         if self.name not in NUMBERS:
             return None
         return np.frombuffer(data, np.dtype(str(self.name)).newbyteorder(self.order))
@@ -244,14 +244,16 @@ def load_objects(pickled: mmap | bytes) -> list[Any]:
     Returns
     -------
     list
-        Numbers, text, lists, tuples, and dicts of them. Arrays inside are `PickledArray`; paths and dates are opaque.
+        Numbers and text, and lists, tuples and dicts of them. Arrays inside are `PickledArray`. Paths and dates are
+        opaque objects.
 
     Raises
     ------
     NotAdmitted
-        If it uses a name that is not in `ADMITTED`.
+        If the pickle uses a name that is not in `ADMITTED`.
     Exception
-        One of `UNPICKLING_ERRORS` if it is damaged, takes more than `MOST_STEPS` steps, or is not an array of objects.
+        One of `UNPICKLING_ERRORS`, if the pickle is damaged, takes more than `MOST_STEPS` steps, or is not an array
+        of objects.
     """
     file = BytesIO(pickled) if isinstance(pickled, bytes) else pickled
     start = file.tell()

@@ -20,7 +20,7 @@ TOKENS = 16_384
 """Number of tokens that are computed at a time on a CPU. More tokens are not faster, and need more memory."""
 
 BYTES_PER_TOKEN = 2**20
-"""GPU memory for each token of a view. Training NuCLR `base` in float32 should use about half of this memory."""
+"""GPU memory for each token of a view. Training NuCLR `base` in float32 should then use about half of the GPU's."""
 
 RECORDINGS_SHARE = 0.4
 """Share of the free memory of a GPU that recordings may use. Training uses about half of the memory."""
@@ -87,7 +87,7 @@ def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
 
 
 def _lack(error: Exception) -> str:
-    """What PyTorch or NumPy say that there was too little memory for; "" for another error."""
+    """Return the message of PyTorch or NumPy about the lack of memory; "" for another error."""
     text = str(error).partition(" Of the allocated memory")[0].rpartition("DefaultCPUAllocator: ")[2]
     lacks = isinstance(error, MemoryError) or any(word in str(error) for word in LACKS)
     return (text.splitlines() or ["it ran out"])[0].rstrip(".;") if lacks else ""

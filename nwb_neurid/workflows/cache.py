@@ -73,12 +73,12 @@ def read_binned(
     Returns
     -------
     tuple
-        The groups, in the order of the recordings, and notes on recordings that cannot be trained on.
+        The groups, in the order of the recordings, and notes on recordings that cannot be used for training.
 
     Raises
     ------
     InvalidOption
-        If the encoder needs more than bins for training, or two sources are the same recording.
+        If the encoder cannot be trained on binned recordings alone, or two sources are the same recording.
     CannotWrite
         If the folder cannot be written.
     NeuridError

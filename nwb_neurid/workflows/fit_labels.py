@@ -156,7 +156,7 @@ def fit_labels(
 def read_named(
     model: Model, sources: Sequence[object], subjects: Mapping[str, str], options: ReadOptions, progress: Progress
 ) -> tuple[list[Population], dict[str, set[str]]]:
-    """Read recordings, each with its subject, and return all names of each subject in the table and in the files.
+    """Read recordings with their subjects. Also return all names that each subject has in the table and in the files.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def select_labelled(populations: Sequence[Population], label: str) -> list[Popul
 def match_stored(
     opened: Sequence[object], populations: Sequence[Population], known: Sequence[Population]
 ) -> list[StoredRecording]:
-    """Find the stored recordings from which populations were read, in order. There are none if they were embedded."""
+    """Find the stored recordings of populations, in order. The result is empty if recordings were embedded."""
     if not is_stored(opened):
         return []
     origin = {id(population): each for population, each in zip(populations, opened, strict=True)}

@@ -37,9 +37,9 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
     Parameters
     ----------
     sources
-        Recordings, and lists of them: csv or tsv tables with a column `source`, or the manifest of an archive (SQLite).
-        Paths in a list are relative to its folder. If there is a column `split`, only rows with the split "train" are
-        used, and the subjects of all other rows (column `subject`) are held out.
+        Recordings, and lists of recordings: csv or tsv tables with a column `source`, or the manifest of an archive
+        (SQLite). Paths in a list are relative to its folder. If there is a column `split`, only rows with the split
+        "train" are used, and the subjects of all other rows (column `subject`) are held out.
     held_out
         Further subjects that are held out.
 
@@ -53,9 +53,9 @@ def expand(sources: Sequence[object], held_out: Sequence[str] = ()) -> Listing:
     UnreadableSource
         If a list cannot be read.
     InvalidOption
-        If it lacks a column, or no row is used for training.
+        If a list lacks a column, or no row is used for training.
     Leak
-        If a subject is in the training split and in another one.
+        If a subject is in the training split and in another split.
     """
     found: list[object] = []
     subjects = {*held_out}

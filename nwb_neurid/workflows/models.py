@@ -40,7 +40,7 @@ class ModelChoice:
         Raises
         ------
         NeuridError
-            If there is no such model.
+            If the model does not exist.
         """
         if self.folder is not None:
             return load_model(self.folder, device=self.device)
@@ -67,9 +67,9 @@ def resolve_model(model: Model | str | Path, *, device: str = "auto") -> Model:
     Raises
     ------
     InvalidModel
-        If it is neither a folder with a model nor the name of a model or an encoder.
+        If `model` is neither a folder with a model nor the name of a model or an encoder.
     UntrainedEncoder
-        If it is an encoder that needs training.
+        If `model` is the name of an encoder that needs training.
 
     Examples
     --------

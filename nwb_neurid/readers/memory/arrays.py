@@ -30,7 +30,7 @@ ADVICE = "divide them to get seconds, or give whole numbers of samples and rate_
 FASTEST_HZ = 1e9
 
 RAW = 5.0
-"""Threshold to distinguish dF/F, which is rarely above it, from raw fluorescence, which is rarely below it."""
+"""Threshold that distinguishes dF/F (rarely above it) from raw fluorescence (rarely below it)."""
 
 
 def read_arrays(source: Any, options: ReadOptions) -> Population:
@@ -72,7 +72,7 @@ def read_arrays(source: Any, options: ReadOptions) -> Population:
 
 
 def name_units(ids: Sequence[Any]) -> Shaped[np.ndarray, " units"]:
-    """Make unit ids from keys: whole numbers if all keys are, or otherwise text."""
+    """Make unit ids from keys. The ids are whole numbers if all keys are whole numbers, and text otherwise."""
     whole = all(isinstance(id_, int | np.integer) and not isinstance(id_, bool) for id_ in ids)
     return np.array([int(id_) if whole else str(id_) for id_ in ids]) if ids else np.empty(0, np.int64)
 
@@ -214,7 +214,7 @@ def check_kind(options: ReadOptions) -> TraceKind:
     Raises
     ------
     InvalidOption
-        If it is not a kind of traces.
+        If the option does not state a kind of traces.
     """
     for kind in TRACE_KINDS:
         if (options.activity or "dff") == kind:

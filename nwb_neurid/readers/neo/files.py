@@ -12,7 +12,7 @@ from nwb_neurid.readers.neo import format_of
 from nwb_neurid.readers.neo.trains import load_trains
 
 ARGUMENTS = {"NixIO": {"mode": "ro"}}
-"""The default mode opens the file for writing."""
+"""Readers that need an explicit mode, because their default mode opens the file for writing."""
 
 SAID = 300  # characters; some errors list all spikes
 

@@ -21,7 +21,7 @@ CLASSIFICATIONS = ("unit_classification", "unit_tag", "quality")
 """Annotations that distinguish sorted spikes from others. Neo's reader for Blackrock writes the first two."""
 
 FEWEST_SPIKES = 20
-"""This many spikes at the same samples cannot be chance."""
+"""Number of spikes at the same samples that cannot be due to chance."""
 
 _UNIT_OF_CHANNEL = re.compile(r"#(\d+)$")
 _WAVEFORMS = re.compile(r"[_\-. ]?(wf|wave[^\W_]*|templates?)[_\-. ]?", re.IGNORECASE)

@@ -24,12 +24,12 @@ def _text(value: object) -> str | None:
 
 
 def invalid(where: str, fault: str) -> InvalidSource:
-    """Make the error about a part of a file that is not as the schema of NWB prescribes."""
+    """Make the error about a part of a file that violates the NWB schema."""
     return InvalidSource(f"{where} {fault}. Validate the file.")
 
 
 class Dataset(ABC):
-    """A dataset; `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
+    """A dataset. `where` is the file and the path in it, for messages. Every method may raise `UnreadableSource`."""
 
     where: str
 

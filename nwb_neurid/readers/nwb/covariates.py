@@ -59,7 +59,7 @@ _EVENT_NAME = re.compile(r"lick|reward", re.IGNORECASE)
 def covariates(file: Group) -> dict[str, Series]:
     """Return behaviour and stimulus in a file, by path without the folder that the schema prescribes.
 
-    These are series in the stimulus, in the acquisition and in modules that do not hold neural data, and columns of
+    Covariates are series in the stimulus, in the acquisition and in modules without neural data, and columns of
     tables of intervals. Images, electrical series and optogenetic stimulation are not included.
 
     Parameters
@@ -70,7 +70,7 @@ def covariates(file: Group) -> dict[str, Series]:
     Warns
     -----
     NeuridWarning
-        If series are left out; the warning lists them with reasons.
+        If series are left out. The warning lists these series, with reasons.
     """
     found: dict[str, Series] = {}
     omissions = Omissions(file.file)

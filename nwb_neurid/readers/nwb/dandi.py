@@ -17,7 +17,7 @@ def download_address(url: str, waiting: Waiting) -> str:
     ----------
     url
         `dandi://DANDISET[@VERSION]/path`, optionally with the name of the archive first, as in the dandi client. The
-        default version is the latest published one, or the draft if none is published.
+        default version is the latest published version, or the draft if no version is published.
 
     Raises
     ------

@@ -31,8 +31,8 @@ def open_file(source: object) -> Iterator[Group]:
     SourceNotFound
         If there is no such file.
     UnreadableSource
-        If it is neither HDF5 nor Zarr, is not NWB 2, is truncated or damaged, is open for writing elsewhere, or access
-        is denied.
+        If the file is neither HDF5 nor Zarr, is not NWB 2, is truncated or damaged, or is open for writing in another
+        program. Also if access is denied.
     """
     with _open(source) if isinstance(source, str | Path) else open_object(source) as (file, name):
         root = _open_folder(file) if isinstance(file, Path) else Hdf5Group(file, name)

@@ -68,11 +68,11 @@ def read_imaging(file: Group, series: Sequence[Responses], options: ReadOptions)
     Raises
     ------
     UnreadableSource
-        If they cannot be read, or no ROI or no time is left.
+        If the series cannot be read, or no ROI or no time is left.
     InvalidSource
-        If their content contradicts the NWB schema.
+        If the content of the series contradicts the NWB schema.
     InvalidOption
-        If they are several recordings, or `where` or `intervals` matches nothing in the source.
+        If the series belong to several recordings, or if `where` or `intervals` matches nothing in the source.
 
     Warns
     -----

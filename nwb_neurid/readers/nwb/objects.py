@@ -31,7 +31,7 @@ def open_object(source: Any) -> Iterator[tuple[h5py.File | Path, str]]:
     Warns
     -----
     NeuridWarning
-        If it has changes that are not in its file.
+        If the object has changes that are not in its file.
     """
     if source.container_source is None:
         with _in_memory(source) as file:

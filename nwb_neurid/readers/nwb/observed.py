@@ -17,11 +17,11 @@ from nwb_neurid.readers.trains import LATEST_S, extent_s
 def observation(
     file: Group, units: Table, spikes: Spikes
 ) -> tuple[Intervals, Bool[np.ndarray, "units intervals"] | None]:
-    """Find the observed time, and which unit was observed in which part of it.
+    """Find the observed time, and whether each unit was observed in each part of this time.
 
-    It is taken from `obs_intervals` if the file has them. Otherwise, it lasts from the start of the first to the end of
-    the last epoch or raw recording, if all spikes lie within this time, or from the first spike to the last, with a
-    warning.
+    Observed time is taken from `obs_intervals` if the file has this column. Otherwise, it lasts from the start of the
+    first to the end of the last epoch or raw recording, if all spikes lie within this time. If they do not, it lasts
+    from the first spike to the last spike, and a warning is issued.
 
     Raises
     ------

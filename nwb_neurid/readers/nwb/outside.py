@@ -54,7 +54,7 @@ def check_links(group: h5py.Group, path: str, where: str, *, most_links: int = M
     Raises
     ------
     UnreadableSource
-        If it leads through a pipe or a device.
+        If the path leads through a pipe or a device.
     """
     here: object = group.file["/"] if path.startswith("/") else group
     for name in filter(None, path.split("/")):

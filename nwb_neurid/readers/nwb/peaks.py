@@ -90,8 +90,8 @@ def find_peaks(
 
     Three columns are tried in turn: `peak_channel_id` (an id, not a row), `max_electrode` (a row), and the references
     in `electrodes` (if there are several, the electrode with the largest `waveform_mean`). If one of the first two
-    contradicts the references or the group, it may number the channels within each group. If this is contradicted as
-    well, the column is not used.
+    columns contradicts the references or the group, it is tested whether the column numbers the channels within each
+    group. If this contradicts the other columns as well, the column is not used.
 
     Parameters
     ----------

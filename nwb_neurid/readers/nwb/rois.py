@@ -55,8 +55,8 @@ PIXEL_UM = (0.05, 100.0)
 def reject_rois(rois: Table, rows: Int64[np.ndarray, " traces"], omissions: Omissions) -> dict[int, str]:
     """Find the rows that are not cells according to the segmentation, and the reasons.
 
-    The first column with verdicts is used that accepts some ROIs with a trace and rejects others, because CaImAn writes
-    columns that may not be filled.
+    The verdicts are taken from the first column that accepts some ROIs with a trace and rejects others. Other columns
+    may not be filled, because CaImAn writes columns without values.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _find_cells(rois: Table, name: str) -> Bool[np.ndarray, " rois"] | None:
 def read_labels(rois: Table, omissions: Omissions) -> dict[str, Shaped[np.ndarray, " rois"]]:
     """Read text columns under their own names, and cell type and region as `cell_type` and `brain_region`.
 
-    The region is that of the imaging plane.
+    The region is the location of the imaging plane.
     """
     labels = find_labels(rois.known_texts(omissions))
     plane = rois.group.group("imaging_plane")

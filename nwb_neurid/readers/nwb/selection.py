@@ -43,7 +43,7 @@ GOOD = frozenset(
 
 
 Good: TypeAlias = Bool[np.ndarray, " rows"] | None
-"""Which rows are good, or None if the data set does not have the columns of the criterion."""
+"""A function that returns which rows are good, or None if the data set does not have the columns of the criterion."""
 
 
 def _have_good_quality(units: Table) -> Good:
@@ -130,7 +130,7 @@ def leave_out_units(units: Table, options: ReadOptions, omissions: Omissions) ->
 def chosen_intervals(file: Group, options: ReadOptions) -> Intervals:
     """Return the time that `options.intervals` selects, in seconds.
 
-    It consists of all rows of a table, or of those that fulfil a condition.
+    This time consists of all rows of a table of intervals, or of the rows that fulfil a condition.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def read_grid(series: Group, samples: int) -> Grid:
     Raises
     ------
     InvalidSource
-        If the series has neither, or timestamps do not lie on a grid.
+        If the series has neither timestamps nor a starting time, or if timestamps do not lie on a grid.
     """
     if (timestamps := series.dataset("timestamps")) is not None:
         if len(timestamps) != samples:

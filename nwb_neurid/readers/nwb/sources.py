@@ -22,7 +22,7 @@ ELSEWHERE = ("acquisition", "analysis", "scratch")
 
 
 def read_file(source: object, options: ReadOptions) -> Population:
-    """Read the only recording in an NWB file, or the one that the options select.
+    """Read the only recording in an NWB file, or the recording that the options select.
 
     Each units table is a separate recording. All series of ROIs together are one recording, with several planes. If the
     same ROIs have several kinds of activity, dF/F is preferred, then fluorescence, then deconvolved activity.
@@ -41,7 +41,7 @@ def read_file(source: object, options: ReadOptions) -> Population:
     SourceNotFound, UnreadableSource, InvalidSource
         As for `read_units` and `read_imaging`.
     InvalidOption
-        If the file has several recordings and none is selected, or if it does not have the selected one.
+        If the file has several recordings and none is selected, or if the file does not have the selected recording.
     """
     with open_file(source) as file:
         units, series = _units_tables(file, everywhere=bool(options.part)), roi_responses(file)

@@ -33,16 +33,17 @@ def read_units(file: Group, group: Group | None, options: ReadOptions) -> Popula
     group
         The units table; None if there is none.
     options
-        `keep_opto` keeps optogenetic stimulation and the time after it. By default, observed time ends 300 s before it.
-        `where` selects units by their columns. By default, units are selected by the quality columns of the data set.
-        `intervals` restricts observed time. `rate_hz` is the sampling rate of waveforms, if the file does not state it.
+        `keep_opto` keeps optogenetic stimulation and the time after it. By default, observed time ends 300 s before
+        the first stimulation. `where` selects units by their columns. By default, units are selected by the quality
+        columns of the data set. `intervals` restricts observed time. `rate_hz` is the sampling rate of waveforms, if
+        the file does not state it.
 
     Raises
     ------
     UnreadableSource
-        If there are no units, or no spikes, or they cannot be read.
+        If there are no units or no spikes, or if they cannot be read.
     InvalidSource
-        If their content contradicts the NWB schema, or spike times are NaN.
+        If the content of the table contradicts the NWB schema, or spike times are NaN.
     InvalidOption
         If `where` or `intervals` matches nothing in the source.
 

@@ -52,10 +52,10 @@ def read_waveforms(
     Returns
     -------
     tuple
-        Mean waveforms, and samples per second. Each waveform is that of the channel with the largest peak-to-peak
-        amplitude, in its original polarity, with NaN where unknown. It is in microvolts if the file states the unit,
-        and otherwise in the unit of the file. Both values are None if there are no waveforms, or if their sampling rate
-        is not known, so that nothing could be measured.
+        Mean waveforms, and samples per second. Each waveform is from the channel with the largest peak-to-peak
+        amplitude, in its original polarity, with NaN where unknown. Waveforms are in microvolts if the file states
+        their unit, and otherwise in the unit of the file. Both values are None if there are no waveforms, or if their
+        sampling rate is not known, so that nothing could be measured.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_waveforms(
     Warns
     -----
     NeuridWarning
-        If the layout is not known, the rate cannot be right, or some units have another rate than most.
+        If the layout is not known, if the rate is not plausible, or if some units have another rate than most units.
     """
     if COLUMN not in units or not units.dataset(COLUMN).is_number:
         return None, None

@@ -74,7 +74,7 @@ class Waiting:
         Raises
         ------
         TimeoutError
-            If it does not return in time. Its thread keeps running.
+            If the call does not return in time. Its thread keeps running.
         """
         left_s = WAITED_S + self._fetched_bytes / SLOWEST_BYTES_PER_S - self._spent_s
         limit_s = min(left_s, WAITED_S + expected_bytes / SLOWEST_BYTES_PER_S)

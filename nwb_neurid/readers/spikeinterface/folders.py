@@ -37,8 +37,8 @@ def read_sorting(folder: Path, options: ReadOptions) -> Population:
     Warns
     -----
     NeuridWarning
-        Always, because observed time lasts from the first spike to the last. Also if a property is left out because it
-        is pickled.
+        This warning is always issued, because observed time lasts from the first spike to the last. It is also issued
+        if a property is left out because it is pickled.
     """
     return _read(folder, options)
 

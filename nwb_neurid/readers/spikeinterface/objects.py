@@ -14,9 +14,10 @@ from nwb_neurid.readers.spikeinterface.sorting import Sorting, check_rate_hz
 def read_object(source: Any, options: ReadOptions) -> Population:
     """Read the units of a `BaseSorting` or a `SortingAnalyzer`.
 
-    Times are those of the registered recording (its start, or its vector of times) plus the shift of the sorting, or
-    otherwise are counted in samples from the start of each segment. Spikes are taken from the spike vector. If a
-    sorting was made from spike times (for example, of an NWB file), they are therefore accurate to half a sample.
+    If a recording is registered, times follow its clock (its start, or its vector of times), plus the shift of the
+    sorting. Otherwise, times are counted in samples from the start of each segment. Spikes are taken from the spike
+    vector. If a sorting was made from spike times (for example, of an NWB file), they are therefore accurate to half
+    a sample.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def read_object(source: Any, options: ReadOptions) -> Population:
     UnreadableSource
         If there are no units, or no spikes.
     InvalidSource, InvalidOption
-        If it has no sampling frequency, or one that differs from `rate_hz`.
+        If the object has no sampling frequency, or if its sampling frequency differs from `rate_hz`.
 
     Warns
     -----

@@ -19,7 +19,7 @@ CASTS = frozenset(
         *("array", "asarray", "tensor"),
     }
 )
-"""Functions whose argument may be a number, because scripts may write the repr of a NumPy scalar."""
+"""Functions whose argument may be a number. They occur because scripts may write the repr of a NumPy scalar."""
 
 ERRORS = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError)
 """Errors of Python on text that is not an expression of constants."""

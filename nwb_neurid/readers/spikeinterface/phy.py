@@ -30,7 +30,7 @@ SHANKS = ("sh", "channel_group", "ch_group", "chan_grp")
 SAMPLE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "float32": 4, "float64": 8}
 SAMPLE_BYTES |= {"i1": 1, "u1": 1, "i2": 2, "u2": 2, "i4": 4, "f4": 4, "f8": 8}
 RATES = ("samplerate", "samplingrate", "samplingfrequency", "fs")
-"""Names of the sampling rate in `params.py`, in lower case and without underscores. phy uses the first one."""
+"""Names of the sampling rate in `params.py`, in lower case and without underscores. phy uses the first name."""
 SLOWEST_KHZ, FASTEST_KHZ = 5.0, 200.0  # at this many Hz, spikes could not be sorted
 
 

@@ -205,10 +205,10 @@ def write_results(
     expected: Fingerprint | None = None,
     labels: Labels | None = None,
 ) -> Path:
-    """Write results like `write`, with the options as one object. Its `name` is the name of the first results.
+    """Write results like `write`, with the options as one object. `options.name` is the name of the first results.
 
-    Those after the first replace existing results with their names. `labels` of the user are also written as columns
-    of the table.
+    All results except the first replace existing results with their names. `labels` of the user are also written as
+    columns of the table.
 
     Raises
     ------

@@ -174,7 +174,7 @@ class Series:
     def _between(
         self, moments_s: Float64[np.ndarray, " bins"], after: Int64[np.ndarray, " bins"]
     ) -> Float32[np.ndarray, "bins channels"]:
-        """Values at moments that lie between two samples, `after` being the second; NaN in gaps and outside."""
+        """Interpolate at times between two samples, of which `after` is the later one. NaN in gaps and outside."""
         found = np.full((len(moments_s), self.values.shape[1]), np.nan, np.float32)
         within = np.flatnonzero((after > 0) & (after < len(self)))
         right = after[within]

@@ -84,7 +84,7 @@ def convert_to_dff(population: Population) -> Population:
 
 
 def _split_runs(population: Population) -> list[slice]:
-    """The samples of each unbroken run of observed time, which are converted apart: a filter would cross a gap."""
+    """Split samples into unbroken runs of observed time, which are converted separately. Filters then cross no gap."""
     traces = population.traces
     times_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     return [slice(first, stop) for first, stop in bounds(times_s, population.runs_s()).tolist() if stop > first]

@@ -165,7 +165,7 @@ def _shorten(error: object) -> str:
 
 
 def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]") -> None:
-    """Refuse to begin what the disk cannot hold; what is there already is not counted."""
+    """Refuse to start if the disk is too small for the recordings. Recordings that are present are not counted."""
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free

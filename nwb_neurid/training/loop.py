@@ -237,7 +237,7 @@ class Training:
 
     @cached_property
     def _checksum(self) -> int:
-        """Checksum of all recordings, computed once, since they are fetched from the device for it."""
+        """Compute the checksum of all recordings, only once, because the data are copied from the device."""
         crc = 0
         for row in (row for recording in self.recordings for row in recording.values):
             crc = zlib.crc32(row.cpu().numpy(), crc)

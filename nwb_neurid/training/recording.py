@@ -204,7 +204,7 @@ def _pair_up(pairs: Int64[np.ndarray, "pairs 2"] | None, units: int) -> "csr_arr
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Starts:
-    """Where windows of one length may begin: `runs` of neighbouring columns (first, length), and how many came before.
+    """Possible starts of windows of one length: `runs` of columns (first, length), and the number of earlier starts.
 
     Nothing is stored for single columns. Memory and time therefore do not depend on the length of the recording.
     """

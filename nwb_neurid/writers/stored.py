@@ -35,7 +35,7 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
     SourceNotFound
         If there is no such source.
     NoResults
-        If there are no results, or none of that name.
+        If there are no results, or no results with this name.
     UnreadableSource
         If they cannot be read.
     """

@@ -184,13 +184,13 @@ class Spikes:
         return bool(np.all((ends >= start_s - EDGE_S) & (ends < stop_s - EDGE_S)))
 
     def _ends(self) -> Float64[np.ndarray, " ends"]:
-        """First and last spike of every unit that fired: the extremes, since a train ascends."""
+        """Return the first and the last spike of every unit that fired."""
         fired = self.counts() > 0
         return self.times_s[np.r_[self.splits[:-1][fired], self.splits[1:][fired] - 1]]
 
 
 def _first_fall(times_s: Float64[np.ndarray, " spikes"], splits: Int64[np.ndarray, " units_and_one"]) -> int | None:
-    """The first spike after which its unit has an earlier one, or a NaN stands beside it; None where there is none."""
+    """Find the first spike that is out of order within its unit, or next to NaN. None if there is no such spike."""
     starts = np.arange(0, max(len(times_s) - 1, 0), SPIKES_AT_ONCE)
     lasts = splits[(splits > 0) & (splits < len(times_s))] - 1  # spikes that are the last of their unit
     for start, own in zip(starts.tolist(), np.split(lasts, np.searchsorted(lasts, starts[1:])), strict=False):

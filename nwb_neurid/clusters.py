@@ -147,7 +147,7 @@ def describe_clusters(population: Population, clusters: Clusters) -> list[str]:
 
 
 def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]:
-    """Rate, burst index (intervals under 10 ms among those under 100 ms), ACG peak and width of units with spikes."""
+    """Measure firing rate, burst index, median interval, ACG peak and waveform width of units with spikes."""
     if not isinstance(population.activity, Spikes):
         return {}
     found = {
@@ -176,7 +176,7 @@ def _measure(population: Population) -> dict[str, Float64[np.ndarray, " units"]]
 
 
 def _find_peak_ms(train_s: Float64[np.ndarray, " spikes"], runs_s: Float64[np.ndarray, "runs 2"]) -> float:
-    """The lag of the peak of the autocorrelogram within 100 ms, smoothed; NaN with fewer than 100 pairs of spikes."""
+    """Find the lag of the peak of the smoothed autocorrelogram, up to 100 ms. NaN with fewer than 100 pairs."""
     from scipy.ndimage import gaussian_filter1d
 
     pairs = count_pairs(train_s, runs_s, (np.arange(round(LATE_S / ACG_S) + 1) + 0.5) * ACG_S)

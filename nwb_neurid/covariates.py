@@ -163,7 +163,7 @@ class Series:
     def _held(
         self, moments_s: Float64[np.ndarray, " bins"], stops_s: Float64[np.ndarray, " samples"]
     ) -> Float32[np.ndarray, "bins channels"]:
-        """What holds at these moments."""
+        """Return the values of the intervals that contain these times."""
         row = np.searchsorted(self.times_s - EDGE_S, moments_s, "right") - 1
         held = np.full((len(moments_s), self.values.shape[1]), np.nan, np.float32)
         inside = row >= 0
@@ -174,7 +174,7 @@ class Series:
     def _between(
         self, moments_s: Float64[np.ndarray, " bins"], after: Int64[np.ndarray, " bins"]
     ) -> Float32[np.ndarray, "bins channels"]:
-        """Values at moments that lie between two samples, `after` being the second; NaN in gaps and outside."""
+        """Interpolate at times between two samples, of which `after` is the later one. NaN in gaps and outside."""
         found = np.full((len(moments_s), self.values.shape[1]), np.nan, np.float32)
         within = np.flatnonzero((after > 0) & (after < len(self)))
         right = after[within]
@@ -192,7 +192,7 @@ def _sums(
     ends: Int64[np.ndarray, "bins 2"],
     where: Bool[np.ndarray, "samples channels"] | None = None,
 ) -> Float64[np.ndarray, "bins channels"]:
-    """Sum of the rows from the first of `ends` up to the second, of those `where` is true."""
+    """Sum the rows in each range of `ends`. With `where`, only values at which it is true are summed."""
     if len(ends) == 0 or len(values) == 0:
         return np.zeros((len(ends), values.shape[1]))
     low, high = int(ends.min()), int(ends.max())

@@ -84,7 +84,7 @@ def convert_to_dff(population: Population) -> Population:
 
 
 def _split_runs(population: Population) -> list[slice]:
-    """The samples of each unbroken run of observed time, which are converted apart: a filter would cross a gap."""
+    """Split samples into unbroken runs of observed time, which are converted separately. Filters then cross no gap."""
     traces = population.traces
     times_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     return [slice(first, stop) for first, stop in bounds(times_s, population.runs_s()).tolist() if stop > first]
@@ -93,7 +93,7 @@ def _split_runs(population: Population) -> list[slice]:
 def _map_runs(
     convert: Callable[[Fluorescence], Fluorescence], values: Fluorescence, samples: list[slice]
 ) -> Fluorescence:
-    """Convert each run; NaN outside."""
+    """Convert each run. Samples outside the runs become NaN."""
     found = np.full(values.shape, np.nan)
     for run in samples:
         found[:, run] = convert(values[:, run])
@@ -103,7 +103,7 @@ def _map_runs(
 def _over_baseline(
     values: Fluorescence, missing: Bool[np.ndarray, "units samples"], samples: list[slice], rate_hz: float
 ) -> tuple[Fluorescence, dict[int, str], str]:
-    """dF/F, rows that have none and why, and how it was computed."""
+    """Compute dF/F. Also return the rows without dF/F, with reasons, and a note on how dF/F was computed."""
 
     def find(run: Fluorescence) -> Fluorescence:
         return find_baseline(run, sigma_frames=SIGMA_FRAMES, window_frames=int(WINDOW_S * rate_hz))
@@ -128,14 +128,14 @@ def _over_baseline(
 
 
 def _is_undefined(dff: Float64[np.ndarray, " samples"]) -> bool:
-    """Whether a trace lacks a positive baseline, or has one next to zero."""
+    """Return whether a trace has no positive baseline, or a baseline close to zero."""
     return len(dff) > 0 and not (np.isfinite(dff).all() and np.quantile(dff, 0.99) <= LARGEST_DFF)
 
 
 def _bridge(
     values: Float32[np.ndarray, "units samples"], samples: list[slice]
 ) -> tuple[Fluorescence, Bool[np.ndarray, "units samples"]]:
-    """The samples of each run with straight lines where there are none, which a filter would spread; and where."""
+    """Interpolate missing samples of each run, because filters would spread them. Also return which were missing."""
     bridged = values.astype(np.float64)
     for run in samples:
         bridged[:, run] = bridge(bridged[:, run])[0]
@@ -155,7 +155,7 @@ def bridge(
 
 
 def _convolve(values: Fluorescence, decay_frames: float) -> Fluorescence:
-    """Each sample followed by its exponential decay."""
+    """Convolve samples with an exponential decay."""
     from scipy.signal import lfilter
 
     return np.asarray(lfilter([1.0], [1.0, -np.exp(-1 / decay_frames)], values, axis=1))

@@ -411,7 +411,7 @@ class Population:
 
 
 def _check_text(name: str, values: Shaped[np.ndarray, " units"]) -> None:
-    """Refuse text that no file can hold: halves of characters, and numbers that are no characters."""
+    """Refuse text that no file can store: surrogates, and code points that are not characters."""
     if values.dtype.kind != "U" or values.nbytes == 0:
         return
     codes = np.ascontiguousarray(values, values.dtype.newbyteorder("=")).view(np.uint32)
@@ -421,7 +421,7 @@ def _check_text(name: str, values: Shaped[np.ndarray, " units"]) -> None:
 
 
 def _warn_of_most(given: Spikes | Traces, kept: Spikes | Traces) -> None:
-    """Warn where nearly all spikes lie outside observed time, as where one of the two is not in seconds."""
+    """Warn if nearly all spikes lie outside observed time, for example because times are not in seconds."""
     if not isinstance(given, Spikes) or not isinstance(kept, Spikes):
         return
     total, lost = len(given.times_s), len(given.times_s) - len(kept.times_s)
@@ -436,10 +436,10 @@ def _whole_bins(runs_s: Float64[np.ndarray, "runs 2"], bin_s: float) -> Int64[np
 
 
 def _grid_s(intervals_s: Float64[np.ndarray, " intervals"]) -> float:
-    """The step that three in five intervals are multiples of, to 2 µs; 0 where there is none.
+    """Find the step of which three in five intervals are multiples (to 2 µs); 0 if there is no such step.
 
-    Where neurons fire fast it is the most common interval or a small part of it, where they fire slowly the most
-    common step from one interval to the next longer one.
+    If neurons fire fast, this step is the most common interval or a small part of it. If neurons fire slowly, it is
+    the most common difference between one interval and the next longer interval.
     """
     positive = np.sort(intervals_s[intervals_s > EDGE_S])
     if len(positive) < 100:
@@ -453,7 +453,7 @@ def _grid_s(intervals_s: Float64[np.ndarray, " intervals"]) -> float:
 
 
 def _most_common_s(lengths_s: Float64[np.ndarray, " lengths"]) -> float:
-    """Mean of the lengths that agree to 1 µs with more others than any do; 0 where all may come from sampling."""
+    """Return the most common length: the mean of lengths that agree to 1 µs. 0 if all may come from sampling."""
     lengths = lengths_s[lengths_s > SAMPLING_S]
     if len(lengths) == 0:
         return 0.0

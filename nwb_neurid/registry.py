@@ -154,7 +154,7 @@ def default_encoder(use: str) -> str:
 
 
 def _find_points(group: str) -> tuple[Point, ...]:
-    """Find the installed entry points of a group. They are looked for again once something was installed or removed."""
+    """Find the installed entry points of a group. The search is repeated after a package was installed or removed."""
     changed = []
     for place in sys.path:
         with suppress(OSError):
@@ -173,5 +173,5 @@ def _distribution(point: Point) -> str:
 
 
 def _normal(distribution: str) -> str:
-    """The name as package indexes compare it: `My_Lab` and `my-lab` are one distribution."""
+    """Normalise a name as package indexes do: `My_Lab` and `my-lab` are the same distribution."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

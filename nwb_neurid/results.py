@@ -215,7 +215,7 @@ class Embeddings:
         return format_html(*self._summarise(), self.to_dataframe())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         seen, about = self.reasons == "", self.provenance
         title = f"Embeddings({int(seen.sum())} of {len(self)} units, dim {self.vectors.shape[1]}, {about.encoder!r})"
         stability = self.stability[np.isfinite(self.stability)]
@@ -314,7 +314,7 @@ class Predictions:
         Probabilities of the classes, shape (units, classes). Each row sums to 1. NaN for units without a vector, and
         for predictions without probabilities.
     prediction_set
-        Whether each class is in the prediction set of the unit at `coverage`, shape (units, classes).
+        Whether each class is in the prediction set of each unit, at the given `coverage`, shape (units, classes).
     abstained, reasons
         Whether the model abstains from each unit, and the reason why it abstains, each of shape (units,).
     ood_score
@@ -375,7 +375,7 @@ class Predictions:
         return format_html(*self._summarise(), self.to_dataframe())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         seen, named = self.label != "", ~self.abstained
         labels, counts = np.unique(self.label[named], return_counts=True)
         sizes = self.prediction_set[seen].sum(axis=1)
@@ -458,7 +458,7 @@ def _list_reasons(reasons: Shaped[np.ndarray, " units"]) -> str:
 
 
 def _check_rows(results: Embeddings | Predictions, names: tuple[str, ...]) -> None:
-    """Every part has one row per unit; the parts become read-only."""
+    """Check that every part has one row per unit, and make the parts read-only."""
     for name in names:
         part = getattr(results, name)
         _check_length(name, part, len(results.unit_ids))

@@ -50,7 +50,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
 
     @abstractmethod
     def _keep_rows(self, unit_ids: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Keep these rows of this extension for other units; where a row is negative, the unit gets a reason."""
+        """Keep these rows of this extension for other units. A unit with a negative row gets a reason."""
 
     @classmethod
     def get_required_dependencies(cls, **params: Any) -> list[str]:
@@ -111,13 +111,13 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
             super().load_data(lazy=lazy)
 
     def _delete_extension_folder(self) -> None:
-        """Delete saved results; but after an error, when SpikeInterface calls this too, keep them."""
+        """Delete saved results. SpikeInterface also calls this after an error, and the results are then kept."""
         if self._computing and (error := sys.exception()) is not None:
             raise error  # before SpikeInterface drops what is in memory
         super()._delete_extension_folder()
 
     def _add_model(self, **params: Any) -> dict[str, Any]:
-        """Add the encoder and the hash of the model that the parameters name."""
+        """Add the encoder and the hash of the model that the parameters specify."""
         self.params = fill_default(params)
         found = self._load_model()
         return {**self.params, "encoder": params["encoder"] or found.name, "weights_sha256": found.weights_sha256}
@@ -131,7 +131,7 @@ class NeuridExtension(AnalyzerExtension):  # type: ignore[misc]
     def _merge_extension_data(
         self, _groups: object, _unit_ids: object, analyzer: SortingAnalyzer, *_: object, **job_kwargs: Any
     ) -> dict[str, np.ndarray]:
-        """Compute again for merged or split units, as an encoder may look at all units.
+        """Compute all vectors again after units were merged or split, because an encoder may use all units.
 
         Without the model, unchanged units keep their rows.
         """
@@ -181,7 +181,7 @@ def register(extension: type[NeuridExtension]) -> None:
 
 
 def _make_bar(name: str, job_kwargs: Mapping[str, Any]) -> Progress:
-    """Make a progress bar as SpikeInterface shows it, if it would."""
+    """Make a progress bar like that of SpikeInterface, if SpikeInterface would show one."""
     if not job_kwargs.get("progress_bar", False):
         return silent
 

@@ -88,10 +88,10 @@ def write_neurid_results(analyzer: SortingAnalyzer, path: str | Path, *, new: bo
 
 
 def _check_vectors(embedded: ComputeNeuridEmbeddings, predicted: ComputeNeuridPredictions) -> list[Predictions]:
-    """Check that the predictions are of the embeddings that the file will hold beside them.
+    """Check that the predictions were computed from the embeddings that are written with them.
 
-    They may have been computed first, from vectors that were not kept; those are equal for the same model. Cell types
-    by criteria and included models have vectors of their own.
+    Predictions may have been computed first, from vectors that were not kept. For the same model, these vectors equal
+    the embeddings. Cell types by criteria and by included models have separate vectors.
     """
     provenance = embedded.embeddings().provenance
     own = predicted.params["encoder"].partition("@")[0]
@@ -122,7 +122,7 @@ def _write(
 
 
 def _spread(embeddings: Embeddings, rows: np.ndarray, ids: np.ndarray) -> Embeddings:
-    """Embeddings and their predictions, for the units of a file."""
+    """Transfer embeddings and their predictions to the units of a file."""
     predictions = {label: spread_results(part, rows, ids, ABSENT) for label, part in embeddings.predictions.items()}
     plain = replace(embeddings, predictions={}, beside={})
     return replace(spread_results(plain, rows, ids, ABSENT), predictions=predictions)
@@ -138,7 +138,7 @@ def _read_units(path: Path, table: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _match_rows(unit_ids: np.ndarray, names: np.ndarray, path: Path) -> np.ndarray:
-    """Find the row of the analyzer for each unit of the file; -1 where there is none."""
+    """Find the row of the analyzer for each unit of the file; -1 if the analyzer does not have the unit."""
     own = {str(unit): row for row, unit in enumerate(unit_ids.tolist())}
     there = [str(name) for name in names.tolist()]
     if absent := sorted(own.keys() - set(there)):

@@ -25,7 +25,7 @@ FEWEST = 3
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Shown:
-    """What draws some units on axes, the units to choose from, and those that are chosen at first."""
+    """A function that draws some units on axes, the units to choose from, and the units that are chosen at first."""
 
     draw: Callable[["Axes", Sequence[Any]], None]
     unit_ids: Sequence[Any]
@@ -33,7 +33,7 @@ class _Shown:
 
 
 class _NeuridWidget(BaseWidget):  # type: ignore[misc]
-    """A drawing of units, on axes of matplotlib or beside a list for choosing units."""
+    """A plot of units, on axes of matplotlib or beside a list for choosing units."""
 
     def plot_matplotlib(self, data_plot: _Shown, **backend_kwargs: Any) -> None:
         """Draw on axes of matplotlib. SpikeInterface calls this method.

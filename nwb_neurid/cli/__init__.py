@@ -43,8 +43,8 @@ def _run_command() -> None:
 def _open_streams() -> None:
     """Make standard streams that can be printed to, whatever they are connected to.
 
-    Where one is closed, its number would become that of the next file that is opened, and what is printed would be
-    written there. What an encoding lacks is printed as an escape.
+    If a stream is closed, the next file that is opened would get its number, and output would be written into this
+    file. Characters that an encoding lacks are printed as escapes.
     """
     for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -62,7 +62,7 @@ def _open_streams() -> None:
 def _end_at_interrupt(at_once: bool) -> None:
     """Whether Ctrl-C ends the process, as while it imports, or raises `KeyboardInterrupt`, so that a command can undo.
 
-    Where interrupts are ignored, as under nohup, they stay so.
+    If interrupts are ignored, as under nohup, they stay ignored.
     """
     import signal
 
@@ -72,7 +72,7 @@ def _end_at_interrupt(at_once: bool) -> None:
 
 
 def _repeat_interrupt(lost: "UnraisableHookArgs") -> None:
-    """Print an error that Python drops, but for an interrupt, which comes again a moment later."""
+    """Print an error that Python ignores. An interrupt is not printed but repeated a moment later."""
     import signal
     from threading import Timer
 

@@ -82,7 +82,7 @@ def embed_over_workers(out: Terminal, sources: Sequence[str], asked: "Asked", cl
 def _conclude(
     out: Terminal, asked: "Asked", found: Counter[str], failed: Sequence["Report"], count: int, units: int
 ) -> None:
-    """Print what there is now, and what failed."""
+    """Print the results, and the failures."""
     if found:
         out.say(_sum_up(found, count, units))
     if asked.dataset is not None and units:
@@ -119,7 +119,7 @@ def _sum_up(found: Counter[str], count: int, units: int) -> str:
 
 @contextmanager
 def _reporting_interrupt(out: Terminal, found: Counter[str], count: int) -> Iterator[None]:
-    """Say at Ctrl-C how far it is, and how it goes on."""
+    """Print the progress at Ctrl-C, and how to continue."""
     try:
         yield
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from nwb_neurid.errors import NeuridError
 
 
 def _complete_from(module: str, name: str) -> Callable[[str], list[str]]:
-    """A function that completes what a module lists under a name, or returns under it, in the order of the list."""
+    """Make a function that completes the values that a module lists, or returns from a function, under a name."""
 
     def complete(incomplete: str) -> list[str]:
         found = getattr(import_module(f"nwb_neurid.{module}"), name)

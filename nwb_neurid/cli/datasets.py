@@ -217,7 +217,7 @@ def reproduce(
 
 
 def _merge(dataset: "Dataset", reading: ReadOptions) -> ReadOptions:
-    """How recordings are read: as was asked for, and where nothing was, as the recipe says."""
+    """Combine options for reading. Options of the user take precedence over those of the recipe."""
     return replace(
         reading,
         where=reading.where or dataset.units.where,

@@ -192,7 +192,7 @@ def embed(
 
 @contextmanager
 def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
-    """Say at Ctrl-C whether the recording was changed."""
+    """Print at Ctrl-C whether the recording was changed."""
     from nwb_neurid.writers.outputs import take_fingerprint
 
     before = take_fingerprint(source)
@@ -207,7 +207,7 @@ def _reporting_interrupt(out: Terminal, source: str) -> Iterator[None]:
 def _choose_model(
     encoder: str | None, model: str | None, preset: str | None, untrained: bool, fit: bool, seed: int, device: str
 ) -> "ModelChoice":
-    """The model that was asked for, or the default for what each recording holds."""
+    """Return the model that the user chose, or the default for the activity of each recording."""
     from nwb_neurid.workflows.models import ModelChoice
 
     if model is not None:
@@ -227,7 +227,7 @@ def _choose_model(
 
 
 def _plan_training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions | None":
-    """How each recording is trained on first; None if it is not."""
+    """Return the options for training on each recording first; None if there is no such training."""
     from nwb_neurid.contracts.training import TrainingOptions
     from nwb_neurid.model.fitting import STEPS
 
@@ -239,7 +239,7 @@ def _plan_training(fit: bool, steps: int | None, seed: int) -> "TrainingOptions 
 def _choose_targets(
     sources: Sequence[str], writing: WriteOptions, model: "Model | None"
 ) -> list[tuple[str, WriteOptions]]:
-    """Each source with how its results are written; of several, --output is the folder that they go to."""
+    """Return each source with its options for writing. With several sources, --output is the folder for the results."""
     from nwb_neurid.writers.outputs import NWB, name_after, name_output
 
     output = writing.output
@@ -267,7 +267,7 @@ def _ask_for(label: str, coverage: float | None, prior: str | None, smooth: bool
 
 
 def _parse_shares(text: str) -> dict[str, float]:
-    """`A=0.3,B=0.7` as shares of classes by name."""
+    """Parse `A=0.3,B=0.7` as shares of classes by name."""
     shares = {}
     for pair in text.split(","):
         name, equals, value = pair.rpartition("=")

@@ -207,7 +207,7 @@ def _describe_row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _describe_labelled(scores: Mapping[str, Any]) -> str:
-    """How many units were labelled and not abstained on, and how many labels were wrong."""
+    """Describe how many units were labelled without abstention, and how many of these labels were wrong."""
     named = scores["named"]
     if named["error"] is None:
         return f"No unit was labelled. (If all were: {named['error_of_all']:.1%} errors.)"

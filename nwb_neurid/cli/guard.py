@@ -58,7 +58,7 @@ def run_guarded(command: Callable[[], None]) -> None:
 
 
 def _run(command: Callable[[], None], watch: limits.Watch) -> int:
-    """Exit code of a command in a child; minus the number of the signal where one ended it."""
+    """Return the exit code of a command in a child process, or minus the number of the signal that ended it."""
     signals = [getattr(signal, name) for name in PASSED_ON]
     before = {number: signal.getsignal(number) for number in signals}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nothing is left to wait for
@@ -89,7 +89,7 @@ def _run(command: Callable[[], None], watch: limits.Watch) -> int:
 
 
 def _wait(child: int, ended: int, watch: limits.Watch) -> int:
-    """Status of a child once it has ended; it is killed where one call takes too long by the clock."""
+    """Wait for a child process and return its status. The child is killed if one call takes too long."""
     wait = limits.Wait(watch)
     while not select.select([ended], [], [], LOOK_S)[0]:
         if (found := os.waitpid(child, os.WNOHANG))[0]:  # a process that it started keeps the pipe open
@@ -120,7 +120,7 @@ def _in_foreground() -> bool:
 
 
 def _end_by(name: str) -> NoReturn:
-    """End as the command did, by a signal that has nothing to do with a file."""
+    """End with the same signal as the command, if the signal is not related to a file."""
     number = signal.Signals[name]
     if name in PASSED_ON:
         signal.signal(number, signal.SIG_DFL)

@@ -40,7 +40,7 @@ def import_checkpoint(
 
 
 def _parse_settings(pairs: list[str]) -> dict[str, str | int | float | bool | None]:
-    """`KEY=VALUE` with the value as JSON, or else as text."""
+    """Parse `KEY=VALUE`, with the value as JSON or otherwise as text."""
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -47,7 +47,7 @@ def inspect(
 
 
 def _facts(population: "Population") -> dict[str, Any]:
-    """What is in a recording, as it is printed and as JSON."""
+    """Collect the content of a recording, for printing and for JSON."""
     return {
         "source": population.source,
         "subject": population.subject_id,
@@ -67,7 +67,7 @@ def _facts(population: "Population") -> dict[str, Any]:
 
 
 def _count_waveforms(population: "Population") -> int:
-    """How many units have a mean waveform of a known sampling rate."""
+    """Count the units with a mean waveform of known sampling rate."""
     import numpy as np
 
     waveforms = population.waveforms_uv
@@ -103,7 +103,7 @@ def _series_facts(series: "Series") -> dict[str, Any]:
 
 
 def _list_encoders(population: "Population") -> dict[str, Any]:
-    """Each installed encoder with its presets that can embed the recording, and why the others cannot."""
+    """List each installed encoder, with the presets that can embed the recording and the reasons why others cannot."""
     from nwb_neurid.model.candidates import list_candidates
 
     return {
@@ -118,7 +118,7 @@ def _list_encoders(population: "Population") -> dict[str, Any]:
 
 
 def _list_models(population: "Population") -> dict[str, Any]:
-    """Each included model, and why it cannot embed the recording."""
+    """List each included model, with the reasons if it cannot embed the recording."""
     from nwb_neurid.contracts.compatibility import list_problems
     from nwb_neurid.labels.folder import read_heads
     from nwb_neurid.model.bundled import FOLDER, is_on_request, list_bundled, list_labels, read_spec
@@ -142,7 +142,7 @@ def _list_models(population: "Population") -> dict[str, Any]:
 
 
 def _group(problems: Mapping[str, list[str]]) -> list[dict[str, Any]]:
-    """Each reason with the presets that it is about."""
+    """Group presets by reason."""
     reasons = dict.fromkeys(reason for own in problems.values() for reason in own)
     return [{"reason": each, "presets": [name for name in problems if each in problems[name]]} for each in reasons]
 
@@ -173,7 +173,7 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
 
 
 def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, Any]) -> None:
-    """The included models, the encoders, and the next step."""
+    """Print the included models, the encoders, and the next step."""
     out.say("included models")
     suitable = [name for name, model in found["models"].items() if model["fits"] and not model["labels"]]
     for name, model in found["models"].items():
@@ -203,7 +203,7 @@ def _report_candidates(out: Terminal, words: Sequence[str], found: Mapping[str, 
 
 
 def _describe_use(name: str, model: Mapping[str, Any], suitable: Sequence[str]) -> str:
-    """When `embed` uses an included model."""
+    """Describe in which cases `embed` uses an included model."""
     if model["labels"]:
         when = f"on request (--model {name})" if model["on_request"] else "in addition to the default"
         return f", predicts {', '.join(model['labels'])} {when}"
@@ -220,7 +220,7 @@ def _describe_series(name: str, series: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _count(values: list[object]) -> dict[str, int]:
-    """How often each value is there, the commonest first."""
+    """Count how often each value occurs, most frequent values first."""
     return dict(Counter(str(value) for value in values).most_common())
 
 

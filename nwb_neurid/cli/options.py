@@ -39,7 +39,7 @@ Command: TypeAlias = Callable[..., None]
 
 
 def option(name: str, metavar: str, help: str, *, panel: str = "", short: str = "", **declared: Any) -> Any:
-    """An option with a value, in a panel of --help."""
+    """Declare an option with a value, in a panel of --help."""
     names = [name, short] if short else [name]
     return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel or None, **declared)
 
@@ -297,7 +297,7 @@ def spell_reading(reading: ReadOptions) -> list[str]:
 
 
 def _gather(into: str, make: Callable[..., Any], options: Sequence[Parameter], command: Command) -> Command:
-    """A command that takes these options in place of its parameter `into`, and gets what `make` makes of them."""
+    """Replace the parameter `into` of a command by these options. The command gets the value that `make` returns."""
     own = inspect.signature(command).parameters
     kept = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own.values() if each.kind is Parameter.KEYWORD_ONLY]
     first = [each for each in own.values() if each.kind is not Parameter.KEYWORD_ONLY and each.name != into]
@@ -321,12 +321,12 @@ def _gather(into: str, make: Callable[..., Any], options: Sequence[Parameter], c
 
 
 def _unwrap(text: str) -> str:
-    """A text whose paragraphs are one line each, so that --help breaks them where the terminal ends."""
+    """Join the lines of each paragraph, so that --help wraps the text at the width of the terminal."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _declare(values: type, options: Mapping[str, OptionInfo]) -> list[Parameter]:
-    """A parameter for each option, with the type and the default of the field that it sets."""
+    """Declare a parameter for each option, with the type and the default of the field that the option sets."""
     types, defaults = get_type_hints(values), {each.name: each.default for each in fields(values)}
     return [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=Annotated[types[name], info])

@@ -41,7 +41,7 @@ def print_outcome(out: Terminal, source: str, outcome: "Outcome") -> None:
 
 
 def _report_predictions(out: Terminal, found: Mapping[str, Any]) -> None:
-    """How many units were labelled, of which classes, and why the others were not."""
+    """Report how many units were labelled, with which classes, and why other units were not labelled."""
     why = "; ".join(f"{count} {reason}" for reason, count in found["abstained"].items())
     abstained = f", {sum(found['abstained'].values())} abstained: {why}" if why else ""
     counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
@@ -52,7 +52,7 @@ def _report_predictions(out: Terminal, found: Mapping[str, Any]) -> None:
 
 
 def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
-    """Where the results are, whether the recording was changed, and how that is undone."""
+    """Report where the results are, whether the recording was changed, and how to undo the change."""
     if not outcome.tables:
         return
     *first, last = outcome.tables
@@ -67,7 +67,7 @@ def _report_place(out: Terminal, source: str, outcome: "Outcome") -> None:
 
 
 def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
-    """The outcome for a recording, for printing and for JSON."""
+    """Collect the outcome for a recording, for printing and for JSON."""
     provenance = outcome.embeddings.provenance
     return {
         "source": source,
@@ -91,7 +91,7 @@ def collect_facts(source: str, outcome: "Outcome") -> dict[str, Any]:
 
 
 def _prediction_facts(predictions: "Predictions") -> dict[str, Any]:
-    """How many units were labelled and how many not, and why."""
+    """Count the labelled units and the other units, with the reasons."""
     vectors = predictions.label != ""
     return {
         "label": predictions.label_name,

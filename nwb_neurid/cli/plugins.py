@@ -24,7 +24,7 @@ app = typer.Typer(cls=Group, invoke_without_command=True)
 
 
 class Kind(StrEnum):
-    """What a plugin is."""
+    """The kind of a plugin."""
 
     encoder = "encoder"
     reader = "reader"

@@ -19,6 +19,6 @@ def _program() -> str:
 
 
 def _as_typed(path: Path) -> str:
-    """Its name where that suffices, as it is on the path; otherwise all of it."""
+    """Return the name of the program if the program is on the PATH, or otherwise its full path."""
     found = shutil.which(path.stem)
     return path.stem if found is not None and Path(found).resolve() == path.resolve() else shlex.quote(str(path))

@@ -55,7 +55,7 @@ def show(
 
 
 def _read_recording(path: Path) -> "Population | None":
-    """The units of a file; None where it cannot be read."""
+    """Read the units of a file. Return None if the file cannot be read."""
     from nwb_neurid.readers import read
 
     try:
@@ -69,7 +69,7 @@ def _read_recording(path: Path) -> "Population | None":
 def _facts(
     results: "Results", population: "Population | None", known: Mapping[str, Sequence[str]], rows: int
 ) -> dict[str, Any]:
-    """Results of one name, as they are printed and as JSON."""
+    """Collect the results with one name, for printing and for JSON."""
     embeddings = results.embeddings
     population = population if population is not None and len(population) == len(embeddings) else None
     known = {label: values for label, values in known.items() if len(values) == len(embeddings)}
@@ -86,7 +86,7 @@ def _facts(
 
 
 def _describe_clusters(embeddings: "Embeddings", population: "Population | None") -> list[str]:
-    """The clusters of the vectors, and what sets each apart; nothing where there are too few units."""
+    """Describe the clusters of the vectors, and what distinguishes each cluster. Empty if there are too few units."""
     from nwb_neurid.clusters import describe_clusters, find_clusters
 
     found = find_clusters(embeddings)
@@ -96,7 +96,7 @@ def _describe_clusters(embeddings: "Embeddings", population: "Population | None"
 
 
 def _list_units(embeddings: "Embeddings", known: Mapping[str, Sequence[str]], rows: int) -> list[dict[str, Any]]:
-    """The first units, those with a vector before the others."""
+    """List the first units. Units with a vector come first."""
     import numpy as np
 
     def name(row: int) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _prediction_facts(predictions: "Predictions", rows: int) -> dict[str, Any]:
 
 
 def _round(value: float) -> float | None:
-    """A number with what can be told of a float32; None for NaN, which JSON lacks."""
+    """Round a number to six decimals. NaN becomes None, because JSON has no NaN."""
     return None if value != value else round(float(value), 6)
 
 
@@ -189,7 +189,7 @@ def _describe_unit(row: Mapping[str, Any], known: Sequence[str]) -> list[str]:
 
 
 def _name_unit(unit: Mapping[str, Any], known: Sequence[str]) -> str:
-    """A unit by its id, with what is known of it."""
+    """Name a unit by its id, with its known properties."""
     about = ", ".join(unit[label] for label in known if unit[label])
     return f"{unit['unit']} ({about})" if about else unit["unit"]
 

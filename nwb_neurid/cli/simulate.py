@@ -97,7 +97,7 @@ def simulate(
 
 
 def _choose_rate(imaging: bool, rate_hz: float | None) -> float | None:
-    """Frames per second; None without imaging."""
+    """Return the frames per second; None without imaging."""
     from nwb_neurid.simulate.fluorescence import FRAME_HZ
 
     if imaging:
@@ -148,7 +148,7 @@ def demo(
 
 
 def _open_page(path: Path) -> bool:
-    """Open a page for somebody who sits at a desktop, and tell whether that was done."""
+    """Open a page in a browser if there is a desktop. Return whether the page was opened."""
     has_desktop = sys.platform in {"win32", "darwin"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not has_desktop or not sys.stdout.isatty() or "CI" in os.environ:
         return False

@@ -40,13 +40,13 @@ SYSTEM = frozenset(
 
 
 class _Screen(Console):
-    """A console that prints text as it is, and ends the command quietly when nobody reads its output any more."""
+    """A console that prints text unchanged. It ends the command quietly if the reader of the output has gone."""
 
     def __init__(self, *, file: Any = None, stderr: bool = False) -> None:
         super().__init__(file=file, stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> NoReturn:
-        """End as programs do that a closed pipe ends."""
+        """End like other programs when a pipe is closed."""
         silence(sys.__stdout__)
         raise SystemExit(CLOSED)
 
@@ -90,7 +90,7 @@ class Terminal:
             self._print(escape_controls(line))
 
     def say_table(self, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Print a table, unless quiet; no cell is cut off."""
+        """Print a table, unless quiet. No cell is cut off."""
         table = Table(*map(escape_controls, titles), box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in table.columns:
             column.overflow = "fold"
@@ -141,7 +141,7 @@ class Terminal:
 
     @contextmanager
     def count(self, label: str) -> Iterator[Callable[[int], None]]:
-        """A counter under the bars, for work without a known total; nothing without a terminal."""
+        """Show a counter under the bars, for work without a known total. Without a terminal, nothing is shown."""
         if self._bars.disable:
             yield lambda _: None
             return
@@ -149,7 +149,7 @@ class Terminal:
             yield lambda more: self._bars.advance(task, more)
 
     def describe(self, text: str) -> bool:
-        """Put a text beside the innermost bar; False if there is no bar."""
+        """Show a text beside the innermost bar. Return False if there is no bar."""
         if not self._bars.tasks:
             return False
         self._bars.update(self._bars.tasks[-1].id, description=escape_controls(text))
@@ -204,7 +204,7 @@ def _escape(char: str) -> str:
 
 
 def _format_traceback(error: BaseException) -> str:
-    """A traceback, whose lines stay lines."""
+    """Format a traceback, with its line breaks."""
     text = "".join(traceback.format_exception(error))
     return "\n".join("".join(_escape(char) for char in line) for line in text.split("\n"))
 
@@ -253,7 +253,7 @@ def terminal(*, quiet: bool = False, verbose: bool = False, as_json: bool = Fals
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether the operating system refused (lack of disk space, permissions or memory), and it is not a bug of ours."""
+    """Return whether an error is a refusal of the operating system (disk space, permissions, memory), and not a bug."""
     return isinstance(error, MemoryError) or (
         isinstance(error, OSError) and errno.errorcode.get(error.errno or 0) in SYSTEM
     )

@@ -202,7 +202,7 @@ def _refuse(faults: Iterator[str], owner: str) -> None:
 
 
 def _parts(hint: Any) -> tuple[Any, Entry | None, bool]:
-    """Type, entry and whether None is allowed, of an annotation."""
+    """Return the type and the entry of an annotation, and whether None is allowed."""
     optional = False
     if get_origin(hint) in {Union, UnionType}:
         inner = [part for part in get_args(hint) if part is not type(None)]
@@ -214,7 +214,7 @@ def _parts(hint: Any) -> tuple[Any, Entry | None, bool]:
 
 
 def _entry(hint: Any, field: "Field[Any]") -> Entry:
-    """What the annotation of a field asks of its value."""
+    """Return the condition that the annotation of a field sets on its value."""
     plain, entry, optional = _parts(hint)
     if entry is None and get_origin(plain) is Literal:
         choices = get_args(plain)
@@ -227,7 +227,7 @@ def _entry(hint: Any, field: "Field[Any]") -> Entry:
 
 
 def _convert(hint: Any, value: Any) -> Any:
-    """A value of JSON as the annotation has it."""
+    """Convert a JSON value to the type of the annotation."""
     plain, _, _ = _parts(hint)
     if plain is float and value is not None:
         return float(value)

@@ -20,7 +20,7 @@ DEFAULTS = frozenset({"baseline", "training"})
 
 
 def _ascend(rate_hz: object) -> bool:
-    """Whether these are two positive numbers, the lower one first."""
+    """Return whether these are two positive numbers in ascending order."""
     if not isinstance(rate_hz, tuple) or len(rate_hz) != 2 or not {type(rate) for rate in rate_hz} <= {int, float}:
         return False
     return bool(0 < rate_hz[0] <= rate_hz[1])
@@ -117,8 +117,8 @@ class Encoder(Protocol):
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group (probe, imaging plane), unless the user pools the
-            groups. The population contains no excluded units, and only activity that the spec accepts.
+            One group of units (probe, imaging plane), or the units of all groups if the user pools them. The
+            population contains no excluded units, and its kind of activity is accepted by the spec.
         progress
             Wrapper for the long loop: `for item in progress(items, label="embedding", total=len(items))`.
 
@@ -166,8 +166,8 @@ class EncoderPlugin:
         settings that a user gives are its second argument.
     spec_for_config
         Function that returns the spec of an encoder with a given config. It is None if the requirements do not depend
-        on the config. The returned spec may only narrow `spec`: it has the same name and version, and accepts no
-        further kinds of activity.
+        on the config. The returned spec must have the same name and version as `spec`, and must not accept further
+        kinds of activity.
 
     Raises
     ------

@@ -128,7 +128,7 @@ def _connect(dataset: Dataset) -> "DandiAPIClient":
 
 
 def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list[RemoteAsset]":
-    """The assets of a dandiset that are recordings of the dataset, in the order of their paths."""
+    """List the assets of a dandiset that are recordings of the dataset, in the order of their paths."""
     source = dataset.source
     where = f"dandiset {source.dandiset}" + (f" in version {source.version}" if source.version else "")
     with _explain(f"{dataset.name}: {where}", [dataset.name]):
@@ -147,7 +147,7 @@ def _list_assets(client: "DandiAPIClient", dataset: Dataset, only: str) -> "list
 
 @contextmanager
 def _explain(what: str, names: Sequence[str]) -> Iterator[None]:
-    """What the client reports of the archive, in one line."""
+    """Return the message of the client about the archive, in one line."""
     from dandi.exceptions import NotFoundError
     from requests import RequestException
 
@@ -165,7 +165,7 @@ def _shorten(error: object) -> str:
 
 
 def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]") -> None:
-    """Refuse to begin what the disk cannot hold; what is there already is not counted."""
+    """Refuse to start if the disk is too small for the recordings. Recordings that are present are not counted."""
     with convert_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
@@ -179,7 +179,7 @@ def _check_room(dataset: Dataset, folder: Path, assets: "Sequence[RemoteAsset]")
 
 
 def _fetch_one(asset: "RemoteAsset", folder: Path, dataset: Dataset) -> str:
-    """Fetch one recording; returns what went wrong, "" for nothing."""
+    """Fetch one recording. Return the reason if this failed, or "" otherwise."""
     from dandi.dandiarchive import parse_dandi_url
     from dandi.download import Downloader, DownloadExisting
     from requests import RequestException

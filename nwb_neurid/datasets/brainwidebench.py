@@ -159,7 +159,7 @@ def encode_ids(names: Shaped[np.ndarray, " units"]) -> UInt8[np.ndarray, "units 
 
 
 def _find_depth(positions_um: Float[np.ndarray, "units 3"]) -> Float[np.ndarray, " units"]:
-    """The coordinate along which the units of a recording lie furthest apart: a shank is long one way."""
+    """Return the coordinate with the largest range over the units of a recording, which is the axis of the shank."""
     known = positions_um[np.isfinite(positions_um).all(axis=1)]
     axis = int(np.ptp(known, axis=0).argmax()) if len(known) else 0
     return positions_um[:, axis].astype(np.float64)

@@ -199,7 +199,7 @@ def _list_differences(
     preset: str | None,
     tested: Sequence[str],
 ) -> tuple[str, ...]:
-    """In what our run differs from the paper's."""
+    """List the differences between our run and the run of the paper."""
     learning, splits, expected = dataset.learning, dataset.splits, dataset.source.sessions
     found = []
     if reading is not None and reading.where != dataset.units.where:

@@ -127,7 +127,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0) -> Comparison:
 
 
 def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray, parts: np.ndarray) -> "csr_array":
-    """Confusion of each part (subject or neuron), shape (parts, classes²): sparse, as a part may be one neuron."""
+    """Count confusions of each part (subject or neuron), as a sparse matrix of shape (parts, classes²)."""
     from scipy.sparse import csr_array
 
     names, part = np.unique(parts, return_inverse=True)
@@ -138,7 +138,7 @@ def _count_confusions(truth: np.ndarray, label: np.ndarray, classes: np.ndarray,
 def _resample(
     counts: "csr_array", times: Int64[np.ndarray, "draws parts"] | None = None
 ) -> Int64[np.ndarray, "draws classes classes"]:
-    """Confusion with each part taken so many times; once by default."""
+    """Sum the confusions, with each part counted the given number of times (by default once)."""
     parts, cells = counts.shape
     taken = np.ones((1, parts), np.int64) if times is None else times
     return np.asarray(taken @ counts).reshape(len(taken), math.isqrt(cells), -1)
@@ -152,7 +152,7 @@ def _compare_row(folder: str, name: str, own: "csr_array", first: "csr_array", s
 
 
 def _bootstrap_differences(own: "csr_array", first: "csr_array", seed: int) -> dict[str, tuple[float, float, float]]:
-    """Both are scored on the same bootstrap samples."""
+    """Bootstrap the differences between two evaluations. Both are scored on the same bootstrap samples."""
     draws = np.split(draw_resamples(own.shape[0], seed), range(CHUNK, DRAWS, CHUNK))
     found = {}
     for name, metric in METRICS.items():
@@ -173,7 +173,7 @@ def _read_scores(folder: Path) -> dict[str, Any]:
 
 
 def _read_predictions(folder: Path) -> "pd.DataFrame":
-    """True and predicted class of the units that were tested, by `KEY`."""
+    """Read the true and the predicted class of the tested units, by `KEY`."""
     import pandas as pd
 
     path = folder / PREDICTIONS

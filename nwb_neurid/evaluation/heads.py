@@ -136,7 +136,7 @@ def predict_folds(
 
 
 def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near: np.ndarray | None) -> LabelHead:
-    """Fit to the training units; other units of their recordings, except tested ones, are neighbours only."""
+    """Fit a head to the training units. Other untested units of the same recordings are used only as neighbours."""
     subject = cohort.subject
     rows = split.train
     if near is not None:
@@ -170,7 +170,7 @@ def _fit(cohort: Cohort, split: Split, own: Vectors, options: HeadOptions, near:
 def _predict(
     head: LabelHead, cohort: Cohort, own: Vectors, recording: int, given: np.ndarray, smooth: bool
 ) -> tuple[Predictions, np.ndarray, np.ndarray]:
-    """Predictions of units of one recording, their labels if classes were equally common, and sets at all levels."""
+    """Predict units of one recording. Also return their labels for equally frequent classes, and sets at all levels."""
     population, embeddings = cohort.populations[recording], own[recording]
     counts = cohort.stored[recording].spikes if cohort.stored else None
     if len(given) < len(population):

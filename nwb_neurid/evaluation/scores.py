@@ -42,7 +42,7 @@ def _compute_metrics(confusion: np.ndarray) -> dict[str, float]:
 
 
 def _round(values: Sequence[float] | np.ndarray) -> list[float | None]:
-    """Four digits, for JSON, which has no NaN."""
+    """Round to four digits. NaN becomes None, because JSON has no NaN."""
     return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
@@ -93,7 +93,7 @@ def score_details(cohort: Cohort, found: FoldPredictions, coverage: float) -> di
 
 
 def _score_classes(truth: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:
-    """Precision, recall and F1 of every class that has units, and its number of units."""
+    """Compute precision, recall, F1 and the number of units of every class that has units."""
     from sklearn.metrics import precision_recall_fscore_support
 
     classes = np.unique(truth)
@@ -105,14 +105,14 @@ def _score_classes(truth: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:
 
 
 def _check_sets(cohort: Cohort, found: FoldPredictions, level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the set of each tested unit holds its class, and the size of the set."""
+    """Return whether the set of each tested unit contains its class, and the size of the set."""
     sets = found.sets[level, found.tested]
     holds = (sets & (found.classes == cohort.truth[found.tested][:, None])).any(axis=1)
     return holds, sets.sum(axis=1)
 
 
 def _score_sets(cohort: Cohort, found: FoldPredictions) -> list[Json]:
-    """Promised and reached coverage of the sets at each level, and their mean size."""
+    """Compute the nominal and the measured coverage of the sets at each level, and their mean size."""
     rows: list[Json] = []
     for at, level in enumerate(LEVELS):
         holds, size = _check_sets(cohort, found, at)
@@ -121,7 +121,7 @@ def _score_sets(cohort: Cohort, found: FoldPredictions) -> list[Json]:
 
 
 def _score_coverage(cohort: Cohort, found: FoldPredictions, coverage: float) -> dict[str, Json]:
-    """Coverage and size of the sets at the requested coverage, over all units and in the worst subject."""
+    """Compute coverage and size of the sets at the requested coverage, over all units and in the worst subject."""
     holds, size = _check_sets(cohort, found, len(LEVELS))
     subject = cohort.subject[found.tested]
     each = {name: float(holds[subject == name].mean()) for name in np.unique(subject).tolist()}

@@ -36,7 +36,7 @@ class Candidate:
 
 
 def list_candidates(population: Population) -> list[Candidate]:
-    """List whether each installed encoder can embed the population, and the reasons why others cannot."""
+    """List the installed encoders. For each preset, state whether it can embed the population, and if not, why."""
     encoders = registry.encoders()
     found = []
     for name in encoders:

@@ -124,7 +124,7 @@ def bin_groups(model: Model, population: Population, *, pool_groups: bool = Fals
 
 
 def _split(population: Population, model: Model, pool_groups: bool) -> tuple[list[Population], list[str]]:
-    """The groups of a population that a model can be trained on; or why it cannot."""
+    """Return the groups of a population that can be used for training, or the reasons why none can."""
     if found := list_problems(population, model.spec):
         return [], [f"{population.source or 'a recording'}: {problem}." for problem in found]
     converted = convert_activity(population, model.spec)
@@ -134,7 +134,7 @@ def _split(population: Population, model: Model, pool_groups: bool) -> tuple[lis
 def _collect_details(
     parts: Sequence[Population | Binned], options: TrainingOptions, log: TrainingLog
 ) -> dict[str, Json]:
-    """Details of the training for `model.json`."""
+    """Collect details of the training for `model.json`."""
     last = log.loss[np.isfinite(log.loss)][-50:]
     return {
         "subjects": sorted({part.subject_id for part in parts} - {""}),

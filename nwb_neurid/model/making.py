@@ -169,7 +169,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> Model:
 
 
 def _build(plugin: EncoderPlugin, config: Config, state: State, device: str, training: str, distribution: str) -> Model:
-    """A model of these parts; an encoder that has no use for a device would not notice a wrong one."""
+    """Make a model of these parts. The device is checked here, because some encoders do not use it."""
     if device not in DEVICES:
         raise InvalidOption(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     with attribute_errors(lambda: name_plugin("Encoder", plugin.spec.name, distribution), "failed while it was built"):

@@ -84,7 +84,7 @@ class Model:
         return format_html(*self._summarise())
 
     def _summarise(self) -> tuple[str, dict[str, str]]:
-        """A title, and facts."""
+        """Return a title, and facts for the display."""
         spec, title = self.spec, f"Model({self.name!r}, dim {self.encoder.dim})"
         rates = "" if spec.rate_hz is None else f", {spec.rate_hz[0]:g} to {spec.rate_hz[1]:g} Hz"
         return title, {
@@ -204,11 +204,11 @@ class Model:
             Average the probabilities of each unit with the probabilities of its nearest units on the same probe, that
             is, of up to five units within 60 µm. This option is only for brain regions.
         population
-            The embedded units. It is used for `min_spikes`, for the groups and positions that `smooth` needs, and by
-            heads that compare predictions between parts of the recording.
+            The population of the embedded units. It is needed for `min_spikes` and for `smooth`, which uses groups
+            and positions. Heads that compare predictions between parts of the recording need it as well.
         min_spikes, min_windows
-            The head abstains from units with fewer spikes or fewer windows than these. `min_spikes` has an effect only
-            if `population` contains spikes.
+            The head abstains from units with fewer than `min_spikes` spikes or fewer than `min_windows` windows.
+            `min_spikes` has an effect only if `population` contains spikes.
 
         Returns
         -------

@@ -91,7 +91,7 @@ def draw_figure(path: Path, size_inches: tuple[float, float]) -> Iterator["Axes"
 
 
 def _load_matplotlib() -> None:
-    """Import matplotlib, which would obey a `matplotlibrc` in the current folder, and fail on a damaged one."""
+    """Import matplotlib without using a `matplotlibrc` in the current folder, which may be damaged."""
     theirs = "matplotlib" not in sys.modules and Path("matplotlibrc").exists()
     with TemporaryDirectory() if theirs else nullcontext() as empty, chdir(empty) if empty else nullcontext():
         import matplotlib  # noqa: F401

@@ -36,7 +36,7 @@ def draw_scores(scores: Mapping[str, Any], folder: Path) -> None:
 
 
 def _draw_confusion(axes: "Axes", confusion: Mapping[str, Any]) -> str:
-    """Predicted class by true class, as shares of the row with the numbers of units."""
+    """Draw predicted class by true class, as shares of the row and with the numbers of units."""
     classes = [str(name) for name in confusion["classes"]]
     size = max(4.8, 1.6 + 0.62 * len(classes))
     axes.get_figure().set_size_inches(size + 0.8, size)  # type: ignore[union-attr]
@@ -45,7 +45,7 @@ def _draw_confusion(axes: "Axes", confusion: Mapping[str, Any]) -> str:
 
 
 def _draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> str:
-    """Accuracy against confidence, with the number of units in each bin."""
+    """Draw accuracy against confidence, with the number of units in each bin."""
     confidence, right = (np.array(calibration[name], float) for name in ("probability", "right"))
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
     axes.plot(confidence, right, marker="o", color=PALETTE[0], label="most probable class")
@@ -57,7 +57,7 @@ def _draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> str:
 
 
 def _draw_sets(axes: "Axes", sets: Sequence[Mapping[str, Any]]) -> str:
-    """The nominal and the measured coverage of the prediction sets against their mean size."""
+    """Draw the nominal and the measured coverage of the prediction sets against their mean size."""
     promised, reached, size = (np.array([each[name] for each in sets]) for name in ("promised", "reached", "size"))
     axes.plot(size, promised, color=GREY, linewidth=1, marker=".", label="promised")
     axes.plot(size, reached, color=PALETTE[0], marker="o", label="reached")
@@ -66,7 +66,7 @@ def _draw_sets(axes: "Axes", sets: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw_risk(axes: "Axes", risk: Mapping[str, Any]) -> str:
-    """The error rate of labelled units against the share of units that are labelled, most confident first."""
+    """Draw the error rate of labelled units against the share of labelled units, most confident units first."""
     axes.plot(risk["share"], risk["error"], color=PALETTE[0])
     axes.set(xlabel="share of units labelled, most confident first", ylabel="errors among them", xlim=(0, 1))
     axes.set_ylim(bottom=0)
@@ -74,7 +74,7 @@ def _draw_risk(axes: "Axes", risk: Mapping[str, Any]) -> str:
 
 
 def _draw_growth(axes: "Axes", curves: Mapping[str, Sequence[Mapping[str, Any]]], *, over: str, label: str) -> str:
-    """Macro F1 against the share of labels or the number of animals, with one line for each model."""
+    """Draw macro F1 against the share of labels or the number of animals, with one line for each model."""
     for index, (name, points) in enumerate(curves.items()):
         x, y = zip(*((point[over], point["macro_f1"]) for point in points), strict=True)
         kept = [value is not None for value in y]

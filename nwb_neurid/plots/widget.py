@@ -93,7 +93,7 @@ class EmbeddingWidget:
         self._scatter.selection([at[row] for row in wanted])
 
     def _repr_mimebundle_(self, **options: Any) -> Mapping[str, Any] | tuple[Mapping[str, Any], ...] | None:
-        """What a notebook shows."""
+        """Return the content that a notebook shows."""
         return self._scatter.show()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:

@@ -216,7 +216,7 @@ def _who(reader: ReaderPlugin) -> str:
 
 
 def read_for(spec: EncoderSpec | None, reader: ReaderPlugin, source: object, options: ReadOptions) -> Population:
-    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only if the encoder uses it."""
+    """Read a recording for an encoder, or for any encoder (None). Behaviour is read only for encoders that use it."""
     unused = spec is not None and not spec.uses_covariates and options.covariates is None
     return read_with(reader, source, replace(options, covariates=False) if unused else options)
 

@@ -21,7 +21,7 @@ is still 1 µs here.
 """
 
 SPIKES_AT_ONCE, PER_UNIT_AT_ONCE = 2**19, 2**9
-"""Number of spikes that are moved at once, and the minimum for each unit."""
+"""Number of spikes that are moved at a time, and its minimum for each unit."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,12 +35,13 @@ class Segment:
     rows
         The row of the unit that fired each spike, shape (spikes,).
     observed_s
-        Start and end of the observation: of each unit, shape (units, 2), NaN for units that were not observed, or of
-        all units, shape (1, 2). None if it is not stated.
+        Start and end of the observation. The shape is (units, 2) if they are stated for each unit, with NaN for units
+        that were not observed. It is (1, 2) if they are the same for all units. None if they are not stated.
     clock_start_s
         Start of the clock, if `observed_s` is not stated.
     to_s
-        Function that converts times to seconds. It is applied to parts, so that both forms are never in memory at once.
+        Function that converts times to seconds. It is applied to parts of the times, so that the times in both units
+        are never in memory at once.
     """
 
     times: Shaped[np.ndarray, " spikes"]
@@ -128,13 +129,14 @@ def sort_spikes(
     times_s
         Spike times in seconds.
     splits
-        Index at which each unit begins, and at which the last one ends.
+        Index at which each unit begins, and index at which the last unit ends.
     resolution_s
         Resolution that the source states, in seconds; 0 for none.
     where
         Name of the spike times in messages.
     check
-        Function that raises an error about an invalid time. It checks all times and is called only if one is invalid.
+        Function that raises an error about an invalid time. It checks all times, and is called only if a time is
+        invalid.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class About:
     summary, citation
         Summary and citation of the encoder, if it is installed.
     card
-        The model card, if the model is an included one.
+        The model card, if the model is an included model.
     """
 
     name: str

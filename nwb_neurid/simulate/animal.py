@@ -170,7 +170,7 @@ def check_size(units: int, duration_s: float, seed: int, regions: int, animal: i
 def _draw_neurons(
     rng: np.random.Generator, region: Int64[np.ndarray, " units"]
 ) -> tuple[Shaped[np.ndarray, " units"], Float32[np.ndarray, "units 3"]]:
-    """Draw types, the same mix in every region, and positions, one region after another along the probe."""
+    """Draw types (with the same mix in every region) and positions (one region after another along the probe)."""
     cell_type = np.empty(len(region), f"U{max(map(len, CELL_TYPES))}")
     for index in range(region.max() + 1):
         members = region == index
@@ -191,7 +191,7 @@ def _draw_network(
     parts: tuple[Region, ...],
     level: Level,
 ) -> Network:
-    """Draw the network; each neuron differs a little from its type."""
+    """Draw the network. The parameters of each neuron differ slightly from those of its type."""
     units = len(cell_type)
     of_type = _find_parameters(cell_type)
     abcd, (drive, noise, strength) = of_type[:4], of_type[4:7]

@@ -111,6 +111,6 @@ def _write(
     animal: int,
     out_of_domain: bool,
 ) -> None:
-    """Simulate and write one animal; at the top level, where another process finds it."""
+    """Simulate and write one animal. This is a function of the module, so that another process can import it."""
     simulation = simulate(units, duration_s, seed, regions=regions, animal=animal, out_of_domain=out_of_domain)
     write_nwb(simulation, path, imaging_hz=imaging_hz, overwrite=overwrite)

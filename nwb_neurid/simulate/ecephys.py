@@ -34,7 +34,7 @@ def add_units(nwbfile: "NWBFile", simulation: Simulation, *, location: str, cell
 
 
 def _add_probe(nwbfile: "NWBFile", simulation: Simulation, location: str) -> None:
-    """One straight probe, with a site every `PITCH_UM` beside the neurons."""
+    """Add one straight probe beside the neurons, with a site every `PITCH_UM`."""
     device = nwbfile.create_device("probe", description="A simulated probe with one straight row of sites.")
     group = nwbfile.create_electrode_group(
         "probe", description="All sites of the simulated probe.", location=location, device=device
@@ -45,7 +45,7 @@ def _add_probe(nwbfile: "NWBFile", simulation: Simulation, location: str) -> Non
 
 
 def _to_units(simulation: Simulation, electrodes: "ElectrodesTable", cell_type: str) -> "Units":
-    """The units table, made of whole columns; each unit has the site nearest to it."""
+    """Make the units table from whole columns. The electrode of each unit is the nearest site."""
     from hdmf.backends.hdf5 import H5DataIO
     from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
     from pynwb.misc import Units

@@ -93,7 +93,7 @@ def _decay(
     rate_hz: float,
     time_constant_s: float,
 ) -> Float64[np.ndarray, "units frames"]:
-    """Sum unit exponentials from every spike, at the end of each frame; exact at any frame rate."""
+    """Sum one exponential of amplitude 1 per spike, at the end of each frame. It is exact at any frame rate."""
     units = len(splits) - 1
     frame = (times_s * rate_hz).astype(np.int64)
     inside = frame < frames

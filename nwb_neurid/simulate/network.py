@@ -102,7 +102,7 @@ def _integrate(
 ) -> None:
     """Fill in x before, halfway through and after each step, from `before[0]` on; advance the last two.
 
-    Every operation writes into existing memory: with a few hundred neurons, the calls take most of the time.
+    Every operation writes into existing arrays, because with a few hundred neurons the calls take most of the time.
     """
     keep, gain, reset, kick = scaled
     rise = np.empty_like(y)

@@ -98,7 +98,7 @@ def check_path(path: Path, *, overwrite: bool) -> None:
 
 
 def _to_nwb(simulation: Simulation, imaging_hz: float | None) -> "NWBFile":
-    """The whole file in memory."""
+    """Make the whole file in memory."""
     from pynwb import NWBFile
 
     what = _describe(simulation, imaging_hz)

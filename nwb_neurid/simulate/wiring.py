@@ -51,7 +51,7 @@ def draw_synapses(
 def _draw_others(
     rng: np.random.Generator, own: Int64[np.ndarray, " members"], count: int, fanout: int
 ) -> Int64[np.ndarray, "members fanout"]:
-    """Draw for each neuron some of `count` places, without its own."""
+    """Draw some of `count` places for each neuron, without the place of the neuron itself."""
     places = rng.integers(max(1, count - 1), size=(len(own), fanout))
     places += places >= own[:, None]
     return places

@@ -94,7 +94,7 @@ def mock_population(
 
 
 def _draw_train(rng: np.random.Generator, unit: int, duration_s: float) -> Float64[np.ndarray, " spikes"]:
-    """A gamma process of its own rate and regularity, on the clock of an amplifier."""
+    """Draw a gamma process with a given rate and regularity, on the clock of an amplifier."""
     rate_hz, shape = 4.0 + 5 * (unit % 4), 0.5 + (unit % 3)
     steps = rng.gamma(shape, 1 / (shape * rate_hz), int(2 * rate_hz * duration_s) + 20) + 0.002
     ticks = np.unique(np.floor(np.cumsum(steps) * SAMPLING_HZ))
@@ -104,7 +104,7 @@ def _draw_train(rng: np.random.Generator, unit: int, duration_s: float) -> Float
 def _draw_traces(
     rng: np.random.Generator, trains: Sequence[Float64[np.ndarray, " _"]], samples: int, rate_hz: float
 ) -> Float32[np.ndarray, "units samples"]:
-    """Spikes as an indicator shows them: each a jump that decays, with noise."""
+    """Draw spikes as an indicator shows them. Each spike is a jump that decays, and there is noise."""
     edges = np.arange(samples + 1) / rate_hz
     counts = np.array([np.histogram(train, edges)[0] for train in trains], np.float64)
     kernel = np.exp(-np.arange(int(5 * DECAY_S * rate_hz) + 1) / (DECAY_S * rate_hz))

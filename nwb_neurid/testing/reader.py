@@ -116,7 +116,7 @@ class ReaderConformance:
         require_light(self.module or self.plugin.read.__module__)
 
     def test_it_recognises_its_source(self) -> None:
-        """Its own source is recognised.
+        """The recording of the test is recognised.
 
         `recognises` should look at the name, or at the first bytes.
         """

@@ -24,7 +24,7 @@ class TrainingRules(EncoderKit):
         return encoder
 
     def test_training_lowers_the_loss(self) -> None:
-        """After five steps, the loss on the windows of the first step is lower, and the weights have changed.
+        """Five training steps lower the loss on the windows of the first step and change the weights.
 
         Check that `fit` changes the weights that `state` returns, that the loss falls along its gradient, and that the
         seed in the options determines the windows of a step.

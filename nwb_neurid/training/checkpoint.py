@@ -79,7 +79,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _hash(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
-    """Of everything that a checkpoint says."""
+    """Hash the whole content of a checkpoint."""
     whole = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

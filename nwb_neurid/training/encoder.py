@@ -160,7 +160,7 @@ class TorchEncoder:
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group, without excluded units.
+            One group of units (probe, imaging plane), without excluded units.
 
         Returns
         -------
@@ -177,8 +177,8 @@ class TorchEncoder:
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another, or the binned populations that `bin` returns.
-            Each population is one group without excluded units.
+            Populations to train on, or the binned populations that `bin` returns. Each population is one group of
+            units, without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress
@@ -213,7 +213,7 @@ class TorchEncoder:
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group, without excluded units.
+            One group of units (probe, imaging plane), without excluded units.
         progress
             Progress callback, called at every batch of windows.
 
@@ -264,7 +264,7 @@ class TorchEncoder:
     ) -> None:
         """Add the vectors of the active units of each window of a batch to the sums over their half of the windows.
 
-        The sums stay on the device: fetching every vector would take longer than a GPU takes to compute it.
+        The sums stay on the device, because copying every vector from a GPU would take longer than computing it.
         """
         rows, present = pack_active(windows.active[batch])
         target = half[batch[:, None], rows] * half.shape[1] + rows
@@ -315,9 +315,10 @@ def _explain_missing(windows: int, window_s: float) -> str:
 
 
 def _split_halves(active: Bool[np.ndarray, "windows units"]) -> Int64[np.ndarray, "windows units"]:
-    """Split the windows of each unit into two random halves (0 and 1); -1 where the unit is not active.
+    """Split the windows of each unit into two random halves (0 and 1). -1 if the unit is not active in the window.
 
-    The order is drawn for windows, not for units, so that the order of units changes nothing.
+    A random order is drawn for the windows, not for each unit. The result therefore does not depend on the order of
+    the units.
     """
     order = np.random.default_rng(0).permutation(len(active))
     rank = np.cumsum(active[order], axis=0) - 1

@@ -52,7 +52,7 @@ def fit(
 def _load_recordings(
     task: TrainingTask, populations: Sequence[Population | Binned], device: torch.device
 ) -> tuple[list[Recording], tuple[str, ...]]:
-    """Load the recordings that can be trained on; returns notes on those that are left out too."""
+    """Load the recordings that can be used for training. Also return notes on recordings that are left out."""
     windows = task.windows
     kept_ones, left_out = [], []
     room = find_room(device)
@@ -72,7 +72,7 @@ def _load_recordings(
 
 
 def _describe_places(recordings: Sequence[Recording], device: torch.device) -> str:
-    """Describe where the bins of recordings lie."""
+    """Describe how many bins of recordings are on the GPU and in memory."""
     size = sum(each.bytes for each in recordings)
     what = f"{counted(len(recordings), 'population')}, {size / 1e9:.2f} GB of bins"
     here = [each for each in recordings if each.on_device]
@@ -170,7 +170,7 @@ class Training:
         self.optimiser.step()
 
     def _backward(self, views: Views, share: int) -> Float[Tensor, ""]:
-        """Add the gradients of some views; returns their part of the mean loss over all matched units."""
+        """Add the gradients of some views. Return their part of the mean loss over all matched units."""
         part: Tensor = self.loss(views.vectors, views.seen, views.twins) / share
         part.backward()
         return part.detach()
@@ -237,14 +237,14 @@ class Training:
 
     @cached_property
     def _checksum(self) -> int:
-        """Checksum of all recordings, computed once, since they are fetched from the device for it."""
+        """Compute the checksum of all recordings, only once, because the data are copied from the device."""
         crc = 0
         for row in (row for recording in self.recordings for row in recording.values):
             crc = zlib.crc32(row.cpu().numpy(), crc)
         return crc
 
     def _make_fingerprint(self) -> dict[str, str]:
-        """Describe what must be the same when the training is resumed."""
+        """Describe everything that must be the same when the training is resumed."""
         shapes = [f"{recording.units}x{recording.bins}" for recording in self.recordings]
         return {
             **{name: repr(getattr(self.options, name)) for name in SAME},
@@ -255,13 +255,13 @@ class Training:
 
 
 def _compile(module: nn.Module) -> nn.Module:
-    """The module compiled for windows of any size: all of it, or what it says can be."""
+    """Compile the module for windows of any size: the whole module, or the layers that it selects."""
     own: Callable[[], nn.Module] | None = getattr(module, "with_compiled_layers", None)
     return own() if own is not None else torch.compile(module, dynamic=True)  # type: ignore[return-value]
 
 
 def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimizer:
-    """Make AdamW with weight decay on matrices, and none on scales and biases."""
+    """Make the optimiser AdamW, with weight decay on matrices but not on scales and biases."""
     weights = [*task.module.parameters(), *loss.parameters()]
     groups = [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": task.recipe.weight_decay},
@@ -271,7 +271,7 @@ def _make_optimiser(task: TrainingTask, loss: nn.Module) -> torch.optim.Optimize
 
 
 def _seed_torch(seed: int, device: torch.device) -> None:
-    """Seed the generators that draw dropout; `torch.manual_seed` would also seed devices that are not used here."""
+    """Seed the generators that draw dropout. `torch.manual_seed` would also seed devices that are not used."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

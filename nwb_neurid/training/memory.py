@@ -87,7 +87,7 @@ def explain_lack(doing: str, device: torch.device) -> Iterator[None]:
 
 
 def _lack(error: Exception) -> str:
-    """What PyTorch or NumPy say that there was too little memory for; "" for another error."""
+    """Return the message of PyTorch or NumPy about the lack of memory; "" for another error."""
     text = str(error).partition(" Of the allocated memory")[0].rpartition("DefaultCPUAllocator: ")[2]
     lacks = isinstance(error, MemoryError) or any(word in str(error) for word in LACKS)
     return (text.splitlines() or ["it ran out"])[0].rstrip(".;") if lacks else ""

@@ -126,7 +126,7 @@ class Processes:
         return Views(vectors=vectors[:, None], seen=seen[:, None], twins=None)
 
     def _gather_from_all(self, vectors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather vectors of every process, one after the other, by sums alone: every backend sums on every device."""
+        """Gather the vectors of one process after the other. Only sums are used, which every backend supports."""
         from torch.distributed.nn.functional import all_reduce
 
         longest = torch.tensor(vectors.shape[1], device=vectors.device)

@@ -28,8 +28,8 @@ class Recipe:
     keep_units
         In training, units are left out of each view at random. This is the smallest share of units that is kept.
     shortest, longest
-        Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is drawn
-        at random for each micro-batch. It is limited by the observed time.
+        Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is
+        drawn at random for each micro-batch. Observed time limits the length.
     clip
         Largest norm of the gradient. The gradients of the encoder and of the loss are clipped separately.
 

@@ -184,7 +184,7 @@ class Recording:
         return Pairs(values=values, active=active, context=context)
 
     def _take(self, begins: Int64[np.ndarray, "2 windows"], bins: int) -> Shaped[Tensor, "2 windows units bins"]:
-        """The bins of windows; in memory range by range, so that only their pages are read."""
+        """Return the bins of windows. In memory, they are read range by range, so that only their pages are read."""
         if self.on_device:
             at = torch.from_numpy(begins[:, :, None] + np.arange(bins)).to(self.values.device)
             return self.values[:, at].permute(1, 2, 0, 3)
@@ -194,7 +194,7 @@ class Recording:
 
 
 def _pair_up(pairs: Int64[np.ndarray, "pairs 2"] | None, units: int) -> "csr_array | None":
-    """Pairs of rows as a matrix, shape (units, units)."""
+    """Convert pairs of rows to a matrix of shape (units, units)."""
     from scipy.sparse import coo_array
 
     if pairs is None:
@@ -204,9 +204,9 @@ def _pair_up(pairs: Int64[np.ndarray, "pairs 2"] | None, units: int) -> "csr_arr
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Starts:
-    """Where windows of one length may begin: `runs` of neighbouring columns (first, length), and how many came before.
+    """Possible starts of windows of one length: `runs` of columns (first, length), and the number of earlier starts.
 
-    Nothing is stored for a column, so that neither memory nor time depends on the length of the recording.
+    Nothing is stored for single columns. Memory and time therefore do not depend on the length of the recording.
     """
 
     runs: Int64[np.ndarray, "runs 2"]
@@ -234,7 +234,7 @@ class _Starts:
     def _find_sides(
         self, first: Int64[np.ndarray, " windows"], bins: int, farthest: int
     ) -> Int64[np.ndarray, "4 windows"]:
-        """Find the indices of the partners: from [0] to [1] on the left, from [2] to [3] on the right."""
+        """Find the indices of the possible partners: from [0] to [1] on the left, and from [2] to [3] on the right."""
         return self.count_below(np.stack([first - farthest, first - bins + 1, first + bins, first + farthest + 1]))
 
     def count_partners(
@@ -258,14 +258,14 @@ class _Starts:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Missing:
-    """When units were not observed, as counts of the pieces of observed time that each missed so far.
+    """The time in which units were not observed, as cumulative counts of the pieces of observed time that they missed.
 
     Parameters
     ----------
     missed
         Shape (units, pieces + 1).
     pieces
-        First and last piece that each bin lies in, shape (2, bins).
+        First and last piece that overlap each bin, shape (2, bins).
     """
 
     missed: Int32[np.ndarray, "units pieces_and_one"]

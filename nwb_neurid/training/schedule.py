@@ -85,7 +85,7 @@ class Schedule:
         return plan
 
     def _most_windows(self, which: int) -> int:
-        """Windows of a micro-batch, which do not depend on the memory of a GPU."""
+        """Return the number of windows of a micro-batch. It does not depend on the memory of a GPU."""
         recording = self._recordings[which]
         few = TOKENS // max(recording.units * self._longest[which], 1)
         return max(1, few, math.ceil(SHARE[recording.device.type] * self._windows))

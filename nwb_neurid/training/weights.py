@@ -76,9 +76,10 @@ def with_weights(
 
 
 def _build_limited(make: Callable[[], AnyModule], state: State, owner: str, origin: str) -> AnyModule:
-    """Build a module without its weights, and give up where it becomes larger than these weights can fill.
+    """Build a module without its weights. Stop if the module becomes larger than the given weights can fill.
 
-    Its sizes come from a file that may say anything: a million layers would be built without an end.
+    The sizes of the module come from a file, which may be wrong. Building a million layers, for example, would never
+    end.
     """
     thread, most, count = threading.get_ident(), MARGIN * (len(state) + MARGIN), 0
 

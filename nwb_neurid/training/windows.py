@@ -209,14 +209,14 @@ def cut_windows(population: Population, options: WindowOptions) -> Windows:
 
 
 def _find_first_columns(run: Int64[np.ndarray, " columns"], bins: int) -> Int64[np.ndarray, " windows"]:
-    """Find where windows begin that lie in one run each."""
+    """Find the first columns of windows, each of which lies in one run."""
     begins, lengths = find_stretches(run)
     firsts = [begin + np.arange(0, length - bins + 1, bins) for begin, length in zip(begins, lengths, strict=True)]
     return np.concatenate([np.empty(0, np.int64), *firsts])
 
 
 def _keep_whole_tokens(run: Int64[np.ndarray, " columns"], token_bins: int) -> Int64[np.ndarray, " kept"]:
-    """Find the columns that make up whole tokens within runs; all of them where no run is as long as a token."""
+    """Find the columns that form whole tokens within runs, or all columns if no run is as long as a token."""
     begins, lengths = find_stretches(run)
     if lengths.max(initial=0) < token_bins:
         return np.arange(len(run))
@@ -251,9 +251,9 @@ def _find_active(
 def _resample_traces(
     population: Population, traces: Traces, options: WindowOptions
 ) -> tuple[Float32[np.ndarray, "units bins"], Float64[np.ndarray, " bins"], tuple[str, ...]]:
-    """Resample traces in observed time, and scale them; returns when the samples are, and notes, too.
+    """Resample and scale traces in observed time. Also return the times of the samples, and notes.
 
-    Each run is resampled by itself: a filter would carry what lies in a gap into the samples beside it.
+    Each run is resampled separately, because a filter would mix values from a gap into the neighbouring samples.
     """
     starts_s = traces.start_s + np.arange(traces.values.shape[1]) / traces.rate_hz
     run = find_intervals(starts_s, population.runs_s())
@@ -277,7 +277,7 @@ def _resample_traces(
 
 
 def _resample(values: Float32[np.ndarray, "units samples"], ratio: Fraction) -> Float32[np.ndarray, "units bins"]:
-    """Resample one run to so many times its rate, low-passed against aliasing."""
+    """Resample one run by a factor, with a low-pass filter against aliasing."""
     from scipy.signal import resample_poly
 
     if values.shape[1] < 2:

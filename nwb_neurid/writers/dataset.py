@@ -112,7 +112,7 @@ def prepare_folder(folder: Path) -> None:
     Raises
     ------
     CannotWrite
-        If the folder contains something else, or pyarrow is missing.
+        If the folder contains other files, or pyarrow is missing.
     """
     check_parquet()
     if folder.is_file():
@@ -140,9 +140,9 @@ def read_dataset(folder: str | Path) -> list[StoredRecording]:
     Raises
     ------
     NoResults
-        If it contains no recording.
+        If the folder contains no recording.
     UnreadableSource
-        If a file in it is damaged.
+        If a file in the folder is damaged.
     """
     check_parquet()
     parts = list_parts(folder)

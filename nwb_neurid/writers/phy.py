@@ -68,7 +68,8 @@ def name_files(folder: Path, columns: Sequence[str]) -> list[Path]:
 def name_column(name: str) -> str:
     """Return the name of the column that is always written for the results `name`, with or without predictions.
 
-    It has a prefix that phy's own columns do not have, and the reader of phy does not use such columns as labels.
+    The name has a prefix that phy's own columns do not have. The reader of phy does not use columns with this prefix
+    as labels.
     """
     return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
@@ -76,9 +77,9 @@ def name_column(name: str) -> str:
 def make_columns(name: str, embeddings: Embeddings, predictions: Sequence[Predictions] = ()) -> Columns:
     """Make the columns for phy, by name.
 
-    `neurid_isi` states whether a cluster has a vector, and if not, why. With predictions, `neurid_isi_cell_type` is the
-    predicted class (empty if the model abstains), and `neurid_isi_cell_type_probability` its probability. With enough
-    units, `neurid_isi_cluster` is the number of the cluster of vectors.
+    `neurid_isi` states whether a cluster has a vector, and if not, why. With predictions, `neurid_isi_cell_type` is
+    the predicted class (empty if the model abstains), and `neurid_isi_cell_type_probability` is the probability of
+    this class. With enough units, `neurid_isi_cluster` is the number of the cluster of vectors.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
     source
         A file with results, or a recording of any format.
     name
-        Which results; None for all.
+        Name of the results; None for all results.
 
     Returns
     -------
@@ -33,11 +33,11 @@ def find_results(source: Path, name: str | None = None) -> tuple[Path, list[Resu
     Raises
     ------
     SourceNotFound
-        If there is no such source.
+        If the source does not exist.
     NoResults
-        If there are no results, or no results with this name.
+        If there are no results, or no results with that name.
     UnreadableSource
-        If they cannot be read.
+        If the results cannot be read.
     """
     check_exists(source)
     own = is_nwb(source)

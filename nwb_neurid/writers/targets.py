@@ -36,7 +36,7 @@ def check_format(target: Path, kind: str) -> None:
     Raises
     ------
     CannotWrite
-        If it is such a file.
+        If the target has neither this format nor its extension.
     """
     if target.suffix == f".{kind}" or not target.is_file():
         return

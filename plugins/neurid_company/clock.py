@@ -22,13 +22,13 @@ class Clock:
     times_s, run, tick
         Time of each spike in seconds, its run, and its tick of the clock. Spikes are stored unit after unit.
     splits
-        Spikes of unit `u` are those from `splits[u]` to `splits[u + 1]`.
+        The spikes of unit `u` are the spikes from index `splits[u]` up to (not including) `splits[u + 1]`.
     first, ticks
         First tick of each run, and number of its ticks.
     total
         Number of spikes of all units before each tick, followed by the total number.
     observed
-        Whether each unit was observed in each run; None if all units were.
+        Whether each unit was observed in each run; None if all units were observed in all runs.
     """
 
     times_s: Float64[np.ndarray, " spikes"]
@@ -78,7 +78,7 @@ class Clock:
 
     @property
     def end(self) -> Int64[np.ndarray, " runs"]:
-        """Return the tick after the last one of each run."""
+        """Return the tick after the last tick of each run."""
         return self.first + self.ticks
 
     @property

@@ -104,7 +104,7 @@ def _quantiles(
 
 
 def load(signals: Signals) -> Float64[np.ndarray, "units components"]:
-    """Compute loadings on the components of the population, weighted by the variance that these explain beyond noise.
+    """Compute loadings on the components of the population. Each component is weighted by its variance beyond noise.
 
     The product of the loadings of two units is their correlation without the noise of single pairs.
     """
@@ -157,7 +157,7 @@ class Neighbours:
 def find_neighbours(
     loadings: Float64[np.ndarray, "units components"], usable: Int64[np.ndarray, " usable"], most: int
 ) -> Neighbours:
-    """Find the units whose loadings are most similar to those of each unit, weighted by the cosine similarity.
+    """Find the units with the most similar loadings to each unit. Their weight is the cosine similarity.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class CompanyEncoder:
     Parameters
     ----------
     config
-        Config from which its plugin rebuilds it.
+        Config from which the plugin rebuilds the encoder.
     state
         Moments and directions of both projections.
 
@@ -229,7 +229,7 @@ def check_state(settings: CompanyConfig, state: State) -> None:
     Raises
     ------
     WrongWeights
-        If arrays are missing, unexpected, of another shape or not finite; all of them are listed.
+        If arrays are missing, unexpected, of another shape or not finite. The message lists all faults.
     """
     wanted = {name: array.shape for name, array in draw_state(settings, 0).items()}
     faults = [f"missing {name}, shape {wanted[name]}" for name in sorted(wanted.keys() - state.keys())]

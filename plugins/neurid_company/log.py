@@ -13,7 +13,7 @@ from nwb_neurid.population import Population
 
 
 class Log:
-    """The log of a training so far. If the options say so, it continues that of the checkpoint.
+    """The log of a training so far. If the options request it, the log continues the log in the checkpoint.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Log:
             self._options.watch(Step(number=number + 1, steps=self._options.steps, loss=loss, matched=matched))
 
     def keep(self, *, finally_: bool = False) -> None:
-        """Write the checkpoint, if there is one and enough time has passed since the last."""
+        """Write the checkpoint, if one is requested and enough time has passed since the last one."""
         path = self._options.checkpoint
         if path is None or (not finally_ and time.monotonic() - self._kept < self._options.checkpoint_s):
             return

@@ -47,8 +47,8 @@ class Projection:
     known, total, square
         For each feature: number of known values, their sum, and the sum of their squares.
     noise, signal
-        Sums of products of half the difference of a unit's two vectors (noise), and of their mean relative to that of
-        the recording (signal).
+        Sums of products. For the noise, they are products of half the difference between a unit's two vectors. For
+        the signal, they are products of the mean of the two vectors, relative to the mean of the recording.
     directions
         The directions, shape (features, dim).
     """

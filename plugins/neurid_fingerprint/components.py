@@ -97,7 +97,7 @@ def read_state(state: State, codes: Mapping[str, int]) -> dict[str, Network]:
 
 
 def pack_state(networks: Mapping[str, Network]) -> State:
-    """Convert the networks to arrays in single precision, so that the saved weights are those that are used."""
+    """Convert the networks to arrays in single precision, so that the saved weights equal the weights that are used."""
     parts = ("center", "scale", "weights")
     return {
         f"{name}.{part}": getattr(network, part).astype(np.float32)

@@ -19,8 +19,9 @@ class Sizes:
     Parameters
     ----------
     waveform, lags, linear, intervals, conditional
-        Dimensions of the code of each input: the shape of the waveform, the autocorrelogram on a logarithmic axis and
-        on a linear one, inter-spike intervals, and the autocorrelogram conditional on the firing rate.
+        Dimensions of the code of each input. The inputs are the shape of the waveform, the autocorrelogram on a
+        logarithmic axis, the autocorrelogram on a linear axis, inter-spike intervals, and the autocorrelogram
+        conditional on the firing rate.
     """
 
     waveform: Annotated[int, _code_of("waveform")] = 12

@@ -50,11 +50,11 @@ def compute_features(
     Returns
     -------
     array
-        32 shares of inter-spike intervals in logarithmic bins from 1 ms to 10 s (the outer bins include all intervals
-        beyond); log10 of the rate in Hz; CV; CV2 (Holt et al. 1996); local variation (Shinomoto et al. 2003);
-        share of intervals under 6 ms; autocorrelogram in 16 bins up to 200 ms, as log2(1 + (pairs found + 1) / (pairs
-        expected of a Poisson train of that rate + 1)). If there are too few intervals for a statistic, it has the value
-        for a Poisson train.
+        32 shares of inter-spike intervals in logarithmic bins from 1 ms to 10 s (the outer bins also contain shorter
+        and longer intervals); log10 of the rate in Hz; CV; CV2 (Holt et al. 1996); local variation (Shinomoto et al.
+        2003); share of intervals under 6 ms; autocorrelogram in 16 bins up to 200 ms, as log2(1 + (pairs found + 1) /
+        (pairs expected of a Poisson train of that rate + 1)). If there are too few intervals for a statistic, it has
+        the value for a Poisson train.
     """
     run = find_intervals(train_s, runs_s)
     steps = np.diff(train_s)

@@ -39,7 +39,7 @@ def learn(
     seed: int,
     progress: Progress,
 ) -> bool:
-    """Train the latents in place, on the CPU. Return whether there was behaviour to learn from.
+    """Train the latents in place, on the CPU. Return whether there was behaviour to train on.
 
     A role that no training recording has is always hidden from the network, because its weights are not trained.
     Reference, positive and negatives of a step are from the same recording. Otherwise, the network could distinguish

@@ -50,8 +50,8 @@ class NetworkConfig:
     dim
         Length of a vector.
     masked
-        Share of training segments in which the mean activity of the other units is hidden, and share of those in which
-        each channel of behaviour (or all latents of CEBRA) is hidden.
+        Share of training segments in which the mean activity of the other units is hidden, and share of training
+        segments in which each channel of behaviour (or all latents of CEBRA) is hidden.
     behaviour
         The covariates that it uses, by their role; see `neurid_neurpir.surroundings`.
     cebra
@@ -86,7 +86,7 @@ class NetworkConfig:
         Raises
         ------
         InvalidModel
-            If keys are missing or unknown, or their values cannot be used; all of them are listed.
+            If keys are missing or unknown, or their values cannot be used. The message lists all faults.
         """
         return read_config(cls, config, "the NeurPIR network")
 

@@ -92,7 +92,7 @@ class _Convolution(nn.Module):
 
 
 def average_steps(behaviour: Float[Tensor, "windows roles bins"], stride: int) -> Float[Tensor, "windows roles steps"]:
-    """Average over the known values in groups of `stride` bins. The mean is NaN if none is known."""
+    """Average over the known values in groups of `stride` bins. The mean is NaN if no value is known."""
     bins = behaviour.shape[2]
     return F.pad(behaviour, (0, -bins % stride), value=torch.nan).unflatten(2, (-1, stride)).nanmean(3)
 

@@ -27,7 +27,7 @@ of a GPU.
 def lag_edges(reach: int) -> list[int]:
     """Compute edges of lags in bins, from 0 to `reach` or slightly more.
 
-    The first edges are one bin apart, and the later ones form a geometric series.
+    The first edges are one bin apart. The later edges form a geometric series.
     """
     edges, edge = [0, 1], 1.0
     while edges[-1] < reach:

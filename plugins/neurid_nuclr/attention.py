@@ -119,7 +119,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "rows length *places dim"]:
         """Attend where `mask` is True.
 
-        Values are rotated before and rotated back after, so that only distances matter.
+        Values are rotated before attention and rotated back after it, so that only distances matter.
         """
         normed = self.norm(x)
         if turns is None:

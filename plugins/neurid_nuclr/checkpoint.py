@@ -47,9 +47,9 @@ def load_network(
     Raises
     ------
     InvalidModel
-        If the config is not that of a network.
+        If the config is not the config of a network.
     WrongWeights
-        If weights are missing, unexpected, of another shape or not finite; all of them are listed.
+        If weights are missing, unexpected, of another shape or not finite. The message lists all faults.
     """
     from neurid_nuclr.network import Network
     from nwb_neurid.training import with_weights
@@ -59,7 +59,7 @@ def load_network(
 
 
 def read_checkpoint(path: Path, settings: Config) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-    """Read a checkpoint of the authors' code. No code of it is run.
+    """Read a checkpoint of the authors' code. No code in the checkpoint is run.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class NetworkConfig:
         Raises
         ------
         InvalidModel
-            If keys are missing or unknown, or their values cannot be used; all of them are listed.
+            If keys are missing or unknown, or their values cannot be used. The message lists all faults.
         """
         return read_config(cls, config, "the NuCLR network")
 

@@ -13,8 +13,9 @@ AUTHORS_DIM = 256
 def choose_recipe(config: NetworkConfig) -> Recipe:
     """Choose the settings of the authors: arXiv 2512.01199 and its code (nerdslab/nuclr, commit 0fa409b).
 
-    Their learning rate rises over the first of 300 epochs, or of 30 for calcium. Networks narrower than theirs, which
-    are meant for CPUs, are trained with many small steps instead: see `docs/project/decisions.md`.
+    Their learning rate rises over the first of 300 epochs (30 epochs for calcium). Networks that are narrower than
+    the authors' networks are meant for CPUs. They are trained with many small steps instead (see
+    `docs/project/decisions.md`).
     """
     own = EPHYS if config.activity == "spikes" else CALCIUM
     return own if config.dim >= AUTHORS_DIM else replace(own, windows=1, learning_rate=1e-3)

@@ -75,7 +75,7 @@ class Responses:
         return rows
 
     def is_transposed(self) -> bool:
-        """Return whether the data are stored as (rois, samples), against the schema, as early versions of suite2p did.
+        """Return whether data are stored as (rois, samples), as by early suite2p versions. This violates the schema.
 
         Raises
         ------

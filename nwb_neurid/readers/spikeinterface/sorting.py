@@ -171,7 +171,7 @@ def check_rate_hz(source: str, stated: object, options: ReadOptions) -> float:
     Raises
     ------
     InvalidSource
-        If neither states one.
+        If neither the source nor the option states a rate.
     InvalidOption
         If the option differs from the rate in the source, or is not a valid rate.
 
@@ -248,7 +248,7 @@ def lasted_samples_of(numbers: object, where: str) -> list[int]:
     Raises
     ------
     InvalidSource
-        If these are not whole numbers.
+        If the numbers of samples are not whole numbers.
     """
     if isinstance(numbers, list) and numbers and all(type(of) is int and 0 <= of < MOST_SAMPLES for of in numbers):
         return numbers
@@ -261,7 +261,7 @@ def unit_ids_of(ids: object, where: str) -> Shaped[np.ndarray, " units"]:
     Raises
     ------
     InvalidSource
-        If they are neither.
+        If the ids are neither names nor numbers.
     """
     if isinstance(ids, list) and {type(id_) for id_ in ids} in ({str}, {int}, set()):
         ids = np.array(ids) if ids else np.empty(0, np.int64)

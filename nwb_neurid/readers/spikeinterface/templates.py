@@ -50,7 +50,7 @@ def read_templates(folder: Path, rows: Integer[np.ndarray, " spikes"], units: in
     Warns
     -----
     NeuridWarning
-        If there are templates that cannot be used; the warning states why.
+        If there are templates that cannot be used. The warning states the reason.
     """
     if not (folder / TEMPLATES).is_file():
         return None, None

@@ -28,8 +28,8 @@ from nwb_neurid.readers.zarr.arrays import Array
 def read_zarr(folder: Path, options: ReadOptions) -> Population:
     """Read the units of a sorting or of an analyzer.
 
-    The units of an analyzer are observed over the time of its recording. If it has `unit_locations` and `templates`,
-    locations and average waveforms are read as well.
+    The units of an analyzer are observed over the time of its recording. If the analyzer has `unit_locations` and
+    `templates`, locations and average waveforms are read as well.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read_zarr(folder: Path, options: ReadOptions) -> Population:
     Warns
     -----
     NeuridWarning
-        For a sorting, because its observed time lasts from the first spike to the last.
+        If the source is a sorting, because its observed time lasts from the first spike to the last.
     """
     analyzer = (folder / "sorting").is_dir()
     group = folder / "sorting" if analyzer else folder

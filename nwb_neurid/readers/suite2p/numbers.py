@@ -45,7 +45,8 @@ def flags(path: Path, units: int) -> Bool[np.ndarray, " units"]:
     Raises
     ------
     UnreadableSource, InvalidSource
-        As for `numbers`, and if there is not one row of two columns for each ROI, beginning with 0 or 1.
+        As for `numbers`. Also if the file does not have one row of two columns for each ROI, or if a row does not
+        begin with 0 or 1.
     """
     array = numbers(path)
     if array.shape != (units, 2):

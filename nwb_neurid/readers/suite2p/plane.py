@@ -29,13 +29,13 @@ class Plane:
     name
         `plane0` and so on.
     settings
-        The settings with which suite2p was run on it.
+        The settings with which suite2p was run on the plane.
     traces
         Memory-mapped arrays of shape (units, samples), by the names of their files without extension.
     cell
         Which ROIs are cells, according to the classifier and manual corrections.
     red
-        Which ROIs are labelled in the second channel; None if there is none.
+        Which ROIs are labelled in the second channel; None if there is no second channel.
     rois
         The entry in `stat.npy` for each ROI; empty if the file is missing or cannot be used.
     """
@@ -76,7 +76,7 @@ def open_planes(folders: Sequence[Path], needed: Sequence[str], omissions: Omiss
     needed
         Names of the arrays of traces that are needed.
     all_rois
-        Whether all ROIs are used, so that it does not matter which are cells.
+        Whether all ROIs are used. It then does not matter which ROIs are cells.
     omissions
         Collects files that cannot be used and are not needed: `iscell.npy`, `redcell.npy`, `stat.npy`.
 

@@ -59,7 +59,7 @@ def read_rois(path: Path, options: ReadOptions) -> Population:
     SourceNotFound, UnreadableSource, InvalidSource
         If the folder, or a file in it, cannot be read or used.
     InvalidOption
-        If it cannot be read with these options.
+        If the folder cannot be read with these options.
 
     Warns
     -----

@@ -45,7 +45,7 @@ _KEYS: Mapping[str, tuple[tuple[str, str], float]] = {
 
 
 def read_settings(folder: Path) -> Settings:
-    """Read `settings.npy` (suite2p 1.0 and later) or `ops.npy`. Return the defaults if there is neither.
+    """Read `settings.npy` (suite2p 1.0 and later) or `ops.npy`. Return the defaults if neither file exists.
 
     Raises
     ------

@@ -51,7 +51,7 @@ def load_json(path: Path, where: str) -> dict[str, Any]:
     Raises
     ------
     UnreadableSource
-        If it cannot be read, or is not a JSON object.
+        If the file cannot be read, or does not contain a JSON object.
     """
     if not is_there(path, where):
         return {}
@@ -68,7 +68,7 @@ def is_there(path: Path, where: str) -> bool:
     Raises
     ------
     UnreadableSource
-        If it is a broken link, a pipe or a device, or if access is denied.
+        If the path is a broken link, a pipe or a device, or if access is denied.
     """
     with reading(where):
         try:
@@ -167,7 +167,7 @@ class Array:
         Raises
         ------
         UnreadableSource
-            If it must not be decoded.
+            If the array must not be decoded.
         """
         names = [config["id"] for config in self.codecs]
         first = OBJECT_CODECS | ({PICKLED} if pickled else set()) if self.dtype.kind == "O" else CODECS
@@ -188,7 +188,7 @@ class Array:
         Raises
         ------
         UnreadableSource
-            If it cannot be decoded.
+            If the array cannot be decoded.
         """
         self.check_readable(pickled=unpickle is not None)
         first = place if isinstance(place, tuple) else () if place is None else (place,)

@@ -85,7 +85,7 @@ class Node:
         return node
 
     def referred(self, reference: Any, *, links: int = MOST_LINKS) -> "Node | None":
-        """Return the target of a link or a reference, or None if it has none."""
+        """Return the target of a link or a reference, or None if there is no target."""
         if not isinstance(reference, dict) or links == 0:
             return None
         source, path = reference.get("source"), reference.get("path")

@@ -127,7 +127,7 @@ def check_columns(to: Destination, units_columns: bool) -> None:
 
 
 def check_tables(to: Destination, path: Path, places: Sequence[str]) -> None:
-    """Refuse results on several tables if the destination can only hold results on one.
+    """Refuse results on several tables if the destination can only hold results on one table.
 
     Raises
     ------

@@ -36,7 +36,7 @@ class Dialect:
 
 
 def read_dialect(cached: h5py.Group | None) -> Dialect:
-    """Find the requirements of the specifications that are cached in a file, or those of current NWB if there are none.
+    """Find the requirements of the specifications that are cached in a file, or otherwise those of current NWB.
 
     Parameters
     ----------

@@ -197,11 +197,12 @@ def make_entries(
     places
         Paths of the tables within the file.
     results
-        The results for the rows of all tables. Those after the first replace existing results of the same names.
+        The results for the rows of all tables. All results except the first replace existing results of the same
+        names.
     columns
         Whether predictions are also written as columns of the tables.
     overwrite
-        Whether results of the same name as the first may be replaced.
+        Whether existing results with the name of the first results may be replaced.
     labels
         Labels of the user that are written as columns of the tables, by their names.
 

@@ -98,7 +98,7 @@ def find_table(group: Group) -> Group | None:
 
 
 def is_sidecar_table(table: Group) -> bool:
-    """Return whether a table is that of a sidecar, which represents a table of the recording."""
+    """Return whether a table belongs to a sidecar and represents a table of the recording."""
     return table.path.endswith(f"/{NEURONS}") and table.dataset(UNIT_ID) is not None
 
 

@@ -29,7 +29,7 @@ def check_names(file: h5py.File, path: Path, name: str, names: Sequence[str], ov
     Raises
     ------
     ResultsExist, CannotWrite
-        If this is not the case.
+        If results of that name must not be replaced, or a name is already used.
     """
     ours = [str(group.name) for group in find_own_results(file).get(name, [])]
     if ours and not overwrite:

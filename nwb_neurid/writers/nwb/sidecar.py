@@ -50,7 +50,7 @@ def check_sidecar(file: h5py.Group, named: Path) -> None:
     Raises
     ------
     CannotWrite
-        If it is not a sidecar.
+        If the file is not a sidecar.
     """
     if not any(find_own_group(file, f"processing/{module}/{NEURONS}") for module in layout.MODULES):
         raise CannotWrite(f"{named} exists and is not a sidecar of nwb-neurid. Choose another --output.")

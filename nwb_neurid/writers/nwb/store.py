@@ -135,7 +135,7 @@ def write(
         Also write the predictions as columns of `table`.
     population
         The units and their activity, if they come from arrays and not from a file. A new NWB file is then written at
-        `path`. It contains these units, their activity and the results.
+        `path`. The file contains these units, their activity and the results.
 
     Returns
     -------
@@ -206,10 +206,10 @@ def write_results(
     expected: Fingerprint | None = None,
     labels: Labels | None = None,
 ) -> Path:
-    """Write results like `write`, with the options as one object. Its `name` is the name of the first results.
+    """Write results like `write`, with the options as one object. `options.name` is the name of the first results.
 
-    Those after the first replace existing results with their names. `labels` of the user are also written as columns
-    of the table.
+    All results except the first replace existing results with their names. `labels` of the user are also written as
+    columns of the table.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def write_sidecar(path: Path, to: Destination, fingerprint: Fingerprint, entries
     CannotWrite, SourceChanged
         As for `write_copy`, and if an existing file is not a sidecar of this recording.
     ResultsExist
-        If there are results of that name, and they must not be replaced.
+        If results with that name exist, and must not be replaced.
     """
     with convert_faults(to.file), replace_file(to.file, overwrite=True, like=[path.resolve()]) as made:
         with open_file(path) as recording:
@@ -93,9 +93,9 @@ def check_beside(sidecar: Path, named: Path, entries: Sequence[Entry]) -> None:
     Raises
     ------
     ResultsExist
-        If it has such results, and they must not be replaced.
+        If the file has results with these names, and they must not be replaced.
     CannotWrite
-        If it is not a sidecar of this recording.
+        If the file is not a sidecar of this recording.
     """
     with h5py.File(sidecar, "r") as file:
         check_sidecar(file, named)

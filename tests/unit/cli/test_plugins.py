@@ -53,7 +53,7 @@ def test_a_reader_is_checked_as_far_as_it_can_be_without_a_source(capsys):
     said = capsys.readouterr().out
     assert said.startswith("reader 'neo' (lab-a 1.0)\n")
     assert "passed: Anything else is not recognised" in said
-    assert "skipped: Its own source is recognised." in said
+    assert "skipped: The recording of the test is recognised." in said
     assert "no source was given" in said
 
 

@@ -26,7 +26,7 @@ def merged(intervals_s: Float64[np.ndarray, "any 2"]) -> Float64[np.ndarray, "ru
     Returns
     -------
     array
-        The same set of time as unbroken runs, ascending, shape (runs, 2). Intervals of up to 1 µs are dropped.
+        Unbroken runs that cover the same time, ascending, shape (runs, 2). Intervals of up to 1 µs are dropped.
 
     Examples
     --------

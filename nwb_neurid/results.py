@@ -99,7 +99,7 @@ class Embeddings:
         How the vectors were computed.
     predictions
         The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions.
-        The provenance of the predictions is that of these vectors, or that of the results in `beside`.
+        The provenance of the predictions is the provenance of these vectors, or of the results in `beside`.
     beside
         Further results of `nwb_neurid.embed`, by name: the results of published criteria, and of included models with
         label heads. Empty for embeddings from other functions.
@@ -107,8 +107,8 @@ class Embeddings:
     Raises
     ------
     InvalidResults
-        If lengths differ, a row is neither a finite vector nor NaN with a reason, the number of names of dimensions is
-        wrong, or names of dimensions repeat.
+        If lengths differ, if a row is neither a finite vector nor NaN with a reason, or if the names of dimensions
+        repeat or their number is wrong.
     """
 
     vectors: Float32[np.ndarray, "units dim"]
@@ -313,7 +313,7 @@ class Predictions:
         Probabilities of the classes, shape (units, classes). Each row sums to 1. NaN for units without a vector, and
         for predictions without probabilities.
     prediction_set
-        Whether each class is in the prediction set of the unit at `coverage`, shape (units, classes).
+        Whether each class is in the prediction set of each unit, at the given `coverage`, shape (units, classes).
     abstained, reasons
         Whether the model abstains from each unit, and the reason why it abstains, each of shape (units,).
     ood_score

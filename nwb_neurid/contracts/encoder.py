@@ -116,8 +116,8 @@ class Encoder(Protocol):
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group (probe, imaging plane), unless the user pools the
-            groups. The population contains no excluded units, and only activity that the spec accepts.
+            One group of units (probe, imaging plane), or the units of all groups if the user pools them. The
+            population contains no excluded units, and its kind of activity is accepted by the spec.
         progress
             Wrapper for the long loop: `for item in progress(items, label="embedding", total=len(items))`.
 
@@ -165,8 +165,8 @@ class EncoderPlugin:
         settings that a user gives are its second argument.
     spec_for_config
         Function that returns the spec of an encoder with a given config. It is None if the requirements do not depend
-        on the config. The returned spec may only narrow `spec`: it has the same name and version, and accepts no
-        further kinds of activity.
+        on the config. The returned spec must have the same name and version as `spec`, and must not accept further
+        kinds of activity.
 
     Raises
     ------

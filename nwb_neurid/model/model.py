@@ -201,14 +201,14 @@ class Model:
             Assumed frequency of each class in this recording: a mapping from class to share or count, or "uniform" for
             equal shares. By default, the shares of the classes in the training data of the head are used.
         smooth
-            Average the probabilities of each unit with those of up to five nearest units within 60 µm on the same
-            probe. This option is only for brain regions.
+            Average the probabilities of each unit with the probabilities of up to five nearest units within 60 µm on
+            the same probe. This option is only for brain regions.
         population
-            The embedded units. It is used for `min_spikes`, for the groups and positions that `smooth` needs, and by
-            heads that compare predictions between parts of the recording.
+            The population of the embedded units. It is needed for `min_spikes` and for `smooth`, which uses groups
+            and positions. Heads that compare predictions between parts of the recording need it as well.
         min_spikes, min_windows
-            The head abstains from units with fewer spikes or fewer windows than these. `min_spikes` has an effect only
-            if `population` contains spikes.
+            The head abstains from units with fewer than `min_spikes` spikes or fewer than `min_windows` windows.
+            `min_spikes` has an effect only if `population` contains spikes.
 
         Returns
         -------
@@ -218,8 +218,8 @@ class Model:
         Raises
         ------
         InvalidOption
-            If there is no head for this label, `label` is empty although there are several heads, or an option cannot
-            be used.
+            If there is no head for this label, if `label` is empty although there are several heads, or if an option
+            cannot be used.
         WrongWeights
             If the vectors are from another encoder, or from other weights.
 

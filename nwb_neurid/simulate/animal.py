@@ -107,8 +107,8 @@ def simulate(
     Raises
     ------
     InvalidOption
-        If there is no unit, the duration is not positive and finite, the seed or the animal is negative, or the number
-        of regions is not between 1 and 26 or is larger than the number of units.
+        If there is no unit, if the duration is not positive and finite, or if the seed or the animal is negative.
+        Also if the number of regions is not between 1 and 26, or is larger than the number of units.
 
     Examples
     --------

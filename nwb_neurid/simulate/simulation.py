@@ -35,8 +35,8 @@ class Simulation:
     brain_region
         "simulated region A" and so on, shape (units,); "" if there is only one region.
     positions_um
-        Positions across, along and away from the probe, in micrometres from the first site of the probe, shape (units,
-        3).
+        Positions in micrometres, relative to the first site of the probe, shape (units, 3). The coordinates are
+        across the probe, along the probe and away from the probe.
     running_speed_cm_s
         Running speed of the animal, sampled at `SLOW_HZ`, shape (samples,). None if there is only one region.
     duration_s

@@ -160,7 +160,7 @@ class TorchEncoder:
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group, without excluded units.
+            One group of units (probe, imaging plane), without excluded units.
 
         Returns
         -------
@@ -177,8 +177,8 @@ class TorchEncoder:
         Parameters
         ----------
         populations
-            Populations of units that may be compared with one another, or the binned populations that `bin` returns.
-            Each population is one group without excluded units.
+            Populations to train on, or the binned populations that `bin` returns. Each population is one group of
+            units, without excluded units.
         options
             Number of steps, random seed, checkpoints and other options.
         progress
@@ -213,7 +213,7 @@ class TorchEncoder:
         Parameters
         ----------
         population
-            Units that may be compared with one another: one group, without excluded units.
+            One group of units (probe, imaging plane), without excluded units.
         progress
             Progress callback, called at every batch of windows.
 

@@ -27,8 +27,8 @@ class Recipe:
     keep_units
         The smallest share of units that unit dropout keeps in a view.
     shortest, longest
-        Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is drawn
-        at random for each micro-batch. It is limited by the observed time.
+        Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is
+        drawn at random for each micro-batch. Observed time limits the length.
     clip
         Largest norm of the gradient. The gradients of the encoder and of the loss are clipped separately.
 

@@ -127,14 +127,14 @@ def write(
         Fingerprint of the file when it was read. If the file has changed, nothing is written.
     sidecar
         Write a small separate file that lists the neurons by `unit_id`. It is written at `output`, or beside the
-        recording as `<recording>.neurid.nwb`. For a Zarr folder, this is always done. It is also done, with a warning,
-        if the recording is larger than 10 GB, is managed by git-annex, or links to another file for `table` or for the
-        processing module. Such linked files are never changed.
+        recording as `<recording>.neurid.nwb`. For a Zarr folder, a sidecar is always written. A sidecar is also
+        written, with a warning, if the recording is larger than 10 GB, is managed by git-annex, or links to another
+        file for `table` or for the processing module. Such linked files are never changed.
     units_columns
         Also write the predictions as columns of `table`.
     population
         The units and their activity, if they come from arrays and not from a file. A new NWB file is then written at
-        `path`. It contains these units, their activity and the results.
+        `path`. The file contains these units, their activity and the results.
 
     Returns
     -------

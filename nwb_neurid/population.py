@@ -17,7 +17,7 @@ from nwb_neurid.intervals import EDGE_S, Intervals, find_intervals, intersected,
 from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 
 MANY_SPIKES, MOST = 100, 0.9
-"""Of so many spikes, or more, this share is not left out by design."""
+"""If there are at least `MANY_SPIKES` spikes, a share of `MOST` outside observed time is probably a mistake."""
 
 _PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
 

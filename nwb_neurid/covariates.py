@@ -22,7 +22,7 @@ class Series:
     ----------
     values
         Values of the series, shape (samples, channels). In a continuous series, a row contains one sample, with NaN for
-        missing values. In a series of events, a row contains the number of events in each channel at this time. In a
+        missing values. In a series of events, a row contains the number of events in each channel at one time. In a
         series of intervals, a row contains the values in one interval, with NaN for unknown values.
     times_s
         Times of the samples or events, or start times of the intervals, in seconds of the session clock, shape

@@ -17,7 +17,7 @@ from nwb_neurid.intervals import EDGE_S, Intervals, find_intervals, intersected,
 from nwb_neurid.vocabulary import UNKNOWN as UNKNOWN
 
 MANY_SPIKES, MOST = 100, 0.9
-"""Of so many spikes, or more, this share is not left out by design."""
+"""If there are at least `MANY_SPIKES` spikes, a share of `MOST` outside observed time is probably a mistake."""
 
 _PIECE_BINS = 2**16  # counted at once: these counts stay in the cache of a core
 
@@ -54,8 +54,8 @@ class Population:
         Positions in micrometres, shape (units, 3); NaN where unknown.
     waveforms_uv
         Mean waveform of each unit on its peak channel, in its original polarity, shape (units, samples); NaN where
-        unknown. The values are in microvolts. If the source does not state their scale, they are in the unit of the
-        source. Computations must therefore not depend on the scale.
+        unknown. The values are in microvolts. If the source does not state their scale, the
+        values are used as they are in the source. Computations must therefore not depend on the scale of the values.
     waveform_rate_hz
         Sampling rate of the waveforms, in Hz; None if there are no waveforms.
     covariates
@@ -398,9 +398,10 @@ class Population:
         Returns
         -------
         float
-            Resolution in seconds. For traces, it is the time between two samples. For spikes, it is the resolution that
-            the source states, or the step of the time grid on which the inter-spike intervals lie, whichever is
-            coarser. A grid is found only if its step is over 0.25 ms, which is too coarse for the sampling of voltage.
+            Resolution in seconds. For traces, it is the time between two samples. For spikes, it is the coarser of two
+            values: the resolution that the source states, and the step of the time grid on which the spikes lie. Spikes
+            lie on a time grid if most inter-spike intervals are multiples of the same step. Only steps above 0.25 ms
+            are looked for, because voltage is sampled at shorter intervals.
         """
         stated = self.activity.resolution_s
         if isinstance(self.activity, Traces) or len(self) == 0:

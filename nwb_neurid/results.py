@@ -99,7 +99,8 @@ class Embeddings:
         How the vectors were computed.
     predictions
         The predictions of `nwb_neurid.embed`, by the name of the label. Empty for embeddings from other functions.
-        The provenance of the predictions is the provenance of these vectors, or of the results in `beside`.
+        Predictions have the provenance of the vectors from which they were computed. These are the vectors of this
+        object, or the vectors of one of the results in `beside`.
     beside
         Further results of `nwb_neurid.embed`, by name: the results of published criteria, and of included models with
         label heads. Empty for embeddings from other functions.
@@ -107,8 +108,8 @@ class Embeddings:
     Raises
     ------
     InvalidResults
-        If lengths differ, if a row is neither a finite vector nor NaN with a reason, or if the names of dimensions
-        repeat or their number is wrong.
+        If lengths differ, if a row is neither a finite vector nor NaN with a reason, if the number of names of
+        dimensions is wrong, or if names of dimensions repeat.
     """
 
     vectors: Float32[np.ndarray, "units dim"]
@@ -332,7 +333,7 @@ class Predictions:
     Raises
     ------
     InvalidResults
-        If lengths differ, the probabilities of a unit do not sum to 1, or there is a description of an unknown class.
+        If lengths differ, if the probabilities of a unit do not sum to 1, or if an unknown class has a description.
     """
 
     label_name: str

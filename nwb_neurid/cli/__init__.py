@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # typing takes a while to import, during which Ctrl-C would p
     from sys import UnraisableHookArgs
 
 INTERRUPTED = 130
-"""What shells report for a command that Ctrl-C ended."""
+"""Exit code that shells report for a command that Ctrl-C ended."""
 
 
 def main() -> None:

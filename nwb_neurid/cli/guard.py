@@ -20,7 +20,7 @@ PASSED_ON = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 """Signals by which somebody ends a command."""
 
 LOOK_S = 0.5
-"""Between two looks at a command that reads, in seconds."""
+"""Interval between two checks of a command that reads, in seconds."""
 
 _watch: ContextVar[limits.Watch | None] = ContextVar("watch", default=None)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nwb_neurid.writers.nwb.store import Results
 
 NEAREST = 5
-"""How many units are listed as most alike."""
+"""Number of most similar units that are listed."""
 
 KNOWN = ("cell_type", "brain_region")
 """The labels that are shown beside units."""

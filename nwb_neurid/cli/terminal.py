@@ -21,22 +21,22 @@ from nwb_neurid.errors import NeuridError, NeuridWarning
 T = TypeVar("T")
 
 OUR_BREAK = "\n  "
-"""Our own messages indent every line after the first; a line break in a name or label is never followed by this."""
+"""A line break of our own messages, which indent every line after the first. Names and labels cannot contain it."""
 
 HEAD = 100
-"""So much of a warning is repeated where further ones like it are counted, in characters."""
+"""Number of characters of a warning that are repeated when similar warnings are counted."""
 
 CLOSED = 141
-"""What shells report for a program whose output nobody reads any more (128 + SIGPIPE)."""
+"""Exit code that shells report for a program whose output pipe was closed (128 + SIGPIPE)."""
 
 VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*|\S*[/\\]\S*|\S+\.\w+\S*")
-"""The words of a warning that name what it is about; the rest says what kind of warning it is."""
+"""Words of a warning that contain names and numbers. The other words determine the kind of the warning."""
 
 SYSTEM = frozenset(
     {"ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST"}
     | {"ELOOP", "EIO", "EMFILE", "ENFILE", "ESTALE", "ETIMEDOUT", "EBUSY", "EILSEQ", "EAGAIN", "EBADF"}
 )
-"""What the system refuses for reasons outside of the program: no fault of ours."""
+"""Errors by which the operating system refuses something. They are not bugs of this package."""
 
 
 class _Screen(Console):
@@ -134,7 +134,7 @@ class Terminal:
         self._alike.clear()
 
     def progress(self, items: Iterable[T], *, label: str = "", total: int | None = None) -> Iterable[T]:
-        """A `nwb_neurid.contracts.Progress`: a bar with the time left; nothing without a terminal."""
+        """Show a bar with the remaining time (a `nwb_neurid.contracts.Progress`), or nothing without a terminal."""
         if self._bars.disable:
             return items
         return self._draw_bar(items, label, total)

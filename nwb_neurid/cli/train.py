@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nwb_neurid.contracts.training import Step
 
 LINE_S = 10.0
-"""Time between two lines on the loss where there is no terminal to show it live, in seconds."""
+"""Interval between two lines on the loss, in seconds, if there is no terminal to show the loss live."""
 
 
 @with_terminal

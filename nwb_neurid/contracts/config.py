@@ -135,8 +135,9 @@ def read_config(settings: type[Settings], config: Config, owner: str) -> Setting
     ----------
     settings
         A dataclass. The annotation of a field states which values it may have: `Annotated[int, COUNT]` (or another
-        `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these `| None`. A field without a
-        default is required. Whole numbers become floats, and lists become tuples, where the annotation requires it.
+        `Entry`), `Literal["spikes", "dff"]`, `bool`, `int`, `float`, `str`, or one of these annotations followed by
+        `| None`. A field without a default is required. Whole numbers become floats, and lists become tuples, where the
+        annotation requires it.
     config
         The config of a model folder, or of a user.
     owner

@@ -37,8 +37,9 @@ class EncoderSpec:
     contract
         The value of `CONTRACT` for which the encoder was written.
     accepts
-        The kinds of activity that the encoder accepts: "spikes", "dff", "fluorescence", "deconvolved". If the encoder
-        accepts "dff" but not fluorescence or deconvolved activity, such activity is converted to dF/F.
+        The kinds of activity that the encoder accepts: "spikes", "dff", "fluorescence", "deconvolved". Fluorescence
+        and deconvolved activity are converted to dF/F if the encoder accepts "dff", but not the original kind of
+        activity.
     rate_hz
         Lowest and highest frame rate of traces that the encoder accepts, in Hz; None for any frame rate.
     needs_positions
@@ -46,7 +47,7 @@ class EncoderSpec:
     min_units, min_observed_s
         The smallest number of units, and the shortest observed time in seconds, that the encoder needs.
     uses_covariates
-        Whether the encoder uses behaviour and stimulus. If it does, they are read by readers that support this.
+        Whether the encoder uses behaviour and stimulus. If so, readers that support this read behaviour and stimulus.
     default_for
         The uses for which this is the default encoder: "baseline" (an encoder without training, with which other
         encoders are compared) or "training". If several encoders claim the same use, the encoders of nwb-neurid

@@ -80,7 +80,9 @@ def evaluate(
 
     The scores of the model are returned together with scores of baselines. The baselines are random guesses, the
     majority class, a head that uses only the firing rate and observed duration of a unit, and the vectors of an
-    encoder that needs no training. The protocols are described in the NuCLR paper (arXiv 2512.01199).
+    encoder that needs no training. With the protocol "transductive", there is a further baseline, which predicts the
+    label of a unit from the labels of units with correlated activity. The protocols are described in the NuCLR paper
+    (arXiv 2512.01199).
 
     Parameters
     ----------
@@ -90,8 +92,8 @@ def evaluate(
     sources
         Recordings with labels, in any form that `nwb_neurid.read` accepts, or as `Population`. A dataset of vectors
         is accepted as well, that is, a folder that `nwb-neurid embed --workers N --output FOLDER` writes. A dataset
-        does not contain the activity of the units. Baselines that need the activity are then left out: another
-        encoder, and the labels of units with correlated activity.
+        does not contain the activity of the units. Therefore, two baselines are left out for a dataset: the vectors of
+        another encoder, and the labels of units with correlated activity.
     label
         The label to predict: "cell_type", "brain_region", or the name of a text column.
     protocol
@@ -106,21 +108,23 @@ def evaluate(
         Number of folds. With the protocol "transductive", neurons are split into folds. With the other protocols,
         subjects are split into folds.
     seed
-        Random seed of the folds, heads, guesses and training, for reproducible results.
+        Random seed of the folds, the heads, the random guesses and the training of the encoder, for reproducible
+        results.
     smooth
         Also compute scores from probabilities that are averaged over neighbouring units on the probe. This option is
         only for brain regions.
     label_fractions
         Also score heads that are fitted to only a share of the labels. Each share must be above 0 and at most 1.
     animals
-        Also compute scores with these numbers of training animals ("all" for all of them). The head is trained on
-        these animals. If `steps` is given, the encoder is trained on these animals instead, and the head is trained
-        on all animals.
+        Numbers of training animals, for a curve of scores; "all" means all training animals. For each number, the head
+        is trained on that many animals. If `steps` is given, the encoder is trained on that many animals instead, and
+        the head is trained on all training animals.
     steps
         If given, the encoder is trained anew for each split, without labels, for this number of steps. It is trained on
         the training subjects. In the transductive protocols, it is also trained on the test subjects.
     windows
-        Number of pairs of windows in each of these steps. By default, the number in the recipe of the encoder is used.
+        Number of pairs of windows in each step of this training. By default, the number in the recipe of the encoder is
+        used.
     baseline
         Name of an encoder that needs no training, with which the model is compared. By default, this is `isi`. With "",
         the model is not compared with another encoder.

@@ -129,7 +129,8 @@ def predict(
         class-balanced probe. By default, the shares of the classes in the training data are used, unless the head
         states other shares.
     smooth
-        Average the probabilities of each unit with those of up to five nearest units within 60 µm on the same probe.
+        Average the probabilities of each unit with the probabilities of its nearest units on the same probe, that is,
+        of up to five units within 60 µm.
     population
         The embedded units. Their numbers of spikes are compared with `min_spikes`, and smoothing needs their groups and
         positions.

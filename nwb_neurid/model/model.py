@@ -131,8 +131,8 @@ class Model:
         Parameters
         ----------
         population
-            The units to embed. If the encoder accepts only dF/F, fluorescence and deconvolved activity are converted
-            to dF/F.
+            The units to embed. Fluorescence and deconvolved activity are converted to dF/F if the encoder accepts
+            dF/F, but not the original kind of activity.
         pool_groups
             Embed all units as one population. Otherwise each group (probe, imaging plane) is embedded separately.
         progress
@@ -201,8 +201,8 @@ class Model:
             Assumed frequency of each class in this recording: a mapping from class to share or count, or "uniform" for
             equal shares. By default, the shares of the classes in the training data of the head are used.
         smooth
-            Average the probabilities of each unit with the probabilities of up to five nearest units within 60 µm on
-            the same probe. This option is only for brain regions.
+            Average the probabilities of each unit with the probabilities of its nearest units on the same probe, that
+            is, of up to five units within 60 µm. This option is only for brain regions.
         population
             The population of the embedded units. It is needed for `min_spikes` and for `smooth`, which uses groups
             and positions. Heads that compare predictions between parts of the recording need it as well.

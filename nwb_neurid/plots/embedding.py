@@ -67,8 +67,8 @@ def plot_embedding(
     Raises
     ------
     InvalidOption
-        If there are no values of this name, the number of values is not the number of units, or there are too few
-        vectors.
+        If there are no values with the name `color_by`, if the number of values is not the number of units, or if there
+        are too few vectors.
 
     Examples
     --------

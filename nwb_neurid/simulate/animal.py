@@ -86,8 +86,8 @@ def simulate(
     duration_s
         Duration in seconds. A longer simulation begins with the same spikes as a shorter simulation.
     seed
-        Random seed, for results that are reproducible bit for bit. Animals with the same seed have the same cell types
-        and regions.
+        Random seed, for results that are reproducible bit for bit. The rhythms and other
+        properties of the regions are the same in all animals that are simulated with the same seed.
     progress
         Progress callback, called at every simulated second.
     regions
@@ -107,8 +107,8 @@ def simulate(
     Raises
     ------
     InvalidOption
-        If there is no unit, if the duration is not positive and finite, or if the seed or the animal is negative.
-        Also if the number of regions is not between 1 and 26, or is larger than the number of units.
+        If there is no unit, if the duration is not positive and finite, if the seed or the animal is negative, or if
+        the number of regions is not between 1 and 26 or is larger than the number of units.
 
     Examples
     --------

@@ -39,7 +39,7 @@ def write_animals(
     folder
         The folder to write into. It is created if it does not exist.
     units, duration_s, seed, regions
-        The same as in `simulate`. Each animal has the same values.
+        The same as in `simulate`. All animals are simulated with the same values.
     animals
         Number of animals, counted from animal 0. The spikes of an animal do not depend on this number.
     out_of_domain

@@ -32,7 +32,7 @@ class ReaderConformance:
     plugin
         The plugin that is tested.
     module
-        The module of the plugin; "" for the module of its `read`.
+        Name of the module of the plugin; "" for the module in which the function `read` of the plugin is defined.
 
     Examples
     --------

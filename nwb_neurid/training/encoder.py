@@ -63,7 +63,7 @@ class TorchEncoder:
     ----------
     module
         An `nn.Module` with its weights. Its `forward` has two arguments: windows of shape (windows, units, bins), and
-        a mask of shape (windows, units). The mask is False for padding. It is None if there is no padding. The method
+        a mask of shape (windows, units). The mask is False for padding. It is None if there is no padding. `forward`
         returns vectors of shape (windows, units, dim).
     config
         Settings from which the plugin rebuilds the encoder.

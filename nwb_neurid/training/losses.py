@@ -15,7 +15,9 @@ MOST_SIMILARITIES = 2**26
 
 
 class Loss(Protocol):
-    """The interface of a loss: an `nn.Module` with this `forward`. Weights of the loss itself are trained as well.
+    """The interface of a loss: an `nn.Module` whose `forward` has the same arguments as `__call__`.
+
+    If the loss has weights, they are trained together with the weights of the encoder.
 
     If `over_step` is True, the loss is called once per step, and the units of all windows are treated as one window.
     Otherwise, the loss is called on a few windows at a time, and the results are added up.
@@ -50,7 +52,9 @@ class Loss(Protocol):
 
 
 class ContrastiveLoss(nn.Module):
-    """Decoupled contrastive loss. It makes views of the same unit similar, and views of different units dissimilar.
+    """Decoupled contrastive loss. It makes vectors of the same unit similar, and vectors of different units dissimilar.
+
+    The two vectors of a unit come from the two windows of a pair. These windows are called views.
 
     Source: NuCLR (arXiv 2512.01199) and its code (nerdslab/nuclr, commit 0fa409b), with the decoupled denominator of
     Yeh et al. (2022), "Decoupled Contrastive Learning".
@@ -86,7 +90,9 @@ class ContrastiveLoss(nn.Module):
         seen: Bool[Tensor, "2 windows units"],
         twins: Bool[Tensor, "windows units units"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Compute the loss, summed over the matched units. All units in a view are negatives, whether matched or not.
+        """Compute the loss, summed over the matched units, that is, the units that are in both views.
+
+        All other units in the two views are negatives of a matched unit, even if they are in only one view.
 
         Parameters
         ----------
@@ -234,7 +240,7 @@ class VICRegLoss(nn.Module):
         Returns
         -------
         tuple of Tensor
-            Invariance of the matched units, and variance and covariance of all units of each view.
+            Invariance of the matched units, and variance and covariance of all units, each summed over the two views.
         """
         first, second = (view[there] for view, there in zip(views, matched, strict=True))
         variance, covariance = first.new_zeros(()), first.new_zeros(())

@@ -19,13 +19,14 @@ class Recipe:
     learning_rate
         Peak learning rate.
     max_distance_s
-        Largest distance between the starts of the two views of a pair, in seconds of observed time; None for no limit.
+        Largest distance between the starts of the two windows (views) of a pair, in seconds of observed time; None for
+        no limit.
     weight_decay
         Weight decay of AdamW, for matrices only.
     warm_up
         Share of the steps during which the learning rate rises. The learning rate then falls to zero along a cosine.
     keep_units
-        The smallest share of units that unit dropout keeps in a view.
+        In training, units are left out of each view at random. This is the smallest share of units that is kept.
     shortest, longest
         Shortest and longest length of the views of a pair, as multiples of the length of a window. The length is
         drawn at random for each micro-batch. Observed time limits the length.

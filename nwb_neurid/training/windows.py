@@ -132,9 +132,9 @@ class Columns:
 def bin_recording(population: Population, options: WindowOptions) -> Columns:
     """Bin a recording, within observed time.
 
-    Each window lies within one unbroken run of observed time, if such windows cover at least half of the usable time.
-    Otherwise, for example in recordings of short trials, windows are stitched. Each run is then cut to whole tokens, or
-    to whole bins if no run is as long as a token, and the runs are joined end to end.
+    If possible, each window lies within one unbroken run of observed time. If windows within runs would cover less than
+    half of the observed time, as in recordings of short trials, windows are stitched. Each run is then cut to whole
+    tokens, or to whole bins if no run is as long as a token, and the runs are joined end to end.
     """
     notes: tuple[str, ...] = ()
     if isinstance(population.activity, Spikes):
@@ -154,9 +154,9 @@ def bin_recording(population: Population, options: WindowOptions) -> Columns:
 def cut_windows(population: Population, options: WindowOptions) -> Windows:
     """Cut a recording into consecutive windows that do not overlap, within observed time.
 
-    Each window lies within one unbroken run of observed time, if such windows cover at least half of the usable time.
-    Otherwise, for example in recordings of short trials, windows are stitched. Each run is then cut to whole tokens,
-    and the runs are joined end to end.
+    If possible, each window lies within one unbroken run of observed time. If windows within runs would cover less than
+    half of the observed time, as in recordings of short trials, windows are stitched. Each run is then cut to whole
+    tokens, and the runs are joined end to end.
 
     Parameters
     ----------

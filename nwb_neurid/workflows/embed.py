@@ -222,7 +222,7 @@ def embed(
     Embeddings
         One vector per unit, in the order of the source. `Embeddings.predictions` contains the predictions of the label
         heads and of the criteria, by label. `Embeddings.beside` contains the measurements on which the criteria are
-        based.
+        based. If `model` is None, it also contains the vectors of the included models that predict cell types.
 
     Raises
     ------

@@ -46,14 +46,14 @@ def write_report(
     Parameters
     ----------
     source
-        A file with results, the recording to which the results belong (in any format), or a dataset of vectors. The
-        latter is the folder that `nwb-neurid embed --workers N --output FOLDER` writes.
+        A file with results, the recording to which the results belong (in any format), or a dataset of vectors. A
+        dataset of vectors is a folder that `nwb-neurid embed --workers N --output FOLDER` writes.
     output
         The file to write. By default, it is written beside the results and named after the source, for example
         `recording.report.html`.
     name
-        Name of the results whose vectors and predictions are shown. With None, the report shows the longest vectors and
-        all predictions.
+        Name of the results whose vectors and predictions are shown. With None, the report shows all predictions
+        and, if there are several results, the vectors with the most dimensions.
     reading
         Options for reading the recording.
     overwrite

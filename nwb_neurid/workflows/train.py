@@ -58,8 +58,8 @@ def train(
     """Train an encoder on recordings, without labels, and save it in a model folder.
 
     The folder contains the model, `loss.csv` and `loss.png`. Until the training is finished, it also contains
-    `checkpoint.safetensors`, from which an interrupted training can be resumed. The folder can be used as a model
-    folder during the training. It then contains the model of the last checkpoint.
+    `checkpoint.safetensors`, from which an interrupted training can be resumed. Already during the training, the
+    folder can be used as a model folder. It contains the model of the last checkpoint until the training is finished.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def train(
     CannotWrite
         If the folder cannot be written, or if the folder exists and neither `resume` nor `overwrite` is set.
     InvalidOption, CannotTrain
-        If the encoder needs no training, a recording is listed twice, or no recording can be used for training.
+        If the encoder needs no training, if a recording is listed twice, or if no recording can be used for training.
     Leak
         If a recording is from a held-out subject.
     NeuridError

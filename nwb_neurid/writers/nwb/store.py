@@ -101,8 +101,9 @@ def write(
 ) -> Path:
     """Write results into the file from which they were computed.
 
-    The file is replaced by a verified copy in one step. If anything fails, the recording is unchanged. A Zarr folder is
-    never changed. Its results are written into a sidecar.
+    The results are written into a copy of the file. When this copy has been verified, it replaces the file in one step.
+    If anything fails, the recording is unchanged. A Zarr folder is never changed. Its results are written into a
+    sidecar.
 
     Parameters
     ----------
@@ -127,9 +128,9 @@ def write(
         Fingerprint of the file when it was read. If the file has changed, nothing is written.
     sidecar
         Write a small separate file that lists the neurons by `unit_id`. It is written at `output`, or beside the
-        recording as `<recording>.neurid.nwb`. For a Zarr folder, a sidecar is always written. A sidecar is also
-        written, with a warning, if the recording is larger than 10 GB, is managed by git-annex, or links to another
-        file for `table` or for the processing module. Such linked files are never changed.
+        recording as `<recording>.neurid.nwb`. For a Zarr folder, a sidecar is always written. In the following
+        cases, a sidecar is written with a warning: if the recording is larger than 10 GB, if it is managed by
+        git-annex, or if `table` or the processing module is a link to another file. Linked files are never changed.
     units_columns
         Also write the predictions as columns of `table`.
     population
@@ -259,7 +260,7 @@ def read(path: Path | str, name: str | None = None) -> list[Results]:
     UnreadableSource
         If the file cannot be read, or the results in it are damaged.
     NoResults
-        If the file contains no results, or none with that name.
+        If the file contains no results, or no results with this name.
 
     Examples
     --------

@@ -116,7 +116,10 @@ class Model:
 
     @property
     def identity(self) -> dict[str, Json]:
-        """The encoder's name, version and config, and the hash of its weights. A label head must match them."""
+        """The name, version and config of the encoder, and the hash of its weights.
+
+        A label head can be used only if it was fitted to vectors of an encoder with the same values.
+        """
         spec, config = self.plugin.spec, dict(self.encoder.config)
         return {
             "encoder": spec.name,

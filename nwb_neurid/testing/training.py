@@ -26,8 +26,8 @@ class TrainingRules(EncoderKit):
     def test_training_lowers_the_loss(self) -> None:
         """Five training steps lower the loss on the windows of the first step and change the weights.
 
-        Check that `fit` changes the weights that `state` returns, that the loss falls along its gradient, and that the
-        seed in the options determines the windows of a step.
+        Check that `fit` changes the weights that `state` returns, that the optimiser lowers the loss, and that the seed
+        in the options determines the windows of a step.
         """
         encoder = self.build_trainable()
         before = encoder.state()

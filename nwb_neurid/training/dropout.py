@@ -12,9 +12,9 @@ _LEVELS = 2**16
 class Dropout(nn.Module):
     """Sets a share of the input to zero in training, and scales up the other values to keep the mean.
 
-    This class does the same as `torch.nn.Dropout`, and depends on the seed of torch's generator in the same way. On a
-    CPU, the masks are drawn with NumPy, because `torch.nn.Dropout` is slow there: it took a fifth of the time of a
-    training.
+    This class does the same as `torch.nn.Dropout`. As in PyTorch, the seed of torch's random generator determines which
+    values are set to zero. On a CPU, the masks are drawn with NumPy, because `torch.nn.Dropout` is slow on a CPU: it
+    took a fifth of the training time.
 
     Parameters
     ----------

@@ -84,8 +84,8 @@ class Windows:
         Number of columns in a window.
     active
         Whether a unit is active in a window, shape (windows, units). An active unit was observed during the whole
-        window. In addition, it fired in the window, or its samples vary and are not NaN. Units that are not active are
-        left out of the window.
+        window. In addition, a unit with spikes must have fired in the window. The samples of a unit with a trace must
+        vary and must not be NaN. Units that are not active are left out of the window.
     stitched
         Whether windows were joined across gaps in the observation.
     notes

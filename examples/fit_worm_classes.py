@@ -34,7 +34,8 @@ SCOPE = (
     "laboratory (the prediction set of a neuron of another class is always wrong)"
 )
 SOURCES = (
-    "whole-head calcium imaging with NeuroPAL names of github.com/flavell-lab/NSM_5HTR_analysis (no licence stated)"
+    "whole-head calcium imaging, with the names of neurons by NeuroPAL from github.com/flavell-lab/NSM_5HTR_analysis "
+    "(no licence stated)"
 )
 COVERAGE = 0.9
 SMALL_SET = 5
@@ -107,8 +108,8 @@ def score(
         )
     return {
         "neurons": len(first),
-        "first": round(float(np.mean(first)), 3),
-        f"among the first {SMALL_SET}": round(float(np.mean(early)), 3),
+        "true class ranked first": round(float(np.mean(first)), 3),
+        f"true class among the first {SMALL_SET}": round(float(np.mean(early)), 3),
         f"coverage of {COVERAGE:.0%} sets": round(float(np.mean(inside)), 3),
         "coverage by worm": by_worm,
         "classes in a set": round(float(np.mean(sizes)), 1),

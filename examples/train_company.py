@@ -44,8 +44,8 @@ LEFT_OUT = "2022-08-02-31"
 """A worm that is not used for training, so that the model can be tested on it."""
 
 IN_WORDS = {
-    "spikes": "Neuropixels recordings of mice by Steinmetz et al. (2019), Cori and Forssmann; identified cells of mice "
-    "and rats of the CellExplorer ground truth",
+    "spikes": "Neuropixels recordings of the mice Cori and Forssmann by Steinmetz et al. (2019); identified cells of "
+    "mice and rats of the CellExplorer ground truth",
     "imaging": "an excerpt of a two-photon recording of a mouse of the Allen Brain Observatory; whole-head recordings "
     "of C. elegans of two laboratories",
     "imaging-dff": "an excerpt of a two-photon recording of a mouse of the Allen Brain Observatory",
@@ -119,7 +119,7 @@ def main() -> None:
     recorded = f" and {counted(len(real), 'recording')}: {IN_WORDS[source]}" if real else ""
     data = f"{len(animals)} SIMULATED animals of {UNITS} Izhikevich neurons{recorded}"
     scores = {"trained": score(trained, kind), "untrained": score(untrained, kind)}
-    about = {**trained.details, "data": data, "macro F1 on simulated animals left out": scores}
+    about = {**trained.details, "data": data, "macro F1 on held-out simulated animals": scores}
     replace(trained, training=f"{trained.training}. The data: {data}", details=about).save(
         options.output, overwrite=True
     )

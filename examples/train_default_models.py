@@ -30,7 +30,7 @@ RECORDINGS = {
     "dff": ("ophys/allen_552195520_excerpt.nwb",),
 }
 IN_WORDS = {
-    "spikes": "Neuropixels recordings of Steinmetz et al. (2019), mice Cori and Forssmann",
+    "spikes": "Neuropixels recordings of the mice Cori and Forssmann by Steinmetz et al. (2019)",
     "dff": "an excerpt of a two-photon recording of the Allen Brain Observatory",
 }
 LEFT_OUT = ("steinmetz/sub-Hench_*.nwb", "Hench")
@@ -105,9 +105,9 @@ def main() -> None:
         described["isi"] = score(new_model("isi"), kind)
     left_out = recorded_scores(trained, kind, options.recordings)
     in_words = f"{trained.training}. The data: {data}" if real else f"{trained.training}. The data: simulations alone"
-    about = {**trained.details, "data": data, "macro F1 on simulated animals left out": described}
+    about = {**trained.details, "data": data, "macro F1 on held-out simulated animals": described}
     if left_out is not None:
-        about["macro F1 for four groups of regions on the mouse left out"] = left_out
+        about["macro F1 for four groups of regions on the held-out mouse"] = left_out
     replace(trained, training=in_words, details=about).save(options.output, overwrite=True)
     print(f"loss {log.loss[:20].mean():.2f} to {log.loss[-20:].mean():.2f}, {log.seconds:.0f} s")
     for name, found in described.items():

@@ -93,7 +93,9 @@ def _describe_further(head: LabelHead) -> Iterator[str]:
     """Describe properties that only some heads have. Yield one line at a time."""
     for name, value in head.details.items():
         if isinstance(value, Mapping) and (name.startswith("on held-out") or name.endswith("of_class")):
-            numbers = ", ".join(f"{key.replace('_', ' ')} {number}" for key, number in value.items())
+            numbers = ", ".join(
+                f"{key.replace('_', ' ').replace('f1', 'F1')} {number}" for key, number in value.items()
+            )
             yield f"- {name.replace('_', ' ').capitalize()}: {numbers}"
     for name, prior in head.priors.items():
         shares = ", ".join(f"{key} {share:g}" for key, share in prior.shares.items())

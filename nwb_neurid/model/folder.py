@@ -60,9 +60,11 @@ class Description:
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
     """Compose the model card in Markdown, including the given lines about the label heads."""
     predicted = list(heads)
-    training = [f"- {name}: {json.dumps(value)}" for name, value in about.details.items()]
+    names = [name.replace("_", " ") for name in about.details]
+    values = map(_spell, about.details.values())
+    training = [f"- {name[:1].upper()}{name[1:]}: {value}" for name, value in zip(names, values, strict=True)]
     lines = [
-        f"# {spec.name} {spec.version}",
+        f"# Model of the encoder {spec.name}, version {spec.version}",
         "",
         spec.summary,
         "",
@@ -82,6 +84,16 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _spell(value: Json) -> str:
+    """Spell a value in words."""
+    if isinstance(value, Mapping):
+        pairs = ((name, _spell(each), isinstance(each, Mapping)) for name, each in value.items())
+        return "; ".join(f"{name} ({each})" if nested else f"{name}: {each}" for name, each, nested in pairs)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_spell, value)) or "none"
+    return {True: "yes", False: "no", None: "not stated"}[value] if isinstance(value, bool | None) else str(value)
 
 
 def write_folder(

@@ -311,7 +311,7 @@ def test_a_folder_holds_weights_their_description_and_a_card(model, tmp_path):
     assert about["encoder"] == "rates"
     assert about["distribution"] == "lab-a 1.0"
     card = (folder / "README.md").read_text("utf-8")
-    assert card.startswith("# rates 3\n\nRates\n")
+    assert card.startswith("# Model of the encoder rates, version 3\n\nRates\n")
     for line in (
         "- Accepted activity: spikes",
         "- Vectors: 2 dimensions",

@@ -97,7 +97,7 @@ def score(model, kind):
         truth, predicted = np.concatenate(y[len(PROBE) :]), probe.predict(np.concatenate(x[len(PROBE) :]))
         found[label] = round(float(f1_score(truth, predicted, average="macro")), 3)
         shuffled = np.random.default_rng(0).permutation(truth)
-        found[f"{label}, chance"] = round(float(f1_score(truth, shuffled, average="macro")), 3)
+        found[f"{label} at chance"] = round(float(f1_score(truth, shuffled, average="macro")), 3)
     return found
 
 

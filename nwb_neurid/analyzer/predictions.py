@@ -204,9 +204,10 @@ class ComputeNeuridPredictions(NeuridExtension):
         Returns
         -------
         dict of Embeddings
-            The measurements of each criterion and the vectors of each included model, as embeddings by name. Each
-            `Embeddings` contains its predictions, and has one row per unit of the analyzer. The dictionary is empty
-            if a model was given.
+            One `Embeddings` object for each criterion and for each included model whose results were kept, by the name
+            of these results. The object of a criterion holds the measurements that the criterion uses, and the object
+            of a model holds its vectors. Each object contains its predictions, and has one row per unit of the
+            analyzer. The dictionary is empty if a model was given.
         """
         vectors = unpack_beside(self.data, np.asarray(self.sorting_analyzer.unit_ids))
         parts = self.all_predictions()

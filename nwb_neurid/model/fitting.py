@@ -155,4 +155,4 @@ def _describe_training(parts: Sequence[Population | Binned], details: dict[str, 
     done = len(log.loss)
     steps = counted(done, "step") if log.finished else f"interrupted after {done} of {log.steps} steps"
     what = f"{counted(sum(map(len, parts)), 'unit')} of {counted(len(parts), 'population')}"
-    return f"{steps}, seed {details['seed']}, on {what}, {details['hours']} hours"
+    return f"{steps}, seed {details['seed']}, on {what}, {details['hours']} hours of recordings"

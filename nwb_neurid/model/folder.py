@@ -57,10 +57,14 @@ class Description:
     software: dict[str, str]
 
 
+NAMES = {"hours": "hours of recordings", "seconds": "seconds of training", "loss": "loss in the last steps"}
+"""How the model card calls details of a training."""
+
+
 def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterable[str] = ()) -> str:
     """Compose the model card in Markdown, including the given lines about the label heads."""
     predicted = list(heads)
-    names = [name.replace("_", " ") for name in about.details]
+    names = [NAMES.get(name, name.replace("_", " ")) for name in about.details]
     values = map(_spell, about.details.values())
     training = [f"- {name[:1].upper()}{name[1:]}: {value}" for name, value in zip(names, values, strict=True)]
     lines = [

@@ -258,7 +258,7 @@ def assert_doors_agree(recording, model, doors):
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=["-".join(case) for case in CASES])
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=3)
+@settings(max_examples=2)
 def test_a_recording_has_the_same_vectors_through_every_door(model_of, draw, kind, name, seed):
     recording = draw(seed, kind, speed=False)
     doors = OF_SPIKES if kind == "spikes" else OF_TRACES

@@ -36,10 +36,10 @@ def test_a_folder_holds_model_and_curve(population, tmp_path):
     assert float(rows[-1]["loss"]) > 0
     details = json.loads((folder / "model.json").read_text())["details"]
     assert (details["subjects"], details["sessions"], details["units"], details["steps"]) == (["mouse"], ["one"], 6, 3)
-    assert '- subjects: ["mouse"]' in (folder / "README.md").read_text()
+    assert "- Subjects: mouse" in (folder / "README.md").read_text()
     loaded = nwb_neurid.load_model(folder, device="cpu")
     assert loaded.details == model.details
-    assert loaded.training == "3 steps, seed 0, on 6 units of 1 population, 0.011 hours"
+    assert loaded.training == "3 steps, seed 0, on 6 units of 1 population, 0.011 hours of recordings"
     np.testing.assert_array_equal(loaded.embed(population).vectors, model.embed(population).vectors)
 
 

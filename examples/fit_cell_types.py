@@ -84,8 +84,9 @@ COVERAGE = 0.8
 
 PARTS = ("hippocampus", "cortex")
 SCOPE = (
-    "opto-tagged and juxtacellular neurons of mouse and rat hippocampus and visual cortex and of regions around them "
-    "(a biased sample: each animal has cells of one type only, and most animals come from two laboratories)"
+    "opto-tagged or juxtacellularly recorded neurons of mice and rats, in the hippocampus, the visual cortex and "
+    "regions around them (a biased sample: each animal has cells of one type only, and most animals come from two "
+    "laboratories)"
 )
 SHARES = (
     "Probabilities assume that all classes are equally common, because the numbers of cells in the training data "

@@ -32,7 +32,7 @@ PLUGIN = EncoderPlugin(
         name="fingerprint",
         version="1",
         summary="Waveform, intervals and autocorrelograms of each unit, reduced by linear networks; "
-        "needs a trained model",
+        "needs trained weights",
         citation="inputs as in Petersen et al. 2021 (CellExplorer), Beau et al. 2025 (C4) and Yu et al. 2025 (NEMO)",
         contract=CONTRACT,
         accepts=frozenset({"spikes"}),

@@ -16,7 +16,7 @@ SPEC = EncoderSpec(
     name="neurpir",
     version="1",
     summary="NeurPIR: MLP on the activity of a neuron, its population and behaviour, with VICReg; "
-    "needs a trained model",
+    "needs trained weights",
     citation="Neuron Platonic Intrinsic Representation From Dynamics Using Contrastive Learning, ICLR 2025, "
     "arXiv 2502.10425",
     contract=CONTRACT,

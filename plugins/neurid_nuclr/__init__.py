@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SPEC = EncoderSpec(
     name="nuclr",
     version="1",
-    summary="NuCLR: transformer over time and population, with a contrastive loss; needs a trained model",
+    summary="NuCLR: transformer over time and population, with a contrastive loss; needs trained weights",
     citation="Know Thyself by Knowing Others: Learning Neuron Identity from Population Context, NeurIPS 2025, "
     "arXiv 2512.01199",
     contract=CONTRACT,

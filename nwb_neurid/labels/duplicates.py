@@ -65,8 +65,8 @@ def find_neurons(
     populations
         The recordings, each with its subject.
     found
-        Results of an earlier search within each recording, if the activity is no longer available: for each row, a row
-        of the same neuron, shape (units,).
+        Results of an earlier search within each recording, if the activity is no longer available: the index of the
+        neuron of each row, the same for rows of one neuron, shape (units,).
     progress
         Progress callback, called at every recording.
 
@@ -82,9 +82,9 @@ def find_neurons(
     first = np.cumsum([0, *sizes])
     pairs = [np.empty((0, 2), np.int64)]
     if found is not None:
-        pairs += [
-            np.column_stack([np.arange(len(own)), own]) + offset for offset, own in zip(first, found, strict=False)
-        ]
+        for offset, own in zip(first, found, strict=False):
+            _, rows, neuron = np.unique(own, return_index=True, return_inverse=True)
+            pairs.append(np.column_stack([np.arange(len(own)), rows[neuron]]) + offset)
     else:
         for offset, population in zip(first, progress(populations, label="duplicates", total=len(sizes)), strict=False):
             pairs.append(_find_pairs(population) + offset)

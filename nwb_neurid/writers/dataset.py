@@ -87,7 +87,8 @@ class StoredRecording:
     observed_s
         Observed time of each unit, in seconds, shape (units,).
     neuron
-        Row of the first unit that may be the same neuron, shape (units,).
+        Index of the neuron of each unit within the recording, the same for units that may be one neuron, shape
+        (units,).
     path
         The file with these vectors.
     """

@@ -16,6 +16,17 @@ def test_a_train_that_two_units_share_is_one_neuron(make_animal):
     assert len(np.unique(neuron)) == 3
 
 
+def test_neurons_that_were_stored_are_the_same_neurons(make_animal):
+    animals = []
+    for number in range(2):
+        one = make_animal(number, units=5)
+        trains = [one.spikes.train_s(unit) for unit in (0, 1, 0, 3, 4)]
+        animals.append(make_animal(number, units=5, activity=Spikes.of(trains)))
+    stored = [find_neurons([animal]) for animal in animals]
+    assert len(np.unique(find_neurons(animals))) == 8
+    np.testing.assert_array_equal(find_neurons(animals, found=stored), find_neurons(animals))
+
+
 def test_units_of_two_recordings_are_two_neurons_though_they_fire_alike(make_animal):
     assert len(np.unique(find_neurons([make_animal(0), make_animal(0, subject_id="other")]))) == 16
 

@@ -178,7 +178,8 @@ class Embeddings:
         Raises
         ------
         InvalidResults
-            If lengths differ, or a vector without a reason is not finite.
+            If the values do not have one row for each unit, or if a vector has values that are not finite and no reason
+            says why it is missing.
 
         Examples
         --------

@@ -213,7 +213,7 @@ class EncoderPlugin:
         Returns
         -------
         EncoderSpec
-            The spec of the plugin, or a narrower spec of the same encoder.
+            What `spec_for_config` returns for this config, or the spec of the plugin if it has no such function.
         """
         narrow = self.spec_for_config or self.narrowed
         return self.spec if narrow is None else narrow(config)

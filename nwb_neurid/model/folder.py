@@ -57,7 +57,7 @@ class Description:
     software: dict[str, str]
 
 
-NAMES = {"hours": "hours of recordings", "seconds": "seconds of training", "loss": "loss in the last steps"}
+NAMES = {"hours": "hours of recordings", "seconds": "seconds of training", "loss": "mean loss over the last 50 steps"}
 """How the model card calls details of a training."""
 
 

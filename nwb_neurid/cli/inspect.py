@@ -71,7 +71,7 @@ def _count_waveforms(population: "Population") -> int:
     import numpy as np
 
     waveforms = population.waveforms_uv
-    return 0 if waveforms is None else int(np.isfinite(waveforms).all(axis=1).sum())
+    return 0 if waveforms is None else int(np.isfinite(waveforms).any(axis=1).sum())
 
 
 def _activity_facts(population: "Population") -> dict[str, Any]:
@@ -164,8 +164,8 @@ def _report(out: Terminal, found: Mapping[str, Any]) -> None:
         out.say(f"  {counted(count, 'unit')} left out: {reason}")
     if found["groups"]:
         out.say(f"  groups: {_list_counts(found['groups'])}")
-    pixels = ", in pixels only" if found["masks"] else ""
-    out.say(f"  positions: {'known' if found['positions'] else f'known{pixels}' if pixels else 'not known'}")
+    in_pixels = "known, in pixels only" if found["masks"] else "not known"
+    out.say(f"  positions: {'known' if found['positions'] else in_pixels}")
     if activity["kind"] == "spikes":
         out.say(f"  mean waveforms: {found['waveforms']} of {counted(found['units'], 'unit')}")
     for name, values in found["labels"].items():

@@ -93,8 +93,10 @@ def describe_card(about: Description, spec: EncoderSpec, dim: int, heads: Iterab
 def _spell(value: Json) -> str:
     """Spell a value in words."""
     if isinstance(value, Mapping):
-        pairs = ((name, _spell(each), isinstance(each, Mapping)) for name, each in value.items())
-        return "; ".join(f"{name} ({each})" if nested else f"{name}: {each}" for name, each, nested in pairs)
+        return "; ".join(
+            f"{name} ({_spell(each)})" if isinstance(each, Mapping) else f"{name}: {_spell(each)}"
+            for name, each in value.items()
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_spell, value)) or "none"
     return {True: "yes", False: "no", None: "not stated"}[value] if isinstance(value, bool | None) else str(value)

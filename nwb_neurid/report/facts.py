@@ -141,6 +141,7 @@ def collect_facts(
                 **_describe_prediction(population, part, title),
                 "predicted": clip(f"predicted {title}"),
                 "probability": clip(f"probability{of}"),
+                "why": clip(f"why no {title}"),
             }
             for part, title, of in zip(predictions, titles, named, strict=True)
         ],

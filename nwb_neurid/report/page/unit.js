@@ -24,7 +24,7 @@ function drawUnit() {
   const pick = byId("pick");
   pick.setAttribute("aria-pressed", String(state.selected.has(row)));
   pick.textContent = state.selected.has(row) ? "Selected" : "Select";
-  const skip = new Set(facts.predictions.flatMap((each) => [each.predicted, each.probability, `why no ${each.title}`]));  // shown with the prediction
+  const skip = new Set(facts.predictions.flatMap((each) => [each.predicted, each.probability, each.why]));  // shown with the prediction
   const pairs = columns.filter((column) => column.kind !== "id" && !skip.has(column.name)).map((column) => [column, column.value(row)]).filter(([, value]) => value !== "" && value !== null);
   put("unit-facts",
     make("dl", { class: "pairs" }, ...pairs.slice(0, 15).map(([column, value]) => make("div", { title: visible(`${column.title}: ${value}`) }, make("dt", { text: visible(column.title, 40) }), make("dd", { text: isNumber(value) ? format(value) : visible(value, 60) })))),

@@ -58,3 +58,11 @@ def test_a_model_for_one_species_must_be_asked_for(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "  worm-classes (company): yes, predicts cell_type on request (--model worm-classes)\n" in said
     assert "  company-calcium (company): yes, the default for this recording\n" in said
+
+
+def test_waveforms_that_are_cut_off_count(make_population):
+    waveforms = np.ones((3, 40), np.float32)
+    waveforms[0, :5] = np.nan
+    waveforms[1] = np.nan
+    population = make_population(units=3, waveforms_uv=waveforms, waveform_rate_hz=30_000.0)
+    assert inspect_command._facts(population)["waveforms"] == 2
